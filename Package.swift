@@ -1,0 +1,54 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every warning is an error, everywhere.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+/// Unsafe constructs must be marked where they stand. Only `Libpq`, which is made of C pointers, goes without.
+let strictAndSafe: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+let package = Package(
+  name: "merge-engine",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "merge-engine", targets: ["merge-engine"]),
+    .library(name: "MergeEngine", targets: ["MergeEngine"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+  ],
+  targets: [
+    .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .target(name: "Libpq", dependencies: ["CLibpq"], swiftSettings: strict),
+    .target(name: "BinaryCopy", swiftSettings: strictAndSafe),
+    .target(
+      name: "MergeEngine",
+      dependencies: ["Libpq", "BinaryCopy", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strictAndSafe
+    ),
+    .target(
+      name: "PrivateCluster",
+      dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+      swiftSettings: strictAndSafe
+    ),
+    .executableTarget(
+      name: "merge-engine",
+      dependencies: [
+        "Libpq", "MergeEngine", "PrivateCluster", "Yams",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strictAndSafe
+    ),
+    .testTarget(name: "BinaryCopyTests", dependencies: ["BinaryCopy"], swiftSettings: strictAndSafe),
+    .testTarget(name: "LibpqTests", dependencies: ["Libpq", "PrivateCluster"], swiftSettings: strictAndSafe),
+    .testTarget(
+      name: "MergeEngineTests",
+      dependencies: ["MergeEngine", "Libpq", "PrivateCluster", "merge-engine"],
+      swiftSettings: strictAndSafe
+    ),
+  ]
+)
