@@ -23,7 +23,8 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(name: "Libpq", dependencies: ["CLibpq"], swiftSettings: strict),
-    .target(name: "BinaryCopy", swiftSettings: strictAndSafe),
+    // Lifetimes: for the one property that lends an array's bytes as a span.
+    .target(name: "BinaryCopy", swiftSettings: strictAndSafe + [.enableExperimentalFeature("Lifetimes")]),
     .target(
       name: "MergeEngine",
       dependencies: ["Libpq", "BinaryCopy", .product(name: "Logging", package: "swift-log")],

@@ -1,0 +1,20 @@
+/// Arrays of C strings for the length of a call.
+enum CStrings {
+  /// Calls `body` with a null-terminated array of pointers to copies of `strings`.
+  static func with<Result>(
+    _ strings: [String],
+    _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result
+  ) -> Result {
+    let copies = strings.map { string in
+      let bytes = Array(string.utf8CString)
+      let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+      copy.initialize(from: bytes, count: bytes.count)
+      return copy
+    }
+    defer { copies.forEach { $0.deallocate() } }
+    return (copies.map { UnsafePointer($0) } + [nil]).withUnsafeBufferPointer { pointers in
+      // Safe: the array holds at least the terminating nil, so it has a base address.
+      body(pointers.baseAddress!)
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import CLibpq
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// One connection to a PostgreSQL server.
+///
+/// Every call blocks its thread until the server has answered, so a connection belongs to a thread of its own and is
+/// not `Sendable`; only its ``cancelToken`` may be used from elsewhere. Waiting is done here with `poll` rather than
+/// inside libpq, so that a server that falls silent can be given up after ``answerTimeLimitSeconds``.
+public final class Connection {
+  let handle: OpaquePointer
+  private let noticeReceiver: NoticeReceiver
+
+  /// Cancels the running statement from another thread.
+  public let cancelToken: CancelToken
+
+  /// How long the server may stay silent in the middle of a statement before the connection is given up; nil for
+  /// ever. A silent server is one that sends not a single byte: a long UPDATE is silent too.
+  public var answerTimeLimitSeconds: Double?
+
+  /// Connects and pins the client encoding to UTF-8.
+  ///
+  /// - Parameters:
+  ///   - target: where to; `connect_timeout` and TCP keepalives have defaults that the string can override.
+  ///   - applicationName: what `pg_stat_activity` shows.
+  ///   - receiveNotice: gets the server's notices, on the thread that uses the connection.
+  /// - Throws: ``PostgresError`` with origin `connecting`.
+  public init(
+    to target: ConnectionTarget,
+    applicationName: String,
+    receiveNotice: @escaping (Notice) -> Void
+  ) throws(PostgresError) {
+    // Entries before dbname are defaults that the string overrides; those after it override the string.
+    let settings: [(String, String)] =
+      [
+        ("connect_timeout", "15"), ("keepalives_idle", "30"), ("keepalives_interval", "10"),
+        ("keepalives_count", "3"), ("tcp_user_timeout", "60000"),
+      ]
+      + (target.connectionString.map { [("dbname", $0)] } ?? [])
+      + [("application_name", applicationName), ("client_encoding", "UTF8")]
+    let opened = CStrings.with(settings.map(\.0)) { keywords in
+      CStrings.with(settings.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }
+    }
+    guard let opened else { throw PostgresError(.connecting, message: "out of memory", operation: "connecting") }
+    guard PQstatus(opened) == CONNECTION_OK else {
+      let message = PostgresError.text(of: opened)
+      PQfinish(opened)
+      throw PostgresError(.connecting, message: message, operation: "connecting to \(target)")
+    }
+    _ = PQsetnonblocking(opened, 1)
+    handle = opened
+    noticeReceiver = NoticeReceiver(receiveNotice)
+    cancelToken = CancelToken(opened)
+    noticeReceiver.attach(to: opened)
+  }
+
+  deinit {
+    PQfinish(handle)
+  }
+
+  /// The server's version as PostgreSQL counts it: 150018 for 15.18.
+  public var serverVersionNumber: Int { Int(PQserverVersion(handle)) }
+
+  /// The process id of the server's side, as `pg_stat_activity.pid` shows it.
+  public var backendProcessID: Int { Int(PQbackendPID(handle)) }
+
+  /// Whether a transaction block is open, failed ones included.
+  public var isInTransaction: Bool {
+    let status = PQtransactionStatus(handle)
+    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
+  }
+
+  /// Whether the connection is known to be broken.
+  public var isBroken: Bool { PQstatus(handle) != CONNECTION_OK }
+
+  // MARK: Waiting
+
+  /// Sends everything that libpq has buffered, reading meanwhile so that both sides cannot block on full pipes.
+  func flush(_ operation: String) throws(PostgresError) {
+    while true {
+      switch PQflush(handle) {
+      case 0: return
+      case 1:
+        let ready = try wait(for: Int16(POLLIN | POLLOUT), operation)
+        if ready & Int16(POLLIN) != 0 { try consumeInput(operation) }
+      default: throw lost(operation)
+      }
+    }
+  }
+
+  /// Waits until there is something to read, and reads it into libpq's buffer.
+  func awaitInput(_ operation: String) throws(PostgresError) {
+    _ = try wait(for: Int16(POLLIN), operation)
+    try consumeInput(operation)
+  }
+
+  /// The next result of what was sent; nil when the server is ready for the next statement.
+  func nextResult(_ operation: String) throws(PostgresError) -> ResultSet? {
+    try flush(operation)
+    while PQisBusy(handle) == 1 { try awaitInput(operation) }
+    return PQgetResult(handle).map { ResultSet($0) }
+  }
+
+  /// The error that stands for a broken line.
+  func lost(_ operation: String) -> PostgresError {
+    PostgresError(.connectionLost, message: PostgresError.text(of: handle), operation: operation)
+  }
+
+  private func consumeInput(_ operation: String) throws(PostgresError) {
+    guard PQconsumeInput(handle) == 1 else { throw lost(operation) }
+  }
+
+  /// - Returns: the events that are ready.
+  private func wait(for events: Int16, _ operation: String) throws(PostgresError) -> Int16 {
+    // Half a second is arbitrary: how soon a cancelled statement on a dead line is noticed.
+    let sliceMilliseconds: Int32 = 500
+    var waitedSeconds = 0.0
+    while true {
+      var descriptor = pollfd(fd: PQsocket(handle), events: events, revents: 0)
+      guard descriptor.fd >= 0 else { throw lost(operation) }
+      let count = poll(&descriptor, 1, sliceMilliseconds)
+      if count > 0 { return descriptor.revents }
+      if count < 0 && errno != EINTR { throw lost(operation) }
+      guard count == 0 else { continue }
+      waitedSeconds += Double(sliceMilliseconds) / 1000
+      if let limit = answerTimeLimitSeconds, waitedSeconds >= limit {
+        throw PostgresError(
+          .connectionLost,
+          message: "the server has sent nothing for \(limit) s",
+          operation: operation
+        )
+      }
+      if cancelToken.isRequested && waitedSeconds >= CancelToken.graceSeconds {
+        throw PostgresError(
+          .connectionLost,
+          message: "the server did not answer the request to cancel",
+          operation: operation
+        )
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import CLibpq
+
+/// The open end of a `COPY … FROM STDIN`.
+public struct CopyInStream: ~Copyable {
+  private let connection: Connection
+  private let operation: String
+
+  fileprivate init(_ connection: Connection, _ operation: String) {
+    self.connection = connection
+    self.operation = operation
+  }
+
+  /// Sends bytes; where they are cut has no meaning. Best in pieces of 64 KiB and more.
+  public func write(_ bytes: RawSpan) throws(PostgresError) {
+    let sent = bytes.withUnsafeBytes { pointer in
+      PQputCopyData(
+        connection.handle,
+        pointer.baseAddress?.assumingMemoryBound(to: CChar.self),
+        Int32(pointer.count)
+      )
+    }
+    guard sent == 1 else { throw connection.lost(operation) }
+    try connection.flush(operation)
+  }
+}
+
+extension Connection {
+  /// Runs `COPY … FROM STDIN`, sending what `body` writes.
+  ///
+  /// When `body` throws, the server is told to discard everything, and the error goes on to the caller; the
+  /// transaction, if there is one, has then failed.
+  ///
+  /// - Returns: how many rows the server took.
+  @discardableResult
+  public func copyIn(
+    _ sql: SQL,
+    _ operation: String,
+    _ body: (borrowing CopyInStream) throws -> Void
+  ) throws -> Int {
+    try beginCopy(sql, PGRES_COPY_IN, operation)
+    do {
+      try body(CopyInStream(self, operation))
+    } catch {
+      guard !isBroken else { throw error }
+      if PQputCopyEnd(handle, "the client gave up") == 1 {
+        while (try nextResult(operation)) != nil {}
+      }
+      throw error
+    }
+    guard PQputCopyEnd(handle, nil) == 1 else { throw lost(operation) }
+    return try drain(operation)
+  }
+}

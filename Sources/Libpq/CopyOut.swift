@@ -1,0 +1,95 @@
+import CLibpq
+
+extension Connection {
+  /// How a COPY out ended.
+  public enum CopyOutEnd: Sendable, Equatable {
+    /// Everything was read.
+    case complete
+    /// The buffer was full; the COPY was cancelled, and the transaction, if there is one, has failed.
+    case byteLimitReached
+  }
+
+  /// Runs `COPY … TO STDOUT` and appends all of its bytes to `buffer`.
+  ///
+  /// - Parameters:
+  ///   - buffer: keeps what it holds; grows to what is needed.
+  ///   - byteLimit: when the buffer would hold more bytes than this, the COPY is cancelled, and what was asked for has
+  ///     to be asked for in smaller pieces. The first row is always taken.
+  public func copyOut(
+    _ sql: SQL,
+    into buffer: inout [UInt8],
+    byteLimit: Int = .max,
+    _ operation: String
+  ) throws(PostgresError) -> CopyOutEnd {
+    try beginCopy(sql, PGRES_COPY_OUT, operation)
+    var messageCount = 0
+    while let message = try nextCopyMessage(operation) {
+      defer { PQfreemem(message.baseAddress) }
+      messageCount += 1
+      // A message is a row, the first one behind the header; the trailer alone has two bytes.
+      guard messageCount == 1 || message.count == 2 || buffer.count + message.count <= byteLimit else {
+        try abandonCopyOut(operation)
+        return .byteLimitReached
+      }
+      buffer.append(contentsOf: UnsafeRawBufferPointer(message))
+    }
+    try drain(operation)
+    return .complete
+  }
+
+  /// Runs `COPY … TO STDOUT` and hands every message of it to `consume` as it comes.
+  ///
+  /// The server sends one message per row, the first with the file header in front.
+  public func copyOut(
+    _ sql: SQL,
+    _ operation: String,
+    consume: (RawSpan) throws -> Void
+  ) throws {
+    try beginCopy(sql, PGRES_COPY_OUT, operation)
+    do {
+      while let message = try nextCopyMessage(operation) {
+        defer { PQfreemem(message.baseAddress) }
+        try consume(UnsafeRawBufferPointer(message).bytes)
+      }
+    } catch {
+      if !isBroken { try abandonCopyOut(operation) }
+      throw error
+    }
+    try drain(operation)
+  }
+
+  /// Sends the statement and checks that the server has entered the COPY.
+  func beginCopy(_ sql: SQL, _ expected: ExecStatusType, _ operation: String) throws(PostgresError) {
+    guard PQsendQuery(handle, sql.text) == 1 else { throw lost(operation) }
+    guard let result = try nextResult(operation) else { throw lost(operation) }
+    guard result.status == expected else {
+      let failure = PostgresError(result: result.handle, connection: handle, operation: operation)
+      try drain(operation)
+      throw failure
+    }
+  }
+
+  /// - Returns: memory of libpq's, to be freed by the caller; nil at the end of the data.
+  private func nextCopyMessage(_ operation: String) throws(PostgresError) -> UnsafeMutableBufferPointer<CChar>? {
+    while true {
+      var message: UnsafeMutablePointer<CChar>?
+      switch PQgetCopyData(handle, &message, 1) {
+      case let length where length > 0:
+        return UnsafeMutableBufferPointer(start: message, count: Int(length))
+      case 0: try awaitInput(operation)
+      case -1: return nil
+      default: throw lost(operation)
+      }
+    }
+  }
+
+  private func abandonCopyOut(_ operation: String) throws(PostgresError) {
+    _ = cancelToken.sendRequest()
+    while let message = try nextCopyMessage(operation) { PQfreemem(message.baseAddress) }
+    do {
+      try drain(operation)
+    } catch where error.origin == .server {
+      // The cancellation itself.
+    }
+  }
+}

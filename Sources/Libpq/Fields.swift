@@ -1,0 +1,45 @@
+import CLibpq
+
+/// The fields of an error or notice, by the codes of the protocol.
+enum Fields {
+  enum Code: UnicodeScalar {
+    case severity = "V"
+    case sqlState = "C"
+    case message = "M"
+    case detail = "D"
+    case hint = "H"
+    case context = "W"
+    case column = "c"
+    case constraint = "n"
+  }
+
+  static func text(_ result: OpaquePointer, _ code: Code) -> String? {
+    PQresultErrorField(result, Int32(code.rawValue.value)).map { String(cString: $0) }
+  }
+}
+
+extension PostgresError {
+  /// The error that a result carries.
+  init(result: OpaquePointer, connection: OpaquePointer, operation: String) {
+    let state = Fields.text(result, .sqlState).map { SQLState($0) }
+    let lost = PQstatus(connection) != CONNECTION_OK || state?.endsConnection == true
+    self.init(
+      lost ? .connectionLost : .server,
+      sqlState: state,
+      message: Fields.text(result, .message) ?? PostgresError.text(of: connection),
+      operation: operation
+    )
+    detail = Fields.text(result, .detail)
+    hint = Fields.text(result, .hint)
+    context = Fields.text(result, .context)
+    column = Fields.text(result, .column)
+    constraint = Fields.text(result, .constraint)
+  }
+
+  /// libpq's own message on a connection, one line.
+  static func text(of connection: OpaquePointer) -> String {
+    guard let pointer = PQerrorMessage(connection) else { return "no message" }
+    let lines = String(cString: pointer).split(whereSeparator: \.isNewline)
+    return lines.isEmpty ? "the connection was closed without a message" : lines.joined(separator: " ")
+  }
+}

@@ -1,0 +1,39 @@
+import CLibpq
+
+/// A message of the server that is no error: `NOTICE`, `WARNING` and their like.
+public struct Notice: Sendable {
+  /// The severity, in the server's words, not translated.
+  public let severity: String
+  /// The message, one line.
+  public let message: String
+  /// The SQLSTATE, `00000` for most notices.
+  public let sqlState: String
+}
+
+/// Keeps the closure that notices go to alive behind libpq's untyped pointer.
+final class NoticeReceiver {
+  let receive: (Notice) -> Void
+
+  init(_ receive: @escaping (Notice) -> Void) {
+    self.receive = receive
+  }
+
+  /// Registers the receiver; it must live as long as the connection does.
+  func attach(to connection: OpaquePointer) {
+    _ = PQsetNoticeReceiver(
+      connection,
+      { context, result in
+        guard let context, let result else { return }
+        let receiver = Unmanaged<NoticeReceiver>.fromOpaque(context).takeUnretainedValue()
+        receiver.receive(
+          Notice(
+            severity: Fields.text(result, .severity) ?? "NOTICE",
+            message: Fields.text(result, .message) ?? "",
+            sqlState: Fields.text(result, .sqlState) ?? "00000"
+          )
+        )
+      },
+      Unmanaged.passUnretained(self).toOpaque()
+    )
+  }
+}

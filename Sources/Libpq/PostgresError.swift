@@ -1,0 +1,64 @@
+/// What the server, or the line to it, answered to a statement.
+///
+/// The fields are those of the protocol: <https://www.postgresql.org/docs/current/protocol-error-fields.html>.
+/// ``description`` holds neither row values nor passwords; ``detail`` may hold row values and is left to the caller.
+public struct PostgresError: Error, Sendable, CustomStringConvertible {
+  /// Where the failure arose.
+  public enum Origin: Sendable, Hashable {
+    /// The server refused the statement; the connection goes on.
+    case server
+    /// No connection could be made.
+    case connecting
+    /// The connection broke, or was given up because the server did not answer in time.
+    case connectionLost
+    /// The data from the server breaks the protocol or the expected form.
+    case malformedAnswer
+  }
+
+  /// Where the failure arose.
+  public var origin: Origin
+  /// The five-character SQLSTATE, if the server sent one.
+  public var sqlState: SQLState?
+  /// The server's (or libpq's) message, one line.
+  public var message: String
+  /// The server's detail. May hold values of a row.
+  public var detail: String?
+  /// The server's hint.
+  public var hint: String?
+  /// The server's context, as `COPY orders, line 17`.
+  public var context: String?
+  /// The constraint that refused the row, if any.
+  public var constraint: String?
+  /// The column that refused the value, if the server named it.
+  public var column: String?
+  /// What was being done, as `reading staging.orders`.
+  public var operation: String
+
+  /// An error put together by hand; results of the server fill the other fields.
+  public init(_ origin: Origin, sqlState: SQLState? = nil, message: String, operation: String) {
+    self.origin = origin
+    self.sqlState = sqlState
+    self.message = message
+    self.operation = operation
+  }
+
+  /// `while reading staging.orders: relation … does not exist (SQLSTATE 42P01)`.
+  public var description: String {
+    var text = "while \(operation): \(message)"
+    if let sqlState { text += " (SQLSTATE \(sqlState.code))" }
+    if let hint { text += "; the server's hint: \(hint)" }
+    return text
+  }
+
+  /// The line of the COPY data at which the server stopped, from 1, if the context names one.
+  ///
+  /// The form `COPY table, line N` is the server's own (`CopyFromErrorCallback` in its source), in English because
+  /// the session pins `lc_messages` where it may; without a number nil, and the caller finds the row by splitting.
+  public var copyLine: Int? {
+    guard let context, let first = context.split(separator: "\n").first(where: { $0.hasPrefix("COPY ") }) else {
+      return nil
+    }
+    guard let marker = first.ranges(of: ", line ").last else { return nil }
+    return Int(first[marker.upperBound...].prefix { $0.isASCII && $0.isNumber })
+  }
+}

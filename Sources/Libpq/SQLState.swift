@@ -1,0 +1,56 @@
+/// A five-character error code of the SQL standard or of PostgreSQL.
+///
+/// Source: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+public struct SQLState: Sendable, Hashable, CustomStringConvertible {
+  /// The five characters.
+  public let code: String
+
+  /// A code as the server sends it.
+  public init(_ code: String) {
+    self.code = code
+  }
+
+  /// The five characters.
+  public var description: String { code }
+
+  /// The first two characters: the class.
+  public var category: Substring { code.prefix(2) }
+
+  /// A row with this key is there already.
+  public static let uniqueViolation = SQLState("23505")
+  /// A row that this one refers to is missing.
+  public static let foreignKeyViolation = SQLState("23503")
+  /// A lock was not granted within `lock_timeout`.
+  public static let lockNotAvailable = SQLState("55P03")
+  /// A statement ended by a cancel request or by `statement_timeout`.
+  public static let queryCanceled = SQLState("57014")
+  /// The server chose this transaction to end a deadlock.
+  public static let deadlockDetected = SQLState("40P01")
+  /// A concurrent change made this transaction impossible.
+  public static let serializationFailure = SQLState("40001")
+  /// The role lacks a right.
+  public static let insufficientPrivilege = SQLState("42501")
+  /// The table does not exist.
+  public static let undefinedTable = SQLState("42P01")
+  /// The prepared plan's result changed its shape, or a feature is missing.
+  public static let featureNotSupported = SQLState("0A000")
+
+  /// Rolling back and doing the same again may succeed.
+  public var isWorthRetrying: Bool {
+    self == .deadlockDetected || self == .serializationFailure || self == .lockNotAvailable
+  }
+
+  /// The server ended the connection on purpose: shutdown, crash of another backend, starting up, too many clients.
+  public var endsConnection: Bool {
+    category == "08" || ["57P01", "57P02", "57P03", "57P05", "53300"].contains(code)
+  }
+
+  /// The row itself is refused: its values, a constraint, or a trigger that raised an exception.
+  ///
+  /// Classes: 22 data exception, 23 integrity constraint violation, 44 WITH CHECK OPTION violation, P0 PL/pgSQL.
+  /// 54000 (program limit exceeded) and 42804/42846 arise from single values too (an index row too long, a cast).
+  public var refusesRow: Bool {
+    ["22", "23", "44", "P0", "54"].contains(String(category)) || code == "42804" || code == "42846"
+      || code == "39000" || code == "38000"
+  }
+}

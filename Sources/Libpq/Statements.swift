@@ -1,0 +1,128 @@
+import CLibpq
+
+/// A statement that the server has parsed and named, on one connection.
+public struct PreparedStatement {
+  let name: String
+  let operation: String
+}
+
+extension Connection {
+  /// Runs one or several statements without parameters and without interest in their rows.
+  ///
+  /// - Returns: how many rows the last of them changed.
+  /// - Throws: ``PostgresError``; of several statements the ones after the failed one are not run.
+  @discardableResult
+  public func execute(_ sql: SQL, _ operation: String) throws(PostgresError) -> Int {
+    guard PQsendQuery(handle, sql.text) == 1 else { throw lost(operation) }
+    return try drain(operation)
+  }
+
+  /// Runs one statement without parameters and gives its rows back, in binary.
+  public func query(_ sql: SQL, _ operation: String) throws(PostgresError) -> ResultSet {
+    try query(sql, [], operation)
+  }
+
+  /// Runs one statement with parameters and gives its rows back, in binary.
+  public func query(_ sql: SQL, _ parameters: [Parameter], _ operation: String) throws(PostgresError) -> ResultSet {
+    let sent = Self.withPointers(parameters) { types, values, lengths, formats in
+      PQsendQueryParams(handle, sql.text, Int32(parameters.count), types, values, lengths, formats, 1)
+    }
+    guard sent == 1 else { throw lost(operation) }
+    return try onlyResult(operation)
+  }
+
+  /// Has the server parse a statement once for many executions.
+  ///
+  /// - Parameters:
+  ///   - name: unique on this connection.
+  ///   - parameterTypes: oids; 0 leaves a type to the server.
+  ///   - operation: what the statement does, for errors.
+  public func prepare(
+    _ name: String,
+    _ sql: SQL,
+    parameterTypes: [UInt32] = [],
+    _ operation: String
+  ) throws(PostgresError) -> PreparedStatement {
+    guard PQsendPrepare(handle, name, sql.text, Int32(parameterTypes.count), parameterTypes) == 1 else {
+      throw lost(operation)
+    }
+    _ = try onlyResult(operation)
+    return PreparedStatement(name: name, operation: operation)
+  }
+
+  /// Runs a prepared statement and gives its rows back, in binary.
+  public func execute(_ statement: PreparedStatement, _ parameters: [Parameter] = []) throws(PostgresError)
+    -> ResultSet
+  {
+    let sent = Self.withPointers(parameters) { _, values, lengths, formats in
+      PQsendQueryPrepared(handle, statement.name, Int32(parameters.count), values, lengths, formats, 1)
+    }
+    guard sent == 1 else { throw lost(statement.operation) }
+    return try onlyResult(statement.operation)
+  }
+
+  /// Reads all results of what was sent; the first error wins.
+  @discardableResult
+  func drain(_ operation: String) throws(PostgresError) -> Int {
+    var affectedRowCount = 0
+    var failure: PostgresError?
+    while let result = try nextResult(operation) {
+      switch result.status {
+      case PGRES_COMMAND_OK: affectedRowCount = result.affectedRowCount
+      case PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: break
+      case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+        preconditionFailure("a COPY goes through copyIn or copyOut")
+      default: failure = failure ?? PostgresError(result: result.handle, connection: handle, operation: operation)
+      }
+    }
+    if let failure { throw failure }
+    return affectedRowCount
+  }
+
+  private func onlyResult(_ operation: String) throws(PostgresError) -> ResultSet {
+    guard let result = try nextResult(operation) else { throw lost(operation) }
+    switch result.status {
+    case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
+      try drain(operation)
+      return result
+    default:
+      let failure = PostgresError(result: result.handle, connection: handle, operation: operation)
+      // The rest of the answer must be read before the next statement; its own errors add nothing.
+      while (try nextResult(operation)) != nil {}
+      throw failure
+    }
+  }
+
+  private static func withPointers(
+    _ parameters: [Parameter],
+    _ body: (
+      UnsafePointer<Oid>?, UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?, UnsafePointer<Int32>?
+    ) -> Int32
+  ) -> Int32 {
+    let types = parameters.map(\.type)
+    let lengths = parameters.map { Int32($0.bytes?.count ?? 0) }
+    let formats = [Int32](repeating: 1, count: parameters.count)
+    var values: [UnsafePointer<CChar>?] = []
+
+    /// Nests one closure per parameter, so that each byte array stays where it is and is not copied.
+    func pin(_ index: Int) -> Int32 {
+      guard index < parameters.count else { return body(types, values, lengths, formats) }
+      guard let bytes = parameters[index].bytes else {
+        values.append(nil)
+        return pin(index + 1)
+      }
+      guard !bytes.isEmpty else {
+        // An empty value needs a pointer that is not null: null means SQL NULL.
+        return [CChar(0)].withUnsafeBufferPointer { buffer in
+          values.append(buffer.baseAddress)
+          return pin(index + 1)
+        }
+      }
+      return bytes.withUnsafeBytes { buffer in
+        values.append(buffer.baseAddress?.assumingMemoryBound(to: CChar.self))
+        return pin(index + 1)
+      }
+    }
+    return pin(0)
+  }
+}

@@ -1,0 +1,147 @@
+import BinaryCopy
+import Libpq
+
+/// Writes the classified rows of a batch into production.
+struct Apply {
+  private let plan: TablePlan
+  private let production: Connection
+  private let batchTable: Identifier
+  private let insertMissing: PreparedStatement
+  private let updateOlder: PreparedStatement?
+  private var writer = CopyWriter(capacity: 2 * Apply.pieceByteCount)
+
+  /// COPY data goes out in pieces of about this size. Arbitrary, between the costs of a call and of a cache miss.
+  private static let pieceByteCount = 128 * 1024
+
+  /// What was written, and what turned out to be newer by now.
+  struct Counts {
+    var inserted = 0
+    var updated = 0
+    /// Rows that the second comparison, made by the server, refused.
+    var lostRaces = 0
+  }
+
+  /// Makes the connection's temporary table for this plan and prepares the statements on it.
+  init(_ plan: TablePlan, _ production: Connection, batchTable: Identifier) throws(PostgresError) {
+    self.plan = plan
+    self.production = production
+    self.batchTable = batchTable
+    try production.execute(ApplySQL.createBatchTable(plan, batchTable), "making a temporary table")
+    insertMissing = try production.prepare(
+      "\(batchTable)_insert",
+      ApplySQL.insertMissing(plan, batchTable),
+      "inserting into \(plan.production)"
+    )
+    updateOlder =
+      plan.updatedColumns.isEmpty
+      ? nil
+      : try production.prepare(
+        "\(batchTable)_update",
+        ApplySQL.updateOlder(plan, batchTable),
+        "updating \(plan.production)"
+      )
+  }
+
+  /// The fast way: inserts go straight into production by COPY.
+  ///
+  /// - Throws: ``PostgresError`` with `uniqueViolation` when somebody else has inserted one of the keys meanwhile;
+  ///   the transaction (or savepoint) must then be rolled back, and the batch be taken the exact way.
+  mutating func writeFast(_ batch: StagedBatch, inserts: [UInt32], updates: [UInt32]) throws -> Counts {
+    guard plan.insertsByCopy else { return try writeExactly(batch, inserts: inserts, updates: updates) }
+    var counts = Counts()
+    if !inserts.isEmpty {
+      counts.inserted = try copy(
+        inserts[...],
+        of: batch,
+        by: ApplySQL.copyIntoProduction(plan),
+        "inserting into \(plan.production)"
+      )
+    }
+    if !updates.isEmpty {
+      try fillBatchTable(updates[...], of: batch)
+      counts.updated = try updateFromBatchTable()
+      counts.lostRaces = updates.count - counts.updated
+    }
+    return counts
+  }
+
+  /// The exact way: through the temporary table, where a key that is there by now is no error.
+  mutating func writeExactly(_ batch: StagedBatch, inserts: [UInt32], updates: [UInt32]) throws -> Counts {
+    var counts = Counts()
+    if !inserts.isEmpty { counts += try insertExactly(inserts[...], of: batch) }
+    if !updates.isEmpty { counts += try updateExactly(updates[...], of: batch) }
+    return counts
+  }
+
+  /// Inserts what is missing and updates what has appeared since the probe and is older.
+  mutating func insertExactly(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws -> Counts {
+    try refillBatchTable(rows, of: batch)
+    var counts = Counts()
+    counts.inserted = try production.execute(insertMissing).affectedRowCount
+    if counts.inserted < rows.count { counts.updated = try updateFromBatchTable() }
+    counts.lostRaces = rows.count - counts.inserted - counts.updated
+    return counts
+  }
+
+  /// Updates what is still older.
+  mutating func updateExactly(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws -> Counts {
+    try refillBatchTable(rows, of: batch)
+    var counts = Counts()
+    counts.updated = try updateFromBatchTable()
+    counts.lostRaces = rows.count - counts.updated
+    return counts
+  }
+
+  private func updateFromBatchTable() throws -> Int {
+    guard let updateOlder else { return 0 }
+    return try production.execute(updateOlder).affectedRowCount
+  }
+
+  /// The batch table is emptied at commit; within a transaction by hand. DELETE, since TRUNCATE would make the server
+  /// plan the prepared statements again each time.
+  private mutating func refillBatchTable(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws {
+    try production.execute(ApplySQL.emptyBatchTable(batchTable), "emptying the temporary table")
+    try fillBatchTable(rows, of: batch)
+  }
+
+  private mutating func fillBatchTable(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws {
+    try copy(
+      rows,
+      of: batch,
+      by: ApplySQL.copyIntoBatchTable(plan, batchTable),
+      "copying rows of \(plan.production) into a temporary table"
+    )
+  }
+
+  @discardableResult
+  private mutating func copy(
+    _ rows: ArraySlice<UInt32>,
+    of batch: StagedBatch,
+    by statement: SQL,
+    _ operation: String
+  ) throws -> Int {
+    let fieldCount = plan.columns.count
+    return try production.copyIn(statement, operation) { stream in
+      let bytes = batch.bytes.rawSpan
+      writer.removeAll()
+      writer.writeHeader()
+      for row in rows {
+        writer.writeRow(fieldCount: fieldCount, fields: batch.rows[Int(row)].fields, of: bytes)
+        if writer.bytes.count >= Self.pieceByteCount {
+          try stream.write(writer.bytes.rawSpan)
+          writer.removeAll()
+        }
+      }
+      writer.writeTrailer()
+      try stream.write(writer.bytes.rawSpan)
+    }
+  }
+}
+
+extension Apply.Counts {
+  static func += (left: inout Self, right: Self) {
+    left.inserted += right.inserted
+    left.updated += right.updated
+    left.lostRaces += right.lostRaces
+  }
+}

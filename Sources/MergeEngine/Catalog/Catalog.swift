@@ -1,0 +1,96 @@
+import Libpq
+
+/// What the engine knows of the tables of some schemas, read once at the start of a run.
+struct Catalog: Sendable {
+  let tables: [CatalogTable]
+  let foreignKeys: [ForeignKey]
+
+  /// Reads all tables and views of the schemas with columns, primary keys and foreign keys.
+  init(_ connection: Connection, schemas: [String]) throws(PostgresError) {
+    let relations = try connection.query(CatalogSQL.relations, [.textArray(schemas)], "reading the catalog")
+    let columns = try Self.columns(connection, schemas)
+    let primaryKeys = try Self.primaryKeys(connection, schemas)
+    tables = (0..<relations.count).compactMap { row in
+      guard let kind = relations.text(row, 3).flatMap({ CatalogTable.Kind(rawValue: $0) }) else { return nil }
+      let oid = UInt32(relations.integer(row, 0) ?? 0)
+      let estimate = relations.double(row, 6) ?? -1
+      return CatalogTable(
+        oid: oid,
+        name: QualifiedName(schema: relations.text(row, 1) ?? "", name: relations.text(row, 2) ?? ""),
+        kind: kind,
+        isPartition: relations.bool(row, 4) ?? false,
+        blockCount: relations.integer(row, 5) ?? 0,
+        // -1 means never counted; 0 is what versions before 14 said, and an empty table needs no estimate.
+        estimatedRowCount: estimate > 0 ? Int(estimate) : nil,
+        columns: columns[oid] ?? [],
+        primaryKey: primaryKeys[oid]
+      )
+    }
+    let keys = try connection.query(CatalogSQL.foreignKeys, [.textArray(schemas)], "reading the foreign keys")
+    foreignKeys = (0..<keys.count).map { row in
+      ForeignKey(child: UInt32(keys.integer(row, 0) ?? 0), parent: UInt32(keys.integer(row, 1) ?? 0))
+    }
+  }
+
+  /// The tables of one schema, by name.
+  func tables(in schema: String) -> [CatalogTable] {
+    tables.filter { $0.name.schema.name == schema }
+  }
+
+  func table(_ name: QualifiedName) -> CatalogTable? {
+    tables.first { $0.name == name }
+  }
+
+  private static func columns(
+    _ connection: Connection,
+    _ schemas: [String]
+  ) throws(PostgresError) -> [UInt32: [CatalogColumn]] {
+    let rows = try connection.query(CatalogSQL.columns, [.textArray(schemas)], "reading the columns")
+    var columns: [UInt32: [CatalogColumn]] = [:]
+    for row in 0..<rows.count {
+      func sql(_ column: Int) -> SQL { SQL.uncheckedFromServer(rows.text(row, column) ?? "") }
+      let column = CatalogColumn(
+        name: Identifier(rows.text(row, 1) ?? ""),
+        declaredType: sql(2),
+        baseType: CatalogColumn.BaseType(
+          oid: UInt32(rows.integer(row, 7) ?? 0),
+          modifier: rows.integer(row, 8) ?? -1,
+          plainName: sql(9),
+          fullName: sql(10),
+          arrayOid: UInt32(rows.integer(row, 11) ?? 0),
+          collationIsDeterministic: rows.bool(row, 12) ?? true
+        ),
+        isNotNull: rows.bool(row, 3) ?? false,
+        hasDefault: rows.bool(row, 4) ?? false,
+        isGenerated: rows.bool(row, 5) ?? false,
+        isIdentity: rows.bool(row, 6) ?? false,
+        isIdentityAlways: rows.bool(row, 14) ?? false,
+        travel: rows.bool(row, 13) == true ? .binary : .text
+      )
+      columns[UInt32(rows.integer(row, 0) ?? 0), default: []].append(column)
+    }
+    return columns
+  }
+
+  private static func primaryKeys(
+    _ connection: Connection,
+    _ schemas: [String]
+  ) throws(PostgresError) -> [UInt32: CatalogTable.PrimaryKey] {
+    let rows = try connection.query(CatalogSQL.primaryKeys, [.textArray(schemas)], "reading the primary keys")
+    var columns: [UInt32: [CatalogTable.PrimaryKey.Column]] = [:]
+    var deferrable: Set<UInt32> = []
+    for row in 0..<rows.count {
+      let table = UInt32(rows.integer(row, 0) ?? 0)
+      let schema = Identifier(rows.text(row, 2) ?? "")
+      // An operator's own name is made of operator characters only and is never quoted.
+      let symbol = SQL.uncheckedFromServer(rows.text(row, 3) ?? "=")
+      columns[table, default: []].append(
+        .init(name: Identifier(rows.text(row, 1) ?? ""), equality: "OPERATOR(\(schema).\(symbol))")
+      )
+      if rows.bool(row, 4) == false { deferrable.insert(table) }
+    }
+    return columns.reduce(into: [:]) { keys, entry in
+      keys[entry.key] = .init(columns: entry.value, isDeferrable: deferrable.contains(entry.key))
+    }
+  }
+}

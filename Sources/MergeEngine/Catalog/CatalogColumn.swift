@@ -1,0 +1,59 @@
+import Libpq
+
+/// A column of a table as the catalog describes it.
+struct CatalogColumn: Sendable {
+  /// How a value of a type gets from one table to another.
+  enum Travel: Sendable {
+    /// In the type's own binary form.
+    case binary
+    /// As text: the type (or the element type of the array) has no binary form.
+    case text
+  }
+
+  let name: Identifier
+  /// The type as SQL, with its modifier, as `numeric(10,2)`; for a domain the domain's name.
+  let declaredType: SQL
+  /// The type underneath all domains.
+  let baseType: BaseType
+  let isNotNull: Bool
+  let hasDefault: Bool
+  let isGenerated: Bool
+  let isIdentity: Bool
+  /// GENERATED ALWAYS AS IDENTITY: can be inserted with OVERRIDING SYSTEM VALUE, and never be updated.
+  let isIdentityAlways: Bool
+  let travel: Travel
+
+  /// The type underneath all domains, with its modifier.
+  struct BaseType: Sendable, Hashable {
+    let oid: UInt32
+    /// The modifier (length, precision, scale), or -1.
+    let modifier: Int
+    /// The type as SQL without its modifier, as `numeric`.
+    let plainName: SQL
+    /// The type as SQL with its modifier, as `numeric(10,2)`.
+    let fullName: SQL
+    /// The type's array type; 0 if it has none (as arrays themselves).
+    let arrayOid: UInt32
+    /// Whether the column's collation, if any, tells apart all strings whose bytes differ.
+    let collationIsDeterministic: Bool
+
+    /// Casting to the modifier cuts a longer value silently, while storing refuses it.
+    ///
+    /// bpchar, varchar, bit and varbit: <https://www.postgresql.org/docs/current/datatype-character.html>.
+    var castTruncates: Bool { [1042, 1043, 1560, 1562].contains(oid) }
+
+    /// Equal values always have equal bytes, so that duplicates of a key can be found without asking the server.
+    ///
+    /// Not on the list, though ordered: float4 and float8 (-0 equals 0), bpchar and citext (padding, case), interval,
+    /// numeric without a scale (1.0 equals 1.00), records, ranges and arrays of such.
+    var equalityIsBytewise: Bool {
+      switch oid {
+      case 16, 18, 20, 21, 23, 26, 17, 2950, 1082, 1083, 1114, 1184, 829, 869: true
+      case 19, 25, 1043: collationIsDeterministic
+      // With a scale in the modifier all values carry the same display scale.
+      case 1700: modifier >= 0
+      default: false
+      }
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import Libpq
+
+/// The questions to the catalog. `$1` is always the list of schema names.
+enum CatalogSQL {
+  /// oid, schema, name, kind, is partition, blocks, estimated rows
+  static let relations: SQL = """
+    SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relispartition,
+           CASE WHEN c.relkind IN ('r', 'm')
+                THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
+           c.reltuples::float8
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ORDER BY n.nspname, c.relname
+    """
+
+  /// table, name, declared type, not null, has default, generated, identity,
+  /// base type, modifier, base type as text without and with modifier, array type, deterministic, has a binary form,
+  /// identity always
+  static let columns: SQL = """
+    WITH RECURSIVE underneath AS (
+      SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS modifier
+      FROM pg_attribute a
+      JOIN pg_class c ON c.oid = a.attrelid
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        AND a.attnum > 0 AND NOT a.attisdropped
+      UNION ALL
+      SELECT u.attrelid, u.attnum, t.typbasetype, t.typtypmod
+      FROM underneath u JOIN pg_type t ON t.oid = u.type AND t.typtype = 'd'
+    )
+    SELECT a.attrelid, a.attname::text, format_type(a.atttypid, a.atttypmod),
+           a.attnotnull, a.atthasdef AND a.attgenerated = '', a.attgenerated <> '', a.attidentity <> '',
+           t.oid, u.modifier, format_type(t.oid, -1), format_type(t.oid, u.modifier),
+           t.typarray, coalesce(l.collisdeterministic, true),
+           t.typsend <> 0 AND t.typreceive <> 0
+             AND coalesce(e.typsend <> 0 AND e.typreceive <> 0, true),
+           a.attidentity = 'a'
+    FROM underneath u
+    JOIN pg_attribute a ON a.attrelid = u.attrelid AND a.attnum = u.attnum
+    JOIN pg_type t ON t.oid = u.type AND t.typtype <> 'd'
+    LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation
+    ORDER BY a.attrelid, a.attnum
+    """
+
+  /// table, column, schema and name of the equality operator, immediate
+  static let primaryKeys: SQL = """
+    SELECT i.indrelid, a.attname::text, m.nspname::text, o.oprname::text, i.indimmediate
+    FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    JOIN pg_opclass f ON f.oid = k.opclass
+    JOIN pg_amop s ON s.amopfamily = f.opcfamily AND s.amopstrategy = 3
+                  AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
+    JOIN pg_operator o ON o.oid = s.amopopr
+    JOIN pg_namespace m ON m.oid = o.oprnamespace
+    WHERE n.nspname = ANY ($1::text[]) AND i.indisprimary AND k.position <= i.indnkeyatts
+    ORDER BY i.indrelid, k.position
+    """
+
+  /// child, parent
+  static let foreignKeys: SQL = """
+    SELECT f.conrelid, f.confrelid
+    FROM pg_constraint f
+    JOIN pg_class c ON c.oid = f.conrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY ($1::text[]) AND f.contype = 'f' AND f.conparentid = 0
+    """
+}

@@ -1,0 +1,159 @@
+import BinaryCopy
+
+/// One staging row of a batch: places in the batch's bytes, and what the client needs of the values.
+struct StagedRow {
+  /// The tuple's address after marking, packed as in ``TupleRange``.
+  var address: UInt64
+  /// Where the key begins that production is asked for; its fields follow each other.
+  var probeKey: Int
+  /// The shared columns' fields, from the key's first length to the row's last byte.
+  var fields: Range<Int>
+  /// The version: its integer, or for numeric the place of the value.
+  var version: StagedVersion
+  /// Becomes known at classification.
+  var verdict: Verdict
+}
+
+/// A version as it is compared.
+enum StagedVersion {
+  case null
+  case integer(Int64)
+  /// Lies in the bytes that it was read from.
+  case numeric(FieldRange)
+}
+
+/// The staging rows of one batch, as the bytes they came in, and an index over them.
+///
+/// One worker has one batch and fills it again and again: after the largest batch nothing is allocated any more.
+struct StagedBatch {
+  /// Binary COPY data, one or several streams after each other.
+  var bytes: [UInt8] = []
+  private(set) var rows: [StagedRow] = []
+  /// Rows in key order, without the ones that lost to a duplicate of the same key: positions in ``rows``.
+  var candidates: [UInt32] = []
+
+  /// Forgets the rows and keeps the memory.
+  mutating func removeAll() {
+    bytes.removeAll(keepingCapacity: true)
+    rows.removeAll(keepingCapacity: true)
+    candidates.removeAll(keepingCapacity: true)
+  }
+
+  /// Gives up memory that a batch of unusually long rows has left behind.
+  mutating func shrink(above byteCount: Int) {
+    if bytes.capacity > byteCount { bytes = [] }
+  }
+
+  mutating func setVerdict(_ verdict: Verdict, row: UInt32) {
+    rows[Int(row)].verdict = verdict
+  }
+
+  /// Whether `left` is newer than (above 0), as new as (0) or older than (below 0) `right`, both positions in ``rows``.
+  func compareVersions(_ left: UInt32, _ right: UInt32, _ type: VersionType) throws(BinaryCopyError) -> Int {
+    let bytes = bytes.rawSpan
+    return try type.compare(rows[Int(left)].version, in: bytes, rows[Int(right)].version, in: bytes)
+  }
+
+  /// Indexes what ``bytes`` holds.
+  ///
+  /// - Complexity: O(columns) a row; allocates only until the largest batch has been seen.
+  /// - Throws: ``BinaryCopyError`` when the bytes are not rows of the plan.
+  mutating func index(_ plan: TablePlan) throws(BinaryCopyError) {
+    let layout = RowLayout(plan)
+    var rows = rows
+    self.rows = []
+    defer { self.rows = rows }
+    let bytes = bytes.rawSpan
+    var cursor = CopyCursor()
+    while cursor.offset < bytes.byteCount {
+      try cursor.readHeader(in: bytes)
+      while let fieldCount = try cursor.beginRow(in: bytes) {
+        guard fieldCount == layout.fieldCount else {
+          throw .fieldCount(found: fieldCount, expected: layout.fieldCount, offset: cursor.offset)
+        }
+        rows.append(try layout.readRow(at: &cursor, in: bytes))
+      }
+    }
+  }
+}
+
+/// How many fields of what kind a row of the batch has, in the wire order drawn at ``TablePlan``.
+private struct RowLayout {
+  let fieldCount: Int
+  let probeKeyCount: Int
+  let versionIndex: Int
+  let columnCount: Int
+  let versionType: VersionType
+
+  init(_ plan: TablePlan) {
+    probeKeyCount = plan.sendsProbeKeys ? plan.keyColumnCount : 0
+    columnCount = plan.columns.count
+    fieldCount = 1 + probeKeyCount + columnCount
+    versionIndex = plan.versionIndex
+    versionType = plan.versionType
+  }
+
+  func readRow(at cursor: inout CopyCursor, in bytes: RawSpan) throws(BinaryCopyError) -> StagedRow {
+    let addressField = try cursor.readField(in: bytes)
+    guard addressField.byteCount == 6 else {
+      throw .wrongWidth(found: addressField.byteCount, expected: 6, offset: addressField.offset)
+    }
+    let block: UInt32 = try bytes.bigEndian(at: addressField.offset)
+    let offset: UInt16 = try bytes.bigEndian(at: addressField.offset + 4)
+    let probeKey = cursor.offset
+    try cursor.skipFields(probeKeyCount, in: bytes)
+    let start = cursor.offset
+    try cursor.skipFields(versionIndex, in: bytes)
+    let version = try versionType.read(cursor.readField(in: bytes), in: bytes)
+    try cursor.skipFields(columnCount - versionIndex - 1, in: bytes)
+    return StagedRow(
+      address: UInt64(block) << 16 | UInt64(offset),
+      probeKey: probeKey,
+      fields: start..<cursor.offset,
+      version: version,
+      verdict: .unchanged
+    )
+  }
+}
+
+extension VersionType {
+  /// Reads a version of this type.
+  ///
+  /// - Throws: ``BinaryCopyError/wrongWidth(found:expected:offset:)`` when the value is not of the type's width.
+  func read(_ field: FieldRange, in bytes: RawSpan) throws(BinaryCopyError) -> StagedVersion {
+    guard !field.isNull else { return .null }
+    switch self {
+    case .numeric:
+      return .numeric(field)
+    case .integer(let byteCount):
+      guard field.byteCount == byteCount else {
+        throw .wrongWidth(found: field.byteCount, expected: byteCount, offset: field.offset)
+      }
+      return switch byteCount {
+      case 2: .integer(Int64(try bytes.bigEndian(at: field.offset, as: Int16.self)))
+      case 4: .integer(Int64(try bytes.bigEndian(at: field.offset, as: Int32.self)))
+      default: .integer(try bytes.bigEndian(at: field.offset, as: Int64.self))
+      }
+    }
+  }
+
+  /// Whether `left` is newer than, as new as or older than `right`.
+  ///
+  /// NULL is older than every version and as old as NULL.
+  /// - Returns: above 0, 0 or below 0.
+  func compare(
+    _ left: StagedVersion,
+    in leftBytes: RawSpan,
+    _ right: StagedVersion,
+    in rightBytes: RawSpan
+  ) throws(BinaryCopyError) -> Int {
+    switch (left, right) {
+    case (.integer(let left), .integer(let right)): left < right ? -1 : left == right ? 0 : 1
+    case (.numeric(let left), .numeric(let right)):
+      try NumericOrder.compare(left, in: leftBytes, right, in: rightBytes)
+    case (.null, .null): 0
+    case (.null, _): -1
+    default: 1
+    }
+  }
+}

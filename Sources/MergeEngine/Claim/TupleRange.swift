@@ -1,0 +1,65 @@
+import Libpq
+
+/// A stretch of a table by physical address: all tuples from `start` up to but not including `end`.
+///
+/// An address is `block << 16 | offset`, so that ranges can be halved by arithmetic down to a single tuple.
+struct TupleRange: Sendable, Hashable {
+  let start: UInt64
+  let end: UInt64
+
+  init(start: UInt64, end: UInt64) {
+    self.start = start
+    self.end = end
+  }
+
+  /// Whole blocks.
+  init(blocks: Range<Int>) {
+    start = UInt64(blocks.lowerBound) << 16
+    end = UInt64(blocks.upperBound) << 16
+  }
+
+  /// A block of 32 KiB holds at most 1,638 tuples (`MaxHeapTuplesPerPage`); beyond this offset there are none.
+  private static let offsetLimit: UInt64 = 2048
+
+  var blockCount: Int { Int((end >> 16) - (start >> 16)) }
+
+  /// Both halves, or nil when there is only one tuple left.
+  var halves: (TupleRange, TupleRange)? {
+    // Within one block the addresses behind the last possible tuple are empty and not worth halving.
+    let lastUsed = (end - 1) >> 16 == start >> 16 ? min(end, (start >> 16) << 16 + Self.offsetLimit) : end
+    guard lastUsed > start + 1 else { return nil }
+    var middle = start + (lastUsed - start) / 2
+    // As long as there are several blocks, halve between blocks.
+    if (lastUsed - 1) >> 16 != start >> 16 { middle = max(middle >> 16, (start >> 16) + 1) << 16 }
+    guard middle > start && middle < end else { return nil }
+    return (TupleRange(start: start, end: middle), TupleRange(start: middle, end: end))
+  }
+
+  /// `s.ctid >= '(0,0)'::tid AND s.ctid < '(100,0)'::tid`: a TID range scan, no index and no sort.
+  var condition: SQL {
+    "s.ctid >= \(TupleAddress(start)) AND s.ctid < \(TupleAddress(end))"
+  }
+}
+
+/// A tuple's physical address, as `ctid` shows it.
+struct TupleAddress: Sendable, Hashable {
+  let packed: UInt64
+
+  init(_ packed: UInt64) {
+    self.packed = packed
+  }
+
+  var block: UInt32 { UInt32(truncatingIfNeeded: packed >> 16) }
+  var offset: UInt16 { UInt16(truncatingIfNeeded: packed) }
+}
+
+extension SQL.Interpolation {
+  /// A tuple's address as a constant of type tid.
+  mutating func appendInterpolation(_ address: TupleAddress) {
+    appendLiteral("'(")
+    appendInterpolation(address.block)
+    appendLiteral(",")
+    appendInterpolation(address.offset)
+    appendLiteral(")'::tid")
+  }
+}

@@ -1,0 +1,162 @@
+import Libpq
+
+/// The block ranges that are still to be merged, handed out to the workers one batch at a time.
+///
+/// A table's turn comes when the tables that its foreign keys point to are done. The range is cut so that a batch
+/// comes near the wanted number of rows, by the density that the batches before have shown.
+final class WorkQueue: Sendable {
+  /// A batch to be carried.
+  struct Item: Sendable {
+    let table: Int
+    let range: TupleRange
+  }
+
+  /// How far one table has come.
+  struct TableState: Sendable {
+    var progress: TableProgress
+    fileprivate var openParents: Set<Int>
+    fileprivate var nextBlock = 0
+    fileprivate let blockCount: Int
+    fileprivate var givenBack: [TupleRange] = []
+    fileprivate var inFlightCount = 0
+    fileprivate var rowsPerBlock: Double
+    fileprivate(set) var failure: (any Error)?
+    fileprivate(set) var startedAt: ContinuousClock.Instant?
+    fileprivate(set) var finishedAt: ContinuousClock.Instant?
+    /// A parent has failed, so this table is not begun.
+    fileprivate(set) var isSkipped = false
+
+    /// The progress with the clock read.
+    var progressNow: TableProgress {
+      var now = progress
+      now.elapsedMilliseconds = startedAt.map { ((finishedAt ?? .now) - $0).milliseconds }
+      now.isFinished = finishedAt != nil
+      now.blockCount = blockCount
+      return now
+    }
+
+    fileprivate var isExhausted: Bool { nextBlock >= blockCount && givenBack.isEmpty }
+    fileprivate var isOver: Bool { finishedAt != nil || failure != nil || isSkipped }
+  }
+
+  private struct State {
+    var tables: [TableState]
+    var isStopped = false
+  }
+
+  private let monitor: Monitor<State>
+  private let children: [[Int]]
+  private let batchRows: Int
+
+  init(_ plan: MergePlan, batchRows: Int) {
+    self.batchRows = batchRows
+    children = plan.tables.indices.map { parent in plan.parents.indices.filter { plan.parents[$0].contains(parent) } }
+    monitor = Monitor(
+      State(
+        tables: zip(plan.tables, plan.parents).map { table, parents in
+          let estimate = table.estimatedRowCount.map { Double($0) / Double(max(table.stagingBlockCount, 1)) }
+          return TableState(
+            progress: TableProgress(table: table.name, expectedRowCount: table.estimatedRowCount),
+            openParents: Set(parents),
+            blockCount: table.stagingBlockCount,
+            // Without statistics a hundred rows to a block is a guess on the high side: the first batch comes out
+            // small, and the next ones know better.
+            rowsPerBlock: max(estimate ?? 100, 0.01)
+          )
+        }
+      )
+    )
+  }
+
+  /// The next batch.
+  ///
+  /// Blocks while all that is left waits for other workers.
+  /// - Returns: nil when nothing is left, or the queue was stopped.
+  func take() -> Item? {
+    monitor.wait { state -> Item?? in
+      guard !state.isStopped else { return .some(nil) }
+      for index in state.tables.indices {
+        self.finishIfDone(index, &state)
+        if let range = self.nextRange(index, &state) { return Item(table: index, range: range) }
+      }
+      return state.tables.allSatisfy(\.isOver) ? .some(nil) : nil
+    } ?? nil
+  }
+
+  /// A batch has been committed.
+  func complete(_ item: Item, _ counts: VerdictCounts) {
+    monitor.update { state in
+      state.tables[item.table].inFlightCount -= 1
+      state.tables[item.table].progress.counts += counts
+      state.tables[item.table].progress.blocksDone += item.range.blockCount
+      learn(item, rowCount: counts.read, &state.tables[item.table])
+      finishIfDone(item.table, &state)
+    }
+  }
+
+  /// A batch was too large and comes back in two pieces.
+  func giveBack(_ pieces: [TupleRange], of item: Item) {
+    monitor.update { state in
+      state.tables[item.table].inFlightCount -= 1
+      state.tables[item.table].givenBack += pieces
+      // What follows will be as dense: ask for half of it.
+      state.tables[item.table].rowsPerBlock *= 2
+    }
+  }
+
+  /// The table can't go on; the tables that don't depend on it do.
+  func fail(_ table: Int, _ error: any Error) {
+    monitor.update { state in
+      state.tables[table].inFlightCount -= 1
+      state.tables[table].failure = state.tables[table].failure ?? error
+      skipDescendants(of: table, &state)
+    }
+  }
+
+  /// Hands out nothing any more.
+  func stop() {
+    monitor.update { $0.isStopped = true }
+  }
+
+  /// Where all tables stand.
+  var snapshot: [TableState] { monitor.update { $0.tables } }
+
+  // MARK: On the state, under the lock
+
+  private func nextRange(_ index: Int, _ state: inout State) -> TupleRange? {
+    guard !state.tables[index].isOver, state.tables[index].openParents.isEmpty, !state.tables[index].isExhausted else {
+      return nil
+    }
+    if state.tables[index].startedAt == nil { state.tables[index].startedAt = .now }
+    state.tables[index].inFlightCount += 1
+    if let range = state.tables[index].givenBack.popLast() { return range }
+    let table = state.tables[index]
+    let wanted = (Double(batchRows) / table.rowsPerBlock).rounded(.up)
+    let end = min(table.nextBlock + Int(min(max(wanted, 1), 1e9)), table.blockCount)
+    defer { state.tables[index].nextBlock = end }
+    return TupleRange(blocks: table.nextBlock..<end)
+  }
+
+  private func finishIfDone(_ index: Int, _ state: inout State) {
+    let table = state.tables[index]
+    guard !table.isOver, table.openParents.isEmpty, table.isExhausted, table.inFlightCount == 0 else { return }
+    state.tables[index].startedAt = table.startedAt ?? .now
+    state.tables[index].finishedAt = .now
+    for child in children[index] { state.tables[child].openParents.remove(index) }
+  }
+
+  private func skipDescendants(of index: Int, _ state: inout State) {
+    for child in children[index] where !state.tables[child].isOver {
+      state.tables[child].isSkipped = true
+      skipDescendants(of: child, &state)
+    }
+  }
+
+  /// Follows the density of the rows, by at most a factor of four a batch, so that one odd stretch does not make the
+  /// next batch huge.
+  private func learn(_ item: Item, rowCount: Int, _ table: inout TableState) {
+    guard item.range.blockCount > 0 else { return }
+    let seen = Double(rowCount) / Double(item.range.blockCount)
+    table.rowsPerBlock = max(min(max(seen, table.rowsPerBlock / 4), table.rowsPerBlock * 4), 0.01)
+  }
+}

@@ -1,0 +1,126 @@
+import BinaryCopy
+
+/// Brings a batch into key order and leaves one candidate per key.
+///
+/// Production is then visited from its lowest to its highest key, which keeps its pages in memory and makes all
+/// workers, and a CDC that applies in key order, take row locks in one order. The order is by bytes: it need not be
+/// the server's order, only the same for everyone.
+struct KeyOrder {
+  private struct Entry {
+    let prefix: UInt64
+    let row: UInt32
+  }
+
+  private var entries: [Entry] = []
+
+  /// Fills ``StagedBatch/candidates`` and gives the other rows of a key the verdict `duplicate`.
+  ///
+  /// The newest row of a key stays; of equally new ones the last in staging, which arrived last. Where equal keys
+  /// may differ in bytes (``TablePlan/keyEqualityIsBytewise``) all rows stay candidates until the probe knows.
+  mutating func arrange(_ batch: inout StagedBatch, _ plan: TablePlan) throws(BinaryCopyError) {
+    let layout = KeyLayout(plan)
+    try sort(batch, layout)
+    guard plan.keyEqualityIsBytewise else {
+      batch.candidates = entries.map(\.row)
+      return
+    }
+    for entry in entries {
+      guard let previous = batch.candidates.last, layout.areEqual(previous, entry.row, batch) else {
+        batch.candidates.append(entry.row)
+        continue
+      }
+      if try batch.compareVersions(entry.row, previous, plan.versionType) >= 0 {
+        batch.candidates[batch.candidates.count - 1] = entry.row
+        batch.setVerdict(.duplicate, row: previous)
+      } else {
+        batch.setVerdict(.duplicate, row: entry.row)
+      }
+    }
+  }
+
+  private mutating func sort(_ batch: StagedBatch, _ layout: KeyLayout) throws(BinaryCopyError) {
+    let bytes = batch.bytes.rawSpan
+    entries.removeAll(keepingCapacity: true)
+    for index in batch.rows.indices {
+      entries.append(Entry(prefix: try layout.prefix(batch.rows[index], bytes), row: UInt32(index)))
+    }
+    guard !layout.prefixIsWholeKey else {
+      entries.sort { $0.prefix != $1.prefix ? $0.prefix < $1.prefix : $0.row < $1.row }
+      return
+    }
+    entries.sort { left, right in
+      guard left.prefix == right.prefix else { return left.prefix < right.prefix }
+      let order = layout.compareBytes(batch.rows[Int(left.row)], batch.rows[Int(right.row)], bytes)
+      return order != 0 ? order < 0 : left.row < right.row
+    }
+  }
+}
+
+/// How a key becomes a number that sorts.
+private struct KeyLayout {
+  private struct Part {
+    let isSigned: Bool
+    let isFixedWidth: Bool
+  }
+
+  private let parts: [Part]
+  /// The prefix alone decides: one key column of eight bytes at most.
+  let prefixIsWholeKey: Bool
+
+  init(_ plan: TablePlan) {
+    parts = plan.keyColumns.map { column in
+      let isBinary = column.travel == .binary
+      return Part(
+        isSigned: isBinary && [20, 21, 23, 1082, 1083, 1114, 1184].contains(column.baseType.oid),
+        isFixedWidth: isBinary && [16, 18, 20, 21, 23, 26, 1082, 1083, 1114, 1184, 2950].contains(column.baseType.oid)
+      )
+    }
+    prefixIsWholeKey =
+      parts.count == 1 && parts[0].isFixedWidth && plan.keyColumns.first?.baseType.oid != 2950
+  }
+
+  /// The key's first eight bytes as a number, signs turned so that negative values come first.
+  func prefix(_ row: StagedRow, _ bytes: RawSpan) throws(BinaryCopyError) -> UInt64 {
+    var cursor = CopyCursor(offset: row.fields.lowerBound)
+    var prefix: UInt64 = 0
+    var room = 64
+    for part in parts {
+      let field = try cursor.readField(in: bytes)
+      for index in 0..<min(max(field.byteCount, 0), room / 8) {
+        var byte: UInt8 = try bytes.bigEndian(at: field.offset + index)
+        if index == 0 && part.isSigned { byte ^= 0x80 }
+        room -= 8
+        prefix |= UInt64(byte) << UInt64(room)
+      }
+      // What follows a value of varying length has no fixed place in the number.
+      guard part.isFixedWidth, room > 0 else { break }
+    }
+    return prefix
+  }
+
+  /// Compares the keys' fields byte by byte, lengths included.
+  func compareBytes(_ left: StagedRow, _ right: StagedRow, _ bytes: RawSpan) -> Int {
+    let leftKey = keyRange(left, bytes)
+    let rightKey = keyRange(right, bytes)
+    return unsafe bytes.withUnsafeBytes { buffer in
+      let common = min(leftKey.count, rightKey.count)
+      for index in 0..<common {
+        let leftByte = unsafe buffer[leftKey.lowerBound + index]
+        let rightByte = unsafe buffer[rightKey.lowerBound + index]
+        if leftByte != rightByte { return Int(leftByte) - Int(rightByte) }
+      }
+      return leftKey.count - rightKey.count
+    }
+  }
+
+  func areEqual(_ left: UInt32, _ right: UInt32, _ batch: StagedBatch) -> Bool {
+    compareBytes(batch.rows[Int(left)], batch.rows[Int(right)], batch.bytes.rawSpan) == 0
+  }
+
+  private func keyRange(_ row: StagedRow, _ bytes: RawSpan) -> Range<Int> {
+    var cursor = CopyCursor(offset: row.fields.lowerBound)
+    // The rows were walked once when the batch was indexed: their lengths hold.
+    guard (try? cursor.skipFields(parts.count, in: bytes)) != nil else { preconditionFailure("unindexed row") }
+    return row.fields.lowerBound..<cursor.offset
+  }
+}

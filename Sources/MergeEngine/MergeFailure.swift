@@ -1,0 +1,13 @@
+import Libpq
+
+/// Why a command could not do what it was asked to, in the words of the contract's exit statuses.
+public enum MergeFailure: Error, Sendable {
+  /// What was asked makes no sense.
+  case usage(String)
+  /// Something about the tables or rights stands against it; nothing was written.
+  case blocked([Finding])
+  /// Another merge holds the table.
+  case busy(table: String)
+  /// The database can't be reached, or refused the login.
+  case unreachable(PostgresError)
+}

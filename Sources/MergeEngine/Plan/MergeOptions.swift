@@ -1,0 +1,104 @@
+import Foundation
+import Libpq
+
+/// What a merge is asked to do; the names are those of the command line and of the configuration file.
+public struct MergeOptions: Sendable, Codable {
+  /// Where the tables are.
+  public var schemas = Schemas()
+  /// The tables to merge; nil for every production table that has a staging table of the same name.
+  public var tables: [String]?
+  /// Staging rows to a batch, about.
+  public var batchRows = 50_000
+  /// Connections that carry batches side by side.
+  public var workers = 2
+  /// Everything in one transaction, on one worker.
+  public var atomic = false
+  /// Whether staging rows are marked as PROCESSED.
+  public var mark = Mark.all
+  /// What a production row without a version means.
+  public var nulls = NullRule.productionLoses
+  /// The first version to merge, in the type of the version column; nil for no bound.
+  public var from: String?
+  /// The first version not to merge any more; nil for no bound.
+  public var to: String?
+  /// How long a statement may wait for a lock; 0 for ever.
+  public var lockTimeoutMilliseconds = 10_000
+  /// The zone in which zone-less times are read where the other side has one.
+  public var timeZone = "UTC"
+  /// Truncate staging tables whose rows are all merged.
+  public var cleanup = false
+  /// What differs from table to table.
+  public var columns = ColumnRules()
+
+  /// The defaults of the contract.
+  public init() {}
+
+  /// The parameters of a run as they are recorded in `merge_summary`.
+  func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+
+  /// Whether staging rows are marked.
+  public enum Mark: String, Sendable, Codable, CaseIterable {
+    /// PROCESSED or ERROR, in the transaction that merges the row.
+    case all
+    /// Not at all: for tables that are truncated right after.
+    case none
+  }
+
+  /// What a production row without a version means to a staging row that has one.
+  public enum NullRule: String, Sendable, Codable, CaseIterable {
+    /// The staging row wins.
+    case productionLoses = "production-loses"
+    /// Unknown is not older: the row is left unchanged, as the guide's `s.updated_at > p.updated_at` does.
+    case strict
+  }
+}
+
+/// The schemas a merge works in.
+public struct Schemas: Sendable, Codable, Hashable {
+  /// Where DMS loads to.
+  public var staging = "staging"
+  /// Where CDC writes to.
+  public var production = "production"
+  /// Where runs, counts and refused rows are recorded.
+  public var admin = "admin"
+
+  /// The contract's names.
+  public init() {}
+}
+
+/// Which columns have a special part in the merge, for all tables and for single ones.
+public struct ColumnRules: Sendable, Codable {
+  /// The column that decides which row is newer.
+  public var version = "updated_at"
+  /// Columns that are written when a row is inserted and left alone when it is updated.
+  public var insertOnly = ["created_at"]
+  /// What single tables have instead, by table name.
+  public var tables: [String: TableRules] = [:]
+
+  /// The contract's names.
+  public init() {}
+
+  /// What one table has instead.
+  public struct TableRules: Sendable, Codable {
+    /// The version column.
+    public var version: String?
+    /// The insert-only columns.
+    public var insertOnly: [String]?
+    /// Staging columns that are not merged.
+    public var ignore: [String]?
+
+    /// Nothing special.
+    public init() {}
+  }
+
+  func version(of table: String) -> Identifier { Identifier(tables[table]?.version ?? version) }
+  func insertOnly(of table: String) -> Set<Identifier> {
+    Set((tables[table]?.insertOnly ?? insertOnly).map { Identifier($0) })
+  }
+  func ignored(of table: String) -> Set<Identifier> { Set((tables[table]?.ignore ?? []).map { Identifier($0) }) }
+}

@@ -1,0 +1,55 @@
+import Libpq
+
+/// What a run will do: its tables in order, and what was found about them.
+struct MergePlan: Sendable {
+  let tables: [TablePlan]
+  /// For each table the tables that must be done before it, as indices into ``tables``.
+  let parents: [[Int]]
+  let findings: [Finding]
+
+  var blockers: [Finding] { findings.filter { $0.grade == .blocker } }
+  var warnings: [Finding] { findings.filter { $0.grade == .warning } }
+
+  /// Chooses the tables, resolves each, and orders them parents first.
+  init(_ catalog: Catalog, _ options: MergeOptions) {
+    let schemas = options.schemas
+    var planner = TablePlanner(options)
+    var findings: [Finding] = []
+    var pairs: [(staging: CatalogTable, production: CatalogTable)] = []
+    let stagingTables = catalog.tables(in: schemas.staging)
+    let names = options.tables ?? stagingTables.map(\.name.name.name)
+    for name in names {
+      let staging = catalog.table(QualifiedName(schema: schemas.staging, name: name))
+      let production = catalog.table(QualifiedName(schema: schemas.production, name: name))
+      switch (staging, production) {
+      case (let staging?, let production?):
+        pairs.append((staging, production))
+      case (nil, _):
+        findings.append(.blocker(name, "there is no staging table \(schemas.staging).\(name). Make it with init."))
+      case (_?, nil) where options.tables == nil:
+        findings.append(
+          .warning(name, "\(schemas.staging).\(name) has no table of the same name in \(schemas.production): not merged.")
+        )
+      case (_?, nil):
+        findings.append(
+          .blocker(name, "\(schemas.staging).\(name) has no table of the same name in \(schemas.production).")
+        )
+      }
+    }
+    if pairs.isEmpty && findings.allSatisfy({ $0.grade != .blocker }) {
+      findings.append(
+        .blocker(
+          nil,
+          "there is no table in the schema \(schemas.staging) that has a production table of the same name in "
+            + "\(schemas.production). Make staging with init, or name the schemas: --staging-schema, "
+            + "--production-schema."
+        )
+      )
+    }
+    let plans = pairs.compactMap { planner.plan(staging: $0.staging, production: $0.production) }
+    let order = TableOrder(plans.map(\.productionOid), catalog.foreignKeys)
+    tables = order.indices.map { plans[$0] }
+    parents = order.parents
+    self.findings = findings + planner.findings
+  }
+}

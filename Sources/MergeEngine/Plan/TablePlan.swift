@@ -1,0 +1,65 @@
+import Libpq
+
+/// Everything about the merge of one table that is decided once, before its first row is read.
+///
+/// A staging row travels in one wire order from the read to every write:
+/// ```
+/// ctid | probe keys (only if they differ from the key) | key columns | version | the other shared columns
+///      '------------- read by the client -------------------------'
+///                                                      '--- key, version, others: written as they came ---'
+/// ```
+struct TablePlan: Sendable {
+  let staging: QualifiedName
+  let production: QualifiedName
+  let productionOid: UInt32
+  let stagingBlockCount: Int
+  let estimatedRowCount: Int?
+
+  /// The shared columns in wire order: key, version, others.
+  let columns: [Column]
+  let keyColumnCount: Int
+  /// Where the version stands in ``columns``; behind the key unless it is part of it.
+  let versionIndex: Int
+  let versionType: VersionType
+  /// Key columns can't be looked up in the form in which they travel, so the read sends them twice.
+  let sendsProbeKeys: Bool
+  /// Duplicates of a key show in equal bytes; otherwise the server is asked which keys are equal.
+  let keyEqualityIsBytewise: Bool
+  let keyIsDeferrable: Bool
+  /// Staging rows carry a status that is read, and set unless marks are left alone.
+  let hasStatusColumn: Bool
+  let marksRows: Bool
+  let nullRule: MergeOptions.NullRule
+  let window: Window
+
+  /// The plain table name, as the user knows it.
+  var name: String { production.name.name }
+
+  var keyColumns: ArraySlice<Column> { columns[..<keyColumnCount] }
+  var version: Column { columns[versionIndex] }
+  /// The columns an update sets.
+  var updatedColumns: [Column] { columns[keyColumnCount...].filter { !$0.isInsertOnly } }
+  /// Rows can go straight from the batch into production, all fields being in production's own binary form.
+  var insertsByCopy: Bool { columns.allSatisfy { $0.travel == .binary } }
+
+  /// A column that staging and production share.
+  struct Column: Sendable {
+    let name: Identifier
+    /// What the read selects from staging alias `s`, cast where the types differ.
+    let readExpression: SQL
+    let travel: CatalogColumn.Travel
+    let baseType: CatalogColumn.BaseType
+    let isInsertOnly: Bool
+    let equality: SQL
+    /// The array in which keys are looked up: of the type itself, or of text.
+    var probeArrayOid: UInt32 { probesAsText ? 1009 : baseType.arrayOid }
+    var probeElementOid: UInt32 { probesAsText ? 25 : baseType.oid }
+    var probesAsText: Bool { travel == .text || baseType.arrayOid == 0 }
+  }
+
+  /// Bounds on the version, already checked by the server.
+  struct Window: Sendable {
+    let from: String?
+    let to: String?
+  }
+}

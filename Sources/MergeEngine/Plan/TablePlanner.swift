@@ -1,0 +1,171 @@
+import Libpq
+
+/// Resolves what is to be done with one table, and says what stands against it.
+struct TablePlanner {
+  let options: MergeOptions
+  private(set) var findings: [Finding] = []
+
+  init(_ options: MergeOptions) {
+    self.options = options
+  }
+
+  static let statusColumn = Identifier("_dms_processing_status")
+
+  /// - Returns: nil when there is a blocker; ``findings`` then says which.
+  mutating func plan(staging: CatalogTable, production: CatalogTable) -> TablePlan? {
+    let table = production.name.name.name
+    let blockersBefore = blockerCount
+    checkKinds(table, staging, production)
+    let key = production.primaryKey
+    if key == nil {
+      block(table, "\(production.name) has no primary key, so rows can't be matched. Add one.")
+    }
+    let versionName = options.columns.version(of: table)
+    let versionType = checkVersion(table, versionName, staging, production)
+    let shared = sharedColumns(table, staging, production)
+    for column in key?.columns ?? [] where staging.column(column.name) == nil {
+      block(table, "the key column \(column.name) is missing in \(staging.name). Load it, or make it with init.")
+    }
+    guard blockerCount == blockersBefore, let key, let versionType else { return nil }
+
+    let ordered = Self.wireOrder(shared, key: key, version: versionName)
+    let insertOnly = options.columns.insertOnly(of: table)
+    let equality = Dictionary(uniqueKeysWithValues: key.columns.map { ($0.name, $0.equality) })
+    let columns = ordered.map { column in
+      TablePlan.Column(
+        name: column.name,
+        readExpression: Self.readExpression(of: column, from: staging.column(column.name)),
+        travel: column.travel,
+        baseType: column.baseType,
+        isInsertOnly: insertOnly.contains(column.name) || column.isIdentityAlways,
+        equality: equality[column.name] ?? "="
+      )
+    }
+    let keyColumns = columns.prefix(key.columns.count)
+    let hasStatusColumn = staging.column(Self.statusColumn) != nil
+    if !hasStatusColumn {
+      warn(
+        table,
+        "\(staging.name) has no column \(Self.statusColumn), so its rows can't be marked: every merge reads all of them."
+      )
+    }
+    return TablePlan(
+      staging: staging.name,
+      production: production.name,
+      productionOid: production.oid,
+      stagingBlockCount: staging.blockCount,
+      estimatedRowCount: staging.estimatedRowCount,
+      columns: columns,
+      keyColumnCount: key.columns.count,
+      versionIndex: columns.firstIndex { $0.name == versionName } ?? 0,
+      versionType: versionType,
+      sendsProbeKeys: keyColumns.contains { $0.probesAsText && $0.travel == .binary },
+      keyEqualityIsBytewise: keyColumns.allSatisfy { $0.baseType.equalityIsBytewise && $0.travel == .binary },
+      keyIsDeferrable: key.isDeferrable,
+      hasStatusColumn: hasStatusColumn,
+      marksRows: hasStatusColumn && options.mark == .all,
+      nullRule: options.nulls,
+      window: TablePlan.Window(from: options.from, to: options.to)
+    )
+  }
+
+  private var blockerCount: Int { findings.count { $0.grade == .blocker } }
+
+  private mutating func block(_ table: String, _ message: String) { findings.append(.blocker(table, message)) }
+  private mutating func warn(_ table: String, _ message: String) { findings.append(.warning(table, message)) }
+
+  private mutating func checkKinds(_ table: String, _ staging: CatalogTable, _ production: CatalogTable) {
+    if staging.kind != .table {
+      block(table, "\(staging.name) is not an ordinary table. Staging is read by block ranges; load an ordinary table.")
+    }
+    if production.kind != .table && production.kind != .partitioned {
+      block(table, "\(production.name) is a view or a foreign table. Merge into the table behind it.")
+    }
+  }
+
+  private mutating func checkVersion(
+    _ table: String,
+    _ name: Identifier,
+    _ staging: CatalogTable,
+    _ production: CatalogTable
+  ) -> VersionType? {
+    guard let column = production.column(name) else {
+      block(table, "\(production.name) has no column \(name) to tell newer from older. Name the right one: version_column.")
+      return nil
+    }
+    if staging.column(name) == nil {
+      block(table, "\(staging.name) has no column \(name) to tell newer from older. Load it, or name the right one.")
+    }
+    guard let type = VersionType(typeOid: column.baseType.oid) else {
+      block(
+        table,
+        "the version column \(name) of \(production.name) is of type \(column.declaredType); it must be "
+          + VersionType.supportedNames + "."
+      )
+      return nil
+    }
+    return type
+  }
+
+  /// The production columns that staging has too and that can be written.
+  private mutating func sharedColumns(
+    _ table: String,
+    _ staging: CatalogTable,
+    _ production: CatalogTable
+  ) -> [CatalogColumn] {
+    let ignored = options.columns.ignored(of: table)
+    for column in staging.columns where production.column(column.name) == nil {
+      guard column.name != Self.statusColumn, !ignored.contains(column.name) else { continue }
+      block(
+        table,
+        "the staging column \(column.name) does not exist in \(production.name). Add it there, or list it under "
+          + "tables.\(table).ignore_columns."
+      )
+    }
+    var shared: [CatalogColumn] = []
+    for column in production.columns where !column.isGenerated {
+      if staging.column(column.name) != nil && !ignored.contains(column.name) {
+        shared.append(column)
+      } else if column.isNotNull && !column.hasDefault && !column.isIdentity {
+        block(
+          table,
+          "the column \(column.name) of \(production.name) is NOT NULL, has no default, and is missing in staging. "
+            + "Load it, or give it a default."
+        )
+      }
+    }
+    return shared
+  }
+
+  private static func wireOrder(
+    _ shared: [CatalogColumn],
+    key: CatalogTable.PrimaryKey,
+    version: Identifier
+  ) -> [CatalogColumn] {
+    let keyNames = key.columns.map(\.name)
+    let keyColumns = keyNames.compactMap { name in shared.first { $0.name == name } }
+    let rest = shared.filter { !keyNames.contains($0.name) }
+    return keyColumns + rest.filter { $0.name == version } + rest.filter { $0.name != version }
+  }
+
+  /// What the read selects for a column: the staging value, cast where production has another type.
+  ///
+  /// The cast goes through the modifier too: a version has to be compared as it will be stored, rounded.
+  private static func readExpression(of target: CatalogColumn, from source: CatalogColumn?) -> SQL {
+    let value: SQL = "s.\(target.name)"
+    guard let source else { return value }
+    let type = target.baseType
+    let sameType = source.baseType.oid == type.oid
+    let sameModifier = source.baseType.modifier == type.modifier || type.modifier < 0
+    var cast = value
+    if !sameType || !sameModifier {
+      // Storing refuses what is too long, casting would cut it: such lengths are left to the write.
+      if type.castTruncates {
+        cast = sameType ? value : "\(value)::\(type.plainName)"
+      } else {
+        cast = "\(value)::\(type.fullName)"
+      }
+    }
+    return target.travel == .text ? "(\(cast))::text" : cast
+  }
+}

@@ -1,0 +1,53 @@
+import Libpq
+
+/// The statement that looks up production's versions for the keys of a batch.
+///
+/// One array parameter per key column; the answer is a single row of arrays too, since one message of a few hundred
+/// kilobytes costs client and server less than 50,000 rows. A nested loop over the primary key's index, which
+/// ``WorkerSession`` makes the only plan to choose: a hash join would read all of production, and a merge join
+/// would read it from its first row to the batch's highest key, batch after batch.
+enum ProbeSQL {
+  /// ordinals (from 1) of the keys that production has, and production's versions for them.
+  static func lookUp(_ plan: TablePlan) -> SQL {
+    """
+    SELECT array_agg(k.ordinal::integer), array_agg(p.\(plan.version.name))
+    FROM \(keys(plan))
+    JOIN \(plan.production) AS p ON \(match(plan))
+    """
+  }
+
+  /// The same for keys that can be equal without having equal bytes: also, for every ordinal, the first ordinal
+  /// of an equal key, and whether production has it.
+  static func lookUpAndGroup(_ plan: TablePlan) -> SQL {
+    let partition = plan.keyColumns.indices.map { "\(key($0, plan))" as SQL }.joined(", ")
+    return """
+      SELECT array_agg(k.ordinal::integer), array_agg(p.\(plan.version.name)),
+             array_agg(k.first::integer), array_agg(p.\(plan.columns[0].name) IS NOT NULL)
+      FROM (SELECT k.*, min(k.ordinal) OVER (PARTITION BY \(partition)) AS first
+            FROM \(keys(plan))) AS k
+      LEFT JOIN \(plan.production) AS p ON \(match(plan))
+      """
+  }
+
+  static func parameterTypes(_ plan: TablePlan) -> [UInt32] {
+    plan.keyColumns.map(\.probeArrayOid)
+  }
+
+  /// `unnest($1, $2) WITH ORDINALITY AS k (k0, k1, ordinal)`
+  private static func keys(_ plan: TablePlan) -> SQL {
+    let arrays = plan.keyColumns.indices.map { "$\($0 + 1)" as SQL }.joined(", ")
+    let names = plan.keyColumns.indices.map { "k\($0)" as SQL }.joined(", ")
+    return "unnest(\(arrays)) WITH ORDINALITY AS k (\(names), ordinal)"
+  }
+
+  private static func key(_ index: Int, _ plan: TablePlan) -> SQL {
+    let column = plan.columns[index]
+    return column.probesAsText ? "k.k\(index)::\(column.baseType.fullName)" : "k.k\(index)"
+  }
+
+  private static func match(_ plan: TablePlan) -> SQL {
+    plan.keyColumns.indices.map { index in
+      "p.\(plan.columns[index].name) \(plan.columns[index].equality) \(key(index, plan))" as SQL
+    }.joined(" AND ")
+  }
+}

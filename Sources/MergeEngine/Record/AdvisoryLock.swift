@@ -1,0 +1,31 @@
+import Libpq
+
+/// The engine's advisory locks. They belong to a session and vanish with it, whatever ends it.
+///
+/// The two-key form keeps them apart from locks of others: the first key says what the second one counts.
+enum AdvisoryLock {
+  /// "MERT": one merge at a time per production table, by its oid.
+  static let tableClass: Int32 = 0x4D45_5254
+  /// "MERR": a run is alive, by its id.
+  static let runClass: Int32 = 0x4D45_5252
+  /// "MERA": somebody makes the admin schema.
+  static let adminSchemaClass: Int32 = 0x4D45_5241
+
+  /// - Returns: whether the lock was free and is now held by this session.
+  static func tryAcquire(_ lockClass: Int32, _ key: Int32, on connection: Connection) throws(PostgresError) -> Bool {
+    let result = try connection.query(
+      "SELECT pg_try_advisory_lock($1, $2)",
+      [.integer(lockClass), .integer(key)],
+      "taking an advisory lock"
+    )
+    return result.bool(0, 0) == true
+  }
+
+  static func release(_ lockClass: Int32, _ key: Int32, on connection: Connection) throws(PostgresError) {
+    _ = try connection.query(
+      "SELECT pg_advisory_unlock($1, $2)",
+      [.integer(lockClass), .integer(key)],
+      "releasing an advisory lock"
+    )
+  }
+}

@@ -1,0 +1,99 @@
+import Libpq
+import Logging
+
+/// The guide's two views, over every staging table instead of two.
+struct MonitoringViews {
+  let schemas: Schemas
+
+  private static let statusName = "oracle_pg_migration_status"
+  private static let typesName = "oracle_pg_type_verification"
+
+  /// Makes both views, or brings them up to date with the staging tables there are.
+  func create(_ connection: Connection) throws(PostgresError) {
+    try connection.execute(
+      "CREATE OR REPLACE VIEW \(name(Self.statusName)) AS \(try statusQuery(connection))",
+      "making the view \(Self.statusName)"
+    )
+    try connection.execute(
+      "CREATE OR REPLACE VIEW \(name(Self.typesName)) AS \(typesQuery)",
+      "making the view \(Self.typesName)"
+    )
+  }
+
+  /// Makes the views that are not there. What a merge does; without the right to, it goes on without them.
+  func createMissing(_ connection: Connection, _ logger: Logger) throws(PostgresError) {
+    let present = try connection.query(
+      "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1",
+      [.text(schemas.admin)],
+      "looking for the monitoring views"
+    )
+    let names = (0..<present.count).compactMap { present.text($0, 0) }
+    guard !names.contains(Self.statusName) || !names.contains(Self.typesName) else { return }
+    do {
+      if !names.contains(Self.statusName) {
+        try connection.execute(
+          "CREATE VIEW \(name(Self.statusName)) AS \(try statusQuery(connection))",
+          "making the view \(Self.statusName)"
+        )
+      }
+      if !names.contains(Self.typesName) {
+        try connection.execute(
+          "CREATE VIEW \(name(Self.typesName)) AS \(typesQuery)",
+          "making the view \(Self.typesName)"
+        )
+      }
+    } catch {
+      guard error.sqlState == .insufficientPrivilege else { throw error }
+      logger.warning("the monitoring views are missing, and this role may not make them; merge-engine init makes them")
+    }
+  }
+
+  private func name(_ view: String) -> QualifiedName { QualifiedName(schema: schemas.admin, name: view) }
+
+  /// A view's text is fixed when it is made, so it names the staging tables of that moment; `init` makes it anew.
+  private func statusQuery(_ connection: Connection) throws(PostgresError) -> SQL {
+    let tables = try StagingStatus.tables(connection, schemas)
+    guard !tables.isEmpty else {
+      return """
+        SELECT NULL::text AS table_name, 0::bigint AS total_records, 0::bigint AS pending_records,
+               0::bigint AS processed_records, 0::bigint AS error_records
+        WHERE false
+        """
+    }
+    return tables.map { StagingStatus.query($0) }.joined("\nUNION ALL\n")
+  }
+
+  /// The guide's query, with its four verdicts and this configuration's schemas.
+  private var typesQuery: SQL {
+    """
+    WITH target_columns AS (
+      SELECT t.table_name, c.column_name, c.data_type, c.character_maximum_length, c.numeric_precision, c.numeric_scale
+      FROM information_schema.tables t
+      JOIN information_schema.columns c ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+      WHERE t.table_schema = \(Literal(schemas.production)) AND t.table_type = 'BASE TABLE'
+    ),
+    staging_columns AS (
+      SELECT t.table_name, c.column_name, c.data_type, c.character_maximum_length, c.numeric_precision, c.numeric_scale
+      FROM information_schema.tables t
+      JOIN information_schema.columns c ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+      WHERE t.table_schema = \(Literal(schemas.staging)) AND t.table_type = 'BASE TABLE'
+    )
+    SELECT t.table_name, t.column_name, t.data_type AS target_data_type, s.data_type AS staging_data_type,
+           CASE
+             WHEN t.data_type <> s.data_type THEN 'DATA TYPE MISMATCH'
+             WHEN t.character_maximum_length <> s.character_maximum_length
+                  AND t.character_maximum_length IS NOT NULL THEN 'LENGTH MISMATCH'
+             WHEN t.numeric_precision <> s.numeric_precision
+                  AND t.numeric_precision IS NOT NULL THEN 'PRECISION MISMATCH'
+             WHEN t.numeric_scale <> s.numeric_scale AND t.numeric_scale IS NOT NULL THEN 'SCALE MISMATCH'
+             ELSE 'OK'
+           END AS status
+    FROM target_columns t
+    JOIN staging_columns s ON t.table_name = s.table_name AND t.column_name = s.column_name
+    WHERE t.data_type <> s.data_type
+       OR (t.character_maximum_length <> s.character_maximum_length AND t.character_maximum_length IS NOT NULL)
+       OR (t.numeric_precision <> s.numeric_precision AND t.numeric_precision IS NOT NULL)
+       OR (t.numeric_scale <> s.numeric_scale AND t.numeric_scale IS NOT NULL)
+    """
+  }
+}

@@ -1,0 +1,133 @@
+import Libpq
+
+/// How a run ended.
+public enum RunStatus: String, Sendable, Codable {
+  /// Still going on, or its process died and nobody has noticed yet.
+  case running = "RUNNING"
+  /// All rows merged.
+  case success = "SUCCESS"
+  /// All rows merged but the ones in quarantine.
+  case partial = "PARTIAL"
+  /// Ended by an error; committed batches stay.
+  case failed = "FAILED"
+  /// Interrupted, or its process died; committed batches stay.
+  case aborted = "ABORTED"
+}
+
+/// The rows of one run in `merge_summary` and `merge_logs`, on a connection and in transactions of their own, so
+/// that they are there whatever happens to the batches.
+struct RunRecord {
+  let id: Int
+  /// The rows in `merge_logs`, by table.
+  let logIDs: [String: Int]
+  private let admin: Identifier
+
+  /// Closes the runs whose process is gone.
+  ///
+  /// A live run holds an advisory lock by its id; a run that is RUNNING with its lock free has died.
+  static func closeDeadRuns(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) {
+    let admin = Identifier(schemas.admin)
+    let running = try connection.query(
+      "SELECT id FROM \(admin).merge_summary WHERE status = 'RUNNING'",
+      "looking for runs that died"
+    )
+    for row in 0..<running.count {
+      guard let id = running.integer(row, 0), let key = Int32(exactly: id) else { continue }
+      guard try AdvisoryLock.tryAcquire(AdvisoryLock.runClass, key, on: connection) else { continue }
+      _ = try connection.query(
+        """
+        UPDATE \(admin).merge_summary
+        SET status = 'ABORTED', merge_end = clock_timestamp() AT TIME ZONE 'UTC',
+            notes = 'The process ended without closing the run. Batches up to then are committed; run it again.'
+        WHERE id = $1 AND status = 'RUNNING'
+        """,
+        [.bigint(id)],
+        "closing a run that died"
+      )
+      try AdvisoryLock.release(AdvisoryLock.runClass, key, on: connection)
+    }
+  }
+
+  /// Opens a run: its row in `merge_summary`, and one in `merge_logs` for every table.
+  init(
+    _ connection: Connection,
+    _ schemas: Schemas,
+    tables: [String],
+    options: MergeOptions
+  ) throws {
+    admin = Identifier(schemas.admin)
+    try connection.execute("BEGIN", "opening the run")
+    let row = try connection.query(
+      """
+      INSERT INTO \(admin).merge_summary (merge_start, status, parameters, engine_version)
+      VALUES (clock_timestamp() AT TIME ZONE 'UTC', 'RUNNING', $1, $2)
+      RETURNING id
+      """,
+      [.jsonb(try options.json()), .text(EngineVersion.current)],
+      "opening the run"
+    )
+    id = row.integer(0, 0) ?? 0
+    _ = try AdvisoryLock.tryAcquire(AdvisoryLock.runClass, Int32(truncatingIfNeeded: id), on: connection)
+    let logs = try connection.query(
+      """
+      INSERT INTO \(admin).merge_logs
+        (run_id, table_name, merge_time, records_updated, records_inserted, records_read, records_unchanged,
+         records_stale, records_duplicate, records_error, lost_races, batches, elapsed_ms)
+      SELECT $1, t.name, clock_timestamp() AT TIME ZONE 'UTC', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+      FROM unnest($2::text[]) WITH ORDINALITY AS t (name, position)
+      ORDER BY t.position
+      RETURNING id, table_name::text
+      """,
+      [.bigint(id), .textArray(tables)],
+      "opening the run"
+    )
+    logIDs = (0..<logs.count).reduce(into: [:]) { $0[logs.text($1, 1) ?? ""] = logs.integer($1, 0) }
+    try connection.execute("COMMIT", "opening the run")
+  }
+
+  /// Writes how long a table took.
+  func closeTable(_ table: String, elapsedMilliseconds: Int, _ connection: Connection) throws(PostgresError) {
+    _ = try connection.query(
+      "UPDATE \(admin).merge_logs SET elapsed_ms = $3, merge_time = clock_timestamp() AT TIME ZONE 'UTC' WHERE run_id = $1 AND table_name = $2",
+      [.bigint(id), .text(table), .bigint(elapsedMilliseconds)],
+      "closing the record of \(table)"
+    )
+  }
+
+  /// Closes the run, durably: with it all batches before it are on disk.
+  func close(_ status: RunStatus, notes: String, _ connection: Connection) throws(PostgresError) {
+    _ = try connection.query(
+      "UPDATE \(admin).merge_summary SET status = $2, notes = $3, merge_end = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = $1",
+      [.bigint(id), .text(status.rawValue), .text(notes)],
+      "closing the run"
+    )
+  }
+
+  /// What the batches of the run have committed, by table: the truth also after lost connections.
+  func committedCounts(_ connection: Connection) throws(PostgresError) -> [String: VerdictCounts] {
+    let rows = try connection.query(
+      """
+      SELECT table_name::text, records_read, records_inserted::bigint, records_updated::bigint, records_unchanged,
+             records_stale, records_duplicate, records_error, lost_races, batches
+      FROM \(admin).merge_logs WHERE run_id = $1
+      """,
+      [.bigint(id)],
+      "reading the counts of the run"
+    )
+    var counts: [String: VerdictCounts] = [:]
+    for row in 0..<rows.count {
+      var table = VerdictCounts()
+      table.read = rows.integer(row, 1) ?? 0
+      table.inserted = rows.integer(row, 2) ?? 0
+      table.updated = rows.integer(row, 3) ?? 0
+      table.unchanged = rows.integer(row, 4) ?? 0
+      table.stale = rows.integer(row, 5) ?? 0
+      table.duplicate = rows.integer(row, 6) ?? 0
+      table.errors = rows.integer(row, 7) ?? 0
+      table.lostRaces = rows.integer(row, 8) ?? 0
+      table.batches = rows.integer(row, 9) ?? 0
+      counts[rows.text(row, 0) ?? ""] = table
+    }
+    return counts
+  }
+}

@@ -1,0 +1,14 @@
+import Libpq
+import Logging
+
+/// What all workers of a run know, and none of them changes.
+struct RunContext: Sendable {
+  let plan: MergePlan
+  let session: Session
+  let schemas: Schemas
+  let isAtomic: Bool
+  let record: RunRecord
+  let retries: RetryPolicy
+  let stop: StopSignal
+  let logger: Logger
+}

@@ -1,0 +1,93 @@
+import Foundation
+
+/// What a run did; encodes as the contract's JSON.
+public struct RunReport: Sendable, Encodable {
+  /// The run's id in `merge_summary`.
+  public let runID: Int
+  /// How it ended.
+  public let status: RunStatus
+  /// When it began, by this machine's clock.
+  public let startedAt: Date
+  /// When it ended, by this machine's clock.
+  public let finishedAt: Date
+  /// Wall clock of the whole run.
+  public let elapsedMilliseconds: Int
+  /// Connections that carried batches.
+  public let workers: Int
+  /// Staging rows to a batch, about.
+  public let batchRows: Int
+  /// One entry a table, parents first.
+  public let tables: [TableReport]
+  /// Why tables failed; empty when none did.
+  public let failures: [String]
+  /// What should be known though it stopped nothing.
+  public let warnings: [String]
+
+  /// The sum of all tables.
+  public var totals: VerdictCounts {
+    tables.reduce(into: VerdictCounts()) { $0 += $1.counts }
+  }
+
+  /// Staging rows read in a second of wall clock.
+  public var rowsPerSecond: Int {
+    elapsedMilliseconds > 0 ? totals.read * 1000 / elapsedMilliseconds : 0
+  }
+
+  /// What happened to one table.
+  public struct TableReport: Sendable, Encodable {
+    /// The table's plain name.
+    public let table: String
+    /// What its batches have committed.
+    public let counts: VerdictCounts
+    /// Wall clock from its first batch to its last, of all workers together.
+    public let elapsedMilliseconds: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case table
+      case elapsedMilliseconds = "elapsed_ms"
+    }
+
+    /// The counts stand beside the name, not below it.
+    public func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(table, forKey: .table)
+      try counts.encode(to: encoder)
+      try container.encode(elapsedMilliseconds, forKey: .elapsedMilliseconds)
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case runID = "run_id"
+    case status
+    case startedAt = "started_at"
+    case finishedAt = "finished_at"
+    case elapsedMilliseconds = "elapsed_ms"
+    case workers
+    case batchRows = "batch"
+    case tables, totals, failures, warnings
+  }
+
+  private enum TotalsKeys: String, CodingKey {
+    case rowsPerSecond = "rows_per_second"
+  }
+
+  /// The contract's object.
+  public func encode(to encoder: any Encoder) throws {
+    let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(runID, forKey: .runID)
+    try container.encode(status, forKey: .status)
+    try container.encode(startedAt.formatted(style), forKey: .startedAt)
+    try container.encode(finishedAt.formatted(style), forKey: .finishedAt)
+    try container.encode(elapsedMilliseconds, forKey: .elapsedMilliseconds)
+    try container.encode(workers, forKey: .workers)
+    try container.encode(batchRows, forKey: .batchRows)
+    try container.encode(tables, forKey: .tables)
+    let totalsEncoder = container.superEncoder(forKey: .totals)
+    try totals.encode(to: totalsEncoder)
+    var totalsContainer = totalsEncoder.container(keyedBy: TotalsKeys.self)
+    try totalsContainer.encode(rowsPerSecond, forKey: .rowsPerSecond)
+    if !failures.isEmpty { try container.encode(failures, forKey: .failures) }
+    if !warnings.isEmpty { try container.encode(warnings, forKey: .warnings) }
+  }
+}

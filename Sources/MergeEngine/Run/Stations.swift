@@ -1,0 +1,109 @@
+import Libpq
+
+/// What a batch needs on its way that does not belong to one table: memory, used again for every batch.
+struct BatchMemory {
+  var batch = StagedBatch()
+  var order = KeyOrder()
+  var answer = ProbeAnswer()
+  var classifier = Classifier()
+}
+
+/// The stations of one table on one connection: claim, probe, classify, apply, record.
+struct Stations {
+  /// How careful a batch is carried.
+  enum Mode {
+    /// Every statement once, for the whole batch: right unless somebody interferes or a row is bad.
+    case fast
+    /// Row by row where needed: what others insert meanwhile is no error, what the server refuses is put aside.
+    case careful
+  }
+
+  private let plan: TablePlan
+  private let connection: Connection
+  private let claim: Claim
+  private var probe: Probe
+  private var apply: Apply
+  private let record: BatchRecord
+  private let quarantine: Quarantine
+  /// A refused row fails the batch instead of being put aside.
+  private let isAllOrNothing: Bool
+
+  /// Makes the temporary table and prepares the statements; `number` tells the tables of one connection apart.
+  init(
+    _ plan: TablePlan,
+    number: Int,
+    run: RunRecord,
+    admin: Identifier,
+    isAllOrNothing: Bool,
+    _ connection: Connection
+  ) throws(PostgresError) {
+    self.plan = plan
+    self.connection = connection
+    self.isAllOrNothing = isAllOrNothing
+    claim = Claim(plan: plan, staging: connection)
+    probe = try Probe(plan, connection, statementName: "probe_\(number)")
+    apply = try Apply(plan, connection, batchTable: Identifier("merge_engine_batch_\(number)"))
+    record = try BatchRecord(plan, logID: run.logIDs[plan.name] ?? 0, admin: admin, name: "record_\(number)", connection)
+    quarantine = Quarantine(
+      plan: plan,
+      record: RefusalRecord(plan: plan, runID: run.id, admin: admin, connection: connection)
+    )
+  }
+
+  /// Carries the staging rows of `range` into production, within the transaction that is open.
+  mutating func carry(_ range: TupleRange, _ mode: Mode, _ memory: inout BatchMemory) throws -> VerdictCounts {
+    var refusedCount = 0
+    if mode == .careful && !isAllOrNothing {
+      // Deferred constraints would speak up at the commit, when no row can be told from another any more.
+      try connection.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
+      refusedCount = try claim.readCarefully(range, into: &memory.batch, record: quarantine.record)
+    } else {
+      try claim.read(range, into: &memory.batch)
+    }
+    try memory.order.arrange(&memory.batch, plan)
+    try probe.lookUp(memory.batch, on: connection, &memory.answer)
+    try memory.classifier.classify(&memory.batch, memory.answer, plan)
+    let written = try write(mode, &memory)
+    let counts = tally(memory.batch, written, refusedCount)
+    if counts.read > 0 { try record.add(counts) }
+    return counts
+  }
+
+  private mutating func write(_ mode: Mode, _ memory: inout BatchMemory) throws -> Apply.Counts {
+    let inserts = memory.classifier.inserts
+    let updates = memory.classifier.updates
+    guard mode == .careful else { return try apply.writeFast(memory.batch, inserts: inserts, updates: updates) }
+    guard !isAllOrNothing else { return try apply.writeExactly(memory.batch, inserts: inserts, updates: updates) }
+    var counts = Apply.Counts()
+    let refusedInserts = try quarantine.write(inserts, of: memory.batch, on: connection, counts: &counts) { piece in
+      try apply.insertExactly(piece, of: memory.batch)
+    }
+    let refusedUpdates = try quarantine.write(updates, of: memory.batch, on: connection, counts: &counts) { piece in
+      try apply.updateExactly(piece, of: memory.batch)
+    }
+    for row in refusedInserts + refusedUpdates { memory.batch.setVerdict(.error, row: row) }
+    return counts
+  }
+
+  /// Counts the verdicts; rows that lost the race count as stale.
+  private func tally(_ batch: StagedBatch, _ written: Apply.Counts, _ refusedCount: Int) -> VerdictCounts {
+    var counts = VerdictCounts()
+    counts.read = batch.rows.count + refusedCount
+    counts.inserted = written.inserted
+    counts.updated = written.updated
+    counts.lostRaces = written.lostRaces
+    counts.stale = written.lostRaces
+    counts.errors = refusedCount
+    for row in batch.rows {
+      switch row.verdict {
+      case .insert, .update: break
+      case .unchanged: counts.unchanged += 1
+      case .stale: counts.stale += 1
+      case .duplicate: counts.duplicate += 1
+      case .error: counts.errors += 1
+      }
+    }
+    counts.batches = 1
+    return counts
+  }
+}

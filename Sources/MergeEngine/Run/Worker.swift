@@ -1,0 +1,151 @@
+import BinaryCopy
+import Foundation
+import Libpq
+import Logging
+
+/// One connection on one thread that carries batches until none is left.
+final class Worker {
+  private let number: Int
+  private let context: RunContext
+  private let queue: WorkQueue
+  private var connection: Connection?
+  private var stations: [Int: Stations] = [:]
+  private var memory = BatchMemory()
+
+  init(number: Int, _ context: RunContext, _ queue: WorkQueue) {
+    self.number = number
+    self.context = context
+    self.queue = queue
+  }
+
+  /// Carries batches, each in a transaction of its own, or with `--atomic` all in one.
+  ///
+  /// - Throws: what ends the whole run: no connection within the time limit, or a failed atomic run. The failure of
+  ///   one table is left with the queue.
+  func run() throws {
+    try connect()
+    if context.isAtomic { try execute("BEGIN", "beginning the transaction") }
+    while let item = queue.take() {
+      try carry(item)
+    }
+    guard context.isAtomic else { return }
+    let isWhole = context.stop.signal == nil && queue.snapshot.allSatisfy { $0.failure == nil && !$0.isSkipped }
+    try execute(isWhole ? "COMMIT" : "ROLLBACK", "ending the transaction")
+  }
+
+  /// Carries one batch, again and again as long as there is hope.
+  private func carry(_ item: WorkQueue.Item) throws {
+    var mode = Stations.Mode.fast
+    var attempt = 0
+    while context.stop.signal == nil {
+      do {
+        let counts = try attemptBatch(item, mode)
+        queue.complete(item, counts)
+        memory.batch.shrink(above: 2 * Claim.batchByteLimit)
+        return
+      } catch is Claim.TooLarge {
+        try undo()
+        guard let (lower, upper) = item.range.halves else { preconditionFailure("a single row is never too large") }
+        return queue.giveBack([upper, lower], of: item)
+      } catch let error as PostgresError {
+        guard context.stop.signal == nil else { break }
+        attempt += 1
+        switch reaction(to: error, mode, attempt) {
+        case .reconnect: try reconnect(after: error)
+        case .carefully:
+          try undo()
+          mode = .careful
+        case .retry:
+          try undo()
+          context.logger.debug("batch tried again", metadata: ["reason": "\(error)", "attempt": "\(attempt)"])
+          Thread.sleep(forTimeInterval: context.retries.waitSeconds(afterAttempt: attempt))
+        case .fail: return try fail(item, error)
+        }
+      } catch let error as BinaryCopyError {
+        return try fail(item, error)
+      }
+    }
+    // Interrupted: the batch is rolled back with the connection, if not before.
+    queue.stop()
+    if connection?.isBroken == false { try? undo() }
+  }
+
+  private enum Reaction {
+    case retry, carefully, reconnect, fail
+  }
+
+  private func reaction(to error: PostgresError, _ mode: Stations.Mode, _ attempt: Int) -> Reaction {
+    switch error.origin {
+    // A broken connection takes an atomic run's transaction with it.
+    case .connectionLost, .connecting: return context.isAtomic ? .fail : .reconnect
+    case .malformedAnswer: return .fail
+    case .server: break
+    }
+    guard let state = error.sqlState else { return .fail }
+    if state.isWorthRetrying && attempt < context.retries.attemptLimit { return .retry }
+    return state.refusesRow && mode == .fast ? .carefully : .fail
+  }
+
+  private func attemptBatch(_ item: WorkQueue.Item, _ mode: Stations.Mode) throws -> VerdictCounts {
+    guard let connection else { throw PostgresError(.connectionLost, message: "no connection", operation: "merging") }
+    return try context.stop.covering(connection) {
+      if stations[item.table] == nil {
+        stations[item.table] = try Stations(
+          context.plan.tables[item.table],
+          number: item.table,
+          run: context.record,
+          admin: Identifier(context.schemas.admin),
+          isAllOrNothing: context.isAtomic,
+          connection
+        )
+      }
+      try execute(context.isAtomic ? "SAVEPOINT batch" : "BEGIN", "beginning a batch")
+      let counts = try stations[item.table]?.carry(item.range, mode, &memory) ?? VerdictCounts()
+      try execute(context.isAtomic ? "RELEASE SAVEPOINT batch" : "COMMIT", "committing a batch")
+      return counts
+    }
+  }
+
+  private func undo() throws {
+    guard connection?.isInTransaction == true else { return }
+    try execute(
+      context.isAtomic ? "ROLLBACK TO SAVEPOINT batch; RELEASE SAVEPOINT batch" : "ROLLBACK",
+      "rolling back a batch"
+    )
+  }
+
+  private func fail(_ item: WorkQueue.Item, _ error: any Error) throws {
+    queue.fail(item.table, error)
+    if connection?.isBroken == false { try undo() }
+    guard context.isAtomic else { return }
+    queue.stop()
+  }
+
+  // MARK: Connection
+
+  private func connect() throws(PostgresError) {
+    stations = [:]
+    connection = try context.session.connectWorker(number, runID: context.record.id)
+  }
+
+  /// Makes the connection again, waiting longer and longer, until the time limit.
+  private func reconnect(after error: PostgresError) throws {
+    context.logger.warning("connection lost, connecting again", metadata: ["reason": "\(error)"])
+    connection = nil
+    let deadline = ContinuousClock.now + .seconds(context.retries.reconnectLimitSeconds)
+    var attempt = 0
+    while context.stop.signal == nil {
+      do {
+        return try connect()
+      } catch {
+        attempt += 1
+        guard ContinuousClock.now < deadline else { throw MergeFailure.unreachable(error) }
+        Thread.sleep(forTimeInterval: context.retries.waitSeconds(afterAttempt: attempt))
+      }
+    }
+  }
+
+  private func execute(_ sql: SQL, _ operation: String) throws(PostgresError) {
+    try connection?.execute(sql, operation)
+  }
+}
