@@ -47,6 +47,11 @@ let package = Package(
     .testTarget(name: "BinaryCopyTests", dependencies: ["BinaryCopy"], swiftSettings: strictAndSafe),
     .testTarget(name: "LibpqTests", dependencies: ["Libpq", "PrivateCluster"], swiftSettings: strictAndSafe),
     .testTarget(
+      name: "PrivateClusterTests",
+      dependencies: ["PrivateCluster", .product(name: "Subprocess", package: "swift-subprocess")],
+      swiftSettings: strictAndSafe
+    ),
+    .testTarget(
       name: "MergeEngineTests",
       dependencies: ["MergeEngine", "Libpq", "PrivateCluster", "merge-engine"],
       swiftSettings: strictAndSafe
