@@ -1,0 +1,39 @@
+# make build                  debug build of everything
+# make release                release build of the command: .build/release/merge-engine
+# make test                   installs what is missing, runs all tests against private PostgreSQL servers
+# make demo                   installs what is missing, merges a realistic data set on a private server
+# make format                 formats all Swift sources
+# make format-check           fails when the sources are not formatted or break a rule of .swift-format
+# make clean                  removes everything that was built
+# make install-dependencies   installs the packages that are missing: libpq, PostgreSQL, pkg-config
+# make help                   prints these lines
+
+.PHONY: help build release test demo format format-check clean install-dependencies
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n -e '/^# /!q' -e 's/^# //p' Makefile
+
+build: install-dependencies
+	swift build
+
+release: install-dependencies
+	swift build -c release --product merge-engine
+
+test: install-dependencies
+	swift test
+
+demo: release
+	.build/release/merge-engine demo
+
+format:
+	swift format format --in-place --parallel --recursive Package.swift Sources Tests
+
+format-check:
+	@.ci/format-check
+
+clean:
+	swift package clean
+
+install-dependencies:
+	@.ci/install-dependencies
