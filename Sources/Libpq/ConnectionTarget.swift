@@ -10,6 +10,9 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
   /// The server and database without anything secret, as `database shop on db.example:5432`.
   public let description: String
 
+  /// Whether the string itself holds a password.
+  public let holdsPassword: Bool
+
   /// Keeps the connection string out of `dump` and of string interpolation.
   public var customMirror: Mirror { Mirror(self, children: ["target": description]) }
 
@@ -22,6 +25,7 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     self.connectionString = connectionString
     guard let connectionString else {
       description = "the database of libpq's environment"
+      holdsPassword = false
       return
     }
     var parserMessage: UnsafeMutablePointer<CChar>?
@@ -40,6 +44,7 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     guard values["host"]?.contains("@") != true else {
       throw Self.malformed("the host holds an @: write an @ inside the password as %40")
     }
+    holdsPassword = values["password"] != nil
     let database = values["dbname"].map { "database \($0)" } ?? "the default database"
     let host = values["host"] ?? values["hostaddr"] ?? values["service"].map { "service \($0)" } ?? "the default host"
     description = database + " on " + host + (values["port"].map { ":" + $0 } ?? "")

@@ -88,7 +88,7 @@ extension Connection {
     while let message = try nextCopyMessage(operation) { PQfreemem(message.baseAddress) }
     do {
       try drain(operation)
-    } catch where error.origin == .server {
+    } catch  where error.origin == .server {
       // The cancellation itself.
     }
   }

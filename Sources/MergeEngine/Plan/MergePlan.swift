@@ -28,7 +28,10 @@ struct MergePlan: Sendable {
         findings.append(.blocker(name, "there is no staging table \(schemas.staging).\(name). Make it with init."))
       case (_?, nil) where options.tables == nil:
         findings.append(
-          .warning(name, "\(schemas.staging).\(name) has no table of the same name in \(schemas.production): not merged.")
+          .warning(
+            name,
+            "\(schemas.staging).\(name) has no table of the same name in \(schemas.production): not merged."
+          )
         )
       case (_?, nil):
         findings.append(

@@ -90,7 +90,10 @@ struct TablePlanner {
     _ production: CatalogTable
   ) -> VersionType? {
     guard let column = production.column(name) else {
-      block(table, "\(production.name) has no column \(name) to tell newer from older. Name the right one: version_column.")
+      block(
+        table,
+        "\(production.name) has no column \(name) to tell newer from older. Name the right one: version_column."
+      )
       return nil
     }
     if staging.column(name) == nil {

@@ -52,7 +52,10 @@ struct Preparation {
       throw MergeFailure.blocked(
         missing.map { name in
           name == options.schemas.staging
-            ? .blocker(nil, "there is no schema \(name). Make staging with merge-engine init, or name it: --staging-schema.")
+            ? .blocker(
+              nil,
+              "there is no schema \(name). Make staging with merge-engine init, or name it: --staging-schema."
+            )
             : .blocker(nil, "there is no schema \(name). Name the production schema: --production-schema.")
         }
       )

@@ -43,7 +43,13 @@ struct Stations {
     claim = Claim(plan: plan, staging: connection)
     probe = try Probe(plan, connection, statementName: "probe_\(number)")
     apply = try Apply(plan, connection, batchTable: Identifier("merge_engine_batch_\(number)"))
-    record = try BatchRecord(plan, logID: run.logIDs[plan.name] ?? 0, admin: admin, name: "record_\(number)", connection)
+    record = try BatchRecord(
+      plan,
+      logID: run.logIDs[plan.name] ?? 0,
+      admin: admin,
+      name: "record_\(number)",
+      connection
+    )
     quarantine = Quarantine(
       plan: plan,
       record: RefusalRecord(plan: plan, runID: run.id, admin: admin, connection: connection)

@@ -1,0 +1,44 @@
+import Libpq
+
+/// The rights that a role needs to merge, owning nothing.
+struct Grants {
+  let schemas: Schemas
+  let role: Identifier
+
+  func statements(_ tables: [CatalogTable], _ connection: Connection) throws(PostgresError) -> [SQL] {
+    let database = try connection.query("SELECT current_database()::text", "reading the database's name")
+    let schemaNames = [schemas.staging, schemas.production, schemas.admin].map { Identifier($0) }
+    let admin = Identifier(schemas.admin)
+    let production = tables.map { "\($0.name)" as SQL }.joined(", ")
+    let staging = tables.map { "\(QualifiedName(schema: schemas.staging, name: $0.name.name.name))" as SQL }
+    var statements: [SQL] = [
+      "GRANT TEMPORARY ON DATABASE \(Identifier(database.text(0, 0) ?? "")) TO \(role)",
+      "GRANT USAGE ON SCHEMA \(schemaNames.joined()) TO \(role)",
+      "GRANT SELECT, UPDATE ON \(staging.joined(", ")) TO \(role)",
+      "GRANT SELECT, INSERT, UPDATE ON \(production) TO \(role)",
+      "GRANT SELECT, INSERT, UPDATE ON \(admin).merge_summary, \(admin).merge_logs, \(admin).merge_errors TO \(role)",
+      "GRANT SELECT ON ALL TABLES IN SCHEMA \(admin) TO \(role)",
+      "GRANT USAGE ON ALL SEQUENCES IN SCHEMA \(admin) TO \(role)",
+    ]
+    statements += try sequences(tables, connection).map { "GRANT USAGE ON SEQUENCE \($0) TO \(role)" }
+    return statements
+  }
+
+  /// Sequences behind column defaults; those behind identity columns need no right.
+  private func sequences(_ tables: [CatalogTable], _ connection: Connection) throws(PostgresError) -> [QualifiedName] {
+    let rows = try connection.query(
+      """
+      SELECT DISTINCT n.nspname::text, s.relname::text
+      FROM pg_attrdef f
+      JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
+      JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
+      JOIN pg_namespace n ON n.oid = s.relnamespace
+      WHERE f.adrelid = ANY ($1::oid[])
+      ORDER BY 1, 2
+      """,
+      [.oidArray(tables.map(\.oid))],
+      "reading the sequences of the production tables"
+    )
+    return (0..<rows.count).map { QualifiedName(schema: rows.text($0, 0) ?? "", name: rows.text($0, 1) ?? "") }
+  }
+}

@@ -1,0 +1,173 @@
+import Libpq
+import Logging
+
+/// Makes staging tables from the production tables, the admin schema, and the views; repeatable.
+///
+/// What is there already is only ever added to: no column is dropped or altered.
+public struct StagingSetup: Sendable {
+  /// What can be chosen about staging tables.
+  public struct Options: Sendable {
+    /// The schemas.
+    public var schemas = Schemas()
+    /// The production tables to make staging for; nil for all that can be merged.
+    public var tables: [String]?
+    /// Which columns hold versions.
+    public var columns = ColumnRules()
+    /// Index the version column, for those who look into staging by it.
+    public var indexesVersion = false
+    /// Leave staging out of the write-ahead log.
+    public var isUnlogged = false
+
+    /// The contract's defaults.
+    public init() {}
+  }
+
+  /// What was done to one table.
+  public struct TableReport: Sendable, Codable {
+    /// What was done.
+    public enum Action: String, Sendable, Codable {
+      /// The staging table was made.
+      case created
+      /// The staging table gained columns.
+      case extended
+      /// The staging table was complete already.
+      case present
+      /// The production table can't be merged.
+      case skipped
+    }
+
+    /// The plain table name.
+    public let table: String
+    /// What was done.
+    public let action: Action
+    /// What exactly, or why not.
+    public let note: String
+  }
+
+  private let target: ConnectionTarget
+  private let options: Options
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - target: the database that holds production.
+  ///   - options: what to make.
+  ///   - logger: gets the server's notices.
+  public init(target: ConnectionTarget, options: Options, logger: Logger) {
+    self.target = target
+    self.options = options
+    self.logger = logger
+  }
+
+  /// Makes what is missing, all in one transaction.
+  ///
+  /// - Throws: ``MergeFailure``; ``PostgresError`` when a statement fails, after which nothing was made.
+  public func run() throws -> [TableReport] {
+    let connection = try connect()
+    let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
+    let production = try productionTables(catalog)
+    // Before the transaction: it has one of its own.
+    try AdminSchema(schemas: options.schemas).complete(connection)
+    try connection.execute("BEGIN", "beginning to make staging")
+    try connection.execute(
+      "CREATE SCHEMA IF NOT EXISTS \(Identifier(options.schemas.staging))",
+      "making the schema \(options.schemas.staging)"
+    )
+    var reports: [TableReport] = []
+    for table in production {
+      reports.append(try setUp(table, catalog, connection))
+    }
+    try MonitoringViews(schemas: options.schemas).create(connection)
+    try connection.execute("COMMIT", "making staging")
+    return reports
+  }
+
+  /// The statements that give `role` what a merge needs and no more.
+  public func grants(to role: String) throws -> [String] {
+    let connection = try connect()
+    let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
+    return try Grants(schemas: options.schemas, role: Identifier(role))
+      .statements(try mergeableTables(catalog), connection)
+      .map { $0.text + ";" }
+  }
+
+  private func connect() throws -> Connection {
+    let session = Session(
+      target: target,
+      schemas: options.schemas,
+      timeZone: "UTC",
+      lockTimeoutMilliseconds: 10_000,
+      logger: logger
+    )
+    return try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+  }
+
+  private func productionTables(_ catalog: Catalog) throws -> [CatalogTable] {
+    let all = catalog.tables(in: options.schemas.production)
+    guard let names = options.tables else {
+      let tables = all.filter { ($0.kind == .table || $0.kind == .partitioned) && !$0.isPartition }
+      guard !tables.isEmpty else {
+        throw MergeFailure.blocked([
+          .blocker(
+            nil,
+            "there is no table in the schema \(options.schemas.production). Name the production schema: "
+              + "--production-schema."
+          )
+        ])
+      }
+      return tables
+    }
+    let blockers = names.compactMap { name -> Finding? in
+      guard let table = all.first(where: { $0.name.name.name == name }) else {
+        return .blocker(name, "there is no table \(options.schemas.production).\(name).")
+      }
+      return reasonToSkip(table).map { .blocker(name, $0) }
+    }
+    guard blockers.isEmpty else { throw MergeFailure.blocked(blockers) }
+    return all.filter { names.contains($0.name.name.name) }
+  }
+
+  private func mergeableTables(_ catalog: Catalog) throws -> [CatalogTable] {
+    try productionTables(catalog).filter { reasonToSkip($0) == nil }
+  }
+
+  private func reasonToSkip(_ table: CatalogTable) -> String? {
+    let version = options.columns.version(of: table.name.name.name)
+    guard table.primaryKey != nil else { return "\(table.name) has no primary key, so it can't be merged." }
+    guard let column = table.column(version) else {
+      return "\(table.name) has no column \(version) to tell newer from older."
+    }
+    guard VersionType(typeOid: column.baseType.oid) != nil else {
+      return "the version column \(version) of \(table.name) is of type \(column.declaredType); it must be "
+        + VersionType.supportedNames + "."
+    }
+    return nil
+  }
+
+  private func setUp(_ table: CatalogTable, _ catalog: Catalog, _ connection: Connection) throws -> TableReport {
+    let name = table.name.name.name
+    if let reason = reasonToSkip(table) { return TableReport(table: name, action: .skipped, note: reason) }
+    let staging = QualifiedName(schema: options.schemas.staging, name: name)
+    let definition = StagingDefinition(production: table, staging: staging, isUnlogged: options.isUnlogged)
+    let report: TableReport
+    if let present = catalog.table(staging) {
+      let additions = definition.additions(to: present)
+      if let statement = additions.statement {
+        try connection.execute(statement, "extending \(staging)")
+        let names = additions.names.map(\.name).joined(separator: ", ")
+        report = TableReport(table: name, action: .extended, note: "\(staging) gained \(names)")
+      } else {
+        report = TableReport(table: name, action: .present, note: "\(staging) is complete")
+      }
+    } else {
+      try connection.execute(definition.create, "making \(staging)")
+      report = TableReport(table: name, action: .created, note: "\(staging) with \(table.columns.count + 1) columns")
+    }
+    if options.indexesVersion {
+      try connection.execute(
+        definition.indexVersion(options.columns.version(of: name)),
+        "indexing \(staging)"
+      )
+    }
+    return report
+  }
+}

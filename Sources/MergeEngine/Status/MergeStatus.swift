@@ -1,0 +1,134 @@
+import Libpq
+import Logging
+
+/// Where staging and the runs stand; encodes as the contract's JSON of `status`.
+public struct MergeStatus: Sendable, Codable {
+  /// One entry a staging table.
+  public let tables: [StagingStatus]
+  /// The latest run; nil if there was none.
+  public let lastRun: RunSummary?
+  /// The latest runs, newest first.
+  public let runs: [RunSummary]
+
+  private enum CodingKeys: String, CodingKey {
+    case tables
+    case lastRun = "last_run"
+    case runs
+  }
+
+  /// A row of `merge_summary`.
+  public struct RunSummary: Sendable, Codable {
+    /// The run's id.
+    public let runID: Int
+    /// How it ended.
+    public let status: String
+    /// When it began, UTC, ISO 8601.
+    public let startedAt: String?
+    /// When it ended, UTC, ISO 8601; nil while it goes on.
+    public let finishedAt: String?
+    /// What was noted at the end.
+    public let notes: String?
+    /// Rows read, of all tables.
+    public let read: Int
+    /// Rows inserted, of all tables.
+    public let inserted: Int
+    /// Rows updated, of all tables.
+    public let updated: Int
+    /// Rows refused, of all tables.
+    public let errors: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case runID = "run_id"
+      case status
+      case startedAt = "started_at"
+      case finishedAt = "finished_at"
+      case notes, read, inserted, updated, errors
+    }
+  }
+
+  /// Reads the status; closes runs whose process has died on the way.
+  ///
+  /// - Parameters:
+  ///   - target: the database.
+  ///   - schemas: where to look.
+  ///   - tables: only these; nil for all.
+  ///   - runLimit: how many runs at most.
+  ///   - logger: gets the server's notices.
+  /// - Throws: ``MergeFailure`` or ``PostgresError``.
+  public static func read(
+    target: ConnectionTarget,
+    schemas: Schemas,
+    tables: [String]?,
+    runLimit: Int = 5,
+    logger: Logger
+  ) throws -> MergeStatus {
+    let session = Session(
+      target: target,
+      schemas: schemas,
+      timeZone: "UTC",
+      lockTimeoutMilliseconds: 10_000,
+      logger: logger
+    )
+    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let runs = try readRuns(connection, schemas, limit: runLimit)
+    return MergeStatus(
+      tables: try StagingStatus.read(connection, schemas, only: tables),
+      lastRun: runs.first,
+      runs: runs
+    )
+  }
+
+  private static func readRuns(
+    _ connection: Connection,
+    _ schemas: Schemas,
+    limit: Int
+  ) throws -> [RunSummary] {
+    // The guide's own tables have no run_id yet; a database without admin tables has had no run.
+    let columns = try connection.query(
+      """
+      SELECT count(*) FROM pg_attribute a
+      JOIN pg_class c ON c.oid = a.attrelid
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1 AND c.relname = 'merge_logs' AND a.attname = 'run_id'
+      """,
+      [.text(schemas.admin)],
+      "looking for the admin tables"
+    )
+    guard columns.integer(0, 0) == 1 else { return [] }
+    do {
+      try RunRecord.closeDeadRuns(connection, schemas)
+    } catch {
+      // Whoever may only look can still look.
+      guard error.sqlState == .insufficientPrivilege else { throw error }
+    }
+    let admin = Identifier(schemas.admin)
+    let rows = try connection.query(
+      """
+      SELECT r.id, r.status::text,
+             to_char(r.merge_start, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), to_char(r.merge_end, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+             r.notes,
+             coalesce(sum(l.records_read), 0)::bigint, coalesce(sum(l.records_inserted), 0)::bigint,
+             coalesce(sum(l.records_updated), 0)::bigint, coalesce(sum(l.records_error), 0)::bigint
+      FROM \(admin).merge_summary r
+      LEFT JOIN \(admin).merge_logs l ON l.run_id = r.id
+      GROUP BY r.id
+      ORDER BY r.id DESC
+      LIMIT \(limit)
+      """,
+      "reading the runs"
+    )
+    return (0..<rows.count).map { row in
+      RunSummary(
+        runID: rows.integer(row, 0) ?? 0,
+        status: rows.text(row, 1) ?? "",
+        startedAt: rows.text(row, 2),
+        finishedAt: rows.text(row, 3),
+        notes: rows.text(row, 4),
+        read: rows.integer(row, 5) ?? 0,
+        inserted: rows.integer(row, 6) ?? 0,
+        updated: rows.integer(row, 7) ?? 0,
+        errors: rows.integer(row, 8) ?? 0
+      )
+    }
+  }
+}

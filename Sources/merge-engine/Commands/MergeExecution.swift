@@ -1,0 +1,42 @@
+import MergeEngine
+
+/// Runs a merge with its progress on stderr and its result on stdout.
+struct MergeExecution: Sendable {
+  let context: CommandContext
+  let options: MergeOptions
+  let stop: StopSignal
+
+  /// Blocks until the run is closed.
+  func run() throws -> RunReport {
+    var display = ProgressDisplay(progressMode, logger: context.logger)
+    let run = MergeRun(target: context.target, options: options, logger: context.logger, stop: stop)
+    let result = Result { try run.run { display.show($0) } }
+    display.end()
+    let report = try result.get()
+    try show(report)
+    return report
+  }
+
+  private var progressMode: ProgressDisplay.Mode {
+    context.isQuiet ? .silent : StandardError.isTerminal ? .terminal : .log
+  }
+
+  private func show(_ report: RunReport) throws {
+    if context.writesJSON {
+      try StandardOutput.write(json: report)
+    } else if !context.isQuiet {
+      StandardOutput.write(RunTable(report: report).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+    }
+    for failure in report.failures { StandardError.write("merge-engine: \(failure)\n") }
+  }
+
+  /// Ends the command with the status that the report stands for.
+  static func finish(_ report: RunReport, _ stop: StopSignal) throws {
+    switch report.status {
+    case .success: return
+    case .partial: throw CommandEnd(status: .rowsRefused)
+    case .failed, .running: throw CommandEnd(status: .failed)
+    case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/// What the program's exit status says; the table of the contract.
+enum ExitStatus: Int32 {
+  /// Done, no row quarantined, nothing differs.
+  case done = 0
+  /// Wrong usage.
+  case usage = 64
+  /// Done, but rows are quarantined or differences were found.
+  case rowsRefused = 65
+  /// The database can't be reached or refused the login.
+  case unreachable = 69
+  /// A failure that is none of the others: a bug.
+  case internalFailure = 70
+  /// Blocked before anything was written.
+  case blocked = 73
+  /// Failed while merging; the batches before are committed.
+  case failed = 74
+  /// Another merge holds the table.
+  case busy = 75
+  /// The configuration file is wrong.
+  case configuration = 78
+  /// Ended by SIGINT.
+  case interrupted = 130
+  /// Ended by SIGTERM.
+  case terminated = 143
+
+  /// The status of a run that ended by this signal.
+  init(signal: Int32) {
+    self = signal == 15 ? .terminated : .interrupted
+  }
+}

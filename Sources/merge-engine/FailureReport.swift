@@ -1,0 +1,65 @@
+import ArgumentParser
+import Foundation
+import Libpq
+import MergeEngine
+import PrivateCluster
+
+/// What a failed command says on stderr, and the status it ends with.
+struct FailureReport {
+  private let error: any Error
+
+  init(_ error: any Error) {
+    self.error = error
+  }
+
+  /// Prints the message and ends the process.
+  func exit() -> Never {
+    switch error {
+    case let end as CommandEnd:
+      Foundation.exit(end.status.rawValue)
+    case let failure as MergeFailure:
+      finish(failure)
+    case let error as PostgresError:
+      finish(.failed, ["error \(error)"])
+    case let error as ConfigurationError:
+      finish(.configuration, ["\(error)"])
+    case let error as PrivateClusterError:
+      finish(.internalFailure, ["\(error)"])
+    default:
+      // ArgumentParser's own errors, help and version among them, with its own status (64 for wrong usage).
+      MergeEngineCommand.exit(withError: error)
+    }
+  }
+
+  private func finish(_ failure: MergeFailure) -> Never {
+    switch failure {
+    case .usage(let message):
+      finish(.usage, [message])
+    case .blocked(let findings):
+      finish(
+        .blocked,
+        findings.map { finding in (finding.table.map { "\($0): " } ?? "") + finding.message }
+          + ["Nothing was written."]
+      )
+    case .busy(let table):
+      finish(.busy, ["another merge holds the table \(table). Wait for it to end, or look with merge-engine status."])
+    case .unreachable(let error):
+      finish(
+        .unreachable,
+        ["error \(error)", "Check host, port, user and password (--database, DATABASE_URL, PGHOST, ~/.pgpass)."]
+      )
+    }
+  }
+
+  private func finish(_ status: ExitStatus, _ lines: [String]) -> Never {
+    for (index, line) in lines.enumerated() {
+      StandardError.write((index == 0 ? "merge-engine: " : "  ") + line + "\n")
+    }
+    Foundation.exit(status.rawValue)
+  }
+}
+
+/// A command has said all it has to say and ends with a status other than 0.
+struct CommandEnd: Error {
+  let status: ExitStatus
+}

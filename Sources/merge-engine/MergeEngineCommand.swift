@@ -1,0 +1,31 @@
+import ArgumentParser
+import MergeEngine
+
+/// The program: a tree of commands, of which `merge` is the one that needs no name.
+@main
+struct MergeEngineCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "merge-engine",
+    abstract: "Merges what AWS DMS loaded into staging tables into production, while CDC goes on.",
+    discussion: """
+      The newer version of a row wins; the version is the column updated_at. Without a command, merge-engine merges:
+      `merge-engine --batch 50000`.
+      """,
+    version: EngineVersion.current,
+    subcommands: [MergeCommand.self, InitCommand.self, StatusCommand.self],
+    defaultSubcommand: MergeCommand.self
+  )
+
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      FailureReport(error).exit()
+    }
+  }
+}

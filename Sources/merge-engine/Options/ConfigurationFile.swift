@@ -1,0 +1,123 @@
+import Foundation
+import Yams
+
+/// What is wrong with the configuration file, and where.
+struct ConfigurationError: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// The keys of the configuration file. Every one is optional, and a flag on the command line wins over it.
+///
+/// ```yaml
+/// database: postgresql://merger@db.example/shop
+/// staging_schema: staging
+/// batch: 50000
+/// tables:
+///   orders:
+///     version_column: changed_at
+///     insert_only_columns: [created_at, created_by]
+///     ignore_columns: [dms_load_time]
+/// ```
+struct ConfigurationFile {
+  var database: String?
+  var stagingSchema: String?
+  var productionSchema: String?
+  var adminSchema: String?
+  var include: [String]?
+  var batch: Int?
+  var workers: Int?
+  var atomic: Bool?
+  var mark: String?
+  var nulls: String?
+  var lockTimeout: Int?
+  var cleanup: Bool?
+  var timeZone: String?
+  var logFormat: String?
+  var versionColumn: String?
+  var insertOnlyColumns: [String]?
+  var tables: [String: Table] = [:]
+
+  /// What one table has instead.
+  struct Table {
+    var versionColumn: String?
+    var insertOnlyColumns: [String]?
+    var ignoreColumns: [String]?
+  }
+
+  /// The file that is read when none is named, if it is there.
+  static let defaultName = "merge-engine.yaml"
+
+  /// No file.
+  init() {}
+
+  /// Reads a file.
+  ///
+  /// - Parameter path: nil for ``defaultName`` in the working directory, which may be missing.
+  /// - Throws: ``ConfigurationError`` naming file, line and key.
+  init(path: String?) throws {
+    let name = path ?? Self.defaultName
+    guard path != nil || FileManager.default.fileExists(atPath: name) else {
+      self.init()
+      return
+    }
+    guard let data = FileManager.default.contents(atPath: name) else {
+      throw ConfigurationError(description: "\(name): the file can't be read. Name the right one: --config FILE.")
+    }
+    try self.init(text: String(decoding: data, as: UTF8.self), name: name)
+  }
+
+  /// Reads a file's text.
+  init(text: String, name: String) throws {
+    let root: Node?
+    do {
+      root = try Yams.compose(yaml: text)
+    } catch {
+      throw ConfigurationError(description: "\(name): this is not YAML: \(error)")
+    }
+    self.init()
+    guard let root else { return }
+    try ConfigurationMapping(root, file: name, path: "").read(Self.keys, into: &self)
+  }
+
+  private static var keys: [(String, ConfigurationKey<Self>)] {
+    [
+      ("database", .text(\.database)),
+      ("staging_schema", .text(\.stagingSchema)),
+      ("production_schema", .text(\.productionSchema)),
+      ("admin_schema", .text(\.adminSchema)),
+      ("include", .list(\.include)),
+      ("batch", .integer(\.batch)),
+      ("workers", .integer(\.workers)),
+      ("atomic", .flag(\.atomic)),
+      ("mark", .text(\.mark)),
+      ("nulls", .text(\.nulls)),
+      ("lock_timeout", .integer(\.lockTimeout)),
+      ("cleanup", .flag(\.cleanup)),
+      ("time_zone", .text(\.timeZone)),
+      ("log_format", .text(\.logFormat)),
+      ("version_column", .text(\.versionColumn)),
+      ("insert_only_columns", .list(\.insertOnlyColumns)),
+      (
+        "tables",
+        .other { value, file in
+          for (name, entry) in try value.entries() {
+            var table = Table()
+            try ConfigurationMapping(entry.node, file: entry.file, path: "\(entry.path).")
+              .read(Table.keys, into: &table)
+            file.tables[name] = table
+          }
+        }
+      ),
+    ]
+  }
+}
+
+extension ConfigurationFile.Table {
+  fileprivate static var keys: [(String, ConfigurationKey<Self>)] {
+    [
+      ("version_column", .text(\.versionColumn)),
+      ("insert_only_columns", .list(\.insertOnlyColumns)),
+      ("ignore_columns", .list(\.ignoreColumns)),
+    ]
+  }
+}

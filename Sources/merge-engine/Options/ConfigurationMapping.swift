@@ -1,0 +1,91 @@
+import Yams
+
+/// A YAML mapping whose keys are all known, read with the line of every mistake.
+struct ConfigurationMapping {
+  private let mapping: Node.Mapping
+  private let file: String
+  /// What stands before the keys, as `tables.orders.`.
+  private let path: String
+
+  init(_ node: Node, file: String, path: String) throws {
+    guard let mapping = node.mapping else {
+      throw ConfigurationValue(node: node, file: file, path: path.isEmpty ? "the file" : String(path.dropLast()))
+        .expected("keys with values")
+    }
+    self.mapping = mapping
+    self.file = file
+    self.path = path
+  }
+
+  /// Reads every key into its place in `target`.
+  ///
+  /// - Throws: ``ConfigurationError`` for a key that is not in `keys`, or a value of another kind.
+  func read<Target>(_ keys: [(name: String, key: ConfigurationKey<Target>)], into target: inout Target) throws {
+    for (keyNode, node) in mapping {
+      let name = keyNode.string ?? "?"
+      guard let key = keys.first(where: { $0.name == name })?.key else {
+        let known = keys.map(\.name).joined(separator: ", ")
+        throw ConfigurationError(
+          description: "\(file):\(keyNode.mark?.line ?? 0): unknown key \(path)\(name). The keys here are: \(known)."
+        )
+      }
+      let value = ConfigurationValue(node: node, file: file, path: path + name)
+      switch key {
+      case .text(let place): target[keyPath: place] = try value.string()
+      case .integer(let place): target[keyPath: place] = try value.integer()
+      case .flag(let place): target[keyPath: place] = try value.bool()
+      case .list(let place): target[keyPath: place] = try value.strings()
+      case .other(let read): try read(value, &target)
+      }
+    }
+  }
+}
+
+/// What kind of value a key has, and where it goes.
+enum ConfigurationKey<Target> {
+  case text(WritableKeyPath<Target, String?>)
+  case integer(WritableKeyPath<Target, Int?>)
+  case flag(WritableKeyPath<Target, Bool?>)
+  case list(WritableKeyPath<Target, [String]?>)
+  case other((ConfigurationValue, inout Target) throws -> Void)
+}
+
+/// A YAML value with its place.
+struct ConfigurationValue {
+  let node: Node
+  let file: String
+  /// The keys that lead to it, as `tables.orders.version_column`.
+  let path: String
+
+  func string() throws -> String {
+    guard let value = node.scalar?.string else { throw expected("a text") }
+    return value
+  }
+
+  func integer() throws -> Int {
+    guard let value = node.int else { throw expected("a whole number") }
+    return value
+  }
+
+  func bool() throws -> Bool {
+    guard let value = node.bool else { throw expected("true or false") }
+    return value
+  }
+
+  func strings() throws -> [String] {
+    guard let sequence = node.sequence else { throw expected("a list, as [a, b]") }
+    return try sequence.map { try ConfigurationValue(node: $0, file: file, path: path).string() }
+  }
+
+  func entries() throws -> [(String, ConfigurationValue)] {
+    guard let mapping = node.mapping else { throw expected("keys with values") }
+    return mapping.map { key, value in
+      let name = key.string ?? "?"
+      return (name, ConfigurationValue(node: value, file: file, path: "\(path).\(name)"))
+    }
+  }
+
+  func expected(_ what: String) -> ConfigurationError {
+    ConfigurationError(description: "\(file):\(node.mark?.line ?? 0): \(path) must be \(what).")
+  }
+}

@@ -1,0 +1,132 @@
+import ArgumentParser
+import Foundation
+import Libpq
+import Logging
+import MergeEngine
+
+/// The options that every command on a database takes, as they were typed.
+struct DatabaseOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "libpq URI or keyword string. Without it DATABASE_URL, else libpq's own environment (PGHOST, PGSERVICE, …).",
+      valueName: "url"
+    )
+  )
+  var database: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "YAML file with options; merge-engine.yaml in the working directory if present. Flags win over it.",
+      valueName: "file"
+    )
+  )
+  var config: String?
+
+  @Option(help: ArgumentHelp("The schema that DMS loads into (default: staging).", valueName: "name"))
+  var stagingSchema: String?
+
+  @Option(help: ArgumentHelp("The schema that CDC writes to (default: production).", valueName: "name"))
+  var productionSchema: String?
+
+  @Option(help: ArgumentHelp("The schema of runs, logs and views (default: admin).", valueName: "name"))
+  var adminSchema: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only this table; may be given several times. Default: every production table that has a staging table.",
+      valueName: "name"
+    )
+  )
+  var table: [String] = []
+
+  @Flag(help: "The result as one JSON object on stdout, everything else on stderr.")
+  var json = false
+
+  @Flag(help: "No progress and no table, only errors.")
+  var quiet = false
+
+  @Option(help: ArgumentHelp("The form of log lines on stderr: text or json (default: text).", valueName: "form"))
+  var logFormat: LogFormat?
+}
+
+/// What every command on a database works with: flags, file and environment brought together.
+struct CommandContext {
+  let configuration: ConfigurationFile
+  let target: ConnectionTarget
+  let schemas: Schemas
+  let tables: [String]?
+  let columns: ColumnRules
+  let logger: Logger
+  let writesJSON: Bool
+  let isQuiet: Bool
+
+  /// - Throws: ``ConfigurationError``, ``MergeFailure/usage(_:)`` without a database, or for one that can't be read.
+  init(_ options: DatabaseOptions) throws {
+    let file = try ConfigurationFile(path: options.config)
+    let format = try options.logFormat ?? Self.choice(file.logFormat, key: "log_format") ?? .text
+    var logger = Logger(label: "merge-engine") { _ in LogOutput(format: format, logLevel: .info) }
+    logger.logLevel = options.quiet ? .error : .info
+    self.logger = logger
+    configuration = file
+    target = try Self.target(options.database, file, logger)
+    var schemas = Schemas()
+    schemas.staging = options.stagingSchema ?? file.stagingSchema ?? schemas.staging
+    schemas.production = options.productionSchema ?? file.productionSchema ?? schemas.production
+    schemas.admin = options.adminSchema ?? file.adminSchema ?? schemas.admin
+    self.schemas = schemas
+    tables = options.table.isEmpty ? file.include : options.table
+    columns = Self.columnRules(file)
+    writesJSON = options.json
+    isQuiet = options.quiet
+  }
+
+  /// A value of the file as one of an enumeration's.
+  static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ value: String?,
+    key: String
+  ) throws -> Choice? {
+    guard let value else { return nil }
+    guard let choice = Choice(rawValue: value) else {
+      let known = Choice.allCases.map(\.rawValue).joined(separator: " or ")
+      throw ConfigurationError(description: "\(key) is \(value), but must be \(known).")
+    }
+    return choice
+  }
+
+  private static func target(_ typed: String?, _ file: ConfigurationFile, _ logger: Logger) throws -> ConnectionTarget {
+    let environment = ProcessInfo.processInfo.environment
+    let string = typed ?? file.database ?? environment["DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
+    let libpqVariables = ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"]
+    guard string != nil || libpqVariables.contains(where: { environment[$0] != nil }) else {
+      throw MergeFailure.usage(
+        "no database given. Name it with --database postgresql://user@host/database, in DATABASE_URL, or in libpq's "
+          + "own environment (PGHOST, PGDATABASE, PGSERVICE, …)."
+      )
+    }
+    do {
+      let target = try ConnectionTarget(string)
+      if typed != nil && target.holdsPassword {
+        logger.warning(
+          "a password on the command line can be seen by others on this machine: use DATABASE_URL or ~/.pgpass"
+        )
+      }
+      return target
+    } catch {
+      throw MergeFailure.usage("the database's connection string is wrong: \(error.message)")
+    }
+  }
+
+  private static func columnRules(_ file: ConfigurationFile) -> ColumnRules {
+    var rules = ColumnRules()
+    rules.version = file.versionColumn ?? rules.version
+    rules.insertOnly = file.insertOnlyColumns ?? rules.insertOnly
+    rules.tables = file.tables.mapValues { table in
+      var own = ColumnRules.TableRules()
+      own.version = table.versionColumn
+      own.insertOnly = table.insertOnlyColumns
+      own.ignore = table.ignoreColumns
+      return own
+    }
+    return rules
+  }
+}

@@ -1,0 +1,23 @@
+/// Numbers as people read them, the same in every locale, so that scripts and screenshots agree.
+enum Numbers {
+  /// `1,234,567`
+  static func grouped(_ value: Int) -> String {
+    let digits = String(value.magnitude)
+    var text = ""
+    for (index, digit) in digits.enumerated() {
+      if index > 0 && (digits.count - index).isMultiple(of: 3) { text.append(",") }
+      text.append(digit)
+    }
+    return (value < 0 ? "-" : "") + text
+  }
+
+  /// `0.4 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`
+  static func duration(milliseconds: Int) -> String {
+    let seconds = milliseconds / 1000
+    if seconds < 100 { return "\(seconds).\(milliseconds % 1000 / 100) s" }
+    if seconds < 3600 { return "\(seconds / 60) min \(padded(seconds % 60)) s" }
+    return "\(seconds / 3600) h \(padded(seconds / 60 % 60)) min"
+  }
+
+  private static func padded(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+}

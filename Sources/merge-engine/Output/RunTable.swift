@@ -1,0 +1,51 @@
+import MergeEngine
+
+/// The result of a merge as a person reads it.
+struct RunTable {
+  let report: RunReport
+
+  func rendered(_ style: Style) -> String {
+    var table = TextTable(
+      [TextTable.Column(heading: "table", isNumeric: false)]
+        + ["read", "inserted", "updated", "unchanged", "stale", "duplicate", "errors", "rows/s", "time"].map {
+          TextTable.Column(heading: $0, isNumeric: true)
+        }
+    )
+    for entry in report.tables {
+      table.add(cells(entry.table, entry.counts, milliseconds: entry.elapsedMilliseconds))
+    }
+    table.addTotals(cells("total", report.totals, milliseconds: report.elapsedMilliseconds))
+    return table.rendered(style) + "\n" + headline(style) + "\n"
+  }
+
+  private func cells(_ name: String, _ counts: VerdictCounts, milliseconds: Int) -> [String] {
+    let rate = milliseconds > 0 ? Numbers.grouped(counts.read * 1000 / milliseconds) : "-"
+    let numbers = [
+      counts.read, counts.inserted, counts.updated, counts.unchanged, counts.stale, counts.duplicate, counts.errors,
+    ]
+    return [name] + numbers.map(Numbers.grouped) + [rate, Numbers.duration(milliseconds: milliseconds)]
+  }
+
+  private func headline(_ style: Style) -> String {
+    let totals = report.totals
+    let run = "run \(report.runID)"
+    let races =
+      totals.lostRaces > 0
+      ? " \(Numbers.grouped(totals.lostRaces)) of the stale rows were overtaken by CDC during the merge." : ""
+    switch report.status {
+    case .success:
+      return style.paint("SUCCESS", .green) + ": \(run), all \(Numbers.grouped(totals.read)) staging rows merged."
+        + races
+    case .partial:
+      return style.paint("PARTIAL", .yellow)
+        + ": \(run), \(Numbers.grouped(totals.errors)) rows were refused by the server and are marked ERROR; "
+        + "the reasons stand in merge_errors. All others are merged.\(races)"
+    case .aborted:
+      return style.paint("ABORTED", .yellow)
+        + ": \(run) was interrupted. The batches before are committed; the same command goes on from there."
+    case .failed, .running:
+      return style.paint("FAILED", .red)
+        + ": \(run). The batches before are committed; mend the cause and run the same command again."
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import MergeEngine
+
+/// The status as a person reads it: staging above, runs below.
+struct StatusTable {
+  let status: MergeStatus
+
+  func rendered(_ style: Style) -> String {
+    var text = ""
+    if status.tables.isEmpty {
+      text += "There is no staging table with a status column. merge-engine init makes them.\n"
+    } else {
+      var table = TextTable(
+        [TextTable.Column(heading: "staging table", isNumeric: false)]
+          + ["total", "pending", "processed", "errors"].map { TextTable.Column(heading: $0, isNumeric: true) }
+      )
+      for entry in status.tables {
+        let numbers = [entry.total, entry.pending, entry.processed, entry.errors]
+        table.add([entry.table] + numbers.map(Numbers.grouped))
+      }
+      text += table.rendered(style)
+    }
+    guard !status.runs.isEmpty else { return text + "\nNothing has been merged yet.\n" }
+    return text + "\n" + runs.rendered(style)
+  }
+
+  private var runs: TextTable {
+    var table = TextTable(
+      ["run", "status", "started (UTC)", "ended (UTC)"].map { TextTable.Column(heading: $0, isNumeric: $0 == "run") }
+        + ["read", "inserted", "updated", "errors"].map { TextTable.Column(heading: $0, isNumeric: true) }
+    )
+    for run in status.runs {
+      table.add(
+        ["\(run.runID)", run.status, Self.readable(run.startedAt), Self.readable(run.finishedAt)]
+          + [run.read, run.inserted, run.updated, run.errors].map(Numbers.grouped)
+      )
+    }
+    return table
+  }
+
+  /// `2026-01-31T10:11:12.345Z` as `2026-01-31 10:11:12`.
+  private static func readable(_ time: String?) -> String {
+    guard let time else { return "-" }
+    return String(time.prefix(19)).replacing("T", with: " ")
+  }
+}
