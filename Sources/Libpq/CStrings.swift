@@ -12,9 +12,7 @@ enum CStrings {
       return copy
     }
     defer { copies.forEach { $0.deallocate() } }
-    return (copies.map { UnsafePointer($0) } + [nil]).withUnsafeBufferPointer { pointers in
-      // Safe: the array holds at least the terminating nil, so it has a base address.
-      body(pointers.baseAddress!)
-    }
+    var pointers = copies.map { Optional(UnsafePointer($0)) } + [nil]
+    return body(&pointers)
   }
 }
