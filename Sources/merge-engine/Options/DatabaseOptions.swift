@@ -80,6 +80,18 @@ struct CommandContext {
     isQuiet = options.quiet
   }
 
+  /// A context for a database of the program's own, without flags, file or environment.
+  init(ownDatabase connectionString: String) throws {
+    configuration = ConfigurationFile()
+    target = try ConnectionTarget(connectionString)
+    schemas = Schemas()
+    tables = nil
+    columns = ColumnRules()
+    logger = Logger(label: "merge-engine") { _ in LogOutput(format: .text, logLevel: .info) }
+    writesJSON = false
+    isQuiet = false
+  }
+
   /// A value of the file as one of an enumeration's.
   static func choice<Choice: RawRepresentable<String> & CaseIterable>(
     _ value: String?,
