@@ -24,8 +24,12 @@ struct KeyOrder {
       batch.candidates = entries.map(\.row)
       return
     }
+    var previousPrefix: UInt64?
     for entry in entries {
-      guard let previous = batch.candidates.last, layout.areEqual(previous, entry.row, batch) else {
+      defer { previousPrefix = entry.prefix }
+      guard entry.prefix == previousPrefix, let previous = batch.candidates.last,
+        layout.prefixIsWholeKey || layout.areEqual(previous, entry.row, batch)
+      else {
         batch.candidates.append(entry.row)
         continue
       }
