@@ -12,21 +12,36 @@ import Logging
 ///
 /// A run is a queue of block ranges and some workers that empty it; this file sees them all.
 public struct MergeRun: Sendable {
-  private let target: ConnectionTarget
   private let options: MergeOptions
-  private let logger: Logger
+  private let session: Session
   private let stop: StopSignal
+  private let logger: Logger
 
   /// - Parameters:
-  ///   - target: the database that holds staging and production.
+  ///   - target: the database that holds production, and staging too unless that is elsewhere.
+  ///   - stagingTarget: the database that holds staging, if it is another one.
   ///   - options: what to merge, and how.
   ///   - logger: gets warnings and, at debug level, what is retried.
   ///   - stop: ends the run early.
-  public init(target: ConnectionTarget, options: MergeOptions, logger: Logger, stop: StopSignal = StopSignal()) {
-    self.target = target
+  public init(
+    target: ConnectionTarget,
+    stagingTarget: ConnectionTarget? = nil,
+    options: MergeOptions,
+    logger: Logger,
+    stop: StopSignal = StopSignal()
+  ) {
     self.options = options
-    self.logger = logger
     self.stop = stop
+    self.logger = logger
+    session = Session(
+      target: target,
+      stagingTarget: stagingTarget,
+      schemas: options.schemas,
+      timeZone: options.timeZone,
+      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
+      statementTimeoutMilliseconds: options.statementTimeoutMilliseconds,
+      logger: logger
+    )
   }
 
   /// Merges; blocks the calling thread until the run is closed.
@@ -37,44 +52,40 @@ public struct MergeRun: Sendable {
   public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> RunReport {
     let startedAt = Date()
     let clockStart = ContinuousClock.now
-    let control = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    let plan = try Preparation(options: options, logger: logger).plan(control)
-    try Preparation.lockTables(of: plan, control)
-    try AdminSchema(schemas: options.schemas).complete(control)
-    try MonitoringViews(schemas: options.schemas).createMissing(control, logger)
-    try RunRecord.closeDeadRuns(control, options.schemas)
-    let record = try RunRecord(control, options.schemas, tables: plan.tables.map(\.name), options: options)
+    let retries = RetryPolicy(reconnectLimitSeconds: options.reconnectLimitSeconds)
+    let control = try ControlConnection(session, retries, stop)
+    let plan = try resolvePlan(control.current)
+    let record = try open(plan, control)
 
-    let queue = WorkQueue(plan, batchRows: options.batchRows)
-    let workerCount = options.atomic ? 1 : options.workers
-    let threads = WorkerThreads(
-      count: workerCount,
-      RunContext(
-        plan: plan,
-        session: session,
-        schemas: options.schemas,
-        isAtomic: options.atomic,
-        record: record,
-        retries: RetryPolicy(),
-        stop: stop,
-        logger: logger
-      ),
-      queue
+    let context = RunContext(
+      plan: plan,
+      session: session,
+      schemas: options.schemas,
+      isAtomic: options.atomic,
+      record: record,
+      retries: retries,
+      pressure: Pressure(options, stop),
+      stop: stop,
+      logger: logger
     )
-    while !threads.waitForAll(timeLimitSeconds: 0.25) {
-      onProgress(RunProgress(queue.snapshot, since: clockStart))
+    var outcome = carryAll(context, control, since: clockStart, onProgress)
+    var circles = CircularReferences(context)
+    while outcome.isClean, let released = try circles.releaseRefused(control.current) {
+      outcome += carryAll(context, only: released, control, since: clockStart, onProgress)
     }
-    onProgress(RunProgress(queue.snapshot, since: clockStart))
 
-    let closed = try RunClosing(session: session, record: record, plan: plan, options: options, logger: logger)
-      .close(queue.snapshot, fatalError: threads.fatalError, isInterrupted: stop.signal != nil, control)
+    try control.renewIfLost()
+    let closed = try RunClosing(record: record, plan: plan, options: options)
+      .close(outcome, isInterrupted: stop.signal != nil, control.current) {
+        try session.connectStagingControl(beside: control.current)
+      }
     return RunReport(
       runID: record.id,
       status: closed.status,
       startedAt: startedAt,
       finishedAt: Date(),
       elapsedMilliseconds: (ContinuousClock.now - clockStart).milliseconds,
-      workers: workerCount,
+      workers: options.workerCount,
       batchRows: options.batchRows,
       tables: closed.tables,
       failures: closed.failures,
@@ -82,13 +93,53 @@ public struct MergeRun: Sendable {
     )
   }
 
-  private var session: Session {
-    Session(
-      target: target,
-      schemas: options.schemas,
-      timeZone: options.timeZone,
-      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
-      logger: logger
+  private func resolvePlan(_ control: Connection) throws -> MergePlan {
+    let staging = try Reaching.database { () throws(PostgresError) in
+      try session.connectStagingControl(beside: control)
+    }
+    return try Preparation(options: options, logger: logger).plan(production: control, staging: staging)
+  }
+
+  /// Takes the tables' locks, and only then writes for the first time.
+  private func open(_ plan: MergePlan, _ control: ControlConnection) throws -> RunRecord {
+    let locks = RunLocks(plan: plan)
+    try locks.takeTables(control.current)
+    try AdminSchema(schemas: options.schemas).complete(control.current)
+    try MonitoringViews(schemas: options.schemas).createMissing(control.current, logger)
+    try RunRecord.closeDeadRuns(control.current, options.schemas)
+    let record = try RunRecord(control.current, options.schemas, tables: plan.tables.map(\.name), options: options)
+    control.hold(locks, runID: record.id)
+    return record
+  }
+
+  /// Empties a queue over all tables, or some.
+  private func carryAll(
+    _ context: RunContext,
+    only tables: Set<Int>? = nil,
+    _ control: ControlConnection,
+    since start: ContinuousClock.Instant,
+    _ onProgress: (RunProgress) -> Void
+  ) -> RunOutcome {
+    let queue = WorkQueue(
+      context.plan,
+      only: tables,
+      batchRows: min(options.batchRows, options.maxRowsPerSecond ?? .max),
+      refusalLimit: options.maxErrors
     )
+    let threads = WorkerThreads(count: options.workerCount, context, queue)
+    var controlError: (any Error)?
+    while !threads.waitForAll(timeLimitSeconds: 0.25) {
+      onProgress(RunProgress(queue.snapshot, since: start))
+      do {
+        try control.beat()
+        try context.pressure.measure(control.current)
+      } catch {
+        // Without its locks a run must not go on; the batches under way end first.
+        controlError = error
+        queue.stop()
+      }
+    }
+    onProgress(RunProgress(queue.snapshot, since: start))
+    return RunOutcome(queue, fatalError: threads.fatalError ?? controlError, isStopped: stop.signal != nil)
   }
 }

@@ -1,19 +1,36 @@
+import Foundation
 import Libpq
 import Logging
 
 /// Opens connections whose settings cannot change what a statement means.
 struct Session: Sendable {
+  /// Production, and the admin schema.
   let target: ConnectionTarget
+  /// Staging, where it is in another database.
+  var stagingTarget: ConnectionTarget?
   let schemas: Schemas
-  let timeZone: String
-  let lockTimeoutMilliseconds: Int
+  var timeZone = "UTC"
+  var lockTimeoutMilliseconds = 10_000
+  /// How long a statement may take; 0 for ever.
+  var statementTimeoutMilliseconds = 0
   let logger: Logger
 
   /// The oldest server that the statements work on: TID range scans came with 14.
   static let oldestServerVersion = 140_000
 
-  /// - Parameter role: what the connection does, as `worker 2`, for `pg_stat_activity`.
-  func connect(role: String) throws(PostgresError) -> Connection {
+  /// The connection that a command asks its questions on and that a run is recorded on.
+  func connectControl() throws(PostgresError) -> Connection {
+    try connect(target, role: "control")
+  }
+
+  /// The connection for questions about staging: `control` itself, unless staging is in another database.
+  func connectStagingControl(beside control: Connection) throws(PostgresError) -> Connection {
+    guard let stagingTarget else { return control }
+    return try connect(stagingTarget, role: "control")
+  }
+
+  /// - Parameter role: what the connection does, as `run 7 worker 2`, for `pg_stat_activity`.
+  func connect(_ target: ConnectionTarget, role: String) throws(PostgresError) -> Connection {
     let logger = logger
     let connection = try Connection(to: target, applicationName: "merge-engine \(role)") { notice in
       logger.debug("\(notice.severity): \(notice.message)", metadata: ["sqlstate": "\(notice.sqlState)"])
@@ -25,13 +42,12 @@ struct Session: Sendable {
         operation: "connecting to \(target)"
       )
     }
+    if statementTimeoutMilliseconds > 0 {
+      // The server ends a long statement itself; only one that does not even manage that is given up from here.
+      connection.answerTimeLimitSeconds = Double(statementTimeoutMilliseconds) / 1000 + 15
+    }
     try pin(connection)
     return connection
-  }
-
-  /// The connection that a command asks its questions on and that a run is recorded on.
-  func connectControl() throws(PostgresError) -> Connection {
-    try connect(role: "control")
   }
 
   private func pin(_ connection: Connection) throws(PostgresError) {
@@ -47,7 +63,7 @@ struct Session: Sendable {
       SET client_min_messages = warning;
       SET default_transaction_isolation = 'read committed';
       SET row_security = off;
-      SET statement_timeout = 0;
+      SET statement_timeout = \(statementTimeoutMilliseconds);
       SET idle_in_transaction_session_timeout = 0;
       SET lock_timeout = \(lockTimeoutMilliseconds);
       """,

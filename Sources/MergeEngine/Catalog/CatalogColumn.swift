@@ -37,6 +37,11 @@ struct CatalogColumn: Sendable {
     /// Whether the column's collation, if any, tells apart all strings whose bytes differ.
     let collationIsDeterministic: Bool
 
+    /// Whether the type comes with the server, and so means the same in every database.
+    ///
+    /// `FirstNormalObjectId` in the server's `access/transam.h`.
+    var isBuiltIn: Bool { oid < 16384 }
+
     /// Casting to the modifier cuts a longer value silently, while storing refuses it.
     ///
     /// bpchar, varchar, bit and varbit: <https://www.postgresql.org/docs/current/datatype-character.html>.

@@ -42,23 +42,33 @@ final class WorkQueue: Sendable {
   private struct State {
     var tables: [TableState]
     var isStopped = false
+    var refusedCount = 0
   }
 
   private let monitor: Monitor<State>
   private let children: [[Int]]
   private let batchRows: Int
+  private let refusalLimit: Int?
 
-  init(_ plan: MergePlan, batchRows: Int) {
+  /// - Parameters:
+  ///   - plan: all tables of the run.
+  ///   - only: the tables to be merged now; nil for all.
+  ///   - batchRows: rows to a batch, about.
+  ///   - refusalLimit: with more refused rows than this nothing is handed out any more.
+  init(_ plan: MergePlan, only: Set<Int>? = nil, batchRows: Int, refusalLimit: Int? = nil) {
     self.batchRows = batchRows
+    self.refusalLimit = refusalLimit
     children = plan.tables.indices.map { parent in plan.parents.indices.filter { plan.parents[$0].contains(parent) } }
     monitor = Monitor(
       State(
-        tables: zip(plan.tables, plan.parents).map { table, parents in
+        tables: plan.tables.indices.map { index in
+          let table = plan.tables[index]
+          let isWanted = only?.contains(index) ?? true
           let estimate = table.estimatedRowCount.map { Double($0) / Double(max(table.stagingBlockCount, 1)) }
           return TableState(
             progress: TableProgress(table: table.name, expectedRowCount: table.estimatedRowCount),
-            openParents: Set(parents),
-            blockCount: table.stagingBlockCount,
+            openParents: Set(plan.parents[index]).intersection(only ?? Set(plan.tables.indices)),
+            blockCount: isWanted ? table.stagingBlockCount : 0,
             // Without statistics a hundred rows to a block is a guess on the high side: the first batch comes out
             // small, and the next ones know better.
             rowsPerBlock: max(estimate ?? 100, 0.01)
@@ -90,6 +100,8 @@ final class WorkQueue: Sendable {
       state.tables[item.table].progress.counts += counts
       state.tables[item.table].progress.blocksDone += item.range.blockCount
       learn(item, rowCount: counts.read, &state.tables[item.table])
+      state.refusedCount += counts.errors
+      if let refusalLimit, state.refusedCount > refusalLimit { state.isStopped = true }
       finishIfDone(item.table, &state)
     }
   }
@@ -117,6 +129,9 @@ final class WorkQueue: Sendable {
   func stop() {
     monitor.update { $0.isStopped = true }
   }
+
+  /// Whether more rows were refused than the limit allows.
+  var isOverRefusalLimit: Bool { monitor.update { state in refusalLimit.map { state.refusedCount > $0 } ?? false } }
 
   /// Where all tables stand.
   var snapshot: [TableState] { monitor.update { $0.tables } }

@@ -2,11 +2,11 @@ import Libpq
 
 /// Whether the role may do what the plan says, asked before anything is done.
 struct AccessCheck {
-  let options: MergeOptions
+  let plan: MergePlan
 
-  func blockers(_ plan: MergePlan, _ connection: Connection) throws(PostgresError) -> [Finding] {
+  func blockers(production: Connection, staging: Connection) throws(PostgresError) -> [Finding] {
     var findings: [Finding] = []
-    let role = try connection.query(
+    let role = try production.query(
       "SELECT current_user::text, has_database_privilege(current_database(), 'TEMPORARY')",
       "reading the role's rights"
     )
@@ -16,8 +16,8 @@ struct AccessCheck {
     }
     for table in plan.tables {
       let missing =
-        try missingRights(["SELECT", "INSERT", "UPDATE"], on: table.production, connection)
-        + missingRights(table.marksRows ? ["SELECT", "UPDATE"] : ["SELECT"], on: table.staging, connection)
+        try missingRights(["SELECT", "INSERT", "UPDATE"], on: table.production, production)
+        + missingRights(table.marksRows ? ["SELECT", "UPDATE"] : ["SELECT"], on: table.staging, staging)
       guard !missing.isEmpty else { continue }
       findings.append(
         .blocker(table.name, "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))")

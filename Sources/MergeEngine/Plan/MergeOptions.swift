@@ -23,6 +23,18 @@ public struct MergeOptions: Sendable, Codable {
   public var to: String?
   /// How long a statement may wait for a lock; 0 for ever.
   public var lockTimeoutMilliseconds = 10_000
+  /// How long a statement may take; 0 for ever.
+  public var statementTimeoutMilliseconds = 600_000
+  /// For how long a lost connection is tried to be made again.
+  public var reconnectLimitSeconds = 60.0
+  /// The run stops when more rows than this are refused; nil for no limit.
+  public var maxErrors: Int?
+  /// Staging rows read in a second at most, by all workers together; nil for no limit.
+  public var maxRowsPerSecond: Int?
+  /// The run pauses while a standby is further behind than this; nil for no limit.
+  public var maxReplicaLagSeconds: Double?
+  /// The standby to look at, by its application_name; nil for all.
+  public var replica: String?
   /// The zone in which zone-less times are read where the other side has one.
   public var timeZone = "UTC"
   /// Truncate staging tables whose rows are all merged.
@@ -32,6 +44,9 @@ public struct MergeOptions: Sendable, Codable {
 
   /// The defaults of the contract.
   public init() {}
+
+  /// How many connections carry batches.
+  var workerCount: Int { atomic ? 1 : workers }
 
   /// The parameters of a run as they are recorded in `merge_summary`.
   func json() throws -> String {

@@ -5,25 +5,32 @@ struct MergePlan: Sendable {
   let tables: [TablePlan]
   /// For each table the tables that must be done before it, as indices into ``tables``.
   let parents: [[Int]]
+  /// Tables that refer to themselves, directly or around a circle, as indices into ``tables``.
+  let circular: Set<Int>
   let findings: [Finding]
 
   var blockers: [Finding] { findings.filter { $0.grade == .blocker } }
   var warnings: [Finding] { findings.filter { $0.grade == .warning } }
 
   /// Chooses the tables, resolves each, and orders them parents first.
-  init(_ catalog: Catalog, _ options: MergeOptions) {
+  ///
+  /// - Parameters:
+  ///   - staging: the catalog of the database that holds staging.
+  ///   - production: the catalog of the one that holds production; the same, mostly.
+  ///   - isSplit: whether they are two.
+  init(staging: Catalog, production: Catalog, _ options: MergeOptions, isSplit: Bool) {
     let schemas = options.schemas
-    var planner = TablePlanner(options)
+    var planner = TablePlanner(options, isSplit: isSplit)
     var findings: [Finding] = []
     var pairs: [(staging: CatalogTable, production: CatalogTable)] = []
-    let stagingTables = catalog.tables(in: schemas.staging)
+    let stagingTables = staging.tables(in: schemas.staging)
     let names = options.tables ?? stagingTables.map(\.name.name.name)
     for name in names {
-      let staging = catalog.table(QualifiedName(schema: schemas.staging, name: name))
-      let production = catalog.table(QualifiedName(schema: schemas.production, name: name))
-      switch (staging, production) {
-      case (let staging?, let production?):
-        pairs.append((staging, production))
+      let stagingTable = staging.table(QualifiedName(schema: schemas.staging, name: name))
+      let productionTable = production.table(QualifiedName(schema: schemas.production, name: name))
+      switch (stagingTable, productionTable) {
+      case (let stagingTable?, let productionTable?):
+        pairs.append((stagingTable, productionTable))
       case (nil, _):
         findings.append(.blocker(name, "there is no staging table \(schemas.staging).\(name). Make it with init."))
       case (_?, nil) where options.tables == nil:
@@ -50,9 +57,10 @@ struct MergePlan: Sendable {
       )
     }
     let plans = pairs.compactMap { planner.plan(staging: $0.staging, production: $0.production) }
-    let order = TableOrder(plans.map(\.productionOid), catalog.foreignKeys)
+    let order = TableOrder(plans.map(\.productionOid), production.foreignKeys)
     tables = order.indices.map { plans[$0] }
     parents = order.parents
+    circular = order.circular
     self.findings = findings + planner.findings
   }
 }

@@ -4,6 +4,8 @@ struct TableOrder {
   private(set) var indices: [Int] = []
   /// For each place in ``indices``, the places that must be done before it.
   private(set) var parents: [[Int]] = []
+  /// Places in ``indices`` of tables that refer to themselves, directly or around a circle.
+  private(set) var circular: Set<Int> = []
 
   /// - Parameters:
   ///   - tables: the tables' oids.
@@ -23,5 +25,18 @@ struct TableOrder {
       place[tables[index]] = indices.count
       indices.append(index)
     }
+    circular = Set(tables.filter { Self.reachesItself($0, foreignKeys) }.compactMap { place[$0] })
+  }
+
+  private static func reachesItself(_ table: UInt32, _ foreignKeys: [ForeignKey]) -> Bool {
+    var seen: Set<UInt32> = []
+    var open = [table]
+    while let next = open.popLast() {
+      for parent in foreignKeys.filter({ $0.child == next }).map(\.parent) {
+        if parent == table { return true }
+        if seen.insert(parent).inserted { open.append(parent) }
+      }
+    }
+    return false
   }
 }

@@ -3,10 +3,13 @@ import Libpq
 /// Resolves what is to be done with one table, and says what stands against it.
 struct TablePlanner {
   let options: MergeOptions
+  /// Staging is in another database than production, where types made by users have other oids or are missing.
+  let isSplit: Bool
   private(set) var findings: [Finding] = []
 
-  init(_ options: MergeOptions) {
+  init(_ options: MergeOptions, isSplit: Bool) {
     self.options = options
+    self.isSplit = isSplit
   }
 
   static let statusColumn = Identifier("_dms_processing_status")
@@ -32,10 +35,11 @@ struct TablePlanner {
     let insertOnly = options.columns.insertOnly(of: table)
     let equality = Dictionary(uniqueKeysWithValues: key.columns.map { ($0.name, $0.equality) })
     let columns = ordered.map { column in
-      TablePlan.Column(
+      let travel = isSplit && !column.baseType.isBuiltIn ? .text : column.travel
+      return TablePlan.Column(
         name: column.name,
-        readExpression: Self.readExpression(of: column, from: staging.column(column.name)),
-        travel: column.travel,
+        readExpression: readExpression(of: column, from: staging.column(column.name), travel),
+        travel: travel,
         baseType: column.baseType,
         isInsertOnly: insertOnly.contains(column.name) || column.isIdentityAlways,
         equality: equality[column.name] ?? "="
@@ -154,9 +158,15 @@ struct TablePlanner {
   /// What the read selects for a column: the staging value, cast where production has another type.
   ///
   /// The cast goes through the modifier too: a version has to be compared as it will be stored, rounded.
-  private static func readExpression(of target: CatalogColumn, from source: CatalogColumn?) -> SQL {
+  private func readExpression(
+    of target: CatalogColumn,
+    from source: CatalogColumn?,
+    _ travel: CatalogColumn.Travel
+  ) -> SQL {
     let value: SQL = "s.\(target.name)"
     guard let source else { return value }
+    // The other database may not know production's type; production reads the text.
+    if isSplit && !target.baseType.isBuiltIn { return "\(value)::text" }
     let type = target.baseType
     let sameType = source.baseType.oid == type.oid
     let sameModifier = source.baseType.modifier == type.modifier || type.modifier < 0
@@ -169,6 +179,6 @@ struct TablePlanner {
         cast = "\(value)::\(type.fullName)"
       }
     }
-    return target.travel == .text ? "(\(cast))::text" : cast
+    return travel == .text ? "(\(cast))::text" : cast
   }
 }

@@ -129,6 +129,7 @@ private enum AdminTables {
         Column(name: "detail", type: "text"),
         Column(name: "row_data", type: "jsonb"),
         Column(name: "failed_at", type: "timestamp"),
+        Column(name: "retried_at", type: "timestamp"),
       ]
     ),
   ]

@@ -67,7 +67,7 @@ struct RunRecord {
       "opening the run"
     )
     id = row.integer(0, 0) ?? 0
-    _ = try AdvisoryLock.tryAcquire(AdvisoryLock.runClass, Int32(truncatingIfNeeded: id), on: connection)
+    try RunLocks.takeRun(id, connection)
     let logs = try connection.query(
       """
       INSERT INTO \(admin).merge_logs

@@ -10,16 +10,31 @@ struct Preparation {
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` with all blockers at once, ``MergeFailure/usage(_:)`` for a window that
   ///   is none.
-  func plan(_ connection: Connection) throws -> MergePlan {
+  ///
+  /// - Parameters:
+  ///   - production: a connection to the database that holds production.
+  ///   - staging: one to the database that holds staging; the same connection if it is the same database.
+  func plan(production: Connection, staging: Connection) throws -> MergePlan {
     let schemas = options.schemas
-    try requireSchemas(connection)
-    let catalog = try Catalog(connection, schemas: [schemas.staging, schemas.production])
-    let plan = MergePlan(catalog, options)
+    try requireSchema(schemas.staging, "Make staging with merge-engine init, or name it: --staging-schema.", staging)
+    try requireSchema(schemas.production, "Name the production schema: --production-schema.", production)
+    let isSplit = staging !== production
+    let productionCatalog = try Catalog(production, schemas: [schemas.staging, schemas.production])
+    let plan = MergePlan(
+      staging: isSplit ? try Catalog(staging, schemas: [schemas.staging]) : productionCatalog,
+      production: productionCatalog,
+      options,
+      isSplit: isSplit
+    )
     guard plan.blockers.isEmpty else { throw MergeFailure.blocked(plan.blockers) }
-    let denied = try AccessCheck(options: options).blockers(plan, connection)
+    let denied = try AccessCheck(plan: plan).blockers(production: production, staging: staging)
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
-    for table in plan.tables { try checkWindow(table, connection) }
-    let unreadable = try plan.tables.compactMap { try unreadableFinding($0, connection) }
+    if options.maxReplicaLagSeconds != nil, let obstacle = try ReplicaLag.obstacle(production, replica: options.replica)
+    {
+      throw MergeFailure.blocked([.blocker(nil, "--max-replica-lag can't be kept: \(obstacle).")])
+    }
+    for table in plan.tables { try checkWindow(table, staging) }
+    let unreadable = try plan.tables.compactMap { try unreadableFinding($0, staging) }
     guard unreadable.isEmpty else { throw MergeFailure.blocked(unreadable) }
     for warning in plan.warnings {
       logger.warning("\(warning.message)", metadata: warning.table.map { ["table": "\($0)"] })
@@ -27,38 +42,14 @@ struct Preparation {
     return plan
   }
 
-  /// Takes every table's lock, which belongs to the connection and ends with it.
-  ///
-  /// - Throws: ``MergeFailure/busy(table:)`` when another merge holds one.
-  static func lockTables(of plan: MergePlan, _ connection: Connection) throws {
-    for table in plan.tables {
-      let key = Int32(bitPattern: table.productionOid)
-      guard try AdvisoryLock.tryAcquire(AdvisoryLock.tableClass, key, on: connection) else {
-        throw MergeFailure.busy(table: table.name)
-      }
-    }
-  }
-
-  private func requireSchemas(_ connection: Connection) throws {
-    let names = [options.schemas.staging, options.schemas.production]
-    let rows = try connection.query(
-      "SELECT nspname::text FROM pg_namespace WHERE nspname = ANY ($1::text[])",
-      [.textArray(names)],
-      "looking for the schemas"
+  private func requireSchema(_ name: String, _ advice: String, _ connection: Connection) throws {
+    let result = try connection.query(
+      "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
+      [.text(name)],
+      "looking for the schema \(name)"
     )
-    let present = (0..<rows.count).compactMap { rows.text($0, 0) }
-    let missing = names.filter { !present.contains($0) }
-    guard missing.isEmpty else {
-      throw MergeFailure.blocked(
-        missing.map { name in
-          name == options.schemas.staging
-            ? .blocker(
-              nil,
-              "there is no schema \(name). Make staging with merge-engine init, or name it: --staging-schema."
-            )
-            : .blocker(nil, "there is no schema \(name). Name the production schema: --production-schema.")
-        }
-      )
+    guard result.bool(0, 0) == true else {
+      throw MergeFailure.blocked([.blocker(nil, "there is no schema \(name). \(advice)")])
     }
   }
 

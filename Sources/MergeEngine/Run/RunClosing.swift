@@ -1,13 +1,10 @@
 import Libpq
-import Logging
 
 /// Closes a run: statuses, times and notes in the admin tables, and cleaned staging if that was asked for.
 struct RunClosing {
-  let session: Session
   let record: RunRecord
   let plan: MergePlan
   let options: MergeOptions
-  let logger: Logger
 
   /// What the admin tables say at the end.
   struct ClosedRun {
@@ -17,49 +14,48 @@ struct RunClosing {
     let warnings: [String]
   }
 
-  /// - Parameter control: used if it has survived the run; otherwise a new connection is made.
-  /// - Throws: ``MergeFailure/unreachable(_:)`` when the run can't be closed. The next run will close it as ABORTED.
+  /// - Parameters:
+  ///   - connection: to production's database; it works.
+  ///   - staging: to staging's, if that is another one.
+  /// - Throws: ``PostgresError`` when the run can't be closed. The next run will close it as ABORTED.
   func close(
-    _ states: [WorkQueue.TableState],
-    fatalError: (any Error)?,
+    _ outcome: RunOutcome,
     isInterrupted: Bool,
-    _ control: Connection
+    _ connection: Connection,
+    staging: () throws -> Connection
   ) throws -> ClosedRun {
-    let connection = try survivingConnection(control)
     let counts = try record.committedCounts(connection)
-    let tables = zip(plan.tables, states).map { table, state in
+    let tables = zip(plan.tables, outcome.tables).map { table, outcome in
       RunReport.TableReport(
         table: table.name,
         counts: counts[table.name] ?? VerdictCounts(),
-        elapsedMilliseconds: state.progressNow.elapsedMilliseconds ?? 0
+        elapsedMilliseconds: outcome.elapsedMilliseconds
       )
     }
     for table in tables {
       try record.closeTable(table.table, elapsedMilliseconds: table.elapsedMilliseconds, connection)
     }
-    let failures = failures(states, fatalError)
+    let failures = failures(outcome)
     let refusedCount = tables.reduce(0) { $0 + $1.counts.errors }
     let status: RunStatus =
       isInterrupted ? .aborted : !failures.isEmpty ? .failed : refusedCount > 0 ? .partial : .success
     let warnings =
       status == .success && options.cleanup
-      ? try StagingCleanup(plan: plan, marksRows: options.mark == .all).truncate(tables, connection) : []
+      ? try StagingCleanup(plan: plan, marksRows: options.mark == .all).truncate(tables, try staging()) : []
     try record.close(status, notes: notes(status, failures, refusedCount), connection)
-    if let fatalError = fatalError as? MergeFailure { throw fatalError }
+    if let fatalError = outcome.fatalError as? MergeFailure { throw fatalError }
     return ClosedRun(status: status, tables: tables, failures: failures, warnings: warnings)
   }
 
-  private func survivingConnection(_ control: Connection) throws -> Connection {
-    if !control.isBroken, (try? control.execute("SELECT 1", "checking the connection")) != nil { return control }
-    return try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-  }
-
-  private func failures(_ states: [WorkQueue.TableState], _ fatalError: (any Error)?) -> [String] {
-    var failures = zip(plan.tables, states).compactMap { table, state in
-      state.failure.map { "\(table.name): \(Self.text($0))" }
-        ?? (state.isSkipped ? "\(table.name): not begun, since a table that it refers to has failed" : nil)
+  private func failures(_ outcome: RunOutcome) -> [String] {
+    var failures = zip(plan.tables, outcome.tables).compactMap { table, outcome in
+      outcome.failure.map { "\(table.name): \(Self.text($0))" }
+        ?? (outcome.isSkipped ? "\(table.name): not begun, since a table that it refers to has failed" : nil)
     }
-    if let fatalError { failures.append(Self.text(fatalError)) }
+    if outcome.isOverRefusalLimit {
+      failures.append("more rows were refused than --max-errors \(options.maxErrors ?? 0) allows: see merge_errors")
+    }
+    if let fatalError = outcome.fatalError { failures.append(Self.text(fatalError)) }
     return failures
   }
 

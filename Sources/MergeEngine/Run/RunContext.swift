@@ -9,6 +9,7 @@ struct RunContext: Sendable {
   let isAtomic: Bool
   let record: RunRecord
   let retries: RetryPolicy
+  let pressure: Pressure
   let stop: StopSignal
   let logger: Logger
 }

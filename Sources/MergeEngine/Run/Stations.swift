@@ -19,7 +19,7 @@ struct Stations {
   }
 
   private let plan: TablePlan
-  private let connection: Connection
+  private let production: Connection
   private let claim: Claim
   private var probe: Probe
   private var apply: Apply
@@ -35,24 +35,24 @@ struct Stations {
     run: RunRecord,
     admin: Identifier,
     isAllOrNothing: Bool,
-    _ connection: Connection
+    _ connections: WorkerConnections
   ) throws(PostgresError) {
     self.plan = plan
-    self.connection = connection
+    production = connections.production
     self.isAllOrNothing = isAllOrNothing
-    claim = Claim(plan: plan, staging: connection)
-    probe = try Probe(plan, connection, statementName: "probe_\(number)")
-    apply = try Apply(plan, connection, batchTable: Identifier("merge_engine_batch_\(number)"))
+    claim = Claim(plan: plan, staging: connections.staging)
+    probe = try Probe(plan, production, statementName: "probe_\(number)")
+    apply = try Apply(plan, production, batchTable: Identifier("merge_engine_batch_\(number)"))
     record = try BatchRecord(
       plan,
       logID: run.logIDs[plan.name] ?? 0,
       admin: admin,
       name: "record_\(number)",
-      connection
+      production
     )
     quarantine = Quarantine(
       plan: plan,
-      record: RefusalRecord(plan: plan, runID: run.id, admin: admin, connection: connection)
+      record: RefusalRecord(plan: plan, runID: run.id, admin: admin, connections: connections)
     )
   }
 
@@ -61,13 +61,13 @@ struct Stations {
     var refusedCount = 0
     if mode == .careful && !isAllOrNothing {
       // Deferred constraints would speak up at the commit, when no row can be told from another any more.
-      try connection.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
+      try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
       refusedCount = try claim.readCarefully(range, into: &memory.batch, record: quarantine.record)
     } else {
       try claim.read(range, into: &memory.batch)
     }
     try memory.order.arrange(&memory.batch, plan)
-    try probe.lookUp(memory.batch, on: connection, &memory.answer)
+    try probe.lookUp(memory.batch, on: production, &memory.answer)
     try memory.classifier.classify(&memory.batch, memory.answer, plan)
     let written = try write(mode, &memory)
     let counts = tally(memory.batch, written, refusedCount)
@@ -81,10 +81,10 @@ struct Stations {
     guard mode == .careful else { return try apply.writeFast(memory.batch, inserts: inserts, updates: updates) }
     guard !isAllOrNothing else { return try apply.writeExactly(memory.batch, inserts: inserts, updates: updates) }
     var counts = Apply.Counts()
-    let refusedInserts = try quarantine.write(inserts, of: memory.batch, on: connection, counts: &counts) { piece in
+    let refusedInserts = try quarantine.write(inserts, of: memory.batch, on: production, counts: &counts) { piece in
       try apply.insertExactly(piece, of: memory.batch)
     }
-    let refusedUpdates = try quarantine.write(updates, of: memory.batch, on: connection, counts: &counts) { piece in
+    let refusedUpdates = try quarantine.write(updates, of: memory.batch, on: production, counts: &counts) { piece in
       try apply.updateExactly(piece, of: memory.batch)
     }
     for row in refusedInserts + refusedUpdates { memory.batch.setVerdict(.error, row: row) }

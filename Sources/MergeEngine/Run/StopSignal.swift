@@ -1,3 +1,4 @@
+import Foundation
 import Libpq
 import Synchronization
 
@@ -24,6 +25,16 @@ public final class StopSignal: Sendable {
       return state.tokens.values
     }
     for token in tokens { token.cancel() }
+  }
+
+  /// Waits, though not longer than until somebody asks to stop.
+  func sleep(seconds: Double) {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while signal == nil {
+      let left = (deadline - .now) / .seconds(1)
+      guard left > 0 else { return }
+      Thread.sleep(forTimeInterval: min(left, 0.1))
+    }
   }
 
   /// Runs `body`, during which a request cancels what the connection is doing.

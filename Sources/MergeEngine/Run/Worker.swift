@@ -8,7 +8,7 @@ final class Worker {
   private let number: Int
   private let context: RunContext
   private let queue: WorkQueue
-  private var connection: Connection?
+  private var connections: WorkerConnections?
   private var stations: [Int: Stations] = [:]
   private var memory = BatchMemory()
 
@@ -24,13 +24,14 @@ final class Worker {
   ///   one table is left with the queue.
   func run() throws {
     try connect()
-    if context.isAtomic { try execute("BEGIN", "beginning the transaction") }
+    if context.isAtomic { try connections?.execute("BEGIN", "beginning the transaction") }
     while let item = queue.take() {
+      context.pressure.waitForStandbys()
       try carry(item)
     }
     guard context.isAtomic else { return }
     let isWhole = context.stop.signal == nil && queue.snapshot.allSatisfy { $0.failure == nil && !$0.isSkipped }
-    try execute(isWhole ? "COMMIT" : "ROLLBACK", "ending the transaction")
+    try connections?.commit(isWhole ? "COMMIT" : "ROLLBACK", "ending the transaction")
   }
 
   /// Carries one batch, again and again as long as there is hope.
@@ -41,6 +42,7 @@ final class Worker {
       do {
         let counts = try attemptBatch(item, mode)
         queue.complete(item, counts)
+        context.pressure.spend(rowCount: counts.read)
         memory.batch.shrink(above: 2 * Claim.batchByteLimit)
         return
       } catch is Claim.TooLarge {
@@ -58,7 +60,7 @@ final class Worker {
         case .retry:
           try undo()
           context.logger.debug("batch tried again", metadata: ["reason": "\(error)", "attempt": "\(attempt)"])
-          Thread.sleep(forTimeInterval: context.retries.waitSeconds(afterAttempt: attempt))
+          context.stop.sleep(seconds: context.retries.waitSeconds(afterAttempt: attempt))
         case .fail: return try fail(item, error)
         }
       } catch let error as BinaryCopyError {
@@ -67,7 +69,7 @@ final class Worker {
     }
     // Interrupted: the batch is rolled back with the connection, if not before.
     queue.stop()
-    if connection?.isBroken == false { try? undo() }
+    if connections?.isBroken == false { try? undo() }
   }
 
   private enum Reaction {
@@ -87,8 +89,8 @@ final class Worker {
   }
 
   private func attemptBatch(_ item: WorkQueue.Item, _ mode: Stations.Mode) throws -> VerdictCounts {
-    guard let connection else { throw PostgresError(.connectionLost, message: "no connection", operation: "merging") }
-    return try context.stop.covering(connection) {
+    guard let connections else { throw PostgresError(.connectionLost, message: "no connection", operation: "merging") }
+    return try connections.covered(by: context.stop) {
       if stations[item.table] == nil {
         stations[item.table] = try Stations(
           context.plan.tables[item.table],
@@ -96,19 +98,18 @@ final class Worker {
           run: context.record,
           admin: Identifier(context.schemas.admin),
           isAllOrNothing: context.isAtomic,
-          connection
+          connections
         )
       }
-      try execute(context.isAtomic ? "SAVEPOINT batch" : "BEGIN", "beginning a batch")
+      try connections.execute(context.isAtomic ? "SAVEPOINT batch" : "BEGIN", "beginning a batch")
       let counts = try stations[item.table]?.carry(item.range, mode, &memory) ?? VerdictCounts()
-      try execute(context.isAtomic ? "RELEASE SAVEPOINT batch" : "COMMIT", "committing a batch")
+      try connections.commit(context.isAtomic ? "RELEASE SAVEPOINT batch" : "COMMIT", "committing a batch")
       return counts
     }
   }
 
   private func undo() throws {
-    guard connection?.isInTransaction == true else { return }
-    try execute(
+    try connections?.undo(
       context.isAtomic ? "ROLLBACK TO SAVEPOINT batch; RELEASE SAVEPOINT batch" : "ROLLBACK",
       "rolling back a batch"
     )
@@ -116,7 +117,7 @@ final class Worker {
 
   private func fail(_ item: WorkQueue.Item, _ error: any Error) throws {
     queue.fail(item.table, error)
-    if connection?.isBroken == false { try undo() }
+    if connections?.isBroken == false { try undo() }
     guard context.isAtomic else { return }
     queue.stop()
   }
@@ -125,27 +126,12 @@ final class Worker {
 
   private func connect() throws(PostgresError) {
     stations = [:]
-    connection = try context.session.connectWorker(number, runID: context.record.id)
+    connections = try context.session.connectWorker(number, runID: context.record.id)
   }
 
-  /// Makes the connection again, waiting longer and longer, until the time limit.
   private func reconnect(after error: PostgresError) throws {
     context.logger.warning("connection lost, connecting again", metadata: ["reason": "\(error)"])
-    connection = nil
-    let deadline = ContinuousClock.now + .seconds(context.retries.reconnectLimitSeconds)
-    var attempt = 0
-    while context.stop.signal == nil {
-      do {
-        return try connect()
-      } catch {
-        attempt += 1
-        guard ContinuousClock.now < deadline else { throw MergeFailure.unreachable(error) }
-        Thread.sleep(forTimeInterval: context.retries.waitSeconds(afterAttempt: attempt))
-      }
-    }
-  }
-
-  private func execute(_ sql: SQL, _ operation: String) throws(PostgresError) {
-    try connection?.execute(sql, operation)
+    connections = nil
+    _ = try context.retries.connectPatiently(context.stop) { () throws(PostgresError) in try connect() }
   }
 }

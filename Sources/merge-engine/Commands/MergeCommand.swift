@@ -50,16 +50,48 @@ struct MergeCommand: AsyncParsableCommand {
   )
   var timeZone: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "End a statement that takes longer, and try its batch again; 0 for never (default: 600000).",
+      valueName: "ms"
+    )
+  )
+  var statementTimeout: Int?
+
+  @Option(help: ArgumentHelp("Try so long to make a lost connection again (default: 60).", valueName: "seconds"))
+  var reconnectTimeout: Double?
+
+  @Option(help: ArgumentHelp("Stop when more rows than this are refused; 0 stops at the first.", valueName: "n"))
+  var maxErrors: Int?
+
+  @Option(help: ArgumentHelp("Read no more staging rows than this in a second.", valueName: "n"))
+  var maxRowsPerSecond: Int?
+
+  @Option(help: ArgumentHelp("Pause while a standby is further behind than this.", valueName: "seconds"))
+  var maxReplicaLag: Double?
+
+  @Option(help: ArgumentHelp("The standby whose lag counts, by application_name (default: all).", valueName: "name"))
+  var replica: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Staging is in this database instead of --database: a libpq URI or keyword string.",
+      valueName: "url"
+    )
+  )
+  var stagingDatabase: String?
+
   @Flag(inversion: .prefixedNo, help: "Truncate the staging tables afterwards, if every row is merged.")
   var cleanup: Bool?
 
   func run() async throws {
     let context = try CommandContext(database)
     let options = try resolve(context)
+    let stagingTarget = try context.stagingTarget(stagingDatabase)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report = try await onThreadOfItsOwn {
-      try MergeExecution(context: context, options: options, stop: stop).run()
+      try MergeExecution(context: context, stagingTarget: stagingTarget, options: options, stop: stop).run()
     }
     withExtendedLifetime(interrupts) {}
     try MergeExecution.finish(report, stop)
@@ -81,17 +113,34 @@ struct MergeCommand: AsyncParsableCommand {
     options.lockTimeoutMilliseconds = lockTimeout ?? file.lockTimeout ?? options.lockTimeoutMilliseconds
     options.timeZone = timeZone ?? file.timeZone ?? options.timeZone
     options.cleanup = cleanup ?? file.cleanup ?? options.cleanup
-    guard (1...10_000_000).contains(options.batchRows) else {
-      throw MergeFailure.usage("--batch is \(options.batchRows); it must be from 1 to 10000000 rows.")
-    }
-    guard (1...64).contains(options.workers) else {
-      throw MergeFailure.usage("--workers is \(options.workers); it must be from 1 to 64.")
-    }
-    guard options.lockTimeoutMilliseconds >= 0 else {
-      throw MergeFailure.usage(
-        "--lock-timeout is \(options.lockTimeoutMilliseconds); it must be 0 or more milliseconds."
-      )
-    }
+    options.statementTimeoutMilliseconds =
+      statementTimeout ?? file.statementTimeout ?? options.statementTimeoutMilliseconds
+    options.reconnectLimitSeconds =
+      reconnectTimeout ?? file.reconnectTimeout.map(Double.init) ?? options.reconnectLimitSeconds
+    options.maxErrors = maxErrors ?? file.maxErrors
+    options.maxRowsPerSecond = maxRowsPerSecond ?? file.maxRowsPerSecond
+    options.maxReplicaLagSeconds = maxReplicaLag ?? file.maxReplicaLag.map(Double.init)
+    options.replica = replica ?? file.replica
+    try check(options)
     return options
+  }
+
+  private func check(_ options: MergeOptions) throws {
+    func require(_ isRight: Bool, _ flag: String, _ value: some CustomStringConvertible, _ rule: String) throws {
+      guard isRight else { throw MergeFailure.usage("\(flag) is \(value); it must be \(rule).") }
+    }
+    try require((1...10_000_000).contains(options.batchRows), "--batch", options.batchRows, "from 1 to 10000000 rows")
+    try require((1...64).contains(options.workers), "--workers", options.workers, "from 1 to 64")
+    let lockTimeout = options.lockTimeoutMilliseconds
+    try require((0...Int(Int32.max)).contains(lockTimeout), "--lock-timeout", lockTimeout, "0 or more milliseconds")
+    let timeout = options.statementTimeoutMilliseconds
+    try require((0...Int(Int32.max)).contains(timeout), "--statement-timeout", timeout, "0 or more milliseconds")
+    let patience = options.reconnectLimitSeconds
+    try require(patience >= 0 && patience <= 1e6, "--reconnect-timeout", patience, "0 or more seconds")
+    if let value = options.maxErrors { try require(value >= 0, "--max-errors", value, "0 or more rows") }
+    if let value = options.maxRowsPerSecond { try require(value > 0, "--max-rows-per-second", value, "1 or more rows") }
+    if let value = options.maxReplicaLagSeconds {
+      try require(value > 0 && value <= 1e6, "--max-replica-lag", value, "more than 0 seconds")
+    }
   }
 }

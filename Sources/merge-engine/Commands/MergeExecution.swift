@@ -1,15 +1,23 @@
+import Libpq
 import MergeEngine
 
 /// Runs a merge with its progress on stderr and its result on stdout.
 struct MergeExecution: Sendable {
   let context: CommandContext
+  var stagingTarget: ConnectionTarget?
   let options: MergeOptions
   let stop: StopSignal
 
   /// Blocks until the run is closed.
   func run() throws -> RunReport {
     var display = ProgressDisplay(progressMode, logger: context.logger)
-    let run = MergeRun(target: context.target, options: options, logger: context.logger, stop: stop)
+    let run = MergeRun(
+      target: context.target,
+      stagingTarget: stagingTarget,
+      options: options,
+      logger: context.logger,
+      stop: stop
+    )
     let result = Result { try run.run { display.show($0) } }
     display.end()
     let report = try result.get()

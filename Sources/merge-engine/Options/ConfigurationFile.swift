@@ -30,6 +30,13 @@ struct ConfigurationFile {
   var mark: String?
   var nulls: String?
   var lockTimeout: Int?
+  var statementTimeout: Int?
+  var reconnectTimeout: Int?
+  var maxErrors: Int?
+  var maxRowsPerSecond: Int?
+  var maxReplicaLag: Int?
+  var replica: String?
+  var stagingDatabase: String?
   var cleanup: Bool?
   var timeZone: String?
   var logFormat: String?
@@ -92,6 +99,13 @@ struct ConfigurationFile {
       ("mark", .text(\.mark)),
       ("nulls", .text(\.nulls)),
       ("lock_timeout", .integer(\.lockTimeout)),
+      ("statement_timeout", .integer(\.statementTimeout)),
+      ("reconnect_timeout", .integer(\.reconnectTimeout)),
+      ("max_errors", .integer(\.maxErrors)),
+      ("max_rows_per_second", .integer(\.maxRowsPerSecond)),
+      ("max_replica_lag", .integer(\.maxReplicaLag)),
+      ("replica", .text(\.replica)),
+      ("staging_database", .text(\.stagingDatabase)),
       ("cleanup", .flag(\.cleanup)),
       ("time_zone", .text(\.timeZone)),
       ("log_format", .text(\.logFormat)),

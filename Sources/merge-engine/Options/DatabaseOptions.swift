@@ -115,16 +115,26 @@ struct CommandContext {
           + "own environment (PGHOST, PGDATABASE, PGSERVICE, …)."
       )
     }
+    return try parse(string, wasTyped: typed != nil, logger)
+  }
+
+  /// Where staging is, if it is not in the database itself.
+  func stagingTarget(_ typed: String?) throws -> ConnectionTarget? {
+    guard let string = typed ?? configuration.stagingDatabase else { return nil }
+    return try Self.parse(string, wasTyped: typed != nil, logger)
+  }
+
+  private static func parse(_ string: String?, wasTyped: Bool, _ logger: Logger) throws -> ConnectionTarget {
     do {
       let target = try ConnectionTarget(string)
-      if typed != nil && target.holdsPassword {
+      if wasTyped && target.holdsPassword {
         logger.warning(
           "a password on the command line can be seen by others on this machine: use DATABASE_URL or ~/.pgpass"
         )
       }
       return target
     } catch {
-      throw MergeFailure.usage("the database's connection string is wrong: \(error.message)")
+      throw MergeFailure.usage("the connection string is wrong: \(error.message)")
     }
   }
 

@@ -1,0 +1,69 @@
+import Libpq
+
+/// A worker's connections: one to the database that holds everything, or one each to staging and production.
+///
+/// With two, a batch is one transaction on each side. Production commits first, then staging with its marks: a crash
+/// in between leaves rows NEW that are merged already, and merging them again changes nothing.
+struct WorkerConnections {
+  let production: Connection
+  let staging: Connection
+
+  /// Staging before production, since that is the order in which a batch reaches them.
+  private var inOrder: [Connection] { staging === production ? [production] : [staging, production] }
+
+  var isBroken: Bool { inOrder.contains { $0.isBroken } }
+
+  /// Runs the same statement everywhere.
+  func execute(_ sql: SQL, _ operation: String) throws(PostgresError) {
+    for connection in inOrder { try connection.execute(sql, operation) }
+  }
+
+  /// Ends a transaction or a savepoint, production first.
+  func commit(_ sql: SQL, _ operation: String) throws(PostgresError) {
+    for connection in inOrder.reversed() { try connection.execute(sql, operation) }
+  }
+
+  /// Undoes what is open.
+  func undo(_ sql: SQL, _ operation: String) throws(PostgresError) {
+    for connection in inOrder where connection.isInTransaction { try connection.execute(sql, operation) }
+  }
+
+  /// Runs `body`, during which a request to stop cancels both sides.
+  func covered<Value>(by stop: StopSignal, _ body: () throws -> Value) throws -> Value {
+    try stop.covering(staging) { try stop.covering(production, body) }
+  }
+}
+
+extension Session {
+  /// Opens a worker's connections, on which batch-sized statements get the plans they were written for.
+  func connectWorker(_ number: Int, runID: Int) throws(PostgresError) -> WorkerConnections {
+    let role = "run \(runID) worker \(number)"
+    let production = try connect(target, role: role)
+    try prepareForBatches(production)
+    guard let stagingTarget else { return WorkerConnections(production: production, staging: production) }
+    let staging = try connect(stagingTarget, role: role)
+    try prepareForBatches(staging)
+    return WorkerConnections(production: production, staging: staging)
+  }
+
+  /// The statements of probe and apply join a batch with production by production's primary key. Without these
+  /// settings the planner, which knows nothing of a temporary table or an array parameter, may hash all of production
+  /// (2.3 s for 4M rows), or merge-join it from its first row on, batch after batch. What is left is the nested loop
+  /// over the index. A batch is too small for JIT and parallel plans to pay. `synchronous_commit` is off because a
+  /// batch's rows, marks and counts commit together: a server crash loses whole batches, which the next run takes
+  /// again, and the run's own last commit is synchronous.
+  private func prepareForBatches(_ connection: Connection) throws(PostgresError) {
+    try connection.execute(
+      """
+      SET enable_hashjoin = off;
+      SET enable_mergejoin = off;
+      SET enable_seqscan = off;
+      SET enable_bitmapscan = off;
+      SET jit = off;
+      SET max_parallel_workers_per_gather = 0;
+      SET synchronous_commit = off;
+      """,
+      "setting up a worker's session"
+    )
+  }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import MergeEngine
+
+/// `merge-engine errors`
+struct ErrorsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "errors",
+    abstract: "The staging rows that the server refused, with its reasons.",
+    subcommands: [ErrorsListCommand.self, ErrorsRetryCommand.self]
+  )
+}
+
+/// The options that both commands share.
+struct ErrorsOptions: ParsableArguments {
+  @OptionGroup var database: DatabaseOptions
+
+  @Option(help: ArgumentHelp("Only rows refused with this code, as 23503.", valueName: "code"))
+  var sqlstate: String?
+
+  @Option(help: ArgumentHelp("Staging is in this database instead of --database.", valueName: "url"))
+  var stagingDatabase: String?
+
+  func browser(_ context: CommandContext) throws -> QuarantineBrowser {
+    var options = MergeOptions()
+    options.schemas = context.schemas
+    options.tables = context.tables
+    options.columns = context.columns
+    return QuarantineBrowser(
+      target: context.target,
+      stagingTarget: try context.stagingTarget(stagingDatabase),
+      options: options,
+      logger: context.logger
+    )
+  }
+}
+
+/// `merge-engine errors list`
+struct ErrorsListCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list",
+    abstract: "Lists refused rows with key, reason and time."
+  )
+
+  @OptionGroup var options: ErrorsOptions
+
+  @Option(help: ArgumentHelp("So many rows at most (default: 100).", valueName: "rows"))
+  var limit = 100
+
+  func run() async throws {
+    guard limit > 0 else { throw MergeFailure.usage("--limit is \(limit); it must be 1 or more.") }
+    let context = try CommandContext(options.database)
+    let browser = try options.browser(context)
+    let rows = try await onThreadOfItsOwn { try browser.list(sqlState: options.sqlstate, limit: limit) }
+    if context.writesJSON { return try StandardOutput.write(json: ["errors": rows]) }
+    guard !rows.isEmpty else { return StandardOutput.write("No refused rows.\n") }
+    var table = TextTable(
+      ["run", "table", "key", "sqlstate", "message"].map { TextTable.Column(heading: $0, isNumeric: $0 == "run") }
+    )
+    for row in rows { table.add(["\(row.runID)", row.table, row.key, row.sqlState, row.message]) }
+    StandardOutput.write(table.rendered(Style(isTerminal: StandardOutput.isTerminal)))
+    if rows.count == limit { StandardOutput.write("There may be more: --limit.\n") }
+  }
+}
+
+/// `merge-engine errors retry`
+struct ErrorsRetryCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "retry",
+    abstract: "Sets refused rows back to NEW, so that the next merge tries them again."
+  )
+
+  @OptionGroup var options: ErrorsOptions
+
+  func run() async throws {
+    let context = try CommandContext(options.database)
+    let browser = try options.browser(context)
+    let released = try await onThreadOfItsOwn { try browser.retry(sqlState: options.sqlstate) }
+    if context.writesJSON { return try StandardOutput.write(json: ["released": released]) }
+    guard !context.isQuiet else { return }
+    guard released.values.contains(where: { $0 > 0 }) else { return StandardOutput.write("No refused rows.\n") }
+    for (table, count) in released.sorted(by: { $0.key < $1.key }) {
+      StandardOutput.write("\(table): \(Numbers.grouped(count)) rows are NEW again. Run merge-engine to try them.\n")
+    }
+  }
+}
