@@ -35,6 +35,11 @@ let package = Package(
       dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
       swiftSettings: strictAndSafe
     ),
+    .target(
+      name: "DMS",
+      dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+      swiftSettings: strictAndSafe
+    ),
     .executableTarget(
       name: "merge-engine",
       dependencies: [
@@ -45,6 +50,11 @@ let package = Package(
       swiftSettings: strictAndSafe
     ),
     .testTarget(name: "BinaryCopyTests", dependencies: ["BinaryCopy"], swiftSettings: strictAndSafe),
+    .testTarget(
+      name: "DMSTests",
+      dependencies: ["DMS", .product(name: "Subprocess", package: "swift-subprocess")],
+      swiftSettings: strictAndSafe
+    ),
     .testTarget(name: "LibpqTests", dependencies: ["Libpq", "PrivateCluster"], swiftSettings: strictAndSafe),
     .testTarget(
       name: "PrivateClusterTests",

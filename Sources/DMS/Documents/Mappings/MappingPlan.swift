@@ -1,0 +1,103 @@
+/// What a mapping document is made from: tables, a window and the schema they go to.
+public struct MappingPlan: Hashable, Sendable {
+  /// The source schema of tables that name none.
+  public var sourceSchema: String
+  /// The schema on the target, as PostgreSQL spells it.
+  public var targetSchema: String
+  /// The tables, in the order in which their rules are written.
+  public var tables: [PlannedTable]
+  /// The window.
+  public var window: TimeWindow
+  /// How much more is loaded at the window's ends.
+  public var padding: WindowPadding
+  /// How the window is written.
+  public var windowForm: WindowForm
+
+  /// The two ways of writing a window that filter.
+  public enum WindowForm: String, Codable, Sendable, CaseIterable {
+    /// One filter, one `between`.
+    case between
+    /// Two filters, joined by AND: `gte` and `lte`.
+    case twoFilters = "two-filters"
+  }
+
+  /// Makes a plan.
+  public init(
+    sourceSchema: String,
+    targetSchema: String = "staging",
+    tables: [PlannedTable],
+    window: TimeWindow,
+    padding: WindowPadding = .none,
+    windowForm: WindowForm = .between
+  ) {
+    self.sourceSchema = sourceSchema
+    self.targetSchema = targetSchema
+    self.tables = tables
+    self.window = window
+    self.padding = padding
+    self.windowForm = windowForm
+  }
+
+  /// The mapping document of this plan.
+  ///
+  /// Selections come first, then the names (schema renamed, tables and columns in lower case), then the table settings.
+  /// No object is met by two actions.
+  ///
+  /// - Throws: ``DocumentError`` when a name cannot be used, two tables have one target, or ranges don't fit their columns.
+  public func mappings() throws(DocumentError) -> TableMappings {
+    guard !tables.isEmpty else { throw .noTables }
+    var resolved: [ResolvedTable] = []
+    for table in tables { resolved.append(try ResolvedTable(table, sourceSchema: sourceSchema)) }
+    try Self.refuseSharedTargets(resolved, in: targetSchema)
+
+    var writer = RuleWriter()
+    for table in resolved { writer.select(table, filters: filters(on: table.versionColumn)) }
+    for schema in resolved.map(\.schema).uniqued() {
+      writer.rename(schema: schema, to: targetSchema)
+      let ofSchema = resolved.filter { $0.schema == schema }
+      if ofSchema.allSatisfy({ !$0.isRenamed }) {
+        writer.lowerCase(schema: schema, table: "%")
+      } else {
+        // A rename and a lower-casing of '%' would be two actions on the renamed table.
+        for table in ofSchema {
+          if table.isRenamed { writer.rename(table) } else { writer.lowerCase(schema: schema, table: table.name) }
+        }
+      }
+      writer.lowerCaseColumns(schema: schema)
+    }
+    for table in resolved where table.plan.parallelLoad != nil || table.plan.lobSettings != nil {
+      writer.settings(table)
+    }
+    return TableMappings(rules: writer.rules)
+  }
+
+  private func filters(on column: String) -> [SourceFilter] {
+    let bounds = window.loadBounds(padding: padding)
+    return switch windowForm {
+    case .between: [SourceFilter(columnName: column, condition: .between(bounds))]
+    case .twoFilters:
+      [
+        SourceFilter(columnName: column, condition: .comparison(.atLeast, bounds.lowerBound)),
+        SourceFilter(columnName: column, condition: .comparison(.atMost, bounds.upperBound)),
+      ]
+    }
+  }
+
+  private static func refuseSharedTargets(_ tables: [ResolvedTable], in schema: String) throws(DocumentError) {
+    var sourceOfTarget: [String: String] = [:]
+    for table in tables {
+      let source = "\(table.schema).\(table.name)"
+      if let other = sourceOfTarget.updateValue(source, forKey: table.targetName) {
+        throw .twoTablesForOneTarget(target: "\(schema).\(table.targetName)", first: other, second: source)
+      }
+    }
+  }
+}
+
+extension Array where Element: Hashable {
+  /// The elements without repetitions, in the order of their first occurrence.
+  fileprivate func uniqued() -> [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}
