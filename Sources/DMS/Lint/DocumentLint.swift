@@ -1,0 +1,103 @@
+/// Looks through mapping and settings documents that somebody else wrote.
+///
+/// Nothing here needs a connection: what is known about the target tables is handed in. No input makes it crash; what is
+/// not JSON, or not of the right shape, is a finding with a place.
+public enum DocumentLint {
+  /// Everything there is to say about one document.
+  ///
+  /// - Parameters:
+  ///   - bytes: the file as it is.
+  ///   - schema: the target tables, where they are known; findings about unknown tables and about types need them.
+  public static func lint(_ bytes: [UInt8], schema: KnownSchema? = nil) -> LintReport {
+    do {
+      return lint(root: Cursor(root: try JSONParser.parse(bytes)), schema: schema)
+    } catch {
+      let place = Cursor(root: JSONNode(.null, position: error.position))
+      var found = FindingList()
+      found.add(
+        .notJSON,
+        at: place,
+        "this is not JSON: \(error.message)",
+        "mend the file at this place; DMS reads strict JSON, without comments and without commas at the end of a list"
+      )
+      return LintReport(kind: .unknown, findings: found.sorted)
+    }
+  }
+
+  /// Everything there is to say about one document, given as text.
+  public static func lint(_ text: String, schema: KnownSchema? = nil) -> LintReport {
+    lint(Array(text.utf8), schema: schema)
+  }
+
+  private static func lint(root: Cursor, schema: KnownSchema?) -> LintReport {
+    var found = FindingList()
+    checkRepeatedKeys(root, &found)
+    switch kind(of: root) {
+    case .mappings:
+      checkMappings(root, schema: schema, &found)
+      return LintReport(kind: .mappings, findings: found.sorted)
+    case .settings:
+      checkSettings(root, &found)
+      return LintReport(kind: .settings, findings: found.sorted)
+    case .unknown:
+      found.add(
+        .unknownDocument,
+        at: root,
+        "this is neither a table-mapping document, which is an object with \"rules\", nor a task-settings document, whose "
+          + "sections are \(Spelling.list(SettingsVocabulary.sectionNames.prefix(3))) and others",
+        "give the file that goes into --table-mappings or --replication-task-settings"
+      )
+      return LintReport(kind: .unknown, findings: found.sorted)
+    }
+  }
+
+  private static func kind(of root: Cursor) -> LintReport.Kind {
+    guard root.node.members != nil else { return .unknown }
+    if root.node["rules"] != nil { return .mappings }
+    let isSettings = root.members.contains { member in
+      SettingsVocabulary.isSection(member.name) || SettingsVocabulary.endpointSections.contains(member.name)
+        || Spelling.closest(to: member.name, in: SettingsVocabulary.sectionNames) != nil
+    }
+    if isSettings { return .settings }
+    return root.members.contains { Spelling.closest(to: $0.name, in: ["rules"]) != nil } ? .mappings : .unknown
+  }
+
+  private static func checkMappings(_ root: Cursor, schema: KnownSchema?, _ found: inout FindingList) {
+    let document = MappingView(root)
+    MappingShapeRules.check(document, &found)
+    IdentityRules.check(document, &found)
+    NameRules.check(document, schema, &found)
+    SelectionRules.check(document, &found)
+    FilterRules.check(document, schema, &found)
+    WindowRules.check(document, &found)
+    TransformationRules.check(document, &found)
+    ConflictRules.check(document, &found)
+    TargetNameRules.check(document, schema, &found)
+    TypeRules.check(document, schema, &found)
+    TableSettingsRules.check(document, &found)
+  }
+
+  private static func checkSettings(_ root: Cursor, _ found: inout FindingList) {
+    SectionRules.check(root, &found)
+    LobRules.check(root, &found)
+    ErrorPolicyRules.check(root, &found)
+    LoadRules.check(root, &found)
+  }
+
+  /// A name that occurs twice in one object: readers of JSON disagree about which one counts.
+  private static func checkRepeatedKeys(_ cursor: Cursor, _ found: inout FindingList) {
+    var seen: Set<String> = []
+    for (name, value, key) in cursor.members {
+      if !seen.insert(name).inserted {
+        found.add(
+          .duplicateKey,
+          at: key,
+          "\"\(name)\" stands twice in the same object, and nothing says which of the two counts",
+          "keep one of them"
+        )
+      }
+      checkRepeatedKeys(value, &found)
+    }
+    for element in cursor.elements { checkRepeatedKeys(element, &found) }
+  }
+}

@@ -1,0 +1,50 @@
+/// Types, numbers and names of rules.
+enum IdentityRules {
+  static func check(_ document: MappingView, _ found: inout FindingList) {
+    var ruleOfID: [String: RuleView] = [:]
+    var ruleOfName: [String: RuleView] = [:]
+    for rule in document.rules {
+      checkType(rule, &found)
+      if let id = rule.id, let text = id.text {
+        if Int(text) == nil || text.hasPrefix("-") {
+          found.add(
+            .badRuleID,
+            at: id,
+            "\"\(text)\" is not a whole number; DMS orders transformation rules by their number",
+            "give the rule a number of its own, such as \"\(document.rules.count + 1)\""
+          )
+        }
+        if let other = ruleOfID.updateValue(rule, forKey: text) {
+          found.add(
+            .duplicateRuleID,
+            at: id,
+            "rule-id \"\(text)\" is already the one of \(other.cursor.path); DMS refuses the document",
+            "give every rule a number of its own"
+          )
+        }
+      }
+      if let name = rule.name, let text = name.text, let other = ruleOfName.updateValue(rule, forKey: text) {
+        found.add(
+          .duplicateRuleName,
+          at: name,
+          "rule-name \"\(text)\" is already the one of \(other.cursor.path); names must be unique",
+          "give every rule a name of its own"
+        )
+      }
+    }
+  }
+
+  private static func checkType(_ rule: RuleView, _ found: inout FindingList) {
+    guard let type = rule.cursor["rule-type"], let text = type.text, rule.kind == nil,
+      !MappingVocabulary.foreignRuleTypes.contains(text)
+    else { return }
+    let known = RuleKind.allCases.map(\.rawValue)
+    let meant = Spelling.closest(to: text, in: known).map { "write \"\($0)\"" }
+    found.add(
+      .unknownRuleType,
+      at: type,
+      "DMS has no rule type \"\(text)\"",
+      meant ?? "use \(Spelling.list(known))"
+    )
+  }
+}

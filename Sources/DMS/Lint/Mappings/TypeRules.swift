@@ -1,0 +1,120 @@
+/// Values that change on their way: NUMBER and timestamps against the staging columns, and types that rules change.
+enum TypeRules {
+  static func check(_ document: MappingView, _ schema: KnownSchema?, _ found: inout FindingList) {
+    let names = TargetNames(document)
+    for rule in document.transformations { checkDataType(rule, names, schema, &found) }
+    guard let schema else { return }
+    for rule in document.includes {
+      guard let place = rule.table, let schemaName = rule.schema?.text, let name = place.text,
+        let table = schema.table(names.table(schemaName, name).lowercased())
+      else { continue }
+      for column in table.columns { checkColumn(column, of: table, at: place, &found) }
+    }
+  }
+
+  // MARK: - Types in rules
+
+  private static func checkDataType(
+    _ rule: RuleView,
+    _ names: TargetNames,
+    _ schema: KnownSchema?,
+    _ found: inout FindingList
+  ) {
+    guard let type = rule.cursor["data-type"], let place = type["type"], let name = place.text else { return }
+    guard MappingVocabulary.dataTypes.contains(name) else {
+      let meant = Spelling.closest(to: name, in: MappingVocabulary.dataTypes).map { "write \"\($0)\"" }
+      found.add(
+        .unknownDataType,
+        at: place,
+        "DMS has no data type \"\(name)\"",
+        meant ?? "use \(Spelling.list(MappingVocabulary.dataTypes))"
+      )
+      return
+    }
+    if rule.knownAction == .changeDataType {
+      found.add(
+        .needlessDataType,
+        at: rule.action ?? rule.cursor,
+        "with tables that exist the column's own type counts, so this rule has no use",
+        "remove the rule unless DMS makes the tables; it also keeps the column's name from being lower-cased"
+      )
+    }
+    if name == "datetime" { checkDatetime(type, &found) }
+    if name == "numeric" { checkNumeric(type, rule, names, schema, &found) }
+  }
+
+  private static func checkDatetime(_ type: Cursor, _ found: inout FindingList) {
+    for key in ["precision", "scale"] {
+      guard let place = type[key], let digits = place.text.flatMap({ Int($0) }), digits != 6 else { continue }
+      let effect =
+        digits > 6
+        ? "more than 6 decimals make the column VARCHAR(37) on PostgreSQL"
+        : "fewer than 6 decimals cut the times off, so rows look older than they are and newer ones can be missed"
+      found.add(.timestampPrecision, at: place, "\"\(key)\": \(digits) for a datetime: \(effect)", "write 6")
+      return
+    }
+  }
+
+  private static func checkNumeric(
+    _ type: Cursor,
+    _ rule: RuleView,
+    _ names: TargetNames,
+    _ schema: KnownSchema?,
+    _ found: inout FindingList
+  ) {
+    let precision = type["precision"]?.text.flatMap { Int($0) }
+    let scale = type["scale"]?.text.flatMap { Int($0) } ?? 0
+    guard let precision else { return }
+    if scale > precision, let place = type["scale"] {
+      found.add(
+        .numberPrecision,
+        at: place,
+        "a scale of \(scale) in a number of \(precision) digits leaves no room before the decimal point",
+        "write the scale and precision of the staging column"
+      )
+    }
+    guard let schemaName = rule.schema?.text, let tableName = rule.table?.text, let columnName = rule.column?.text,
+      let table = schema?.table(names.table(schemaName, tableName).lowercased()),
+      let column = table.columns.first(where: { $0.name == columnName.lowercased() })
+    else { return }
+    let staging = PostgresType(column.type)
+    guard staging.name == "numeric", let digits = staging.numbers.first else { return }
+    let decimals = staging.numbers.dropFirst().first ?? 0
+    guard scale < decimals || precision - scale < digits - decimals else { return }
+    found.add(
+      .numberPrecision,
+      at: type,
+      "the rule carries numeric(\(precision),\(scale)), and \(table.name).\(column.name) is \(column.type): digits can be lost "
+        + "before they arrive",
+      "write the precision and scale of the column, or remove the rule"
+    )
+  }
+
+  // MARK: - Staging columns
+
+  private static func checkColumn(
+    _ column: KnownSchema.Column,
+    of table: KnownSchema.Table,
+    at place: Cursor,
+    _ found: inout FindingList
+  ) {
+    let label = "\(table.name).\(column.name)"
+    let staging = PostgresType(column.type)
+    let source = column.sourceType.map(OracleType.init)
+    if let source, source.isUnsupported {
+      found.add(
+        .unsupportedSourceType,
+        at: place,
+        "\(label) is \(source.name) on the source, which DMS does not support: the column arrives as NULL",
+        "leave the column out of the merge, or read it through a view that converts it"
+      )
+      return
+    }
+    if let (trap, advice) = NumberTraps.trap(source, staging, isKey: column.isKey == true) {
+      found.add(.numberPrecision, at: place, "\(label) is \(column.type): \(trap)", advice)
+    }
+    if let (trap, advice) = TimestampTraps.trap(source, staging) {
+      found.add(.timestampPrecision, at: place, "\(label) is \(column.type): \(trap)", advice)
+    }
+  }
+}

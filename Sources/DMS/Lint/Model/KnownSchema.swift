@@ -1,0 +1,46 @@
+/// What is known about the target tables, for the findings that need it.
+///
+/// Names are the target's (PostgreSQL's); the lint applies the document's own transformations before it compares.
+public struct KnownSchema: Codable, Hashable, Sendable {
+  /// The tables.
+  public var tables: [Table]
+
+  /// Makes a description.
+  public init(tables: [Table]) { self.tables = tables }
+
+  /// A table.
+  public struct Table: Codable, Hashable, Sendable {
+    /// Its name.
+    public var name: String
+    /// Its columns, without those that the staging table has for itself.
+    public var columns: [Column]
+
+    /// Makes a table.
+    public init(name: String, columns: [Column]) {
+      self.name = name
+      self.columns = columns
+    }
+  }
+
+  /// A column.
+  public struct Column: Codable, Hashable, Sendable {
+    /// Its name.
+    public var name: String
+    /// Its type as PostgreSQL's `format_type` prints it: `numeric(10,2)`, `timestamp without time zone`, ...
+    public var type: String
+    /// The type on the Oracle side, as Oracle writes it (`NUMBER(10,2)`), where it is known.
+    public var sourceType: String?
+    /// Whether it belongs to the primary key.
+    public var isKey: Bool?
+
+    /// Makes a column.
+    public init(name: String, type: String, sourceType: String? = nil, isKey: Bool? = nil) {
+      self.name = name
+      self.type = type
+      self.sourceType = sourceType
+      self.isKey = isKey
+    }
+  }
+
+  func table(_ name: String) -> Table? { tables.first { $0.name == name } }
+}

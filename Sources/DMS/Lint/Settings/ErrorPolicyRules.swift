@@ -1,0 +1,77 @@
+/// Policies under which a task that lost rows still ends as if all were well.
+enum ErrorPolicyRules {
+  /// A policy, the value that DMS takes when it is not written, what happens then, and the value that stops.
+  private struct Policy {
+    let key: String
+    let standard: String
+    let effect: String
+    let silent: Set<String>
+  }
+
+  private static let policies = [
+    Policy(
+      key: "DataErrorPolicy",
+      standard: "LOG_ERROR",
+      effect: "a row that cannot be converted or loaded is left out",
+      silent: ["IGNORE_RECORD", "LOG_ERROR", "SUSPEND_TABLE"]
+    ),
+    Policy(
+      key: "DataTruncationErrorPolicy",
+      standard: "LOG_ERROR",
+      effect: "a row with a value too long for its column is left out",
+      silent: ["IGNORE_RECORD", "LOG_ERROR", "SUSPEND_TABLE"]
+    ),
+    Policy(
+      key: "TableErrorPolicy",
+      standard: "SUSPEND_TABLE",
+      effect: "a table that fails is left half loaded and the others go on",
+      silent: ["SUSPEND_TABLE"]
+    ),
+  ]
+
+  static func check(_ root: Cursor, _ found: inout FindingList) {
+    let section = root["ErrorBehavior"]
+    for policy in policies {
+      let written = section?[policy.key]
+      let value = written?.node.string ?? policy.standard
+      guard policy.silent.contains(value) else { continue }
+      let origin = written == nil ? "\(policy.key) is not set, and its default is \(value)" : "\(policy.key) is \(value)"
+      let effect = value == "SUSPEND_TABLE" && policy.standard == "LOG_ERROR" ? "the table is left half loaded" : policy.effect
+      found.add(
+        .silentErrorPolicy,
+        at: written ?? section ?? root,
+        "\(origin): \(effect), and the task still ends as if all were well",
+        "write \"\(policy.key)\": \"STOP_TASK\" in \"ErrorBehavior\""
+      )
+    }
+    checkNoTables(root, section, &found)
+    checkRestarts(root, section, &found)
+  }
+
+  private static func checkNoTables(_ root: Cursor, _ section: Cursor?, _ found: inout FindingList) {
+    let written = section?["FailOnNoTablesCaptured"]
+    guard written?.node.bool != true else { return }
+    let origin = written == nil ? "FailOnNoTablesCaptured is not set, and its default has changed over time" :
+      "FailOnNoTablesCaptured is false"
+    found.add(
+      .silentErrorPolicy,
+      at: written ?? section ?? root,
+      "\(origin): a mapping that finds no table then ends as a load of nothing, and successfully",
+      "write \"FailOnNoTablesCaptured\": true in \"ErrorBehavior\""
+    )
+  }
+
+  /// With DO_NOTHING a restart loads rows again that are already there.
+  private static func checkRestarts(_ root: Cursor, _ section: Cursor?, _ found: inout FindingList) {
+    guard let place = section?["RecoverableErrorCount"], let count = place.node.integer, count != 0,
+      root["FullLoadSettings"]?["TargetTablePrepMode"]?.node.string == "DO_NOTHING"
+    else { return }
+    found.add(
+      .restartsOnItsOwn,
+      at: place,
+      "RecoverableErrorCount is \(count): a task that restarts by itself loads rows again into tables that DO_NOTHING does not "
+        + "empty, which ends in key violations or in rows that are there twice",
+      "write \"RecoverableErrorCount\": 0, and run the reload again instead"
+    )
+  }
+}
