@@ -13,12 +13,13 @@ enum Fixture {
 
   static func schema(_ path: String) throws -> KnownSchema? {
     let url = folder.appending(path: path)
-    guard FileManager.default.fileExists(atPath: url.path()) else { return nil }
+    guard FileManager.default.fileExists(atPath: url.path(percentEncoded: false)) else { return nil }
     return try JSONDecoder().decode(KnownSchema.self, from: Data(contentsOf: url))
   }
 
   static func names(in path: String) throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: path).path()).sorted()
+    try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: path).path(percentEncoded: false))
+      .sorted()
   }
 
   /// What a fixture file holds; with `DMS_FIXTURES=write` in the environment the file is written first, so that a changed

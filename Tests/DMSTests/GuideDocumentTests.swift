@@ -30,7 +30,11 @@ import Testing
     let report = try lint(settings)
     #expect(report.findings.contains { $0.code == .endpointSettingsInTaskSettings && $0.path == "$.OracleSettings" })
     let misspelt = report.findings.filter { $0.code == .misspeltEndpointSetting }
-    #expect(misspelt.contains { $0.path == "$.OracleSettings.NumberDataTypeScale" && $0.advice.contains("NumberDatatypeScale") })
+    #expect(
+      misspelt.contains {
+        $0.path == "$.OracleSettings.NumberDataTypeScale" && $0.advice.contains("NumberDatatypeScale")
+      }
+    )
     #expect(misspelt.contains { $0.path == "$.OracleSettings.SecurityDbEncryption" })
   }
 

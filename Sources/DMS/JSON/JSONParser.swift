@@ -196,7 +196,9 @@ public struct JSONParser {
       UInt8(ascii: "\""): "\"", UInt8(ascii: "\\"): "\\", UInt8(ascii: "/"): "/", UInt8(ascii: "b"): "\u{8}",
       UInt8(ascii: "f"): "\u{C}", UInt8(ascii: "n"): "\n", UInt8(ascii: "r"): "\r", UInt8(ascii: "t"): "\t",
     ]
-    guard let letter, let character = plain[letter] else { throw failure("'\\' may not stand before \(currentInWords)") }
+    guard let letter, let character = plain[letter] else {
+      throw failure("'\\' may not stand before \(currentInWords)")
+    }
     advance()
     return character
   }

@@ -19,12 +19,11 @@ struct CivilDay: Hashable, Sendable {
 
   init(number: Int64) {
     let days = number + Self.offset
+    // The mean length of a year gives the year itself or one of its neighbours.
     var marchYear = days * 400 / 146_097
-    var dayOfYear = days - Self.startOfMarchYear(marchYear)
-    if dayOfYear < 0 {
-      marchYear -= 1
-      dayOfYear = days - Self.startOfMarchYear(marchYear)
-    }
+    if Self.startOfMarchYear(marchYear) > days { marchYear -= 1 }
+    if Self.startOfMarchYear(marchYear + 1) <= days { marchYear += 1 }
+    let dayOfYear = days - Self.startOfMarchYear(marchYear)
     let marchMonth = (dayOfYear * 10 + 5) / 306
     month = (marchMonth + 2) % 12 + 1
     day = dayOfYear - (marchMonth * 306 + 5) / 10 + 1

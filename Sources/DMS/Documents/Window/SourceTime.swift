@@ -10,7 +10,9 @@ public struct SourceTime: Hashable, Comparable, Sendable {
   static let microsecondsPerDay: Int64 = 86_400 * microsecondsPerSecond
 
   /// 0001-01-01 00:00:00, the earliest time with a four-digit year.
-  static let earliest = SourceTime(microsecondsSince2000: CivilDay.number(year: 1, month: 1, day: 1) * microsecondsPerDay)
+  static let earliest = SourceTime(
+    microsecondsSince2000: CivilDay.number(year: 1, month: 1, day: 1) * microsecondsPerDay
+  )
   /// 9999-12-31 23:59:59, Oracle's latest.
   static let latest = SourceTime(
     microsecondsSince2000: CivilDay.number(year: 10_000, month: 1, day: 1) * microsecondsPerDay - microsecondsPerSecond
@@ -35,7 +37,8 @@ public struct SourceTime: Hashable, Comparable, Sendable {
 
   /// The latest whole second that is not after this time.
   public var roundedDownToSecond: SourceTime {
-    let remainder = microsecondsSince2000 - Self.floorDivide(microsecondsSince2000, Self.microsecondsPerSecond)
+    let remainder =
+      microsecondsSince2000 - Self.floorDivide(microsecondsSince2000, Self.microsecondsPerSecond)
       * Self.microsecondsPerSecond
     return SourceTime(microsecondsSince2000: microsecondsSince2000 - remainder)
   }

@@ -18,7 +18,12 @@ enum ConflictRules {
     }
   }
 
-  private static func report(_ earlier: RuleView, _ later: RuleView, _ document: MappingView, _ found: inout FindingList) {
+  private static func report(
+    _ earlier: RuleView,
+    _ later: RuleView,
+    _ document: MappingView,
+    _ found: inout FindingList
+  ) {
     let place = later.action ?? later.cursor
     let (first, second) = (earlier.action?.text ?? "?", later.action?.text ?? "?")
     // The same change of case twice does no harm.
@@ -67,7 +72,8 @@ enum ConflictRules {
   private static func commonObject(_ first: RuleView, _ second: RuleView) -> String {
     let exact = { (one: Cursor?, other: Cursor?) -> String? in
       guard let one = one?.text, let other = other?.text else { return one?.text ?? other?.text }
-      return NamePattern(one).hasWildcards && !NamePattern(other).hasWildcards ? other : one.count >= other.count ? one : other
+      return NamePattern(one).hasWildcards && !NamePattern(other).hasWildcards
+        ? other : one.count >= other.count ? one : other
     }
     let schema = exact(first.schema, second.schema) ?? "%"
     let table = exact(first.table, second.table) ?? "%"

@@ -27,7 +27,12 @@ enum MappingShapeRules {
       checkKeys(of: locator, allowed: MappingVocabulary.locator, needed: neededNames(rule, kind), &found)
     }
     for filter in rule.filters {
-      checkKeys(of: filter.cursor, allowed: MappingVocabulary.filter, needed: ["column-name", "filter-conditions"], &found)
+      checkKeys(
+        of: filter.cursor,
+        allowed: MappingVocabulary.filter,
+        needed: ["column-name", "filter-conditions"],
+        &found
+      )
       for condition in filter.conditions {
         checkKeys(of: condition, allowed: MappingVocabulary.condition, needed: ["filter-operator"], &found)
       }
@@ -68,12 +73,19 @@ enum MappingShapeRules {
     var meant: Set<String> = []
     for (name, value, key) in object.members {
       guard let shape = allowed[name] else {
-        if let correct = UnknownKey.report(name, at: key, allowed: allowed.keys.sorted(), &found) { meant.insert(correct) }
+        if let correct = UnknownKey.report(name, at: key, allowed: allowed.keys.sorted(), &found) {
+          meant.insert(correct)
+        }
         continue
       }
       if !value.node.isNull, !shape.fits(value.node) {
         let kind = value.node.kindInWords
-        found.add(.wrongShape, at: value, "\"\(name)\" must be \(shape.inWords), and here is \(kind)", "write \(shape.inWords)")
+        found.add(
+          .wrongShape,
+          at: value,
+          "\"\(name)\" must be \(shape.inWords), and here is \(kind)",
+          "write \(shape.inWords)"
+        )
       }
     }
     for key in needed where object[key] == nil && !meant.contains(key) { missing(key, in: object, &found) }

@@ -38,7 +38,9 @@ enum MappingVocabulary {
       "rule-target": .text, "value": .text, "old-value": .text, "data-type": .object, "expression": .text,
       "primary-key-def": .object, "before-image-def": .object, "data-masking": .object,
     ]),
-    .tableSettings: common.adding(["parallel-load": .object, "lob-settings": .object, "isAutoSegmentationChecked": .anything]),
+    .tableSettings: common.adding([
+      "parallel-load": .object, "lob-settings": .object, "isAutoSegmentationChecked": .anything,
+    ]),
   ]
 
   static let neededKeysOfRule: [RuleKind: [String]] = [

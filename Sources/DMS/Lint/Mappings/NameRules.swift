@@ -18,11 +18,12 @@ enum NameRules {
 
   private static func checkCase(_ text: String, at place: Cursor, _ found: inout FindingList) {
     guard text.contains(where: \.isLowercase) else { return }
+    let isMixed = text.contains(where: \.isUppercase)
     found.add(
-      .nameNotUpperCase,
+      isMixed ? .nameInMixedCase : .nameNotUpperCase,
       at: place,
-      "names are compared case by case, and Oracle keeps its names in upper case: \"\(text)\" meets nothing, unless the name "
-        + "was made in double quotes",
+      "names are compared case by case, and Oracle keeps its names in upper case: \"\(text)\" meets nothing"
+        + (isMixed ? ", unless the name was made in double quotes, just so" : ""),
       "write \"\(text.uppercased())\""
     )
   }

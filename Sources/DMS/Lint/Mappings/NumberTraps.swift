@@ -13,20 +13,28 @@ enum NumberTraps {
     let whole = precision - scale
     let written = source.numbers.count > 1 ? "NUMBER(\(precision),\(scale))" : "NUMBER(\(precision))"
     if let digits = staging.wholeDigits {
-      if scale > 0 { return ("\(written) has decimals, and they are lost", "make the column numeric(\(precision),\(scale))") }
+      if scale > 0 {
+        return ("\(written) has decimals, and they are lost", "make the column numeric(\(precision),\(scale))")
+      }
       if whole > digits {
-        return ("\(written) has up to \(whole) digits, and the column overflows", "make the column numeric(\(precision))")
+        return (
+          "\(written) has up to \(whole) digits, and the column overflows", "make the column numeric(\(precision))"
+        )
       }
     }
     if let digits = staging.floatDigits, precision > digits {
-      return ("\(written) has more digits than the \(digits) it keeps", "make the column numeric(\(precision),\(scale))")
+      return (
+        "\(written) has more digits than the \(digits) it keeps", "make the column numeric(\(precision),\(scale))"
+      )
     }
     guard staging.name == "numeric" else { return nil }
     if let digits = staging.numbers.first {
       let decimals = staging.numbers.dropFirst().first ?? 0
       if scale > decimals { return ("\(written) is rounded to \(decimals) decimals", "give it \(scale) decimals") }
       if whole > digits - decimals {
-        return ("\(written) has up to \(whole) digits before the point, and the column overflows", "give it more digits")
+        return (
+          "\(written) has up to \(whole) digits before the point, and the column overflows", "give it more digits"
+        )
       }
     }
     guard scale > 0, precision > 15 else { return nil }
@@ -47,7 +55,8 @@ enum NumberTraps {
   private static func trapOfPlainNumber(_ staging: PostgresType) -> (String, String)? {
     if let digits = staging.wholeDigits {
       return (
-        "NUMBER without precision can hold more than \(digits) digits, and decimals", "make the column numeric if it does"
+        "NUMBER without precision can hold more than \(digits) digits, and decimals",
+        "make the column numeric if it does"
       )
     }
     guard staging.name == "numeric" || staging.floatDigits != nil else { return nil }

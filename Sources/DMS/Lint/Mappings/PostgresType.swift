@@ -10,7 +10,8 @@ struct PostgresType {
     let lower = parsed.name.lowercased()
     let aliases = [
       "int": "integer", "int4": "integer", "int2": "smallint", "int8": "bigint", "float4": "real", "decimal": "numeric",
-      "float8": "double precision", "timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone",
+      "float8": "double precision", "timestamp": "timestamp without time zone",
+      "timestamptz": "timestamp with time zone",
     ]
     name = aliases[lower] ?? lower
     numbers = parsed.numbers

@@ -25,7 +25,8 @@ enum TableSettingsRules {
   }
 
   private static func checkSelection(_ rule: RuleView, _ document: MappingView, _ found: inout FindingList) {
-    guard let place = rule.table, let schema = rule.schema?.text, let table = place.text, !NamePattern(table).hasWildcards,
+    guard let place = rule.table, let schema = rule.schema?.text, let table = place.text,
+      !NamePattern(table).hasWildcards,
       !document.includes.isEmpty, !document.includes.contains(where: { $0.locates(schema: schema, table: table) })
     else { return }
     found.add(

@@ -72,7 +72,9 @@ enum TargetNameRules {
   private static func checkTargets(_ document: MappingView, _ names: TargetNames, _ found: inout FindingList) {
     var sourceOfTarget: [String: String] = [:]
     for rule in document.includes {
-      guard let schema = rule.schema?.text, let table = rule.table?.text, !NamePattern(table).hasWildcards else { continue }
+      guard let schema = rule.schema?.text, let table = rule.table?.text, !NamePattern(table).hasWildcards else {
+        continue
+      }
       let source = "\(schema).\(table)"
       let target = "\(names.schema(schema)).\(names.table(schema, table))"
       if let other = sourceOfTarget.updateValue(source, forKey: target), other != source {

@@ -19,7 +19,8 @@ struct TargetNames {
     renamed(name, by: .column) { $0.locates(schema: schema, table: table, column: name) }
   }
 
-  private func renamed(_ name: String, by target: TransformationRule.Target, where meets: (RuleView) -> Bool) -> String {
+  private func renamed(_ name: String, by target: TransformationRule.Target, where meets: (RuleView) -> Bool) -> String
+  {
     let acting = rules.first {
       $0.knownTarget == target && $0.knownAction != nil && $0.knownAction != .addColumn
         && $0.knownAction != .definePrimaryKey && meets($0)

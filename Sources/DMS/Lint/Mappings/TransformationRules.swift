@@ -47,9 +47,11 @@ enum TransformationRules {
     guard let place = rule.action, let text = place.text, rule.knownAction == nil else { return }
     let known = TransformationRule.Action.allCases.map(\.rawValue)
     let meant = otherSpellings[text.lowercased()] ?? Spelling.closest(to: text, in: known)
-    var advice = meant.map { "write \"\($0)\"" } ?? "use \(Spelling.list(known.prefix(9))), or another one that AWS lists"
+    var advice =
+      meant.map { "write \"\($0)\"" } ?? "use \(Spelling.list(known.prefix(9))), or another one that AWS lists"
     if meant == "change-data-type" {
-      advice += ", or remove the rule: tables that exist keep their own column types, and no column can also be lower-cased "
+      advice +=
+        ", or remove the rule: tables that exist keep their own column types, and no column can also be lower-cased "
         + "when another action acts on it"
     }
     found.add(

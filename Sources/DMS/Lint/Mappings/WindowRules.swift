@@ -1,7 +1,9 @@
 /// Whether the filters cut out the window that they seem to mean.
 enum WindowRules {
   /// Parts of column names that say: an update of the row changes this.
-  private static let signsOfChange = ["UPDAT", "MODIF", "CHANGE", "LAST_UPD", "LASTUPD", "LAST_MOD", "TOUCHED", "MTIME"]
+  private static let signsOfChange = [
+    "UPDAT", "MODIF", "CHANGE", "LAST_UPD", "LASTUPD", "LAST_MOD", "TOUCHED", "MTIME",
+  ]
 
   static func check(_ document: MappingView, _ found: inout FindingList) {
     for rule in document.selections {

@@ -45,7 +45,8 @@ struct Cursor {
   }
 
   private static func path(_ parent: String, _ name: String) -> String {
-    let isPlain = !name.isEmpty && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+    let isPlain =
+      !name.isEmpty && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
     return isPlain ? "\(parent).\(name)" : "\(parent)['\(name.replacing("'", with: "\\'"))']"
   }
 }

@@ -18,5 +18,7 @@ public struct Finding: Codable, Hashable, Sendable {
 
 extension Finding: CustomStringConvertible {
   /// `3:7: error: message; advice [code] at path`.
-  public var description: String { "\(line):\(column): \(grade.rawValue): \(message); \(advice) [\(code.rawValue)] at \(path)" }
+  public var description: String {
+    "\(line):\(column): \(grade.rawValue): \(message); \(advice) [\(code.rawValue)] at \(path)"
+  }
 }

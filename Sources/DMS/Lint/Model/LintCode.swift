@@ -19,6 +19,7 @@ public enum LintCode: String, Codable, Sendable, CaseIterable {
   case actionNotForTarget = "action-not-for-target"
   case missingValue = "missing-value"
   case nameNotUpperCase = "name-not-upper-case"
+  case nameInMixedCase = "name-in-mixed-case"
   case nameTooLong = "name-too-long"
   case underscoreIsWildcard = "underscore-is-wildcard"
 
@@ -86,7 +87,8 @@ public enum LintCode: String, Codable, Sendable, CaseIterable {
   /// How bad a finding of this rule is.
   public var grade: Grade {
     switch self {
-    case .unknownKey, .nameTooLong, .tableSelectedTwice, .unfilteredSelection, .windowEndsEarly, .mutableFilterColumn,
+    case .unknownKey, .nameInMixedCase, .nameTooLong, .tableSelectedTwice, .unfilteredSelection, .windowEndsEarly,
+      .mutableFilterColumn,
       .numberPrecision, .timestampPrecision, .unsupportedSourceType, .settingsForUnselectedTable, .rangesSkipNull,
       .lobTruncation, .targetTablePreparation, .silentErrorPolicy, .restartsOnItsOwn, .lobsNotLoaded, .loggingOff:
       .warning

@@ -35,8 +35,10 @@ enum ErrorPolicyRules {
       let written = section?[policy.key]
       let value = written?.node.string ?? policy.standard
       guard policy.silent.contains(value) else { continue }
-      let origin = written == nil ? "\(policy.key) is not set, and its default is \(value)" : "\(policy.key) is \(value)"
-      let effect = value == "SUSPEND_TABLE" && policy.standard == "LOG_ERROR" ? "the table is left half loaded" : policy.effect
+      let origin =
+        written == nil ? "\(policy.key) is not set, and its default is \(value)" : "\(policy.key) is \(value)"
+      let effect =
+        value == "SUSPEND_TABLE" && policy.standard == "LOG_ERROR" ? "the table is left half loaded" : policy.effect
       found.add(
         .silentErrorPolicy,
         at: written ?? section ?? root,
@@ -51,8 +53,9 @@ enum ErrorPolicyRules {
   private static func checkNoTables(_ root: Cursor, _ section: Cursor?, _ found: inout FindingList) {
     let written = section?["FailOnNoTablesCaptured"]
     guard written?.node.bool != true else { return }
-    let origin = written == nil ? "FailOnNoTablesCaptured is not set, and its default has changed over time" :
-      "FailOnNoTablesCaptured is false"
+    let origin =
+      written == nil
+      ? "FailOnNoTablesCaptured is not set, and its default has changed over time" : "FailOnNoTablesCaptured is false"
     found.add(
       .silentErrorPolicy,
       at: written ?? section ?? root,

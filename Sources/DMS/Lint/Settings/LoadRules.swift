@@ -87,12 +87,18 @@ enum LoadRules {
     for (key, known) in [("Id", SettingsVocabulary.logComponents), ("Severity", severities)] {
       guard let place = component[key], let text = place.text, !known.contains(text) else { continue }
       let meant = Spelling.closest(to: text, in: known).map { "write \"\($0)\"" }
-      found.add(.badSettingValue, at: place, "DMS knows no log \(key) \"\(text)\"", meant ?? "use \(Spelling.list(known))")
+      found.add(
+        .badSettingValue,
+        at: place,
+        "DMS knows no log \(key) \"\(text)\"",
+        meant ?? "use \(Spelling.list(known))"
+      )
     }
   }
 
   private static func checkValidation(_ root: Cursor, _ found: inout FindingList) {
-    guard let section = root["ValidationSettings"], let place = section["EnableValidation"], place.node.bool == true else {
+    guard let section = root["ValidationSettings"], let place = section["EnableValidation"], place.node.bool == true
+    else {
       return
     }
     found.add(

@@ -6,7 +6,8 @@ enum OracleEndpointVocabulary {
   static let flags: Set<String> = [
     "AccessAlternateDirectly", "AddSupplementalLogging", "AllowSelectNestedTables", "ArchivedLogsOnly",
     "ConvertTimestampWithZoneToUTC", "DirectPathNoLog", "DirectPathParallelLoad", "EnableHomogenousTablespace",
-    "FailTasksOnLobTruncation", "ReadTableSpaceName", "ReplacePathPrefix", "TrimSpaceInChar", "UseAlternateFolderForOnline",
+    "FailTasksOnLobTruncation", "ReadTableSpaceName", "ReplacePathPrefix", "TrimSpaceInChar",
+    "UseAlternateFolderForOnline",
     "UseBFile", "UseDirectPathFullLoad", "UseLogminerReader",
   ]
 

@@ -31,7 +31,8 @@ enum SectionRules {
       .unknownSection,
       at: key,
       "task settings have no section \"\(name)\"; the service refuses it with \"Invalid task settings JSON\" or leaves it out",
-      owner.map { "move it into the section \"\($0)\"" } ?? "remove it, or use one of \(Spelling.list(sections.prefix(5)))"
+      owner.map { "move it into the section \"\($0)\"" }
+        ?? "remove it, or use one of \(Spelling.list(sections.prefix(5)))"
     )
   }
 

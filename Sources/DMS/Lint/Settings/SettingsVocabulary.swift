@@ -49,7 +49,8 @@ enum SettingsVocabulary {
     "FullLoadSettings": [
       "TargetTablePrepMode": .oneOf(FullLoadSettings.TablePreparation.allCases.map(\.rawValue)),
       "CreatePkAfterFullLoad": .flag, "StopTaskCachedChangesApplied": .flag, "StopTaskCachedChangesNotApplied": .flag,
-      "MaxFullLoadSubTasks": .integer(1...49), "TransactionConsistencyTimeout": count, "CommitRate": .integer(1...50_000),
+      "MaxFullLoadSubTasks": .integer(1...49), "TransactionConsistencyTimeout": count,
+      "CommitRate": .integer(1...50_000),
     ],
     "Logging": [
       "EnableLogging": .flag, "EnableLogContext": .flag, "LogComponents": .anything, "CloudWatchLogGroup": .text,
@@ -110,7 +111,8 @@ enum SettingsVocabulary {
 
   /// Parameters of an endpoint, which stand in its own settings and not in a task's.
   static let endpointSections: Set<String> = [
-    "OracleSettings", "PostgreSQLSettings", "MySQLSettings", "MicrosoftSQLServerSettings", "S3Settings", "KafkaSettings",
+    "OracleSettings", "PostgreSQLSettings", "MySQLSettings", "MicrosoftSQLServerSettings", "S3Settings",
+    "KafkaSettings",
     "KinesisSettings", "RedshiftSettings", "MongoDbSettings", "DocDbSettings", "NeptuneSettings", "RedisSettings",
     "IBMDb2Settings", "SybaseSettings", "GcpMySQLSettings", "ElasticsearchSettings", "DynamoDbSettings",
   ]
