@@ -95,13 +95,22 @@ import Testing
     #expect(verdict.problems.first?.description.contains("ORA-01555") == true)
   }
 
+  @Test func aLoadOfWhichNothingWasExpectedIsNotGood() {
+    #expect(
+      codes(task: { $0.statistics?.tablesLoaded = 0 }, tables: { $0 = [] }, expected: { $0 = [] }) == [.wrongTableCount]
+    )
+  }
+
   @Test func countersMustBeThereAndSayZero() {
     #expect(codes(task: { $0.statistics = nil }) == [.noStatistics])
     #expect(codes(task: { $0.statistics?.tablesErrored = 1 }) == [.tablesErrored])
     #expect(codes(task: { $0.statistics?.tablesErrored = nil }) == [.tablesErrored])
     #expect(codes(task: { $0.statistics?.tablesLoading = 1 }) == [.tablesUnfinished])
     #expect(codes(task: { $0.statistics?.tablesQueued = 1 }) == [.tablesUnfinished])
+    #expect(codes(task: { $0.statistics?.tablesLoading = nil }) == [.tablesUnfinished])
+    #expect(codes(task: { $0.statistics?.tablesQueued = nil }) == [.tablesUnfinished])
     #expect(codes(task: { $0.statistics?.tablesLoaded = 3 }) == [.wrongTableCount])
+    #expect(codes(task: { $0.statistics?.tablesLoaded = nil }) == [.wrongTableCount])
   }
 
   private func started(_ task: inout ReplicationTask, _ time: AWSTimestamp?) {

@@ -6,7 +6,7 @@ enum MotoServer {
   struct NotStarted: Error, CustomStringConvertible {
     let output: String
     var description: String {
-      "moto_server did not start; these tests need it: pip install 'moto[server,dms]' awscli. It said: \(output)"
+      "moto_server did not start; these tests need it: pip install 'moto[server]' awscli. It said: \(output)"
     }
   }
 

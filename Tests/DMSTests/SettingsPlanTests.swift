@@ -42,6 +42,13 @@ import Testing
     }
   }
 
+  @Test func settingsAsTheServiceDescribesThemHaveOneMistakeForANewTask() throws {
+    let report = DocumentLint.lint(try Fixture.bytes("described/settings.json"))
+    let errors = report.findings.filter { $0.grade == .error }
+    #expect(errors.map(\.code) == [.cloudWatchSetOnCreate, .cloudWatchSetOnCreate])
+    #expect(report.summary == (try Fixture.expected("described/settings.expected.txt", insteadOf: report.summary)))
+  }
+
   @Test func nothingIsSkippedInSilenceAndStagingKeepsItsTables() throws {
     let settings = try SettingsPlan().settings()
     #expect(settings.fullLoadSettings.targetTablePrepMode == .doNothing)

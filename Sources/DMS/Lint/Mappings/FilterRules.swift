@@ -13,6 +13,7 @@ enum FilterRules {
     for rule in document.selections {
       for filter in rule.filters {
         checkType(filter, &found)
+        checkPresence(filter, &found)
         for condition in filter.conditions { checkCondition(condition, &found) }
         checkNegatives(filter, &found)
         if let schema { checkColumnType(filter, of: rule, names, schema, &found) }
@@ -27,6 +28,16 @@ enum FilterRules {
       at: type,
       "\"\(text)\" is not a filter type; the only one is \"source\"",
       "write \"filter-type\": \"source\""
+    )
+  }
+
+  private static func checkPresence(_ filter: FilterView, _ found: inout FindingList) {
+    guard let place = filter.cursor["filter-conditions"], place.node.elements?.isEmpty == true else { return }
+    found.add(
+      .missingFilterValue,
+      at: place,
+      "the filter on \(filter.column?.text ?? "?") has no condition",
+      "add one, or remove the filter"
     )
   }
 

@@ -16,7 +16,8 @@ enum LoadRules {
     checkValidation(root, &found)
     for (section, keys) in onlyForChanges.sorted(by: { $0.key < $1.key }) {
       for key in keys {
-        guard let place = root[section]?[key] else { continue }
+        // Switched off it says nothing that would not be so anyway.
+        guard let place = root[section]?[key], place.node.bool != false, place.node.integer != 0 else { continue }
         found.add(
           .settingWithoutEffect,
           at: place,

@@ -2,7 +2,7 @@
 ///
 /// Neither the state nor the stop reason proves it: a load that the console shows as failed can end in `stopped` with
 /// `FULL_LOAD_ONLY_FINISHED`, with 100 % and without an errored table. So everything that can be compared is compared, and
-/// whatever is not known counts against the load.
+/// whatever the service does not say counts against the load. Rows in staging count only where they were counted.
 public enum FullLoadVerdict: Hashable, Sendable {
   /// Everything fits.
   case good
@@ -86,9 +86,13 @@ public enum FullLoadVerdict: Hashable, Sendable {
       case let count?: add(.tablesErrored, "it counts \(count) errored tables")
       case nil: add(.tablesErrored, "it does not say how many tables had errors")
       }
-      let unfinished = (counters.tablesLoading ?? 0) + (counters.tablesQueued ?? 0)
-      if unfinished > 0 { add(.tablesUnfinished, "\(unfinished) tables are still loading or waiting") }
+      if let loading = counters.tablesLoading, let queued = counters.tablesQueued {
+        if loading + queued > 0 { add(.tablesUnfinished, "\(loading + queued) tables are still loading or waiting") }
+      } else {
+        add(.tablesUnfinished, "it does not say how many tables are still loading or waiting")
+      }
       let loaded = counters.tablesLoaded ?? 0
+      if expected == 0 { add(.wrongTableCount, "no table was expected, so nothing shows that it is good") }
       if loaded != expected { add(.wrongTableCount, "it loaded \(loaded) tables, and \(expected) were expected") }
     }
 
