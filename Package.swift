@@ -66,5 +66,12 @@ let package = Package(
       dependencies: ["MergeEngine", "Libpq", "PrivateCluster", "merge-engine"],
       swiftSettings: strictAndSafe
     ),
+    .testTarget(
+      name: "TortureTests",
+      dependencies: [
+        "MergeEngine", "Libpq", "PrivateCluster", "merge-engine", .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strictAndSafe
+    ),
   ]
 )

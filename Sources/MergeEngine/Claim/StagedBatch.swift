@@ -44,6 +44,8 @@ struct StagedBatch {
     if bytes.capacity > byteCount { bytes = [] }
   }
 
+  var hasDuplicates: Bool { rows.contains { $0.verdict == .duplicate } }
+
   mutating func setVerdict(_ verdict: Verdict, row: UInt32) {
     rows[Int(row)].verdict = verdict
   }

@@ -17,9 +17,17 @@ struct KeyOrder {
   ///
   /// The newest row of a key stays; of equally new ones the last in staging, which arrived last. Where equal keys
   /// may differ in bytes (``TablePlan/keyEqualityIsBytewise``) all rows stay candidates until the probe knows.
-  mutating func arrange(_ batch: inout StagedBatch, _ plan: TablePlan) throws(BinaryCopyError) {
+  ///
+  /// - Parameter onlyDuplicates: only the rows that were duplicates so far take part: the ones that stood in their way
+  ///   were refused.
+  mutating func arrange(
+    _ batch: inout StagedBatch,
+    _ plan: TablePlan,
+    onlyDuplicates: Bool = false
+  ) throws(BinaryCopyError) {
     let layout = KeyLayout(plan)
-    try sort(batch, layout)
+    try sort(batch, layout, onlyDuplicates: onlyDuplicates)
+    batch.candidates.removeAll(keepingCapacity: true)
     guard plan.keyEqualityIsBytewise else {
       batch.candidates = entries.map(\.row)
       return
@@ -42,10 +50,14 @@ struct KeyOrder {
     }
   }
 
-  private mutating func sort(_ batch: StagedBatch, _ layout: KeyLayout) throws(BinaryCopyError) {
+  private mutating func sort(
+    _ batch: StagedBatch,
+    _ layout: KeyLayout,
+    onlyDuplicates: Bool
+  ) throws(BinaryCopyError) {
     let bytes = batch.bytes.rawSpan
     entries.removeAll(keepingCapacity: true)
-    for index in batch.rows.indices {
+    for index in batch.rows.indices where !onlyDuplicates || batch.rows[index].verdict == .duplicate {
       entries.append(Entry(prefix: try layout.prefix(batch.rows[index], bytes), row: UInt32(index)))
     }
     guard !layout.prefixIsWholeKey else {

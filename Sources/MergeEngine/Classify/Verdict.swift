@@ -12,4 +12,7 @@ enum Verdict: UInt8, Sendable, CaseIterable {
   case duplicate
   /// The server refuses the row.
   case error
+
+  /// The row is to be written.
+  var isWritten: Bool { self == .insert || self == .update }
 }

@@ -81,14 +81,39 @@ struct Stations {
     guard mode == .careful else { return try apply.writeFast(memory.batch, inserts: inserts, updates: updates) }
     guard !isAllOrNothing else { return try apply.writeExactly(memory.batch, inserts: inserts, updates: updates) }
     var counts = Apply.Counts()
-    let refusedInserts = try quarantine.write(inserts, of: memory.batch, on: production, counts: &counts) { piece in
-      try apply.insertExactly(piece, of: memory.batch)
+    while try !writeAroundRefused(&memory, &counts).isEmpty, memory.batch.hasDuplicates {
+      try reviveDuplicates(&memory)
     }
-    let refusedUpdates = try quarantine.write(updates, of: memory.batch, on: production, counts: &counts) { piece in
-      try apply.updateExactly(piece, of: memory.batch)
-    }
-    for row in refusedInserts + refusedUpdates { memory.batch.setVerdict(.error, row: row) }
     return counts
+  }
+
+  /// Writes what is classified, puts aside what the server refuses, and says which rows these were.
+  private mutating func writeAroundRefused(_ memory: inout BatchMemory, _ counts: inout Apply.Counts) throws
+    -> [UInt32]
+  {
+    let classifier = memory.classifier
+    let batch = memory.batch
+    var refused = try quarantine.write(classifier.inserts, of: batch, on: production, counts: &counts) { piece in
+      try apply.insertExactly(piece, of: batch)
+    }
+    refused += try quarantine.write(classifier.updates, of: batch, on: production, counts: &counts) { piece in
+      try apply.updateExactly(piece, of: batch)
+    }
+    for row in refused { memory.batch.setVerdict(.error, row: row) }
+    return refused
+  }
+
+  /// A refused row may have kept an older row of its key from being merged: the duplicates get their chance against
+  /// production as it is now, with what this batch has written.
+  private mutating func reviveDuplicates(_ memory: inout BatchMemory) throws {
+    try memory.order.arrange(&memory.batch, plan, onlyDuplicates: true)
+    for row in memory.batch.candidates { memory.batch.setVerdict(.unchanged, row: row) }
+    try probe.lookUp(memory.batch, on: production, &memory.answer)
+    try memory.classifier.classify(&memory.batch, memory.answer, plan)
+    // Those that are not needed after all are what they were.
+    for row in memory.batch.candidates where !memory.batch.rows[Int(row)].verdict.isWritten {
+      memory.batch.setVerdict(.duplicate, row: row)
+    }
   }
 
   /// Counts the verdicts; rows that lost the race count as stale.

@@ -1,0 +1,122 @@
+import Foundation
+import Libpq
+import PrivateCluster
+
+/// Merges, and everything that can go wrong with them, for some time.
+struct Storm {
+  /// What happened, for the record.
+  struct Tally: CustomStringConvertible {
+    var runs = 0
+    var kills = 0
+    var terminations = 0
+    var cuts = 0
+    var restarts = 0
+    var busy = 0
+    var statuses: [Int32: Int] = [:]
+    var changes = 0
+    var loads = 0
+    /// What a merge said when it ended in a way that nothing explains.
+    var surprises: [String] = []
+
+    var description: String {
+      let statuses = statuses.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+      return "\(runs) merges, \(kills) kills, \(terminations) SIGTERM, \(cuts) cut lines, \(restarts) server restarts, "
+        + "\(busy) refused as busy, \(changes) changes by CDC, \(loads) loads into staging; exit statuses \(statuses)"
+    }
+  }
+
+  let cluster: PrivateCluster
+  let proxy: CuttingProxy
+  let direct: String
+  let proxied: String
+  private(set) var tally = Tally()
+  private var random: SeededGenerator
+
+  init(_ cluster: PrivateCluster, _ proxy: CuttingProxy, direct: String, proxied: String, seed: UInt64) {
+    self.cluster = cluster
+    self.proxy = proxy
+    self.direct = direct
+    self.proxied = proxied
+    random = SeededGenerator(seed: seed)
+  }
+
+  /// Statuses that a disturbed merge may end with: done, with refused rows, unreachable, busy, or signalled.
+  private static let expectedStatuses: Set<Int32> = [0, 65, 69, 75, 143, -9, -15]
+
+  mutating func rage(seconds: Double) async throws {
+    let target = try ConnectionTarget(direct)
+    let writers = (0..<2).map { _ in
+      Disturber(target, pauseSeconds: 0.001, statement: "SELECT model.write_as_cdc(0.1)")
+    }
+    let loader = Disturber(target, pauseSeconds: 0.1, statement: "SELECT model.load_staging(250, 0.004)")
+    let deadline = Date(timeIntervalSinceNow: seconds)
+    var nextRestart = Date(timeIntervalSinceNow: min(seconds / 5, 20))
+    while Date() < deadline {
+      let restarts = Date() > nextRestart
+      if restarts { nextRestart = Date(timeIntervalSinceNow: Double.random(in: 15...45, using: &random)) }
+      try await disturbOneMerge(restarts: restarts)
+    }
+    tally.changes = writers.reduce(0) { $0 + $1.end() }
+    tally.loads = loader.end()
+  }
+
+  private mutating func disturbOneMerge(restarts: Bool) async throws {
+    let arguments = [
+      "--batch", "\([20, 100, 700, 3000, 20_000].randomElement(using: &random) ?? 100)",
+      "--workers", "\(Int.random(in: 1...4, using: &random))", "--reconnect-timeout", "20",
+    ]
+    let database = Bool.random(using: &random) ? direct : proxied
+    let merge = try MergeProcess(arguments, database: database)
+    let rival = Int.random(in: 0..<6, using: &random) == 0 ? try MergeProcess(arguments, database: direct) : nil
+    tally.runs += rival == nil ? 1 : 2
+    try await Task.sleep(for: .milliseconds(Int.random(in: 20...900, using: &random)))
+    if restarts {
+      tally.restarts += 1
+      try await cluster.restart(immediate: true)
+    } else {
+      disturb(merge)
+    }
+    for process in [merge, rival].compactMap({ $0 }) { note(process.wait()) }
+  }
+
+  private mutating func disturb(_ merge: MergeProcess) {
+    guard merge.isRunning else { return }
+    switch Int.random(in: 0..<10, using: &random) {
+    case 0..<4:
+      tally.kills += 1
+      merge.send(SIGKILL)
+    case 4:
+      tally.terminations += 1
+      merge.send(SIGTERM)
+    case 5..<7:
+      tally.cuts += 1
+      proxy.cutAll()
+    default: break
+    }
+  }
+
+  private mutating func note(_ end: (status: Int32, errors: String)) {
+    tally.statuses[end.status, default: 0] += 1
+    if end.status == 75 { tally.busy += 1 }
+    if !Self.expectedStatuses.contains(end.status) {
+      tally.surprises.append("exit status \(end.status): \(end.errors)")
+    }
+  }
+}
+
+/// A pseudo-random generator that gives the same numbers for the same seed (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) {
+    state = seed
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var value = state
+    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+    return value ^ (value >> 31)
+  }
+}

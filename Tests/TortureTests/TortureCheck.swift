@@ -1,0 +1,91 @@
+import Libpq
+
+/// What must be true when the storm is over, each as a query that counts violations.
+enum TortureCheck {
+  struct Rule: Sendable {
+    let claim: String
+    let violations: SQL
+  }
+
+  /// The latest delete of each key, what CDC wrote after it, and what was merged.
+  private static let history: SQL = """
+    WITH deletes AS (
+      SELECT tenant, id, max(position) AS position FROM model.changes WHERE is_delete GROUP BY tenant, id
+    ), written AS (
+      SELECT c.tenant, c.id, max(c.version) AS version
+      FROM model.changes AS c LEFT JOIN deletes AS d USING (tenant, id)
+      WHERE NOT c.is_delete AND (d.position IS NULL OR c.position > d.position)
+      GROUP BY c.tenant, c.id
+    ), merged AS (
+      SELECT l.tenant, l.id, max(l.version) AS version
+      FROM model.loaded AS l LEFT JOIN deletes AS d USING (tenant, id)
+      WHERE d.position IS NULL AND NOT l.is_poison
+      GROUP BY l.tenant, l.id
+    ), due AS (
+      SELECT tenant, id, max(version) AS version
+      FROM (SELECT * FROM written UNION ALL SELECT * FROM merged) AS newest
+      GROUP BY tenant, id
+    )
+    """
+
+  static let rules = [
+    Rule(
+      claim: "no production row is older than the newest version written for its key since its last delete",
+      violations: """
+        \(history)
+        SELECT count(*) FROM due LEFT JOIN production.orders AS p USING (tenant, id)
+        WHERE p.updated_at IS NULL OR p.updated_at < due.version
+        """
+    ),
+    Rule(
+      claim: "every production row is one that somebody wrote, whole",
+      violations: """
+        SELECT count(*) FROM production.orders AS p
+        WHERE p.payload <> model.payload(p.tenant, p.id, p.updated_at)
+           OR NOT (p.updated_at = timestamp '2025-01-01'
+                   OR EXISTS (SELECT FROM model.changes AS c
+                              WHERE (c.tenant, c.id, c.version) = (p.tenant, p.id, p.updated_at))
+                   OR EXISTS (SELECT FROM model.loaded AS l
+                              WHERE (l.tenant, l.id, l.version) = (p.tenant, p.id, p.updated_at)))
+        """
+    ),
+    Rule(
+      claim: "no staging row is lost or doubled",
+      violations: """
+        SELECT (SELECT count(*) FROM (SELECT tenant, id, version FROM model.loaded
+                                      EXCEPT ALL SELECT tenant, id, updated_at FROM staging.orders) AS lost)
+             + (SELECT count(*) FROM (SELECT tenant, id, updated_at FROM staging.orders
+                                      EXCEPT ALL SELECT tenant, id, version FROM model.loaded) AS doubled)
+        """
+    ),
+    Rule(
+      claim: "every staging row is marked, and only rows that can't be stored are marked ERROR",
+      violations: """
+        SELECT (SELECT count(*) FROM staging.orders WHERE _dms_processing_status NOT IN ('PROCESSED', 'ERROR'))
+             + (SELECT count(*) FROM staging.orders
+                WHERE _dms_processing_status = 'ERROR' AND account > 0 AND code <> 'taken' AND amount >= 0)
+        """
+    ),
+    Rule(
+      claim: "every ERROR mark has its row in merge_errors",
+      violations: """
+        SELECT abs((SELECT count(*) FROM staging.orders WHERE _dms_processing_status = 'ERROR')
+                 - (SELECT count(*) FROM admin.merge_errors))
+        """
+    ),
+    Rule(
+      claim: "the counts of all runs add up to the staging rows there are",
+      violations: """
+        SELECT abs((SELECT count(*) FROM staging.orders)
+                 - (SELECT coalesce(sum(records_read), 0) FROM admin.merge_logs WHERE table_name = 'orders'))::bigint
+             + (SELECT count(*) FROM admin.merge_logs
+                WHERE records_read <> records_inserted + records_updated + records_unchanged + records_stale
+                                      + records_duplicate + records_error)
+        """
+    ),
+    Rule(
+      claim: "no run is left RUNNING",
+      violations: "SELECT count(*) FROM admin.merge_summary WHERE status = 'RUNNING'"
+    ),
+  ]
+}

@@ -1,0 +1,53 @@
+import Foundation
+import Libpq
+import Logging
+import MergeEngine
+import PrivateCluster
+import Testing
+
+/// CDC writes, DMS loads, merges run, and everything is killed, cut and restarted; then every promise is checked.
+///
+/// `MERGE_ENGINE_TORTURE_SECONDS` says how long (`make torture`: 20 minutes), `MERGE_ENGINE_TORTURE_SEED` repeats the
+/// decisions of a storm. The interleaving of processes is up to the machine.
+@Test func nothingIsLostAndNothingNewerIsOverwrittenWhateverHappens() async throws {
+  let environment = ProcessInfo.processInfo.environment
+  let seconds = environment["MERGE_ENGINE_TORTURE_SECONDS"].flatMap(Double.init) ?? 45
+  let seed = environment["MERGE_ENGINE_TORTURE_SEED"].flatMap(UInt64.init) ?? .random(in: 0...999_999)
+  print("torture: \(Int(seconds)) s with seed \(seed)")
+
+  var options = ClusterOptions()
+  options.loopbackPassword = "torture"
+  try await PrivateCluster.with(options) { cluster in
+    let direct = cluster.connectionString()
+    try prepare(direct)
+    let proxy = try CuttingProxy(serverPort: cluster.port)
+    defer { proxy.close() }
+    let proxied = "host=127.0.0.1 port=\(proxy.port) user=postgres dbname=postgres password=torture sslmode=disable"
+    var storm = Storm(cluster, proxy, direct: direct, proxied: proxied, seed: seed)
+    try await storm.rage(seconds: seconds)
+    let last = try MergeProcess([], database: direct).wait()
+    print("torture: \(storm.tally)")
+    #expect(last.status == 0 || last.status == 65, "the last merge, undisturbed: \(last.errors)")
+    #expect(storm.tally.surprises.isEmpty)
+    #expect(storm.tally.kills > 0 && storm.tally.restarts > 0 && storm.tally.changes > 0)
+
+    let connection = try Connection(to: ConnectionTarget(direct), applicationName: "torture check") { _ in }
+    for rule in TortureCheck.rules {
+      let violations = try connection.query(rule.violations, "checking").integer(0, 0)
+      #expect(violations == 0, "\(rule.claim), seed \(seed)")
+    }
+    let poisoned = try connection.query("SELECT count(*) FROM admin.merge_errors", "checking").integer(0, 0) ?? 0
+    let merged = try connection.query("SELECT count(*) FROM staging.orders", "checking").integer(0, 0) ?? 0
+    print("torture: \(merged) staging rows, \(poisoned) of them refused")
+    #expect(poisoned > 0)
+  }
+}
+
+private func prepare(_ database: String) throws {
+  let target = try ConnectionTarget(database)
+  let connection = try Connection(to: target, applicationName: "torture") { _ in }
+  try connection.execute(TortureSchema.create, "making the schema")
+  let logger = Logger(label: "torture") { _ in SwiftLogNoOpLogHandler() }
+  _ = try StagingSetup(target: target, options: StagingSetup.Options(), logger: logger).run()
+  try connection.execute(TortureSchema.createWriters, "making the writers")
+}
