@@ -49,16 +49,32 @@ let package = Package(
       ],
       swiftSettings: strictAndSafe
     ),
-    .testTarget(name: "BinaryCopyTests", dependencies: ["BinaryCopy"], swiftSettings: strictAndSafe),
+    // What several test targets share.
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strictAndSafe),
+    .testTarget(
+      name: "BinaryCopyTests",
+      dependencies: ["BinaryCopy", "TestSupport"],
+      swiftSettings: strictAndSafe
+    ),
+    .testTarget(
+      name: "LibpqTests",
+      dependencies: ["Libpq", "PrivateCluster", "TestSupport"],
+      swiftSettings: strictAndSafe
+    ),
     .testTarget(
       name: "DMSTests",
       dependencies: ["DMS", .product(name: "Subprocess", package: "swift-subprocess")],
       swiftSettings: strictAndSafe
     ),
-    .testTarget(name: "LibpqTests", dependencies: ["Libpq", "PrivateCluster"], swiftSettings: strictAndSafe),
     .testTarget(
       name: "PrivateClusterTests",
       dependencies: ["PrivateCluster", .product(name: "Subprocess", package: "swift-subprocess")],
+      swiftSettings: strictAndSafe
+    ),
+    // What needs no server: the pure parts, from inside.
+    .testTarget(
+      name: "MergeEngineUnitTests",
+      dependencies: ["MergeEngine", "BinaryCopy", "Libpq", "TestSupport"],
       swiftSettings: strictAndSafe
     ),
     .testTarget(
