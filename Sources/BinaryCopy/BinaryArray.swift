@@ -65,6 +65,8 @@ public struct BinaryArrayCursor: Sendable {
   /// - Throws: ``BinaryCopyError`` when the array is cut off or has more than one dimension.
   public init(_ bytes: RawSpan, at offset: Int = 0) throws(BinaryCopyError) {
     let dimensions: Int32 = try bytes.bigEndian(at: offset)
+    // The last number of each form of the header is read for its place: behind it the elements begin.
+    _ = try bytes.bigEndian(at: offset + 8, as: UInt32.self)
     guard dimensions != 0 else {
       count = 0
       cursor = CopyCursor(offset: offset + 12)
@@ -72,6 +74,7 @@ public struct BinaryArrayCursor: Sendable {
     }
     let elementCount: Int32 = try bytes.bigEndian(at: offset + 12)
     guard dimensions == 1, elementCount >= 0 else { throw .unexpectedArray(offset: offset) }
+    _ = try bytes.bigEndian(at: offset + 16, as: Int32.self)
     count = Int(elementCount)
     cursor = CopyCursor(offset: offset + 20)
   }
