@@ -17,6 +17,7 @@ public struct BinaryArrayWriter: Sendable {
   /// An empty array of a type's oid.
   public init(elementType: UInt32) {
     self.elementType = elementType
+    removeAll()
   }
 
   /// Starts over, keeping the memory.
@@ -38,9 +39,7 @@ public struct BinaryArrayWriter: Sendable {
     count += 1
   }
 
-  /// Fills in what is known only at the end.
-  ///
-  /// - Precondition: ``removeAll()`` was called before the first element.
+  /// Fills in what is known only at the end; the next array begins with ``removeAll()``.
   public mutating func finish() {
     // An array without elements has no dimension.
     if count == 0 { bytes.removeSubrange(12...) }
