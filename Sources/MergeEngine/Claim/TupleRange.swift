@@ -25,6 +25,7 @@ struct TupleRange: Sendable, Hashable {
 
   /// Both halves, or nil when there is only one tuple left.
   var halves: (TupleRange, TupleRange)? {
+    guard end > start else { return nil }
     // Within one block the addresses behind the last possible tuple are empty and not worth halving.
     let lastUsed = (end - 1) >> 16 == start >> 16 ? min(end, (start >> 16) << 16 + Self.offsetLimit) : end
     guard lastUsed > start + 1 else { return nil }
