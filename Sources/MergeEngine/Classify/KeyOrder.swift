@@ -17,6 +17,7 @@ struct KeyOrder {
   ///
   /// The newest row of a key stays; of equally new ones the last in staging, which arrived last. Where equal keys
   /// may differ in bytes (``TablePlan/keyEqualityIsBytewise``) all rows stay candidates until the probe knows.
+  /// A key with a NULL in it equals none, as in SQL: each such row goes on, for the server to refuse it.
   ///
   /// - Parameter onlyDuplicates: only the rows that were duplicates so far take part: the ones that stood in their way
   ///   were refused.
@@ -36,7 +37,7 @@ struct KeyOrder {
     for entry in entries {
       defer { previousPrefix = entry.prefix }
       guard entry.prefix == previousPrefix, let previous = batch.candidates.last,
-        layout.prefixIsWholeKey || layout.areEqual(previous, entry.row, batch)
+        try layout.areEqual(previous, entry.row, batch)
       else {
         batch.candidates.append(entry.row)
         continue
@@ -61,7 +62,13 @@ struct KeyOrder {
       entries.append(Entry(prefix: try layout.prefix(batch.rows[index], bytes), row: UInt32(index)))
     }
     guard !layout.prefixIsWholeKey else {
-      entries.sort { $0.prefix != $1.prefix ? $0.prefix < $1.prefix : $0.row < $1.row }
+      entries.sort { left, right in
+        guard left.prefix == right.prefix else { return left.prefix < right.prefix }
+        // NULL has the prefix of the lowest number and must not stand among its duplicates.
+        let order =
+          left.prefix == 0 ? layout.compareBytes(batch.rows[Int(left.row)], batch.rows[Int(right.row)], bytes) : 0
+        return order != 0 ? order < 0 : left.row < right.row
+      }
       return
     }
     entries.sort { left, right in
@@ -129,8 +136,13 @@ private struct KeyLayout {
     }
   }
 
-  func areEqual(_ left: UInt32, _ right: UInt32, _ batch: StagedBatch) -> Bool {
-    compareBytes(batch.rows[Int(left)], batch.rows[Int(right)], batch.bytes.rawSpan) == 0
+  /// Whether both rows have the same key; a key with a NULL in it is nobody's.
+  func areEqual(_ left: UInt32, _ right: UInt32, _ batch: StagedBatch) throws(BinaryCopyError) -> Bool {
+    let bytes = batch.bytes.rawSpan
+    guard compareBytes(batch.rows[Int(left)], batch.rows[Int(right)], bytes) == 0 else { return false }
+    var cursor = CopyCursor(offset: batch.rows[Int(left)].fields.lowerBound)
+    for _ in parts.indices where try cursor.readField(in: bytes).isNull { return false }
+    return true
   }
 
   private func keyRange(_ row: StagedRow, _ bytes: RawSpan) -> Range<Int> {
