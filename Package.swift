@@ -58,7 +58,7 @@ let package = Package(
     ),
     .testTarget(
       name: "LibpqTests",
-      dependencies: ["Libpq", "PrivateCluster", "TestSupport"],
+      dependencies: ["Libpq", "BinaryCopy", "PrivateCluster", "TestSupport"],
       swiftSettings: strictAndSafe
     ),
     .testTarget(
