@@ -12,7 +12,14 @@ public struct Identifier: Sendable, Hashable, Comparable, CustomStringConvertibl
 
   /// The name between double quotes, inner quotes doubled. Always quoted: no list of keywords can go out of date.
   public var quoted: String {
-    "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    // By code points: to Swift a quote and a combining mark behind it are one Character, which is no quote; to the
+    // server the quote would end the name, and what follows would be SQL.
+    var text = "\""
+    for scalar in name.unicodeScalars {
+      if scalar == "\"" { text.unicodeScalars.append(scalar) }
+      text.unicodeScalars.append(scalar)
+    }
+    return text + "\""
   }
 
   /// The plain name, for people.
