@@ -25,8 +25,21 @@ public struct Identifier: Sendable, Hashable, Comparable, CustomStringConvertibl
   /// The plain name, for people.
   public var description: String { name }
 
+  /// Whether the bytes are the same, as the server has it; to Swift's `String` composed and decomposed letters are too.
+  public static func == (left: Identifier, right: Identifier) -> Bool {
+    left.name.utf8.elementsEqual(right.name.utf8)
+  }
+
+  /// Feeds the bytes, as `==` compares them.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(name.utf8.count)
+    for byte in name.utf8 { hasher.combine(byte) }
+  }
+
   /// By Unicode code points, not by the server's collation.
-  public static func < (left: Identifier, right: Identifier) -> Bool { left.name < right.name }
+  public static func < (left: Identifier, right: Identifier) -> Bool {
+    left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
+  }
 }
 
 /// A table, view, type or operator with its schema.
