@@ -49,8 +49,10 @@ public struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation, CustomS
     /// A value, quoted as a string constant.
     public mutating func appendInterpolation(_ literal: Literal) { text += literal.quoted }
 
-    /// A number.
-    public mutating func appendInterpolation(_ number: some BinaryInteger) { text += String(number) }
+    /// A number; a negative one behind a blank, since two minus signs in a row begin a comment.
+    public mutating func appendInterpolation(_ number: some BinaryInteger) {
+      text += (number < 0 ? " " : "") + String(number)
+    }
 
     /// Another piece of SQL.
     public mutating func appendInterpolation(_ sql: SQL) { text += sql.text }
