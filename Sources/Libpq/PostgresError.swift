@@ -58,7 +58,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     guard let context, let first = context.split(separator: "\n").first(where: { $0.hasPrefix("COPY ") }) else {
       return nil
     }
-    guard let marker = first.ranges(of: ", line ").last else { return nil }
+    // The first one: behind it the server may quote the row, which can hold anything.
+    guard let marker = first.firstRange(of: ", line ") else { return nil }
     return Int(first[marker.upperBound...].prefix { $0.isASCII && $0.isNumber })
   }
 }
