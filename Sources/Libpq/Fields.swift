@@ -22,7 +22,9 @@ extension PostgresError {
   /// The error that a result carries.
   init(result: OpaquePointer, connection: OpaquePointer, operation: String) {
     let state = Fields.text(result, .sqlState).map { SQLState($0) }
-    let lost = PQstatus(connection) != CONNECTION_OK || state?.endsConnection == true
+    // FATAL and PANIC end the session, whatever the SQLSTATE; libpq notices the end only when it reads on.
+    let endsSession = ["FATAL", "PANIC"].contains(Fields.text(result, .severity))
+    let lost = endsSession || PQstatus(connection) != CONNECTION_OK
     self.init(
       lost ? .connectionLost : .server,
       sqlState: state,

@@ -40,11 +40,6 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
     self == .deadlockDetected || self == .serializationFailure || self == .lockNotAvailable
   }
 
-  /// The server ended the connection on purpose: shutdown, crash of another backend, starting up, too many clients.
-  public var endsConnection: Bool {
-    category == "08" || ["57P01", "57P02", "57P03", "57P05", "53300"].contains(code)
-  }
-
   /// The row itself is refused: its values, a constraint, or a trigger that raised an exception.
   ///
   /// Classes: 22 data exception, 23 integrity constraint violation, 44 WITH CHECK OPTION violation, P0 PL/pgSQL.
