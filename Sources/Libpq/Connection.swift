@@ -76,8 +76,11 @@ public final class Connection {
     return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
   }
 
-  /// Whether the connection is known to be broken.
-  public var isBroken: Bool { PQstatus(handle) != CONNECTION_OK }
+  /// Whether the connection is known to be broken, or was given up because the server fell silent.
+  public var isBroken: Bool { isGivenUp || PQstatus(handle) != CONNECTION_OK }
+
+  /// Set for good: an answer that comes after all would be taken for the answer to a later statement.
+  private var isGivenUp = false
 
   // MARK: Waiting
 
@@ -116,6 +119,11 @@ public final class Connection {
     guard PQconsumeInput(handle) == 1 else { throw lost(operation) }
   }
 
+  private func givenUp(_ message: String, _ operation: String) -> PostgresError {
+    isGivenUp = true
+    return PostgresError(.connectionLost, message: message, operation: operation)
+  }
+
   /// - Returns: the events that are ready.
   private func wait(for events: Int16, _ operation: String) throws(PostgresError) -> Int16 {
     // Half a second is arbitrary: how soon a cancelled statement on a dead line is noticed.
@@ -130,18 +138,10 @@ public final class Connection {
       guard count == 0 else { continue }
       waitedSeconds += Double(sliceMilliseconds) / 1000
       if let limit = answerTimeLimitSeconds, waitedSeconds >= limit {
-        throw PostgresError(
-          .connectionLost,
-          message: "the server has sent nothing for \(limit) s",
-          operation: operation
-        )
+        throw givenUp("the server has sent nothing for \(limit) s", operation)
       }
       if cancelToken.isRequested && waitedSeconds >= CancelToken.graceSeconds {
-        throw PostgresError(
-          .connectionLost,
-          message: "the server did not answer the request to cancel",
-          operation: operation
-        )
+        throw givenUp("the server did not answer the request to cancel", operation)
       }
     }
   }
