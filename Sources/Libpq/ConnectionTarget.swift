@@ -40,14 +40,33 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
       if let value = option.pointee.val { values[String(cString: keyword)] = String(cString: value) }
       option += 1
     }
-    // A password with an unescaped @ ends up in the host, and libpq would print it there.
-    guard values["host"]?.contains("@") != true else {
-      throw Self.malformed("the host holds an @: write an @ inside the password as %40")
-    }
+    if let reason = Self.misreading(connectionString, values) { throw Self.malformed(reason) }
     holdsPassword = values["password"] != nil
     let database = values["dbname"].map { "database \($0)" } ?? "the default database"
     let host = values["host"] ?? values["hostaddr"] ?? values["service"].map { "service \($0)" } ?? "the default host"
     description = database + " on " + host + (values["port"].map { ":" + $0 } ?? "")
+  }
+
+  /// Why the string, though libpq could parse it, was not read as it was meant.
+  ///
+  /// A password with an unescaped `@`, `/` or `:` ends up in host, port or database name, where libpq and the server
+  /// would print it; so does a whole connection string given as the database name.
+  private static func misreading(_ connectionString: String, _ values: [String: String]) -> String? {
+    // By bytes: an @ with a combining mark behind it is no "@" to Swift, and still one to libpq.
+    func holds(_ text: some StringProtocol, _ byte: Unicode.Scalar) -> Bool { text.unicodeScalars.contains(byte) }
+    if [values["host"], values["hostaddr"]].contains(where: { $0.map { holds($0, "@") } == true }) {
+      return "the host holds an @: write an @ inside the password as %40"
+    }
+    if values["port"]?.utf8.allSatisfy({ (48...57).contains($0) || $0 == 44 }) == false {
+      return "the port is no number: write user:password@host, and a / inside the password as %2F"
+    }
+    if let database = values["dbname"], database.contains("://") || holds(database, "=") {
+      return "the database name is a connection string itself"
+    }
+    guard let scheme = connectionString.prefixMatch(of: /postgres(ql)?:\/\//) else { return nil }
+    let path = connectionString[scheme.range.upperBound...].unicodeScalars.drop { $0 != "/" }.prefix { $0 != "?" }
+    return path.contains("@")
+      ? "the database name holds an @: write a / inside the password as %2F, and an @ as %40" : nil
   }
 
   private static func malformed(_ reason: String) -> PostgresError {

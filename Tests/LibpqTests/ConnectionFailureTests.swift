@@ -72,6 +72,8 @@ extension LibpqTests {
     ("hostaddr=127.0.0.1", "the default database on 127.0.0.1"),
     ("service=production", "the default database on service production"),
     ("dbname=a@b", "database a@b on the default host"),
+    ("host=db.example password='x://y/z@v?w' dbname=shop", "database shop on db.example"),
+    ("postgresql://u:x?y@db.example/shop", "database shop on db.example"),
     ("", "the default database on the default host"),
   ])
   func `is described by database, host and port`(string: String, description: String) throws {
