@@ -24,12 +24,13 @@ final class Keeper: Sendable {
   init(binaries: PostgresBinaries, parentDirectory: String, locale: String, encoding: String, account: ServerAccount?) {
     var platformOptions = PlatformOptions()
     platformOptions.createSession = true
-    account?.apply(to: &platformOptions)
+    let shell = [
+      "/bin/sh", "-c", KeeperScript.text, "merge-engine-keeper", binaries.directory, parentDirectory, locale, encoding,
+    ]
+    let command = account?.command(shell, options: &platformOptions) ?? shell
     let configuration = Configuration(
-      executable: .path("/bin/sh"),
-      arguments: [
-        "-c", KeeperScript.text, "merge-engine-keeper", binaries.directory, parentDirectory, locale, encoding,
-      ],
+      executable: .path(.init(command[0])),
+      arguments: .init(Array(command.dropFirst())),
       environment: .custom(Self.environment()),
       workingDirectory: "/",
       platformOptions: platformOptions
@@ -129,7 +130,7 @@ final class Keeper: Sendable {
     } catch {
       // The process could not be started. Requests before `end()` must still be answered.
       for await request in requests {
-        request.answer.resume(throwing: Refusal(output: "/bin/sh: \(error)"))
+        request.answer.resume(throwing: Refusal(output: "the keeper: \(error)"))
       }
     }
   }

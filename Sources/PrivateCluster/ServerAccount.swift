@@ -21,11 +21,19 @@ struct ServerAccount: Sendable {
     throw PrivateClusterError.noUnprivilegedUser
   }
 
-  /// Makes a child run as this user, with none of root's other groups.
-  func apply(to options: inout PlatformOptions) {
-    options.userID = userID
-    options.groupID = groupID
-    options.supplementaryGroups = []
+  /// The command line that runs `command` as this user, with none of root's other groups.
+  ///
+  /// On Linux by setpriv, which becomes the command. The platform options would have glibc's setgroups and setuid called
+  /// between fork and exec, where they wait for ever for a thread that was just being made when the fork came.
+  func command(_ command: [String], options: inout PlatformOptions) -> [String] {
+    #if os(Linux)
+      return ["/usr/bin/setpriv", "--reuid=\(userID)", "--regid=\(groupID)", "--clear-groups", "--"] + command
+    #else
+      options.userID = userID
+      options.groupID = groupID
+      options.supplementaryGroups = []
+      return command
+    #endif
   }
 
   private static func number(_ option: String, of name: String) async throws -> UInt32? {

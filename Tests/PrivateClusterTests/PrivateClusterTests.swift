@@ -1,5 +1,6 @@
 import Foundation
 import PrivateCluster
+import Synchronization
 import Testing
 
 @Suite struct PrivateClusterTests {
@@ -103,6 +104,18 @@ import Testing
     #expect(!traces.directoryExists)
   }
 
+  /// A child that drops root's rights by glibc's setgroups waits for the threads that were being made at the moment of
+  /// the fork, and they are not there: it hung for ever.
+  @Test(.timeLimit(.minutes(1))) func `starts while threads come and go`() async throws {
+    let churn = ThreadChurn()
+    defer { churn.end() }
+    for _ in 0..<2 {
+      try await PrivateCluster.with { cluster async throws in
+        #expect(try await psql(cluster, "SELECT 1") == "1")
+      }
+    }
+  }
+
   @Test func `two clusters do not know of each other`() async throws {
     try await PrivateCluster.with { one async throws in
       try await PrivateCluster.with { other async throws in
@@ -112,4 +125,17 @@ import Testing
       #expect(try await psql(one, "SELECT to_regclass('mine') IS NULL") == "f")
     }
   }
+}
+
+/// Starts threads that end at once, as fast as it can.
+private final class ThreadChurn: Sendable {
+  private let isOver = Atomic(false)
+
+  init() {
+    Thread { [self] in
+      while !isOver.load(ordering: .relaxed) { Thread {}.start() }
+    }.start()
+  }
+
+  func end() { isOver.store(true, ordering: .relaxed) }
 }
