@@ -153,10 +153,13 @@ final class ScratchDatabase {
   // MARK: The program
 
   /// Runs the program on this database.
-  func run(_ arguments: String..., environment: [String: String] = [:], files: [String: String] = [:]) async throws
-    -> CommandLineProgram.Outcome
-  {
-    try await start(arguments, environment: environment, files: files).outcome()
+  func run(
+    _ words: String...,
+    arguments: [String] = [],
+    environment: [String: String] = [:],
+    files: [String: String] = [:]
+  ) async throws -> CommandLineProgram.Outcome {
+    try await start(words + arguments, environment: environment, files: files).outcome()
   }
 
   /// Starts the program on this database.
