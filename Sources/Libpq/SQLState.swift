@@ -28,6 +28,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   public static let deadlockDetected = SQLState("40P01")
   /// A concurrent change made this transaction impossible.
   public static let serializationFailure = SQLState("40001")
+  /// A setting does not take the value.
+  public static let invalidParameterValue = SQLState("22023")
   /// The role lacks a right.
   public static let insufficientPrivilege = SQLState("42501")
   /// The table does not exist.

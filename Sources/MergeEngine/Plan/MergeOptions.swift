@@ -84,6 +84,12 @@ public struct Schemas: Sendable, Codable, Hashable {
 
   /// The contract's names.
   public init() {}
+
+  /// - Throws: ``MergeFailure/usage(_:)`` when staging is production: it would be marked, extended, and truncated.
+  func requireTwo() throws(MergeFailure) {
+    guard staging == production else { return }
+    throw .usage("the staging and the production schema are the same: \(staging). Name two different ones.")
+  }
 }
 
 /// Which columns have a special part in the merge, for all tables and for single ones.

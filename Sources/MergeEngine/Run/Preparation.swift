@@ -16,6 +16,7 @@ struct Preparation {
   ///   - staging: one to the database that holds staging; the same connection if it is the same database.
   func plan(production: Connection, staging: Connection) throws -> MergePlan {
     let schemas = options.schemas
+    if staging === production { try schemas.requireTwo() }
     try requireSchema(schemas.staging, "Make staging with merge-engine init, or name it: --staging-schema.", staging)
     try requireSchema(schemas.production, "Name the production schema: --production-schema.", production)
     let isSplit = staging !== production
@@ -58,7 +59,8 @@ struct Preparation {
     let type = table.version.baseType.fullName
     do {
       let result = try connection.query(
-        "SELECT $1::text::\(type) < $2::text::\(type)",
+        // Each bound once more alone: a comparison with NULL is NULL before the server has looked at the other side.
+        "SELECT $1::text::\(type) < $2::text::\(type), $1::text::\(type), $2::text::\(type)",
         [.text(table.window.from), .text(table.window.to)],
         "reading --from and --to"
       )
@@ -97,6 +99,8 @@ enum Reaching {
     do {
       return try connect()
     } catch {
+      // Connected, but the session does not take what was typed for it, as a time zone that is none.
+      guard error.sqlState != .invalidParameterValue else { throw .usage("\(error)") }
       throw .unreachable(error)
     }
   }

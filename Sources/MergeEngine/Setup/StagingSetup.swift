@@ -91,6 +91,7 @@ public struct StagingSetup: Sendable {
   }
 
   private func connect() throws -> Connection {
+    try options.schemas.requireTwo()
     let session = Session(
       target: target,
       schemas: options.schemas,
