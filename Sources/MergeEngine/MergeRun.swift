@@ -52,7 +52,7 @@ public struct MergeRun: Sendable {
   public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> RunReport {
     let startedAt = Date()
     let clockStart = ContinuousClock.now
-    let retries = RetryPolicy(reconnectLimitSeconds: options.reconnectLimitSeconds)
+    let retries = RetryPolicy(reconnectLimitSeconds: Double(options.reconnectLimitSeconds))
     let control = try ControlConnection(session, retries, stop)
     let plan = try resolvePlan(control.current)
     let record = try open(plan, control)

@@ -26,13 +26,13 @@ public struct MergeOptions: Sendable, Codable {
   /// How long a statement may take; 0 for ever.
   public var statementTimeoutMilliseconds = 600_000
   /// For how long a lost connection is tried to be made again.
-  public var reconnectLimitSeconds = 60.0
+  public var reconnectLimitSeconds = 60
   /// The run stops when more rows than this are refused; nil for no limit.
   public var maxErrors: Int?
   /// Staging rows read in a second at most, by all workers together; nil for no limit.
   public var maxRowsPerSecond: Int?
   /// The run pauses while a standby is further behind than this; nil for no limit.
-  public var maxReplicaLagSeconds: Double?
+  public var maxReplicaLagSeconds: Int?
   /// The standby to look at, by its application_name; nil for all.
   public var replica: String?
   /// The zone in which zone-less times are read where the other side has one.

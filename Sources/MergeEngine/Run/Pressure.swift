@@ -20,7 +20,7 @@ final class Pressure: Sendable {
 
   init(_ options: MergeOptions, _ stop: StopSignal) {
     maxRowsPerSecond = options.maxRowsPerSecond
-    maxLagSeconds = options.maxReplicaLagSeconds
+    maxLagSeconds = options.maxReplicaLagSeconds.map(Double.init)
     replica = options.replica
     self.stop = stop
   }

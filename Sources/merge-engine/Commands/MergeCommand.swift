@@ -59,7 +59,7 @@ struct MergeCommand: AsyncParsableCommand {
   var statementTimeout: Int?
 
   @Option(help: ArgumentHelp("Try so long to make a lost connection again (default: 60).", valueName: "seconds"))
-  var reconnectTimeout: Double?
+  var reconnectTimeout: Int?
 
   @Option(help: ArgumentHelp("Stop when more rows than this are refused; 0 stops at the first.", valueName: "n"))
   var maxErrors: Int?
@@ -68,7 +68,7 @@ struct MergeCommand: AsyncParsableCommand {
   var maxRowsPerSecond: Int?
 
   @Option(help: ArgumentHelp("Pause while a standby is further behind than this.", valueName: "seconds"))
-  var maxReplicaLag: Double?
+  var maxReplicaLag: Int?
 
   @Option(help: ArgumentHelp("The standby whose lag counts, by application_name (default: all).", valueName: "name"))
   var replica: String?
@@ -106,8 +106,8 @@ struct MergeCommand: AsyncParsableCommand {
     options.batchRows = batch ?? file.batch ?? options.batchRows
     options.workers = workers ?? file.workers ?? options.workers
     options.atomic = atomic ?? file.atomic ?? options.atomic
-    options.mark = try mark ?? CommandContext.choice(file.mark, key: "mark") ?? options.mark
-    options.nulls = try nulls ?? CommandContext.choice(file.nulls, key: "nulls") ?? options.nulls
+    options.mark = mark ?? file.mark.flatMap { .init(rawValue: $0) } ?? options.mark
+    options.nulls = nulls ?? file.nulls.flatMap { .init(rawValue: $0) } ?? options.nulls
     options.from = from
     options.to = to
     options.lockTimeoutMilliseconds = lockTimeout ?? file.lockTimeout ?? options.lockTimeoutMilliseconds
@@ -115,32 +115,28 @@ struct MergeCommand: AsyncParsableCommand {
     options.cleanup = cleanup ?? file.cleanup ?? options.cleanup
     options.statementTimeoutMilliseconds =
       statementTimeout ?? file.statementTimeout ?? options.statementTimeoutMilliseconds
-    options.reconnectLimitSeconds =
-      reconnectTimeout ?? file.reconnectTimeout.map(Double.init) ?? options.reconnectLimitSeconds
+    options.reconnectLimitSeconds = reconnectTimeout ?? file.reconnectTimeout ?? options.reconnectLimitSeconds
     options.maxErrors = maxErrors ?? file.maxErrors
     options.maxRowsPerSecond = maxRowsPerSecond ?? file.maxRowsPerSecond
-    options.maxReplicaLagSeconds = maxReplicaLag ?? file.maxReplicaLag.map(Double.init)
+    options.maxReplicaLagSeconds = maxReplicaLag ?? file.maxReplicaLag
     options.replica = replica ?? file.replica
-    try check(options)
+    try checkTyped()
     return options
   }
 
-  private func check(_ options: MergeOptions) throws {
-    func require(_ isRight: Bool, _ flag: String, _ value: some CustomStringConvertible, _ rule: String) throws {
-      guard isRight else { throw MergeFailure.usage("\(flag) is \(value); it must be \(rule).") }
+  /// The file's values are checked where it is read, with their lines.
+  private func checkTyped() throws {
+    func check(_ typed: Int?, _ limits: ClosedRange<Int>, _ option: String) throws {
+      guard let typed, !limits.contains(typed) else { return }
+      throw MergeFailure.usage("\(option) is \(typed); it must be from \(limits.lowerBound) to \(limits.upperBound).")
     }
-    try require((1...10_000_000).contains(options.batchRows), "--batch", options.batchRows, "from 1 to 10000000 rows")
-    try require((1...64).contains(options.workers), "--workers", options.workers, "from 1 to 64")
-    let lockTimeout = options.lockTimeoutMilliseconds
-    try require((0...Int(Int32.max)).contains(lockTimeout), "--lock-timeout", lockTimeout, "0 or more milliseconds")
-    let timeout = options.statementTimeoutMilliseconds
-    try require((0...Int(Int32.max)).contains(timeout), "--statement-timeout", timeout, "0 or more milliseconds")
-    let patience = options.reconnectLimitSeconds
-    try require(patience >= 0 && patience <= 1e6, "--reconnect-timeout", patience, "0 or more seconds")
-    if let value = options.maxErrors { try require(value >= 0, "--max-errors", value, "0 or more rows") }
-    if let value = options.maxRowsPerSecond { try require(value > 0, "--max-rows-per-second", value, "1 or more rows") }
-    if let value = options.maxReplicaLagSeconds {
-      try require(value > 0 && value <= 1e6, "--max-replica-lag", value, "more than 0 seconds")
-    }
+    try check(batch, MergeLimits.batchRows, "--batch")
+    try check(workers, MergeLimits.workers, "--workers")
+    try check(lockTimeout, MergeLimits.timeoutMilliseconds, "--lock-timeout")
+    try check(statementTimeout, MergeLimits.timeoutMilliseconds, "--statement-timeout")
+    try check(reconnectTimeout, MergeLimits.seconds, "--reconnect-timeout")
+    try check(maxErrors, MergeLimits.refusedRows, "--max-errors")
+    try check(maxRowsPerSecond, MergeLimits.rows, "--max-rows-per-second")
+    try check(maxReplicaLag, MergeLimits.seconds, "--max-replica-lag")
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import MergeEngine
 import Yams
 
 /// What is wrong with the configuration file, and where.
@@ -82,7 +83,8 @@ struct ConfigurationFile {
       throw ConfigurationError(description: "\(name): this is not YAML: \(error)")
     }
     self.init()
-    guard let root else { return }
+    // Nothing but comments, or a lone ---.
+    guard let root, root.scalar?.string.isEmpty != true else { return }
     try ConfigurationMapping(root, file: name, path: "").read(Self.keys, into: &self)
   }
 
@@ -93,22 +95,22 @@ struct ConfigurationFile {
       ("production_schema", .text(\.productionSchema)),
       ("admin_schema", .text(\.adminSchema)),
       ("include", .list(\.include)),
-      ("batch", .integer(\.batch)),
-      ("workers", .integer(\.workers)),
+      ("batch", .integer(\.batch, MergeLimits.batchRows)),
+      ("workers", .integer(\.workers, MergeLimits.workers)),
       ("atomic", .flag(\.atomic)),
-      ("mark", .text(\.mark)),
-      ("nulls", .text(\.nulls)),
-      ("lock_timeout", .integer(\.lockTimeout)),
-      ("statement_timeout", .integer(\.statementTimeout)),
-      ("reconnect_timeout", .integer(\.reconnectTimeout)),
-      ("max_errors", .integer(\.maxErrors)),
-      ("max_rows_per_second", .integer(\.maxRowsPerSecond)),
-      ("max_replica_lag", .integer(\.maxReplicaLag)),
+      ("mark", .choice(\.mark, MergeOptions.Mark.allCases.map(\.rawValue))),
+      ("nulls", .choice(\.nulls, MergeOptions.NullRule.allCases.map(\.rawValue))),
+      ("lock_timeout", .integer(\.lockTimeout, MergeLimits.timeoutMilliseconds)),
+      ("statement_timeout", .integer(\.statementTimeout, MergeLimits.timeoutMilliseconds)),
+      ("reconnect_timeout", .integer(\.reconnectTimeout, MergeLimits.seconds)),
+      ("max_errors", .integer(\.maxErrors, MergeLimits.refusedRows)),
+      ("max_rows_per_second", .integer(\.maxRowsPerSecond, MergeLimits.rows)),
+      ("max_replica_lag", .integer(\.maxReplicaLag, MergeLimits.seconds)),
       ("replica", .text(\.replica)),
       ("staging_database", .text(\.stagingDatabase)),
       ("cleanup", .flag(\.cleanup)),
       ("time_zone", .text(\.timeZone)),
-      ("log_format", .text(\.logFormat)),
+      ("log_format", .choice(\.logFormat, LogFormat.allCases.map(\.rawValue))),
       ("version_column", .text(\.versionColumn)),
       ("insert_only_columns", .list(\.insertOnlyColumns)),
       (

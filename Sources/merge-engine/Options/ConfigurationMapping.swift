@@ -32,7 +32,8 @@ struct ConfigurationMapping {
       let value = ConfigurationValue(node: node, file: file, path: path + name)
       switch key {
       case .text(let place): target[keyPath: place] = try value.string()
-      case .integer(let place): target[keyPath: place] = try value.integer()
+      case .choice(let place, let choices): target[keyPath: place] = try value.string(among: choices)
+      case .integer(let place, let limits): target[keyPath: place] = try value.integer(in: limits)
       case .flag(let place): target[keyPath: place] = try value.bool()
       case .list(let place): target[keyPath: place] = try value.strings()
       case .other(let read): try read(value, &target)
@@ -44,7 +45,8 @@ struct ConfigurationMapping {
 /// What kind of value a key has, and where it goes.
 enum ConfigurationKey<Target> {
   case text(WritableKeyPath<Target, String?>)
-  case integer(WritableKeyPath<Target, Int?>)
+  case choice(WritableKeyPath<Target, String?>, [String])
+  case integer(WritableKeyPath<Target, Int?>, ClosedRange<Int>)
   case flag(WritableKeyPath<Target, Bool?>)
   case list(WritableKeyPath<Target, [String]?>)
   case other((ConfigurationValue, inout Target) throws -> Void)
@@ -62,8 +64,19 @@ struct ConfigurationValue {
     return value
   }
 
-  func integer() throws -> Int {
+  func string(among choices: [String]) throws -> String {
+    let value = try string()
+    guard choices.contains(value) else {
+      throw wrong("\(path) is \(value), but must be \(choices.joined(separator: " or ")).")
+    }
+    return value
+  }
+
+  func integer(in limits: ClosedRange<Int>) throws -> Int {
     guard let value = node.int else { throw expected("a whole number") }
+    guard limits.contains(value) else {
+      throw wrong("\(path) is \(value), but must be from \(limits.lowerBound) to \(limits.upperBound).")
+    }
     return value
   }
 
@@ -86,6 +99,10 @@ struct ConfigurationValue {
   }
 
   func expected(_ what: String) -> ConfigurationError {
-    ConfigurationError(description: "\(file):\(node.mark?.line ?? 0): \(path) must be \(what).")
+    wrong("\(path) must be \(what).")
+  }
+
+  private func wrong(_ message: String) -> ConfigurationError {
+    ConfigurationError(description: "\(file):\(node.mark?.line ?? 0): \(message)")
   }
 }

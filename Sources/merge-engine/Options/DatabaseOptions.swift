@@ -63,7 +63,7 @@ struct CommandContext {
   /// - Throws: ``ConfigurationError``, ``MergeFailure/usage(_:)`` without a database, or for one that can't be read.
   init(_ options: DatabaseOptions) throws {
     let file = try ConfigurationFile(path: options.config)
-    let format = try options.logFormat ?? Self.choice(file.logFormat, key: "log_format") ?? .text
+    let format = options.logFormat ?? file.logFormat.flatMap { LogFormat(rawValue: $0) } ?? .text
     var logger = Logger(label: "merge-engine") { _ in LogOutput(format: format, logLevel: .info) }
     logger.logLevel = options.quiet ? .error : .info
     self.logger = logger
@@ -92,21 +92,10 @@ struct CommandContext {
     isQuiet = false
   }
 
-  /// A value of the file as one of an enumeration's.
-  static func choice<Choice: RawRepresentable<String> & CaseIterable>(
-    _ value: String?,
-    key: String
-  ) throws -> Choice? {
-    guard let value else { return nil }
-    guard let choice = Choice(rawValue: value) else {
-      let known = Choice.allCases.map(\.rawValue).joined(separator: " or ")
-      throw ConfigurationError(description: "\(key) is \(value), but must be \(known).")
-    }
-    return choice
-  }
-
   private static func target(_ typed: String?, _ file: ConfigurationFile, _ logger: Logger) throws -> ConnectionTarget {
     let environment = ProcessInfo.processInfo.environment
+    // Not a reason to look further: whoever types --database "$TARGET" with nothing in it means no other database.
+    guard typed?.isEmpty != true else { throw MergeFailure.usage("no database given: --database is empty.") }
     let string = typed ?? file.database ?? environment["DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
     let libpqVariables = ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"]
     guard string != nil || libpqVariables.contains(where: { environment[$0] != nil }) else {
