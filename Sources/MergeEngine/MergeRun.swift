@@ -75,7 +75,7 @@ public struct MergeRun: Sendable {
     }
 
     try control.renewIfLost()
-    let closed = try RunClosing(record: record, plan: plan, options: options)
+    let closed = try RunClosing(record: record, plan: plan, options: options, logger: logger)
       .close(outcome, isInterrupted: stop.signal != nil, control.current) {
         try session.connectStagingControl(beside: control.current)
       }

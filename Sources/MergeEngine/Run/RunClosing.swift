@@ -1,10 +1,12 @@
 import Libpq
+import Logging
 
 /// Closes a run: statuses, times and notes in the admin tables, and cleaned staging if that was asked for.
 struct RunClosing {
   let record: RunRecord
   let plan: MergePlan
   let options: MergeOptions
+  let logger: Logger
 
   /// What the admin tables say at the end.
   struct ClosedRun {
@@ -39,12 +41,23 @@ struct RunClosing {
     let refusedCount = tables.reduce(0) { $0 + $1.counts.errors }
     let status: RunStatus =
       isInterrupted ? .aborted : !failures.isEmpty ? .failed : refusedCount > 0 ? .partial : .success
-    let warnings =
-      status == .success && options.cleanup
-      ? try StagingCleanup(plan: plan, marksRows: options.mark == .all).truncate(tables, try staging()) : []
+    let warnings = options.cleanup ? try cleanUp(status, tables, staging) : []
+    for warning in warnings { logger.warning("\(warning)") }
     try record.close(status, notes: notes(status, failures, refusedCount), connection)
     if let fatalError = outcome.fatalError as? MergeFailure { throw fatalError }
     return ClosedRun(status: status, tables: tables, failures: failures, warnings: warnings)
+  }
+
+  /// - Returns: which tables were not truncated, and why not.
+  private func cleanUp(
+    _ status: RunStatus,
+    _ tables: [RunReport.TableReport],
+    _ staging: () throws -> Connection
+  ) throws -> [String] {
+    guard status == .success else {
+      return plan.tables.map { "\($0.staging) was not truncated: the run is \(status.rawValue)" }
+    }
+    return try StagingCleanup(plan: plan, marksRows: options.mark == .all).truncate(tables, try staging())
   }
 
   private func failures(_ outcome: RunOutcome) -> [String] {

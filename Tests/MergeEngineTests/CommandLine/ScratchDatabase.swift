@@ -116,6 +116,14 @@ final class ScratchDatabase {
     }
   }
 
+  /// A condition: a session of this database waits for a lock.
+  static let somebodyWaitsForALock =
+    "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+
+  /// A condition: a session of this database sleeps in a trigger.
+  static let somebodySleeps =
+    "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')"
+
   struct WaitedInVain: Error {
     let condition: String
   }
