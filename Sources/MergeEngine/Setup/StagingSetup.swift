@@ -67,6 +67,7 @@ public struct StagingSetup: Sendable {
     let production = try productionTables(catalog)
     // Before the transaction: it has one of its own.
     try AdminSchema(schemas: options.schemas).complete(connection)
+    try RunRecord.closeDeadRuns(connection, options.schemas)
     try connection.execute("BEGIN", "beginning to make staging")
     try connection.execute(
       "CREATE SCHEMA IF NOT EXISTS \(Identifier(options.schemas.staging))",

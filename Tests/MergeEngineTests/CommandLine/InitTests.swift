@@ -1,0 +1,215 @@
+import Testing
+
+/// Staging made from production.
+@Suite struct InitTests {
+  @Test func `makes staging, admin tables and views from production alone, and merges right after`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try database.makeGuideProduction()
+      let outcome = try await database.run("init")
+      #expect(outcome.status == 0)
+      #expect(outcome.output.contains("orders") && outcome.output.contains("created"))
+      #expect(
+        try columns(of: "staging.orders", database) == [
+          "order_id integer", "customer_id integer", "amount numeric(10,2)", "order_date timestamp without time zone",
+          "updated_at timestamp without time zone", "_dms_processing_status character varying(20)",
+        ]
+      )
+      #expect(
+        try database.rows(
+          "SELECT c.relname FROM pg_class c WHERE relnamespace = 'admin'::regnamespace AND relkind IN ('r', 'v')"
+        )
+          == [
+            "(merge_errors)", "(merge_logs)", "(merge_summary)", "(oracle_pg_migration_status)",
+            "(oracle_pg_type_verification)",
+          ]
+      )
+      try database.fillGuideTables()
+      try database.expectGuideResult()
+      #expect(try await database.run().status == 0)
+      #expect(try database.differencesFromExpected() == 0)
+      #expect(
+        try database.rows("TABLE admin.oracle_pg_migration_status")
+          == ["(customers,500,0,500,0)", "(orders,2000,0,2000,0)"]
+      )
+    }
+  }
+
+  @Test func `makes staging cheap to mark: room in every block, no index on status or version`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      #expect(
+        try database.text("SELECT reloptions FROM pg_class WHERE oid = 'staging.orders'::regclass") == "{fillfactor=45}"
+      )
+      #expect(try indexedColumns(of: "staging.orders", database) == ["(order_id)"])
+      try database.fillGuideTables()
+      #expect(try await database.run().status == 0)
+      // Both versions of every row share a block: the marks were HOT updates.
+      try await database.wait(
+        for:
+          "(SELECT n_tup_hot_upd = 2000 AND n_tup_upd = 2000 FROM pg_stat_user_tables WHERE relid = 'staging.orders'::regclass)"
+      )
+    }
+  }
+
+  @Test func `indexes the version column only when asked to, again without harm`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      for _ in 0..<2 {
+        #expect(try await database.run("init", "--index-updated-at").status == 0)
+        #expect(try indexedColumns(of: "staging.orders", database) == ["(order_id)", "(updated_at)"])
+      }
+    }
+  }
+
+  @Test func `unlogged staging is unlogged, production and admin tables stay logged`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try database.makeGuideProduction()
+      #expect(try await database.run("init", "--unlogged").status == 0)
+      #expect(
+        try database.rows(
+          "SELECT relnamespace::regnamespace, relname FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'"
+        )
+          == ["(staging,customers)", "(staging,orders)"]
+      )
+      try database.fillGuideTables()
+      #expect(try await database.run().status == 0)
+    }
+  }
+
+  @Test func `repeated it changes nothing at all`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      #expect(try await database.run().status == 0)
+      let before = try database.contents()
+      let again = try await database.run("init", "--json")
+      #expect(again.status == 0)
+      #expect(try again.json()["tables"].elements.compactMap { $0["action"].text } == ["present", "present"])
+      #expect(try database.contents() == before)
+    }
+  }
+
+  @Test func `extends a staging table that lacks columns, and drops or alters none`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try database.makeGuideProduction()
+      try database.execute(
+        """
+        CREATE SCHEMA staging;
+        CREATE TABLE staging.orders (order_id bigint, extra text, amount double precision, updated_at date);
+        INSERT INTO staging.orders VALUES (1, 'kept', 1.5, '2025-01-01');
+        """
+      )
+      let outcome = try await database.run("init", "--json")
+      #expect(outcome.status == 0)
+      let report = try outcome.json()["tables"].table("orders")
+      #expect(report["action"].text == "extended")
+      for name in ["customer_id", "order_date", "_dms_processing_status"] {
+        #expect(report["note"].text?.contains(name) == true)
+      }
+      #expect(
+        try columns(of: "staging.orders", database) == [
+          "order_id bigint", "extra text", "amount double precision", "updated_at date", "customer_id integer",
+          "order_date timestamp without time zone", "_dms_processing_status character varying(20)",
+        ]
+      )
+      #expect(try database.rows("TABLE staging.orders") == ["(1,kept,1.5,2025-01-01,,,NEW)"])
+    }
+  }
+
+  @Test func `says which tables it skips and why, and makes the others`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try database.makeGuideProduction()
+      try database.execute(
+        """
+        CREATE TABLE production.keyless (id int, updated_at date);
+        CREATE TABLE production.unversioned (id int PRIMARY KEY);
+        CREATE TABLE production.texts (id int PRIMARY KEY, updated_at text);
+        CREATE VIEW production.seen AS TABLE production.orders;
+        """
+      )
+      let outcome = try await database.run("init", "--json")
+      #expect(outcome.status == 0)
+      let tables = try outcome.json()["tables"]
+      for (table, reason) in [
+        ("keyless", "no primary key"), ("unversioned", "no column updated_at"), ("texts", "is of type text"),
+      ] {
+        #expect(tables.table(table)["action"].text == "skipped")
+        #expect(tables.table(table)["note"].text?.contains(reason) == true)
+        let named = try await database.run("init", "--table", table)
+        #expect(named.status == 73)
+        #expect(named.errors.contains(reason))
+      }
+      #expect(
+        try database.rows("SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r'")
+          == ["(customers)", "(orders)"]
+      )
+      #expect(try await database.run("init", "--table", "nothing").status == 73)
+    }
+  }
+
+  @Test func `makes and merges tables of every kind: composite keys, domains, generated and identity columns`()
+    async throws
+  {
+    try await ScratchDatabase.with { database async throws in
+      try database.execute(
+        """
+        CREATE SCHEMA production;
+        CREATE DOMAIN production.code AS varchar(5) NOT NULL CHECK (VALUE <> 'bad');
+        CREATE TYPE production.mood AS ENUM ('good', 'better');
+        CREATE TABLE production.composite (b text, a production.code, v int[], m production.mood DEFAULT 'good',
+          j jsonb, updated_at timestamptz, PRIMARY KEY (a, b));
+        CREATE TABLE production.made (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          n int GENERATED BY DEFAULT AS IDENTITY, x int, twice int GENERATED ALWAYS AS (x * 2) STORED, updated_at bigint);
+        CREATE TABLE production.parts (id int, region text, updated_at date, PRIMARY KEY (id, region))
+          PARTITION BY LIST (region);
+        CREATE TABLE production.parts_n PARTITION OF production.parts FOR VALUES IN ('n');
+        CREATE TABLE production.parts_s PARTITION OF production.parts FOR VALUES IN ('s');
+        INSERT INTO production.composite VALUES ('y', 'x', '{1}', 'better', '{}', '2025-01-01 00:00+00');
+        INSERT INTO production.made (x, updated_at) VALUES (1, 1);
+        INSERT INTO production.parts VALUES (1, 'n', '2025-01-01');
+        """
+      )
+      let outcome = try await database.run("init", "--json")
+      #expect(outcome.status == 0)
+      #expect(
+        try outcome.json()["tables"].elements.compactMap { $0["table"].text } == ["composite", "made", "parts"]
+      )
+      try database.execute(
+        """
+        INSERT INTO staging.composite VALUES ('y', 'x', '{2,3}', 'good', '{"k": 1}', '2025-01-02 00:00+00'),
+          ('z', 'x', NULL, NULL, NULL, '2025-01-02 00:00+00'), ('z', 'bad', NULL, NULL, NULL, '2025-01-02 00:00+00');
+        INSERT INTO staging.made (id, n, x, updated_at) VALUES (1, 10, 5, 2), (77, 70, 7, 2);
+        INSERT INTO staging.parts VALUES (1, 'n', '2025-01-02'), (1, 's', '2025-01-02'), (1, 'w', '2025-01-02');
+        """
+      )
+      // A value that a domain forbids and a row without a partition: each costs itself.
+      #expect(try await database.run().status == 65)
+      #expect(
+        try database.rows("SELECT b, a, v, m, j FROM production.composite")
+          == ["(y,x,\"{2,3}\",good,\"{\"\"k\"\": 1}\")", "(z,x,,,)"]
+      )
+      #expect(try database.rows("TABLE production.made") == ["(1,10,5,10,2)", "(77,70,7,14,2)"])
+      #expect(try database.rows("TABLE production.parts") == ["(1,n,2025-01-02)", "(1,s,2025-01-02)"])
+      #expect(try database.number("SELECT count(*) FROM admin.merge_errors") == 2)
+    }
+  }
+
+  private func columns(of table: String, _ database: ScratchDatabase) throws -> [String] {
+    let list = try database.text(
+      """
+      SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), '|' ORDER BY attnum)
+      FROM pg_attribute WHERE attrelid = '\(table)'::regclass AND attnum > 0
+      """
+    )
+    return (list ?? "").split(separator: "|").map(String.init)
+  }
+
+  private func indexedColumns(of table: String, _ database: ScratchDatabase) throws -> [String] {
+    try database.rows(
+      """
+      SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+      WHERE i.indrelid = '\(table)'::regclass
+      """
+    )
+  }
+}

@@ -1,0 +1,164 @@
+import Foundation
+import Testing
+
+/// Runs that are killed or interrupted in the middle, and the run after.
+@Suite struct InterruptionTests {
+  private static let orderCount = 6000
+  private static let customerCount = 500
+
+  @Test(arguments: [1, 2, 3, 4, 5, 6])
+  func `killed at some moment and run again, nothing is lost and nothing is counted twice`(seed: UInt64) async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await prepare(database)
+      let merge = try database.start(["--batch", "150", "--workers", "\(seed % 3 + 1)"])
+      try await reachMoment(seed, database)
+      merge.send(SIGKILL)
+      #expect(try await merge.outcome().status == 128 + SIGKILL)
+      var second = try await database.run("--json")
+      // The server may need a moment to see that the first is gone.
+      while second.status == 75 { second = try await database.run("--json") }
+      #expect(second.status == 0)
+      try checkWhole(database)
+      #expect(try database.runStatuses() == "ABORTED SUCCESS")
+      #expect(try database.holds("SELECT bool_and(merge_end > merge_start) FROM admin.merge_summary"))
+    }
+  }
+
+  @Test(arguments: ["status", "merge", "init"])
+  func `a run whose process died is closed as ABORTED by the next command`(command: String) async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await prepare(database)
+      let merge = try database.start(["--batch", "150"])
+      try await reachMoment(7, database)
+      merge.send(SIGKILL)
+      _ = try await merge.outcome()
+      try await database.waitForTheEndOfAllSessions()
+      #expect(try database.runStatuses() == "RUNNING")
+      #expect(try await database.run(command).status == 0)
+      #expect(try database.text("SELECT status FROM admin.merge_summary WHERE id = 1") == "ABORTED")
+      #expect(try database.holds("SELECT merge_end > merge_start FROM admin.merge_summary WHERE id = 1"))
+    }
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM], [1, 2])
+  func `a signal ends the run as ABORTED with its own status, and the next run completes it`(
+    signal: Int32,
+    seed: UInt64
+  ) async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await prepare(database)
+      let merge = try database.start(["--batch", "150", "--json"])
+      try await reachMoment(seed, database)
+      merge.send(signal)
+      let first = try await merge.outcome()
+      #expect(first.status == 128 + signal)
+      #expect(try first.json()["status"].text == "ABORTED")
+      #expect(try database.runStatuses() == "ABORTED")
+      // What is marked is what is counted: the running batches are rolled back.
+      let marked = try database.number(
+        """
+        SELECT (SELECT count(*) FROM staging.orders WHERE _dms_processing_status <> 'NEW')
+             + (SELECT count(*) FROM staging.customers WHERE _dms_processing_status <> 'NEW')
+        """
+      )
+      #expect(try first.json()["totals"]["read"].integer == marked)
+      #expect(try database.number("SELECT sum(records_read) FROM admin.merge_logs") == marked)
+      #expect(try await database.run("--quiet").status == 0)
+      try checkWhole(database)
+      #expect(try database.runStatuses() == "ABORTED SUCCESS")
+    }
+  }
+
+  @Test func `a signal is obeyed at once by a run that waits for a lock`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      let other = try database.session()
+      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let merge = try database.start(["--lock-timeout", "0"])
+      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let start = ContinuousClock.now
+      merge.send(SIGTERM)
+      #expect(try await merge.outcome().status == 143)
+      #expect(ContinuousClock.now - start < .seconds(5))
+      #expect(try database.runStatuses() == "ABORTED")
+      try other.execute("ROLLBACK", "letting go")
+    }
+  }
+
+  @Test(arguments: [SIGINT, SIGKILL])
+  func `an atomic run that is interrupted has changed nothing`(signal: Int32) async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await prepare(database)
+      let orders = try database.versions(of: "production.orders")
+      let merge = try database.start(["--atomic", "--batch", "150"])
+      try await database.wait(for: ScratchDatabase.somebodySleeps)
+      merge.send(signal)
+      #expect(try await merge.outcome().status == 128 + signal)
+      try await database.waitForTheEndOfAllSessions()
+      #expect(try database.versions(of: "production.orders") == orders)
+      #expect(try database.staged("NEW") == Self.orderCount)
+      #expect(try database.number("SELECT sum(records_read) FROM admin.merge_logs") == 0)
+      #expect(try await database.run().status == 0)
+      try checkWhole(database)
+      #expect(try database.runStatuses() == "ABORTED SUCCESS")
+    }
+  }
+
+  /// The guide's tables, filled, with a production that takes its time.
+  private func prepare(_ database: ScratchDatabase) async throws {
+    try await database.makeGuideTables()
+    try database.fillGuideTables(orderCount: Self.orderCount, customerCount: Self.customerCount)
+    try database.expectGuideResult()
+    try database.execute(
+      """
+      CREATE FUNCTION production.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN NULL; END';
+      CREATE TRIGGER slow AFTER INSERT OR UPDATE ON production.orders EXECUTE FUNCTION production.slow();
+      """
+    )
+  }
+
+  /// Waits until as many rows are merged as the seed says, and for a part of a batch.
+  private func reachMoment(_ seed: UInt64, _ database: ScratchDatabase) async throws {
+    var random = SeededGenerator(seed: seed)
+    let rowCount = Int.random(in: 0..<Self.orderCount * 3 / 4, using: &random)
+    try await database.wait(
+      for: """
+        (SELECT count(*) FROM staging.orders WHERE _dms_processing_status <> 'NEW') >= \(rowCount)
+        AND EXISTS (SELECT FROM pg_class WHERE relname = 'merge_summary')
+        AND EXISTS (SELECT FROM admin.merge_summary)
+        """
+    )
+    try await Task.sleep(for: .milliseconds(Int.random(in: 0..<25, using: &random)))
+  }
+
+  /// Production is what an undisturbed run makes, and the counts of all runs are those of one.
+  private func checkWhole(_ database: ScratchDatabase) throws {
+    #expect(try database.differencesFromExpected() == 0)
+    #expect(try database.staged("PROCESSED") == Self.orderCount)
+    #expect(
+      try database.rows(
+        """
+        SELECT table_name, sum(records_read), sum(records_inserted), sum(records_updated), sum(records_unchanged),
+               sum(records_stale), sum(records_duplicate), sum(records_error)
+        FROM admin.merge_logs GROUP BY table_name
+        """
+      ) == ["(customers,500,150,200,50,100,0,0)", "(orders,6000,1800,2400,600,1200,0,0)"]
+    )
+  }
+}
+
+/// The same numbers for the same seed, on every machine (SplitMix64, <https://prng.di.unimi.it/splitmix64.c>).
+private struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var value = state
+    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+    return value ^ (value >> 31)
+  }
+}
