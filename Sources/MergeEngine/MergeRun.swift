@@ -105,6 +105,8 @@ public struct MergeRun: Sendable {
     let locks = RunLocks(plan: plan)
     try locks.takeTables(control.current)
     try AdminSchema(schemas: options.schemas).complete(control.current)
+    let denied = try AccessCheck(schemas: options.schemas).adminBlockers(control.current)
+    guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     try MonitoringViews(schemas: options.schemas).createMissing(control.current, logger)
     try RunRecord.closeDeadRuns(control.current, options.schemas)
     let record = try RunRecord(control.current, options.schemas, tables: plan.tables.map(\.name), options: options)

@@ -2,17 +2,33 @@ import Libpq
 
 /// Whether the role may do what the plan says, asked before anything is done.
 struct AccessCheck {
-  let plan: MergePlan
+  let schemas: Schemas
 
-  func blockers(production: Connection, staging: Connection) throws(PostgresError) -> [Finding] {
+  func blockers(
+    _ plan: MergePlan,
+    production: Connection,
+    staging: Connection
+  ) throws(PostgresError) -> [Finding] {
     var findings: [Finding] = []
     let role = try production.query(
-      "SELECT current_user::text, has_database_privilege(current_database(), 'TEMPORARY')",
+      """
+      SELECT current_user::text, has_database_privilege(current_database(), 'TEMPORARY'),
+             current_setting('transaction_read_only') = 'on'
+      """,
       "reading the role's rights"
     )
     let name = role.text(0, 0) ?? ""
     if role.bool(0, 1) == false {
       findings.append(.blocker(nil, "the role \(name) lacks TEMPORARY on the database. \(Self.advice(name))"))
+    }
+    if role.bool(0, 2) == true {
+      findings.append(
+        .blocker(
+          nil,
+          "the session is read-only: the server is a standby, or default_transaction_read_only is on. Connect to the "
+            + "primary, as a role that may write."
+        )
+      )
     }
     for table in plan.tables {
       let missing =
@@ -24,6 +40,38 @@ struct AccessCheck {
       )
     }
     return findings
+  }
+
+  /// The same for the admin tables, once they are complete.
+  func adminBlockers(_ connection: Connection) throws(PostgresError) -> [Finding] {
+    let result = try connection.query(
+      """
+      WITH tables AS (
+        SELECT c.oid, c.relname, n.nspname
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname IN ('merge_summary', 'merge_logs', 'merge_errors')
+      )
+      SELECT current_user::text, 'USAGE on the schema ' || nspname FROM pg_namespace
+      WHERE nspname = $1 AND NOT has_schema_privilege(oid, 'USAGE')
+      UNION ALL
+      SELECT current_user::text, r.name || ' on ' || t.nspname || '.' || t.relname
+      FROM tables t CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS r (name)
+      WHERE (t.relname <> 'merge_errors' OR r.name = 'INSERT') AND NOT has_table_privilege(t.oid, r.name)
+      UNION ALL
+      SELECT current_user::text, 'USAGE on ' || t.nspname || '.' || s.relname
+      FROM tables t
+      JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid AND d.deptype = 'a'
+                      AND d.classid = 'pg_class'::regclass
+      JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+      WHERE NOT has_sequence_privilege(s.oid, 'USAGE')
+      """,
+      [.text(schemas.admin)],
+      "reading the role's rights on the admin tables"
+    )
+    guard result.count > 0 else { return [] }
+    let name = result.text(0, 0) ?? ""
+    let missing = (0..<result.count).map { result.text($0, 1) ?? "" }
+    return [.blocker(nil, "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))")]
   }
 
   private static func advice(_ role: String) -> String {

@@ -28,7 +28,7 @@ struct Preparation {
       isSplit: isSplit
     )
     guard plan.blockers.isEmpty else { throw MergeFailure.blocked(plan.blockers) }
-    let denied = try AccessCheck(plan: plan).blockers(production: production, staging: staging)
+    let denied = try AccessCheck(schemas: schemas).blockers(plan, production: production, staging: staging)
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     if options.maxReplicaLagSeconds != nil, let obstacle = try ReplicaLag.obstacle(production, replica: options.replica)
     {
