@@ -7,9 +7,11 @@ import PrivateCluster
 /// What a failed command says on stderr, and the status it ends with.
 struct FailureReport {
   private let error: any Error
+  private let format: LogFormat
 
-  init(_ error: any Error) {
+  init(_ error: any Error, format: LogFormat) {
     self.error = error
+    self.format = format
   }
 
   /// Prints the message and ends the process.
@@ -52,9 +54,7 @@ struct FailureReport {
   }
 
   private func finish(_ status: ExitStatus, _ lines: [String]) -> Never {
-    for (index, line) in lines.enumerated() {
-      StandardError.write((index == 0 ? "merge-engine: " : "  ") + line + "\n")
-    }
+    StandardError.write(failure: lines, format)
     Foundation.exit(status.rawValue)
   }
 }

@@ -17,15 +17,20 @@ struct MergeEngineCommand: AsyncParsableCommand {
   )
 
   static func main() async {
+    var format = LogFormat.text
     do {
       var command = try parseAsRoot()
+      if let options = (command as? any DatabaseCommand)?.database {
+        // A file with a mistake is the command's to complain of.
+        format = options.logFormat(try? ConfigurationFile(path: options.config))
+      }
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {
         try command.run()
       }
     } catch {
-      FailureReport(error).exit()
+      FailureReport(error, format: format).exit()
     }
   }
 }

@@ -16,6 +16,14 @@ public struct MergeStatus: Sendable, Codable {
     case runs
   }
 
+  /// The contract's object; `last_run` is there, as null, before the first run too.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(tables, forKey: .tables)
+    try container.encode(lastRun, forKey: .lastRun)
+    try container.encode(runs, forKey: .runs)
+  }
+
   /// A row of `merge_summary`.
   public struct RunSummary: Sendable, Codable {
     /// The run's id.

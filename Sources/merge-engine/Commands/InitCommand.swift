@@ -2,7 +2,7 @@ import ArgumentParser
 import MergeEngine
 
 /// `merge-engine init`
-struct InitCommand: AsyncParsableCommand {
+struct InitCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "init",
     abstract: "Makes staging tables from the production tables, the admin schema, its tables and views. Repeatable."

@@ -5,7 +5,7 @@ extension MergeOptions.Mark: ExpressibleByArgument {}
 extension MergeOptions.NullRule: ExpressibleByArgument {}
 
 /// `merge-engine [merge]`
-struct MergeCommand: AsyncParsableCommand {
+struct MergeCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "merge",
     abstract: "Merges staging into production: the newer version of a row wins. The default command."

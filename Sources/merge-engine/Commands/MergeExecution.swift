@@ -35,7 +35,7 @@ struct MergeExecution: Sendable {
     } else if !context.isQuiet {
       StandardOutput.write(RunTable(report: report).rendered(Style(isTerminal: StandardOutput.isTerminal)))
     }
-    for failure in report.failures { StandardError.write("merge-engine: \(failure)\n") }
+    for failure in report.failures { StandardError.write(failure: [failure], context.logFormat) }
   }
 
   /// Ends the command with the status that the report stands for.

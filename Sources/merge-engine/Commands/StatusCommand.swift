@@ -2,7 +2,7 @@ import ArgumentParser
 import MergeEngine
 
 /// `merge-engine status`
-struct StatusCommand: AsyncParsableCommand {
+struct StatusCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
     abstract: "Pending, processed and refused rows of each staging table, and the last runs."

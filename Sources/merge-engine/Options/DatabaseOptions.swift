@@ -49,6 +49,18 @@ struct DatabaseOptions: ParsableArguments {
   var logFormat: LogFormat?
 }
 
+extension DatabaseOptions {
+  /// The form of log lines, by flag or file.
+  func logFormat(_ file: ConfigurationFile?) -> LogFormat {
+    logFormat ?? file?.logFormat.flatMap { LogFormat(rawValue: $0) } ?? .text
+  }
+}
+
+/// A command on a database.
+protocol DatabaseCommand: AsyncParsableCommand {
+  var database: DatabaseOptions { get }
+}
+
 /// What every command on a database works with: flags, file and environment brought together.
 struct CommandContext {
   let configuration: ConfigurationFile
@@ -57,14 +69,15 @@ struct CommandContext {
   let tables: [String]?
   let columns: ColumnRules
   let logger: Logger
+  let logFormat: LogFormat
   let writesJSON: Bool
   let isQuiet: Bool
 
   /// - Throws: ``ConfigurationError``, ``MergeFailure/usage(_:)`` without a database, or for one that can't be read.
   init(_ options: DatabaseOptions) throws {
     let file = try ConfigurationFile(path: options.config)
-    let format = options.logFormat ?? file.logFormat.flatMap { LogFormat(rawValue: $0) } ?? .text
-    var logger = Logger(label: "merge-engine") { _ in LogOutput(format: format, logLevel: .info) }
+    logFormat = options.logFormat(file)
+    var logger = LogOutput.logger(logFormat)
     logger.logLevel = options.quiet ? .error : .info
     self.logger = logger
     configuration = file

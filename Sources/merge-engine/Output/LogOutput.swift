@@ -13,6 +13,11 @@ struct LogOutput: LogHandler {
   var metadata: Logger.Metadata = [:]
   var logLevel: Logger.Level
 
+  /// The program's logger.
+  static func logger(_ format: LogFormat) -> Logger {
+    Logger(label: "merge-engine") { _ in LogOutput(format: format, logLevel: .info) }
+  }
+
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }

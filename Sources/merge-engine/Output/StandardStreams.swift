@@ -7,6 +7,16 @@ enum StandardError {
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
 
+  /// Writes what went wrong: for people behind the program's name, for a log's reader as a log line.
+  static func write(failure lines: [String], _ format: LogFormat) {
+    switch format {
+    case .text:
+      for (index, line) in lines.enumerated() { write((index == 0 ? "merge-engine: " : "  ") + line + "\n") }
+    case .json:
+      LogOutput.logger(format).error("\(lines.joined(separator: " "))")
+    }
+  }
+
   /// Whether a person is looking.
   static var isTerminal: Bool { isatty(FileHandle.standardError.fileDescriptor) == 1 }
 }

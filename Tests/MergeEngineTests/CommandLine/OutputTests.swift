@@ -1,0 +1,118 @@
+import Testing
+
+/// What goes to stdout, what to stderr, and in what form.
+@Suite struct OutputTests {
+  @Test func `without a terminal a merge prints one table on stdout, without colour, and nothing on stderr`()
+    async throws
+  {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      let outcome = try await database.run()
+      #expect(outcome.status == 0)
+      #expect(outcome.errors == "")
+      #expect(!outcome.output.contains("\u{1B}"))
+      let lines = outcome.output.split(separator: "\n").map(String.init)
+      #expect(lines[0].contains("inserted") && lines[0].contains("rows/s"))
+      #expect(lines.contains { $0.hasPrefix("orders") && $0.contains("2,000") })
+      #expect(lines.contains { $0.hasPrefix("total") && $0.contains("2,500") })
+      #expect(lines.last?.hasPrefix("SUCCESS: run 1") == true)
+    }
+  }
+
+  @Test func `quiet says nothing when all is well, and only errors when it is not`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.execute("CREATE TABLE staging.orphans (id integer)")
+      for command in [[], ["init"]] {
+        let outcome = try await database.run(arguments: command + ["--quiet"])
+        #expect(outcome.status == 0)
+        #expect(outcome.everything == "")
+      }
+      let blocked = try await database.run("--quiet", "--table", "orphans")
+      #expect(blocked.status == 73)
+      #expect(blocked.errors.contains("orphans"))
+      #expect(blocked.output == "")
+    }
+  }
+
+  @Test func `quiet and json together print the JSON alone`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.execute("CREATE TABLE staging.orphans (id integer)")
+      let outcome = try await database.run("--quiet", "--json")
+      #expect(try outcome.json()["totals"]["read"].integer == 2500)
+      #expect(outcome.errors == "")
+    }
+  }
+
+  @Test func `log lines as JSON have time, level and message, one object a line`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.execute("CREATE TABLE staging.\"or\"\"phans\" (id integer)")
+      let outcome = try await database.run("--log-format", "json", "--json")
+      #expect(outcome.status == 0)
+      let lines = outcome.errors.split(separator: "\n")
+      #expect(lines.count == 1)
+      for line in lines {
+        let entry = try JSONValue(text: String(line))
+        #expect(entry["level"].text == "warning")
+        #expect(entry["time"].text?.hasSuffix("Z") == true)
+        #expect(entry["message"].text?.contains("staging.or\"phans") == true)
+        #expect(entry["table"].text == "or\"phans")
+      }
+    }
+  }
+
+  @Test func `with json log lines errors are such lines too`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try database.makeGuideProduction()
+      let outcome = try await database.run("--log-format", "json")
+      #expect(outcome.status == 73)
+      for line in outcome.errors.split(separator: "\n") {
+        #expect(try JSONValue(text: String(line))["level"].text == "error")
+      }
+    }
+  }
+
+  @Test func `status counts marks by table and shows the last runs`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.execute("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")
+      let before = try await database.run("status", "--json").json()
+      #expect(before["last_run"] == .null)
+      #expect(before.keys.contains("last_run"))
+      #expect(try await database.run().status == 65)
+      try database.execute("INSERT INTO staging.orders (order_id, updated_at) VALUES (99999, now())")
+      let outcome = try await database.run("status", "--json")
+      #expect(outcome.status == 0)
+      #expect(outcome.errors == "")
+      let json = try outcome.json()
+      let orders = json["tables"].table("orders")
+      #expect(orders.keys.isSuperset(of: ["table", "total", "pending", "processed", "errors"]))
+      let counts = ["total", "pending", "processed", "errors"].map { orders[$0].integer }
+      #expect(counts == [2001, 1, 1998, 2])
+      #expect(json["last_run"]["run_id"].integer == 1)
+      #expect(json["last_run"]["status"].text == "PARTIAL")
+      #expect(json["last_run"]["read"].integer == 2500)
+      #expect(json["last_run"]["finished_at"].text?.hasSuffix("Z") == true)
+      let text = try await database.run("status").output
+      #expect(text.contains("2,001") && text.contains("PARTIAL"))
+      #expect(try await database.run("status", "--table", "customers", "--json").json()["tables"].elements.count == 1)
+    }
+  }
+
+  @Test func `status of a database that has nothing yet says so and makes nothing`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let before = try database.contents()
+      let outcome = try await database.run("status")
+      #expect(outcome.status == 0)
+      #expect(outcome.output.contains("init"))
+      #expect(try database.contents() == before)
+    }
+  }
+}
