@@ -1,0 +1,159 @@
+import Testing
+
+/// What the options of merge change.
+@Suite struct MergeOptionTests {
+  @Test func `atomic shows nothing to others before everything is written`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.expectGuideResult()
+      let other = try database.session()
+      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE", "holding a row")
+      let before = try database.versions(of: "production.customers") + database.versions(of: "staging.orders")
+      let merge = try database.start(["--atomic", "--batch", "100", "--workers", "4", "--json"])
+      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      #expect(try database.versions(of: "production.customers") + database.versions(of: "staging.orders") == before)
+      try other.execute("ROLLBACK", "letting go")
+      let outcome = try await merge.outcome()
+      #expect(outcome.status == 0)
+      #expect(try outcome.json()["workers"].integer == 1)
+      #expect(try database.differencesFromExpected() == 0)
+      #expect(try database.staged("PROCESSED") == 2000)
+    }
+  }
+
+  @Test func `atomic that fails leaves production and marks as they were, and says why in merge_summary`() async throws
+  {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.execute(
+        "ALTER TABLE production.orders ADD CONSTRAINT no_seventeen CHECK (amount <> 1997 % 1000 + 0.75)"
+      )
+      let tables = ["production.orders", "production.customers", "staging.orders", "staging.customers"]
+      let before = try tables.map { try database.versions(of: $0) }
+      let outcome = try await database.run("--atomic", "--batch", "100", "--json")
+      #expect(outcome.status == 74)
+      #expect(try outcome.json()["status"].text == "FAILED")
+      #expect(try outcome.json()["totals"]["read"].integer == 0)
+      #expect(try outcome.json()["failures"].elements.first?.text?.contains("no_seventeen") == true)
+      #expect(outcome.errors.contains("orders") && outcome.errors.contains("no_seventeen"))
+      #expect(outcome.errors.contains("SQLSTATE 23514"))
+      #expect(try tables.map { try database.versions(of: $0) } == before)
+      #expect(try database.runStatuses() == "FAILED")
+      #expect(try database.holds("SELECT notes LIKE '%no_seventeen%23514%' FROM admin.merge_summary"))
+      #expect(try database.number("SELECT count(*) FROM admin.merge_errors") == 0)
+    }
+  }
+
+  @Test func `atomic that fails at its commit leaves everything as it was`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.execute(
+        """
+        ALTER TABLE production.orders ADD CONSTRAINT known_customer
+        FOREIGN KEY (customer_id) REFERENCES production.customers DEFERRABLE INITIALLY DEFERRED NOT VALID;
+        DELETE FROM staging.customers WHERE customer_id = 2
+        """
+      )
+      let orders = try database.versions(of: "production.orders")
+      let outcome = try await database.run("--atomic")
+      #expect(outcome.status == 74)
+      #expect(outcome.errors.contains("known_customer"))
+      #expect(try database.versions(of: "production.orders") == orders)
+      #expect(try database.staged("NEW") == 2000)
+      #expect(try database.runStatuses() == "FAILED")
+    }
+  }
+
+  @Test func `without marks staging is not touched, and a second run reads all and changes nothing`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.expectGuideResult()
+      let staging = try database.versions(of: "staging.orders")
+      #expect(try await database.run("--mark", "none").status == 0)
+      #expect(try database.differencesFromExpected() == 0)
+      #expect(try database.versions(of: "staging.orders") == staging)
+      let production = try database.versions(of: "production.orders")
+      let second = try await database.run("--mark", "none", "--json")
+      #expect(try second.json()["totals"]["read"].integer == 2500)
+      #expect(try second.json()["totals"]["updated"].integer == 0)
+      #expect(try second.json()["totals"]["inserted"].integer == 0)
+      #expect(try database.versions(of: "production.orders") == production)
+    }
+  }
+
+  @Test func `staging without a status column is merged without marks, with a warning`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.execute("ALTER TABLE staging.orders DROP COLUMN _dms_processing_status CASCADE")
+      try database.fillGuideTables()
+      try database.expectGuideResult()
+      let outcome = try await database.run()
+      #expect(outcome.status == 0)
+      #expect(outcome.errors.contains("staging.orders has no column _dms_processing_status"))
+      #expect(try database.differencesFromExpected() == 0)
+    }
+  }
+
+  @Test func `strict nulls are the guide's comparison`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.expectGuideResult(nullsLose: false)
+      #expect(try await database.run("--nulls", "strict").status == 0)
+      #expect(try database.differencesFromExpected() == 0)
+    }
+  }
+
+  @Test func `a window takes its first moment, not its last, and leaves the rest for later`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.execute(
+        """
+        INSERT INTO staging.orders (order_id, updated_at) VALUES
+        (1, '2025-01-01'), (2, '2025-01-10'), (3, '2025-01-15'), (4, '2025-01-20'), (5, NULL), (6, 'infinity')
+        """
+      )
+      func merged() throws -> [String] { try database.rows("SELECT order_id FROM production.orders") }
+      #expect(try await database.run("--from", "2025-01-10", "--to", "2025-01-20 00:00:00").status == 0)
+      #expect(try merged() == ["(2)", "(3)"])
+      #expect(try database.staged("NEW") == 4)
+      #expect(try await database.run("--to", "2025-01-10").status == 0)
+      #expect(try merged() == ["(1)", "(2)", "(3)"])
+      #expect(try await database.run("--from", "2025-01-20").status == 0)
+      #expect(try merged() == ["(1)", "(2)", "(3)", "(4)", "(6)"])
+      #expect(try await database.run().status == 0)
+      #expect(try merged().count == 6)
+    }
+  }
+
+  @Test func `the time zone says what a time without one means`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try database.execute(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (id int PRIMARY KEY, updated_at timestamptz);
+        CREATE TABLE staging.t (id int, updated_at timestamp);
+        INSERT INTO staging.t VALUES (1, '2025-07-01 12:00');
+        """
+      )
+      #expect(try await database.run("--time-zone", "Europe/Berlin").status == 0)
+      #expect(try database.holds("SELECT updated_at = '2025-07-01 10:00+00' FROM production.t"))
+    }
+  }
+
+  @Test func `only the named tables are merged`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      let outcome = try await database.run("--table", "customers", "--json")
+      #expect(try outcome.json()["tables"].elements.compactMap { $0["table"].text } == ["customers"])
+      #expect(try database.staged("NEW") == 2000)
+      #expect(try await database.run("--table", "customers", "--table", "orders").status == 0)
+      #expect(try database.staged("NEW") == 0)
+    }
+  }
+}

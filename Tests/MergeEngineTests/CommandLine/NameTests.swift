@@ -1,0 +1,56 @@
+import Testing
+
+/// Names with everything that SQL allows, in every kind of database.
+@Suite struct NameTests {
+  private static let staging = #"Stag"ing schema"#
+  private static let production = "Größe; DROP TABLE x"
+  private static let admin = "日本 admin"
+  private static let table = #"Or"ders %d \ ' Ünï"#
+
+  @Test(arguments: [("UTF8", "C.UTF-8"), ("UTF8", "C"), ("LATIN1", "C")])
+  func `capitals, quotes, spaces and letters beyond ASCII work in every name`(encoding: String, locale: String)
+    async throws
+  {
+    try await ScratchDatabase.with(encoding: encoding, locale: locale) { database async throws in
+      // Latin 1 has no Japanese.
+      let admin = encoding == "UTF8" ? Self.admin : "ädmin"
+      try database.execute(
+        """
+        CREATE SCHEMA \(quoted(Self.production));
+        CREATE TABLE \(quoted(Self.production)).\(quoted(Self.table)) (
+          \(quoted("Kéy 1")) text, \(quoted("k\"2")) int, \(quoted("select")) text, \(quoted("Updated At")) timestamp,
+          PRIMARY KEY (\(quoted("k\"2")), \(quoted("Kéy 1"))));
+        INSERT INTO \(quoted(Self.production)).\(quoted(Self.table)) VALUES ('ä', 1, 'old', '2025-01-01');
+        """
+      )
+      let names = [
+        "--staging-schema", Self.staging, "--production-schema", Self.production, "--admin-schema", admin,
+      ]
+      let files = ["merge-engine.yaml": "version_column: Updated At\n"]
+      #expect(try await database.run("init", "--index-updated-at", arguments: names, files: files).status == 0)
+      try database.execute(
+        """
+        INSERT INTO \(quoted(Self.staging)).\(quoted(Self.table)) VALUES
+        ('ä', 1, 'néw', '2025-01-02'), ('ö', 2, 'néw', '2025-01-02'), ('ü', 3, '', 'infinity')
+        """
+      )
+      let merge = try await database.run(arguments: names + ["--table", Self.table, "--json"], files: files)
+      #expect(merge.status == 0)
+      #expect(try merge.json()["tables"].table(Self.table)["inserted"].integer == 2)
+      #expect(
+        try database.rows("TABLE \(quoted(Self.production)).\(quoted(Self.table))") == [
+          "(ä,1,néw,\"2025-01-02 00:00:00\")", "(ö,2,néw,\"2025-01-02 00:00:00\")", "(ü,3,\"\",infinity)",
+        ]
+      )
+      let status = try await database.run("status", arguments: names + ["--json"], files: files)
+      #expect(try status.json()["tables"].table(Self.table)["processed"].integer == 3)
+      #expect(
+        try database.number("SELECT processed_records FROM \(quoted(admin)).oracle_pg_migration_status") == 3
+      )
+      let grants = try await database.run("init", arguments: names + ["--print-grants", "postgres"], files: files)
+      try database.execute(grants.output)
+    }
+  }
+
+  private func quoted(_ name: String) -> String { "\"" + name.replacing("\"", with: "\"\"") + "\"" }
+}
