@@ -79,7 +79,9 @@ let package = Package(
     ),
     .testTarget(
       name: "MergeEngineTests",
-      dependencies: ["MergeEngine", "Libpq", "PrivateCluster", "merge-engine"],
+      dependencies: [
+        "MergeEngine", "Libpq", "PrivateCluster", "merge-engine", .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strictAndSafe
     ),
     .testTarget(
