@@ -98,6 +98,17 @@ final class TestDatabase {
   /// The first value of a query as a number; 0 for NULL and for no row.
   func count(_ query: String) throws -> Int { try value(query).flatMap { Int($0) } ?? 0 }
 
+  /// Loads CSV with a header, which names the columns.
+  func copy(csv: String, into table: String) throws {
+    let columns = csv.prefix { !$0.isNewline }
+    let sql = "COPY \(table) (\(columns)) FROM STDIN (FORMAT csv, HEADER)"
+    _ = try connection.copyIn(.uncheckedFromServer(sql), "loading a fixture") { stream in
+      let bytes = Array(csv.utf8)
+      // Safe: UInt8 has no padding.
+      unsafe try stream.write(bytes.span.bytes)
+    }
+  }
+
   /// Rows of only one of two tables or queries, as text, so that types without equality can be compared too.
   func difference(_ left: String, _ right: String) throws -> [String] {
     func texts(_ source: String) -> String { "SELECT t::text AS t FROM (\(source)) AS t" }
