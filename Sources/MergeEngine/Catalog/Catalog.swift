@@ -58,7 +58,7 @@ struct Catalog: Sendable {
           plainName: sql(9),
           fullName: sql(10),
           arrayOid: UInt32(rows.integer(row, 11) ?? 0),
-          collationIsDeterministic: rows.bool(row, 12) ?? true
+          nonDeterministicCollation: rows.text(row, 12).map { .uncheckedFromServer($0) }
         ),
         isNotNull: rows.bool(row, 3) ?? false,
         hasDefault: rows.bool(row, 4) ?? false,

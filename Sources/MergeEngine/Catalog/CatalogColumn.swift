@@ -32,10 +32,11 @@ struct CatalogColumn: Sendable {
     let plainName: SQL
     /// The type as SQL with its modifier, as `numeric(10,2)`.
     let fullName: SQL
-    /// The type's array type; 0 if it has none (as arrays themselves).
+    /// The type's array type; 0 if it has none (as arrays themselves), or if `unnest` would take its elements apart
+    /// (composite types).
     let arrayOid: UInt32
-    /// Whether the column's collation, if any, tells apart all strings whose bytes differ.
-    let collationIsDeterministic: Bool
+    /// The column's collation, if it takes strings for equal whose bytes differ.
+    let nonDeterministicCollation: SQL?
 
     /// Whether the type comes with the server, and so means the same in every database.
     ///
@@ -54,7 +55,7 @@ struct CatalogColumn: Sendable {
     var equalityIsBytewise: Bool {
       switch oid {
       case 16, 18, 20, 21, 23, 26, 17, 2950, 1082, 1083, 1114, 1184, 829, 869: true
-      case 19, 25, 1043: collationIsDeterministic
+      case 19, 25, 1043: nonDeterministicCollation == nil
       // With a scale in the modifier all values carry the same display scale.
       case 1700: modifier >= 0
       default: false

@@ -14,7 +14,7 @@ enum CatalogSQL {
     """
 
   /// table, name, declared type, not null, has default, generated, identity,
-  /// base type, modifier, base type as text without and with modifier, array type, deterministic, has a binary form,
+  /// base type, modifier, base type as text without and with modifier, array type, collation if not deterministic, has a binary form,
   /// identity always
   static let columns: SQL = """
     WITH RECURSIVE underneath AS (
@@ -31,7 +31,8 @@ enum CatalogSQL {
     SELECT a.attrelid, a.attname::text, format_type(a.atttypid, a.atttypmod),
            a.attnotnull, a.atthasdef AND a.attgenerated = '', a.attgenerated <> '', a.attidentity <> '',
            t.oid, u.modifier, format_type(t.oid, -1), format_type(t.oid, u.modifier),
-           t.typarray, coalesce(l.collisdeterministic, true),
+           CASE WHEN t.typtype <> 'c' THEN t.typarray ELSE 0 END,
+           CASE WHEN NOT l.collisdeterministic THEN format('%I.%I', m.nspname, l.collname) END,
            t.typsend <> 0 AND t.typreceive <> 0
              AND coalesce(e.typsend <> 0 AND e.typreceive <> 0, true),
            a.attidentity = 'a'
@@ -40,6 +41,7 @@ enum CatalogSQL {
     JOIN pg_type t ON t.oid = u.type AND t.typtype <> 'd'
     LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
+    LEFT JOIN pg_namespace m ON m.oid = l.collnamespace
     ORDER BY a.attrelid, a.attnum
     """
 

@@ -42,7 +42,9 @@ enum ProbeSQL {
 
   private static func key(_ index: Int, _ plan: TablePlan) -> SQL {
     let column = plan.columns[index]
-    return column.probesAsText ? "k.k\(index)::\(column.baseType.fullName)" : "k.k\(index)"
+    let value: SQL = column.probesAsText ? "k.k\(index)::\(column.baseType.fullName)" : "k.k\(index)"
+    // Without it, grouping would go by the parameter's collation, the database's.
+    return column.baseType.nonDeterministicCollation.map { "(\(value)) COLLATE \($0)" } ?? value
   }
 
   private static func match(_ plan: TablePlan) -> SQL {
