@@ -120,6 +120,24 @@ final class TestDatabase {
 }
 
 extension TestDatabase {
+  /// Makes the table `name` on both sides, staging with a status column and filled at a tenth of each block, so that
+  /// a few rows make several batches.
+  ///
+  /// - Parameters:
+  ///   - production: the production table's columns and constraints.
+  ///   - staging: the staging table's columns.
+  func makePair(_ name: String = "t", production: String, staging: String) throws {
+    try run(
+      """
+      CREATE SCHEMA IF NOT EXISTS production;
+      CREATE SCHEMA IF NOT EXISTS staging;
+      CREATE TABLE production.\(name) (\(production));
+      CREATE TABLE staging.\(name) (\(staging), _dms_processing_status varchar(20) DEFAULT 'NEW')
+      WITH (fillfactor = 10);
+      """
+    )
+  }
+
   /// Merges, and checks what holds of every run: counts that add up and agree with the admin tables.
   @discardableResult
   func merge(
