@@ -45,8 +45,9 @@ struct CatalogColumn: Sendable {
 
     /// Casting to the modifier cuts a longer value silently, while storing refuses it.
     ///
-    /// bpchar, varchar, bit and varbit: <https://www.postgresql.org/docs/current/datatype-character.html>.
-    var castTruncates: Bool { [1042, 1043, 1560, 1562].contains(oid) }
+    /// bpchar, varchar, bit and varbit, and arrays of them:
+    /// <https://www.postgresql.org/docs/current/datatype-character.html>.
+    var castTruncates: Bool { [1042, 1043, 1560, 1562, 1014, 1015, 1561, 1563].contains(oid) }
 
     /// Equal values always have equal bytes, so that duplicates of a key can be found without asking the server.
     ///
