@@ -9,10 +9,26 @@ struct RefusalRecord {
 
   /// Records the staging row at `address` with the server's reason.
   ///
-  /// Key and row are written as JSON by the server that holds staging, so that every type appears in its own text.
-  func write(_ address: UInt64, _ error: PostgresError) throws(PostgresError) {
+  /// Key and row are written as JSON by the server that holds staging, so that every type appears in its own text. A
+  /// row that does not fit into jsonb (json with \u0000, more than 256 MB) is recorded as one string, and failing that
+  /// without its data.
+  func write(_ address: UInt64, _ error: PostgresError) throws {
+    for form in [RefusalSQL.RowForm.object, .string] {
+      do {
+        return try Savepoint.attempt(on: connections.staging) {
+          guard connections.staging !== connections.production else { return try insert(address, error, form) }
+          try Savepoint.attempt(on: connections.production) { try insert(address, error, form) }
+        }
+      } catch let failure as PostgresError where failure.sqlState?.refusesRow == true {
+        continue
+      }
+    }
+    try insert(address, error, .nothing)
+  }
+
+  private func insert(_ address: UInt64, _ error: PostgresError, _ form: RefusalSQL.RowForm) throws(PostgresError) {
     let row = try connections.staging.query(
-      RefusalSQL.takeOut(plan, TupleAddress(address)),
+      RefusalSQL.takeOut(plan, TupleAddress(address), form),
       "marking a refused row of \(plan.staging)"
     )
     guard row.count == 1 else { return }
@@ -29,11 +45,22 @@ struct RefusalRecord {
 
 /// The statements behind ``RefusalRecord``.
 enum RefusalSQL {
+  /// What a refused row is recorded as.
+  enum RowForm {
+    case object, string, nothing
+  }
+
   /// The row's key and all of it, as JSON.
-  static func takeOut(_ plan: TablePlan, _ address: TupleAddress) -> SQL {
+  static func takeOut(_ plan: TablePlan, _ address: TupleAddress, _ form: RowForm) -> SQL {
     let status = TablePlanner.statusColumn
+    let row: SQL =
+      switch form {
+      case .object: "(to_jsonb(s) - \(Literal(status.name)))::text"
+      case .string: "to_jsonb(s::text)::text"
+      case .nothing: "NULL::text"
+      }
     let key = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
-    let outputs: SQL = "jsonb_build_object(\(key))::text, (to_jsonb(s) - \(Literal(status.name)))::text"
+    let outputs: SQL = "jsonb_build_object(\(key))::text, \(row)"
     return plan.marksRows
       ? "UPDATE \(plan.staging) AS s SET \(status) = 'ERROR' WHERE s.ctid = \(address) RETURNING \(outputs)"
       : "SELECT \(outputs) FROM \(plan.staging) AS s WHERE s.ctid = \(address)"

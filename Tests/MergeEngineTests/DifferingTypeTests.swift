@@ -1,0 +1,160 @@
+import MergeEngine
+import Testing
+
+/// Staging columns of other types than production's: cast as storing would cast them, and refused, never cut.
+@Suite struct DifferingTypeTests {
+  struct Cast: Sendable, CustomTestStringConvertible {
+    let staging: String
+    let production: String
+    let value: String
+    /// The text that production holds afterwards, or the SQLSTATE of the refusal.
+    let outcome: Result<String, Refusal>
+
+    struct Refusal: Error {
+      let sqlState: String
+    }
+
+    var testDescription: String { "\(staging) \(value) to \(production)" }
+
+    init(_ staging: String, _ production: String, _ value: String, becomes text: String) {
+      (self.staging, self.production, self.value) = (staging, production, value)
+      outcome = .success(text)
+    }
+
+    init(_ staging: String, _ production: String, _ value: String, refused sqlState: String) {
+      (self.staging, self.production, self.value) = (staging, production, value)
+      outcome = .failure(Refusal(sqlState: sqlState))
+    }
+  }
+
+  static let casts = [
+    Cast("varchar(10)", "text", "'abc'", becomes: "abc"),
+    Cast("text", "varchar(3)", "'abc'", becomes: "abc"),
+    Cast("text", "varchar(3)", "'abcd'", refused: "22001"),
+    Cast("text", "varchar(3)", "'abc  '", becomes: "abc"),
+    Cast("varchar(10)", "varchar(3)", "'abcd'", refused: "22001"),
+    Cast("text", "char(3)", "'ab'", becomes: "ab"),
+    Cast("text", "char(3)", "'abcd'", refused: "22001"),
+    Cast("char(10)", "varchar(3)", "'abc'", becomes: "abc"),
+    Cast("char(10)", "char(3)", "'abc'", becomes: "abc"),
+    Cast("char(10)", "char(3)", "'abcd'", refused: "22001"),
+    Cast("varchar", "bit(3)", "'101'", becomes: "101"),
+    Cast("bit varying", "bit(3)", "B'1010'", refused: "22026"),
+    Cast("bit(4)", "bit varying(3)", "B'1010'", refused: "22001"),
+    Cast("text[]", "varchar(3)[]", "'{abc}'", becomes: "{abc}"),
+    Cast("text[]", "varchar(3)[]", "'{abc,abcd}'", refused: "22001"),
+    Cast("varchar(10)[]", "varchar(3)[]", "'{abcd}'", refused: "22001"),
+    Cast("char(10)[]", "char(3)[]", "'{abcd}'", refused: "22001"),
+    Cast("bit varying[]", "bit(3)[]", "'{1010}'", refused: "22026"),
+    Cast("numeric", "int", "7", becomes: "7"),
+    Cast("numeric", "int", "3000000000", refused: "22003"),
+    Cast("int", "numeric(10,2)", "7", becomes: "7.00"),
+    Cast("numeric", "numeric(4,2)", "1.005", becomes: "1.01"),
+    Cast("numeric", "numeric(4,2)", "100", refused: "22003"),
+    Cast("bigint", "smallint", "40000", refused: "22003"),
+    Cast("float8", "numeric(6,3)", "1.0625", becomes: "1.063"),
+    Cast("text", "int", "' 7 '", becomes: "7"),
+    Cast("text", "int", "'seven'", refused: "22P02"),
+    Cast("text", "date", "'2025-01-31'", becomes: "2025-01-31"),
+    Cast("text", "date", "'2025-02-31'", refused: "22008"),
+    Cast("timestamp", "date", "'2025-01-31 23:59:59'", becomes: "2025-01-31"),
+    Cast("date", "timestamp", "'2025-01-31'", becomes: "2025-01-31 00:00:00"),
+    Cast("timestamp", "timestamp(0)", "'2025-01-31 23:59:59.5'", becomes: "2025-02-01 00:00:00"),
+    Cast("timestamp", "timestamptz", "'2025-01-31 12:00'", becomes: "2025-01-31 11:00:00+00"),
+    Cast("timestamptz", "timestamp", "'2025-01-31 12:00+00'", becomes: "2025-01-31 13:00:00"),
+    Cast("timestamp", "timestamptz", "'infinity'", becomes: "infinity"),
+    Cast("int", "bool", "2", becomes: "true"),
+    Cast("text", "bool", "'maybe'", refused: "22P02"),
+    Cast("text", "mood", "'happy'", becomes: "happy"),
+    Cast("varchar(20)", "mood", "'angry'", refused: "22P02"),
+    Cast("text", "jsonb", "'{\"a\":1}'", becomes: "{\"a\": 1}"),
+    Cast("text", "jsonb", "'{'", refused: "22P02"),
+    Cast("json", "jsonb", "'\"\\u0000\"'", refused: "22P05"),
+    Cast("text", "uuid", "'not one'", refused: "22P02"),
+    Cast("text", "xml", "'<a>'", refused: "2200N"),
+    Cast("int", "positive", "0", refused: "23514"),
+    Cast("text", "positive", "'5'", becomes: "5"),
+    Cast("text", "bytea", "'\\x00'", becomes: "\\x00"),
+    Cast("text", "int[]", "'{1,2}'", becomes: "{1,2}"),
+    Cast("text", "interval hour to minute", "'12:34:56'", becomes: "12:34:00"),
+  ]
+
+  @Test(arguments: [true, false])
+  func `a value is cast as storing casts it, or its row is refused`(isNew: Bool) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        "CREATE TYPE mood AS ENUM ('happy'); CREATE DOMAIN positive AS int CHECK (value > 0)"
+      )
+      for (number, cast) in Self.casts.enumerated() {
+        try database.makePair(
+          "t\(number)",
+          production: "k int PRIMARY KEY, updated_at int, v \(cast.production)",
+          staging: "k int, updated_at int, v \(cast.staging)"
+        )
+        // Neighbours in the same batch are none the worse.
+        try database.run("INSERT INTO staging.t\(number) VALUES (1, 2, NULL), (2, 2, \(cast.value)), (3, 2, NULL)")
+        if !isNew { try database.run("INSERT INTO production.t\(number) VALUES (1, 1), (2, 1), (3, 1)") }
+      }
+      let report = try await database.merge { $0.timeZone = "Europe/Berlin" }
+      #expect(report.failures == [])
+      for (number, cast) in Self.casts.enumerated() {
+        let errors = try database.rows(
+          "SELECT sqlstate, row_key FROM admin.merge_errors WHERE table_name = 't\(number)'"
+        )
+        let marks = try database.rows("SELECT _dms_processing_status FROM staging.t\(number) ORDER BY k")
+        #expect(
+          try database.count("SELECT count(*) FROM production.t\(number) WHERE k IN (1, 3) AND updated_at = 2") == 2
+        )
+        switch cast.outcome {
+        case .success(let text):
+          #expect(errors == [], "\(cast.testDescription)")
+          #expect(
+            try database.value("SELECT v FROM production.t\(number) WHERE k = 2") == text,
+            "\(cast.testDescription)"
+          )
+          #expect(marks == ["(PROCESSED)", "(PROCESSED)", "(PROCESSED)"])
+        case .failure(let refusal):
+          #expect(errors == ["(\(refusal.sqlState),\"{\"\"k\"\": 2}\")"], "\(cast.testDescription)")
+          #expect(
+            try database.count("SELECT count(*) FROM production.t\(number) WHERE k = 2 AND updated_at = 2") == 0,
+            "\(cast.testDescription)"
+          )
+          #expect(marks == ["(PROCESSED)", "(ERROR)", "(PROCESSED)"], "\(cast.testDescription)")
+        }
+      }
+    }
+  }
+
+  @Test func `types without a cast block the merge before anything is written`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "k int PRIMARY KEY, updated_at int, v point",
+        staging: "k int, updated_at int, v int"
+      )
+      try database.run("INSERT INTO staging.t VALUES (1, 1, 1)")
+      await #expect(throws: MergeFailure.self) { try await database.merge() }
+      #expect(try database.count("SELECT count(*) FROM production.t") == 0)
+      #expect(try database.value("SELECT to_regnamespace('admin')") == nil)
+    }
+  }
+
+  @Test func `versions are compared as they will be stored`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "k int PRIMARY KEY, updated_at date, v text",
+        staging: "k int, updated_at timestamp, v text"
+      )
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, '2025-01-01', 'p'), (2, '2025-01-01', 'p');
+        INSERT INTO staging.t VALUES (1, '2025-01-01 12:00', 's'), (2, '2025-01-02 00:00', 's');
+        """
+      )
+      let report = try await database.merge()
+      #expect(report.totals.unchanged == 1)
+      #expect(report.totals.updated == 1)
+      let second = try await database.merge { $0.mark = .none }
+      #expect(second.totals.read == 0)
+    }
+  }
+}
