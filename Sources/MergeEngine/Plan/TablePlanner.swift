@@ -29,6 +29,20 @@ struct TablePlanner {
     for column in key?.columns ?? [] where staging.column(column.name) == nil {
       block(table, "the key column \(column.name) is missing in \(staging.name). Load it, or make it with init.")
     }
+    for column in key?.columns ?? [] where staging.column(column.name) != nil && !shared.contains(column.name) {
+      block(
+        table,
+        "the key column \(column.name) of \(production.name) is computed by the server or ignored, so rows can't be "
+          + "matched by it. Make it an ordinary column, or leave it out of ignore_columns."
+      )
+    }
+    if versionType != nil, staging.column(versionName) != nil, !shared.contains(versionName) {
+      block(
+        table,
+        "the version column \(versionName) of \(production.name) is computed by the server or ignored, so rows can't "
+          + "be compared by it. Name another one: version_column."
+      )
+    }
     guard blockerCount == blockersBefore, let key, let versionType else { return nil }
 
     let ordered = Self.wireOrder(shared, key: key, version: versionName)
@@ -181,4 +195,8 @@ struct TablePlanner {
     }
     return travel == .text ? "(\(cast))::text" : cast
   }
+}
+
+extension [CatalogColumn] {
+  fileprivate func contains(_ name: Identifier) -> Bool { contains { $0.name == name } }
 }
