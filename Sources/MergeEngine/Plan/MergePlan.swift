@@ -24,8 +24,8 @@ struct MergePlan: Sendable {
     var findings: [Finding] = []
     var pairs: [(staging: CatalogTable, production: CatalogTable)] = []
     let stagingTables = staging.tables(in: schemas.staging)
-    let names = options.tables ?? stagingTables.map(\.name.name.name)
-    for name in names {
+    var seen: Set<String> = []
+    for name in options.tables ?? stagingTables.map(\.name.name.name) where seen.insert(name).inserted {
       let stagingTable = staging.table(QualifiedName(schema: schemas.staging, name: name))
       let productionTable = production.table(QualifiedName(schema: schemas.production, name: name))
       switch (stagingTable, productionTable) {
