@@ -56,11 +56,13 @@ struct Apply {
         by: ApplySQL.copyIntoProduction(plan),
         "inserting into \(plan.production)"
       )
+      // A trigger may have left rows out.
+      counts.lostRaces = inserts.count - counts.inserted
     }
     if !updates.isEmpty {
       try fillBatchTable(updates[...], of: batch)
       counts.updated = try updateFromBatchTable()
-      counts.lostRaces = updates.count - counts.updated
+      counts.lostRaces += updates.count - counts.updated
     }
     return counts
   }
