@@ -1,0 +1,140 @@
+import MergeEngine
+import Testing
+
+/// Staging tables as they come: empty, one-sided, without a status, growing while they are read.
+@Suite struct StagingShapeTests {
+  private static let columns = "id int, updated_at int, v text"
+
+  private func withTable(_ body: (TestDatabase) async throws -> Void) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: Self.columns + ", PRIMARY KEY (id)", staging: Self.columns)
+      try await body(database)
+    }
+  }
+
+  @Test func `empty staging is a success that reads nothing`() async throws {
+    try await withTable { database in
+      let report = try await database.merge()
+      #expect(report.status == .success)
+      #expect(report.totals == VerdictCounts())
+    }
+  }
+
+  @Test func `staging whose rows were all deleted is a success that reads nothing`() async throws {
+    try await withTable { database in
+      try database.run("INSERT INTO staging.t SELECT n, 1, 'x' FROM generate_series(1, 1000) n; DELETE FROM staging.t")
+      let report = try await database.merge { $0.batchRows = 10 }
+      #expect(report.status == .success)
+      #expect(report.totals.read == 0)
+    }
+  }
+
+  @Test(arguments: [(0, \VerdictCounts.stale), (1, \VerdictCounts.unchanged), (2, \VerdictCounts.updated)])
+  func `rows that are all alike get one verdict`(_ version: Int, _ verdict: KeyPath<VerdictCounts, Int> & Sendable)
+    async throws
+  {
+    try await withTable { database in
+      try database.run(
+        """
+        INSERT INTO production.t SELECT n, 1, 'p' FROM generate_series(1, 2000) n;
+        INSERT INTO staging.t SELECT n, \(version), 's' FROM generate_series(1, 2000) n;
+        """
+      )
+      let report = try await database.merge { $0.batchRows = 300 }
+      #expect(report.totals.read == 2000)
+      #expect(report.totals[keyPath: verdict] == 2000)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 's'") == (version == 2 ? 2000 : 0))
+    }
+  }
+
+  @Test func `rows that are all new are all inserted`() async throws {
+    try await withTable { database in
+      try database.run("INSERT INTO staging.t SELECT n, 1, 's' FROM generate_series(1, 2000) n")
+      let report = try await database.merge { $0.batchRows = 300 }
+      #expect(report.totals.inserted == 2000)
+      #expect(report.totals.batches > 3)
+      #expect(try database.count("SELECT count(*) FROM production.t") == 2000)
+    }
+  }
+
+  @Test func `without a status column every merge reads everything, says so, and changes nothing twice`() async throws {
+    try await withTable { database in
+      try database.run(
+        """
+        ALTER TABLE staging.t DROP COLUMN _dms_processing_status;
+        INSERT INTO staging.t SELECT n, 1, 's' FROM generate_series(1, 100) n;
+        """
+      )
+      let first = try await database.merge { $0.batchRows = 10 }
+      #expect(first.totals.inserted == 100)
+      #expect(first.warnings.contains { $0.contains("_dms_processing_status") && $0.contains("staging.t") })
+      let second = try await database.merge { $0.batchRows = 10 }
+      #expect(second.totals.read == 100)
+      #expect(second.totals.unchanged == 100)
+    }
+  }
+
+  @Test func `without marks refused rows are recorded, and staging is not touched`() async throws {
+    try await withTable { database in
+      try database.run(
+        """
+        ALTER TABLE production.t ADD CHECK (v <> 'bad');
+        INSERT INTO staging.t VALUES (1, 1, 's'), (2, 1, 'bad');
+        """
+      )
+      let before = try database.rows("SELECT ctid, xmin, * FROM staging.t")
+      let report = try await database.merge { $0.mark = .none }
+      #expect(report.status == .partial)
+      #expect(report.totals.errors == 1)
+      #expect(try database.rows("SELECT ctid, xmin, * FROM staging.t") == before)
+      #expect(
+        try database.rows("SELECT row_data FROM admin.merge_errors") == [
+          #"("{""v"": ""bad"", ""id"": 2, ""updated_at"": 1}")"#
+        ]
+      )
+    }
+  }
+
+  @Test func `rows that arrive while the merge runs are merged or left NEW, never marked unseen`() async throws {
+    try await withTable { database in
+      try database.run("INSERT INTO staging.t SELECT n, 1, 's' FROM generate_series(1, 5000) n")
+      let feeder = try database.connect()
+      let connectionString = feeder.connectionString
+      async let arriving: Void = onItsOwnThread {
+        let loader = try TestDatabase(connectionString: connectionString)
+        for batch in 0..<60 {
+          try loader.run(
+            "INSERT INTO staging.t SELECT n, 1, 's' FROM generate_series(\(10_000 + batch * 50), \(10_049 + batch * 50)) n"
+          )
+        }
+      }
+      try await database.merge {
+        $0.batchRows = 100
+        $0.workers = 3
+      }
+      try await arriving
+      let marked = "SELECT id FROM staging.t WHERE _dms_processing_status = 'PROCESSED'"
+      #expect(try database.difference(marked, "SELECT id FROM production.t") == [])
+      try await database.merge()
+      #expect(try database.difference("SELECT id FROM staging.t", "SELECT id FROM production.t") == [])
+      #expect(try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status <> 'PROCESSED'") == 0)
+    }
+  }
+
+  @Test func `cleanup empties what is merged, and leaves what is not`() async throws {
+    try await withTable { database in
+      try database.makePair("u", production: Self.columns + ", PRIMARY KEY (id)", staging: Self.columns)
+      try database.run(
+        """
+        INSERT INTO staging.t VALUES (1, 1, 's');
+        INSERT INTO staging.u VALUES (1, 1, 's');
+        INSERT INTO staging.u VALUES (2, 1, 's', 'ERROR');
+        """
+      )
+      let report = try await database.merge { $0.cleanup = true }
+      #expect(report.warnings.contains { $0.contains("staging.u was not truncated") })
+      #expect(try database.count("SELECT count(*) FROM staging.t") == 0)
+      #expect(try database.count("SELECT count(*) FROM staging.u") == 2)
+    }
+  }
+}
