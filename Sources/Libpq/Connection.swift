@@ -24,7 +24,7 @@ public final class Connection {
   /// ever. A silent server is one that sends not a single byte: a long UPDATE is silent too.
   public var answerTimeLimitSeconds: Double?
 
-  /// Connects and pins the client encoding to UTF-8.
+  /// Connects and pins the client encoding to UTF-8, or to SQL_ASCII where the database is of that kind.
   ///
   /// - Parameters:
   ///   - target: where to; `connect_timeout` and TCP keepalives have defaults that the string can override.
@@ -52,6 +52,11 @@ public final class Connection {
       let message = PostgresError.text(of: opened)
       PQfinish(opened)
       throw PostgresError(.connecting, message: message, operation: "connecting to \(target)")
+    }
+    // A SQL_ASCII database holds bytes of no encoding in particular. The server converts none of them, but would check
+    // those that come back, and refuse what it handed out before.
+    if PQparameterStatus(opened, "server_encoding").map({ String(cString: $0) }) == "SQL_ASCII" {
+      PQsetClientEncoding(opened, "SQL_ASCII")
     }
     _ = PQsetnonblocking(opened, 1)
     handle = opened
