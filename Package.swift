@@ -80,14 +80,16 @@ let package = Package(
     .testTarget(
       name: "MergeEngineTests",
       dependencies: [
-        "MergeEngine", "Libpq", "PrivateCluster", "merge-engine", .product(name: "Logging", package: "swift-log"),
+        "MergeEngine", "Libpq", "PrivateCluster", "TestSupport", "merge-engine",
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strictAndSafe
     ),
     .testTarget(
       name: "TortureTests",
       dependencies: [
-        "MergeEngine", "Libpq", "PrivateCluster", "merge-engine", .product(name: "Logging", package: "swift-log"),
+        "MergeEngine", "Libpq", "PrivateCluster", "TestSupport", "merge-engine",
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strictAndSafe
     ),

@@ -21,6 +21,8 @@ struct FailureReport {
       Foundation.exit(end.status.rawValue)
     case let failure as MergeFailure:
       finish(failure)
+    case let error as PostgresError where error.origin == .connectionLost || error.origin == .connecting:
+      finish(.unreachable(error))
     case let error as PostgresError:
       finish(.failed, ["error \(error)"])
     case let error as ConfigurationError:

@@ -131,7 +131,7 @@ extension TablePlan {
         plainName: "any",
         fullName: "any",
         arrayOid: oid + 1,
-        collationIsDeterministic: true
+        nonDeterministicCollation: nil
       ),
       isInsertOnly: isInsertOnly,
       equality: "="

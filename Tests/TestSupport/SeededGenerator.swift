@@ -39,6 +39,9 @@ public struct SeededGenerator: RandomNumberGenerator {
     Int(next() % UInt64(bound))
   }
 
+  /// True so many times in a hundred.
+  public mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+
   /// So many random bytes.
   public mutating func bytes(_ count: Int) -> [UInt8] {
     var bytes: [UInt8] = []

@@ -1,6 +1,7 @@
 import Foundation
 import Libpq
 import PrivateCluster
+import TestSupport
 
 /// Merges, and everything that can go wrong with them, for some time.
 struct Storm {
@@ -101,22 +102,5 @@ struct Storm {
     if !Self.expectedStatuses.contains(end.status) {
       tally.surprises.append("exit status \(end.status): \(end.errors)")
     }
-  }
-}
-
-/// A pseudo-random generator that gives the same numbers for the same seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) {
-    state = seed
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
   }
 }

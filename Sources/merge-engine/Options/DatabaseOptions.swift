@@ -100,7 +100,8 @@ struct CommandContext {
     schemas = Schemas()
     tables = nil
     columns = ColumnRules()
-    logger = Logger(label: "merge-engine") { _ in LogOutput(format: .text, logLevel: .info) }
+    logFormat = .text
+    logger = LogOutput.logger(logFormat)
     writesJSON = false
     isQuiet = false
   }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Runs that are killed or interrupted in the middle, and the run after.
@@ -145,20 +146,5 @@ import Testing
         """
       ) == ["(customers,500,150,200,50,100,0,0)", "(orders,6000,1800,2400,600,1200,0,0)"]
     )
-  }
-}
-
-/// The same numbers for the same seed, on every machine (SplitMix64, <https://prng.di.unimi.it/splitmix64.c>).
-private struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
   }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import MergeEngine
 
 /// A table of random shape with random rows, and the merge rule of the guide written as plain SQL beside it.
