@@ -23,6 +23,9 @@ struct FailureReport {
       finish(failure)
     case let error as PostgresError where error.origin == .connectionLost || error.origin == .connecting:
       finish(.unreachable(error))
+    case let error as PostgresError where error.sqlState == .insufficientPrivilege:
+      // What a merge needs is checked before; this is init or status.
+      finish(.blocked, ["error \(error)", "Have the owner of the objects run this command."])
     case let error as PostgresError:
       finish(.failed, ["error \(error)"])
     case let error as ConfigurationError:

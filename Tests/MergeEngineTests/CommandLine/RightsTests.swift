@@ -145,6 +145,21 @@ import Testing
     }
   }
 
+  @Test(arguments: ["init", "status"])
+  func `without the rights for it, init and status end with 73 and say which is missing`(command: String) async throws {
+    try await ScratchDatabase.with { database async throws in
+      let role = try makeRole(database, name: "nobody")
+      try await database.makeGuideTables()
+      try database.execute("CREATE TABLE production.items (id int PRIMARY KEY, updated_at date)")
+      let before = try database.contents()
+      let outcome = try await run(database, role, command)
+      #expect(outcome.status == 73)
+      #expect(outcome.errors.contains("permission denied"))
+      #expect(outcome.errors.contains("SQLSTATE 42501"))
+      #expect(try database.contents() == before)
+    }
+  }
+
   @Test func `a read-only server or session blocks with a message and nothing is written`() async throws {
     try await ScratchDatabase.with { database async throws in
       try await database.makeGuideTables()
