@@ -32,6 +32,10 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   public static let invalidParameterValue = SQLState("22023")
   /// The role lacks a right.
   public static let insufficientPrivilege = SQLState("42501")
+  /// A view can't be replaced by one with other columns.
+  public static let invalidTableDefinition = SQLState("42P16")
+  /// There is something of that name, but of another kind.
+  public static let wrongObjectType = SQLState("42809")
   /// The table does not exist.
   public static let undefinedTable = SQLState("42P01")
   /// The prepared plan's result changed its shape, or a feature is missing.

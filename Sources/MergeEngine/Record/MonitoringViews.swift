@@ -8,16 +8,23 @@ struct MonitoringViews {
   private static let statusName = "oracle_pg_migration_status"
   private static let typesName = "oracle_pg_type_verification"
 
-  /// Makes both views, or brings them up to date with the staging tables there are.
-  func create(_ connection: Connection) throws(PostgresError) {
-    try connection.execute(
-      "CREATE OR REPLACE VIEW \(name(Self.statusName)) AS \(try statusQuery(connection))",
-      "making the view \(Self.statusName)"
-    )
-    try connection.execute(
-      "CREATE OR REPLACE VIEW \(name(Self.typesName)) AS \(typesQuery)",
-      "making the view \(Self.typesName)"
-    )
+  /// Makes both views, or brings them up to date with the staging tables there are, within the open transaction.
+  func create(_ connection: Connection, _ logger: Logger) throws {
+    try replace(Self.statusName, try statusQuery(connection), connection, logger)
+    try replace(Self.typesName, typesQuery, connection, logger)
+  }
+
+  /// A view of that name with other columns, or of another owner, is somebody's own work and stays.
+  private func replace(_ view: String, _ query: SQL, _ connection: Connection, _ logger: Logger) throws {
+    do {
+      try Savepoint.attempt(on: connection) {
+        _ = try connection.execute("CREATE OR REPLACE VIEW \(name(view)) AS \(query)", "making the view \(view)")
+      }
+    } catch let error as PostgresError
+      where [.insufficientPrivilege, .invalidTableDefinition, .wrongObjectType].contains(error.sqlState)
+    {
+      logger.warning("the view \(schemas.admin).\(view) is left as it is: \(error.message)")
+    }
   }
 
   /// Makes the views that are not there. What a merge does; without the right to, it goes on without them.

@@ -77,7 +77,7 @@ public struct StagingSetup: Sendable {
     for table in production {
       reports.append(try setUp(table, catalog, connection))
     }
-    try MonitoringViews(schemas: options.schemas).create(connection)
+    try MonitoringViews(schemas: options.schemas).create(connection, logger)
     try connection.execute("COMMIT", "making staging")
     return reports
   }

@@ -63,6 +63,24 @@ import Testing
     }
   }
 
+  @Test func `a view that a team has changed is kept by init, with a warning`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try prepare(database)
+      try database.execute(
+        """
+        DROP VIEW admin.oracle_pg_migration_status;
+        CREATE VIEW admin.oracle_pg_migration_status AS SELECT count(*) AS ours FROM staging.orders;
+        """
+      )
+      let outcome = try await database.run("init")
+      #expect(outcome.status == 0)
+      #expect(outcome.errors.contains("warning"))
+      #expect(outcome.errors.contains("oracle_pg_migration_status"))
+      #expect(try database.rows("TABLE admin.oracle_pg_migration_status") == ["(0)"])
+      #expect(try await database.run().status == 0)
+    }
+  }
+
   @Test func `the type view of the guide and ours say the same`() async throws {
     try await ScratchDatabase.with { database async throws in
       try database.makeGuideProduction()
