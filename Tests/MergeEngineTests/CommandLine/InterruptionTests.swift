@@ -10,11 +10,12 @@ import Testing
   @Test(arguments: [1, 2, 3, 4, 5, 6])
   func `killed at some moment and run again, nothing is lost and nothing is counted twice`(seed: UInt64) async throws {
     try await ScratchDatabase.with { database async throws in
-      try await prepare(database)
+      try await prepare(database, seed: seed)
       let merge = try database.start(["--batch", "150", "--workers", "\(seed % 3 + 1)"])
       try await reachMoment(seed, database)
       merge.send(SIGKILL)
       #expect(try await merge.outcome().status == 128 + SIGKILL)
+      try openGate(database)
       var second = try await database.run("--json")
       // The server may need a moment to see that the first is gone.
       while second.status == 75 { second = try await database.run("--json") }
@@ -28,11 +29,13 @@ import Testing
   @Test(arguments: ["status", "merge", "init"])
   func `a run whose process died is closed as ABORTED by the next command`(command: String) async throws {
     try await ScratchDatabase.with { database async throws in
-      try await prepare(database)
+      let seed: UInt64 = 7
+      try await prepare(database, seed: seed)
       let merge = try database.start(["--batch", "150"])
-      try await reachMoment(7, database)
+      try await reachMoment(seed, database)
       merge.send(SIGKILL)
       _ = try await merge.outcome()
+      try openGate(database)
       try await database.waitForTheEndOfAllSessions()
       #expect(try database.runStatuses() == "RUNNING")
       #expect(try await database.run(command).status == 0)
@@ -47,11 +50,12 @@ import Testing
     seed: UInt64
   ) async throws {
     try await ScratchDatabase.with { database async throws in
-      try await prepare(database)
+      try await prepare(database, seed: seed)
       let merge = try database.start(["--batch", "150", "--json"])
       try await reachMoment(seed, database)
       merge.send(signal)
       let first = try await merge.outcome()
+      try openGate(database)
       #expect(first.status == 128 + signal)
       #expect(try first.json()["status"].text == "ABORTED")
       #expect(try database.runStatuses() == "ABORTED")
@@ -90,12 +94,14 @@ import Testing
   @Test(arguments: [SIGINT, SIGKILL])
   func `an atomic run that is interrupted has changed nothing`(signal: Int32) async throws {
     try await ScratchDatabase.with { database async throws in
-      try await prepare(database)
+      let seed: UInt64 = 8
+      try await prepare(database, seed: seed)
       let orders = try database.versions(of: "production.orders")
       let merge = try database.start(["--atomic", "--batch", "150"])
-      try await database.wait(for: ScratchDatabase.somebodySleeps)
+      try await reachMoment(seed, database)
       merge.send(signal)
       #expect(try await merge.outcome().status == 128 + signal)
+      try openGate(database)
       try await database.waitForTheEndOfAllSessions()
       #expect(try database.versions(of: "production.orders") == orders)
       #expect(try database.staged("NEW") == Self.orderCount)
@@ -106,31 +112,40 @@ import Testing
     }
   }
 
-  /// The guide's tables, filled, with a production that takes its time.
-  private func prepare(_ database: ScratchDatabase) async throws {
+  /// The guide's tables, filled, with a production that stops at the statement the seed says, until the gate is opened.
+  ///
+  /// A moment counted in statements and not in seconds: it is in the middle on a busy machine too.
+  private func prepare(_ database: ScratchDatabase, seed: UInt64) async throws {
     try await database.makeGuideTables()
     try database.fillGuideTables(orderCount: Self.orderCount, customerCount: Self.customerCount)
     try database.expectGuideResult()
+    var random = SeededGenerator(seed: seed)
+    // 40 batches of 150 orders, each with an insert and an update.
+    let moment = Int.random(in: 1...70, using: &random)
     try database.execute(
       """
-      CREATE FUNCTION production.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN NULL; END';
-      CREATE TRIGGER slow AFTER INSERT OR UPDATE ON production.orders EXECUTE FUNCTION production.slow();
+      CREATE TABLE production.gate (); INSERT INTO production.gate DEFAULT VALUES;
+      CREATE SEQUENCE production.statements;
+      CREATE FUNCTION production.stop() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF nextval('production.statements') >= \(moment) THEN
+          WHILE EXISTS (SELECT FROM production.gate) LOOP PERFORM pg_sleep(0.01); END LOOP;
+        END IF;
+        RETURN NULL;
+      END $$;
+      CREATE TRIGGER stop AFTER INSERT OR UPDATE ON production.orders EXECUTE FUNCTION production.stop();
       """
     )
   }
 
-  /// Waits until as many rows are merged as the seed says, and for a part of a batch.
+  /// Waits until the run stands at the gate, and a little longer: other workers may still be at work.
   private func reachMoment(_ seed: UInt64, _ database: ScratchDatabase) async throws {
-    var random = SeededGenerator(seed: seed)
-    let rowCount = Int.random(in: 0..<Self.orderCount * 3 / 4, using: &random)
-    try await database.wait(
-      for: """
-        (SELECT count(*) FROM staging.orders WHERE _dms_processing_status <> 'NEW') >= \(rowCount)
-        AND EXISTS (SELECT FROM pg_class WHERE relname = 'merge_summary')
-        AND EXISTS (SELECT FROM admin.merge_summary)
-        """
-    )
-    try await Task.sleep(for: .milliseconds(Int.random(in: 0..<25, using: &random)))
+    try await database.wait(for: ScratchDatabase.somebodySleeps)
+    try await Task.sleep(for: .milliseconds(Int(seed) * 3))
+  }
+
+  private func openGate(_ database: ScratchDatabase) throws {
+    try database.execute("DELETE FROM production.gate")
   }
 
   /// Production is what an undisturbed run makes, and the counts of all runs are those of one.

@@ -58,7 +58,7 @@ import Testing
       let started = try time(json["started_at"])
       let finished = try time(json["finished_at"])
       #expect(started < finished)
-      #expect(abs(finished.timeIntervalSince(started) * 1000 - Double(elapsed)) < 100)
+      #expect(abs(finished.timeIntervalSince(started) * 1000 - Double(elapsed)) < 1000)
 
       let verdicts = ["inserted", "updated", "unchanged", "stale", "duplicate", "errors"]
       let counts = Set(["read", "lost_races"] + verdicts)
