@@ -9,10 +9,13 @@ enum Fields {
     case detail = "D"
     case hint = "H"
     case context = "W"
+    case schema = "s"
+    case table = "t"
     case column = "c"
     case constraint = "n"
   }
 
+  /// The field's text, copied; nil when the server did not send it.
   static func text(_ result: OpaquePointer, _ code: Code) -> String? {
     PQresultErrorField(result, Int32(code.rawValue.value)).map { String(cString: $0) }
   }
@@ -34,6 +37,9 @@ extension PostgresError {
     detail = Fields.text(result, .detail)
     hint = Fields.text(result, .hint)
     context = Fields.text(result, .context)
+    if let schema = Fields.text(result, .schema), let name = Fields.text(result, .table) {
+      table = QualifiedName(schema: schema, name: name)
+    }
     column = Fields.text(result, .column)
     constraint = Fields.text(result, .constraint)
   }

@@ -4,10 +4,10 @@ import CLibpq
 public struct Notice: Sendable {
   /// The severity, in the server's words, not translated.
   public let severity: String
-  /// The message, one line.
+  /// The message, as the server wrote it; usually one line.
   public let message: String
   /// The SQLSTATE, `00000` for most notices.
-  public let sqlState: String
+  public let sqlState: SQLState
 }
 
 /// Keeps the closure that notices go to alive behind libpq's untyped pointer.
@@ -24,12 +24,13 @@ final class NoticeReceiver {
       connection,
       { context, result in
         guard let context, let result else { return }
+        // Safe: the context is the receiver registered below, which the connection keeps until it has closed the line.
         let receiver = Unmanaged<NoticeReceiver>.fromOpaque(context).takeUnretainedValue()
         receiver.receive(
           Notice(
             severity: Fields.text(result, .severity) ?? "NOTICE",
             message: Fields.text(result, .message) ?? "",
-            sqlState: Fields.text(result, .sqlState) ?? "00000"
+            sqlState: SQLState(Fields.text(result, .sqlState) ?? "00000")
           )
         )
       },

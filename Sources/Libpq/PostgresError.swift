@@ -1,7 +1,9 @@
 /// What the server, or the line to it, answered to a statement.
 ///
 /// The fields are those of the protocol: <https://www.postgresql.org/docs/current/protocol-error-fields.html>.
-/// ``description`` holds neither row values nor passwords; ``detail`` may hold row values and is left to the caller.
+/// ``description`` holds no password, and no row value but where the server's own message quotes the value that it
+/// could not read (`invalid input syntax for type integer: "x"`); ``detail`` may hold whole rows and is left to the
+/// caller.
 public struct PostgresError: Error, Sendable, CustomStringConvertible {
   /// Where the failure arose.
   public enum Origin: Sendable, Hashable {
@@ -19,7 +21,7 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var origin: Origin
   /// The five-character SQLSTATE, if the server sent one.
   public var sqlState: SQLState?
-  /// The server's (or libpq's) message, one line.
+  /// The message: libpq's in one line, the server's as it wrote it.
   public var message: String
   /// The server's detail. May hold values of a row.
   public var detail: String?
@@ -31,6 +33,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var constraint: String?
   /// The column that refused the value, if the server named it.
   public var column: String?
+  /// The table that the error is about, if the server named one.
+  public var table: QualifiedName?
   /// What was being done, as `reading staging.orders`.
   public var operation: String
 
