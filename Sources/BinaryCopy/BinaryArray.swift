@@ -33,6 +33,8 @@ public struct BinaryArrayWriter: Sendable {
   }
 
   /// Appends an element from a buffer where it stands behind its length.
+  ///
+  /// - Precondition: `field` was read from `source`.
   public mutating func append(_ field: FieldRange, of source: RawSpan) {
     bytes.append(field.bytesWithLength, of: source)
     hasNull = hasNull || field.isNull

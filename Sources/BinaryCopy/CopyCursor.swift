@@ -70,6 +70,8 @@ public struct CopyCursor: Sendable {
   /// Reads a row's field count.
   ///
   /// - Returns: the count, or nil at the trailer.
+  /// - Throws: ``BinaryCopyError`` when the bytes end here, or the count is below -1; the cursor then stays where it
+  ///   was.
   @inlinable
   public mutating func beginRow(in bytes: RawSpan) throws(BinaryCopyError) -> Int? {
     let count: Int16 = try bytes.bigEndian(at: offset)
@@ -80,8 +82,10 @@ public struct CopyCursor: Sendable {
 
   /// Steps over one field.
   ///
-  /// - Returns: the value's place.
-  /// - Throws: ``BinaryCopyError`` when the length is below -1 or points past the last byte.
+  /// - Returns: the value's place, valid for the same bytes only.
+  /// - Throws: ``BinaryCopyError`` when the length is below -1 or points past the last byte; the cursor then stays
+  ///   where it was.
+  /// - Complexity: O(1), no allocation.
   @inlinable
   public mutating func readField(in bytes: RawSpan) throws(BinaryCopyError) -> FieldRange {
     let byteCount: Int32 = try bytes.bigEndian(at: offset)
@@ -97,6 +101,8 @@ public struct CopyCursor: Sendable {
   }
 
   /// Steps over `count` fields.
+  ///
+  /// - Throws: as ``readField(in:)``; the cursor then stands at the field that could not be read.
   @inlinable
   public mutating func skipFields(_ count: Int, in bytes: RawSpan) throws(BinaryCopyError) {
     for _ in 0..<count { _ = try readField(in: bytes) }

@@ -33,11 +33,15 @@ public struct CopyWriter: Sendable {
   }
 
   /// Begins a row; exactly `fieldCount` fields must follow.
+  ///
+  /// - Precondition: at most 32,767 fields; a table has at most 1,600 columns.
   public mutating func beginRow(fieldCount: Int) {
     bytes.append(bigEndian: Int16(fieldCount))
   }
 
   /// Writes a value with its length.
+  ///
+  /// - Precondition: less than 2 GiB; the server takes 1 GiB.
   public mutating func writeField(_ value: some Collection<UInt8>) {
     bytes.append(bigEndian: Int32(value.count))
     bytes += value

@@ -8,8 +8,13 @@
 /// zero digits, so values can be compared digit by digit from the weight down. -Infinity < numbers < Infinity < NaN.
 /// Format: `numeric_send` and `cmp_numerics` in PostgreSQL's `src/backend/utils/adt/numeric.c`.
 public enum NumericOrder {
+  /// Compares two values where they lie.
+  ///
+  /// Both may lie in the same buffer or in different ones; display scales have no say.
+  ///
   /// - Returns: below 0, 0 or above 0, as the left value is less than, equal to or greater than the right one.
-  /// - Throws: ``BinaryCopyError`` when a value is cut off.
+  /// - Throws: ``BinaryCopyError`` when a value is cut off, or not as long as its digit count says.
+  /// - Complexity: O(digits), no allocation.
   public static func compare(
     _ left: FieldRange,
     in leftBytes: RawSpan,
@@ -68,6 +73,7 @@ public enum NumericOrder {
         case 0xF000: 0
         case _ where count == 0: Self.zeroRank
         case 0x4000: 1
+        // 0x0000; another sign is none that a server sends, and ordering it anywhere does no harm.
         default: 3
         }
     }

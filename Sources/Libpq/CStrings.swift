@@ -1,6 +1,8 @@
 /// Arrays of C strings for the length of a call.
 enum CStrings {
   /// Calls `body` with a null-terminated array of pointers to copies of `strings`.
+  ///
+  /// Safe: the copies end with NUL, and are freed after `body`, which must not keep the pointers.
   static func with<Result>(
     _ strings: [String],
     _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result

@@ -23,6 +23,9 @@ public final class CancelToken: @unchecked Sendable {
 
   /// Asks the server to end the running statement, which then fails with SQLSTATE 57014.
   ///
+  /// The connection is meant to be closed soon after: from now on it is given up whenever the server stays silent for
+  /// ten seconds. Blocks while the request is made, which is a connection of its own.
+  ///
   /// - Returns: whether the request was sent; not whether there was a statement to end.
   @discardableResult
   public func cancel() -> Bool {

@@ -11,7 +11,12 @@ public struct CopyInStream: ~Copyable {
   }
 
   /// Sends bytes; where they are cut has no meaning. Best in pieces of 64 KiB and more.
+  ///
+  /// - Throws: ``PostgresError`` when the line breaks. What the server refuses shows at the end of the COPY; until then
+  ///   it reads on and forgets.
+  /// - Precondition: less than 2 GiB at once.
   public func write(_ bytes: RawSpan) throws(PostgresError) {
+    // Safe: libpq copies the bytes before it returns.
     let sent = bytes.withUnsafeBytes { pointer in
       PQputCopyData(
         connection.handle,
@@ -30,7 +35,12 @@ extension Connection {
   /// When `body` throws, the server is told to discard everything, and the error goes on to the caller; the
   /// transaction, if there is one, has then failed.
   ///
+  /// - Parameters:
+  ///   - operation: what the statement does, for errors.
+  ///   - body: may use the stream only during the call, and this connection for nothing else.
   /// - Returns: how many rows the server took.
+  /// - Throws: what `body` throws, or ``PostgresError`` of the server's; where a row is bad, with
+  ///   ``PostgresError/copyLine``.
   @discardableResult
   public func copyIn(
     _ sql: SQL,

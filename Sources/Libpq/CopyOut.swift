@@ -14,7 +14,10 @@ extension Connection {
   /// - Parameters:
   ///   - buffer: keeps what it holds; grows to what is needed.
   ///   - byteLimit: when the buffer would hold more bytes than this, the COPY is cancelled, and what was asked for has
-  ///     to be asked for in smaller pieces. The first row is always taken.
+  ///     to be asked for in smaller pieces. The first row is always taken, and so are rows of two bytes, which in
+  ///     binary form only the trailer has.
+  ///   - operation: what the statement does, for errors.
+  /// - Throws: ``PostgresError``; `buffer` then holds what came before, which may end in the middle of the data.
   public func copyOut(
     _ sql: SQL,
     into buffer: inout [UInt8],
@@ -31,6 +34,7 @@ extension Connection {
         try abandonCopyOut(operation)
         return .byteLimitReached
       }
+      // Safe: the message is freed when this round ends; the bytes are copied.
       buffer.append(contentsOf: UnsafeRawBufferPointer(message))
     }
     try drain(operation)
@@ -40,6 +44,12 @@ extension Connection {
   /// Runs `COPY … TO STDOUT` and hands every message of it to `consume` as it comes.
   ///
   /// The server sends one message per row, the first with the file header in front.
+  ///
+  /// - Parameters:
+  ///   - operation: what the statement does, for errors.
+  ///   - consume: gets bytes that are valid only during the call. When it throws, the COPY is cancelled, and the
+  ///     transaction, if there is one, has failed.
+  /// - Throws: what `consume` throws, or ``PostgresError``.
   public func copyOut(
     _ sql: SQL,
     _ operation: String,
@@ -49,6 +59,7 @@ extension Connection {
     do {
       while let message = try nextCopyMessage(operation) {
         defer { PQfreemem(message.baseAddress) }
+        // Safe: the message is freed when this round ends, and the span cannot leave the call.
         try consume(UnsafeRawBufferPointer(message).bytes)
       }
     } catch {
@@ -83,6 +94,7 @@ extension Connection {
     }
   }
 
+  /// Cancels the COPY and reads what is still under way, so that the next statement finds the line free.
   private func abandonCopyOut(_ operation: String) throws(PostgresError) {
     _ = cancelToken.sendRequest()
     while let message = try nextCopyMessage(operation) { PQfreemem(message.baseAddress) }

@@ -24,10 +24,18 @@ public final class ResultSet {
   }
 
   /// Hands the field's bytes to `body`, as they came; nil for SQL NULL.
+  ///
+  /// - Parameter body: gets bytes that are borrowed from the result and valid only inside the call.
+  /// - Precondition: the row and the column are there, as with all reading functions of this type.
   public func withBytes<Value>(_ row: Int, _ column: Int, _ body: (RawSpan) throws -> Value) rethrows -> Value? {
-    precondition(row < count && column < Int(PQnfields(handle)), "no such field in the result")
+    precondition(
+      (0..<count).contains(row) && (0..<Int(PQnfields(handle))).contains(column),
+      "no such field in the result"
+    )
     guard PQgetisnull(handle, Int32(row), Int32(column)) == 0 else { return nil }
     let length = Int(PQgetlength(handle, Int32(row), Int32(column)))
+    // Safe: the field exists and is not NULL, so libpq has `length` bytes for it, which live as long as the result
+    // does; the span cannot leave the closure.
     let buffer = UnsafeRawBufferPointer(start: PQgetvalue(handle, Int32(row), Int32(column)), count: length)
     return try body(buffer.bytes)
   }
@@ -43,10 +51,13 @@ public final class ResultSet {
   }
 
   /// An integer (smallint, integer, bigint, oid, "char") of one, two, four or eight bytes.
+  ///
+  /// - Precondition: the statement's column is of such a type, as with the other typed functions.
   public func integer(_ row: Int, _ column: Int) -> Int? {
-    // oid is the only unsigned type; values above 2^31 are told from the type.
+    // Four bytes are signed but for oid; the types that are kin to it (regclass, xid) are not asked for.
     let isOid = PQftype(handle, Int32(column)) == 26
     return withBytes(row, column) { bytes in
+      // Safe: each load is as wide as the case says the bytes are, and every bit pattern is an integer.
       bytes.withUnsafeBytes { bytes in
         switch bytes.count {
         case 1: Int(bytes[0])
@@ -68,7 +79,9 @@ public final class ResultSet {
   /// A double precision value.
   public func double(_ row: Int, _ column: Int) -> Double? {
     withBytes(row, column) { bytes in
-      bytes.withUnsafeBytes { Double(bitPattern: UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self))) }
+      precondition(bytes.byteCount == 8, "the statement's column is no double precision")
+      // Safe: eight bytes were checked above, and every bit pattern is a Double.
+      return bytes.withUnsafeBytes { Double(bitPattern: UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self))) }
     }
   }
 }

@@ -1,6 +1,8 @@
 import CLibpq
 
-/// A statement that the server has parsed and named, on one connection.
+/// A statement that the server has parsed and named.
+///
+/// Belongs to the connection that prepared it, and lives as long as that.
 public struct PreparedStatement {
   let name: String
   let operation: String
@@ -18,11 +20,15 @@ extension Connection {
   }
 
   /// Runs one statement without parameters and gives its rows back, in binary.
+  ///
+  /// - Throws: ``PostgresError``; the connection can then be used on unless ``isBroken``.
   public func query(_ sql: SQL, _ operation: String) throws(PostgresError) -> ResultSet {
     try query(sql, [], operation)
   }
 
   /// Runs one statement with parameters and gives its rows back, in binary.
+  ///
+  /// - Throws: as without parameters.
   public func query(_ sql: SQL, _ parameters: [Parameter], _ operation: String) throws(PostgresError) -> ResultSet {
     let sent = Self.withPointers(parameters) { types, values, lengths, formats in
       PQsendQueryParams(handle, sql.text, Int32(parameters.count), types, values, lengths, formats, 1)
@@ -37,6 +43,7 @@ extension Connection {
   ///   - name: unique on this connection.
   ///   - parameterTypes: oids; 0 leaves a type to the server.
   ///   - operation: what the statement does, for errors.
+  /// - Throws: ``PostgresError`` when the server cannot parse it, or the name is taken.
   public func prepare(
     _ name: String,
     _ sql: SQL,
@@ -51,6 +58,9 @@ extension Connection {
   }
 
   /// Runs a prepared statement and gives its rows back, in binary.
+  ///
+  /// - Precondition: `statement` was prepared on this connection.
+  /// - Throws: ``PostgresError`` with the operation given to `prepare`.
   public func execute(_ statement: PreparedStatement, _ parameters: [Parameter] = []) throws(PostgresError)
     -> ResultSet
   {
@@ -85,6 +95,9 @@ extension Connection {
     case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
       try drain(operation)
       return result
+    case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+      // libpq would give this result again and again.
+      preconditionFailure("a COPY goes through copyIn or copyOut")
     default:
       let failure = PostgresError(result: result.handle, connection: handle, operation: operation)
       // The rest of the answer must be read before the next statement; its own errors add nothing.
@@ -93,6 +106,10 @@ extension Connection {
     }
   }
 
+  /// Hands types, values, lengths and formats to `body` as libpq takes them.
+  ///
+  /// Safe: each value's pointer is used only inside the closure that lends it, which encloses the call of `body`; libpq
+  /// copies the values before its call returns.
   private static func withPointers(
     _ parameters: [Parameter],
     _ body: (
