@@ -27,7 +27,8 @@ public final class Connection {
   /// Connects and pins the client encoding to UTF-8, or to SQL_ASCII where the database is of that kind.
   ///
   /// - Parameters:
-  ///   - target: where to; `connect_timeout` and TCP keepalives have defaults that the string can override.
+  ///   - target: where to; `connect_timeout` and TCP keepalives have defaults that the string and libpq's
+  ///     environment override.
   ///   - applicationName: what `pg_stat_activity` shows.
   ///   - receiveNotice: gets the server's notices, on the thread that uses the connection.
   /// - Throws: ``PostgresError`` with origin `connecting`.
@@ -38,11 +39,7 @@ public final class Connection {
   ) throws(PostgresError) {
     // Entries before dbname are defaults that the string overrides; those after it override the string.
     let settings: [(String, String)] =
-      [
-        ("connect_timeout", "15"), ("keepalives_idle", "30"), ("keepalives_interval", "10"),
-        ("keepalives_count", "3"), ("tcp_user_timeout", "60000"),
-      ]
-      + (target.connectionString.map { [("dbname", $0)] } ?? [])
+      Self.ownDefaults() + (target.connectionString.map { [("dbname", $0)] } ?? [])
       + [("application_name", applicationName), ("client_encoding", "UTF8")]
     let opened = CStrings.with(settings.map(\.0)) { keywords in
       CStrings.with(settings.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }
@@ -63,6 +60,26 @@ public final class Connection {
     noticeReceiver = NoticeReceiver(receiveNotice)
     cancelToken = CancelToken(opened)
     noticeReceiver.attach(to: opened)
+  }
+
+  /// Our defaults, without those that libpq's environment or service file has a word on: that comes last and would lose.
+  ///
+  /// A service named in the string itself is not seen here: our defaults win over its own.
+  private static func ownDefaults() -> [(String, String)] {
+    var taken: Set<String> = []
+    if let options = PQconndefaults() {
+      defer { PQconninfoFree(options) }
+      var option = options
+      while let keyword = option.pointee.keyword {
+        if option.pointee.val != nil { taken.insert(String(cString: keyword)) }
+        option += 1
+      }
+    }
+    let defaults = [
+      ("connect_timeout", "15"), ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
+      ("tcp_user_timeout", "60000"),
+    ]
+    return defaults.filter { !taken.contains($0.0) }
   }
 
   deinit {
