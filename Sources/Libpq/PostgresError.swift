@@ -54,6 +54,15 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     return text
   }
 
+  /// The row itself is refused: by its SQLSTATE, or by a trigger's RAISE whatever SQLSTATE it borrows.
+  ///
+  /// `PL/pgSQL function f() line n at RAISE` is the context of the statement (`plpgsql_exec_error_callback`), which
+  /// translations keep in capitals.
+  public var refusesRow: Bool {
+    guard origin == .server, let sqlState, !sqlState.isWorthRetrying else { return false }
+    return sqlState.refusesRow || context?.split(separator: "\n").first?.hasSuffix(" RAISE") == true
+  }
+
   /// The line of the COPY data at which the server stopped, from 1, if the context names one.
   ///
   /// The form `COPY table, line N` is the server's own (`CopyFromErrorCallback` in its source), in English because

@@ -52,6 +52,13 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   /// 54000 (program limit exceeded) and 42804/42846 arise from single values too (an index row too long, a cast).
   public var refusesRow: Bool {
     ["22", "23", "44", "P0", "54"].contains(String(category)) || code == "42804" || code == "42846"
-      || code == "39000" || code == "38000"
+      || code == "39000" || code == "38000" || !Self.ownCategories.contains(String(category))
   }
+
+  /// The classes that the server itself uses; any other was made up by a function.
+  private static let ownCategories: Set<String> = [
+    "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "22", "23", "24", "25",
+    "26", "27", "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D", "3F", "40", "42", "44", "53", "54", "55", "57",
+    "58", "72", "F0", "HV", "P0", "XX",
+  ]
 }

@@ -31,7 +31,7 @@ struct Quarantine {
         next = piece.endIndex
         pieceSize = suspectFollows ? 1 : pieceSize * 2
         suspectFollows = false
-      } catch let error as PostgresError where error.sqlState?.refusesRow == true {
+      } catch let error as PostgresError where error.refusesRow {
         if piece.count == 1 {
           refused.append(rows[next])
           try record.write(batch.rows[Int(rows[next])].address, error)

@@ -51,7 +51,7 @@ struct Claim {
     do {
       try Savepoint.attempt(on: staging) { try append(range, to: &batch) }
       return 0
-    } catch let error as PostgresError where error.sqlState?.refusesRow == true {
+    } catch let error as PostgresError where error.refusesRow {
       batch.bytes.removeSubrange(byteCount...)
       guard let (lower, upper) = range.halves else {
         try record.write(range.start, error)

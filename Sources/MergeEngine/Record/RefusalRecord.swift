@@ -19,7 +19,7 @@ struct RefusalRecord {
           guard connections.staging !== connections.production else { return try insert(address, error, form) }
           try Savepoint.attempt(on: connections.production) { try insert(address, error, form) }
         }
-      } catch let failure as PostgresError where failure.sqlState?.refusesRow == true {
+      } catch let failure as PostgresError where failure.refusesRow {
         continue
       }
     }

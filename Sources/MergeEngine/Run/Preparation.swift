@@ -67,7 +67,7 @@ struct Preparation {
       guard result.bool(0, 0) != false else {
         throw MergeFailure.usage("--from \(table.window.from ?? "") is not before --to \(table.window.to ?? "").")
       }
-    } catch let error as PostgresError where error.sqlState?.refusesRow == true {
+    } catch let error as PostgresError where error.refusesRow {
       throw MergeFailure.usage(
         "--from and --to must be values of \(table.version.name) in \(table.production), which is \(type): \(error.message)."
       )

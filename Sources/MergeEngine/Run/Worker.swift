@@ -85,7 +85,7 @@ final class Worker {
     }
     guard let state = error.sqlState else { return .fail }
     if state.isWorthRetrying && attempt < context.retries.attemptLimit { return .retry }
-    return state.refusesRow && mode == .fast ? .carefully : .fail
+    return error.refusesRow && mode == .fast ? .carefully : .fail
   }
 
   private func attemptBatch(_ item: WorkQueue.Item, _ mode: Stations.Mode) throws -> VerdictCounts {
