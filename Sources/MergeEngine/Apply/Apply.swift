@@ -8,10 +8,13 @@ struct Apply {
   private let batchTable: Identifier
   private let insertMissing: PreparedStatement
   private let updateOlder: PreparedStatement?
+  private var writtenRowCount = 0
   private var writer = CopyWriter(capacity: 2 * Apply.pieceByteCount)
 
   /// COPY data goes out in pieces of about this size. Arbitrary, between the costs of a call and of a cache miss.
   private static let pieceByteCount = 128 * 1024
+
+  private static let truncateAboveRowCount = 1000
 
   /// What was written, and what turned out to be newer by now.
   struct Counts {
@@ -70,14 +73,22 @@ struct Apply {
   /// The exact way: through the temporary table, where a key that is there by now is no error.
   mutating func writeExactly(_ batch: StagedBatch, inserts: [UInt32], updates: [UInt32]) throws -> Counts {
     var counts = Counts()
-    if !inserts.isEmpty { counts += try insertExactly(inserts[...], of: batch) }
-    if !updates.isEmpty { counts += try updateExactly(updates[...], of: batch) }
+    if !inserts.isEmpty {
+      try emptyBatchTable()
+      counts += try insertExactly(inserts[...], of: batch)
+    }
+    if !updates.isEmpty {
+      try emptyBatchTable()
+      counts += try updateExactly(updates[...], of: batch)
+    }
     return counts
   }
 
   /// Inserts what is missing and updates what has appeared since the probe and is older.
+  ///
+  /// - Precondition: the batch table is empty.
   mutating func insertExactly(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws -> Counts {
-    try refillBatchTable(rows, of: batch)
+    try fillBatchTable(rows, of: batch)
     var counts = Counts()
     counts.inserted = try production.execute(insertMissing).affectedRowCount
     if counts.inserted < rows.count { counts.updated = try updateFromBatchTable() }
@@ -86,8 +97,10 @@ struct Apply {
   }
 
   /// Updates what is still older.
+  ///
+  /// - Precondition: the batch table is empty.
   mutating func updateExactly(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws -> Counts {
-    try refillBatchTable(rows, of: batch)
+    try fillBatchTable(rows, of: batch)
     var counts = Counts()
     counts.updated = try updateFromBatchTable()
     counts.lostRaces = rows.count - counts.updated
@@ -99,14 +112,19 @@ struct Apply {
     return try production.execute(updateOlder).affectedRowCount
   }
 
-  /// The batch table is emptied at commit; within a transaction by hand. DELETE, since TRUNCATE would make the server
-  /// plan the prepared statements again each time.
-  private mutating func refillBatchTable(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws {
-    try production.execute(ApplySQL.emptyBatchTable(batchTable), "emptying the temporary table")
-    try fillBatchTable(rows, of: batch)
+  /// Empties the batch table if rows have been written to it in this transaction; at the commit it empties itself.
+  ///
+  /// DELETE leaves the rows in the file, and each statement after it has to pass them by: with thousands of pieces in a
+  /// batch the time for them would grow with the square of their number. TRUNCATE makes the server plan the prepared
+  /// statements again. So TRUNCATE now and then; how often is arbitrary.
+  mutating func emptyBatchTable() throws(PostgresError) {
+    let isFull = writtenRowCount > Self.truncateAboveRowCount
+    try production.execute(ApplySQL.emptyBatchTable(batchTable, truncates: isFull), "emptying the temporary table")
+    if isFull { writtenRowCount = 0 }
   }
 
   private mutating func fillBatchTable(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws {
+    writtenRowCount += rows.count
     try copy(
       rows,
       of: batch,

@@ -17,8 +17,8 @@ enum ApplySQL {
     "COPY pg_temp.\(table) (\(plan.columns.map(\.name).joined())) FROM STDIN (FORMAT binary)"
   }
 
-  static func emptyBatchTable(_ table: Identifier) -> SQL {
-    "DELETE FROM pg_temp.\(table)"
+  static func emptyBatchTable(_ table: Identifier, truncates: Bool) -> SQL {
+    truncates ? "TRUNCATE pg_temp.\(table)" : "DELETE FROM pg_temp.\(table)"
   }
 
   static func copyIntoProduction(_ plan: TablePlan) -> SQL {

@@ -4,12 +4,13 @@ import Libpq
 ///
 /// Every piece is a savepoint. A piece that is refused is tried again smaller: up to the line that COPY's error
 /// names, else by halves, down to one row; after a success pieces grow again. A single refused row among n costs
-/// about 2 log2(n) tries over 3n rows.
+/// about 2 log2(n) tries over 3n rows. Where bad rows come at regular distances, a piece is tried of as many rows as
+/// went in before the last bad one, and then a single row: two tries a bad row.
 struct Quarantine {
   let plan: TablePlan
   let record: RefusalRecord
 
-  /// Writes `rows` by `write`, one piece after the other.
+  /// Writes `rows` by `write`, one piece after the other, each after `prepare`, which is not undone with the piece.
   ///
   /// - Returns: the rows that were refused.
   func write(
@@ -17,6 +18,7 @@ struct Quarantine {
     of batch: StagedBatch,
     on production: Connection,
     counts: inout Apply.Counts,
+    after prepare: () throws -> Void,
     by write: (ArraySlice<UInt32>) throws -> Apply.Counts
   ) throws -> [UInt32] {
     var refused: [UInt32] = []
@@ -24,20 +26,27 @@ struct Quarantine {
     var pieceSize = rows.count
     /// The piece after the current one begins with the row that COPY named.
     var suspectFollows = false
+    /// How many rows went in between the last two refused ones, and since the last one.
+    var expectedRun = 0
+    var run = 0
     while next < rows.count {
       let piece = rows[next..<min(next + pieceSize, rows.count)]
+      try prepare()
       do {
         counts += try Savepoint.attempt(on: production) { try write(piece) }
         next = piece.endIndex
-        pieceSize = suspectFollows ? 1 : pieceSize * 2
+        run += piece.count
+        pieceSize = suspectFollows || run == expectedRun ? 1 : pieceSize * 2
         suspectFollows = false
       } catch let error as PostgresError where error.refusesRow {
         if piece.count == 1 {
           refused.append(rows[next])
           try record.write(batch.rows[Int(rows[next])].address, error)
           next += 1
-          // The line after a bad one is as good as any: go on with a fair piece rather than with single rows.
-          pieceSize = 64
+          // 64 is arbitrary: after a long run a fair piece rather than one that is likely to be refused again.
+          pieceSize = min(max(run, 1), 64)
+          expectedRun = run
+          run = 0
           continue
         }
         let line = error.copyLine.map { $0 - 1 }.flatMap { (0..<piece.count).contains($0) ? $0 : nil }

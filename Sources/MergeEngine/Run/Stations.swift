@@ -93,12 +93,22 @@ struct Stations {
   {
     let classifier = memory.classifier
     let batch = memory.batch
-    var refused = try quarantine.write(classifier.inserts, of: batch, on: production, counts: &counts) { piece in
-      try apply.insertExactly(piece, of: batch)
-    }
-    refused += try quarantine.write(classifier.updates, of: batch, on: production, counts: &counts) { piece in
-      try apply.updateExactly(piece, of: batch)
-    }
+    var refused = try quarantine.write(
+      classifier.inserts,
+      of: batch,
+      on: production,
+      counts: &counts,
+      after: { try apply.emptyBatchTable() },
+      by: { try apply.insertExactly($0, of: batch) }
+    )
+    refused += try quarantine.write(
+      classifier.updates,
+      of: batch,
+      on: production,
+      counts: &counts,
+      after: { try apply.emptyBatchTable() },
+      by: { try apply.updateExactly($0, of: batch) }
+    )
     for row in refused { memory.batch.setVerdict(.error, row: row) }
     return refused
   }
