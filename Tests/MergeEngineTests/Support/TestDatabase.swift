@@ -144,11 +144,33 @@ extension TestDatabase {
     stop: StopSignal = StopSignal(),
     _ change: (inout MergeOptions) -> Void = { _ in }
   ) async throws -> RunReport {
+    try await finish(start(stop: stop, change))
+  }
+
+  /// Begins a merge that runs beside the test.
+  func start(
+    stop: StopSignal = StopSignal(),
+    _ change: (inout MergeOptions) -> Void = { _ in }
+  ) -> RunningMerge {
     var options = MergeOptions()
     change(&options)
     let run = MergeRun(target: target, options: options, logger: .silent, stop: stop)
-    let report = try await onItsOwnThread { try run.run() }
-    try expectCountsToAddUp(report, admin: options.schemas.admin)
+    return RunningMerge(
+      report: Task { try await onItsOwnThread { try run.run() } },
+      adminSchema: options.schemas.admin
+    )
+  }
+
+  /// A merge that was begun.
+  struct RunningMerge {
+    let report: Task<RunReport, any Error>
+    let adminSchema: String
+  }
+
+  /// Waits for the end of a merge, and checks it as ``merge(stop:_:)`` does.
+  func finish(_ merge: RunningMerge) async throws -> RunReport {
+    let report = try await merge.report.value
+    try expectCountsToAddUp(report, admin: merge.adminSchema)
     return report
   }
 

@@ -1,0 +1,165 @@
+import MergeEngine
+import Testing
+
+/// CDC writes to production between the engine's look and its write.
+@Suite struct RaceTests {
+  struct Race: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let event: String
+    let write: String
+    /// Row 5 of production afterwards; nil when it is gone.
+    let row: String?
+    let isLost: Bool
+  }
+
+  /// Staging has rows 1 to 10 of version 5. For UPDATE production has them all, of version 1; for INSERT none.
+  static let races = [
+    Race(
+      testDescription: "a newer version",
+      event: "UPDATE",
+      write: "UPDATE production.t SET updated_at = 9, v = 'cdc' WHERE id = 5",
+      row: "(5,9,cdc)",
+      isLost: true
+    ),
+    Race(
+      testDescription: "the same version",
+      event: "UPDATE",
+      write: "UPDATE production.t SET updated_at = 5, v = 'cdc' WHERE id = 5",
+      row: "(5,5,cdc)",
+      isLost: true
+    ),
+    Race(
+      testDescription: "a version in between",
+      event: "UPDATE",
+      write: "UPDATE production.t SET updated_at = 3, v = 'cdc' WHERE id = 5",
+      row: "(5,5,s)",
+      isLost: false
+    ),
+    Race(
+      testDescription: "no version",
+      event: "UPDATE",
+      write: "UPDATE production.t SET updated_at = NULL, v = 'cdc' WHERE id = 5",
+      row: "(5,5,s)",
+      isLost: false
+    ),
+    Race(
+      testDescription: "a delete",
+      event: "UPDATE",
+      write: "DELETE FROM production.t WHERE id = 5",
+      row: nil,
+      isLost: true
+    ),
+    Race(
+      testDescription: "a delete and a newer insert",
+      event: "UPDATE",
+      write: "DELETE FROM production.t WHERE id = 5; INSERT INTO production.t VALUES (5, 9, 'cdc')",
+      row: "(5,9,cdc)",
+      isLost: true
+    ),
+    Race(
+      testDescription: "a newer insert",
+      event: "INSERT",
+      write: "INSERT INTO production.t VALUES (5, 9, 'cdc')",
+      row: "(5,9,cdc)",
+      isLost: true
+    ),
+    Race(
+      testDescription: "an insert of the same version",
+      event: "INSERT",
+      write: "INSERT INTO production.t VALUES (5, 5, 'cdc')",
+      row: "(5,5,cdc)",
+      isLost: true
+    ),
+    Race(
+      testDescription: "an older insert",
+      event: "INSERT",
+      write: "INSERT INTO production.t VALUES (5, 3, 'cdc')",
+      row: "(5,5,s)",
+      isLost: false
+    ),
+    Race(
+      testDescription: "an insert without a version",
+      event: "INSERT",
+      write: "INSERT INTO production.t VALUES (5, NULL, 'cdc')",
+      row: "(5,5,s)",
+      isLost: false
+    ),
+  ]
+
+  private func withTables(_ event: String, _ body: (TestDatabase) async throws -> Void) async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, updated_at int, v text"
+      try database.makePair(production: columns + ", PRIMARY KEY (id)", staging: columns)
+      try database.run("INSERT INTO staging.t SELECT n, 5, 's' FROM generate_series(1, 10) n")
+      if event == "UPDATE" {
+        try database.run("INSERT INTO production.t SELECT n, 1, 'p' FROM generate_series(1, 10) n")
+      }
+      try await body(database)
+    }
+  }
+
+  @Test(arguments: races, [false, true])
+  func `newer wins also when CDC writes between the probe and the write`(_ race: Race, isAtomic: Bool) async throws {
+    try await withTables(race.event) { database in
+      try database.writeConcurrently(on: race.event, race.write)
+      let report = try await database.merge { $0.atomic = isAtomic }
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(try database.rows("SELECT * FROM production.t WHERE id = 5") == [race.row].compactMap(\.self))
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE updated_at = 5 AND v = 's' AND id <> 5") == 9)
+      // After the race the fast way's batch is looked at again: then a row that CDC has inserted is seen, and is no
+      // lost race any more.
+      #expect(report.totals.stale + report.totals.unchanged == (race.isLost ? 1 : 0))
+      if race.event == "UPDATE" { #expect(report.totals.lostRaces == (race.isLost ? 1 : 0)) }
+      #expect(try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'PROCESSED'") == 10)
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func `an insert that is not committed yet is waited for`(commits: Bool) async throws {
+    try await withTables("INSERT") { database in
+      try database.run("BEGIN; INSERT INTO production.t VALUES (5, 9, 'cdc')")
+      let observer = try database.connect()
+      let merge = observer.start()
+      try await observer.waitForBlockedWorker()
+      try database.run(commits ? "COMMIT" : "ROLLBACK")
+      let report = try await observer.finish(merge)
+      #expect(report.totals.inserted == (commits ? 9 : 10))
+      #expect(try database.rows("SELECT * FROM production.t WHERE id = 5") == [commits ? "(5,9,cdc)" : "(5,5,s)"])
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func `an update that is not committed yet is waited for`(commits: Bool) async throws {
+    try await withTables("UPDATE") { database in
+      try database.run("BEGIN; UPDATE production.t SET updated_at = 9, v = 'cdc' WHERE id = 5")
+      let observer = try database.connect()
+      let merge = observer.start()
+      try await observer.waitForBlockedWorker()
+      try database.run(commits ? "COMMIT" : "ROLLBACK")
+      let report = try await observer.finish(merge)
+      #expect(report.totals.updated == (commits ? 9 : 10))
+      #expect(report.totals.lostRaces == (commits ? 1 : 0))
+      #expect(try database.rows("SELECT * FROM production.t WHERE id = 5") == [commits ? "(5,9,cdc)" : "(5,5,s)"])
+    }
+  }
+
+  @Test func `workers that meet at the same keys leave the newest`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, updated_at int, v text"
+      try database.makePair(production: columns + ", PRIMARY KEY (id)", staging: columns)
+      // Every key twenty times, spread over all batches.
+      try database.run(
+        "INSERT INTO staging.t SELECT n % 100, n, repeat('s', 300) FROM generate_series(1, 2000) n ORDER BY hashint4(n)"
+      )
+      let report = try await database.merge {
+        $0.batchRows = 50
+        $0.workers = 4
+      }
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.totals.read == 2000)
+      #expect(
+        try database.rows("SELECT count(*), min(updated_at), max(updated_at) FROM production.t") == ["(100,1901,2000)"]
+      )
+    }
+  }
+}
