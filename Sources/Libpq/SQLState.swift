@@ -20,6 +20,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   public static let uniqueViolation = SQLState("23505")
   /// A row that this one refers to is missing.
   public static let foreignKeyViolation = SQLState("23503")
+  /// A row that excludes this one is there already.
+  public static let exclusionViolation = SQLState("23P01")
   /// A lock was not granted within `lock_timeout`.
   public static let lockNotAvailable = SQLState("55P03")
   /// A statement ended by a cancel request or by `statement_timeout`.
@@ -53,6 +55,11 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   public var refusesRow: Bool {
     ["22", "23", "44", "P0", "54"].contains(String(category)) || code == "42804" || code == "42846"
       || code == "39000" || code == "38000" || !Self.ownCategories.contains(String(category))
+  }
+
+  /// The row was refused because of what other rows are like: it may pass when those have changed.
+  public var dependsOnOtherRows: Bool {
+    self == .foreignKeyViolation || self == .uniqueViolation || self == .exclusionViolation
   }
 
   /// The classes that the server itself uses; any other was made up by a function.

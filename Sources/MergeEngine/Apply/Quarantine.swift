@@ -7,21 +7,30 @@ import Libpq
 /// about 2 log2(n) tries over 3n rows. Where bad rows come at regular distances, a piece is tried of as many rows as
 /// went in before the last bad one, and then a single row: two tries a bad row.
 struct Quarantine {
-  let plan: TablePlan
   let record: RefusalRecord
+
+  /// A row that the server refused.
+  struct Refusal {
+    let row: UInt32
+    let error: PostgresError
+  }
+
+  /// Writes down the refused rows of `batch`.
+  func put(_ refusals: [Refusal], of batch: StagedBatch) throws {
+    for refusal in refusals { try record.write(batch.rows[Int(refusal.row)].address, refusal.error) }
+  }
 
   /// Writes `rows` by `write`, one piece after the other, each after `prepare`, which is not undone with the piece.
   ///
-  /// - Returns: the rows that were refused.
+  /// - Returns: the rows that were refused; nothing is recorded yet.
   func write(
     _ rows: [UInt32],
-    of batch: StagedBatch,
     on production: Connection,
     counts: inout Apply.Counts,
     after prepare: () throws -> Void,
     by write: (ArraySlice<UInt32>) throws -> Apply.Counts
-  ) throws -> [UInt32] {
-    var refused: [UInt32] = []
+  ) throws -> [Refusal] {
+    var refused: [Refusal] = []
     var next = 0
     var pieceSize = rows.count
     /// The piece after the current one begins with the row that COPY named.
@@ -40,8 +49,7 @@ struct Quarantine {
         suspectFollows = false
       } catch let error as PostgresError where error.refusesRow {
         if piece.count == 1 {
-          refused.append(rows[next])
-          try record.write(batch.rows[Int(rows[next])].address, error)
+          refused.append(Refusal(row: rows[next], error: error))
           next += 1
           // 64 is arbitrary: after a long run a fair piece rather than one that is likely to be refused again.
           pieceSize = min(max(run, 1), 64)

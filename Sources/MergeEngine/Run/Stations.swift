@@ -51,7 +51,6 @@ struct Stations {
       production
     )
     quarantine = Quarantine(
-      plan: plan,
       record: RefusalRecord(plan: plan, runID: run.id, admin: admin, connections: connections)
     )
   }
@@ -81,36 +80,61 @@ struct Stations {
     guard mode == .careful else { return try apply.writeFast(memory.batch, inserts: inserts, updates: updates) }
     guard !isAllOrNothing else { return try apply.writeExactly(memory.batch, inserts: inserts, updates: updates) }
     var counts = Apply.Counts()
-    while try !writeAroundRefused(&memory, &counts).isEmpty, memory.batch.hasDuplicates {
+    while true {
+      let refusals = try writeAroundRefused(memory, &counts)
+      try quarantine.put(refusals, of: memory.batch)
+      for refusal in refusals { memory.batch.setVerdict(.error, row: refusal.row) }
+      guard !refusals.isEmpty, memory.batch.hasDuplicates else { return counts }
       try reviveDuplicates(&memory)
     }
-    return counts
   }
 
-  /// Writes what is classified, puts aside what the server refuses, and says which rows these were.
-  private mutating func writeAroundRefused(_ memory: inout BatchMemory, _ counts: inout Apply.Counts) throws
-    -> [UInt32]
+  /// Writes what is classified, and says which rows the server refuses whatever is tried.
+  private mutating func writeAroundRefused(_ memory: BatchMemory, _ counts: inout Apply.Counts) throws
+    -> [Quarantine.Refusal]
   {
-    let classifier = memory.classifier
-    let batch = memory.batch
-    var refused = try quarantine.write(
-      classifier.inserts,
-      of: batch,
+    var refusedInserts = try writeCarefully(memory.classifier.inserts, .insert, memory.batch, &counts)
+    var refusedUpdates = try writeCarefully(memory.classifier.updates, .update, memory.batch, &counts)
+    for _ in 0..<Self.secondChances {
+      let count = refusedInserts.count + refusedUpdates.count
+      try giveSecondChance(&refusedUpdates, .update, memory.batch, &counts)
+      try giveSecondChance(&refusedInserts, .insert, memory.batch, &counts)
+      guard refusedInserts.count + refusedUpdates.count < count else { break }
+    }
+    return refusedInserts + refusedUpdates
+  }
+
+  /// How often refused rows are tried again while that helps. Arbitrary: the depth of the chains of rows of one batch
+  /// that wait for each other; they are tried from both ends by turns, so that most chains take one turn or two.
+  private static let secondChances = 8
+
+  private mutating func writeCarefully(
+    _ rows: [UInt32],
+    _ verdict: Verdict,
+    _ batch: StagedBatch,
+    _ counts: inout Apply.Counts
+  ) throws -> [Quarantine.Refusal] {
+    try quarantine.write(
+      rows,
       on: production,
       counts: &counts,
       after: { try apply.emptyBatchTable() },
-      by: { try apply.insertExactly($0, of: batch) }
+      by: { try verdict == .insert ? apply.insertExactly($0, of: batch) : apply.updateExactly($0, of: batch) }
     )
-    refused += try quarantine.write(
-      classifier.updates,
-      of: batch,
-      on: production,
-      counts: &counts,
-      after: { try apply.emptyBatchTable() },
-      by: { try apply.updateExactly($0, of: batch) }
-    )
-    for row in refused { memory.batch.setVerdict(.error, row: row) }
-    return refused
+  }
+
+  /// Tries rows again that may have been refused only because other rows of the batch were not there yet (a foreign key
+  /// within the table) or were still there (a unique value that moves from one row to another).
+  private mutating func giveSecondChance(
+    _ refusals: inout [Quarantine.Refusal],
+    _ verdict: Verdict,
+    _ batch: StagedBatch,
+    _ counts: inout Apply.Counts
+  ) throws {
+    let hopeful = refusals.filter { $0.error.sqlState?.dependsOnOtherRows == true }
+    guard !hopeful.isEmpty else { return }
+    refusals.removeAll { $0.error.sqlState?.dependsOnOtherRows == true }
+    refusals += try writeCarefully(hopeful.reversed().map(\.row), verdict, batch, &counts)
   }
 
   /// A refused row may have kept an older row of its key from being merged: the duplicates get their chance against
