@@ -1,0 +1,136 @@
+import MergeEngine
+import Testing
+
+/// Parents come before children, and bad parents take their children along.
+@Suite struct ForeignKeyTests {
+  @Test(arguments: [(1, 1), (10, 3), (1000, 2)])
+  func `parents are merged before their children, whatever their names`(_ batch: Int, _ workers: Int) async throws {
+    try await TestDatabase.with { database in
+      // Alphabetical order would begin with the grandchild.
+      try database.makePair("z", production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+      try database.makePair(
+        "m",
+        production: "id int PRIMARY KEY, updated_at int, z int REFERENCES production.z",
+        staging: "id int, updated_at int, z int"
+      )
+      try database.makePair(
+        "a",
+        production: "id int PRIMARY KEY, updated_at int, m int REFERENCES production.m, z int REFERENCES production.z",
+        staging: "id int, updated_at int, m int, z int"
+      )
+      try database.run(
+        """
+        INSERT INTO staging.z SELECT n, 1 FROM generate_series(1, 300) n;
+        INSERT INTO staging.m SELECT n, 1, 301 - n FROM generate_series(1, 300) n;
+        INSERT INTO staging.a SELECT n, 1, 301 - n, n FROM generate_series(1, 300) n;
+        """
+      )
+      let report = try await database.merge {
+        $0.batchRows = batch
+        $0.workers = workers
+      }
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.tables.map(\.table) == ["z", "m", "a"])
+      #expect(report.totals.inserted == 900)
+      #expect(report.totals.errors == 0)
+    }
+  }
+
+  @Test func `a child of a refused parent is refused for that reason`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        "parent",
+        production: "id int PRIMARY KEY, updated_at int CHECK (updated_at < 9)",
+        staging: "id int, updated_at int"
+      )
+      try database.makePair(
+        "child",
+        production: "id int PRIMARY KEY, updated_at int, parent int REFERENCES production.parent",
+        staging: "id int, updated_at int, parent int"
+      )
+      try database.run(
+        """
+        INSERT INTO staging.parent VALUES (1, 1), (2, 9), (3, 1);
+        INSERT INTO staging.child VALUES (10, 1, 1), (20, 1, 2), (21, 1, 2), (30, 1, 3);
+        """
+      )
+      let report = try await database.merge()
+      #expect(report.status == .partial)
+      #expect(
+        try database.rows("SELECT table_name, row_key->>'id', sqlstate FROM admin.merge_errors ORDER BY 1, 2")
+          == ["(child,20,23503)", "(child,21,23503)", "(parent,2,23514)"]
+      )
+      #expect(try database.rows("SELECT id FROM production.child ORDER BY id") == ["(10)", "(30)"])
+    }
+  }
+
+  @Test func `a failed parent table keeps its children from being begun, and others go on`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        "parent",
+        production: "id int PRIMARY KEY, updated_at int",
+        staging: "id int, updated_at int"
+      )
+      try database.makePair(
+        "child",
+        production: "id int PRIMARY KEY, updated_at int, parent int REFERENCES production.parent",
+        staging: "id int, updated_at int, parent int"
+      )
+      try database.makePair(
+        "other",
+        production: "id int PRIMARY KEY, updated_at int",
+        staging: "id int, updated_at int"
+      )
+      try database.run(
+        """
+        CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nothing(); RETURN new; END $$;
+        CREATE TRIGGER broken BEFORE INSERT ON production.parent FOR EACH ROW EXECUTE FUNCTION broken();
+        INSERT INTO staging.parent VALUES (1, 1);
+        INSERT INTO staging.child VALUES (10, 1, 1);
+        INSERT INTO staging.other VALUES (1, 1);
+        """
+      )
+      let report = try await database.merge()
+      #expect(report.status == .failed)
+      #expect(report.failures.count == 2)
+      #expect(report.totals.inserted == 1)
+      #expect(try database.count("SELECT count(*) FROM staging.child WHERE _dms_processing_status = 'NEW'") == 1)
+      #expect(try database.count("SELECT count(*) FROM production.other") == 1)
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func `rows of one batch may refer to each other, also beside a bad row`(hasBadRow: Bool) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, updated_at int CHECK (updated_at < 9), boss int REFERENCES production.t",
+        staging: "id int, updated_at int, boss int"
+      )
+      // Everyone's boss has a higher key, and so is written after.
+      try database.run("INSERT INTO staging.t SELECT n, 1, nullif(n + 1, 101) FROM generate_series(1, 100) n")
+      if hasBadRow { try database.run("INSERT INTO staging.t VALUES (50000, 9, 1)") }
+      let report = try await database.merge()
+      #expect(report.totals.inserted == 100)
+      #expect(report.totals.errors == (hasBadRow ? 1 : 0))
+    }
+  }
+
+  @Test func `a unique value that moves from one row to another within a batch is no error`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, updated_at int, email text"
+      try database.makePair(production: columns + ", PRIMARY KEY (id), UNIQUE (email)", staging: columns)
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (2, 1, 'ada@x'), (3, 1, 'bob@x'), (4, 1, 'cy@x');
+        INSERT INTO staging.t VALUES (1, 2, 'ada@x'), (2, 2, 'bob@x'), (3, 2, 'cy@x'), (4, 2, 'new@x');
+        """
+      )
+      let report = try await database.merge()
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(
+        try database.rows("TABLE production.t ORDER BY id")
+          == ["(1,2,ada@x)", "(2,2,bob@x)", "(3,2,cy@x)", "(4,2,new@x)"]
+      )
+    }
+  }
+}
