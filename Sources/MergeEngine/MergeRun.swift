@@ -68,13 +68,12 @@ public struct MergeRun: Sendable {
       stop: stop,
       logger: logger
     )
-    var outcome = carryAll(context, control, since: clockStart, onProgress)
-    var circles = CircularReferences(context)
-    while outcome.isClean, let released = try circles.releaseRefused(control.current) {
-      outcome += carryAll(context, only: released, control, since: clockStart, onProgress)
+    var outcome = RunOutcome(plan)
+    var rounds = Rounds(context)
+    while let tables = try rounds.next(after: &outcome, control) {
+      carry(tables, context, control, since: clockStart, &outcome, onProgress)
     }
 
-    try control.renewIfLost()
     let closed = try RunClosing(record: record, plan: plan, options: options, logger: logger)
       .close(outcome, isInterrupted: stop.signal != nil, control.current) {
         try session.connectStagingControl(beside: control.current)
@@ -114,14 +113,15 @@ public struct MergeRun: Sendable {
     return record
   }
 
-  /// Empties a queue over all tables, or some.
-  private func carryAll(
+  /// Empties a queue over some of the tables, or all.
+  private func carry(
+    _ tables: Set<Int>,
     _ context: RunContext,
-    only tables: Set<Int>? = nil,
     _ control: ControlConnection,
     since start: ContinuousClock.Instant,
+    _ outcome: inout RunOutcome,
     _ onProgress: (RunProgress) -> Void
-  ) -> RunOutcome {
+  ) {
     let queue = WorkQueue(
       context.plan,
       only: tables,
@@ -133,15 +133,15 @@ public struct MergeRun: Sendable {
     while !threads.waitForAll(timeLimitSeconds: 0.25) {
       onProgress(RunProgress(queue.snapshot, since: start))
       do {
-        try control.beat()
+        if try control.beat() { queue.suspend(nil, nil) }
         try context.pressure.measure(control.current)
       } catch {
         // Without its locks a run must not go on; the batches under way end first.
-        controlError = error
+        controlError = controlError ?? error
         queue.stop()
       }
     }
     onProgress(RunProgress(queue.snapshot, since: start))
-    return RunOutcome(queue, fatalError: threads.fatalError ?? controlError, isStopped: stop.signal != nil)
+    outcome.add(queue, fatalError: threads.fatalError ?? controlError, isStopped: stop.signal != nil)
   }
 }

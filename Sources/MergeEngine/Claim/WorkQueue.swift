@@ -43,6 +43,7 @@ final class WorkQueue: Sendable {
     var tables: [TableState]
     var isStopped = false
     var refusedCount = 0
+    var loss: RunOutcome.Loss?
   }
 
   private let monitor: Monitor<State>
@@ -124,6 +125,24 @@ final class WorkQueue: Sendable {
       skipDescendants(of: table, &state)
     }
   }
+
+  /// A connection was lost: the round ends, since the server may have lost what it had confirmed.
+  ///
+  /// - Parameters:
+  ///   - item: the batch under way; nil for the control connection.
+  ///   - error: what was said.
+  func suspend(_ item: Item?, _ error: (any Error)?) {
+    monitor.update { state in
+      state.isStopped = true
+      var loss = state.loss ?? RunOutcome.Loss(tables: [], error: nil)
+      if let item { loss.tables.insert(item.table) }
+      loss.error = loss.error ?? error
+      state.loss = loss
+    }
+  }
+
+  /// The connections that were lost, if any were.
+  var loss: RunOutcome.Loss? { monitor.update { $0.loss } }
 
   /// Hands out nothing any more.
   func stop() {

@@ -16,7 +16,7 @@ struct CircularReferences {
   /// - Returns: the tables to merge again; nil when there is nothing to be gained.
   mutating func releaseRefused(_ control: Connection) throws -> Set<Int>? {
     let tables = context.plan.circular.filter { context.plan.tables[$0].marksRows }
-    guard !tables.isEmpty, !context.isAtomic else { return nil }
+    guard !tables.isEmpty else { return nil }
     let refused = ErrorLedger.Selection(runID: context.record.id, sqlState: .foreignKeyViolation)
     let ledger = ErrorLedger(admin: Identifier(context.schemas.admin))
     let counts = try tables.map { (table: $0, count: try ledger.count(refused, of: context.plan.tables[$0], control)) }

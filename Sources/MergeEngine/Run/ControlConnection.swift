@@ -31,26 +31,28 @@ final class ControlConnection {
 
   /// Looks now and then whether the connection still lives, and renews it with its locks if not.
   ///
+  /// - Returns: whether it had to be renewed.
   /// - Throws: ``MergeFailure/busy(table:)`` when another merge has taken a table meanwhile, ``MergeFailure``
   ///   when the server can't be reached again in time.
-  func beat() throws {
-    guard ContinuousClock.now - lastBeat > Self.beatInterval else { return }
+  func beat() throws -> Bool {
+    guard ContinuousClock.now - lastBeat > Self.beatInterval else { return false }
     lastBeat = .now
-    try renewIfLost()
+    return try renewIfLost()
   }
 
-  /// A connection that works.
-  func renewIfLost() throws {
-    if !current.isBroken, (try? current.execute("SELECT 1", "looking after the connection")) != nil { return }
+  /// Makes sure that the connection works.
+  ///
+  /// - Returns: whether it had to be renewed.
+  func renewIfLost() throws -> Bool {
+    if !current.isBroken, (try? current.execute("SELECT 1", "looking after the connection")) != nil { return false }
     logger.warning("control connection lost, connecting again")
-    // The run has to be closed even if somebody has asked to stop.
-    let patience = StopSignal()
-    guard
-      let renewed = try retries.connectPatiently(patience, { () throws(PostgresError) in try session.connectControl() })
-    else { return }
+    // A signal nobody gives: the run has to be closed even if somebody has asked to stop.
+    let connect = { () throws(PostgresError) in try self.session.connectControl() }
+    guard let renewed = try retries.connectPatiently(StopSignal(), connect) else { return false }
     current = renewed
-    guard let held else { return }
+    guard let held else { return true }
     try held.locks.takeTables(renewed)
     try RunLocks.takeRun(held.runID, renewed)
+    return true
   }
 }

@@ -1,54 +1,66 @@
-/// How the queue was left, before the run is closed.
+/// What the rounds of a run have come to, before the run is closed.
 struct RunOutcome {
   struct TableOutcome {
-    var elapsedMilliseconds: Int
+    var elapsedMilliseconds = 0
     var failure: (any Error)?
-    var isSkipped: Bool
+    /// A parent has failed.
+    var isSkipped = false
+  }
+
+  /// Connections that broke, and ended the round with it.
+  struct Loss {
+    /// The tables whose batches were under way.
+    var tables: Set<Int>
+    var error: (any Error)?
   }
 
   private(set) var tables: [TableOutcome]
   /// What ended the run as a whole.
   private(set) var fatalError: (any Error)?
-  private(set) var isOverRefusalLimit: Bool
-  private let isStopped: Bool
+  private(set) var isOverRefusalLimit = false
+  private var isStopped = false
+  private var loss: Loss?
 
-  init(_ queue: WorkQueue, fatalError: (any Error)?, isStopped: Bool) {
-    tables = queue.snapshot.map { state in
-      TableOutcome(
-        elapsedMilliseconds: state.progressNow.elapsedMilliseconds ?? 0,
-        failure: state.failure,
-        isSkipped: state.isSkipped
-      )
-    }
-    self.fatalError = fatalError
-    self.isStopped = isStopped
-    isOverRefusalLimit = queue.isOverRefusalLimit
+  /// Nothing has happened yet.
+  init(_ plan: MergePlan) {
+    tables = plan.tables.map { _ in TableOutcome() }
   }
+
+  /// Adds a round.
+  mutating func add(_ queue: WorkQueue, fatalError: (any Error)?, isStopped: Bool) {
+    for (index, state) in queue.snapshot.enumerated() {
+      tables[index].elapsedMilliseconds += state.progressNow.elapsedMilliseconds ?? 0
+      tables[index].failure = tables[index].failure ?? state.failure
+      tables[index].isSkipped = tables[index].isSkipped || state.isSkipped
+    }
+    self.fatalError = self.fatalError ?? fatalError
+    self.isStopped = isStopped
+    isOverRefusalLimit = isOverRefusalLimit || queue.isOverRefusalLimit
+    loss = queue.loss
+  }
+
+  /// Nothing forbids another round.
+  var mayGoOn: Bool { !isStopped && fatalError == nil && !isOverRefusalLimit }
 
   /// Every row was read, and met a verdict.
-  var isClean: Bool {
-    !isStopped && fatalError == nil && !isOverRefusalLimit && tables.allSatisfy { $0.failure == nil && !$0.isSkipped }
+  var isClean: Bool { mayGoOn && tables.allSatisfy { $0.failure == nil && !$0.isSkipped } }
+
+  var tablesWithoutFailure: Set<Int> {
+    Set(tables.indices.filter { tables[$0].failure == nil && !tables[$0].isSkipped })
   }
 
-  /// Adds a further round over some of the same tables.
-  static func += (left: inout Self, right: Self) {
-    for (index, table) in right.tables.enumerated() {
-      left.tables[index].elapsedMilliseconds += table.elapsedMilliseconds
-      left.tables[index].failure = left.tables[index].failure ?? table.failure
-      left.tables[index].isSkipped = left.tables[index].isSkipped || table.isSkipped
+  /// The connections that the last round lost; asked once.
+  mutating func takeLoss() -> Loss? {
+    defer { loss = nil }
+    return loss
+  }
+
+  /// Gives tables up, and those that refer to them.
+  mutating func fail(_ indices: Set<Int>, _ error: any Error, _ plan: MergePlan) {
+    for index in indices { tables[index].failure = tables[index].failure ?? error }
+    for index in tables.indices
+    where plan.parents[index].contains(where: { tables[$0].failure != nil || tables[$0].isSkipped }) {
+      tables[index].isSkipped = tables[index].failure == nil
     }
-    left = RunOutcome(
-      tables: left.tables,
-      fatalError: left.fatalError ?? right.fatalError,
-      isOverRefusalLimit: left.isOverRefusalLimit || right.isOverRefusalLimit,
-      isStopped: left.isStopped || right.isStopped
-    )
-  }
-
-  private init(tables: [TableOutcome], fatalError: (any Error)?, isOverRefusalLimit: Bool, isStopped: Bool) {
-    self.tables = tables
-    self.fatalError = fatalError
-    self.isOverRefusalLimit = isOverRefusalLimit
-    self.isStopped = isStopped
   }
 }

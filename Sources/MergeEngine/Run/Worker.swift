@@ -53,7 +53,9 @@ final class Worker {
         guard context.stop.signal == nil else { break }
         attempt += 1
         switch reaction(to: error, mode, attempt) {
-        case .reconnect: try reconnect(after: error)
+        case .endRound:
+          context.logger.warning("connection lost, connecting again", metadata: ["reason": "\(error)"])
+          return queue.suspend(item, error)
         case .carefully:
           try undo()
           mode = .careful
@@ -73,13 +75,13 @@ final class Worker {
   }
 
   private enum Reaction {
-    case retry, carefully, reconnect, fail
+    case retry, carefully, endRound, fail
   }
 
   private func reaction(to error: PostgresError, _ mode: Stations.Mode, _ attempt: Int) -> Reaction {
     switch error.origin {
     // A broken connection takes an atomic run's transaction with it.
-    case .connectionLost, .connecting: return context.isAtomic ? .fail : .reconnect
+    case .connectionLost, .connecting: return context.isAtomic ? .fail : .endRound
     case .malformedAnswer: return .fail
     case .server: break
     }
@@ -122,16 +124,9 @@ final class Worker {
     queue.stop()
   }
 
-  // MARK: Connection
-
-  private func connect() throws(PostgresError) {
-    stations = [:]
-    connections = try context.session.connectWorker(number, runID: context.record.id)
-  }
-
-  private func reconnect(after error: PostgresError) throws {
-    context.logger.warning("connection lost, connecting again", metadata: ["reason": "\(error)"])
-    connections = nil
-    _ = try context.retries.connectPatiently(context.stop) { () throws(PostgresError) in try connect() }
+  private func connect() throws {
+    connections = try context.retries.connectPatiently(context.stop) { () throws(PostgresError) in
+      try context.session.connectWorker(number, runID: context.record.id)
+    }
   }
 }

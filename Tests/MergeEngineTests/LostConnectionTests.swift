@@ -3,7 +3,7 @@ import PrivateCluster
 import Testing
 
 /// Locks, deadlocks, cut connections and restarted servers cost time and nothing else.
-@Suite struct InterruptionTests {
+@Suite struct LostConnectionTests {
   private static let columns = "id int, updated_at int, v text"
 
   private func withTable(_ rowCount: Int, _ body: (TestDatabase) async throws -> Void) async throws {
