@@ -111,7 +111,7 @@ import Testing
     ),
   ]
 
-  private static func trigger(_ statement: String) -> String {
+  static func trigger(_ statement: String) -> String {
     """
     CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN IF new.v = 'bad' THEN \(statement); END IF; RETURN new; END $$;
@@ -167,114 +167,5 @@ import Testing
     if refusal.testDescription == "value too long" { return "\"too \"" }
     if refusal.testDescription == "index row too long" { return "c4ca" }
     return refusal.row.contains("'bad'") ? "bad" : "good"
-  }
-
-  @Test func `a trigger that is broken for every row fails its table, and the others go on`() async throws {
-    try await TestDatabase.with { database in
-      try database.run(Self.trigger("INSERT INTO nowhere VALUES (1)"))
-      for table in ["t", "u"] {
-        let columns = "id int, updated_at int, v text"
-        try database.makePair(table, production: columns + ", PRIMARY KEY (id)", staging: columns)
-        try database.run("INSERT INTO staging.\(table) SELECT n, 2, 'bad' FROM generate_series(1, 40) n")
-      }
-      try database.run(
-        "CREATE TRIGGER g BEFORE INSERT OR UPDATE ON production.t FOR EACH ROW EXECUTE FUNCTION guard()"
-      )
-      let report = try await database.merge()
-      #expect(report.status == .failed)
-      #expect(report.failures.count == 1)
-      #expect(report.failures.first?.contains("nowhere") == true)
-      #expect(report.failures.first?.contains("42P01") == true)
-      #expect(try database.count("SELECT count(*) FROM production.t") == 0)
-      #expect(try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'NEW'") == 40)
-      #expect(try database.count("SELECT count(*) FROM production.u") == 40)
-    }
-  }
-
-  @Test func `a row that can't be read as production's type is put aside, too`() async throws {
-    try await TestDatabase.with { database in
-      try database.makePair(
-        production: "id int PRIMARY KEY, updated_at date, v int",
-        staging: "id text, updated_at text, v text"
-      )
-      try database.run(
-        """
-        INSERT INTO staging.t SELECT n::text, '2025-01-01', n::text FROM generate_series(1, 500) n;
-        INSERT INTO staging.t VALUES ('five', '2025-01-01', '1'), ('501', 'soon', '1'), ('502', '2025-01-01', 'many');
-        """
-      )
-      let report = try await database.merge { $0.batchRows = 100 }
-      #expect(report.status == .partial)
-      #expect(report.totals.inserted == 500)
-      #expect(
-        try database.rows("SELECT sqlstate, row_key->>'id' FROM admin.merge_errors ORDER BY 2")
-          == ["(22007,501)", "(22P02,502)", "(22P02,five)"]
-      )
-    }
-  }
-
-  @Test(arguments: ["CHECK", "cast"])
-  func `a batch in which every third row is bad ends in sane time`(_ kind: String) async throws {
-    try await TestDatabase.with { database in
-      try database.makePair(
-        production: "id int PRIMARY KEY, updated_at int, v int \(kind == "CHECK" ? "CHECK (v <> 0)" : "")",
-        staging: "id int, updated_at int, v text"
-      )
-      try database.run(
-        """
-        INSERT INTO production.t SELECT n, 1, 1 FROM generate_series(1, 1500) n;
-        INSERT INTO staging.t SELECT n, 2, CASE WHEN n % 3 > 0 THEN '1' ELSE '\(kind == "CHECK" ? "0" : "zero")' END
-        FROM generate_series(1, 3000) n;
-        """
-      )
-      let clock = ContinuousClock.now
-      let report = try await database.merge()
-      let elapsed = ContinuousClock.now - clock
-      print("every third of 3000 rows bad, \(kind): \(elapsed)")
-      #expect(report.totals.errors == 1000)
-      #expect(report.totals.updated == 1000)
-      #expect(report.totals.inserted == 1000)
-      #expect(try database.count("SELECT count(*) FROM production.t WHERE updated_at = 2") == 2000)
-      #expect(elapsed < .seconds(60))
-    }
-  }
-
-  @Test func `in one transaction a bad row undoes everything, and the run says why`() async throws {
-    try await TestDatabase.with { database in
-      for table in ["a", "b"] {
-        try database.makePair(
-          table,
-          production: "id int PRIMARY KEY, updated_at int CHECK (updated_at < 9)",
-          staging: "id int, updated_at int"
-        )
-        try database.run("INSERT INTO staging.\(table) SELECT n, 1 FROM generate_series(1, 100) n")
-        try database.run("INSERT INTO production.\(table) VALUES (1, 0)")
-      }
-      try database.run("INSERT INTO staging.b VALUES (101, 9)")
-      let report = try await database.merge {
-        $0.atomic = true
-        $0.batchRows = 20
-      }
-      #expect(report.status == .failed)
-      #expect(report.totals == VerdictCounts())
-      #expect(
-        try database.rows("SELECT 'a', * FROM production.a UNION ALL SELECT 'b', * FROM production.b") == [
-          "(a,1,0)", "(b,1,0)",
-        ]
-      )
-      for table in ["a", "b"] {
-        #expect(try database.count("SELECT count(*) FROM staging.\(table) WHERE _dms_processing_status <> 'NEW'") == 0)
-      }
-      #expect(
-        try database.rows("SELECT status, notes LIKE '%violates check constraint%23514%' FROM admin.merge_summary") == [
-          "(FAILED,t)"
-        ]
-      )
-      #expect(try database.count("SELECT count(*) FROM admin.merge_errors") == 0)
-      try database.run("DELETE FROM staging.b WHERE updated_at = 9")
-      let second = try await database.merge { $0.atomic = true }
-      #expect(second.status == .success)
-      #expect(second.totals.read == 200)
-    }
   }
 }
