@@ -40,6 +40,20 @@ public final class ResultSet {
     return try body(buffer.bytes)
   }
 
+  /// Appends the fields of a row as they stand in a binary COPY row: each behind four bytes of length, -1 for NULL.
+  public func appendFields(of row: Int, columns: Range<Int>, to buffer: inout [UInt8]) {
+    precondition(row < count && columns.upperBound <= Int(PQnfields(handle)), "no such field in the result")
+    for column in columns {
+      let isNull = PQgetisnull(handle, Int32(row), Int32(column)) != 0
+      let length = isNull ? -1 : PQgetlength(handle, Int32(row), Int32(column))
+      withUnsafeBytes(of: length.bigEndian) { buffer.append(contentsOf: $0) }
+      guard length > 0 else { continue }
+      buffer.append(
+        contentsOf: UnsafeRawBufferPointer(start: PQgetvalue(handle, Int32(row), Int32(column)), count: Int(length))
+      )
+    }
+  }
+
   /// The field's bytes, copied.
   public func bytes(_ row: Int, _ column: Int) -> [UInt8]? {
     withBytes(row, column) { $0.withUnsafeBytes { Array($0) } }

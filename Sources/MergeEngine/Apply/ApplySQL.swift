@@ -41,18 +41,32 @@ enum ApplySQL {
       """
   }
 
-  /// Updates the rows that are still older, comparing again on the row as it is now.
+  /// Updates the rows that are still older, or with ties compared as new and different, comparing again on the row as
+  /// it is now.
   static func updateOlder(_ plan: TablePlan, _ table: Identifier) -> SQL {
     let assignments = plan.updatedColumns.map { "\($0.name) = \(value($0))" as SQL }.joined(", ")
     let new = value(plan.version)
     let old: SQL = "p.\(plan.version.name)"
-    let isOlder: SQL =
+    var isOlder: SQL =
       plan.nullRule == .strict ? "\(new) > \(old)" : "(\(new) > \(old) OR \(old) IS NULL AND \(new) IS NOT NULL)"
+    if let ties = plan.ties, !ties.columns.isEmpty {
+      let differs = ties.columns.map { column in
+        let planned = plan.columns[column.index]
+        return isDistinct(value(planned), "p.\(planned.name)", column.equality)
+      }
+      isOlder = "(\(isOlder) OR \(new) IS NOT DISTINCT FROM \(old) AND (\(differs.joined(" OR "))))"
+    }
     return """
       UPDATE \(plan.production) AS p SET \(assignments)
       FROM pg_temp.\(table) AS t
       WHERE \(match(plan)) AND \(isOlder)
       """
+  }
+
+  /// Whether two values differ, never NULL. By the type's own equality, or by text where it has none.
+  static func isDistinct(_ left: SQL, _ right: SQL, _ equality: EqualityOperators.Equality?) -> SQL {
+    guard let equality else { return "(\(left))::text IS DISTINCT FROM (\(right))::text" }
+    return "coalesce(NOT (\(left) \(equality.symbol) \(right)), (\(left) IS NULL) <> (\(right) IS NULL))"
   }
 
   private static func match(_ plan: TablePlan) -> SQL {

@@ -23,10 +23,16 @@ enum ClaimSQL {
     return "COPY (\(source)) TO STDOUT (FORMAT binary)"
   }
 
-  /// Which rows of a range are to be merged.
-  private static func rowCondition(_ plan: TablePlan) -> SQL {
+  /// Which rows of a range are to be read; begins with AND.
+  static func rowCondition(_ plan: TablePlan) -> SQL {
     var condition: SQL = ""
-    if plan.hasStatusColumn { condition = condition + " AND s.\(TablePlanner.statusColumn) = 'NEW'" }
+    if plan.hasStatusColumn {
+      switch plan.selection {
+      case .pending: condition = condition + " AND s.\(TablePlanner.statusColumn) = 'NEW'"
+      case .merged: condition = condition + " AND s.\(TablePlanner.statusColumn) = 'PROCESSED'"
+      case .all: condition = condition + " AND s.\(TablePlanner.statusColumn) IS DISTINCT FROM 'ERROR'"
+      }
+    }
     let version = plan.version
     if let from = plan.window.from {
       condition = condition + " AND \(version.readExpression) >= \(Literal(from))::\(version.baseType.fullName)"

@@ -5,6 +5,8 @@ struct Classifier {
   /// The rows to insert and to update, as positions in ``StagedBatch/rows``, in key order.
   private(set) var inserts: [UInt32] = []
   private(set) var updates: [UInt32] = []
+  /// The rows as new as production's, in key order; only when ``classify(_:_:_:)`` was asked for them.
+  private(set) var ties: [UInt32] = []
 
   /// Gives every candidate of `batch` its verdict.
   ///
@@ -18,36 +20,34 @@ struct Classifier {
   mutating func classify(_ batch: inout StagedBatch, _ answer: ProbeAnswer, _ plan: TablePlan) throws(BinaryCopyError) {
     inserts.removeAll(keepingCapacity: true)
     updates.removeAll(keepingCapacity: true)
+    ties.removeAll(keepingCapacity: true)
+    let rule = MergeRule(plan)
     if !answer.firstOfKey.isEmpty { try settleDuplicates(&batch, answer, plan) }
     let canUpdate = !plan.updatedColumns.isEmpty
     for (index, candidate) in batch.candidates.enumerated() where batch.rows[Int(candidate)].verdict != .duplicate {
-      let verdict = try verdict(batch, candidate, answer.matches[index], answer, plan)
+      let outcome = try rule.outcome(
+        batch.rows[Int(candidate)].version,
+        in: batch.bytes.rawSpan,
+        answer.matches[index],
+        in: answer.bytes.rawSpan
+      )
+      let verdict = outcome.verdict
       switch verdict {
       case .insert: inserts.append(candidate)
       case .update where canUpdate: updates.append(candidate)
       default: break
       }
+      if outcome == .tie && plan.ties != nil { ties.append(candidate) }
       batch.setVerdict(verdict == .update && !canUpdate ? .unchanged : verdict, row: candidate)
     }
   }
 
-  private func verdict(
-    _ batch: StagedBatch,
-    _ row: UInt32,
-    _ match: ProbeAnswer.Match,
-    _ answer: ProbeAnswer,
-    _ plan: TablePlan
-  ) throws(BinaryCopyError) -> Verdict {
-    guard case .found(let production) = match else { return .insert }
-    let staging = batch.rows[Int(row)].version
-    if case .null = production, plan.nullRule == .strict { return .unchanged }
-    let order = try plan.versionType.compare(
-      staging,
-      in: batch.bytes.rawSpan,
-      production,
-      in: answer.bytes.rawSpan
-    )
-    return order > 0 ? .update : order == 0 ? .unchanged : .stale
+  /// Turns ties that were found to differ into updates.
+  mutating func update(_ differing: [UInt32], _ batch: inout StagedBatch) {
+    guard !differing.isEmpty else { return }
+    for row in differing { batch.setVerdict(.update, row: row) }
+    updates.removeAll(keepingCapacity: true)
+    for candidate in batch.candidates where batch.rows[Int(candidate)].verdict == .update { updates.append(candidate) }
   }
 
   /// Leaves the newest candidate of each key, where only the server could tell which keys are equal.

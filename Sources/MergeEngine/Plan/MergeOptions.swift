@@ -17,6 +17,8 @@ public struct MergeOptions: Sendable, Codable {
   public var mark = Mark.all
   /// What a production row without a version means.
   public var nulls = NullRule.productionLoses
+  /// What becomes of a staging row as new as production's.
+  public var ties = TieRule.skip
   /// The first version to merge, in the type of the version column; nil for no bound.
   public var from: String?
   /// The first version not to merge any more; nil for no bound.
@@ -62,6 +64,14 @@ public struct MergeOptions: Sendable, Codable {
     case all
     /// Not at all: for tables that are truncated right after.
     case none
+  }
+
+  /// What becomes of a staging row whose version equals production's.
+  public enum TieRule: String, Sendable, Codable, CaseIterable {
+    /// It is unchanged, without a look at its other columns.
+    case skip
+    /// Its columns are compared with production's, and production is updated where they differ.
+    case compare
   }
 
   /// What a production row without a version means to a staging row that has one.

@@ -2,7 +2,7 @@ import Libpq
 
 /// What a run will do: its tables in order, and what was found about them.
 struct MergePlan: Sendable {
-  let tables: [TablePlan]
+  private(set) var tables: [TablePlan]
   /// For each table the tables that must be done before it, as indices into ``tables``.
   let parents: [[Int]]
   /// Tables that refer to themselves, directly or around a circle, as indices into ``tables``.
@@ -11,6 +11,12 @@ struct MergePlan: Sendable {
 
   var blockers: [Finding] { findings.filter { $0.grade == .blocker } }
   var warnings: [Finding] { findings.filter { $0.grade == .warning } }
+
+  /// Reads how rows with equal versions are compared, for all tables.
+  mutating func compareTies(_ production: Connection) throws(PostgresError) {
+    let operators = try EqualityOperators(tables, production)
+    for index in tables.indices { tables[index].ties = RowComparison(tables[index], operators) }
+  }
 
   /// Chooses the tables, resolves each, and orders them parents first.
   ///

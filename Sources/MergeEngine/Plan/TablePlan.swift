@@ -28,9 +28,13 @@ struct TablePlan: Sendable {
   let keyIsDeferrable: Bool
   /// Staging rows carry a status that is read, and set unless marks are left alone.
   let hasStatusColumn: Bool
-  let marksRows: Bool
+  var marksRows: Bool
   let nullRule: MergeOptions.NullRule
   let window: Window
+  /// Which staging rows are read.
+  var selection = Selection.pending
+  /// How rows are compared whose versions are equal; nil when they are left alone.
+  var ties: RowComparison?
 
   /// The plain table name, as the user knows it.
   var name: String { production.name.name }
@@ -55,6 +59,16 @@ struct TablePlan: Sendable {
     var probeArrayOid: UInt32 { probesAsText ? 1009 : baseType.arrayOid }
     var probeElementOid: UInt32 { probesAsText ? 25 : baseType.oid }
     var probesAsText: Bool { travel == .text || baseType.arrayOid == 0 }
+  }
+
+  /// Which staging rows are read, by their marks.
+  enum Selection: Sendable {
+    /// Those marked NEW: what a merge reads.
+    case pending
+    /// Those marked PROCESSED: what merges have carried.
+    case merged
+    /// Whatever they are marked, but refused ones.
+    case all
   }
 
   /// Bounds on the version, already checked by the server.

@@ -22,11 +22,11 @@ struct ProbeAnswer {
 struct Probe {
   private let plan: TablePlan
   private let statement: PreparedStatement
-  private var keyArrays: [BinaryArrayWriter]
+  private var keys: KeyArrays
 
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
     self.plan = plan
-    keyArrays = plan.keyColumns.map { BinaryArrayWriter(elementType: $0.probeElementOid) }
+    keys = KeyArrays(plan)
     statement = try production.prepare(
       statementName,
       plan.keyEqualityIsBytewise ? ProbeSQL.lookUp(plan) : ProbeSQL.lookUpAndGroup(plan),
@@ -43,21 +43,10 @@ struct Probe {
     answer.firstOfKey.removeAll(keepingCapacity: true)
     answer.matches.append(contentsOf: repeatElement(.missing, count: batch.candidates.count))
     guard !batch.candidates.isEmpty else { return }
-    try collectKeys(batch)
-    let parameters = zip(keyArrays, plan.keyColumns).map { Parameter(binary: $0.bytes, type: $1.probeArrayOid) }
-    let result = try production.execute(statement, parameters)
+    try keys.collect(batch.candidates, of: batch)
+    let result = try production.execute(statement, keys.parameters)
     try readVersions(result, &answer)
     if !plan.keyEqualityIsBytewise { try readGroups(result, &answer) }
-  }
-
-  private mutating func collectKeys(_ batch: StagedBatch) throws(BinaryCopyError) {
-    let bytes = batch.bytes.rawSpan
-    for index in keyArrays.indices { keyArrays[index].removeAll() }
-    for candidate in batch.candidates {
-      var cursor = CopyCursor(offset: batch.rows[Int(candidate)].probeKey)
-      for index in keyArrays.indices { keyArrays[index].append(try cursor.readField(in: bytes), of: bytes) }
-    }
-    for index in keyArrays.indices { keyArrays[index].finish() }
   }
 
   private func readVersions(_ result: ResultSet, _ answer: inout ProbeAnswer) throws(BinaryCopyError) {

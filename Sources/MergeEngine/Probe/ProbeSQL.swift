@@ -32,6 +32,20 @@ enum ProbeSQL {
       """
   }
 
+  /// ordinal (from 1) of each key that production has, and production's columns for it in the plan's order.
+  static func lookUpRows(_ plan: TablePlan) -> SQL {
+    """
+    SELECT k.ordinal::integer, \(columns(plan).joined(", "))
+    FROM \(keys(plan))
+    JOIN \(plan.production) AS p ON \(match(plan))
+    """
+  }
+
+  /// Production's columns, from alias `p`, in the form in which staging's travel.
+  static func columns(_ plan: TablePlan) -> [SQL] {
+    plan.columns.map { $0.travel == .text ? "p.\($0.name)::text" : "p.\($0.name)" }
+  }
+
   static func parameterTypes(_ plan: TablePlan) -> [UInt32] {
     plan.keyColumns.map(\.probeArrayOid)
   }

@@ -21,7 +21,7 @@ struct Preparation {
     try requireSchema(schemas.production, "Name the production schema: --production-schema.", production)
     let isSplit = staging !== production
     let productionCatalog = try Catalog(production, schemas: [schemas.staging, schemas.production])
-    let plan = MergePlan(
+    var plan = MergePlan(
       staging: isSplit ? try Catalog(staging, schemas: [schemas.staging]) : productionCatalog,
       production: productionCatalog,
       options,
@@ -34,6 +34,7 @@ struct Preparation {
     {
       throw MergeFailure.blocked([.blocker(nil, "--max-replica-lag can't be kept: \(obstacle).")])
     }
+    if options.ties == .compare { try plan.compareTies(production) }
     for table in plan.tables { try checkWindow(table, staging) }
     let unreadable = try plan.tables.compactMap { try unreadableFinding($0, staging) }
     guard unreadable.isEmpty else { throw MergeFailure.blocked(unreadable) }

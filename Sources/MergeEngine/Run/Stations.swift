@@ -23,6 +23,8 @@ struct Stations {
   private let claim: Claim
   private var probe: Probe
   private var apply: Apply
+  /// Only with `--ties compare`.
+  private var tieCheck: TieCheck?
   private let record: BatchRecord
   private let quarantine: Quarantine
   /// A refused row fails the batch instead of being put aside.
@@ -43,6 +45,9 @@ struct Stations {
     claim = Claim(plan: plan, staging: connections.staging)
     probe = try Probe(plan, production, statementName: "probe_\(number)")
     apply = try Apply(plan, production, batchTable: Identifier("merge_engine_batch_\(number)"))
+    tieCheck = try plan.ties.map { comparison throws(PostgresError) in
+      try TieCheck(plan, comparison, connections.production, statementName: "ties_\(number)")
+    }
     record = try BatchRecord(
       plan,
       logID: run.logIDs[plan.name] ?? 0,
@@ -68,6 +73,9 @@ struct Stations {
     try memory.order.arrange(&memory.batch, plan)
     try probe.lookUp(memory.batch, on: production, &memory.answer)
     try memory.classifier.classify(&memory.batch, memory.answer, plan)
+    if let differing = try tieCheck?.differing(memory.classifier.ties, of: memory.batch, on: production) {
+      memory.classifier.update(differing, &memory.batch)
+    }
     let written = try write(mode, &memory)
     let counts = tally(memory.batch, written, refusedCount)
     if counts.read > 0 { try record.add(counts) }

@@ -3,6 +3,7 @@ import MergeEngine
 
 extension MergeOptions.Mark: ExpressibleByArgument {}
 extension MergeOptions.NullRule: ExpressibleByArgument {}
+extension MergeOptions.TieRule: ExpressibleByArgument {}
 
 /// `merge-engine [merge]`
 struct MergeCommand: DatabaseCommand {
@@ -30,6 +31,13 @@ struct MergeCommand: DatabaseCommand {
 
   @Option(help: "A production row without a version: production-loses or strict (default: production-loses).")
   var nulls: MergeOptions.NullRule?
+
+  @Option(
+    help: """
+      A staging row as new as production's: skip, or compare all columns and update what differs (default: skip).
+      """
+  )
+  var ties: MergeOptions.TieRule?
 
   @Option(help: ArgumentHelp("Only rows whose version is not before this.", valueName: "time"))
   var from: String?
@@ -108,6 +116,7 @@ struct MergeCommand: DatabaseCommand {
     options.atomic = atomic ?? file.atomic ?? options.atomic
     options.mark = mark ?? file.mark.flatMap { .init(rawValue: $0) } ?? options.mark
     options.nulls = nulls ?? file.nulls.flatMap { .init(rawValue: $0) } ?? options.nulls
+    options.ties = ties ?? file.ties.flatMap { .init(rawValue: $0) } ?? options.ties
     options.from = from
     options.to = to
     options.lockTimeoutMilliseconds = lockTimeout ?? file.lockTimeout ?? options.lockTimeoutMilliseconds

@@ -30,6 +30,7 @@ struct ConfigurationFile {
   var atomic: Bool?
   var mark: String?
   var nulls: String?
+  var ties: String?
   var lockTimeout: Int?
   var statementTimeout: Int?
   var reconnectTimeout: Int?
@@ -100,6 +101,7 @@ struct ConfigurationFile {
       ("atomic", .flag(\.atomic)),
       ("mark", .choice(\.mark, MergeOptions.Mark.allCases.map(\.rawValue))),
       ("nulls", .choice(\.nulls, MergeOptions.NullRule.allCases.map(\.rawValue))),
+      ("ties", .choice(\.ties, MergeOptions.TieRule.allCases.map(\.rawValue))),
       ("lock_timeout", .integer(\.lockTimeout, MergeLimits.timeoutMilliseconds)),
       ("statement_timeout", .integer(\.statementTimeout, MergeLimits.timeoutMilliseconds)),
       ("reconnect_timeout", .integer(\.reconnectTimeout, MergeLimits.seconds)),

@@ -1,0 +1,51 @@
+import BinaryCopy
+import Libpq
+
+/// Production rows as they were found for staging rows: fields in the wire order of ``TablePlan/columns``.
+struct ProductionRows {
+  /// The fields of all rows, lengths included.
+  fileprivate(set) var bytes: [UInt8] = []
+  /// For each row asked for, the place of production's fields in ``bytes``; nil where production has no such key.
+  fileprivate(set) var ranges: [Range<Int>?] = []
+}
+
+/// Looks up whole production rows by key: what the probe does for versions, for all shared columns.
+struct RowLookUp {
+  private let statement: PreparedStatement
+  private let columnCount: Int
+  private var keys: KeyArrays
+
+  init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
+    keys = KeyArrays(plan)
+    columnCount = plan.columns.count
+    statement = try production.prepare(
+      statementName,
+      ProbeSQL.lookUpRows(plan),
+      parameterTypes: ProbeSQL.parameterTypes(plan),
+      "looking up rows of \(plan.production)"
+    )
+  }
+
+  /// Fills `answer` with production's rows for `rows`, positions in ``StagedBatch/rows``.
+  mutating func lookUp(
+    _ rows: [UInt32],
+    of batch: StagedBatch,
+    on production: Connection,
+    _ answer: inout ProductionRows
+  ) throws {
+    answer.bytes.removeAll(keepingCapacity: true)
+    answer.ranges.removeAll(keepingCapacity: true)
+    answer.ranges.append(contentsOf: repeatElement(nil, count: rows.count))
+    guard !rows.isEmpty else { return }
+    try keys.collect(rows, of: batch)
+    let result = try production.execute(statement, keys.parameters)
+    for row in 0..<result.count {
+      guard let ordinal = result.integer(row, 0), (1...rows.count).contains(ordinal) else {
+        throw BinaryCopyError.unexpectedArray(offset: row)
+      }
+      let start = answer.bytes.count
+      result.appendFields(of: row, columns: 1..<(1 + columnCount), to: &answer.bytes)
+      answer.ranges[ordinal - 1] = start..<answer.bytes.count
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import Testing
+
+/// `--ties compare`: rows as new as production's that hold something else.
+@Suite struct TieTests {
+  static let columns = "k int PRIMARY KEY, a text, b numeric, updated_at timestamp, created_at timestamp"
+
+  private func fill(_ database: TestDatabase) throws {
+    try database.makePair(production: Self.columns, staging: Self.columns)
+    try database.run(
+      """
+      INSERT INTO production.t VALUES
+        (1, 'same', 1.0, '2025-01-01', '2024-01-01'), (2, 'old', 1, '2025-01-01', '2024-01-01'),
+        (3, 'cdc', 1, '2025-01-02', '2024-01-01'), (4, NULL, NULL, '2025-01-01', '2024-01-01'),
+        (5, 'no version', 5, NULL, NULL);
+      INSERT INTO staging.t VALUES
+        (1, 'same', 1.00, '2025-01-01', '2020-01-01'), (2, 'new', 1, '2025-01-01', '2020-01-01'),
+        (3, 'stale', 1, '2025-01-01', '2020-01-01'), (4, NULL, NULL, '2025-01-01', NULL),
+        (5, 'repaired', 5, NULL, NULL);
+      """
+    )
+  }
+
+  @Test func `a tie that differs is updated and one that is equal is not`() async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      let report = try await database.merge { $0.ties = .compare }
+      #expect(report.totals.updated == 2)
+      #expect(report.totals.unchanged == 2)
+      #expect(report.totals.stale == 1)
+      #expect(report.totals.lostRaces == 0)
+      #expect(
+        try database.rows("SELECT k, a, b, created_at::date FROM production.t ORDER BY k") == [
+          "(1,same,1.0,2024-01-01)", "(2,new,1,2024-01-01)", "(3,cdc,1,2024-01-01)", "(4,,,2024-01-01)",
+          "(5,repaired,5,)",
+        ]
+      )
+      let again = try await database.merge {
+        $0.ties = .compare
+        $0.mark = .none
+      }
+      #expect(again.totals.updated == 0)
+    }
+  }
+
+  @Test func `without the option a tie is left alone`() async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      let report = try await database.merge()
+      #expect(report.totals.updated == 0)
+      #expect(try database.value("SELECT a FROM production.t WHERE k = 2") == "old")
+    }
+  }
+
+  /// Values that are equal to the server though their bytes differ, and a value that is not equal to either.
+  struct Spelling: Sendable, CustomTestStringConvertible {
+    var testDescription: String { type }
+    var setup = ""
+    let type: String
+    let one: String
+    let same: String
+    let other: String
+  }
+
+  static let spellings = [
+    Spelling(type: "numeric", one: "1.0", same: "1.00", other: "1.01"),
+    Spelling(type: "float8", one: "'-0'", same: "0", other: "1"),
+    Spelling(type: "float4", one: "'NaN'", same: "'-NaN'", other: "1"),
+    Spelling(type: "bpchar", one: "'a'", same: "'a '", other: "' a'"),
+    Spelling(type: "interval", one: "'1 month'", same: "'30 days'", other: "'31 days'"),
+    Spelling(type: "jsonb", one: "'{\"a\": 1.0}'", same: "'{\"a\": 1.00}'", other: "'{\"a\": 2}'"),
+    Spelling(type: "numeric[]", one: "'{1.0,NULL}'", same: "'{1.00,NULL}'", other: "'{1.0,2}'"),
+    Spelling(type: "numrange", one: "'[1.0,2)'", same: "'[1.00,2.0)'", other: "'[1.0,3)'"),
+    Spelling(setup: "CREATE EXTENSION citext", type: "citext", one: "'Ä'", same: "'ä'", other: "'a'"),
+    Spelling(
+      setup: "CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+      type: "text COLLATE blind",
+      one: "'abc'",
+      same: "'ABC'",
+      other: "'abd'"
+    ),
+    Spelling(type: "json", one: "'{\"a\":1}'", same: "'{\"a\":1}'", other: "'{\"a\": 1}'"),
+    Spelling(type: "xml", one: "'<a/>'", same: "'<a/>'", other: "'<b/>'"),
+    Spelling(type: "point", one: "'(1,2)'", same: "'(1,2)'", other: "'(1,3)'"),
+    // The server's own = compares areas.
+    Spelling(type: "box", one: "'(1,1),(0,0)'", same: "'(1,1),(0,0)'", other: "'(2,2),(1,1)'"),
+    Spelling(setup: "CREATE TYPE mood AS ENUM ('a', 'b')", type: "mood", one: "'a'", same: "'a'", other: "'b'"),
+    Spelling(type: "text[]", one: "'{a,b}'", same: "'{a,b}'", other: "'{a,c}'"),
+    Spelling(type: "bit varying", one: "B'10'", same: "B'10'", other: "B'100'"),
+    Spelling(
+      setup: "CREATE TYPE pair AS (x int, y text)",
+      type: "pair",
+      one: "'(1,a)'",
+      same: "'(1,a)'",
+      other: "'(1,b)'"
+    ),
+    Spelling(type: "tsvector", one: "'a b'", same: "'a b'", other: "'a c'"),
+  ]
+
+  @Test(arguments: spellings)
+  func `equal values that are spelled differently are no difference, and others are`(
+    _ spelling: Spelling
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.run(spelling.setup)
+      let columns = "k int PRIMARY KEY, v \(spelling.type), updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, \(spelling.one), 1), (2, \(spelling.one), 1), (3, NULL, 1), (4, NULL, 1);
+        INSERT INTO staging.t VALUES (1, \(spelling.same), 1), (2, \(spelling.other), 1), (3, NULL, 1),
+                                     (4, \(spelling.one), 1);
+        """
+      )
+      let report = try await database.merge { $0.ties = .compare }
+      #expect(report.status == .success)
+      #expect(report.totals.updated == 2)
+      #expect(report.totals.unchanged == 2)
+      #expect(report.totals.lostRaces == 0)
+      #expect(
+        try database.rows("SELECT k, v FROM production.t ORDER BY k")
+          == database.rows(
+            """
+            SELECT p.k, CASE WHEN p.k IN (2, 4) THEN s.v ELSE p.v END
+            FROM production.t p JOIN staging.t s USING (k) ORDER BY k
+            """
+          )
+      )
+    }
+  }
+
+  @Test func `the server compares once more, on the row as CDC has left it`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int PRIMARY KEY, a text, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO production.t VALUES (1, 'old', 1), (2, 'old', 1)")
+      try database.run("INSERT INTO staging.t VALUES (1, 'new', 1), (2, 'new', 1)")
+      let cdc = try database.connect()
+      try cdc.run(
+        """
+        BEGIN;
+        UPDATE production.t SET a = 'new' WHERE k = 1;
+        UPDATE production.t SET a = 'cdc', updated_at = 2 WHERE k = 2;
+        """
+      )
+      let merge = database.merging { $0.ties = .compare }
+      try await database.waitForBlockedSession()
+      try cdc.run("COMMIT")
+      let counts = try await merge.value.totals
+      #expect(counts.updated == 0)
+      #expect(counts.lostRaces == 2)
+      #expect(try database.rows("SELECT * FROM production.t ORDER BY k") == ["(1,new,1)", "(2,cdc,2)"])
+    }
+  }
+
+  @Test func `a row without anything to compare is never a difference`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "k int PRIMARY KEY, updated_at int, created_at int",
+        staging: "k int, updated_at int, created_at int"
+      )
+      try database.run("INSERT INTO production.t VALUES (1, 1, 1); INSERT INTO staging.t VALUES (1, 1, 2)")
+      let report = try await database.merge { $0.ties = .compare }
+      #expect(report.totals.unchanged == 1)
+    }
+  }
+}
