@@ -13,6 +13,8 @@ struct Session: Sendable {
   var lockTimeoutMilliseconds = 10_000
   /// How long a statement may take; 0 for ever.
   var statementTimeoutMilliseconds = 0
+  /// The server refuses every write on these connections: for commands that only look.
+  var isReadOnly = false
   let logger: Logger
 
   /// The oldest server that the statements work on: TID range scans came with 14.
@@ -62,6 +64,7 @@ struct Session: Sendable {
       SET xmloption = content;
       SET client_min_messages = warning;
       SET default_transaction_isolation = 'read committed';
+      SET default_transaction_read_only = \(isReadOnly ? "on" as SQL : "off");
       SET row_security = off;
       SET statement_timeout = \(statementTimeoutMilliseconds);
       SET idle_in_transaction_session_timeout = 0;

@@ -12,7 +12,9 @@ struct MergeEngineCommand: AsyncParsableCommand {
       `merge-engine --batch 50000`.
       """,
     version: EngineVersion.current,
-    subcommands: [MergeCommand.self, InitCommand.self, StatusCommand.self, ErrorsCommand.self, DemoCommand.self],
+    subcommands: [
+      MergeCommand.self, InitCommand.self, PlanCommand.self, StatusCommand.self, ErrorsCommand.self, DemoCommand.self,
+    ],
     defaultSubcommand: MergeCommand.self
   )
 

@@ -24,10 +24,15 @@ struct Claim {
   /// Reads the range in halves wherever the server refuses it, down to the single rows that can't be read as
   /// production's types.
   ///
-  /// - Returns: how many rows were refused; `record` has written them down.
-  func readCarefully(_ range: TupleRange, into batch: inout StagedBatch, record: RefusalRecord) throws -> Int {
+  /// - Parameter refuse: gets the address of each row that was refused, and the server's reason.
+  /// - Returns: how many rows were refused.
+  func readCarefully(
+    _ range: TupleRange,
+    into batch: inout StagedBatch,
+    refuse: (UInt64, PostgresError) throws -> Void
+  ) throws -> Int {
     batch.removeAll()
-    let refusedCount = try appendCarefully(range, to: &batch, record)
+    let refusedCount = try appendCarefully(range, to: &batch, refuse)
     try batch.index(plan)
     return refusedCount
   }
@@ -45,7 +50,7 @@ struct Claim {
   private func appendCarefully(
     _ range: TupleRange,
     to batch: inout StagedBatch,
-    _ record: RefusalRecord
+    _ refuse: (UInt64, PostgresError) throws -> Void
   ) throws -> Int {
     let byteCount = batch.bytes.count
     do {
@@ -54,10 +59,10 @@ struct Claim {
     } catch let error as PostgresError where error.refusesRow {
       batch.bytes.removeSubrange(byteCount...)
       guard let (lower, upper) = range.halves else {
-        try record.write(range.start, error)
+        try refuse(range.start, error)
         return 1
       }
-      return try appendCarefully(lower, to: &batch, record) + appendCarefully(upper, to: &batch, record)
+      return try appendCarefully(lower, to: &batch, refuse) + appendCarefully(upper, to: &batch, refuse)
     }
   }
 }

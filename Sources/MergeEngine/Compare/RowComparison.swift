@@ -128,7 +128,7 @@ extension RowComparison.Method {
     case 1560, 1562, 1266, 790: self = .bytes
     case 1700: self = .numeric
     case 700, 701: self = .float
-    case 1042 where type.collationIsDeterministic: self = .padded
+    case 1042 where type.nonDeterministicCollation == nil: self = .padded
     default: self = .server
     }
   }

@@ -3,6 +3,8 @@ import Libpq
 /// Whether the role may do what the plan says, asked before anything is done.
 struct AccessCheck {
   let schemas: Schemas
+  /// Only what looking needs.
+  var readsOnly = false
 
   func blockers(
     _ plan: MergePlan,
@@ -18,10 +20,10 @@ struct AccessCheck {
       "reading the role's rights"
     )
     let name = role.text(0, 0) ?? ""
-    if role.bool(0, 1) == false {
+    if role.bool(0, 1) == false && !readsOnly {
       findings.append(.blocker(nil, "the role \(name) lacks TEMPORARY on the database. \(Self.advice(name))"))
     }
-    if role.bool(0, 2) == true {
+    if role.bool(0, 2) == true && !readsOnly {
       findings.append(
         .blocker(
           nil,
@@ -32,8 +34,8 @@ struct AccessCheck {
     }
     for table in plan.tables {
       let missing =
-        try missingRights(["SELECT", "INSERT", "UPDATE"], on: table.production, production)
-        + missingRights(table.marksRows ? ["SELECT", "UPDATE"] : ["SELECT"], on: table.staging, staging)
+        try missingRights(readsOnly ? ["SELECT"] : ["SELECT", "INSERT", "UPDATE"], on: table.production, production)
+        + missingRights(table.marksRows && !readsOnly ? ["SELECT", "UPDATE"] : ["SELECT"], on: table.staging, staging)
       guard !missing.isEmpty else { continue }
       findings.append(
         .blocker(table.name, "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))")

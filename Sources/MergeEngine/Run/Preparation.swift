@@ -5,6 +5,8 @@ import Logging
 struct Preparation {
   let options: MergeOptions
   let logger: Logger
+  /// Nothing will be written: reading is all that the role must be allowed to do, and warnings are the caller's.
+  var readsOnly = false
 
   /// Resolves the plan.
   ///
@@ -28,9 +30,11 @@ struct Preparation {
       isSplit: isSplit
     )
     guard plan.blockers.isEmpty else { throw MergeFailure.blocked(plan.blockers) }
-    let denied = try AccessCheck(schemas: schemas).blockers(plan, production: production, staging: staging)
+    let denied = try AccessCheck(schemas: schemas, readsOnly: readsOnly)
+      .blockers(plan, production: production, staging: staging)
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
-    if options.maxReplicaLagSeconds != nil, let obstacle = try ReplicaLag.obstacle(production, replica: options.replica)
+    if options.maxReplicaLagSeconds != nil, !readsOnly,
+      let obstacle = try ReplicaLag.obstacle(production, replica: options.replica)
     {
       throw MergeFailure.blocked([.blocker(nil, "--max-replica-lag can't be kept: \(obstacle).")])
     }
@@ -38,7 +42,7 @@ struct Preparation {
     for table in plan.tables { try checkWindow(table, staging) }
     let unreadable = try plan.tables.compactMap { try unreadableFinding($0, staging) }
     guard unreadable.isEmpty else { throw MergeFailure.blocked(unreadable) }
-    for warning in plan.warnings {
+    for warning in plan.warnings where !readsOnly {
       logger.warning("\(warning.message)", metadata: warning.table.map { ["table": "\($0)"] })
     }
     return plan

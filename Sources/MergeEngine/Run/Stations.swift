@@ -66,7 +66,7 @@ struct Stations {
     if mode == .careful && !isAllOrNothing {
       // Deferred constraints would speak up at the commit, when no row can be told from another any more.
       try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
-      refusedCount = try claim.readCarefully(range, into: &memory.batch, record: quarantine.record)
+      refusedCount = try claim.readCarefully(range, into: &memory.batch, refuse: quarantine.record.write)
     } else {
       try claim.read(range, into: &memory.batch)
     }

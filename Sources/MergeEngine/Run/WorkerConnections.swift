@@ -37,7 +37,11 @@ struct WorkerConnections {
 extension Session {
   /// Opens a worker's connections, on which batch-sized statements get the plans they were written for.
   func connectWorker(_ number: Int, runID: Int) throws(PostgresError) -> WorkerConnections {
-    let role = "run \(runID) worker \(number)"
+    try connectWorker(role: "run \(runID) worker \(number)")
+  }
+
+  /// - Parameter role: what the connections do, for `pg_stat_activity`.
+  func connectWorker(role: String) throws(PostgresError) -> WorkerConnections {
     let production = try connect(target, role: role)
     try prepareForBatches(production)
     guard let stagingTarget else { return WorkerConnections(production: production, staging: production) }

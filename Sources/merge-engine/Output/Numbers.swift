@@ -11,6 +11,16 @@ enum Numbers {
     return (value < 0 ? "-" : "") + text
   }
 
+  /// `812 B`, `4.2 MB`, by powers of 1000.
+  static func bytes(_ count: Int) -> String {
+    var value = Double(count)
+    for unit in ["B", "kB", "MB", "GB"] {
+      if value < 1000 { return unit == "B" ? "\(count) B" : "\((value * 10).rounded() / 10) \(unit)" }
+      value /= 1000
+    }
+    return "\((value * 10).rounded() / 10) TB"
+  }
+
   /// `0.4 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`
   static func duration(milliseconds: Int) -> String {
     let seconds = milliseconds / 1000

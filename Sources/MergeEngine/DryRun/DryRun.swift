@@ -1,0 +1,180 @@
+import Foundation
+import Libpq
+import Logging
+
+/// Says what a merge would do, and writes nothing: every session is read-only, which the server enforces.
+///
+/// The rows are read, looked up and classified by the code of the merge, in the batches that a merge with one worker
+/// would make. What an earlier batch of the same run would have changed for a later one is put right afterwards, see
+/// ``DuplicateKeys``.
+public struct DryRun: Sendable {
+  private let options: MergeOptions
+  private let sampleLimit: Int
+  private let session: Session
+  private let stop: StopSignal
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - target: the database that holds production, and staging too unless that is elsewhere.
+  ///   - stagingTarget: the database that holds staging, if it is another one.
+  ///   - options: the merge's.
+  ///   - sampleLimit: rows to show of each verdict.
+  ///   - logger: gets the server's notices.
+  ///   - stop: ends the dry run early.
+  public init(
+    target: ConnectionTarget,
+    stagingTarget: ConnectionTarget? = nil,
+    options: MergeOptions,
+    sampleLimit: Int = 5,
+    logger: Logger,
+    stop: StopSignal = StopSignal()
+  ) {
+    self.options = options
+    self.sampleLimit = sampleLimit
+    self.stop = stop
+    self.logger = logger
+    session = Session(
+      target: target,
+      stagingTarget: stagingTarget,
+      schemas: options.schemas,
+      timeZone: options.timeZone,
+      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
+      statementTimeoutMilliseconds: options.statementTimeoutMilliseconds,
+      isReadOnly: true,
+      logger: logger
+    )
+  }
+
+  /// Looks; blocks the calling thread.
+  ///
+  /// - Parameter onProgress: called on this thread after every batch.
+  /// - Returns: also when something stands against the merge; ``PlanReport/status`` then says so.
+  /// - Throws: ``MergeFailure/usage(_:)``, ``MergeFailure/unreachable(_:)``, ``PostgresError``.
+  public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> PlanReport {
+    let clock = ReportClock()
+    let control = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let staging = try Reaching.database { () throws(PostgresError) in
+      try session.connectStagingControl(beside: control)
+    }
+    var plan: MergePlan
+    do {
+      plan = try Preparation(options: options, logger: logger, readsOnly: true)
+        .plan(production: control, staging: staging)
+    } catch {
+      guard let failure = error as? MergeFailure, case .blocked(let findings) = failure else { throw error }
+      return report(.blocked, clock, tables: [], findings: findings)
+    }
+    try plan.compareTies(control)
+    let findings = try PlanFindings(plan: plan, options: options, production: control, staging: staging).all()
+    let outcomes = try look(plan, clock, control: control, staging: staging, onProgress)
+    let tables = try zip(plan.tables, outcomes).map { table, outcome in
+      PlanReport.Table(
+        table: table.name,
+        counts: outcome.counts,
+        differingTieCount: outcome.differingTieCount,
+        elapsedMilliseconds: (outcome.readTime + outcome.probeTime).milliseconds,
+        estimate: try MergeEstimate(
+          table,
+          outcome,
+          workers: options.workerCount,
+          production: control,
+          staging: staging
+        ),
+        samples: try SampleReader(plan: table, production: control, staging: staging).read(outcome.samples)
+      )
+    }
+    let notes = zip(plan.tables, outcomes).flatMap { table, outcome in
+      outcome.notes.map { Finding.warning(table.name, $0) }
+    }
+    return report(
+      stop.signal == nil ? .success : .aborted,
+      clock,
+      tables: tables,
+      findings: plan.findings + findings + notes
+    )
+  }
+
+  private func look(
+    _ plan: MergePlan,
+    _ clock: ReportClock,
+    control: Connection,
+    staging: Connection,
+    _ onProgress: (RunProgress) -> Void
+  ) throws -> [DryRunOutcome] {
+    let queue = WorkQueue(plan, batchRows: min(options.batchRows, options.maxRowsPerSecond ?? .max))
+    let connections = try session.connectWorker(role: "plan")
+    var memory = BatchMemory()
+    var stations: [Int: DryRunStations] = [:]
+    var outcomes = plan.tables.map { _ in DryRunOutcome(sampleLimit: sampleLimit) }
+    while stop.signal == nil, let item = queue.take() {
+      var table = try stations[item.table] ?? self.stations(plan.tables[item.table], item.table, connections)
+      do {
+        let counts = try connections.covered(by: stop) {
+          try table.look(item.range, &memory, &outcomes[item.table])
+        }
+        queue.complete(item, counts)
+      } catch is Claim.TooLarge {
+        guard let (lower, upper) = item.range.halves else { preconditionFailure("a single row is never too large") }
+        queue.giveBack([upper, lower], of: item)
+      } catch {
+        guard stop.signal != nil else { throw error }
+        break
+      }
+      stations[item.table] = table
+      onProgress(RunProgress(queue.snapshot, since: clock.start))
+    }
+    guard stop.signal == nil else { return outcomes }
+    for index in plan.tables.indices {
+      let duplicates = DuplicateKeys(
+        plan: Self.withoutMarks(plan.tables[index]),
+        updatesTies: options.ties == .compare,
+        staging: staging
+      )
+      try duplicates.correct(&outcomes[index], connections, number: index)
+    }
+    return outcomes
+  }
+
+  private func stations(
+    _ plan: TablePlan,
+    _ number: Int,
+    _ connections: WorkerConnections
+  ) throws(PostgresError) -> DryRunStations {
+    try DryRunStations(
+      Self.withoutMarks(plan),
+      number: number,
+      updatesTies: options.ties == .compare,
+      connections
+    )
+  }
+
+  private static func withoutMarks(_ plan: TablePlan) -> TablePlan {
+    var plan = plan
+    plan.marksRows = false
+    return plan
+  }
+
+  private func report(
+    _ status: PlanReport.Status,
+    _ clock: ReportClock,
+    tables: [PlanReport.Table],
+    findings: [Finding]
+  ) -> PlanReport {
+    PlanReport(
+      status: status,
+      startedAt: clock.startedAt,
+      finishedAt: Date(),
+      elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
+      workers: options.workerCount,
+      batchRows: options.batchRows,
+      tables: tables,
+      findings: findings.filter { $0.grade == .blocker } + findings.filter { $0.grade == .warning }
+    )
+  }
+}
+
+/// When a command began, by the wall clock that is reported and by the one that measures.
+struct ReportClock {
+  let startedAt = Date()
+  let start = ContinuousClock.now
+}

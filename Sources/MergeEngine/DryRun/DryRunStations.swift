@@ -1,0 +1,95 @@
+import BinaryCopy
+import Libpq
+
+/// The stations of one table without the writing ones: claim without marks, probe, classify, and a look at ties.
+///
+/// ```
+/// staging rows ──COPY (SELECT …)──▶ Claim ─▶ Probe ─▶ Classify ─▶ TieCheck ─▶ counts, samples, widths
+/// ```
+/// Everything that decides a verdict is the merge's own code.
+struct DryRunStations {
+  let plan: TablePlan
+  /// Differing ties are updates (`--ties compare`) rather than only counted.
+  private let updatesTies: Bool
+  private let connections: WorkerConnections
+  private let claim: Claim
+  private var probe: Probe
+  private var tieCheck: TieCheck?
+
+  /// - Parameter plan: with ``TablePlan/ties`` set, and without marks.
+  init(
+    _ plan: TablePlan,
+    number: Int,
+    updatesTies: Bool,
+    _ connections: WorkerConnections
+  ) throws(PostgresError) {
+    self.plan = plan
+    self.updatesTies = updatesTies
+    self.connections = connections
+    claim = Claim(plan: plan, staging: connections.staging)
+    probe = try Probe(plan, connections.production, statementName: "probe_\(number)")
+    tieCheck = try plan.ties.map { comparison throws(PostgresError) in
+      try TieCheck(plan, comparison, connections.production, statementName: "ties_\(number)")
+    }
+  }
+
+  /// Classifies the staging rows of `range`, and adds what it finds to `findings`.
+  ///
+  /// - Throws: ``Claim/TooLarge`` when the range holds more than a batch may.
+  mutating func look(_ range: TupleRange, _ memory: inout BatchMemory, _ outcome: inout DryRunOutcome) throws
+    -> VerdictCounts
+  {
+    let start = ContinuousClock.now
+    let refusedCount = try read(range, &memory, &outcome)
+    outcome.readTime += .now - start
+    try memory.order.arrange(&memory.batch, plan)
+    let probeStart = ContinuousClock.now
+    try probe.lookUp(memory.batch, on: connections.production, &memory.answer)
+    outcome.probeTime += .now - probeStart
+    try memory.classifier.classify(&memory.batch, memory.answer, plan)
+    let differing =
+      try tieCheck?.differing(memory.classifier.ties, of: memory.batch, on: connections.production) ?? []
+    outcome.differingTieCount += differing.count
+    if updatesTies { memory.classifier.update(differing, &memory.batch) }
+    let counts = tally(memory, refusedCount)
+    outcome.counts += counts
+    outcome.ranges.append(range)
+    outcome.measureWidths(memory)
+    outcome.takeSamples(memory.batch, differingTies: updatesTies ? [] : differing)
+    return counts
+  }
+
+  /// Row by row where the server refuses to read one as production's types, as the merge does.
+  private func read(_ range: TupleRange, _ memory: inout BatchMemory, _ outcome: inout DryRunOutcome) throws -> Int {
+    do {
+      try claim.read(range, into: &memory.batch)
+      return 0
+    } catch {
+      guard let refusal = error as? PostgresError, refusal.sqlState?.refusesRow == true else { throw error }
+    }
+    try connections.staging.execute("BEGIN", "beginning to read with care")
+    let refusedCount = try claim.readCarefully(range, into: &memory.batch) { address, error in
+      outcome.addRefused(address, error)
+    }
+    try connections.staging.execute("COMMIT", "ending to read with care")
+    return refusedCount
+  }
+
+  private func tally(_ memory: BatchMemory, _ refusedCount: Int) -> VerdictCounts {
+    var counts = VerdictCounts()
+    counts.read = memory.batch.rows.count + refusedCount
+    counts.inserted = memory.classifier.inserts.count
+    counts.updated = memory.classifier.updates.count
+    counts.errors = refusedCount
+    for row in memory.batch.rows {
+      switch row.verdict {
+      case .insert, .update, .error: break
+      case .unchanged: counts.unchanged += 1
+      case .stale: counts.stale += 1
+      case .duplicate: counts.duplicate += 1
+      }
+    }
+    counts.batches = 1
+    return counts
+  }
+}

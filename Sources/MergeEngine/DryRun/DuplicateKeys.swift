@@ -1,0 +1,141 @@
+import BinaryCopy
+import Libpq
+
+/// Puts right what a dry run can't see batch by batch: keys that stand in several batches.
+///
+/// In the merge the first batch inserts such a key, and a later one finds it there; a dry run finds it missing both
+/// times. So the server is asked for the rows of all keys that occur more than once (not at all where a unique index
+/// rules that out), in key order, and for each of these keys both are computed: what the batches said one by one, and
+/// what they would have said one after the other. The difference goes into the counts.
+///
+/// Memory: the rows of one piece, and at least those of one key.
+struct DuplicateKeys {
+  let plan: TablePlan
+  let updatesTies: Bool
+  /// A connection whose planner is free to choose; the stream of rows runs on it.
+  let staging: Connection
+
+  /// Rows to a piece. Arbitrary: a batch's default.
+  private static let pieceRowCount = 50_000
+
+  /// Corrects the counts of a table that was read to its end.
+  func correct(_ outcome: inout DryRunOutcome, _ connections: WorkerConnections, number: Int) throws {
+    guard outcome.counts.read > 1, try !keysAreUnique() else { return }
+    do {
+      try replay(&outcome, connections, number: number)
+    } catch {
+      guard let refusal = error as? PostgresError, refusal.sqlState?.refusesRow == true else { throw error }
+      outcome.notes.append(
+        "keys that stand in several batches could not be looked for, since rows can't be read (\(refusal.message)): "
+          + "if there are any, the merge will count fewer inserts."
+      )
+    }
+  }
+
+  private func replay(_ outcome: inout DryRunOutcome, _ connections: WorkerConnections, number: Int) throws {
+    var replay = try BatchReplay(plan, outcome.ranges, updatesTies: updatesTies, connections, number: number)
+    var piece = KeyedRows()
+    try staging.copyOut(rowsOfDuplicateKeys, "reading duplicate keys of \(plan.staging)") { message in
+      let isNewKey = try piece.append(message)
+      guard isNewKey, piece.groups.count > Self.pieceRowCount else { return }
+      let last = try piece.takeLastRow()
+      try replay.run(&piece, &outcome)
+      piece = last
+    }
+    try replay.run(&piece, &outcome)
+  }
+
+  /// Whether an index of staging rules out that a key comes twice, by the same equality as production's.
+  private func keysAreUnique() throws(PostgresError) -> Bool {
+    guard plan.keyEqualityIsBytewise else { return false }
+    let result = try staging.query(
+      """
+      SELECT EXISTS (
+        SELECT FROM pg_index i
+        WHERE i.indrelid = \(Literal(plan.staging.quoted))::regclass
+          AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+          AND NOT EXISTS (
+            SELECT FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
+            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+            LEFT JOIN unnest($1::text[], $2::oid[]) AS c (name, type) ON c.name = a.attname AND c.type = a.atttypid
+            WHERE k.position <= i.indnkeyatts AND c.name IS NULL))
+      """,
+      [.textArray(plan.keyColumns.map(\.name.name)), .oidArray(plan.keyColumns.map(\.baseType.oid))],
+      "looking for a unique key on \(plan.staging)"
+    )
+    return result.bool(0, 0) ?? false
+  }
+
+  /// A number for the key, and the row as the claim reads it; by key, then as the batches come.
+  private var rowsOfDuplicateKeys: SQL {
+    let keys = plan.keyColumns.map(\.readExpression).joined(", ")
+    let condition = ClaimSQL.rowCondition(plan)
+    return """
+      COPY (
+        SELECT dense_rank() OVER (ORDER BY \(keys)), \(ClaimSQL.outputs(plan))
+        FROM \(plan.staging) AS s
+        WHERE (\(keys)) IN (SELECT \(keys) FROM \(plan.staging) AS s WHERE true\(condition)
+                            GROUP BY \(keys) HAVING count(*) > 1)\(condition)
+        ORDER BY 1, s.ctid
+      ) TO STDOUT (FORMAT binary)
+      """
+  }
+}
+
+/// Rows of a COPY whose first field numbers the key, taken apart into numbers and rows as the claim reads them.
+struct KeyedRows {
+  /// For each row the number of its key.
+  private(set) var groups: [Int64] = []
+  /// The rows in binary COPY form, without a trailer.
+  private var writer = CopyWriter()
+  private var rowStarts: [Int] = []
+  /// Where the rows end, if not at the writer's end.
+  private var end: Int?
+
+  init() {
+    writer.writeHeader()
+  }
+
+  /// Takes a message of the COPY: a row, or the trailer.
+  ///
+  /// - Returns: whether the row begins another key than the one before.
+  mutating func append(_ message: RawSpan) throws(BinaryCopyError) -> Bool {
+    var cursor = CopyCursor()
+    // The first message has the header in front.
+    if message.byteCount >= 19, try message.bigEndian(at: 0, as: UInt32.self) == 0x5047_434F {
+      try cursor.readHeader(in: message)
+    }
+    guard cursor.offset < message.byteCount, let fieldCount = try cursor.beginRow(in: message) else { return false }
+    let numberField = try cursor.readField(in: message)
+    let number: Int64 = try message.bigEndian(at: numberField.offset)
+    let isNewKey = groups.last != number
+    groups.append(number)
+    rowStarts.append(writer.bytes.count)
+    writer.writeRow(fieldCount: fieldCount - 1, fields: cursor.offset..<message.byteCount, of: message)
+    return isNewKey
+  }
+
+  /// Takes the last row out, into rows of its own.
+  mutating func takeLastRow() throws(BinaryCopyError) -> KeyedRows {
+    var last = KeyedRows()
+    guard let group = groups.popLast(), let start = rowStarts.popLast() else { return last }
+    var cursor = CopyCursor(offset: start)
+    let fieldCount = try cursor.beginRow(in: writer.bytes.rawSpan) ?? 0
+    last.groups.append(group)
+    last.rowStarts.append(last.writer.bytes.count)
+    last.writer.writeRow(
+      fieldCount: fieldCount,
+      fields: cursor.offset..<writer.bytes.count,
+      of: writer.bytes.rawSpan
+    )
+    end = start
+    return last
+  }
+
+  /// The rows as a batch's bytes.
+  func fill(_ batch: inout StagedBatch) {
+    batch.removeAll()
+    batch.bytes.append(0..<(end ?? writer.bytes.count), of: writer.bytes.rawSpan)
+    batch.bytes.append(bigEndian: Int16(-1))
+  }
+}

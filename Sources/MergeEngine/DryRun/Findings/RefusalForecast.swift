@@ -1,0 +1,140 @@
+import Libpq
+
+/// How many pending rows production would refuse, and how many the casts would change; all counted in one scan.
+///
+/// A row that is refused is in the counts of a plan as what it would be without the constraint; the merge quarantines
+/// it. Foreign keys are looked at by ``OrphanForecast``.
+struct RefusalForecast {
+  let pair: TablePair
+  let production: Connection
+  let staging: Connection
+
+  private struct Question {
+    /// True for the rows that are counted; columns of `t` under production's names, of `s` as in staging.
+    let condition: SQL
+    let message: (Int) -> String
+  }
+
+  func all() throws(PostgresError) -> [Finding] {
+    let questions = try notNulls + lengths + losses + checks()
+    guard !questions.isEmpty else { return [] }
+    if let counts = try countsIfReadable(questions) { return findings(questions, counts) }
+    // A row that can't be read as production's types fails the whole scan: question by question then.
+    var found: [Finding] = []
+    for question in questions {
+      guard let counts = try countsIfReadable([question]) else { continue }
+      found += findings([question], counts)
+    }
+    return found
+  }
+
+  private func countsIfReadable(_ questions: [Question]) throws(PostgresError) -> [Int]? {
+    do {
+      return try counts(questions)
+    } catch {
+      guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
+      return nil
+    }
+  }
+
+  private func counts(_ questions: [Question]) throws(PostgresError) -> [Int] {
+    let counts = questions.map { "count(*) FILTER (WHERE \($0.condition))" as SQL }.joined(", ")
+    let columns = pair.columns.map { column in
+      "\(Self.value(column.plan)) AS \(column.plan.name)" as SQL
+    }.joined(", ")
+    // OFFSET 0 would compute every column; as it stands the server computes what the conditions ask for.
+    let result = try staging.query(
+      """
+      SELECT \(counts)
+      FROM \(pair.plan.staging) AS s CROSS JOIN LATERAL (SELECT \(columns)) AS t
+      WHERE true\(ClaimSQL.rowCondition(pair.plan))
+      """,
+      "forecasting refused rows of \(pair.plan.staging)"
+    )
+    return questions.indices.map { result.integer(0, $0) ?? 0 }
+  }
+
+  private func findings(_ questions: [Question], _ counts: [Int]) -> [Finding] {
+    zip(questions, counts).filter { $0.1 > 0 }.map { .warning(pair.plan.name, $0.message($1)) }
+  }
+
+  /// The value as production gets it, in production's type.
+  private static func value(_ column: TablePlan.Column) -> SQL {
+    column.travel == .text ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression
+  }
+
+  private var notNulls: [Question] {
+    pair.columns.filter(\.production.isNotNull).map { column in
+      Question(condition: "t.\(column.plan.name) IS NULL") { count in
+        "\(count.rows) without \(column.plan.name), which is NOT NULL in \(pair.plan.production): they would be "
+          + "quarantined."
+      }
+    }
+  }
+
+  private var lengths: [Question] {
+    pair.columns.compactMap { column in
+      guard let limit = column.production.baseType.characterLimit,
+        column.staging.baseType.characterLimit.map({ $0 > limit }) ?? true
+      else { return nil }
+      // Spaces behind the limit may be cut, everything else is refused.
+      return Question(condition: "char_length(rtrim(t.\(column.plan.name)::text)) > \(limit)") { count in
+        "\(count.rows) with a \(column.plan.name) longer than \(limit) characters: they would be quarantined."
+      }
+    }
+  }
+
+  /// Values that are not the same any more after the cast to production's type and back.
+  private var losses: [Question] {
+    pair.columns.compactMap { column in
+      let source = column.staging.baseType
+      let target = column.production.baseType
+      guard source.oid != target.oid || (source.modifier != target.modifier && target.modifier >= 0),
+        !target.castTruncates || source.oid != target.oid
+      else { return nil }
+      let name = column.plan.name
+      // Compared as text where the types have no equality; char(n) back to text loses its padding.
+      return Question(condition: "(t.\(name)::\(source.plainName))::text <> s.\(name)::text\(Self.sameValue(column))") {
+        count in
+        "column \(name): \(count.rows) whose \(source.fullName.text) is changed by the cast to "
+          + "\(target.fullName.text)."
+      }
+    }
+  }
+
+  /// 1.50 and 1.5 are the same number though not the same text.
+  private static func sameValue(
+    _ column: (plan: TablePlan.Column, staging: CatalogColumn, production: CatalogColumn)
+  ) -> SQL {
+    let comparable: Set<UInt32> = [20, 21, 23, 700, 701, 1700, 1082, 1114, 1184]
+    guard comparable.contains(column.staging.baseType.oid) else { return "" }
+    let name = column.plan.name
+    return " AND t.\(name)::\(column.staging.baseType.plainName) <> s.\(name)"
+  }
+
+  /// CHECK constraints whose columns all come from staging.
+  private func checks() throws(PostgresError) -> [Question] {
+    guard production === staging else { return [] }
+    let rows = try production.query(
+      """
+      SELECT c.conname::text, pg_get_expr(c.conbin, c.conrelid)
+      FROM pg_constraint c
+      WHERE c.conrelid = \(Literal(pair.plan.production.quoted))::regclass AND c.contype = 'c'
+        AND NOT EXISTS (SELECT FROM unnest(c.conkey) AS k (attnum)
+                        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
+                        WHERE a.attname <> ALL ($1::text[]))
+      ORDER BY c.conname
+      """,
+      [.textArray(pair.columns.map(\.plan.name.name))],
+      "reading the checks of \(pair.plan.production)"
+    )
+    return (0..<rows.count).map { row in
+      let name = rows.text(row, 0) ?? ""
+      let expression = SQL.uncheckedFromServer(rows.text(row, 1) ?? "true")
+      // The expression names production's columns without a table, so it stands where only `t` is in sight.
+      return Question(condition: "NOT (SELECT \(expression) FROM (SELECT t.*) AS u)") { count in
+        "\(count.rows) that break the check \(name) of \(pair.plan.production): they would be quarantined."
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import Libpq
+
+/// What staging does to a merge: no room for marks, rows outside the window, somebody else at work.
+struct StagingFindings {
+  let table: TablePlan
+  let connection: Connection
+
+  /// With more than this in a block, the second version of a marked row may find no room beside the first.
+  static let hotFillFactorLimit = 50
+
+  func all() throws(PostgresError) -> [Finding] {
+    try roomForMarks() + rowsOutsideWindow() + otherSessions()
+  }
+
+  private func roomForMarks() throws(PostgresError) -> [Finding] {
+    guard table.marksRows else { return [] }
+    let sizes = try TableSizes(table.staging, version: TablePlanner.statusColumn, connection)
+    var findings: [Finding] = []
+    if sizes.fillFactor > Self.hotFillFactorLimit {
+      findings.append(
+        .warning(
+          table.name,
+          "\(table.staging) is filled at \(sizes.fillFactor) %, which leaves no room for HOT marks: marking takes about "
+            + "five times as long. Make staging with init (fillfactor 45), or merge with --mark none if it is truncated "
+            + "right after."
+        )
+      )
+    }
+    if sizes.columnIsIndexed {
+      findings.append(
+        .warning(
+          table.name,
+          "an index of \(table.staging) holds \(TablePlanner.statusColumn), so no mark can be a HOT update. Drop it; "
+            + "merge-engine does not use it."
+        )
+      )
+    }
+    return findings
+  }
+
+  private func rowsOutsideWindow() throws(PostgresError) -> [Finding] {
+    guard table.window.from != nil || table.window.to != nil else { return [] }
+    let pending: SQL = table.hasStatusColumn ? "s.\(TablePlanner.statusColumn) = 'NEW'" : "true"
+    let result: ResultSet
+    do {
+      result = try connection.query(
+        """
+        SELECT count(*) FROM \(table.staging) AS s
+        WHERE \(pending) AND NOT coalesce(true\(ClaimSQL.rowCondition(table)), false)
+        """,
+        "counting the rows outside the window in \(table.staging)"
+      )
+    } catch {
+      guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
+      return [.warning(table.name, "rows outside the window could not be counted: \(error.message).")]
+    }
+    let count = result.integer(0, 0) ?? 0
+    guard count > 0 else { return [] }
+    return [
+      .warning(
+        table.name,
+        "\(count.rows) of \(table.staging) not in the window (--from, --to), or without a version: they are not merged "
+          + "and stay NEW."
+      )
+    ]
+  }
+
+  /// Sessions that hold a write lock on staging, or that call themselves DMS.
+  private func otherSessions() throws(PostgresError) -> [Finding] {
+    let rows = try connection.query(
+      """
+      SELECT a.pid, coalesce(nullif(a.application_name, ''), 'without a name'), coalesce(a.usename::text, 'unknown'),
+             coalesce(string_agg(DISTINCT l.mode, ', '), '')
+      FROM pg_stat_activity a
+      LEFT JOIN pg_locks l
+        ON l.pid = a.pid AND l.granted AND l.locktype = 'relation'
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND l.relation = \(Literal(table.staging.quoted))::regclass
+       AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+      WHERE a.pid <> pg_backend_pid() AND a.datname = current_database()
+        AND (l.pid IS NOT NULL
+             OR a.application_name ~* '(^|[^a-z])dms([^a-z]|$)' OR a.usename::text ~* '(^|[^a-z])dms([^a-z]|$)'
+                AND a.state <> 'idle')
+      GROUP BY a.pid, a.application_name, a.usename
+      ORDER BY a.pid
+      """,
+      "looking for others at work on \(table.staging)"
+    )
+    return (0..<rows.count).map { row in
+      let modes = rows.text(row, 3) ?? ""
+      let who =
+        "process \(rows.integer(row, 0) ?? 0) (\(rows.text(row, 1) ?? ""), role \(rows.text(row, 2) ?? ""))"
+      return .warning(
+        table.name,
+        modes.isEmpty
+          ? "\(who) looks like a DMS task that is connected now. If it is still loading \(table.staging), its later rows "
+            + "are not in these counts."
+          : "\(who) is writing to \(table.staging) now (\(modes)): its rows are not in these counts yet."
+      )
+    }
+  }
+}

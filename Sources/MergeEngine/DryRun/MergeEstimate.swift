@@ -1,0 +1,129 @@
+import Libpq
+
+/// What a merge would cost, reckoned from what the dry run has measured.
+///
+/// - Time: reading staging and looking up production are what the dry run took for the very same rows. Writing is
+///   reckoned with the costs a row that were measured on one machine (PostgreSQL 15, two cores: an insert 2.3 µs and
+///   1 µs an index, an update 5 µs and 2 µs an index, a mark 1.1 µs, or 6 µs where it is no HOT update), scaled by how
+///   this server's reading compares with that one's 1.9 µs a row. Two workers take 1/1.8 of the time, more no less.
+/// - WAL: the bytes of the rows to be written and 62 bytes a row for an insert, 100 for an update; 72 bytes and
+///   the key for each index entry (none for a HOT update); 90 bytes a mark, and 72 for each of staging's indexes where
+///   it is no HOT update. Full page images come on top, see ``fullPageByteCountAtMost``.
+/// - Dead tuples: one for every row that is updated, and one for every mark.
+public struct MergeEstimate: Sendable, Encodable {
+  /// Wall clock with the workers that were asked for.
+  public private(set) var elapsedMilliseconds = 0
+  /// Write-ahead log without full page images.
+  public private(set) var walByteCount = 0
+  /// What full page images may add: every block of the tables and indexes that is touched, once a checkpoint. At most
+  /// one block for every row and index entry written, and no more blocks than there are.
+  public private(set) var fullPageByteCountAtMost = 0
+  /// Dead tuples left in production, for VACUUM.
+  public private(set) var deadProductionRowCount = 0
+  /// Dead tuples left in staging by marks.
+  public private(set) var deadStagingRowCount = 0
+
+  private enum CodingKeys: String, CodingKey {
+    case elapsedMilliseconds = "elapsed_ms"
+    case walByteCount = "wal_bytes"
+    case fullPageByteCountAtMost = "full_page_bytes_max"
+    case deadProductionRowCount = "dead_tuples_production"
+    case deadStagingRowCount = "dead_tuples_staging"
+  }
+
+  /// Nothing to do.
+  public init() {}
+
+  /// Reads the sizes and indexes of both tables.
+  init(
+    _ plan: TablePlan,
+    _ outcome: DryRunOutcome,
+    workers: Int,
+    production: Connection,
+    staging: Connection
+  ) throws(PostgresError) {
+    let sizes = try TableSizes(plan.production, version: plan.version.name, production)
+    let stagingSizes = try TableSizes(plan.staging, version: TablePlanner.statusColumn, staging)
+    let counts = outcome.counts
+    let indexCount = Double(sizes.indexCount)
+    // No update of a row whose version is indexed is HOT; of the others, those that find room beside the old row.
+    let touchedIndexCount = sizes.columnIsIndexed ? indexCount : 0
+    let marksCount = plan.marksRows ? counts.read - counts.errors : 0
+    let marksAreHot = stagingSizes.fillFactor <= StagingFindings.hotFillFactorLimit && !stagingSizes.columnIsIndexed
+
+    deadProductionRowCount = counts.updated
+    deadStagingRowCount = marksCount
+
+    let inserted = Double(counts.inserted)
+    let updated = Double(counts.updated)
+    let marks = Double(marksCount)
+    let indexEntries = inserted * indexCount + updated * touchedIndexCount
+    let markEntries = marksAreHot ? 0 : marks * Double(stagingSizes.indexCount)
+    walByteCount = Int(
+      Double(outcome.insertedByteCount + outcome.updatedByteCount)
+        + inserted * 62 + updated * 100 + (indexEntries + markEntries) * 80 + marks * 90
+    )
+    let blocks = min(inserted + updated + indexEntries, Double(sizes.blockCount) + inserted)
+    let stagingBlocks = min(marks + markEntries, Double(stagingSizes.blockCount))
+    fullPageByteCountAtMost = sizes.logsFullPages ? Int(blocks + stagingBlocks) * sizes.blockByteCount : 0
+
+    let lookSeconds = (outcome.readTime + outcome.probeTime) / .seconds(1)
+    let lookMicroseconds = counts.read > 0 ? lookSeconds * 1e6 / Double(counts.read) : 1.9
+    // A handful of rows measures the line, not the server.
+    let scale = counts.read < 1000 ? 1 : min(max(lookMicroseconds / 1.9, 0.25), 10)
+    let writeMicroseconds =
+      inserted * (2.3 + indexCount) + updated * (5 + 2 * touchedIndexCount) + marks * (marksAreHot ? 1.1 : 6)
+    elapsedMilliseconds = Int((lookSeconds * 1000 + writeMicroseconds * scale / 1000) / (workers > 1 ? 1.8 : 1))
+  }
+
+  static func += (left: inout Self, right: Self) {
+    left.elapsedMilliseconds += right.elapsedMilliseconds
+    left.walByteCount += right.walByteCount
+    left.fullPageByteCountAtMost += right.fullPageByteCountAtMost
+    left.deadProductionRowCount += right.deadProductionRowCount
+    left.deadStagingRowCount += right.deadStagingRowCount
+  }
+}
+
+/// How large a table is and what an update of one of its columns has to touch.
+struct TableSizes {
+  /// Indexes that every inserted row enters.
+  let indexCount: Int
+  /// An index that hinders HOT updates holds the column.
+  let columnIsIndexed: Bool
+  let fillFactor: Int
+  /// Blocks of the table and its indexes.
+  let blockCount: Int
+  let blockByteCount: Int
+  let logsFullPages: Bool
+
+  init(_ table: QualifiedName, version column: Identifier, _ connection: Connection) throws(PostgresError) {
+    let result = try connection.query(
+      """
+      SELECT (SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid),
+             EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
+                     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = $1
+                     WHERE i.indrelid = c.oid AND m.amname <> 'brin'
+                       AND (a.attnum = ANY (i.indkey::int2[])
+                            OR EXISTS (SELECT FROM pg_depend d
+                                       WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                                         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+                                         AND d.refobjsubid = a.attnum))),
+             coalesce((SELECT option_value::integer FROM pg_options_to_table(c.reloptions)
+                       WHERE option_name = 'fillfactor'), 100),
+             (SELECT coalesce(sum(pg_total_relation_size(t.relid)), 0)::bigint / current_setting('block_size')::bigint
+              FROM (SELECT c.oid AS relid UNION SELECT relid FROM pg_partition_tree(c.oid) WHERE relid IS NOT NULL) AS t),
+             current_setting('block_size')::bigint, current_setting('full_page_writes')::boolean
+      FROM pg_class c WHERE c.oid = \(Literal(table.quoted))::regclass
+      """,
+      [.text(column.name)],
+      "reading the size of \(table)"
+    )
+    indexCount = result.integer(0, 0) ?? 0
+    columnIsIndexed = result.bool(0, 1) ?? false
+    fillFactor = result.integer(0, 2) ?? 100
+    blockCount = result.integer(0, 3) ?? 0
+    blockByteCount = result.integer(0, 4) ?? 8192
+    logsFullPages = result.bool(0, 5) ?? true
+  }
+}

@@ -1,0 +1,89 @@
+import MergeEngine
+
+/// A dry run as a person reads it: counts, costs, samples, findings.
+struct PlanTable {
+  let report: PlanReport
+
+  func rendered(_ style: Style) -> String {
+    var text = ""
+    if !report.tables.isEmpty {
+      text += counts.rendered(style) + "\n" + estimates.rendered(style)
+      for table in report.tables { text += samples(table, style) }
+      text += "\n"
+    }
+    for finding in report.findings {
+      let mark = finding.grade == .blocker ? style.paint("blocker", .red) : style.paint("warning", .yellow)
+      text += "\(mark) \(finding.table.map { "\($0): " } ?? "")\(finding.message)\n"
+    }
+    return text + headline(style) + "\n"
+  }
+
+  private var counts: TextTable {
+    var table = TextTable(
+      [TextTable.Column(heading: "table", isNumeric: false)]
+        + ["read", "insert", "update", "unchanged", "stale", "duplicate", "errors", "ties differing"].map {
+          TextTable.Column(heading: $0, isNumeric: true)
+        }
+    )
+    for entry in report.tables { table.add(cells(entry.table, entry.counts, entry.differingTieCount)) }
+    table.addTotals(cells("total", report.totals, report.tables.reduce(0) { $0 + $1.differingTieCount }))
+    return table
+  }
+
+  private func cells(_ name: String, _ counts: VerdictCounts, _ differingTieCount: Int) -> [String] {
+    [name]
+      + [
+        counts.read, counts.inserted, counts.updated, counts.unchanged, counts.stale, counts.duplicate, counts.errors,
+        differingTieCount,
+      ].map(Numbers.grouped)
+  }
+
+  private var estimates: TextTable {
+    var table = TextTable(
+      [TextTable.Column(heading: "estimate", isNumeric: false)]
+        + ["time", "WAL", "full pages up to", "dead in production", "dead in staging"].map {
+          TextTable.Column(heading: $0, isNumeric: true)
+        }
+    )
+    for entry in report.tables {
+      let estimate = entry.estimate
+      table.add([
+        entry.table, Numbers.duration(milliseconds: estimate.elapsedMilliseconds),
+        Numbers.bytes(estimate.walByteCount), Numbers.bytes(estimate.fullPageByteCountAtMost),
+        Numbers.grouped(estimate.deadProductionRowCount), Numbers.grouped(estimate.deadStagingRowCount),
+      ])
+    }
+    return table
+  }
+
+  private func samples(_ table: PlanReport.Table, _ style: Style) -> String {
+    let shown = table.samples.filter { !$0.columns.isEmpty || $0.message != nil }
+    guard !shown.isEmpty else { return "" }
+    var text = "\n" + style.paint("\(table.table), samples", .bold) + "\n"
+    for sample in shown {
+      let key = sample.key.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.shown($0.value))" }
+      text += "  \(sample.verdict.rawValue) \(key.joined(separator: ", "))"
+      if let message = sample.message { text += ": \(message)" }
+      text += "\n"
+      for change in sample.columns {
+        text += "    \(change.column): "
+        text += sample.verdict == .insert ? "" : "\(Self.shown(change.old)) → "
+        text += "\(Self.shown(change.new))\n"
+      }
+    }
+    return text
+  }
+
+  private static func shown(_ value: String?) -> String { value ?? "NULL" }
+
+  private func headline(_ style: Style) -> String {
+    switch report.status {
+    case .success:
+      style.paint("DRY RUN", .green)
+        + ": nothing was written. \(Numbers.grouped(report.totals.read)) staging rows looked "
+        + "at in \(Numbers.duration(milliseconds: report.elapsedMilliseconds))."
+    case .blocked: style.paint("BLOCKED", .red) + ": the merge can't begin. Nothing was written."
+    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; the counts are those up to then."
+    }
+  }
+}

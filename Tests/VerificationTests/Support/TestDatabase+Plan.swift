@@ -1,0 +1,31 @@
+import Libpq
+import MergeEngine
+import Testing
+
+extension TestDatabase {
+  /// Looks without writing.
+  func plan(
+    as role: String? = nil,
+    samples: Int = 5,
+    _ change: (inout MergeOptions) -> Void = { _ in }
+  ) async throws -> PlanReport {
+    var options = MergeOptions()
+    options.workers = 1
+    change(&options)
+    let target = try role.map { try ConnectionTarget(connectionString.replacing("postgres", with: $0)) }
+    let run = DryRun(target: target ?? self.target, options: options, sampleLimit: samples, logger: .silent)
+    return try await onItsOwnThread { try run.run() }
+  }
+
+  /// Plans, merges, and checks that the counts are the same.
+  @discardableResult
+  func planAndMerge(_ change: (inout MergeOptions) -> Void = { _ in }) async throws -> (PlanReport, RunReport) {
+    let plan = try await plan(change)
+    let merge = try await merge(change)
+    #expect(plan.tables.map(\.table) == merge.tables.map(\.table))
+    for (planned, merged) in zip(plan.tables, merge.tables) {
+      #expect(planned.counts == merged.counts, "\(planned.table)")
+    }
+    return (plan, merge)
+  }
+}
