@@ -40,6 +40,9 @@ public struct CopyCursor: Sendable {
   /// The next byte to be read.
   public var offset: Int
 
+  /// The first four bytes of the signature, `PGCO`: no row begins with them, since it would have 20,551 fields.
+  public static let signaturePrefix: UInt32 = 0x5047_434F
+
   /// A cursor at the first byte, or further on.
   @inlinable
   public init(offset: Int = 0) {

@@ -13,7 +13,8 @@ struct MergeEngineCommand: AsyncParsableCommand {
       """,
     version: EngineVersion.current,
     subcommands: [
-      MergeCommand.self, InitCommand.self, PlanCommand.self, StatusCommand.self, ErrorsCommand.self, DemoCommand.self,
+      MergeCommand.self, InitCommand.self, PlanCommand.self, VerifyCommand.self, StatusCommand.self, ErrorsCommand.self,
+      DemoCommand.self,
     ],
     defaultSubcommand: MergeCommand.self
   )

@@ -80,7 +80,7 @@ struct KeyOrder {
 }
 
 /// How a key becomes a number that sorts.
-private struct KeyLayout {
+struct KeyLayout {
   private struct Part {
     let isSigned: Bool
     let isFixedWidth: Bool
@@ -104,7 +104,12 @@ private struct KeyLayout {
 
   /// The key's first eight bytes as a number, signs turned so that negative values come first.
   func prefix(_ row: StagedRow, _ bytes: RawSpan) throws(BinaryCopyError) -> UInt64 {
-    var cursor = CopyCursor(offset: row.fields.lowerBound)
+    try prefix(at: row.fields.lowerBound, bytes)
+  }
+
+  /// The same of a key whose first length stands at `offset`.
+  func prefix(at offset: Int, _ bytes: RawSpan) throws(BinaryCopyError) -> UInt64 {
+    var cursor = CopyCursor(offset: offset)
     var prefix: UInt64 = 0
     var room = 64
     for part in parts {

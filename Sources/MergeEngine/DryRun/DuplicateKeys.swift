@@ -102,7 +102,7 @@ struct KeyedRows {
   mutating func append(_ message: RawSpan) throws(BinaryCopyError) -> Bool {
     var cursor = CopyCursor()
     // The first message has the header in front.
-    if message.byteCount >= 19, try message.bigEndian(at: 0, as: UInt32.self) == 0x5047_434F {
+    if message.byteCount >= 19, try message.bigEndian(at: 0, as: UInt32.self) == CopyCursor.signaturePrefix {
       try cursor.readHeader(in: message)
     }
     guard cursor.offset < message.byteCount, let fieldCount = try cursor.beginRow(in: message) else { return false }

@@ -71,7 +71,8 @@ struct SampleReader {
     )
     guard result.count == 1 else { return [] }
     return plan.columns.indices.dropFirst(plan.keyColumnCount).compactMap { index in
-      guard result.bool(0, 2 * index + 1) == true else { return nil }
+      // What an update leaves alone is not shown as if it changed.
+      guard result.bool(0, 2 * index + 1) == true, !plan.columns[index].isInsertOnly else { return nil }
       return PlanReport.ColumnChange(
         column: plan.columns[index].name.name,
         old: Self.shown(result.text(0, 2 * index)),

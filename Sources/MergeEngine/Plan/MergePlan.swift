@@ -4,7 +4,7 @@ import Libpq
 struct MergePlan: Sendable {
   private(set) var tables: [TablePlan]
   /// For each table the tables that must be done before it, as indices into ``tables``.
-  let parents: [[Int]]
+  private(set) var parents: [[Int]]
   /// Tables that refer to themselves, directly or around a circle, as indices into ``tables``.
   let circular: Set<Int>
   let findings: [Finding]
@@ -16,6 +16,17 @@ struct MergePlan: Sendable {
   mutating func compareTies(_ production: Connection) throws(PostgresError) {
     let operators = try EqualityOperators(tables, production)
     for index in tables.indices { tables[index].ties = RowComparison(tables[index], operators) }
+  }
+
+  /// Lets every table's turn come at once: for commands that write nothing.
+  mutating func forgetOrder() { parents = tables.map { _ in [] } }
+
+  /// Says which staging rows are read, of all tables; marks are left alone.
+  mutating func select(_ selection: TablePlan.Selection) {
+    for index in tables.indices {
+      tables[index].selection = selection
+      tables[index].marksRows = false
+    }
   }
 
   /// Chooses the tables, resolves each, and orders them parents first.

@@ -71,7 +71,7 @@ struct MonitoringViews {
   }
 
   /// The guide's query, with its four verdicts and this configuration's schemas.
-  private var typesQuery: SQL {
+  var typesQuery: SQL {
     """
     WITH target_columns AS (
       SELECT t.table_name, c.column_name, c.data_type, c.character_maximum_length, c.numeric_precision, c.numeric_scale

@@ -40,6 +40,9 @@ struct ConfigurationFile {
   var replica: String?
   var stagingDatabase: String?
   var cleanup: Bool?
+  var recheckAfter: Double?
+  var extra: String?
+  var maxExtraPercent: Double?
   var timeZone: String?
   var logFormat: String?
   var versionColumn: String?
@@ -111,6 +114,9 @@ struct ConfigurationFile {
       ("replica", .text(\.replica)),
       ("staging_database", .text(\.stagingDatabase)),
       ("cleanup", .flag(\.cleanup)),
+      ("recheck_after", .other { $1.recheckAfter = try $0.number() }),
+      ("extra", .text(\.extra)),
+      ("max_extra_percent", .other { $1.maxExtraPercent = try $0.number() }),
       ("time_zone", .text(\.timeZone)),
       ("log_format", .choice(\.logFormat, LogFormat.allCases.map(\.rawValue))),
       ("version_column", .text(\.versionColumn)),

@@ -80,6 +80,11 @@ struct ConfigurationValue {
     return value
   }
 
+  func number() throws -> Double {
+    guard let value = node.float else { throw expected("a number") }
+    return value
+  }
+
   func bool() throws -> Bool {
     guard let value = node.bool else { throw expected("true or false") }
     return value

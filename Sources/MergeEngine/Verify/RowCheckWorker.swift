@@ -1,0 +1,97 @@
+import Foundation
+import Libpq
+
+/// One thread of a verification: compares batches until none is left, then looks at its suspects again.
+final class RowCheckWorker {
+  private let plan: MergePlan
+  private let queue: WorkQueue
+  private let connections: WorkerConnections
+  private let options: VerifyOptions
+  private let stop: StopSignal
+  private var memory = BatchMemory()
+  private var checks: [Int: RowCheck] = [:]
+  private var outcomes: [RowCheckOutcome]
+  private var suspects: [[UInt64]]
+  private var suspectCount = 0
+  private var lastSuspectedAt = ContinuousClock.now
+  /// When the last batch was compared.
+  private(set) var comparedAt = ContinuousClock.now
+
+  /// With so many suspects the worker pauses and looks at them before it goes on; 8 bytes each. Arbitrary.
+  private static let suspectLimit = 200_000
+
+  init(
+    number: Int,
+    _ plan: MergePlan,
+    _ queue: WorkQueue,
+    _ session: Session,
+    _ options: VerifyOptions,
+    _ stop: StopSignal
+  ) throws(PostgresError) {
+    self.plan = plan
+    self.queue = queue
+    self.options = options
+    self.stop = stop
+    connections = try session.connectWorker(role: "verify worker \(number)")
+    outcomes = plan.tables.map { _ in RowCheckOutcome(sampleLimit: options.sampleLimit) }
+    suspects = plan.tables.map { _ in [] }
+  }
+
+  /// - Returns: what this worker found, by table.
+  func run() throws -> [RowCheckOutcome] {
+    do {
+      while stop.signal == nil, let item = queue.take() { try carry(item) }
+      comparedAt = .now
+      try lookAgain()
+    } catch {
+      // A statement that was cancelled because somebody asked to stop is no failure.
+      guard stop.signal != nil else { throw error }
+    }
+    return outcomes
+  }
+
+  private func carry(_ item: WorkQueue.Item) throws {
+    let table = plan.tables[item.table]
+    guard let comparison = table.ties else { preconditionFailure("the plan was made without comparisons") }
+    var check = try checks[item.table] ?? RowCheck(table, comparison, number: item.table, connections)
+    checks[item.table] = nil
+    defer { checks[item.table] = check }
+    let countBefore = suspects[item.table].count
+    var counts = VerdictCounts()
+    do {
+      counts.read = try connections.covered(by: stop) {
+        try check.look(item.range, &memory, &outcomes[item.table].counts, &suspects[item.table])
+      }
+    } catch is Claim.TooLarge {
+      guard let (lower, upper) = item.range.halves else { preconditionFailure("a single row is never too large") }
+      return queue.giveBack([upper, lower], of: item)
+    }
+    queue.complete(item, counts)
+    memory.batch.shrink(above: 2 * Claim.batchByteLimit)
+    let added = suspects[item.table].count - countBefore
+    guard added > 0 else { return }
+    suspectCount += added
+    lastSuspectedAt = .now
+    if suspectCount > Self.suspectLimit { try lookAgain() }
+  }
+
+  /// Waits until the last suspect is old enough, and looks.
+  private func lookAgain() throws {
+    guard suspectCount > 0 else { return }
+    let age = (ContinuousClock.now - lastSuspectedAt) / .seconds(1)
+    stop.sleep(seconds: options.recheckAfterSeconds - age)
+    for index in suspects.indices where !suspects[index].isEmpty && stop.signal == nil {
+      guard let comparison = plan.tables[index].ties else { continue }
+      try connections.covered(by: stop) {
+        var look = try SecondLook(plan.tables[index], comparison, number: lookCount, connections)
+        lookCount += 1
+        try look.look(suspects[index], &memory.batch, &outcomes[index])
+      }
+      suspects[index].removeAll(keepingCapacity: true)
+    }
+    suspectCount = 0
+  }
+
+  /// Tells the prepared statements of second looks apart.
+  private var lookCount = 0
+}

@@ -1,0 +1,87 @@
+import BinaryCopy
+import Libpq
+
+/// Looks at suspects again, after a pause, and says exactly what is wrong with those that are.
+///
+/// Staging rows are read again by address, production is looked up by key, and values that only the server can compare
+/// are given to it.
+struct SecondLook {
+  private let plan: TablePlan
+  private let comparison: RowComparison
+  private let connections: WorkerConnections
+  private let judge: RowJudge
+  private let pairs: PairComparison
+  private var lookUp: RowLookUp
+  private var found = ProductionRows()
+
+  /// Rows to a statement. Arbitrary: the addresses stand in its text, 15 bytes each.
+  private static let pieceRowCount = 10_000
+
+  init(
+    _ plan: TablePlan,
+    _ comparison: RowComparison,
+    number: Int,
+    _ connections: WorkerConnections
+  ) throws(PostgresError) {
+    self.plan = plan
+    self.comparison = comparison
+    self.connections = connections
+    judge = RowJudge(plan, comparison)
+    pairs = PairComparison(plan, connections.production)
+    lookUp = try RowLookUp(plan, connections.production, statementName: "second_\(number)")
+  }
+
+  /// Counts what has settled, and what differs still.
+  mutating func look(_ suspects: [UInt64], _ batch: inout StagedBatch, _ outcome: inout RowCheckOutcome) throws {
+    for start in stride(from: 0, to: suspects.count, by: Self.pieceRowCount) {
+      let piece = suspects[start..<min(start + Self.pieceRowCount, suspects.count)]
+      try read(piece, into: &batch)
+      outcome.counts.vanished += piece.count - batch.rows.count
+      let rows = batch.rows.indices.map { UInt32($0) }
+      try lookUp.lookUp(rows, of: batch, on: connections.production, &found)
+      for (index, row) in batch.rows.enumerated() {
+        switch try judge.standing(row, batch.bytes.rawSpan, found.ranges[index], found.bytes.rawSpan) {
+        case .equal: outcome.counts.equal += 1
+        case .productionNewer: outcome.counts.productionNewer += 1
+        case .missing: outcome.add(.missing, row.address)
+        case .outdated: outcome.add(.outdated, row.address)
+        case .unequal:
+          let columns = try differingColumns(row, found.ranges[index] ?? 0..<0, batch)
+          if columns.isEmpty { outcome.counts.equal += 1 } else { outcome.add(.differing, row.address, columns) }
+        }
+      }
+    }
+  }
+
+  private func read(_ addresses: ArraySlice<UInt64>, into batch: inout StagedBatch) throws {
+    batch.removeAll()
+    let list = addresses.map { address in
+      let tuple = TupleAddress(address)
+      return "\"(\(tuple.block),\(tuple.offset))\""
+    }.joined(separator: ",")
+    _ = try connections.staging.copyOut(
+      """
+      COPY (
+        SELECT \(ClaimSQL.outputs(plan))
+        FROM \(plan.staging) AS s
+        WHERE s.ctid = ANY (\(Literal("{\(list)}"))::tid[])\(ClaimSQL.rowCondition(plan))
+      ) TO STDOUT (FORMAT binary)
+      """,
+      into: &batch.bytes,
+      "reading rows of \(plan.staging) again"
+    )
+    try batch.index(plan)
+  }
+
+  /// Places in ``TablePlan/columns``.
+  private func differingColumns(_ row: StagedRow, _ fields: Range<Int>, _ batch: StagedBatch) throws -> [Int] {
+    let bytes = batch.bytes.rawSpan
+    return try comparison.unequalFields(row.fields, bytes, fields, found.bytes.rawSpan).compactMap { field in
+      if field.likeness == .undecided {
+        let pair = PairComparison.Pair(left: field.left, right: field.right)
+        if try pairs.areEqual([pair], of: field.column, bytes, found.bytes.rawSpan)[0] { return nil }
+      }
+      return field.column.index
+    }
+  }
+}

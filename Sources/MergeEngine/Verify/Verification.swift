@@ -1,0 +1,171 @@
+import Foundation
+import Libpq
+import Logging
+
+/// Compares production with what was merged into it: types, then every merged staging row, then completeness.
+///
+/// ```
+/// staging, batch by batch in key order ─┐
+///                                       ├─▶ RowCheck ─▶ suspects ── pause ──▶ SecondLook ─▶ differences
+/// production, in key order or by key ───┘
+/// ```
+/// Nothing is held but a batch a worker and the addresses of suspects. All sessions are read-only, but the one that
+/// deletes extra rows when that is asked for.
+public struct Verification: Sendable {
+  private let options: VerifyOptions
+  private let session: Session
+  private let stop: StopSignal
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - target: the database that holds production, and staging too unless that is elsewhere.
+  ///   - stagingTarget: the database that holds staging, if it is another one.
+  ///   - options: what to compare, and how.
+  ///   - logger: gets the server's notices.
+  ///   - stop: ends the verification early.
+  public init(
+    target: ConnectionTarget,
+    stagingTarget: ConnectionTarget? = nil,
+    options: VerifyOptions,
+    logger: Logger,
+    stop: StopSignal = StopSignal()
+  ) {
+    self.options = options
+    self.stop = stop
+    self.logger = logger
+    session = Session(
+      target: target,
+      stagingTarget: stagingTarget,
+      schemas: options.merge.schemas,
+      timeZone: options.merge.timeZone,
+      lockTimeoutMilliseconds: options.merge.lockTimeoutMilliseconds,
+      statementTimeoutMilliseconds: options.merge.statementTimeoutMilliseconds,
+      isReadOnly: true,
+      logger: logger
+    )
+  }
+
+  /// Compares; blocks the calling thread.
+  ///
+  /// - Parameter onProgress: called on this thread a few times a second.
+  /// - Returns: also when tables can't be compared; ``VerifyReport/status`` then says so.
+  /// - Throws: ``MergeFailure/usage(_:)``, ``MergeFailure/unreachable(_:)``, ``PostgresError``.
+  public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> VerifyReport {
+    let clock = ReportClock()
+    let control = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let staging = try Reaching.database { () throws(PostgresError) in
+      try session.connectStagingControl(beside: control)
+    }
+    let types = try TypeCheck(options: options.merge, production: control, staging: staging).run()
+    let lastRun = try LastRun.read(control, options.merge.schemas)
+    var plan: MergePlan
+    do {
+      plan = try Preparation(options: options.merge, logger: logger, readsOnly: true)
+        .plan(production: control, staging: staging)
+    } catch {
+      guard let failure = error as? MergeFailure, case .blocked(let findings) = failure else { throw error }
+      return report(.blocked, clock, comparing: .zero, tables: [], types: types, findings: findings)
+    }
+    try plan.compareTies(control)
+    plan.select((options.mark ?? lastRun?.mark ?? .all) == .all ? .merged : .all)
+    let completeness = Completeness(
+      plan: plan,
+      window: window(lastRun),
+      options: options,
+      session: session,
+      stop: stop
+    )
+    try checkDeletion(completeness.window)
+    let (outcomes, comparing) = try compare(plan, clock, onProgress)
+    let extra = try stop.covering(control) { try completeness.check(control, isSplit: control !== staging) }
+    let tables = try plan.tables.indices.map { index in
+      try DifferenceReader(plan: plan.tables[index], production: control, staging: staging)
+        .table(outcomes[index], extra[index])
+    }
+    let status: VerifyReport.Status =
+      stop.signal != nil ? .aborted : tables.contains(where: \.isDifferent) ? .different : .success
+    return report(
+      status,
+      clock,
+      comparing: comparing,
+      tables: tables,
+      types: types,
+      findings: plan.findings + unmarkedFindings(plan, outcomes)
+    )
+  }
+
+  /// What was given, else what the last run had.
+  private func window(_ lastRun: LastRun?) -> TablePlan.Window {
+    let merge = options.merge
+    guard merge.from == nil && merge.to == nil else { return TablePlan.Window(from: merge.from, to: merge.to) }
+    return TablePlan.Window(from: lastRun?.from, to: lastRun?.to)
+  }
+
+  /// Rows that CDC has brought since the load are newer than every bound: without one they would be deleted.
+  private func checkDeletion(_ window: TablePlan.Window) throws {
+    guard options.extra == .delete, window.from == nil || window.to == nil else { return }
+    throw MergeFailure.usage(
+      "--extra delete needs a window with two ends: --from and --to, unless the last run had both."
+    )
+  }
+
+  private func compare(
+    _ plan: MergePlan,
+    _ clock: ReportClock,
+    _ onProgress: (RunProgress) -> Void
+  ) throws -> ([RowCheckOutcome], Duration) {
+    var plan = plan
+    plan.forgetOrder()
+    let unordered = plan
+    let queue = WorkQueue(unordered, batchRows: options.merge.batchRows)
+    let start = ContinuousClock.now
+    let (session, options, stop) = (session, options, stop)
+    let found = try ParallelWork.run(
+      count: options.merge.workerCount,
+      whileWaiting: { onProgress(RunProgress(queue.snapshot, since: clock.start)) },
+      onError: { queue.stop() },
+      { number in
+        let worker = try RowCheckWorker(number: number, unordered, queue, session, options, stop)
+        return (outcomes: try worker.run(), comparedAt: worker.comparedAt)
+      }
+    )
+    var outcomes = plan.tables.map { _ in RowCheckOutcome(sampleLimit: options.sampleLimit) }
+    for worker in found {
+      for index in outcomes.indices { outcomes[index] += worker.outcomes[index] }
+    }
+    return (outcomes, (found.map(\.comparedAt).max() ?? start) - start)
+  }
+
+  /// A table without a single merged row was hardly what somebody wanted to verify.
+  private func unmarkedFindings(_ plan: MergePlan, _ outcomes: [RowCheckOutcome]) -> [Finding] {
+    zip(plan.tables, outcomes).compactMap { table, outcome in
+      guard outcome.counts.read == 0, table.selection == .merged, table.stagingBlockCount > 0 else { return nil }
+      return .warning(
+        table.name,
+        "\(table.staging) has no row that is marked PROCESSED, so nothing was compared. After a merge with --mark none, "
+          + "verify with --mark none."
+      )
+    }
+  }
+
+  private func report(
+    _ status: VerifyReport.Status,
+    _ clock: ReportClock,
+    comparing: Duration,
+    tables: [VerifyReport.Table],
+    types: [TypeDifference],
+    findings: [Finding]
+  ) -> VerifyReport {
+    VerifyReport(
+      status: status,
+      startedAt: clock.startedAt,
+      finishedAt: Date(),
+      elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
+      comparingMilliseconds: comparing.milliseconds,
+      workers: options.merge.workerCount,
+      tables: tables,
+      types: types,
+      findings: findings
+    )
+  }
+}

@@ -1,0 +1,181 @@
+import Foundation
+
+/// What a verification found.
+public struct VerifyReport: Sendable, Encodable {
+  /// How it ended.
+  public enum Status: String, Sendable, Codable {
+    /// Every row that was compared is in production as it should be.
+    case success = "SUCCESS"
+    /// There are differences.
+    case different = "DIFFERENT"
+    /// The tables can't be compared; only types were looked at.
+    case blocked = "BLOCKED"
+    /// Interrupted; what was found up to then.
+    case aborted = "ABORTED"
+  }
+
+  /// How it ended.
+  public let status: Status
+  /// When it began, by this machine's clock.
+  public let startedAt: Date
+  /// When it ended, by this machine's clock.
+  public let finishedAt: Date
+  /// Wall clock, the pause before the second look included.
+  public let elapsedMilliseconds: Int
+  /// Wall clock of the first look at all rows.
+  public let comparingMilliseconds: Int
+  /// Connections that compared side by side.
+  public let workers: Int
+  /// One entry a table.
+  public let tables: [Table]
+  /// Columns whose types are not the same on both sides.
+  public let types: [TypeDifference]
+  /// What should be known besides.
+  public let findings: [Finding]
+
+  /// Staging rows compared in a second of wall clock, the second look left out.
+  public var rowsPerSecond: Int {
+    comparingMilliseconds > 0 ? tables.reduce(0) { $0 + $1.counts.read } * 1000 / comparingMilliseconds : 0
+  }
+
+  /// One table.
+  public struct Table: Sendable {
+    /// The table's plain name.
+    public let table: String
+    /// How the merged staging rows stand to production.
+    public let counts: RowCheckCounts
+    /// The columns that differ in rows of the same version, most rows first.
+    public let columns: [ColumnDifference]
+    /// Production rows inside the window that staging lacks.
+    public let extra: ExtraRows.Outcome
+    /// Some differing rows of each kind.
+    public let samples: [Sample]
+
+    /// Whether anything is not as it should be.
+    var isDifferent: Bool { counts.differenceCount > 0 || extra.count > extra.deletedCount }
+  }
+
+  /// A column that differs.
+  public struct ColumnDifference: Sendable, Codable {
+    /// The column's name.
+    public let column: String
+    /// In how many rows.
+    public let rows: Int
+    /// Keys of some of them.
+    public let sampleKeys: [[String: String?]]
+
+    private enum CodingKeys: String, CodingKey {
+      case column, rows
+      case sampleKeys = "sample_keys"
+    }
+  }
+
+  /// What is wrong with a row.
+  public enum DifferenceKind: String, Sendable, Codable, CaseIterable {
+    /// Production has no such key.
+    case missing
+    /// Production has an older version than staging.
+    case outdated
+    /// Production has the same version with other values.
+    case differing
+    /// Production has the key inside the window, and staging does not.
+    case extra
+  }
+
+  /// A row that differs; `old` is production's value, `new` staging's.
+  public struct Sample: Sendable, Codable {
+    /// What is wrong with it.
+    public let kind: DifferenceKind
+    /// The key's columns as text.
+    public let key: [String: String?]
+    /// The columns that differ; none for rows that only one side has.
+    public let columns: [PlanReport.ColumnChange]
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case status
+    case startedAt = "started_at"
+    case finishedAt = "finished_at"
+    case elapsedMilliseconds = "elapsed_ms"
+    case comparingMilliseconds = "comparing_ms"
+    case rowsPerSecond = "rows_per_second"
+    case workers, tables, types, findings
+  }
+
+  /// One object.
+  public func encode(to encoder: any Encoder) throws {
+    let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(status, forKey: .status)
+    try container.encode(startedAt.formatted(style), forKey: .startedAt)
+    try container.encode(finishedAt.formatted(style), forKey: .finishedAt)
+    try container.encode(elapsedMilliseconds, forKey: .elapsedMilliseconds)
+    try container.encode(comparingMilliseconds, forKey: .comparingMilliseconds)
+    try container.encode(rowsPerSecond, forKey: .rowsPerSecond)
+    try container.encode(workers, forKey: .workers)
+    try container.encode(tables, forKey: .tables)
+    try container.encode(types, forKey: .types)
+    try container.encode(findings, forKey: .findings)
+  }
+}
+
+extension VerifyReport.Table: Encodable {
+  private enum CodingKeys: String, CodingKey {
+    case table, columns, extra, samples
+  }
+
+  /// The counts stand beside the name, not below it.
+  public func encode(to encoder: any Encoder) throws {
+    try counts.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(table, forKey: .table)
+    try container.encode(columns, forKey: .columns)
+    try container.encode(extra, forKey: .extra)
+    try container.encode(samples, forKey: .samples)
+  }
+}
+
+/// How merged staging rows stand to production.
+///
+/// Invariant: `read = superseded + equal + productionNewer + missing + outdated + differing + vanished`.
+public struct RowCheckCounts: Sendable, Codable, Hashable {
+  /// Staging rows read.
+  public var read = 0
+  /// Rows with a newer one of the same key in the same batch, which is compared instead.
+  public var superseded = 0
+  /// Rows that production has with the same version and the same values.
+  public var equal = 0
+  /// Rows that production has in a newer version: no difference.
+  public var productionNewer = 0
+  /// Rows whose key production has not.
+  public var missing = 0
+  /// Rows that production has in an older version.
+  public var outdated = 0
+  /// Rows that production has with the same version and other values.
+  public var differing = 0
+  /// Rows that were gone from staging at the second look.
+  public var vanished = 0
+
+  /// Nothing read.
+  public init() {}
+
+  /// Rows that are not as they should be.
+  public var differenceCount: Int { missing + outdated + differing }
+
+  private enum CodingKeys: String, CodingKey {
+    case read, superseded, equal
+    case productionNewer = "production_newer"
+    case missing, outdated, differing, vanished
+  }
+
+  static func += (left: inout Self, right: Self) {
+    left.read += right.read
+    left.superseded += right.superseded
+    left.equal += right.equal
+    left.productionNewer += right.productionNewer
+    left.missing += right.missing
+    left.outdated += right.outdated
+    left.differing += right.differing
+    left.vanished += right.vanished
+  }
+}

@@ -1,0 +1,84 @@
+import MergeEngine
+
+/// A verification as a person reads it: types, rows, columns and keys that differ.
+struct VerifyTable {
+  let report: VerifyReport
+
+  func rendered(_ style: Style) -> String {
+    var text = types(style)
+    if !report.tables.isEmpty { text += counts.rendered(style) }
+    for table in report.tables { text += details(table, style) }
+    text += "\n"
+    for finding in report.findings {
+      let mark = finding.grade == .blocker ? style.paint("blocker", .red) : style.paint("warning", .yellow)
+      text += "\(mark) \(finding.table.map { "\($0): " } ?? "")\(finding.message)\n"
+    }
+    return text + headline(style) + "\n"
+  }
+
+  private func types(_ style: Style) -> String {
+    let mismatches = report.types.filter(\.isMismatch)
+    let noteCount = report.types.count - mismatches.count
+    let notes =
+      noteCount > 0 ? "\(noteCount) columns only differ in what production refuses: domains, NOT NULL (--json).\n" : ""
+    guard !mismatches.isEmpty else { return "The types of staging and production are the same. \(notes)\n" }
+    var table = TextTable(
+      ["table", "column", "production", "staging", "types"].map { TextTable.Column(heading: $0, isNumeric: false) }
+    )
+    for type in mismatches {
+      table.add([type.table, type.column, type.production ?? "-", type.staging ?? "-", type.status])
+    }
+    return table.rendered(style) + notes + "\n"
+  }
+
+  private var counts: TextTable {
+    var table = TextTable(
+      [TextTable.Column(heading: "table", isNumeric: false)]
+        + ["compared", "equal", "newer in production", "missing", "outdated", "differing", "extra", "deleted"].map {
+          TextTable.Column(heading: $0, isNumeric: true)
+        }
+    )
+    for entry in report.tables {
+      let counts = entry.counts
+      let numbers = [
+        counts.read - counts.superseded, counts.equal, counts.productionNewer, counts.missing, counts.outdated,
+        counts.differing,
+      ]
+      let extra = entry.extra.windowCount == nil ? "-" : Numbers.grouped(entry.extra.count)
+      table.add([entry.table] + numbers.map(Numbers.grouped) + [extra, Numbers.grouped(entry.extra.deletedCount)])
+    }
+    return table
+  }
+
+  private func details(_ table: VerifyReport.Table, _ style: Style) -> String {
+    var text = ""
+    for column in table.columns {
+      let keys = column.sampleKeys.map(Self.key).joined(separator: "; ")
+      text += "  column \(column.column) differs in \(Numbers.grouped(column.rows)) rows: \(keys)\n"
+    }
+    for sample in table.samples {
+      text += "  \(sample.kind.rawValue) \(Self.key(sample.key))\n"
+      for change in sample.columns {
+        text += "    \(change.column): production \(change.old ?? "NULL"), staging \(change.new ?? "NULL")\n"
+      }
+    }
+    if let note = table.extra.note { text += "  extra rows \(note)\n" }
+    return text.isEmpty ? "" : "\n" + style.paint(table.table, .bold) + "\n" + text
+  }
+
+  private static func key(_ key: [String: String?]) -> String {
+    key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value ?? "NULL")" }.joined(separator: ", ")
+  }
+
+  private func headline(_ style: Style) -> String {
+    let looked =
+      "\(Numbers.grouped(report.tables.reduce(0) { $0 + $1.counts.read })) staging rows compared at "
+      + "\(Numbers.grouped(report.rowsPerSecond)) rows/s."
+    return switch report.status {
+    case .success: style.paint("SUCCESS", .green) + ": production is as it should be. \(looked)"
+    case .different: style.paint("DIFFERENT", .red) + ": production is not what was merged. \(looked)"
+    case .blocked: style.paint("BLOCKED", .red) + ": the rows can't be compared."
+    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; what was found up to then. \(looked)"
+    }
+  }
+}
