@@ -1,0 +1,151 @@
+import Foundation
+import Subprocess
+import Testing
+
+/// The commands as scripts call them: exit statuses, JSON, bad input.
+@Suite struct CommandTests {
+  private struct Result {
+    let status: Int
+    let output: String
+    let error: String
+
+    var json: [String: Any]? {
+      (try? JSONSerialization.jsonObject(with: Data(output.utf8))) as? [String: Any]
+    }
+  }
+
+  private func call(_ arguments: String..., database: TestDatabase? = nil) async throws -> Result {
+    try await call(arguments, database: database)
+  }
+
+  private func call(_ arguments: [String], database: TestDatabase? = nil) async throws -> Result {
+    let program = try #require(
+      ProcessInfo.processInfo.arguments.first.map { URL(filePath: $0).deletingLastPathComponent() }
+    ).appending(path: "merge-engine").path
+    let connection = database.map { ["--database", $0.connectionString] } ?? []
+    let result = try await Subprocess.run(
+      .path(.init(program)),
+      arguments: .init(arguments + connection),
+      workingDirectory: "/",
+      output: .string(limit: 1 << 20),
+      error: .string(limit: 1 << 20)
+    )
+    guard case .exited(let code) = result.terminationStatus else { throw Ended(status: result.terminationStatus) }
+    return Result(status: Int(code), output: result.standardOutput, error: result.standardError)
+  }
+
+  private struct Ended: Error { let status: TerminationStatus }
+
+  private func withTable(_ body: (TestDatabase) async throws -> Void) async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int PRIMARY KEY, a text, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t SELECT n, 's', 1 FROM generate_series(1, 10) n")
+      try await body(database)
+    }
+  }
+
+  @Test func `plan ends with 0 and says what merge then says`() async throws {
+    try await withTable { database in
+      let plan = try await call("plan", "--json", database: database)
+      #expect(plan.status == 0)
+      #expect(plan.json?["dry_run"] as? Bool == true)
+      let merge = try await call("merge", "--json", database: database)
+      #expect(((plan.json?["totals"] as? [String: Any])?["inserted"] as? Int) == 10)
+      #expect(((merge.json?["totals"] as? [String: Any])?["inserted"] as? Int) == 10)
+      let text = try await call("plan", database: database)
+      #expect(text.output.contains("DRY RUN"))
+    }
+  }
+
+  @Test func `plan ends with 73 when something stands against the merge, with JSON too`() async throws {
+    try await withTable { database in
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT t_pkey")
+      for flag in ["--json", "--quiet"] {
+        let plan = try await call("plan", flag, database: database)
+        #expect(plan.status == 73)
+        #expect((plan.output + plan.error).contains("no primary key"))
+      }
+    }
+  }
+
+  @Test func `verify ends with 0, and with 65 when something differs`() async throws {
+    try await withTable { database in
+      _ = try await call("merge", database: database)
+      #expect(try await call("verify", "--recheck-after", "0", database: database).status == 0)
+      try database.run("UPDATE production.t SET a = 'x' WHERE k = 3")
+      let text = try await call("verify", "--recheck-after", "0", database: database)
+      #expect(text.status == 65)
+      #expect(text.output.contains("column a differs in 1 rows: k 3"))
+      let json = try await call("verify", "--recheck-after", "0", "--json", database: database)
+      #expect(json.status == 65)
+      #expect(json.json?["status"] as? String == "DIFFERENT")
+    }
+  }
+
+  @Test func `merge takes --ties and refuses what it does not know`() async throws {
+    try await withTable { database in
+      try database.run("INSERT INTO production.t VALUES (1, 'old', 1)")
+      #expect(try await call("merge", "--ties", "maybe", database: database).status == 64)
+      let merge = try await call("merge", "--ties", "compare", "--json", database: database)
+      #expect(((merge.json?["totals"] as? [String: Any])?["updated"] as? Int) == 1)
+    }
+  }
+
+  @Test func `the configuration file knows ties, recheck_after, extra and max_extra_percent`() async throws {
+    try await withTable { database in
+      let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).yaml")
+      defer { try? FileManager.default.removeItem(at: file) }
+      try database.run("INSERT INTO production.t VALUES (1, 'old', 1)")
+      try "ties: compare\nrecheck_after: 0.5\nextra: report\nmax_extra_percent: 0.5\n".write(
+        to: file,
+        atomically: true,
+        encoding: .utf8
+      )
+      let plan = try await call("plan", "--json", "--config", file.path, database: database)
+      #expect(((plan.json?["totals"] as? [String: Any])?["updated"] as? Int) == 1)
+      for wrong in ["ties: maybe", "recheck_after: soon", "extra: keep", "max_extra_percent: some"] {
+        try wrong.write(to: file, atomically: true, encoding: .utf8)
+        let command = wrong.hasPrefix("ties") ? "plan" : "verify"
+        let result = try await call(command, "--config", file.path, database: database)
+        #expect(result.status == 78, "\(wrong)")
+        #expect(result.error.contains(wrong.prefix { $0 != ":" }))
+      }
+    }
+  }
+
+  static let wrongUsages = [
+    ["plan", "--samples", "-1"], ["plan", "--batch", "0"], ["plan", "--workers", "0"],
+    ["plan", "--from", "yesterdayish"],
+    ["plan", "--from", "5", "--to", "5"], ["verify", "--recheck-after", "-1"],
+    ["verify", "--max-extra-percent", "101"],
+    ["verify", "--extra", "keep"], ["verify", "--extra", "delete"], ["verify", "--workers", "65"],
+    ["verify", "--from", "9", "--to", "1"], ["verify", "--samples", "many"], ["plan", "--statement-timeout", "-1"],
+  ]
+
+  @Test(arguments: wrongUsages)
+  func `wrong usage ends with 64 and a message`(_ arguments: [String]) async throws {
+    try await withTable { database in
+      let result = try await call(arguments, database: database)
+      #expect(result.status == 64, "\(result.error)")
+      #expect(!result.error.isEmpty)
+    }
+  }
+
+  @Test func `a database that can't be reached ends with 69`() async throws {
+    for command in ["plan", "verify"] {
+      let result = try await call(command, "--database", "host=/nowhere dbname=x connect_timeout=1")
+      #expect(result.status == 69)
+    }
+  }
+
+  @Test func `verify of a table that is gone ends with 73`() async throws {
+    try await withTable { database in
+      _ = try await call("merge", database: database)
+      try database.run("DROP TABLE production.t")
+      for command in ["plan", "verify"] {
+        #expect(try await call(command, "--table", "t", database: database).status == 73)
+      }
+    }
+  }
+}
