@@ -56,6 +56,23 @@ public struct DryRun: Sendable {
     let staging = try Reaching.database { () throws(PostgresError) in
       try session.connectStagingControl(beside: control)
     }
+    do {
+      return try stop.covering(control) {
+        try stop.covering(staging) { try look(clock, control: control, staging: staging, onProgress) }
+      }
+    } catch {
+      // A statement that was cancelled because somebody asked to stop is no failure.
+      guard stop.signal != nil else { throw error }
+      return report(.aborted, clock, tables: [], findings: [])
+    }
+  }
+
+  private func look(
+    _ clock: ReportClock,
+    control: Connection,
+    staging: Connection,
+    _ onProgress: (RunProgress) -> Void
+  ) throws -> PlanReport {
     var plan: MergePlan
     do {
       plan = try Preparation(options: options, logger: logger, readsOnly: true)
@@ -66,7 +83,7 @@ public struct DryRun: Sendable {
     }
     try plan.compareTies(control)
     let findings = try PlanFindings(plan: plan, options: options, production: control, staging: staging).all()
-    let outcomes = try look(plan, clock, control: control, staging: staging, onProgress)
+    let outcomes = try classify(plan, clock, staging: staging, onProgress)
     let tables = try zip(plan.tables, outcomes).map { table, outcome in
       PlanReport.Table(
         table: table.name,
@@ -94,10 +111,10 @@ public struct DryRun: Sendable {
     )
   }
 
-  private func look(
+  /// Gives every staging row its verdict.
+  private func classify(
     _ plan: MergePlan,
     _ clock: ReportClock,
-    control: Connection,
     staging: Connection,
     _ onProgress: (RunProgress) -> Void
   ) throws -> [DryRunOutcome] {

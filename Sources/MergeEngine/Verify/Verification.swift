@@ -56,6 +56,23 @@ public struct Verification: Sendable {
     let staging = try Reaching.database { () throws(PostgresError) in
       try session.connectStagingControl(beside: control)
     }
+    do {
+      return try stop.covering(control) {
+        try stop.covering(staging) { try verify(clock, control: control, staging: staging, onProgress) }
+      }
+    } catch {
+      // A statement that was cancelled because somebody asked to stop is no failure.
+      guard stop.signal != nil else { throw error }
+      return report(.aborted, clock, comparing: .zero, tables: [], types: [], findings: [])
+    }
+  }
+
+  private func verify(
+    _ clock: ReportClock,
+    control: Connection,
+    staging: Connection,
+    _ onProgress: (RunProgress) -> Void
+  ) throws -> VerifyReport {
     let types = try TypeCheck(options: options.merge, production: control, staging: staging).run()
     let lastRun = try LastRun.read(control, options.merge.schemas)
     var plan: MergePlan
@@ -77,7 +94,7 @@ public struct Verification: Sendable {
     )
     try checkDeletion(completeness.window)
     let (outcomes, comparing) = try compare(plan, clock, onProgress)
-    let extra = try stop.covering(control) { try completeness.check(control, isSplit: control !== staging) }
+    let extra = try completeness.check(control, isSplit: control !== staging)
     let tables = try plan.tables.indices.map { index in
       try DifferenceReader(plan: plan.tables[index], production: control, staging: staging)
         .table(outcomes[index], extra[index])
