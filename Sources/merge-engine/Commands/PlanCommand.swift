@@ -2,7 +2,7 @@ import ArgumentParser
 import MergeEngine
 
 /// `merge-engine plan`
-struct PlanCommand: AsyncParsableCommand {
+struct PlanCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract: "Dry run: the counts that merge would report, sample rows, blockers and warnings. Writes nothing.",
@@ -95,9 +95,9 @@ struct PlanCommand: AsyncParsableCommand {
     options.columns = context.columns
     options.batchRows = batch ?? file.batch ?? options.batchRows
     options.workers = workers ?? file.workers ?? options.workers
-    options.mark = try mark ?? CommandContext.choice(file.mark, key: "mark") ?? options.mark
-    options.nulls = try nulls ?? CommandContext.choice(file.nulls, key: "nulls") ?? options.nulls
-    options.ties = try ties ?? CommandContext.choice(file.ties, key: "ties") ?? options.ties
+    options.mark = mark ?? file.mark.flatMap { .init(rawValue: $0) } ?? options.mark
+    options.nulls = nulls ?? file.nulls.flatMap { .init(rawValue: $0) } ?? options.nulls
+    options.ties = ties ?? file.ties.flatMap { .init(rawValue: $0) } ?? options.ties
     options.from = from
     options.to = to
     options.lockTimeoutMilliseconds = file.lockTimeout ?? options.lockTimeoutMilliseconds

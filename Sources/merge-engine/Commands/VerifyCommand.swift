@@ -4,7 +4,7 @@ import MergeEngine
 extension VerifyOptions.ExtraRule: ExpressibleByArgument {}
 
 /// `merge-engine verify`
-struct VerifyCommand: AsyncParsableCommand {
+struct VerifyCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Compares types, then every merged staging row with production, then looks for rows that staging lacks.",
@@ -118,16 +118,16 @@ struct VerifyCommand: AsyncParsableCommand {
     options.merge.columns = context.columns
     options.merge.batchRows = batch ?? file.batch ?? options.merge.batchRows
     options.merge.workers = workers ?? file.workers ?? options.merge.workers
-    options.merge.nulls = try nulls ?? CommandContext.choice(file.nulls, key: "nulls") ?? options.merge.nulls
+    options.merge.nulls = nulls ?? file.nulls.flatMap { .init(rawValue: $0) } ?? options.merge.nulls
     options.merge.from = from
     options.merge.to = to
     options.merge.timeZone = timeZone ?? file.timeZone ?? options.merge.timeZone
     options.merge.statementTimeoutMilliseconds =
       statementTimeout ?? file.statementTimeout ?? options.merge.statementTimeoutMilliseconds
-    options.mark = try mark ?? CommandContext.choice(file.mark, key: "mark")
+    options.mark = mark ?? file.mark.flatMap { .init(rawValue: $0) }
     options.recheckAfterSeconds = recheckAfter ?? file.recheckAfter ?? options.recheckAfterSeconds
     options.sampleLimit = samples
-    options.extra = try extra ?? CommandContext.choice(file.extra, key: "extra") ?? options.extra
+    options.extra = extra ?? file.extra.flatMap { .init(rawValue: $0) } ?? options.extra
     options.maxExtraPercent = maxExtraPercent ?? file.maxExtraPercent ?? options.maxExtraPercent
     try UsageCheck.range(options.merge.batchRows, 1...10_000_000, "--batch", "from 1 to 10000000 rows")
     try UsageCheck.range(options.merge.workers, 1...64, "--workers", "from 1 to 64")
