@@ -15,6 +15,13 @@ public struct Finding: Sendable, Codable, Hashable {
   /// What is the matter and what to do, a sentence each.
   public let message: String
 
+  /// Makes a finding.
+  public init(grade: Grade, table: String?, message: String) {
+    self.grade = grade
+    self.table = table
+    self.message = message
+  }
+
   static func blocker(_ table: String?, _ message: String) -> Finding {
     Finding(grade: .blocker, table: table, message: message)
   }

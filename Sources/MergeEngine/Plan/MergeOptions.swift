@@ -43,6 +43,10 @@ public struct MergeOptions: Sendable, Codable {
   public var cleanup = false
   /// What differs from table to table.
   public var columns = ColumnRules()
+  /// What whoever began the run has to say about it; recorded with the parameters.
+  public var annotations: [String: String] = [:]
+  /// The run that this merge goes on with; nil to open a new one.
+  public var continuedRunID: Int?
 
   /// The defaults of the contract.
   public init() {}

@@ -2,6 +2,8 @@ import Libpq
 
 /// How a run ended.
 public enum RunStatus: String, Sendable, Codable {
+  /// Its rows are still being loaded into staging; nobody need be there meanwhile.
+  case loading = "LOADING"
   /// Still going on, or its process died and nobody has noticed yet.
   case running = "RUNNING"
   /// All rows merged.
@@ -48,7 +50,8 @@ struct RunRecord {
     }
   }
 
-  /// Opens a run: its row in `merge_summary`, and one in `merge_logs` for every table.
+  /// Opens a run, or one again that was loading or broke off: its row in `merge_summary`, and one in `merge_logs` for
+  /// every table.
   init(
     _ connection: Connection,
     _ schemas: Schemas,
@@ -58,27 +61,34 @@ struct RunRecord {
     admin = Identifier(schemas.admin)
     try connection.execute("BEGIN", "opening the run")
     let row = try connection.query(
-      """
-      INSERT INTO \(admin).merge_summary (merge_start, status, parameters, engine_version)
-      VALUES (clock_timestamp() AT TIME ZONE 'UTC', 'RUNNING', $1, $2)
-      RETURNING id
-      """,
+      Self.opening(Identifier(schemas.admin), continuing: options.continuedRunID),
       [.jsonb(try options.json()), .text(EngineVersion.current)],
       "opening the run"
     )
-    id = row.integer(0, 0) ?? 0
+    guard let id = row.count == 1 ? row.integer(0, 0) : nil else {
+      try connection.execute("ROLLBACK", "giving up opening the run")
+      throw MergeFailure.blocked([
+        .blocker(nil, "there is no run \(options.continuedRunID ?? 0) in \(schemas.admin).merge_summary to go on with.")
+      ])
+    }
+    self.id = id
     try RunLocks.takeRun(id, connection)
-    let logs = try connection.query(
+    _ = try connection.query(
       """
       INSERT INTO \(admin).merge_logs
         (run_id, table_name, merge_time, records_updated, records_inserted, records_read, records_unchanged,
          records_stale, records_duplicate, records_error, lost_races, batches, elapsed_ms)
       SELECT $1, t.name, clock_timestamp() AT TIME ZONE 'UTC', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
       FROM unnest($2::text[]) WITH ORDINALITY AS t (name, position)
+      WHERE NOT EXISTS (SELECT FROM \(admin).merge_logs l WHERE l.run_id = $1 AND l.table_name = t.name)
       ORDER BY t.position
-      RETURNING id, table_name::text
       """,
       [.bigint(id), .textArray(tables)],
+      "opening the run"
+    )
+    let logs = try connection.query(
+      "SELECT id, table_name::text FROM \(admin).merge_logs WHERE run_id = $1",
+      [.bigint(id)],
       "opening the run"
     )
     logIDs = (0..<logs.count).reduce(into: [:]) { $0[logs.text($1, 1) ?? ""] = logs.integer($1, 0) }
@@ -101,6 +111,22 @@ struct RunRecord {
       [.bigint(id), .text(table)],
       "starting over with \(table)"
     )
+  }
+
+  private static func opening(_ admin: Identifier, continuing id: Int?) -> SQL {
+    guard let id else {
+      return """
+        INSERT INTO \(admin).merge_summary (merge_start, status, parameters, engine_version)
+        VALUES (clock_timestamp() AT TIME ZONE 'UTC', 'RUNNING', $1, $2)
+        RETURNING id
+        """
+    }
+    return """
+      UPDATE \(admin).merge_summary
+      SET status = 'RUNNING', merge_end = NULL, notes = NULL, parameters = $1, engine_version = $2
+      WHERE id = \(id)
+      RETURNING id
+      """
   }
 
   /// Writes how long a table took.

@@ -57,7 +57,7 @@ struct RunClosing {
     guard status == .success else {
       return plan.tables.map { "\($0.staging) was not truncated: the run is \(status.rawValue)" }
     }
-    return try StagingCleanup(plan: plan, marksRows: options.mark == .all).truncate(tables, try staging())
+    return try StagingCleanup(plan: plan, rule: .read(tables)).truncate(try staging()).compactMap(\.warning)
   }
 
   private func failures(_ outcome: RunOutcome) -> [String] {
@@ -77,7 +77,7 @@ struct RunClosing {
     case .success: "All staging rows merged."
     case .partial: "\(refusedCount) rows were refused: see merge_errors."
     case .aborted: "Interrupted. The batches before are committed; run it again."
-    case .failed, .running: failures.joined(separator: "\n")
+    case .failed, .running, .loading: failures.joined(separator: "\n")
     }
   }
 

@@ -8,8 +8,15 @@ struct MergeExecution: Sendable {
   let options: MergeOptions
   let stop: StopSignal
 
-  /// Blocks until the run is closed.
+  /// Blocks until the run is closed, and shows its result.
   func run() throws -> RunReport {
+    let report = try merge()
+    try show(report)
+    return report
+  }
+
+  /// Blocks until the run is closed.
+  func merge() throws -> RunReport {
     var display = ProgressDisplay(progressMode, logger: context.logger)
     let run = MergeRun(
       target: context.target,
@@ -21,7 +28,7 @@ struct MergeExecution: Sendable {
     let result = Result { try run.run { display.show($0) } }
     display.end()
     let report = try result.get()
-    try show(report)
+    for failure in report.failures { StandardError.write(failure: [failure], context.logFormat) }
     return report
   }
 
@@ -35,7 +42,6 @@ struct MergeExecution: Sendable {
     } else if !context.isQuiet {
       StandardOutput.write(RunTable(report: report).rendered(Style(isTerminal: StandardOutput.isTerminal)))
     }
-    for failure in report.failures { StandardError.write(failure: [failure], context.logFormat) }
   }
 
   /// Ends the command with the status that the report stands for.
@@ -43,7 +49,7 @@ struct MergeExecution: Sendable {
     switch report.status {
     case .success: return
     case .partial: throw CommandEnd(status: .rowsRefused)
-    case .failed, .running: throw CommandEnd(status: .failed)
+    case .failed, .running, .loading: throw CommandEnd(status: .failed)
     case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
     }
   }

@@ -43,7 +43,7 @@ struct RunTable {
     case .aborted:
       return style.paint("ABORTED", .yellow)
         + ": \(run) was interrupted. The batches before are committed; the same command goes on from there."
-    case .failed, .running:
+    case .failed, .running, .loading:
       return style.paint("FAILED", .red)
         + ": \(run). The batches before are committed; mend the cause and run the same command again."
     }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Runs blocking work on a thread of its own, so that it doesn't hold a thread of the cooperative pool.
-func onThreadOfItsOwn<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+package func onThreadOfItsOwn<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
   try await withCheckedThrowingContinuation { continuation in
     let thread = Thread {
       continuation.resume(with: Result(catching: body))

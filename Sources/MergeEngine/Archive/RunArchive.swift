@@ -1,0 +1,104 @@
+import Foundation
+import Libpq
+import Logging
+
+/// The records of runs as files, and the end of old ones.
+public struct RunArchive: Sendable {
+  private let session: Session
+  private let admin: Identifier
+
+  /// - Parameters:
+  ///   - target: the database with the admin schema.
+  ///   - schemas: where it is.
+  ///   - logger: gets the server's notices.
+  public init(target: ConnectionTarget, schemas: Schemas, logger: Logger) {
+    session = Session(target: target, schemas: schemas, logger: logger)
+    admin = Identifier(schemas.admin)
+  }
+
+  /// The latest run that is at an end; nil if there is none.
+  public func latest() throws -> Int? {
+    let row = try connect().query(
+      "SELECT max(id) FROM \(admin).merge_summary WHERE \(Self.isAtAnEnd)",
+      "looking for the latest run"
+    )
+    return row.integer(0, 0)
+  }
+
+  /// Runs at an end that began more than `days` days ago, oldest first.
+  public func runs(olderThanDays days: Int) throws -> [Int] {
+    let rows = try connect().query(
+      """
+      SELECT id FROM \(admin).merge_summary
+      WHERE \(Self.isAtAnEnd) AND merge_start < clock_timestamp() AT TIME ZONE 'UTC' - make_interval(days => $1)
+      ORDER BY id
+      """,
+      [.integer(Int32(clamping: days))],
+      "looking for old runs"
+    )
+    return (0..<rows.count).compactMap { rows.integer($0, 0) }
+  }
+
+  /// Writes everything that is known about a run into `folder`, as `run-12.json`, readable by this user only since refused
+  /// rows are in it with their values.
+  ///
+  /// - Returns: the file's path.
+  /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, and what writing throws.
+  public func write(_ id: Int, to folder: String) throws -> String {
+    let row = try connect().query(
+      """
+      SELECT jsonb_pretty(jsonb_build_object(
+        'run', to_jsonb(r),
+        'tables', coalesce((SELECT jsonb_agg(to_jsonb(l) ORDER BY l.id) FROM \(admin).merge_logs l WHERE l.run_id = r.id), '[]'),
+        'errors', coalesce((SELECT jsonb_agg(to_jsonb(e) ORDER BY e.id) FROM \(admin).merge_errors e WHERE e.run_id = r.id), '[]')))
+      FROM \(admin).merge_summary r WHERE r.id = $1
+      """,
+      [.bigint(id)],
+      "reading run \(id)"
+    )
+    guard row.count == 1, let text = row.text(0, 0) else {
+      throw MergeFailure.usage("there is no run \(id); merge-engine status shows the last ones.")
+    }
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let path = URL(filePath: folder).appending(path: "run-\(id).json").path(percentEncoded: false)
+    let isWritten = FileManager.default.createFile(
+      atPath: path,
+      contents: Data((text + "\n").utf8),
+      attributes: [.posixPermissions: 0o600]
+    )
+    guard isWritten else { throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: path]) }
+    return path
+  }
+
+  /// Deletes the records of these runs, all in one transaction.
+  public func delete(_ ids: [Int]) throws {
+    guard !ids.isEmpty else { return }
+    let list = ids.map { "\($0)" as SQL }.joined(", ")
+    try connect().execute(
+      """
+      BEGIN;
+      DELETE FROM \(admin).merge_errors WHERE run_id IN (\(list));
+      DELETE FROM \(admin).merge_logs WHERE run_id IN (\(list));
+      DELETE FROM \(admin).merge_summary WHERE id IN (\(list));
+      COMMIT
+      """,
+      "deleting the records of old runs"
+    )
+  }
+
+  private static let isAtAnEnd: SQL = "status NOT IN ('RUNNING', 'LOADING')"
+
+  private func connect() throws -> Connection {
+    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    guard try AdminSchema(schemas: session.schemas).missingStatements(connection).isEmpty else {
+      throw MergeFailure.blocked([
+        .blocker(
+          nil,
+          "the admin schema \(session.schemas.admin) is missing or incomplete: nothing has been merged yet."
+        )
+      ])
+    }
+    try RunRecord.closeDeadRuns(connection, session.schemas)
+    return connection
+  }
+}

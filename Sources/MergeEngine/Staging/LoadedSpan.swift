@@ -1,0 +1,22 @@
+/// What a load was asked to bring, and the part of it that is merged.
+///
+/// A load brings a little more than the window: whole seconds, its upper end included, and padding if that was asked for.
+/// Such rows are never merged and stay NEW, so whoever empties staging must not take them for work that is left.
+public struct LoadedSpan: Sendable, Hashable {
+  /// The first version that is merged.
+  public let from: String
+  /// The first version that is not merged any more.
+  public let to: String
+  /// The first version that is loaded.
+  public let lowest: String
+  /// The last version that is loaded.
+  public let highest: String
+
+  /// Makes a span of times that the server can read.
+  public init(from: String, to: String, lowest: String, highest: String) {
+    self.from = from
+    self.to = to
+    self.lowest = lowest
+    self.highest = highest
+  }
+}

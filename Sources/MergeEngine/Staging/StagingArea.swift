@@ -1,0 +1,130 @@
+import Libpq
+import Logging
+
+/// The staging tables that a merge would take: counted, and emptied.
+///
+/// The tables are settled once, when the area is made; every call then opens a connection of its own, since hours may lie
+/// between two of them.
+public struct StagingArea: Sendable {
+  /// A table of the area.
+  public struct Table: Sendable, Hashable {
+    /// Its plain name.
+    public let name: String
+    /// The column with versions.
+    public let versionColumn: String
+    /// The version column's type.
+    public let versionType: String
+    /// Whether versions are times, so that a window of time can be cut out.
+    public let versionIsTime: Bool
+  }
+
+  /// The rows of one table.
+  public struct Count: Sendable, Hashable {
+    /// The plain table name.
+    public let table: String
+    /// All rows.
+    public let rows: Int
+    /// Rows that are not marked as PROCESSED.
+    public let unmerged: Int
+    /// Rows whose version is not between the lowest and the highest that were asked for, or is missing.
+    public let outside: Int
+  }
+
+  /// What became of one table.
+  public struct Emptied: Sendable, Hashable, Codable {
+    /// The plain table name.
+    public let table: String
+    /// How many rows it had, if it was truncated.
+    public let truncated: Int?
+    /// Why it was left as it is.
+    public let reason: String?
+
+    /// A sentence about a table that was left as it is.
+    public var warning: String? { reason.map { "the staging table \(table) was not truncated: \($0)" } }
+  }
+
+  /// The tables, parents first.
+  public let tables: [Table]
+  private let plan: MergePlan
+  private let session: Session
+
+  /// timestamp, timestamptz, date.
+  private static let timeTypes: Set<UInt32> = [1114, 1184, 1082]
+
+  /// Settles which tables a merge with these options would take.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` with everything that stands against a merge, ``MergeFailure/unreachable(_:)``.
+  public init(
+    target: ConnectionTarget,
+    stagingTarget: ConnectionTarget?,
+    options: MergeOptions,
+    logger: Logger
+  ) throws {
+    let session = Session(
+      target: target,
+      stagingTarget: stagingTarget,
+      schemas: options.schemas,
+      timeZone: options.timeZone,
+      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
+      logger: logger
+    )
+    let control = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let staging = try Reaching.database { () throws(PostgresError) in try session.connectStagingControl(beside: control)
+    }
+    let plan = try Preparation(options: options, logger: logger).plan(production: control, staging: staging)
+    self.session = session
+    self.plan = plan
+    tables = plan.tables.map { table in
+      Table(
+        name: table.name,
+        versionColumn: table.version.name.name,
+        versionType: table.version.baseType.fullName.text,
+        versionIsTime: Self.timeTypes.contains(table.version.baseType.oid)
+      )
+    }
+  }
+
+  /// Counts the rows of every table.
+  public func counts(loaded span: LoadedSpan) throws -> [Count] {
+    let connection = try connect()
+    return try plan.tables.map { table throws(PostgresError) in
+      let type = table.version.baseType.fullName
+      let isUnmerged: SQL =
+        table.hasStatusColumn ? "\(TablePlanner.statusColumn) IS DISTINCT FROM 'PROCESSED'" : "true"
+      let row = try connection.query(
+        """
+        SELECT count(*), count(*) FILTER (WHERE \(isUnmerged)),
+               count(*) FILTER (WHERE (\(table.version.name) BETWEEN $1::text::\(type) AND $2::text::\(type)) IS NOT TRUE)
+        FROM \(table.staging)
+        """,
+        [.text(span.lowest), .text(span.highest)],
+        "counting \(table.staging)"
+      )
+      return Count(
+        table: table.name,
+        rows: row.integer(0, 0) ?? 0,
+        unmerged: row.integer(0, 1) ?? 0,
+        outside: row.integer(0, 2) ?? 0
+      )
+    }
+  }
+
+  /// Empties every table, whatever is in it.
+  public func truncate() throws -> [Emptied] {
+    try StagingCleanup(plan: plan, rule: .always).truncate(connect())
+  }
+
+  /// Empties the tables that have no row left to merge.
+  ///
+  /// - Parameter span: what the last load brought; its rows outside of the window are not work that is left.
+  public func truncateMerged(after span: LoadedSpan?) throws -> [Emptied] {
+    try StagingCleanup(plan: plan, rule: .merged(except: span)).truncate(connect())
+  }
+
+  private func connect() throws -> Connection {
+    try Reaching.database { () throws(PostgresError) in
+      if let stagingTarget = session.stagingTarget { return try session.connect(stagingTarget, role: "control") }
+      return try session.connectControl()
+    }
+  }
+}
