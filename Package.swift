@@ -40,10 +40,16 @@ let package = Package(
       dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
       swiftSettings: strictAndSafe
     ),
+    // A load by DMS and the merge after it as one; the only one that knows both.
+    .target(
+      name: "Reload",
+      dependencies: ["DMS", "Libpq", "MergeEngine", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strictAndSafe
+    ),
     .executableTarget(
       name: "merge-engine",
       dependencies: [
-        "Libpq", "MergeEngine", "PrivateCluster", "Yams",
+        "DMS", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -6,7 +6,7 @@ enum ExitStatus: Int32 {
   case usage = 64
   /// Done, but rows are quarantined or differences were found.
   case rowsRefused = 65
-  /// The database can't be reached or refused the login.
+  /// The database or AWS can't be reached or refused the login.
   case unreachable = 69
   /// A failure that is none of the others: a bug.
   case internalFailure = 70
@@ -16,6 +16,8 @@ enum ExitStatus: Int32 {
   case failed = 74
   /// Another merge holds the table.
   case busy = 75
+  /// The DMS task failed, or loaded less than it should have.
+  case loadFailed = 76
   /// The configuration file is wrong.
   case configuration = 78
   /// Ended by SIGINT.

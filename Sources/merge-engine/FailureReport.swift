@@ -1,8 +1,10 @@
 import ArgumentParser
+import DMS
 import Foundation
 import Libpq
 import MergeEngine
 import PrivateCluster
+import Reload
 
 /// What a failed command says on stderr, and the status it ends with.
 struct FailureReport {
@@ -30,6 +32,10 @@ struct FailureReport {
       finish(.failed, ["error \(error)"])
     case let error as ConfigurationError:
       finish(.configuration, ["\(error)"])
+    case let error as DocumentError:
+      finish(.usage, ["\(error)."])
+    case let failure as ReloadFailure:
+      finish(status(failure), "\(failure)".split(separator: "\n").map(String.init))
     case let error as PrivateClusterError:
       finish(.internalFailure, ["\(error)"])
     default:
@@ -55,6 +61,16 @@ struct FailureReport {
         .unreachable,
         ["error \(error)", "Check host, port, user and password (--database, DATABASE_URL, PGHOST, ~/.pgpass)."]
       )
+    }
+  }
+
+  private func status(_ failure: ReloadFailure) -> ExitStatus {
+    switch failure {
+    case .badLoad, .taskFailed: .loadFailed
+    case .unreachable: .unreachable
+    case .interrupted: .interrupted
+    case .nothingToResume: .usage
+    case .underWay: .busy
     }
   }
 

@@ -48,6 +48,16 @@ public struct TaskWait<C: Clock>: Sendable where C.Duration == Duration {
     }
   }
 
+  /// Waits until a task that was told to start does something: `ready` and `starting` are over.
+  public func untilUnderWay(
+    arn: String,
+    progress: @Sendable (ReplicationTask) async -> Void = { _ in }
+  ) async throws -> ReplicationTask {
+    try await until(arn, wanted: "running", progress: progress) { task in
+      ![.creating, .ready, .starting, .modifying, .testing].contains(task.status)
+    }
+  }
+
   /// Waits until a started task is at an end, good or bad; ``FullLoadVerdict`` says which.
   ///
   /// `ready` just after the start is passed over; so is every state that is not an end.

@@ -105,7 +105,7 @@ struct MergeCommand: DatabaseCommand {
     try MergeExecution.finish(report, stop)
   }
 
-  private func resolve(_ context: CommandContext) throws -> MergeOptions {
+  func resolve(_ context: CommandContext) throws -> MergeOptions {
     let file = context.configuration
     var options = MergeOptions()
     options.schemas = context.schemas

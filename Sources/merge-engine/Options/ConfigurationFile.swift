@@ -18,6 +18,11 @@ struct ConfigurationError: Error, CustomStringConvertible {
 ///     version_column: changed_at
 ///     insert_only_columns: [created_at, created_by]
 ///     ignore_columns: [dms_load_time]
+///     source_table: SALES_ORDERS
+///     parallel_load: partitions-auto
+/// dms:
+///   source_schema: SHOP
+///   source_endpoint_arn: arn:aws:dms:…:endpoint:…
 /// ```
 struct ConfigurationFile {
   var database: String?
@@ -48,12 +53,14 @@ struct ConfigurationFile {
   var versionColumn: String?
   var insertOnlyColumns: [String]?
   var tables: [String: Table] = [:]
+  var dms = DMSConfiguration()
 
   /// What one table has instead.
   struct Table {
     var versionColumn: String?
     var insertOnlyColumns: [String]?
     var ignoreColumns: [String]?
+    var source = SourceTable()
   }
 
   /// The file that is read when none is named, if it is there.
@@ -132,6 +139,13 @@ struct ConfigurationFile {
           }
         }
       ),
+      (
+        "dms",
+        .other { value, file in
+          try ConfigurationMapping(value.node, file: value.file, path: "\(value.path).")
+            .read(DMSConfiguration.keys, into: &file.dms)
+        }
+      ),
     ]
   }
 }
@@ -142,6 +156,11 @@ extension ConfigurationFile.Table {
       ("version_column", .text(\.versionColumn)),
       ("insert_only_columns", .list(\.insertOnlyColumns)),
       ("ignore_columns", .list(\.ignoreColumns)),
+      ("source_schema", .text(\.source.schema)),
+      ("source_table", .text(\.source.table)),
+      ("load_order", .integer(\.source.loadOrder)),
+      ("parallel_load", .other { value, table in table.source.parallelLoad = try value.parallelLoad() }),
+      ("lobs", .other { value, table in table.source.lobs = try value.lobSettings() }),
     ]
   }
 }

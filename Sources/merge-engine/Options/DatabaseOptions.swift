@@ -106,13 +106,26 @@ struct CommandContext {
     isQuiet = false
   }
 
-  private static func target(_ typed: String?, _ file: ConfigurationFile, _ logger: Logger) throws -> ConnectionTarget {
+  /// Whether a database was named in any of the ways there are.
+  static func namesDatabase(_ options: DatabaseOptions, _ file: ConfigurationFile) -> Bool {
+    string(options.database, file) != nil || libpqNamesOne
+  }
+
+  private static func string(_ typed: String?, _ file: ConfigurationFile) -> String? {
+    let variable = ProcessInfo.processInfo.environment["DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
+    return typed ?? file.database ?? variable
+  }
+
+  private static var libpqNamesOne: Bool {
     let environment = ProcessInfo.processInfo.environment
+    return ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"].contains { environment[$0] != nil }
+  }
+
+  private static func target(_ typed: String?, _ file: ConfigurationFile, _ logger: Logger) throws -> ConnectionTarget {
     // Not a reason to look further: whoever types --database "$TARGET" with nothing in it means no other database.
     guard typed?.isEmpty != true else { throw MergeFailure.usage("no database given: --database is empty.") }
-    let string = typed ?? file.database ?? environment["DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
-    let libpqVariables = ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"]
-    guard string != nil || libpqVariables.contains(where: { environment[$0] != nil }) else {
+    let string = string(typed, file)
+    guard string != nil || libpqNamesOne else {
       throw MergeFailure.usage(
         "no database given. Name it with --database postgresql://user@host/database, in DATABASE_URL, or in libpq's "
           + "own environment (PGHOST, PGDATABASE, PGSERVICE, …)."
@@ -141,7 +154,7 @@ struct CommandContext {
     }
   }
 
-  private static func columnRules(_ file: ConfigurationFile) -> ColumnRules {
+  static func columnRules(_ file: ConfigurationFile) -> ColumnRules {
     var rules = ColumnRules()
     rules.version = file.versionColumn ?? rules.version
     rules.insertOnly = file.insertOnlyColumns ?? rules.insertOnly

@@ -1,0 +1,42 @@
+/// A call that would be made, for showing it to somebody beforehand.
+public struct PlannedCall: Sendable, Codable {
+  /// As `aws dms` spells it: `start-replication-task`.
+  public let operation: String
+  /// The request as JSON.
+  public let request: String
+
+  private init(_ operation: String, _ request: some Encodable) throws {
+    self.operation = operation
+    self.request = try OrderedJSONEncoder().document(request)
+  }
+
+  /// The calls of a load from its first to its last.
+  ///
+  /// Descriptions are asked for again and again; each stands here once. The task's ARN is known only when it has been made.
+  public static func load(_ task: NewTask, isTaskDeleted: Bool) throws -> [PlannedCall] {
+    let arn = "(the ARN of \(task.identifier))"
+    let reference = APIMessages.TaskReference(arn: arn)
+    let description = APIMessages.DescribeTasks(
+      filters: [.init(name: "replication-task-arn", values: [arn])],
+      withoutSettings: true
+    )
+    var calls: [PlannedCall] = []
+    for endpoint in [task.sourceEndpointARN, task.targetEndpointARN] {
+      let filters = [APIMessages.Filter(name: "endpoint-arn", values: [endpoint])]
+      let pair = APIMessages.ConnectionReference(instanceARN: task.replicationInstanceARN, endpointARN: endpoint)
+      calls += [
+        try .init("describe-connections", APIMessages.DescribeConnections(filters: filters)),
+        try .init("test-connection", pair),
+      ]
+    }
+    calls += [
+      try .init("create-replication-task", task),
+      try .init("describe-replication-tasks", description),
+      try .init("start-replication-task", APIMessages.StartTask(arn: arn, type: "start-replication")),
+      try .init("describe-replication-tasks", description),
+      try .init("describe-table-statistics", reference),
+    ]
+    if isTaskDeleted { calls.append(try .init("delete-replication-task", reference)) }
+    return calls
+  }
+}

@@ -1,0 +1,27 @@
+import DMS
+import Foundation
+
+/// What a reload would do.
+public struct ReloadPlan: Sendable, Encodable {
+  /// Always true: nothing was written.
+  public let isDryRun = true
+  /// The staging tables, parents first.
+  public let tables: [String]
+  /// The calls to AWS, from the first to the last.
+  public let calls: [PlannedCall]
+
+  private enum CodingKeys: String, CodingKey {
+    case isDryRun = "dry_run"
+    case tables, calls
+  }
+}
+
+extension Reload {
+  /// Looks at tables and documents without a call to AWS, and says what would be called.
+  public func plan(_ request: ReloadRequest) async throws -> ReloadPlan {
+    let (area, documents) = try await check.plan(request)
+    let note = ReloadNote(request: request, task: ReloadNote.newName(at: Date()), documents: documents)
+    let calls = try PlannedCall.load(LoadStage.newTask(note, documents), isTaskDeleted: !setting.keepsTask)
+    return ReloadPlan(tables: area.tables.map(\.name), calls: calls)
+  }
+}

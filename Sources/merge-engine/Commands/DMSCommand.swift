@@ -1,0 +1,85 @@
+import ArgumentParser
+import DMS
+import Foundation
+import MergeEngine
+
+/// `merge-engine dms`
+struct DMSCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dms",
+    abstract: "The two JSON documents of an AWS DMS task, and what is wrong in existing ones.",
+    subcommands: [DMSMappingsCommand.self, DMSSettingsCommand.self, DMSLintCommand.self]
+  )
+}
+
+/// `merge-engine dms mappings`
+struct DMSMappingsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mappings",
+    abstract: "Prints the table mappings for a window: selections, names, table settings.",
+    discussion: "Without --table the tables are those that a merge would take, which needs the database."
+  )
+
+  @OptionGroup var database: DatabaseOptions
+  @OptionGroup var source: SourceOptions
+
+  @Option(help: ArgumentHelp("The window's first moment, as the source's clock shows it.", valueName: "time"))
+  var from: String
+
+  @Option(help: ArgumentHelp("The first moment after the window.", valueName: "time"))
+  var to: String
+
+  func run() async throws {
+    let window = try TimeWindow(from: from, to: to)
+    let file = try ConfigurationFile(path: database.config)
+    let planner = DocumentPlanner(
+      configuration: file,
+      columns: CommandContext.columnRules(file),
+      stagingSchema: database.stagingSchema ?? file.stagingSchema ?? Schemas().staging,
+      options: source
+    )
+    let plan = try planner.mappings(try await tables(file), window: window)
+    StandardOutput.write(try plan.mappings().document())
+  }
+
+  private func tables(_ file: ConfigurationFile) async throws -> [String] {
+    if !database.table.isEmpty { return database.table }
+    if let include = file.include { return include }
+    let context = try CommandContext(database)
+    var options = MergeOptions()
+    options.schemas = context.schemas
+    options.columns = context.columns
+    let settled = options
+    let stagingTarget = try context.stagingTarget(nil)
+    return try await onThreadOfItsOwn {
+      try StagingArea(
+        target: context.target,
+        stagingTarget: stagingTarget,
+        options: settled,
+        logger: context.logger
+      ).tables.map(\.name)
+    }
+  }
+}
+
+/// `merge-engine dms settings`
+struct DMSSettingsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "settings",
+    abstract: "Prints the task settings of a full load into prepared tables, in which nothing is skipped in silence.",
+    discussion: "Sizes come from the section dms of the configuration file."
+  )
+
+  @OptionGroup var database: DatabaseOptions
+
+  func run() async throws {
+    let file = try ConfigurationFile(path: database.config)
+    let planner = DocumentPlanner(
+      configuration: file,
+      columns: ColumnRules(),
+      stagingSchema: "",
+      options: try SourceOptions.parse([])
+    )
+    StandardOutput.write(try OrderedJSONEncoder().document(try planner.settings().settings()))
+  }
+}

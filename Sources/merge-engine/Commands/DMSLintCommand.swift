@@ -1,0 +1,50 @@
+import ArgumentParser
+import DMS
+import Foundation
+import MergeEngine
+import Reload
+
+/// `merge-engine dms lint`
+struct DMSLintCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lint",
+    abstract: "Says what is wrong in table mappings and task settings: where, why, and what to write instead.",
+    discussion: """
+      With a database the names and types of the staging tables are looked at too. Ends with 65 if a document has errors: \
+      it will fail, or load other rows than meant.
+      """
+  )
+
+  @OptionGroup var database: DatabaseOptions
+
+  @Argument(help: ArgumentHelp("Mappings or settings; which of the two a file is shows in it.", valueName: "file"))
+  var files: [String]
+
+  func run() async throws {
+    let contents = try files.map { file in
+      guard let data = FileManager.default.contents(atPath: file) else {
+        throw MergeFailure.usage("\(file): the file can't be read.")
+      }
+      return (file: file, bytes: Array(data))
+    }
+    let schema = try await knownSchema()
+    let entries = contents.map { LintOutput.Entry(file: $0.file, report: DocumentLint.lint($0.bytes, schema: schema)) }
+    let output = LintOutput(entries: entries)
+    if database.json {
+      try StandardOutput.write(json: output)
+    } else {
+      StandardOutput.write(output.rendered(Style(isTerminal: StandardOutput.isTerminal), isQuiet: database.quiet))
+    }
+    if output.hasErrors { throw CommandEnd(status: .rowsRefused) }
+  }
+
+  private func knownSchema() async throws -> KnownSchema? {
+    let file = try ConfigurationFile(path: database.config)
+    guard CommandContext.namesDatabase(database, file) else { return nil }
+    let context = try CommandContext(database)
+    let target = try context.stagingTarget(nil) ?? context.target
+    return try await onThreadOfItsOwn {
+      KnownSchema(try StagingDescription(target: target, schemas: context.schemas, logger: context.logger))
+    }
+  }
+}

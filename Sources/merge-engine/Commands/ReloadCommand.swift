@@ -1,0 +1,107 @@
+import ArgumentParser
+import DMS
+import Foundation
+import MergeEngine
+import Reload
+
+/// `merge-engine reload`
+struct ReloadCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reload",
+    abstract: "A window from Oracle to production: DMS task created, started, watched, judged; merge; clean-up.",
+    discussion: """
+      Nothing is merged from a load that is not good. Ctrl-C leaves the task running in AWS; reload --resume goes on.
+      """
+  )
+
+  @OptionGroup var merge: MergeCommand
+  @OptionGroup var source: SourceOptions
+  @OptionGroup var task: TaskOptions
+  @OptionGroup var aws: AWSOptions
+
+  @Flag(help: "Empty the staging tables first, whatever is in them.")
+  var truncate = false
+
+  @Flag(help: "Leave the task in AWS when everything went well.")
+  var keepTask = false
+
+  @Flag(help: "Go on with the latest reload, from wherever it was interrupted.")
+  var resume = false
+
+  @Option(
+    name: .customLong("run"),
+    help: ArgumentHelp("With --resume: the run to go on with (default: the latest reload).", valueName: "id")
+  )
+  var runID: Int?
+
+  @Flag(help: "Look at tables and documents, print what would be called, and write nothing.")
+  var dryRun = false
+
+  func validate() throws {
+    guard resume || runID == nil else { throw ValidationError("--run only has a meaning with --resume.") }
+    guard !(resume && (merge.from != nil || merge.to != nil || truncate || dryRun)) else {
+      throw ValidationError(
+        "--resume goes on with the window and the staging rows there are: without --from, --to, --truncate, --dry-run."
+      )
+    }
+  }
+
+  func run() async throws {
+    let context = try CommandContext(merge.database)
+    let stop = StopSignal()
+    let reload = Reload(
+      setting: try setting(context),
+      service: aws.service(context.configuration.dms),
+      steps: try steps(context, stop),
+      logger: context.logger,
+      onEvent: ReloadDisplay(context).show
+    )
+    if dryRun { return try await DryRunOutput(plan: reload.plan(request(context))).write(asJSON: context.writesJSON) }
+    let request = resume ? nil : try request(context)
+    let work = Task {
+      if let request { try await reload.run(request) } else { try await reload.resume(run: runID) }
+    }
+    let interrupts = Interrupts { signal in
+      stop.request(signal: signal)
+      work.cancel()
+    }
+    let result = await work.result
+    withExtendedLifetime(interrupts) {}
+    try ReloadOutput(context).finish(result, stop)
+  }
+
+  private func request(_ context: CommandContext) throws -> ReloadRequest {
+    let window = try TimeWindow(from: merge.from, to: merge.to)
+    let planner = DocumentPlanner(
+      configuration: context.configuration,
+      columns: context.columns,
+      stagingSchema: context.schemas.staging,
+      options: source
+    )
+    let task = task
+    var request = ReloadRequest(window: window, route: try task.route(context.configuration.dms)) { tables in
+      try task.documents(planner, tables, window)
+    }
+    request.padding = try planner.padding()
+    request.truncatesFirst = truncate
+    request.ignoresLint = task.noLint
+    return request
+  }
+
+  private func setting(_ context: CommandContext) throws -> ReloadSetting {
+    var setting = ReloadSetting(target: context.target, options: try merge.resolve(context))
+    setting.stagingTarget = try context.stagingTarget(merge.stagingDatabase)
+    setting.cleansUp = setting.options.cleanup
+    setting.keepsTask = keepTask
+    try task.setLimits(&setting)
+    return setting
+  }
+
+  private func steps(_ context: CommandContext, _ stop: StopSignal) throws -> ReloadSteps {
+    let stagingTarget = try context.stagingTarget(merge.stagingDatabase)
+    // The seam for verification: set `steps.verify` to what the verify command runs; the options name window and tables.
+    return ReloadSteps { options in
+      try MergeExecution(context: context, stagingTarget: stagingTarget, options: options, stop: stop).merge()
+    }
+  }
+}

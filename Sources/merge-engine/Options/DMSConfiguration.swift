@@ -1,0 +1,129 @@
+import DMS
+
+/// The section `dms` of the configuration file.
+///
+/// ```yaml
+/// dms:
+///   source_schema: SHOP
+///   pad: 1h
+///   source_endpoint_arn: arn:aws:dms:eu-central-1:123456789012:endpoint:SOURCE
+///   target_endpoint_arn: arn:aws:dms:eu-central-1:123456789012:endpoint:TARGET
+///   replication_instance_arn: arn:aws:dms:eu-central-1:123456789012:rep:INSTANCE
+///   region: eu-central-1
+///   max_full_load_sub_tasks: 8
+///   lobs: {limited_kilobytes: 32}
+/// ```
+struct DMSConfiguration {
+  var sourceSchema: String?
+  var pad: String?
+  var windowForm: String?
+  var sourceEndpointARN: String?
+  var targetEndpointARN: String?
+  var replicationInstanceARN: String?
+  var region: String?
+  var profile: String?
+  var endpointURL: String?
+  var maxFullLoadSubTasks: Int?
+  var commitRate: Int?
+  var loadMaxFileKilobytes: Int?
+  var lobs: SettingsPlan.LobHandling?
+
+  static var keys: [(String, ConfigurationKey<Self>)] {
+    [
+      ("source_schema", .text(\.sourceSchema)),
+      ("pad", .text(\.pad)),
+      ("window_form", .text(\.windowForm)),
+      ("source_endpoint_arn", .text(\.sourceEndpointARN)),
+      ("target_endpoint_arn", .text(\.targetEndpointARN)),
+      ("replication_instance_arn", .text(\.replicationInstanceARN)),
+      ("region", .text(\.region)),
+      ("profile", .text(\.profile)),
+      ("endpoint_url", .text(\.endpointURL)),
+      ("max_full_load_sub_tasks", .integer(\.maxFullLoadSubTasks)),
+      ("commit_rate", .integer(\.commitRate)),
+      ("load_max_file_kilobytes", .integer(\.loadMaxFileKilobytes)),
+      ("lobs", .other { value, section in section.lobs = try value.lobHandling() }),
+    ]
+  }
+}
+
+/// What the configuration says about one table on the source: keys of `tables.NAME`.
+struct SourceTable {
+  var schema: String?
+  var table: String?
+  var loadOrder: Int?
+  var parallelLoad: ParallelLoad?
+  var lobs: LobSettings?
+}
+
+extension ConfigurationValue {
+  /// `limited_kilobytes: 32`, or `chunk_kilobytes: 64` and `inline_kilobytes: 16`.
+  private struct LobSizes {
+    var limited: Int?
+    var chunk: Int?
+    var inline: Int?
+
+    static var keys: [(String, ConfigurationKey<Self>)] {
+      [
+        ("limited_kilobytes", .integer(\.limited)), ("chunk_kilobytes", .integer(\.chunk)),
+        ("inline_kilobytes", .integer(\.inline)),
+      ]
+    }
+  }
+
+  private struct Ranges {
+    var columns: [String]?
+    var boundaries: [[String]]?
+
+    static var keys: [(String, ConfigurationKey<Self>)] {
+      [
+        ("columns", .list(\.columns)),
+        ("boundaries", .other { value, ranges in ranges.boundaries = try value.lists() }),
+      ]
+    }
+  }
+
+  private func mapping<Target>(_ keys: [(String, ConfigurationKey<Target>)], into target: Target) throws -> Target {
+    var target = target
+    try ConfigurationMapping(node, file: file, path: "\(path).").read(keys, into: &target)
+    return target
+  }
+
+  private func lists() throws -> [[String]] {
+    guard let sequence = node.sequence else { throw expected("a list of lists, as [[1000], [2000]]") }
+    return try sequence.map { try ConfigurationValue(node: $0, file: file, path: path).strings() }
+  }
+
+  func lobHandling() throws -> SettingsPlan.LobHandling {
+    if node.scalar?.string == "none" { return .none }
+    let sizes = try mapping(LobSizes.keys, into: LobSizes())
+    if let limited = sizes.limited, sizes.chunk == nil, sizes.inline == nil { return .limited(kilobytes: limited) }
+    if let chunk = sizes.chunk, sizes.limited == nil {
+      return .full(chunkKilobytes: chunk, inlineKilobytes: sizes.inline ?? 0)
+    }
+    throw expected("none, {limited_kilobytes: 32}, or {chunk_kilobytes: 64, inline_kilobytes: 16}")
+  }
+
+  func lobSettings() throws -> LobSettings {
+    if node.scalar?.string == "unlimited" { return .unlimited }
+    let sizes = try mapping(LobSizes.keys, into: LobSizes())
+    guard let limited = sizes.limited, sizes.chunk == nil, sizes.inline == nil else {
+      throw expected("unlimited, or {limited_kilobytes: 32}")
+    }
+    return .limited(kilobytes: limited)
+  }
+
+  func parallelLoad() throws -> ParallelLoad {
+    switch node.scalar?.string {
+    case "partitions-auto"?: return .partitionsAuto
+    case "subpartitions-auto"?: return .subpartitionsAuto
+    case .some: break
+    case nil:
+      let ranges = try mapping(Ranges.keys, into: Ranges())
+      if let columns = ranges.columns, let boundaries = ranges.boundaries {
+        return .ranges(columns: columns, boundaries: boundaries)
+      }
+    }
+    throw expected("partitions-auto, subpartitions-auto, or {columns: [id], boundaries: [[1000], [2000]]}")
+  }
+}

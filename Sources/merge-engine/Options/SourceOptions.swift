@@ -1,0 +1,101 @@
+import ArgumentParser
+import DMS
+import MergeEngine
+
+extension MappingPlan.WindowForm: ExpressibleByArgument {}
+
+/// What is said about the source side of a load.
+struct SourceOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The Oracle schema of tables that name none (tables.NAME.source_schema); upper-cased unless in double quotes.",
+      valueName: "name"
+    )
+  )
+  var sourceSchema: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Load so much more at both ends of the window, as 90s, 30m, 1h or 2d; the merge cuts exactly (default: nothing).",
+      valueName: "time"
+    )
+  )
+  var pad: String?
+
+  @Option(help: "The window as one filter or as two: between or two-filters (default: between).")
+  var windowForm: MappingPlan.WindowForm?
+}
+
+/// Makes the two documents of a task from configuration and flags.
+struct DocumentPlanner {
+  let configuration: ConfigurationFile
+  let columns: ColumnRules
+  let stagingSchema: String
+  let options: SourceOptions
+
+  /// The padding that was asked for.
+  func padding() throws -> WindowPadding {
+    guard let text = options.pad ?? configuration.dms.pad else { return .none }
+    return try WindowPadding(text)
+  }
+
+  /// The plan of a mapping document for these staging tables.
+  func mappings(_ tables: [String], window: TimeWindow) throws -> MappingPlan {
+    let form: MappingPlan.WindowForm? = try CommandContext.choice(configuration.dms.windowForm, key: "dms.window_form")
+    return MappingPlan(
+      sourceSchema: try sourceSchema(for: tables),
+      targetSchema: stagingSchema,
+      tables: tables.map(planned),
+      window: window,
+      padding: try padding(),
+      windowForm: options.windowForm ?? form ?? .between
+    )
+  }
+
+  /// The plan of a settings document.
+  func settings() -> SettingsPlan {
+    var plan = SettingsPlan()
+    let section = configuration.dms
+    plan.maxFullLoadSubTasks = section.maxFullLoadSubTasks ?? plan.maxFullLoadSubTasks
+    plan.commitRate = section.commitRate ?? plan.commitRate
+    plan.loadMaxFileSizeKilobytes = section.loadMaxFileKilobytes ?? plan.loadMaxFileSizeKilobytes
+    plan.lobs = section.lobs ?? plan.lobs
+    return plan
+  }
+
+  /// Needed only by tables that name no schema themselves.
+  private func sourceSchema(for tables: [String]) throws -> String {
+    if let schema = options.sourceSchema ?? configuration.dms.sourceSchema { return schema }
+    guard let table = tables.first(where: { configuration.tables[$0]?.source.schema == nil }) else { return "" }
+    throw MergeFailure.usage(
+      "the Oracle schema of \(table) is not known. Name it: --source-schema NAME, or dms.source_schema in the "
+        + "configuration file."
+    )
+  }
+
+  private func planned(_ table: String) -> PlannedTable {
+    let source = configuration.tables[table]?.source ?? SourceTable()
+    return PlannedTable(
+      name: source.table ?? table,
+      schema: source.schema,
+      versionColumn: columns.tables[table]?.version ?? columns.version,
+      targetName: table,
+      loadOrder: source.loadOrder,
+      parallelLoad: source.parallelLoad,
+      lobSettings: source.lobs
+    )
+  }
+}
+
+extension TimeWindow {
+  /// The window of `--from` and `--to`.
+  init(from: String?, to: String?) throws {
+    guard let from, let to else {
+      throw MergeFailure.usage(
+        "the window is not complete: --from is its first moment and --to the first one after it, as the source's clock "
+          + "shows them: --from 2025-01-01 --to 2025-02-01."
+      )
+    }
+    try self.init(from: SourceTime(from), to: SourceTime(to))
+  }
+}
