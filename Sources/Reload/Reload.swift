@@ -149,15 +149,15 @@ public struct Reload: Sendable {
         return ((), "\(count) of \(emptied.count) staging tables truncated")
       }
     }
-    if !setting.keepsTask { await delete(note, &log) }
+    if !setting.keepsTask { note.isTaskDeleted = await delete(note, &log) }
     note.isFinished = true
     try await annotate(id, note, log)
     return report(id, note, log, merge, differs)
   }
 
   /// What can't be deleted is said and left: everything else is done.
-  private func delete(_ note: ReloadNote, _ log: inout PhaseLog) async {
-    guard let arn = note.taskARN else { return }
+  private func delete(_ note: ReloadNote, _ log: inout PhaseLog) async -> Bool {
+    guard let arn = note.taskARN else { return false }
     do {
       try await log.measure(.delete) {
         do {
@@ -167,8 +167,10 @@ public struct Reload: Sendable {
         }
         return ((), "task \(note.task) is being deleted")
       }
+      return true
     } catch {
       onEvent(.warning("the task \(note.task) was not deleted: \(error). merge-engine cleanup tries it again."))
+      return false
     }
   }
 

@@ -72,8 +72,9 @@ struct ReloadCheck: Sendable {
       full.map { count in
         MergeEngine.Finding(
           count.table,
-          "its staging table holds \(count.rows) rows, \(count.unmerged) of them not merged. Merge them (merge-engine), go on "
-            + "with the reload they are from (reload --resume), or throw them away (--truncate)."
+          "its staging table holds \(count.rows) rows, \(count.unmerged) of them not merged. Go on with the reload they are "
+            + "from (reload --resume), merge them (merge-engine), remove merged ones (merge-engine cleanup), or throw all "
+            + "away (--truncate)."
         )
       }
     )

@@ -13,8 +13,12 @@ struct ReloadNote: Sendable {
   var sources: [String: (schema: String, table: String)]
   /// Known as soon as the task is made.
   var taskARN: String?
-  /// The task is gone, or staging is: nothing is left to do.
+  /// Nothing is left to do.
   var isFinished = false
+  /// The task is gone, or going.
+  var isTaskDeleted = false
+  /// The load was judged, and is good.
+  private(set) var isLoadGood = false
 
   /// The key of the tag, and the annotation by which runs of this kind are known.
   static let key = "reload"
@@ -56,6 +60,7 @@ struct ReloadNote: Sendable {
       "target_endpoint_arn": route.targetEndpointARN,
       "replication_instance_arn": route.replicationInstanceARN,
       "finished": isFinished ? "true" : "false",
+      "task_deleted": isTaskDeleted ? "true" : "false",
     ]
     notes["task_arn"] = taskARN
     for (table, source) in sources { notes[Self.sourcePrefix + table] = "\(source.schema).\(source.table)" }
@@ -95,5 +100,7 @@ struct ReloadNote: Sendable {
     )
     taskARN = notes["task_arn"]
     isFinished = notes["finished"] == "true"
+    isTaskDeleted = notes["task_deleted"] == "true"
+    isLoadGood = notes["\(ReloadPhase.judge.rawValue)_ms"] != nil
   }
 }

@@ -39,6 +39,13 @@ public struct StagingArea: Sendable {
     /// Why it was left as it is.
     public let reason: String?
 
+    /// Says what became of a table.
+    public init(table: String, truncated: Int?, reason: String?) {
+      self.table = table
+      self.truncated = truncated
+      self.reason = reason
+    }
+
     /// A sentence about a table that was left as it is.
     public var warning: String? { reason.map { "the staging table \(table) was not truncated: \($0)" } }
   }

@@ -46,7 +46,7 @@ struct ConfigurationMapping {
 enum ConfigurationKey<Target> {
   case text(WritableKeyPath<Target, String?>)
   case choice(WritableKeyPath<Target, String?>, [String])
-  case integer(WritableKeyPath<Target, Int?>, ClosedRange<Int>)
+  case integer(WritableKeyPath<Target, Int?>, ClosedRange<Int> = Int.min...Int.max)
   case flag(WritableKeyPath<Target, Bool?>)
   case list(WritableKeyPath<Target, [String]?>)
   case other((ConfigurationValue, inout Target) throws -> Void)

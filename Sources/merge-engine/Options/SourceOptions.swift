@@ -41,7 +41,7 @@ struct DocumentPlanner {
 
   /// The plan of a mapping document for these staging tables.
   func mappings(_ tables: [String], window: TimeWindow) throws -> MappingPlan {
-    let form: MappingPlan.WindowForm? = try CommandContext.choice(configuration.dms.windowForm, key: "dms.window_form")
+    let form: MappingPlan.WindowForm? = configuration.dms.windowForm.flatMap { .init(rawValue: $0) }
     return MappingPlan(
       sourceSchema: try sourceSchema(for: tables),
       targetSchema: stagingSchema,

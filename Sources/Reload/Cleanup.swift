@@ -1,0 +1,133 @@
+import DMS
+import Foundation
+import Libpq
+import Logging
+import MergeEngine
+
+/// What is left of runs that are over: rows in staging, tasks in AWS, old records.
+public struct Cleanup: Sendable {
+  /// What is to be cleaned up.
+  public struct Request: Sendable {
+    /// Empty staging even if rows in it are not merged, and delete tasks that could still be gone on with.
+    public var isForced = false
+    /// Leave tasks in AWS.
+    public var keepsTasks = false
+    /// The folder for the records of ``run``, and of runs that are deleted.
+    public var archive: String?
+    /// The run whose records are archived; nil for the latest that is at an end.
+    public var run: Int?
+    /// Delete the records of runs that are older.
+    public var olderThanDays: Int?
+
+    /// Makes a request with the defaults.
+    public init() {}
+  }
+
+  /// What was done.
+  public struct Report: Sendable, Encodable {
+    /// What became of a task.
+    public struct Task: Sendable, Encodable {
+      /// Its name.
+      public let task: String
+      /// Whether it is gone or going.
+      public let deleted: Bool
+      /// Why it was left.
+      public let reason: String?
+    }
+
+    /// Files that were written.
+    public internal(set) var archived: [String] = []
+    /// Staging, table by table.
+    public internal(set) var staging: [StagingArea.Emptied] = []
+    /// Tasks of runs that are over.
+    public internal(set) var tasks: [Task] = []
+    /// Runs whose records were deleted.
+    public internal(set) var pruned: [Int] = []
+
+    /// Whether something was left that should have gone.
+    public var isIncomplete: Bool { staging.contains { $0.reason != nil } || tasks.contains { !$0.deleted } }
+  }
+
+  private let setting: ReloadSetting
+  private let service: DMSService
+  private let runs: LoadingRuns
+  private let archive: RunArchive
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - setting: database and schemas.
+  ///   - service: DMS; not called unless a reload has left a task.
+  ///   - logger: gets warnings.
+  public init(setting: ReloadSetting, service: DMSService, logger: Logger) {
+    self.setting = setting
+    self.service = service
+    self.logger = logger
+    runs = LoadingRuns(target: setting.target, schemas: setting.options.schemas, logger: logger)
+    archive = RunArchive(target: setting.target, schemas: setting.options.schemas, logger: logger)
+  }
+
+  /// Archives first and deletes records last, so that nothing goes that was to be kept.
+  ///
+  /// - Throws: ``ReloadFailure``, `MergeFailure`, `PostgresError`.
+  public func run(_ request: Request) async throws -> Report {
+    var report = Report()
+    let old = try await onThreadOfItsOwn { try request.olderThanDays.map { try archive.runs(olderThanDays: $0) } ?? [] }
+    report.archived = try await onThreadOfItsOwn { try write(request, old) }
+    let reloads = try await onThreadOfItsOwn { try runs.runs(annotatedWith: ReloadNote.key) }
+    report.staging = try await onThreadOfItsOwn { try empty(request, reloads) }
+    if !request.keepsTasks { report.tasks = try await deleteTasks(of: reloads, isForced: request.isForced) }
+    try await onThreadOfItsOwn { try archive.delete(old) }
+    report.pruned = old
+    return report
+  }
+
+  private func write(_ request: Request, _ old: [Int]) throws -> [String] {
+    guard let folder = request.archive else { return [] }
+    var ids = old
+    if let id = try request.run ?? archive.latest(), !ids.contains(id) { ids.append(id) }
+    return try ids.map { try archive.write($0, to: folder) }
+  }
+
+  private func empty(_ request: Request, _ reloads: [LoadingRuns.Run]) throws -> [StagingArea.Emptied] {
+    let area = try StagingArea(
+      target: setting.target,
+      stagingTarget: setting.stagingTarget,
+      options: setting.options,
+      logger: logger
+    )
+    if request.isForced { return try area.truncate() }
+    if let run = reloads.first(where: { $0.status == .loading }) {
+      return area.tables.map { .init(table: $0.name, truncated: nil, reason: "run \(run.id) is loading into it") }
+    }
+    // Only the latest reload can have left rows that nobody wants.
+    return try area.truncateMerged(after: reloads.first.flatMap { ReloadNote($0.annotations)?.span })
+  }
+
+  private func deleteTasks(of reloads: [LoadingRuns.Run], isForced: Bool) async throws -> [Report.Task] {
+    var tasks: [Report.Task] = []
+    for run in reloads where run.status != .loading && run.status != .running {
+      guard var note = ReloadNote(run.annotations), let arn = note.taskARN, !note.isTaskDeleted else { continue }
+      // A good load whose merge failed is gone on with through its task.
+      guard note.isFinished || !note.isLoadGood || isForced else {
+        let reason = "its load is good and not merged: merge-engine reload --resume --run \(run.id)"
+        tasks.append(.init(task: note.task, deleted: false, reason: reason))
+        continue
+      }
+      do {
+        _ = try await service.deleteTask(arn: arn)
+      } catch let error as AWSError where error.kind == .notFound {
+        // Somebody else was quicker.
+      } catch let error as AWSError where error.isAboutReachingAWS {
+        throw ReloadFailure.unreachable(error, goOn: "Staging is cleaned up; leave the tasks with --keep-task.")
+      } catch let error as AWSError {
+        tasks.append(.init(task: note.task, deleted: false, reason: "\(error)"))
+        continue
+      }
+      note.isTaskDeleted = true
+      let annotations = note.annotations
+      try await onThreadOfItsOwn { try runs.annotate(run.id, annotations) }
+      tasks.append(.init(task: note.task, deleted: true, reason: nil))
+    }
+    return tasks
+  }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import MergeEngine
+import Reload
+
+/// `merge-engine cleanup`
+struct CleanupCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cleanup",
+    abstract:
+      "Truncates merged staging tables, deletes the DMS tasks of finished reloads, archives and prunes records.",
+    discussion: """
+      A staging table with a row that is NEW or ERROR is left as it is, and so is the task of a good load that is not \
+      merged; the command then ends with 65.
+      """
+  )
+
+  @OptionGroup var database: DatabaseOptions
+  @OptionGroup var aws: AWSOptions
+
+  @Flag(help: "Truncate staging whatever is in it, and delete tasks that could be gone on with.")
+  var force = false
+
+  @Flag(help: "Leave tasks in AWS, without a call to it.")
+  var keepTask = false
+
+  @Option(
+    help: ArgumentHelp("Write the records of a run, refused rows included, to a JSON file here.", valueName: "dir")
+  )
+  var archive: String?
+
+  @Option(
+    name: .customLong("run"),
+    help: ArgumentHelp("With --archive: the run (default: the latest that is at an end).", valueName: "id")
+  )
+  var runID: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Delete the records of runs that began so long ago; with --archive they are written first.",
+      valueName: "days"
+    )
+  )
+  var olderThan: Int?
+
+  @Option(help: ArgumentHelp("Staging is in this database instead of --database.", valueName: "url"))
+  var stagingDatabase: String?
+
+  func run() async throws {
+    if let olderThan, olderThan < 0 {
+      throw MergeFailure.usage("--older-than is \(olderThan); it must be 0 or more days.")
+    }
+    let context = try CommandContext(database)
+    var options = MergeOptions()
+    options.schemas = context.schemas
+    options.tables = context.tables
+    options.columns = context.columns
+    var setting = ReloadSetting(target: context.target, options: options)
+    setting.stagingTarget = try context.stagingTarget(stagingDatabase)
+    var request = Cleanup.Request()
+    request.isForced = force
+    request.keepsTasks = keepTask
+    request.archive = archive
+    request.run = runID
+    request.olderThanDays = olderThan
+    let service = aws.service(context.configuration.dms)
+    let report = try await Cleanup(setting: setting, service: service, logger: context.logger).run(request)
+    try CleanupOutput(report: report).write(context)
+    if report.isIncomplete { throw CommandEnd(status: .rowsRefused) }
+  }
+}

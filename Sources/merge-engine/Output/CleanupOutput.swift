@@ -1,0 +1,22 @@
+import Reload
+
+/// What a clean-up did, a line each.
+struct CleanupOutput {
+  let report: Cleanup.Report
+
+  func write(_ context: CommandContext) throws {
+    if context.writesJSON { return try StandardOutput.write(json: report) }
+    guard !context.isQuiet else { return }
+    for file in report.archived { StandardOutput.write("archived: \(file)\n") }
+    for table in report.staging {
+      let text = table.truncated.map { "truncated, \(Numbers.grouped($0)) rows" } ?? "left: \(table.reason ?? "")"
+      StandardOutput.write("staging table \(table.table): \(text)\n")
+    }
+    for task in report.tasks {
+      StandardOutput.write("task \(task.task): \(task.deleted ? "deleted" : "left: \(task.reason ?? "")")\n")
+    }
+    if !report.pruned.isEmpty {
+      StandardOutput.write("records deleted of runs: \(report.pruned.map(String.init).joined(separator: ", "))\n")
+    }
+  }
+}
