@@ -83,6 +83,12 @@ let package = Package(
       dependencies: ["MergeEngine", "BinaryCopy", "Libpq", "TestSupport"],
       swiftSettings: strictAndSafe
     ),
+    // DMSSimulator, beside it, is Python: what a load is tested against.
+    .testTarget(
+      name: "ReloadTests",
+      dependencies: ["DMS", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "merge-engine"],
+      swiftSettings: strictAndSafe
+    ),
     .testTarget(
       name: "MergeEngineTests",
       dependencies: [

@@ -54,7 +54,7 @@ struct LoadStage: Sendable {
   }
 
   /// Waits until the task is at an end, and tells how far it is.
-  func watch(arn: String, tableCount: Int) async throws -> ReplicationTask {
+  func watch(_ name: String, arn: String, tableCount: Int) async throws -> ReplicationTask {
     let start = ContinuousClock.now
     @Sendable func show(_ task: ReplicationTask) async {
       // For the display only: without an answer it says what it said before.
@@ -69,8 +69,20 @@ struct LoadStage: Sendable {
       )
       onEvent(.loading(progress))
     }
-    _ = try await wait(limit: setting.startLimit).untilUnderWay(arn: arn)
-    return try await wait(limit: setting.loadLimit).untilAtAnEnd(arn: arn, progress: show)
+    do {
+      _ = try await wait(limit: setting.startLimit).untilUnderWay(arn: arn)
+      return try await wait(limit: setting.loadLimit).untilAtAnEnd(arn: arn, progress: show)
+    } catch let error as AWSError where error.kind == .notFound {
+      throw Self.lost(name, arn: arn)
+    }
+  }
+
+  /// A task that was there is not there any more.
+  static func lost(_ name: String, arn: String) -> ReloadFailure {
+    .taskFailed(
+      task: name,
+      reason: "there is no such task any more (\(arn)): somebody deleted it. Start the reload again, with --truncate."
+    )
   }
 
   /// Whether what DMS loaded is what was asked for.

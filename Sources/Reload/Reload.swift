@@ -15,9 +15,9 @@ import MergeEngine
 /// process, ``resume(run:)`` finds both. Nothing is merged from a load that is not good.
 public struct Reload: Sendable {
   let setting: ReloadSetting
-  private let stage: LoadStage
+  let stage: LoadStage
   private let steps: ReloadSteps
-  private let runs: LoadingRuns
+  let runs: LoadingRuns
   private let logger: Logger
   private let onEvent: @Sendable (ReloadEvent) -> Void
 
@@ -75,13 +75,15 @@ public struct Reload: Sendable {
     guard var note = ReloadNote(run.annotations), !note.isFinished else {
       throw ReloadFailure.nothingToResume("run \(run.id) is done: there is nothing to go on with.")
     }
-    let found = note
-    let task = try await translating(task: note.task) { try await stage.find(found) }
     let area = try await area(note.tables)
     if run.status == .success || run.status == .partial {
       return try await finish(run.id, note, area, merge: nil, isComplete: run.status == .success, PhaseLog(onEvent))
     }
-    guard let task else { throw try await lost(run, note) }
+    if note.isLoadGood { return try await merge(run.id, note, area, PhaseLog(onEvent)) }
+    let found = note
+    guard let task = try await translating(task: note.task, { try await stage.find(found) }) else {
+      throw try await lost(run, note)
+    }
     note.taskARN = task.arn
     try await annotate(run.id, note, PhaseLog(onEvent))
     if task.status == .creating || task.status == .ready {
@@ -100,7 +102,7 @@ public struct Reload: Sendable {
     let arn = note.taskARN ?? ""
     try await closingRun(run.id, note) {
       let task = try await log.measure(.load) {
-        let task = try await stage.watch(arn: arn, tableCount: area.tables.count)
+        let task = try await stage.watch(note.task, arn: arn, tableCount: area.tables.count)
         return (task, "\(task.identifier) is \(task.status)\(task.stopReason.map { ": \($0)" } ?? "")")
       }
       try await log.measure(.judge) {
@@ -109,16 +111,23 @@ public struct Reload: Sendable {
         return ((), "\(area.tables.count) tables, \(rows) rows, as many as DMS loaded and all inside the window")
       }
     }
-    let options = mergeOptions(run.id, note, log)
+    return try await merge(run.id, note, area, log)
+  }
+
+  private func merge(_ id: Int, _ note: ReloadNote, _ area: StagingArea, _ phases: PhaseLog) async throws
+    -> ReloadReport
+  {
+    var log = phases
+    let options = mergeOptions(id, note, log)
     let report = try await log.measure(.merge) {
       let report = try await onThreadOfItsOwn { try steps.merge(options) }
       return (report, "run \(report.runID) \(report.status.rawValue): \(report.totals.read) rows read")
     }
-    try await annotate(run.id, note, log)
+    try await annotate(id, note, log)
     guard report.status == .success || report.status == .partial else {
-      return self.report(run.id, note, log, report, nil)
+      return self.report(id, note, log, report, nil)
     }
-    return try await finish(run.id, note, area, merge: report, isComplete: report.status == .success, log)
+    return try await finish(id, note, area, merge: report, isComplete: report.status == .success, log)
   }
 
   /// Everything after a merge that came to its end.
@@ -211,86 +220,6 @@ public struct Reload: Sendable {
         options: settled,
         logger: logger
       )
-    }
-  }
-
-  // MARK: - The run's record
-
-  private func annotate(_ id: Int, _ note: ReloadNote, _ log: PhaseLog) async throws {
-    let annotations = note.annotations.merging(log.annotations) { $1 }
-    try await onThreadOfItsOwn { try runs.annotate(id, annotations) }
-  }
-
-  private func recorded(_ id: Int?) async throws -> LoadingRuns.Run {
-    let found = try await onThreadOfItsOwn { try runs.runs(annotatedWith: ReloadNote.key, id: id) }
-    guard let run = found.first else {
-      throw ReloadFailure.nothingToResume(
-        id.map { "run \($0) is no reload, or there is no such run: merge-engine status shows the last ones." }
-          ?? "there has been no reload into this database yet."
-      )
-    }
-    return run
-  }
-
-  /// A run whose task is not there.
-  private func lost(_ run: LoadingRuns.Run, _ note: ReloadNote) async throws -> ReloadFailure {
-    guard let arn = note.taskARN else {
-      try await onThreadOfItsOwn { try runs.close(run.id, .aborted, notes: "No task was made.") }
-      return .nothingToResume("run \(run.id) had not made its task yet. Start the reload again.")
-    }
-    let reason =
-      "there is no such task any more (\(arn)): somebody deleted it. Start the reload again, with --truncate."
-    try await onThreadOfItsOwn { try runs.close(run.id, .failed, notes: reason) }
-    return .taskFailed(task: note.task, reason: reason)
-  }
-
-  /// Runs a part of the load; what ends it closes the run, unless the load itself goes on.
-  private func closingRun<Value>(_ id: Int, _ note: ReloadNote, _ body: () async throws -> Value) async throws -> Value
-  {
-    do {
-      return try await translating(task: note.task, goOn: goOn(id, note), body)
-    } catch let failure as ReloadFailure {
-      switch failure {
-      case .badLoad, .taskFailed:
-        try await onThreadOfItsOwn { try runs.close(id, .failed, notes: "\(failure)") }
-      case .unreachable(let error, _) where note.taskARN == nil && !error.isTransient:
-        try await onThreadOfItsOwn { try runs.close(id, .failed, notes: "\(error)") }
-        throw ReloadFailure.unreachable(error, goOn: "Nothing was made in AWS, and nothing was merged.")
-      case .unreachable, .interrupted, .nothingToResume, .underWay: break
-      }
-      throw failure
-    }
-  }
-
-  private func goOn(_ id: Int, _ note: ReloadNote) -> String {
-    let command = "merge-engine reload --resume"
-    guard let arn = note.taskARN else {
-      return "The task \(note.task) of run \(id) may have been made or not. Nothing was merged. Go on with: \(command)"
-    }
-    return """
-      The task \(note.task) of run \(id) was left as it is: a load goes on in AWS without this command. Nothing was merged \
-      yet.
-      Go on with:  \(command)
-      Stop it:     aws dms stop-replication-task --replication-task-arn \(arn)
-      """
-  }
-
-  /// Turns what AWS and the clock say into failures with an exit status.
-  private func translating<Value>(
-    task: String?,
-    goOn: String? = nil,
-    _ body: () async throws -> Value
-  ) async throws -> Value {
-    do {
-      return try await body()
-    } catch is CancellationError {
-      throw ReloadFailure.interrupted(goOn: goOn ?? "Interrupted; nothing was begun.")
-    } catch let error as AWSError where error.isAboutReachingAWS {
-      throw ReloadFailure.unreachable(error, goOn: goOn)
-    } catch let error as AWSError {
-      throw ReloadFailure.taskFailed(task: task, reason: "\(error)")
-    } catch let error as TaskWaitError {
-      throw ReloadFailure.taskFailed(task: nil, reason: "\(error)")
     }
   }
 }

@@ -17,8 +17,8 @@ struct ReloadNote: Sendable {
   var isFinished = false
   /// The task is gone, or going.
   var isTaskDeleted = false
-  /// The load was judged, and is good.
-  private(set) var isLoadGood = false
+  /// What the phases of earlier attempts took, as it is recorded: `load_ms`.
+  private var durations: [String: String] = [:]
 
   /// The key of the tag, and the annotation by which runs of this kind are known.
   static let key = "reload"
@@ -36,6 +36,9 @@ struct ReloadNote: Sendable {
 
   /// The staging tables.
   var tables: [String] { sources.keys.sorted() }
+
+  /// The load was judged, and is good. What stands in staging is then the merge's business, and the task has done its part.
+  var isLoadGood: Bool { durations["\(ReloadPhase.judge.rawValue)_ms"] != nil }
 
   var tag: ResourceTag { ResourceTag(key: Self.tagKey, value: task) }
 
@@ -63,6 +66,7 @@ struct ReloadNote: Sendable {
       "task_deleted": isTaskDeleted ? "true" : "false",
     ]
     notes["task_arn"] = taskARN
+    notes.merge(durations) { $1 }
     for (table, source) in sources { notes[Self.sourcePrefix + table] = "\(source.schema).\(source.table)" }
     return notes
   }
@@ -101,6 +105,6 @@ struct ReloadNote: Sendable {
     taskARN = notes["task_arn"]
     isFinished = notes["finished"] == "true"
     isTaskDeleted = notes["task_deleted"] == "true"
-    isLoadGood = notes["\(ReloadPhase.judge.rawValue)_ms"] != nil
+    durations = notes.filter { $0.key.hasSuffix("_ms") }
   }
 }

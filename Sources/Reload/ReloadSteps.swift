@@ -1,0 +1,26 @@
+import MergeEngine
+
+/// What a reload has others do: blocking calls, each on a thread of its own.
+public struct ReloadSteps: Sendable {
+  /// Merges, and shows how far it is.
+  public var merge: @Sendable (MergeOptions) throws -> RunReport
+  /// Compares production with staging after a merge; nil while there is nothing that does.
+  public var verify: (@Sendable (MergeOptions) throws -> Verification)?
+
+  /// What a verification says.
+  public struct Verification: Sendable {
+    /// Whether something differs.
+    public var differs: Bool
+    /// What was compared, in a few words.
+    public var summary: String
+
+    /// Makes a result.
+    public init(differs: Bool, summary: String) {
+      self.differs = differs
+      self.summary = summary
+    }
+  }
+
+  /// Makes the steps.
+  public init(merge: @escaping @Sendable (MergeOptions) throws -> RunReport) { self.merge = merge }
+}

@@ -1,0 +1,124 @@
+import DMS
+import Foundation
+import Testing
+
+/// `dms mappings`, `dms settings` and `dms lint`, which need no database unless tables are to be found.
+@Suite struct DocumentCommandTests {
+  private static let configuration = """
+    include: [orders, items]
+    version_column: changed_at
+    dms:
+      source_schema: shop
+      pad: 1h
+      max_full_load_sub_tasks: 16
+      lobs: {limited_kilobytes: 64}
+    tables:
+      orders:
+        source_schema: sales
+        source_table: SALES_ORDERS
+        version_column: modified_at
+        load_order: 2
+        parallel_load: {columns: [order_id], boundaries: [[1000], [2000]]}
+        lobs: unlimited
+      items:
+        parallel_load: partitions-auto
+    """
+
+  private func run(_ arguments: [String], configuration: String? = nil) async throws -> Program.Outcome {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "documents-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    if let configuration { try Data(configuration.utf8).write(to: folder.appending(path: "merge-engine.yaml")) }
+    let program = try #require(Bundle.main.executableURL).deletingLastPathComponent().appending(path: "merge-engine")
+    return try await Program(program, arguments, environment: ["NO_COLOR": "1"], in: folder).wait()
+  }
+
+  @Test func mappingsFollowTheConfigurationAndFlagsWin() async throws {
+    let window = ["--from", "2025-01-01", "--to", "2025-02-01"]
+    let outcome = try await run(["dms", "mappings"] + window, configuration: Self.configuration)
+    #expect(outcome.status == 0, "\(outcome.transcript)")
+    let mappings = try JSONDecoder().decode(TableMappings.self, from: Data(outcome.output.utf8))
+    let text = outcome.output
+    #expect(mappings.rules.count == 10)
+    for words in [
+      "\"SALES_ORDERS\"", "\"SALES\"", "\"SHOP\"", "\"ITEMS\"", "\"MODIFIED_AT\"", "\"CHANGED_AT\"",
+      "2024-12-31 23:00:00",
+      "2025-02-01 01:00:00", "\"ORDER_ID\"", "partitions-auto", "unlimited", "\"load-order\": \"2\"",
+    ] { #expect(text.contains(words), "\(words): \(text)") }
+    #expect(DocumentLint.lint(text).findings.filter { $0.grade == .error } == [])
+
+    let flags = ["--table", "items", "--source-schema", "other", "--pad", "0s", "--window-form", "two-filters"]
+    let typed = try await run(["dms", "mappings"] + window + flags, configuration: Self.configuration)
+    #expect(typed.status == 0, "\(typed.transcript)")
+    for words in ["\"OTHER\"", "\"gte\"", "\"lte\"", "2025-01-01 00:00:00"] { #expect(typed.output.contains(words)) }
+    #expect(!typed.output.contains("SALES"))
+  }
+
+  @Test func settingsTakeTheirSizesFromTheConfiguration() async throws {
+    let outcome = try await run(["dms", "settings"], configuration: Self.configuration)
+    #expect(outcome.status == 0, "\(outcome.transcript)")
+    for words in ["\"MaxFullLoadSubTasks\": 16", "\"LobMaxSize\": 64", "\"DO_NOTHING\"", "\"STOP_TASK\""] {
+      #expect(outcome.output.contains(words))
+    }
+    #expect(DocumentLint.lint(outcome.output).findings.filter { $0.grade == .error } == [])
+  }
+
+  @Test(arguments: [
+    ("dms: {max_full_load_sub_tasks: 50}", 64, "MaxFullLoadSubTasks is 50"),
+    ("dms: {sorce_schema: X}", 78, "merge-engine.yaml:1: unknown key dms.sorce_schema"),
+    ("dms:\n  lobs: {limited_kilobytes: 3, chunk_kilobytes: 4}", 78, "merge-engine.yaml:2: dms.lobs must be"),
+    ("tables:\n  orders:\n    parallel_load: ranges", 78, "tables.orders.parallel_load must be"),
+  ])
+  func mistakesInTheConfigurationAreNamed(_ text: String, _ status: Int, _ words: String) async throws {
+    let outcome = try await run(["dms", "settings"], configuration: text)
+    #expect(outcome.status == status, "\(outcome.transcript)")
+    #expect(outcome.errors.contains(words), "\(outcome.transcript)")
+  }
+
+  @Test func aWindowThatIsNoneAndASchemaThatIsMissingAreWrongUsage() async throws {
+    let backwards = [
+      "dms", "mappings", "--table", "a", "--source-schema", "s", "--from", "2025-02-01", "--to", "2025-01-01",
+    ]
+    #expect(try await run(backwards).status == 64)
+    let unnamed = try await run(["dms", "mappings", "--table", "a", "--from", "2025-01-01", "--to", "2025-02-01"])
+    #expect(unnamed.status == 64)
+    #expect(unnamed.errors.contains("--source-schema"))
+  }
+
+  @Test func theLintNamesTheGuidesDefectsAndEndsWith65() async throws {
+    let guide = World.repository.appending(path: "Fixtures/dms/guide")
+    let files = ["oracle-pg-time-window-mapping.json", "oracle-pg-task-settings.json"].map {
+      guide.appending(path: $0).path
+    }
+    let outcome = try await run(["dms", "lint"] + files)
+    #expect(outcome.status == 65, "\(outcome.transcript)")
+    for code in [
+      "window-joined-by-or", "unknown-rule-action", "missing-lower-case", "endpoint-settings-in-task-settings",
+    ] {
+      #expect(outcome.output.contains("[\(code)]"), "\(outcome.output)")
+    }
+    let asJSON = try await run(["dms", "lint", "--json"] + files)
+    #expect(asJSON.status == 65)
+    let object = try #require(try JSONSerialization.jsonObject(with: Data(asJSON.output.utf8)) as? [String: Any])
+    #expect((object["files"] as? [[String: Any]])?.compactMap { $0["kind"] as? String } == ["mappings", "settings"])
+    #expect(try #require(object["errors"] as? Int) > 3)
+    #expect(try await run(["dms", "lint", "/nonexistent.json"]).status == 64)
+  }
+
+  @Test func withADatabaseTheTablesAreFoundAndTheLintKnowsThem() async throws {
+    try await World.with { world in
+      let made = try await world.run(["dms", "mappings", "--source-schema", "SOURCE_SCHEMA"] + World.window)
+      #expect(made.status == 0, "\(made.transcript)")
+      #expect(made.output.contains("\"CUSTOMERS\"") && made.output.contains("\"ORDERS\""))
+      let file = FileManager.default.temporaryDirectory.appending(path: "mappings-\(UUID().uuidString).json")
+      defer { try? FileManager.default.removeItem(at: file) }
+      try Data(made.output.utf8).write(to: file)
+      let good = try await world.run(["dms", "lint", file.path])
+      #expect(good.status == 0, "\(good.transcript)")
+      try Data(made.output.replacing("ORDERS", with: "ORDRES").utf8).write(to: file)
+      let bad = try await world.run(["dms", "lint", file.path])
+      #expect(bad.status == 65, "\(bad.transcript)")
+      #expect(bad.output.contains("[unknown-table]"))
+    }
+  }
+}

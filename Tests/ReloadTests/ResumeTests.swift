@@ -1,0 +1,135 @@
+import Foundation
+import Libpq
+import Testing
+
+/// Whatever ends a reload, `reload --resume` goes on where it stood, and nothing is merged twice.
+@Suite(.serialized) struct ResumeTests {
+  private static let loaded = 448
+
+  private func start(_ world: World) throws -> Program {
+    try world.start(["reload"] + World.window + World.route + ["--cleanup"])
+  }
+
+  private func waitUntilRowsArrive(_ world: World) async throws {
+    try await World.eventually("a row in staging") {
+      try world.integer("SELECT count(*) FROM staging.orders") > 0 ? () : nil
+    }
+  }
+
+  private func expectEverythingMergedOnce(_ world: World, _ outcome: Program.Outcome) throws {
+    #expect(outcome.status == 0, "\(outcome.transcript)")
+    #expect(try world.integer("SELECT count(*) FROM admin.merge_summary") == 1)
+    #expect(try world.lastRun().status == "SUCCESS")
+    #expect(try world.integer("SELECT sum(records_read)::bigint FROM admin.merge_logs") == 447)
+    #expect(
+      try world.integer(
+        "SELECT count(*) FROM production.orders WHERE updated_at >= '2025-01-01' AND updated_at < '2025-02-01'"
+      ) == 348
+    )
+    #expect(try world.integer("SELECT count(*) FROM staging.orders") == 0)
+    let calls = try world.calls()
+    #expect(calls.count { $0 == "CreateReplicationTask" } == 1)
+    #expect(calls.count { $0 == "StartReplicationTask" } == 1)
+    #expect(calls.count { $0 == "DeleteReplicationTask" } == 1)
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM])
+  func ctrlCLeavesTheTaskRunningAndSaysHowToGoOn(_ signal: Int32) async throws {
+    try await World.with(simulator: ["--seconds", "3"]) { world in
+      let program = try start(world)
+      try await waitUntilRowsArrive(world)
+      program.signal(signal)
+      let interrupted = await program.wait()
+      #expect(interrupted.status == 128 + Int(signal), "\(interrupted.transcript)")
+      #expect(interrupted.errors.contains("merge-engine reload --resume"))
+      let arn = try world.annotation("task_arn")
+      #expect(interrupted.errors.contains("aws dms stop-replication-task --replication-task-arn \(arn)"))
+      #expect(try world.lastRun().status == "LOADING")
+      #expect(!(try world.calls().contains("StopReplicationTask")))
+
+      // A second reload would spoil the load that goes on.
+      let second = try await world.reload(["--truncate"])
+      #expect(second.status == 75, "\(second.transcript)")
+      #expect(second.errors.contains("is under way"))
+
+      try expectEverythingMergedOnce(world, try await world.resume(["--cleanup"]))
+      #expect(try await world.resume().status == 64)
+    }
+  }
+
+  @Test func aReloadKilledDuringTheLoadIsGoneOnWith() async throws {
+    try await World.with(simulator: ["--seconds", "2"]) { world in
+      let program = try start(world)
+      try await waitUntilRowsArrive(world)
+      program.signal(SIGKILL)
+      _ = await program.wait()
+      // Looking does not close it: the load goes on without anybody.
+      #expect(try await world.run(["status"]).output.contains("LOADING"))
+      try expectEverythingMergedOnce(world, try await world.resume(["--cleanup"]))
+    }
+  }
+
+  @Test func aReloadKilledDuringTheMergeIsGoneOnWith() async throws {
+    try await World.with { world in
+      let program: Program
+      do {
+        // Customers are merged, and orders wait for this lock.
+        let lock = try world.connect()
+        try lock.execute("BEGIN; LOCK TABLE production.orders IN SHARE ROW EXCLUSIVE MODE", "holding orders")
+        program = try start(world)
+        try await World.eventually("merged customers") {
+          try world.integer("SELECT records_read FROM admin.merge_logs WHERE table_name = 'customers'") == 75 ? () : nil
+        }
+        program.signal(SIGKILL)
+        _ = await program.wait()
+        try lock.execute("ROLLBACK", "letting orders go")
+      }
+      try await World.eventually("the end of the killed sessions") {
+        let query: SQL = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'merge-engine%'"
+        return try world.integer(query) == 0 ? () : nil
+      }
+      #expect(try await world.run(["status"]).output.contains("ABORTED"))
+      try expectEverythingMergedOnce(world, try await world.resume(["--cleanup"]))
+    }
+  }
+
+  @Test func aReloadInterruptedDuringTheMergeIsGoneOnWith() async throws {
+    try await World.with { world in
+      let lock = try world.connect()
+      try lock.execute("BEGIN; LOCK TABLE production.orders IN SHARE ROW EXCLUSIVE MODE", "holding orders")
+      let program = try start(world)
+      try await World.eventually("merged customers") {
+        try world.integer("SELECT records_read FROM admin.merge_logs WHERE table_name = 'customers'") == 75 ? () : nil
+      }
+      program.signal(SIGINT)
+      let interrupted = await program.wait()
+      try lock.execute("ROLLBACK", "letting orders go")
+      #expect(interrupted.status == 130, "\(interrupted.transcript)")
+      #expect(interrupted.errors.contains("merge-engine reload --resume"))
+      #expect(try world.lastRun().status == "ABORTED")
+      // The task of a good load is left alone, and so is staging.
+      let cleanup = try await world.run(["cleanup"])
+      #expect(cleanup.status == 65, "\(cleanup.transcript)")
+      #expect(cleanup.output.contains("reload --resume --run 1"))
+      try expectEverythingMergedOnce(world, try await world.resume(["--cleanup"]))
+    }
+  }
+
+  @Test func aTaskThatSomebodyDeletedMeanwhileIsSaidToBeGone() async throws {
+    try await World.with(simulator: ["--fail", "lost-task@ORDERS"]) { world in
+      #expect(try await world.reload().status == 76)
+      let outcome = try await world.resume()
+      #expect(outcome.status == 76, "\(outcome.transcript)")
+      #expect(outcome.errors.contains("there is no such task any more"))
+      #expect(try world.integer("SELECT count(*) FROM admin.merge_logs") == 0)
+    }
+  }
+
+  @Test func withoutAReloadThereIsNothingToResume() async throws {
+    try await World.with { world in
+      let outcome = try await world.resume()
+      #expect(outcome.status == 64, "\(outcome.transcript)")
+      #expect(outcome.errors.contains("there has been no reload"))
+    }
+  }
+}
