@@ -2,13 +2,14 @@
 # make release                release build of the command: .build/release/merge-engine
 # make test                   installs what is missing, runs all tests against private PostgreSQL servers
 # make demo                   installs what is missing, merges a realistic data set on a private server
+# make dms-simulator          AWS DMS on loopback, loading the sample tables into DATABASE_URL; ARGUMENTS="--help" for more
 # make format                 formats all Swift sources
 # make format-check           fails when the sources are not formatted or break a rule of .swift-format
 # make clean                  removes everything that was built
 # make install-dependencies   installs the packages that are missing: libpq, PostgreSQL, pkg-config
 # make help                   prints these lines
 
-.PHONY: help build release test demo format format-check clean install-dependencies
+.PHONY: help build release test demo dms-simulator format format-check clean install-dependencies
 .DEFAULT_GOAL := help
 
 help:
@@ -21,10 +22,13 @@ release: install-dependencies
 	swift build -c release --product merge-engine
 
 test: install-dependencies
-	swift test
+	PATH="$$PATH:$(CURDIR)/.build/python/bin" swift test
 
 demo: release
 	.build/release/merge-engine demo
+
+dms-simulator:
+	@python3 Tests/DMSSimulator/simulator.py $(ARGUMENTS)
 
 format:
 	swift format format --in-place --parallel --recursive Package.swift Sources Tests
