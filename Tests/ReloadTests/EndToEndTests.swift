@@ -96,8 +96,9 @@ import Testing
 
   @Test func pagesAreFollowedAndAFewRefusedCallsPassedOver() async throws {
     try await World.with(simulator: ["--page-size", "1", "--throttle", "4"]) { world in
-      let outcome = try await world.reload()
+      let outcome = try await world.reload(["--window-form", "two-filters"])
       #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(outcome.output.contains("2 tables, 448 rows"))
     }
   }
 

@@ -32,13 +32,13 @@ struct DMSMappingsCommand: AsyncParsableCommand {
   func run() async throws {
     let window = try TimeWindow(from: from, to: to)
     let file = try ConfigurationFile(path: database.config)
-    let planner = DocumentPlanner(
+    let planner = MappingPlanner(
       configuration: file,
       columns: CommandContext.columnRules(file),
       stagingSchema: database.stagingSchema ?? file.stagingSchema ?? Schemas().staging,
       options: source
     )
-    let plan = try planner.mappings(try await tables(file), window: window)
+    let plan = try planner.plan(try await tables(file), window: window)
     StandardOutput.write(try plan.mappings().document())
   }
 
@@ -74,12 +74,6 @@ struct DMSSettingsCommand: AsyncParsableCommand {
 
   func run() async throws {
     let file = try ConfigurationFile(path: database.config)
-    let planner = DocumentPlanner(
-      configuration: file,
-      columns: ColumnRules(),
-      stagingSchema: "",
-      options: try SourceOptions.parse([])
-    )
-    StandardOutput.write(try OrderedJSONEncoder().document(try planner.settings().settings()))
+    StandardOutput.write(try OrderedJSONEncoder().document(try SettingsPlan(file.dms).settings()))
   }
 }

@@ -72,7 +72,7 @@ struct ReloadCommand: AsyncParsableCommand {
 
   private func request(_ context: CommandContext) throws -> ReloadRequest {
     let window = try TimeWindow(from: merge.from, to: merge.to)
-    let planner = DocumentPlanner(
+    let planner = MappingPlanner(
       configuration: context.configuration,
       columns: context.columns,
       stagingSchema: context.schemas.staging,

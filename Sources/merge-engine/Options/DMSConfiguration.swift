@@ -32,7 +32,7 @@ struct DMSConfiguration {
     [
       ("source_schema", .text(\.sourceSchema)),
       ("pad", .text(\.pad)),
-      ("window_form", .text(\.windowForm)),
+      ("window_form", .choice(\.windowForm, MappingPlan.WindowForm.allCases.map(\.rawValue))),
       ("source_endpoint_arn", .text(\.sourceEndpointARN)),
       ("target_endpoint_arn", .text(\.targetEndpointARN)),
       ("replication_instance_arn", .text(\.replicationInstanceARN)),
@@ -44,6 +44,17 @@ struct DMSConfiguration {
       ("load_max_file_kilobytes", .integer(\.loadMaxFileKilobytes)),
       ("lobs", .other { value, section in section.lobs = try value.lobHandling() }),
     ]
+  }
+}
+
+extension SettingsPlan {
+  /// The plan of a settings document; what the section does not say is as AWS usually has it.
+  init(_ section: DMSConfiguration) {
+    self.init()
+    maxFullLoadSubTasks = section.maxFullLoadSubTasks ?? maxFullLoadSubTasks
+    commitRate = section.commitRate ?? commitRate
+    loadMaxFileSizeKilobytes = section.loadMaxFileKilobytes ?? loadMaxFileSizeKilobytes
+    lobs = section.lobs ?? lobs
   }
 }
 

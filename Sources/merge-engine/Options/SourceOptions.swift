@@ -26,8 +26,8 @@ struct SourceOptions: ParsableArguments {
   var windowForm: MappingPlan.WindowForm?
 }
 
-/// Makes the two documents of a task from configuration and flags.
-struct DocumentPlanner {
+/// Makes the mapping document of a task from configuration and flags.
+struct MappingPlanner {
   let configuration: ConfigurationFile
   let columns: ColumnRules
   let stagingSchema: String
@@ -39,8 +39,8 @@ struct DocumentPlanner {
     return try WindowPadding(text)
   }
 
-  /// The plan of a mapping document for these staging tables.
-  func mappings(_ tables: [String], window: TimeWindow) throws -> MappingPlan {
+  /// The plan for these staging tables.
+  func plan(_ tables: [String], window: TimeWindow) throws -> MappingPlan {
     let form: MappingPlan.WindowForm? = configuration.dms.windowForm.flatMap { .init(rawValue: $0) }
     return MappingPlan(
       sourceSchema: try sourceSchema(for: tables),
@@ -50,17 +50,6 @@ struct DocumentPlanner {
       padding: try padding(),
       windowForm: options.windowForm ?? form ?? .between
     )
-  }
-
-  /// The plan of a settings document.
-  func settings() -> SettingsPlan {
-    var plan = SettingsPlan()
-    let section = configuration.dms
-    plan.maxFullLoadSubTasks = section.maxFullLoadSubTasks ?? plan.maxFullLoadSubTasks
-    plan.commitRate = section.commitRate ?? plan.commitRate
-    plan.loadMaxFileSizeKilobytes = section.loadMaxFileKilobytes ?? plan.loadMaxFileSizeKilobytes
-    plan.lobs = section.lobs ?? plan.lobs
-    return plan
   }
 
   /// Needed only by tables that name no schema themselves.

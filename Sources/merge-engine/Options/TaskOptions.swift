@@ -69,8 +69,8 @@ struct TaskOptions: ParsableArguments {
   }
 
   /// The task's documents: generated, or the user's own.
-  func documents(_ planner: DocumentPlanner, _ tables: [String], _ window: TimeWindow) throws -> TaskDocuments {
-    let plan = try planner.mappings(tables, window: window)
+  func documents(_ planner: MappingPlanner, _ tables: [String], _ window: TimeWindow) throws -> TaskDocuments {
+    let plan = try planner.plan(tables, window: window)
     var sources: [String: (schema: String, table: String)] = [:]
     for table in plan.tables {
       let schema = try OracleName.inDictionary(table.schema ?? plan.sourceSchema)
@@ -78,7 +78,8 @@ struct TaskOptions: ParsableArguments {
     }
     return TaskDocuments(
       mappings: try mappings.map(Self.text) ?? plan.mappings().document(),
-      settings: try settings.map(Self.text) ?? OrderedJSONEncoder().document(planner.settings().settings()),
+      settings: try settings.map(Self.text)
+        ?? OrderedJSONEncoder().document(SettingsPlan(planner.configuration.dms).settings()),
       sources: sources
     )
   }
