@@ -46,6 +46,10 @@ extension Reload {
       case .unreachable, .interrupted, .nothingToResume, .underWay: break
       }
       throw failure
+    } catch {
+      // The database, not the load: it can be gone on with as soon as the database is back.
+      onEvent(.warning(goOn(id, note)))
+      throw error
     }
   }
 

@@ -19,7 +19,7 @@ public struct Reload: Sendable {
   private let steps: ReloadSteps
   let runs: LoadingRuns
   private let logger: Logger
-  private let onEvent: @Sendable (ReloadEvent) -> Void
+  let onEvent: @Sendable (ReloadEvent) -> Void
 
   /// - Parameters:
   ///   - setting: database, merge options and limits.
