@@ -16,8 +16,6 @@ struct RowCheck {
   private var lookUp: RowLookUp
   private var scan: RangeScan?
   private var found = ProductionRows()
-  /// Batches to be looked up before a scan is tried again.
-  private var scanHolidays = 0
 
   init(
     _ plan: TablePlan,
@@ -51,17 +49,8 @@ struct RowCheck {
     let read = memory.batch.rows.count
     counts.read += read
     counts.superseded += read - memory.batch.candidates.count
-    var rest = memory.batch.candidates[...]
-    if scanHolidays > 0 {
-      scanHolidays -= 1
-    } else if scan != nil, !rest.isEmpty {
-      let doneCount =
-        try scan?.look(memory.batch, judge, on: connections.production, &counts, &suspects) ?? 0
-      rest = rest.dropFirst(doneCount)
-      // 16 is arbitrary: one scan in vain for so many look-ups costs little.
-      if rest.count > memory.batch.candidates.count / 2 { scanHolidays = 16 }
-    }
-    try lookUpRows(Array(rest), memory.batch, &counts, &suspects)
+    let rest = try scan?.look(memory.batch, judge, on: connections.production, &counts, &suspects)
+    try lookUpRows(rest ?? memory.batch.candidates, memory.batch, &counts, &suspects)
     return read
   }
 
