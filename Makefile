@@ -1,6 +1,8 @@
 # make build                  debug build of everything
 # make release                release build of the command: .build/release/merge-engine
 # make test                   installs what is missing, runs all tests against private PostgreSQL servers
+# make test-matrix            the integration tests on every other PostgreSQL version that can be installed
+# make torture                CDC, kills, cut lines and restarts for 20 minutes; SECONDS=60 SEED=1 for another storm
 # make demo                   installs what is missing, merges a realistic data set on a private server
 # make dms-simulator          AWS DMS on loopback, loading the sample tables into DATABASE_URL; ARGUMENTS="--help" for more
 # make format                 formats all Swift sources
@@ -9,7 +11,7 @@
 # make install-dependencies   installs the packages that are missing: libpq, PostgreSQL, pkg-config
 # make help                   prints these lines
 
-.PHONY: help build release test demo dms-simulator format format-check clean install-dependencies
+.PHONY: help build release test test-matrix torture demo dms-simulator format format-check clean install-dependencies
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +25,13 @@ release: install-dependencies
 
 test: install-dependencies
 	PATH="$$PATH:$(CURDIR)/.build/python/bin" swift test
+
+test-matrix: install-dependencies
+	.ci/test-matrix
+
+SECONDS ?= 1200
+torture: install-dependencies
+	MERGE_ENGINE_TORTURE_SECONDS=$(SECONDS) MERGE_ENGINE_TORTURE_SEED=$(SEED) swift test --filter TortureTests
 
 demo: release
 	.build/release/merge-engine demo

@@ -4,7 +4,7 @@ import MergeEngine
 public struct ReloadSteps: Sendable {
   /// Merges, and shows how far it is.
   public var merge: @Sendable (MergeOptions) throws -> RunReport
-  /// Compares production with staging after a merge; nil while there is nothing that does.
+  /// Compares production with staging after a merge; nil to leave that out.
   public var verify: (@Sendable (MergeOptions) throws -> Verification)?
 
   /// What a verification says.

@@ -99,9 +99,35 @@ struct ReloadCommand: AsyncParsableCommand {
 
   private func steps(_ context: CommandContext, _ stop: StopSignal) throws -> ReloadSteps {
     let stagingTarget = try context.stagingTarget(merge.stagingDatabase)
-    // The seam for verification: set `steps.verify` to what the verify command runs; the options name window and tables.
-    return ReloadSteps { options in
+    var steps = ReloadSteps { options in
       try MergeExecution(context: context, stagingTarget: stagingTarget, options: options, stop: stop).merge()
+    }
+    steps.verify = { options in
+      var wanted = VerifyOptions()
+      wanted.merge = options
+      wanted.mark = options.mark
+      let report = try Verification(
+        target: context.target,
+        stagingTarget: stagingTarget,
+        options: wanted,
+        logger: context.logger,
+        stop: stop
+      ).run()
+      return ReloadSteps.Verification(differs: report.status != .success, summary: Self.summary(report))
+    }
+    return steps
+  }
+
+  private static func summary(_ report: VerifyReport) -> String {
+    let read = report.tables.reduce(0) { $0 + $1.counts.read }
+    let differing = report.tables.reduce(0) { $0 + $1.counts.differenceCount }
+    let extra = report.tables.reduce(0) { $0 + $1.extra.count }
+    return switch report.status {
+    case .blocked: "the tables can't be compared: merge-engine verify says why"
+    case .aborted: "interrupted"
+    case .success, .different:
+      "\(Numbers.grouped(read)) rows compared, \(Numbers.grouped(differing)) differ, "
+        + "\(Numbers.grouped(extra)) in production only"
     }
   }
 }
