@@ -34,32 +34,45 @@ struct SecondLook {
   /// Counts what has settled, and what differs still.
   mutating func look(_ suspects: [UInt64], _ batch: inout StagedBatch, _ outcome: inout RowCheckOutcome) throws {
     for start in stride(from: 0, to: suspects.count, by: Self.pieceRowCount) {
-      let piece = suspects[start..<min(start + Self.pieceRowCount, suspects.count)]
-      try read(piece, into: &batch)
-      outcome.counts.vanished += piece.count - batch.rows.count
-      let rows = batch.rows.indices.map { UInt32($0) }
-      try lookUp.lookUp(rows, of: batch, on: connections.production, &found)
-      for (index, row) in batch.rows.enumerated() {
-        switch try judge.standing(row, batch.bytes.rawSpan, found.ranges[index], found.bytes.rawSpan) {
-        case .equal: outcome.counts.equal += 1
-        case .productionNewer: outcome.counts.productionNewer += 1
-        case .missing: outcome.add(.missing, row.address)
-        case .outdated: outcome.add(.outdated, row.address)
-        case .unequal:
-          let columns = try differingColumns(row, found.ranges[index] ?? 0..<0, batch)
-          if columns.isEmpty { outcome.counts.equal += 1 } else { outcome.add(.differing, row.address, columns) }
-        }
+      try lookAtPiece(suspects[start..<min(start + Self.pieceRowCount, suspects.count)], &batch, &outcome)
+    }
+  }
+
+  private mutating func lookAtPiece(
+    _ piece: ArraySlice<UInt64>,
+    _ batch: inout StagedBatch,
+    _ outcome: inout RowCheckOutcome
+  ) throws {
+    guard try read(piece, into: &batch) || piece.count == 1 else {
+      let middle = piece.startIndex + piece.count / 2
+      try lookAtPiece(piece[..<middle], &batch, &outcome)
+      try lookAtPiece(piece[middle...], &batch, &outcome)
+      return
+    }
+    outcome.counts.vanished += piece.count - batch.rows.count
+    let rows = batch.rows.indices.map { UInt32($0) }
+    try lookUp.lookUp(rows, of: batch, on: connections.production, &found)
+    for (index, row) in batch.rows.enumerated() {
+      switch try judge.standing(row, batch.bytes.rawSpan, found.ranges[index], found.bytes.rawSpan) {
+      case .equal: outcome.counts.equal += 1
+      case .productionNewer: outcome.counts.productionNewer += 1
+      case .missing: outcome.add(.missing, row.address)
+      case .outdated: outcome.add(.outdated, row.address)
+      case .unequal:
+        let columns = try differingColumns(row, found.ranges[index] ?? 0..<0, batch)
+        if columns.isEmpty { outcome.counts.equal += 1 } else { outcome.add(.differing, row.address, columns) }
       }
     }
   }
 
-  private func read(_ addresses: ArraySlice<UInt64>, into batch: inout StagedBatch) throws {
+  /// - Returns: false when the rows are more than a batch may hold.
+  private func read(_ addresses: ArraySlice<UInt64>, into batch: inout StagedBatch) throws -> Bool {
     batch.removeAll()
     let list = addresses.map { address in
       let tuple = TupleAddress(address)
       return "\"(\(tuple.block),\(tuple.offset))\""
     }.joined(separator: ",")
-    _ = try connections.staging.copyOut(
+    let end = try connections.staging.copyOut(
       """
       COPY (
         SELECT \(ClaimSQL.outputs(plan))
@@ -68,9 +81,12 @@ struct SecondLook {
       ) TO STDOUT (FORMAT binary)
       """,
       into: &batch.bytes,
+      byteLimit: Claim.batchByteLimit,
       "reading rows of \(plan.staging) again"
     )
+    guard end == .complete else { return false }
     try batch.index(plan)
+    return true
   }
 
   /// Places in ``TablePlan/columns``.
