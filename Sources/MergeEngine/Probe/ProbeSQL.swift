@@ -4,7 +4,7 @@ import Libpq
 ///
 /// One array parameter per key column; the answer is a single row of arrays too, since one message of a few hundred
 /// kilobytes costs client and server less than 50,000 rows. A nested loop over the primary key's index, which
-/// ``WorkerSession`` makes the only plan to choose: a hash join would read all of production, and a merge join
+/// ``WorkerConnections`` makes the only plan to choose: a hash join would read all of production, and a merge join
 /// would read it from its first row to the batch's highest key, batch after batch.
 enum ProbeSQL {
   /// ordinals (from 1) of the keys that production has, and production's versions for them.

@@ -86,8 +86,13 @@ public struct StagingSetup: Sendable {
   public func grants(to role: String) throws -> [String] {
     let connection = try connect()
     let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
-    return try Grants(schemas: options.schemas, role: Identifier(role))
-      .statements(try mergeableTables(catalog), connection)
+    let tables = try mergeableTables(catalog)
+    guard !tables.isEmpty else {
+      throw MergeFailure.blocked([
+        .blocker(nil, "no table in the schema \(options.schemas.production) can be merged: merge-engine init says why.")
+      ])
+    }
+    return try Grants(schemas: options.schemas, role: Identifier(role)).statements(tables, connection)
       .map { $0.text + ";" }
   }
 

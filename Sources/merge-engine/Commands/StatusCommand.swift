@@ -21,6 +21,7 @@ struct StatusCommand: DatabaseCommand {
       )
     }
     if context.writesJSON { return try StandardOutput.write(json: status) }
+    guard !context.isQuiet else { return }
     StandardOutput.write(StatusTable(status: status).rendered(Style(isTerminal: StandardOutput.isTerminal)))
   }
 }
