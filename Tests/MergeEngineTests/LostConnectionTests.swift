@@ -183,6 +183,37 @@ import Testing
     }
   }
 
+  @Test func `marks on another server never outlive the rows that production has lost in a crash`() async throws {
+    try await PrivateCluster.with(ClusterOptions(settings: ["wal_writer_delay": "10s"])) { cluster async throws in
+      try await TestDatabase.with { staging in
+        try Self.fill(staging, 20_000)
+        let production = try TestDatabase(connectionString: cluster.connectionString())
+        try Self.fill(production, 20_000)
+        try production.run("DROP TABLE staging.t; CHECKPOINT")
+        var options = MergeOptions()
+        options.batchRows = 100
+        let run = MergeRun(
+          target: production.target,
+          stagingTarget: staging.target,
+          options: options,
+          logger: .silent
+        )
+        let merge = Task { try await onItsOwnThread { try run.run() } }
+        while try production.count("SELECT count(*) FROM production.t WHERE v = 's'") < 2000 {
+          try await Task.sleep(for: .milliseconds(5))
+        }
+        try await cluster.restart(immediate: true)
+        let report = try await merge.value
+        #expect(report.status == .success, "\(report.failures)")
+        let after = try TestDatabase(connectionString: cluster.connectionString())
+        #expect(
+          try staging.rows("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'PROCESSED'") == ["(20000)"]
+        )
+        #expect(try after.rows("SELECT count(*), min(updated_at), min(v) FROM production.t") == ["(20000,5,s)"])
+      }
+    }
+  }
+
   @Test func `a run that is asked to stop is closed as ABORTED, and the next one ends the work`() async throws {
     try await withTable(3000) { database in
       let cdc = try database.connect()

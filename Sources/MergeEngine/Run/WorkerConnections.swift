@@ -45,6 +45,8 @@ extension Session {
     let production = try connect(target, role: role)
     try prepareForBatches(production)
     guard let stagingTarget else { return WorkerConnections(production: production, staging: production) }
+    // The marks are on another server: they must not outlive rows that production has confirmed and then lost.
+    try production.execute("SET synchronous_commit = on", "setting up a worker's session")
     let staging = try connect(stagingTarget, role: role)
     try prepareForBatches(staging)
     return WorkerConnections(production: production, staging: staging)
