@@ -132,7 +132,7 @@ import Testing
         """
       )
       let report = try await database.merge { $0.cleanup = true }
-      #expect(report.warnings.contains { $0.contains("staging.u was not truncated") })
+      #expect(report.warnings.contains { $0.contains("u was not truncated") })
       #expect(try database.count("SELECT count(*) FROM staging.t") == 0)
       #expect(try database.count("SELECT count(*) FROM staging.u") == 2)
     }
