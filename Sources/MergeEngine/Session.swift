@@ -64,7 +64,6 @@ struct Session: Sendable {
       SET xmloption = content;
       SET client_min_messages = warning;
       SET default_transaction_isolation = 'read committed';
-      SET default_transaction_read_only = \(isReadOnly ? "on" as SQL : "off");
       SET row_security = off;
       SET statement_timeout = \(statementTimeoutMilliseconds);
       SET idle_in_transaction_session_timeout = 0;
@@ -72,5 +71,7 @@ struct Session: Sendable {
       """,
       "setting up the session"
     )
+    // Never the other way: a role that is kept from writing is kept from it on purpose.
+    if isReadOnly { try connection.execute("SET default_transaction_read_only = on", "setting up the session") }
   }
 }

@@ -100,7 +100,9 @@ import Testing
   func `every type arrives as it was`(hasBadRow: Bool) async throws {
     try await TestDatabase.with { database in
       try database.run(Self.setup)
-      for (number, entry) in Self.types.enumerated() {
+      let hasXML = try database.hasXML()
+      let types = Self.types.filter { hasXML || $0.type != "xml" }
+      for (number, entry) in types.enumerated() {
         let columns = "k int, updated_at timestamp, v \(entry.type)"
         try database.makePair(
           "t\(number)",
@@ -135,7 +137,7 @@ import Testing
       let report = try await database.merge()
       #expect(report.status == (hasBadRow ? .partial : .success))
       #expect(report.failures == [])
-      for (number, entry) in Self.types.enumerated() {
+      for (number, entry) in types.enumerated() {
         #expect(
           try database.difference(
             "SELECT k, updated_at, format('%s', v) FROM production.t\(number)",

@@ -85,7 +85,9 @@ import Testing
       try database.run(
         "CREATE TYPE mood AS ENUM ('happy'); CREATE DOMAIN positive AS int CHECK (value > 0)"
       )
-      for (number, cast) in Self.casts.enumerated() {
+      let hasXML = try database.hasXML()
+      let casts = Self.casts.filter { hasXML || $0.production != "xml" }
+      for (number, cast) in casts.enumerated() {
         try database.makePair(
           "t\(number)",
           production: "k int PRIMARY KEY, updated_at int, v \(cast.production)",
@@ -97,7 +99,7 @@ import Testing
       }
       let report = try await database.merge { $0.timeZone = "Europe/Berlin" }
       #expect(report.failures == [])
-      for (number, cast) in Self.casts.enumerated() {
+      for (number, cast) in casts.enumerated() {
         let errors = try database.rows(
           "SELECT sqlstate, row_key FROM admin.merge_errors WHERE table_name = 't\(number)'"
         )

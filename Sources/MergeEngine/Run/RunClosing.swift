@@ -55,7 +55,7 @@ struct RunClosing {
     _ staging: () throws -> Connection
   ) throws -> [String] {
     guard status == .success else {
-      return plan.tables.map { "\($0.staging) was not truncated: the run is \(status.rawValue)" }
+      return plan.tables.map { "the staging table \($0.name) was not truncated: the run is \(status.rawValue)" }
     }
     return try StagingCleanup(plan: plan, rule: .read(tables)).truncate(try staging()).compactMap(\.warning)
   }

@@ -22,7 +22,7 @@ import Testing
       try database.fillGuideTables()
       let outcome = try await database.run("--cleanup", "--mark", mark, "--to", "2025-01-20")
       #expect(outcome.status == 0)
-      #expect(outcome.errors.contains("staging.orders was not truncated"))
+      #expect(outcome.errors.contains("the staging table orders was not truncated"))
       #expect(try database.number("SELECT count(*) FROM staging.orders") == 2000)
     }
   }
@@ -35,8 +35,8 @@ import Testing
       try database.execute("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")
       let outcome = try await database.run("--cleanup", "--mark", mark, "--json")
       #expect(outcome.status == 65)
-      #expect(outcome.errors.contains("staging.orders was not truncated"))
-      #expect(try outcome.json()["warnings"].elements.contains { $0.text?.contains("staging.orders") == true })
+      #expect(outcome.errors.contains("the staging table orders was not truncated"))
+      #expect(try outcome.json()["warnings"].elements.contains { $0.text?.contains("table orders") == true })
       #expect(try database.number("SELECT count(*) FROM staging.orders") == 2000)
     }
   }
@@ -48,7 +48,7 @@ import Testing
       try database.execute("UPDATE staging.orders SET _dms_processing_status = 'ERROR' WHERE order_id = 17")
       let outcome = try await database.run("--cleanup")
       #expect(outcome.status == 0)
-      #expect(outcome.errors.contains("staging.orders was not truncated: 1 of its rows"))
+      #expect(outcome.errors.contains("the staging table orders was not truncated: 1 of its rows"))
       #expect(try database.staged("ERROR") == 1)
       #expect(try database.number("SELECT count(*) FROM staging.customers") == 0)
     }

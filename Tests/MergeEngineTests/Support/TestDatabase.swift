@@ -70,6 +70,16 @@ final class TestDatabase {
   /// Another connection, as CDC has one.
   func connect() throws -> TestDatabase { try TestDatabase(connectionString: connectionString) }
 
+  // MARK: The server
+
+  /// Whether the server was built with ICU. Some servers of the test matrix are not.
+  func hasICU() throws -> Bool { try count("SELECT count(*) FROM pg_collation WHERE collprovider = 'i'") > 0 }
+
+  /// Whether the server was built with libxml. Some servers of the test matrix are not.
+  func hasXML() throws -> Bool {
+    try count("SELECT count(*) FROM pg_config WHERE name = 'CONFIGURE' AND setting LIKE '%libxml%'") > 0
+  }
+
   // MARK: SQL
 
   /// Runs one or several statements.
