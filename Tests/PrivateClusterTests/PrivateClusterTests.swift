@@ -106,7 +106,7 @@ import Testing
 
   /// A child that drops root's rights by glibc's setgroups waits for the threads that were being made at the moment of
   /// the fork, and they are not there: it hung for ever.
-  @Test(.timeLimit(.minutes(1))) func `starts while threads come and go`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `starts while threads come and go`() async throws {
     let churn = ThreadChurn()
     defer { churn.end() }
     for _ in 0..<2 {

@@ -62,7 +62,7 @@ import Testing
       #expect(outcome.status == 0, "\(outcome.transcript)")
       let json = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
       let phases = try #require(json["phases"] as? [[String: Any]]).compactMap { $0["phase"] as? String }
-      #expect(phases == ["check", "create", "load", "judge", "merge", "cleanup", "delete"])
+      #expect(phases == ["check", "create", "load", "judge", "merge", "verify", "cleanup", "delete"])
       #expect(json["run_id"] as? Int == 1)
       #expect((json["merge"] as? [String: Any])?["status"] as? String == "SUCCESS")
       // The padding was loaded and not merged, and does not keep staging from being emptied.

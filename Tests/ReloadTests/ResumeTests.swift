@@ -35,7 +35,7 @@ import Testing
 
   @Test(arguments: [SIGINT, SIGTERM])
   func ctrlCLeavesTheTaskRunningAndSaysHowToGoOn(_ signal: Int32) async throws {
-    try await World.with(simulator: ["--seconds", "3"]) { world in
+    try await World.with(simulator: ["--seconds", "15"]) { world in
       let program = try start(world)
       try await waitUntilRowsArrive(world)
       program.signal(signal)

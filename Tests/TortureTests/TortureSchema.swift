@@ -36,6 +36,8 @@ enum TortureSchema {
     );
     -- What was loaded into staging.
     CREATE TABLE model.loaded (tenant integer, id integer, version timestamp, is_poison boolean);
+    CREATE INDEX ON model.changes (tenant, id, version);
+    CREATE INDEX ON model.loaded (tenant, id, version);
     """
 
   /// CDC applies what the source has done last: it does not compare. The version is drawn under the row's lock, so

@@ -122,7 +122,7 @@ struct ConfigurationFile {
       ("staging_database", .text(\.stagingDatabase)),
       ("cleanup", .flag(\.cleanup)),
       ("recheck_after", .other { $1.recheckAfter = try $0.number() }),
-      ("extra", .text(\.extra)),
+      ("extra", .choice(\.extra, VerifyOptions.ExtraRule.allCases.map(\.rawValue))),
       ("max_extra_percent", .other { $1.maxExtraPercent = try $0.number() }),
       ("time_zone", .text(\.timeZone)),
       ("log_format", .choice(\.logFormat, LogFormat.allCases.map(\.rawValue))),

@@ -52,7 +52,7 @@ import Testing
       try database.expectGuideResult()
       let other = try database.session()
       try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
-      let merge = try database.start(["--lock-timeout", "500", "--json"])
+      let merge = try database.start(["--lock-timeout", "2000", "--json"])
       // Seen waiting twice: it has given up in between.
       for _ in 0..<2 {
         try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
