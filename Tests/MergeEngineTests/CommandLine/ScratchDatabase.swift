@@ -16,11 +16,38 @@ final class ScratchDatabase {
     locale: String = "C.UTF-8",
     _ body: (ScratchDatabase) async throws -> Void
   ) async throws {
-    try await places.take()
-    do {
+    try await inTurn {
       let database = try ScratchDatabase(try await shared.value, encoding: encoding, locale: locale)
       try await body(database)
       try database.drop()
+    }
+  }
+
+  /// Runs `body` with two databases of the same server, for production and for staging.
+  static func withPair(
+    _ body: (_ production: ScratchDatabase, _ staging: ScratchDatabase) async throws -> Void
+  ) async throws {
+    try await inTurn {
+      let cluster = try await shared.value
+      let production = try ScratchDatabase(cluster, encoding: "UTF8", locale: "C.UTF-8")
+      let staging = try ScratchDatabase(cluster, encoding: "UTF8", locale: "C.UTF-8")
+      try await body(production, staging)
+      try production.drop()
+      try staging.drop()
+    }
+  }
+
+  /// Runs `body` with a database on a server that is the test's own, to be stopped, restarted or copied.
+  static func with(_ cluster: PrivateCluster, _ body: (ScratchDatabase) async throws -> Void) async throws {
+    try await inTurn {
+      try await body(try ScratchDatabase(cluster, encoding: "UTF8", locale: "C.UTF-8"))
+    }
+  }
+
+  private static func inTurn(_ body: () async throws -> Void) async throws {
+    try await places.take()
+    do {
+      try await body()
     } catch {
       await places.giveBack()
       throw error
