@@ -71,7 +71,7 @@ struct ErrorLedger {
       [.text(keys.text(0, 0))],
       operation
     )
-    try connections.commit("COMMIT", operation)
+    try connections.commitStagingFirst(operation)
     return released.affectedRowCount
   }
 }
