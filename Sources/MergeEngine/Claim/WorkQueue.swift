@@ -149,6 +149,9 @@ final class WorkQueue: Sendable {
     monitor.update { $0.isStopped = true }
   }
 
+  /// Whether nothing is handed out any more.
+  var isStopped: Bool { monitor.update { $0.isStopped } }
+
   /// Whether more rows were refused than the limit allows.
   var isOverRefusalLimit: Bool { monitor.update { state in refusalLimit.map { state.refusedCount > $0 } ?? false } }
 

@@ -5,11 +5,12 @@ final class Pressure: Sendable {
   private struct State {
     /// When the rows read so far may be followed by more.
     var paidUntil = ContinuousClock.now
-    var isPaused = false
+    /// True until the standbys have been asked for the first time, where that is wanted.
+    var isPaused: Bool
     var measuredAt: ContinuousClock.Instant?
   }
 
-  private let monitor = Monitor(State())
+  private let monitor: Monitor<State>
   private let maxRowsPerSecond: Int?
   private let maxLagSeconds: Double?
   private let replica: String?
@@ -23,6 +24,7 @@ final class Pressure: Sendable {
     maxLagSeconds = options.maxReplicaLagSeconds.map(Double.init)
     replica = options.replica
     self.stop = stop
+    monitor = Monitor(State(isPaused: options.maxReplicaLagSeconds != nil))
   }
 
   /// Waits as long as the rows of a batch are worth at the wanted rate.
@@ -36,9 +38,9 @@ final class Pressure: Sendable {
     stop.sleep(seconds: (paidUntil - .now) / .seconds(1))
   }
 
-  /// Waits while a standby is too far behind.
-  func waitForStandbys() {
-    while stop.signal == nil, monitor.update({ $0.isPaused }) { stop.sleep(seconds: 0.1) }
+  /// Waits while a standby is too far behind, or until the run is over without having caught up.
+  func waitForStandbys(unless isOver: () -> Bool) {
+    while stop.signal == nil, !isOver(), monitor.update({ $0.isPaused }) { stop.sleep(seconds: 0.1) }
   }
 
   /// Asks how far the standbys are behind, if it is time to.
@@ -62,7 +64,7 @@ enum ReplicaLag {
            coalesce(max(extract(epoch FROM greatest(
              replay_lag,
              CASE WHEN replay_lsn < pg_current_wal_lsn() THEN clock_timestamp() - reply_time END))), 0)::float8,
-           count(*) FILTER (WHERE replay_lsn IS NULL)
+           count(*) FILTER (WHERE state IS NULL), count(*) FILTER (WHERE state IS NOT NULL AND replay_lsn IS NULL)
     FROM pg_stat_replication
     WHERE $1::text IS NULL OR application_name = $1
     """
@@ -77,8 +79,13 @@ enum ReplicaLag {
     let result = try connection.query(query, [.text(replica)], "asking how far standbys are behind")
     let count = result.integer(0, 0) ?? 0
     if let replica, count == 0 { return "there is no standby whose application_name is \(replica)" }
-    if result.integer(0, 2) == count && count > 0 {
+    // Without the right to see it every column of a standby is NULL, its state among them.
+    if let hidden = result.integer(0, 2), hidden > 0 {
       return "this role may not see how far standbys are behind; grant it pg_monitor"
+    }
+    // pg_receivewal and its like keep WAL without replaying it. Among others they don't count.
+    if let replica, result.integer(0, 3) == count {
+      return "\(replica) does not say what it has replayed; name a standby that replays, or none"
     }
     return nil
   }

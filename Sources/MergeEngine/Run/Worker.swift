@@ -26,7 +26,7 @@ final class Worker {
     try connect()
     if context.isAtomic { try connections?.execute("BEGIN", "beginning the transaction") }
     while let item = queue.take() {
-      context.pressure.waitForStandbys()
+      context.pressure.waitForStandbys { queue.isStopped }
       try carry(item)
     }
     guard context.isAtomic else { return }

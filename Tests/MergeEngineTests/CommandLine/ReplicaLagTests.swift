@@ -1,0 +1,170 @@
+import Foundation
+import PrivateCluster
+import Testing
+
+/// `--max-replica-lag`: pauses while a standby is behind, with a standby that really is.
+@Suite struct ReplicaLagTests {
+  private func withStandby(_ body: (ScratchDatabase, StandbyServer) async throws -> Void) async throws {
+    try await PrivateCluster.with { cluster in
+      try await ScratchDatabase.with(cluster) { database async throws in
+        try await database.makeGuideTables()
+        try database.fillGuideTables()
+        try database.expectGuideResult()
+        let standby = try await StandbyServer(of: cluster)
+        defer { standby.stop() }
+        try await database.wait(
+          for: """
+            EXISTS (SELECT FROM pg_stat_replication
+                    WHERE application_name = '\(StandbyServer.name)' AND replay_lsn = pg_current_wal_lsn())
+            """
+        )
+        try await body(database, standby)
+      }
+    }
+  }
+
+  /// Holds replay up until the primary can see that it is behind.
+  private func letItFallBehind(_ standby: StandbyServer, _ database: ScratchDatabase) async throws {
+    try standby.pauseReplay()
+    try database.execute("CREATE TABLE public.noise (n int)")
+    let deadline = ContinuousClock.now + .seconds(60)
+    while try !database.holds("EXISTS (SELECT FROM pg_stat_replication WHERE replay_lag > interval '3 seconds')") {
+      guard ContinuousClock.now < deadline else { throw ScratchDatabase.WaitedInVain(condition: "a lagging standby") }
+      try database.execute("INSERT INTO public.noise VALUES (1)")
+      try await Task.sleep(for: .milliseconds(100))
+    }
+  }
+
+  private func outcome(of merge: CommandLineProgram) async throws -> CommandLineProgram.Outcome {
+    let watchdog = Task {
+      try await Task.sleep(for: .seconds(120))
+      merge.send(SIGKILL)
+    }
+    defer { watchdog.cancel() }
+    return try await merge.outcome()
+  }
+
+  @Test(arguments: [[], ["--replica", StandbyServer.name]])
+  func `nothing is merged while a standby is behind, and all of it when it has caught up`(arguments: [String])
+    async throws
+  {
+    try await withStandby { database, standby in
+      try await letItFallBehind(standby, database)
+      let merge = try database.start(["--max-replica-lag", "2", "--batch", "100", "--json"] + arguments)
+      try await database.wait(
+        for: "EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'merge-engine run % worker 2')"
+      )
+      try await Task.sleep(for: .seconds(2))
+      #expect(try database.runStatuses() == "RUNNING")
+      #expect(try database.staged("PROCESSED", in: "staging.customers") == 0)
+      #expect(try database.staged("PROCESSED") == 0)
+      #expect(
+        try database.holds(
+          """
+          NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'merge-engine%' AND xact_start IS NOT NULL)
+          """
+        )
+      )
+      try standby.resumeReplay()
+      let outcome = try await outcome(of: merge)
+      #expect(outcome.status == 0)
+      #expect(try outcome.json()["totals"]["read"].integer == 2500)
+      #expect(try database.differencesFromExpected() == 0)
+    }
+  }
+
+  @Test func `a paused run can be interrupted, and ends when its server is gone`() async throws {
+    try await withStandby { database, standby in
+      try await letItFallBehind(standby, database)
+      let arguments = ["--max-replica-lag", "2", "--reconnect-timeout", "1", "--batch", "100"]
+      let interrupted = try database.start(arguments)
+      let isThere = "EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'merge-engine run % worker 2')"
+      try await database.wait(for: isThere)
+      interrupted.send(SIGINT)
+      #expect(try await outcome(of: interrupted).status == 130)
+      #expect(try database.runStatuses() == "ABORTED")
+
+      try await database.waitForTheEndOfAllSessions()
+      let deserted = try database.start(arguments)
+      try await database.wait(for: isThere)
+      await database.cluster.stop()
+      let outcome = try await outcome(of: deserted)
+      #expect(outcome.status == 69, "\(outcome.status) \(outcome.errors)")
+      #expect(outcome.errors.contains("connecting to database \(database.name)"))
+    }
+  }
+
+  @Test func `a role that may not see the lag is told so, and goes on with pg_monitor`() async throws {
+    try await withStandby { database, _ in
+      try database.execute(
+        """
+        CREATE ROLE merger LOGIN;
+        GRANT TEMPORARY ON DATABASE \(database.name) TO merger;
+        GRANT USAGE ON SCHEMA production, staging, admin TO merger;
+        GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA production, admin TO merger;
+        GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA staging TO merger;
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA admin TO merger;
+        """
+      )
+      let arguments = ["--database", database.connectionString(role: "merger"), "--max-replica-lag", "60"]
+      let blind = try await CommandLineProgram.run(arguments)
+      #expect(blind.status == 73)
+      #expect(blind.errors.contains("this role may not see how far standbys are behind; grant it pg_monitor"))
+      #expect(blind.errors.contains("Nothing was written."))
+      #expect(try database.staged("NEW") == 2000)
+      try database.execute("GRANT pg_monitor TO merger")
+      let seeing = try await CommandLineProgram.run(arguments)
+      #expect(seeing.status == 0, "\(seeing.errors)")
+      #expect(try database.differencesFromExpected() == 0)
+    }
+  }
+
+  @Test func `a receiver that replays nothing is no standby to wait for`() async throws {
+    try await PrivateCluster.with { cluster in
+      try await ScratchDatabase.with(cluster) { database async throws in
+        try await database.makeGuideTables()
+        try database.fillGuideTables()
+        let receiver = try StandbyServer.program(
+          cluster,
+          "pg_receivewal",
+          ["-D", cluster.directory, "-d", cluster.connectionString() + " application_name=archive"],
+          log: "receivewal.log"
+        )
+        defer { kill(receiver.processIdentifier, SIGKILL) }
+        try await database.wait(for: "EXISTS (SELECT FROM pg_stat_replication WHERE application_name = 'archive')")
+        let named = try await database.run("--max-replica-lag", "5", "--replica", "archive")
+        #expect(named.status == 73)
+        #expect(named.errors.contains("archive does not say what it has replayed"))
+        let any = try await database.run("--max-replica-lag", "5")
+        #expect(any.status == 0, "\(any.errors)")
+      }
+    }
+  }
+
+  @Test func `a standby that is not there can't be waited for: 73, and nothing is written`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      let before = try database.contents()
+      let outcome = try await database.run("--max-replica-lag", "5", "--replica", "nobody")
+      #expect(outcome.status == 73)
+      #expect(outcome.errors.contains("there is no standby whose application_name is nobody"))
+      #expect(outcome.errors.contains("Nothing was written."))
+      #expect(try database.contents() == before)
+      // Dry runs wait for nobody.
+      #expect(try await database.run("plan", "--quiet").status == 0)
+    }
+  }
+
+  @Test func `without any standby there is nothing to wait for, by flag or by file`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.expectGuideResult()
+      #expect(try await database.run("--quiet", files: ["merge-engine.yaml": "max_replica_lag: 5\n"]).status == 0)
+      #expect(try database.differencesFromExpected() == 0)
+      let outcome = try await database.run(files: ["merge-engine.yaml": "max_replica_lag: 5\nreplica: nobody\n"])
+      #expect(outcome.status == 73)
+    }
+  }
+}
