@@ -23,8 +23,11 @@ build: install-dependencies
 release: install-dependencies
 	swift build -c release --product merge-engine
 
+# Hundreds of tests at once would starve each other, and those that wait for something would wait in vain.
+FEW_AT_ONCE = --experimental-maximum-parallelization-width 4
+
 test: install-dependencies
-	PATH="$$PATH:$(CURDIR)/.build/python/bin" swift test
+	PATH="$$PATH:$(CURDIR)/.build/python/bin" swift test $(FEW_AT_ONCE)
 
 test-matrix: install-dependencies
 	.ci/test-matrix

@@ -134,7 +134,7 @@ import Testing
       try production.execute(Self.staging())
       let kept = try await run(production, staging, "--cleanup")
       #expect(kept.status == 65)
-      #expect(kept.errors.contains("staging.t was not truncated"))
+      #expect(kept.errors.contains("the staging table t was not truncated"))
       #expect(try staging.number("SELECT count(*) FROM staging.t") == 600)
       try staging.execute("UPDATE staging.t SET share = 100 WHERE code = 'K20'")
       #expect(try await run(production, staging, "errors", "retry").status == 0)
