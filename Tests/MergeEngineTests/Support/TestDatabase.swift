@@ -73,7 +73,17 @@ final class TestDatabase {
   // MARK: The server
 
   /// Whether the server was built with ICU. Some servers of the test matrix are not.
-  func hasICU() throws -> Bool { try count("SELECT count(*) FROM pg_collation WHERE collprovider = 'i'") > 0 }
+  func hasICU() throws -> Bool {
+    // The default has turned round with 16.
+    try count(
+      """
+      SELECT count(*) FROM pg_config
+      WHERE name = 'CONFIGURE'
+        AND (setting LIKE '%--with-icu%'
+             OR current_setting('server_version_num')::int >= 160000 AND setting NOT LIKE '%--without-icu%')
+      """
+    ) > 0
+  }
 
   /// Whether the server was built with libxml. Some servers of the test matrix are not.
   func hasXML() throws -> Bool {
