@@ -148,7 +148,7 @@ import Testing
       }
       #expect(
         try database.count("SELECT count(*) FROM admin.merge_errors WHERE sqlstate = '23514'")
-          == (hasBadRow ? Self.types.count : 0)
+          == (hasBadRow ? types.count : 0)
       )
     }
   }
