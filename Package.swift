@@ -46,10 +46,16 @@ let package = Package(
       dependencies: ["DMS", "Libpq", "MergeEngine", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strictAndSafe
     ),
+    // Merge throughput beside other ways to do the same.
+    .target(
+      name: "Bench",
+      dependencies: ["BinaryCopy", "Libpq", "MergeEngine", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strictAndSafe
+    ),
     .executableTarget(
       name: "merge-engine",
       dependencies: [
-        "DMS", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "Yams",
+        "Bench", "DMS", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

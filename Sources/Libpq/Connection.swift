@@ -40,6 +40,8 @@ public final class Connection {
     // Entries before dbname are defaults that the string overrides; those after it override the string.
     let settings: [(String, String)] =
       Self.ownDefaults() + (target.connectionString.map { [("dbname", $0)] } ?? [])
+      // The first dbname may be a whole string, the second is a plain name and wins.
+      + (target.databaseName.map { [("dbname", $0)] } ?? [])
       + [("application_name", applicationName), ("client_encoding", "UTF8")]
     let opened = CStrings.with(settings.map(\.0)) { keywords in
       CStrings.with(settings.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }

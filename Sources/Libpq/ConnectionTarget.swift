@@ -7,8 +7,11 @@ import CLibpq
 public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflectable {
   let connectionString: String?
 
+  /// The database instead of the one that the string or the environment names; nil for that one.
+  private(set) var databaseName: String?
+
   /// The server and database without anything secret, as `database shop on db.example:5432`.
-  public let description: String
+  public private(set) var description: String
 
   /// Whether the string itself holds a password.
   public let holdsPassword: Bool
@@ -45,6 +48,14 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     let database = values["dbname"].map { "database \($0)" } ?? "the default database"
     let host = values["host"] ?? values["hostaddr"] ?? values["service"].map { "service \($0)" } ?? "the default host"
     description = database + " on " + host + (values["port"].map { ":" + $0 } ?? "")
+  }
+
+  /// Another database of the same server, with the same login.
+  public func database(named name: String) -> ConnectionTarget {
+    var other = self
+    other.databaseName = name
+    other.description = "database \(name), otherwise as \(description)"
+    return other
   }
 
   /// Why the string, though libpq could parse it, was not read as it was meant.

@@ -38,7 +38,7 @@ public final class StopSignal: Sendable {
   }
 
   /// Runs `body`, during which a request cancels what the connection is doing.
-  func covering<Value>(_ connection: Connection, _ body: () throws -> Value) rethrows -> Value {
+  package func covering<Value>(_ connection: Connection, _ body: () throws -> Value) rethrows -> Value {
     let token = connection.cancelToken
     let (key, isLate) = state.withLock { state in
       state.nextKey += 1

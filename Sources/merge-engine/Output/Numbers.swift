@@ -29,5 +29,14 @@ enum Numbers {
     return "\(seconds / 3600) h \(padded(seconds / 60 % 60)) min"
   }
 
+  /// `1.50`; with a point in every locale.
+  static func decimal(_ value: Double, places: Int) -> String {
+    let scale = (0..<places).reduce(1) { scale, _ in scale * 10 }
+    let scaled = Int((value * Double(scale)).rounded())
+    let fraction = String(scaled.magnitude % UInt(scale))
+    let zeros = String(repeating: "0", count: places - fraction.count)
+    return (scaled < 0 ? "-" : "") + grouped(Int(scaled.magnitude) / scale) + "." + zeros + fraction
+  }
+
   private static func padded(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }

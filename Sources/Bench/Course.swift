@@ -1,0 +1,149 @@
+import Foundation
+import Libpq
+import Logging
+import MergeEngine
+
+/// Runs contenders on a loaded workload, each from the same starting state.
+struct Course {
+  let workload: Workload
+  let options: BenchOptions
+  let databases: ScratchDatabases
+  let stop: StopSignal
+  /// The copy that a contender works on.
+  private let target: ConnectionTarget
+  /// What production must hold in the end.
+  private let expectedFingerprint: String
+
+  private var sql: WorkloadSQL { WorkloadSQL(workload, rowCount: options.rowCount) }
+
+  /// Loads the workload into the template.
+  init(_ workload: Workload, _ options: BenchOptions, _ databases: ScratchDatabases, _ stop: StopSignal) throws {
+    self.workload = workload
+    self.options = options
+    self.databases = databases
+    self.stop = stop
+    target = databases.target(of: ScratchDatabases.run)
+    let sql = WorkloadSQL(workload, rowCount: options.rowCount)
+    try databases.createTemplate()
+    let template = databases.target(of: ScratchDatabases.template)
+    let connection = try ScratchDatabases.connect(to: template)
+    expectedFingerprint = try stop.covering(connection) {
+      for statement in sql.makeProduction { try connection.execute(statement, "loading production") }
+      _ = try StagingSetup(target: template, options: StagingSetup.Options(), logger: Self.silence).run()
+      for statement in sql.fillStaging { try connection.execute(statement, "loading staging") }
+      for statement in sql.fillAnswer { try connection.execute(statement, "computing the answer") }
+      try connection.execute("VACUUM (FREEZE, ANALYZE)", "vacuuming the workload")
+      return try connection.query(sql.expectedFingerprint, "computing the answer").text(0, 0) ?? ""
+    }
+  }
+
+  /// Copies the template, runs the contender on the copy, and looks at what it left behind.
+  func measure(_ contender: Contender) throws -> Measurement {
+    try databases.createRun()
+    let observer = try ScratchDatabases.connect(to: target)
+    let prepared = try prepare(contender, observer)
+    let log = try logPosition(observer)
+    _ = ProcessUsage.resetPeak()
+    let usage = ProcessUsage.now()
+    let clock = ContinuousClock.now
+    try prepared()
+    let elapsed = (ContinuousClock.now - clock) / .seconds(1)
+    let cpu = ProcessUsage.now().cpuSeconds - usage.cpuSeconds
+    let walBytes = try bytesLogged(since: log, observer)
+    var measurement = Measurement(
+      elapsedSeconds: elapsed,
+      walBytes: walBytes,
+      deadTuples: try deadTuples(observer),
+      isRight: try observer.query(sql.fingerprint, "checking the result").text(0, 0) == expectedFingerprint
+    )
+    if case .engine = contender {
+      measurement.clientCPUSeconds = cpu
+      measurement.clientPeakBytes = ProcessUsage.peakResidentBytes()
+    }
+    return measurement
+  }
+
+  /// Does what must not count, and gives back what does.
+  private func prepare(_ contender: Contender, _ observer: Connection) throws -> () throws -> Void {
+    let statements = StatementSQL(workload.table, staging: Identifier("staging"))
+    switch contender {
+    case .engine(let workers, let marks):
+      return { try merge(workers: workers, marks: marks) }
+    case .guide(let onOwnStaging):
+      let staging = onOwnStaging ? WorkloadSQL.guideStaging : Identifier("staging")
+      return { try transact([StatementSQL(workload.table, staging: staging).guide]) }
+    case .merge:
+      return { try transact([statements.merge]) }
+    case .onConflict(1):
+      return { try transact([statements.onConflict(nil)]) }
+    case .onConflict(let connections):
+      let ranges = try observer.query(statements.keyRanges(connections), "dividing staging")
+      let parts = (0..<ranges.count).map { row in
+        statements.onConflict((ranges.integer(row, 0) ?? 0)...(ranges.integer(row, 1) ?? 0))
+      }
+      return { try transact(parts) }
+    case .floor(let connections):
+      let floor = Floor(workload.table, connections: connections, batchRows: options.batchRows)
+      let shares = try floor.shares(observer)
+      return {
+        try onThreads(shares.count) { [stop, target] index in
+          let connection = try ScratchDatabases.connect(to: target)
+          try stop.covering(connection) { try floor.write(shares[index], connection) }
+        }
+      }
+    }
+  }
+
+  private func merge(workers: Int, marks: Bool) throws {
+    var merge = MergeOptions()
+    merge.workers = workers
+    merge.mark = marks ? .all : .none
+    merge.batchRows = options.batchRows
+    let report = try MergeRun(
+      target: target,
+      options: merge,
+      logger: Self.silence,
+      stop: stop
+    ).run()
+    guard report.status == .success || stop.signal != nil else {
+      throw BenchError.mergeFailed(report.failures.joined(separator: "; "))
+    }
+  }
+
+  /// Runs each list of statements as one transaction on a connection of its own, all side by side.
+  private func transact(_ transactions: [[SQL]]) throws {
+    try onThreads(transactions.count) { [stop, target] index in
+      let connection = try ScratchDatabases.connect(to: target)
+      try stop.covering(connection) {
+        try connection.execute("BEGIN", "beginning")
+        for statement in transactions[index] { try connection.execute(statement, "merging by SQL") }
+        try connection.execute("COMMIT", "committing")
+      }
+    }
+  }
+
+  private func logPosition(_ connection: Connection) throws(PostgresError) -> String {
+    try connection.query("SELECT pg_current_wal_insert_lsn()::text", "reading the log's position").text(0, 0) ?? "0/0"
+  }
+
+  private func bytesLogged(since position: String, _ connection: Connection) throws(PostgresError) -> Int {
+    try connection.query(
+      "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), \(Literal(position))::pg_lsn)::bigint",
+      "reading the log's position"
+    ).integer(0, 0) ?? 0
+  }
+
+  /// The server's sessions report what they did when they end, within a second.
+  private func deadTuples(_ connection: Connection) throws(PostgresError) -> Int {
+    try connection.execute("SELECT pg_sleep(1)", "waiting for the statistics")
+    return try connection.query(
+      """
+      SELECT coalesce(sum(n_dead_tup), 0)::bigint FROM pg_stat_user_tables
+      WHERE schemaname IN ('staging', 'production', \(Literal(WorkloadSQL.guideStaging.name)))
+      """,
+      "counting dead tuples"
+    ).integer(0, 0) ?? 0
+  }
+
+  private static let silence = Logger(label: "merge-engine bench") { _ in SwiftLogNoOpLogHandler() }
+}

@@ -1,0 +1,24 @@
+/// What one contender cost once, and whether its answer was right.
+public struct Measurement: Sendable, Codable {
+  /// Wall clock from the first connection to the last commit.
+  public var elapsedSeconds: Double
+  /// What the server wrote to its log.
+  public var walBytes: Int
+  /// Row versions that are left for vacuum, in staging and production.
+  public var deadTuples: Int
+  /// CPU time of the client; only for the engine, whose client does the work.
+  public var clientCPUSeconds: Double?
+  /// The most memory the client held.
+  public var clientPeakBytes: Int?
+  /// Whether production holds just the rows that it must.
+  public var isRight: Bool
+
+  private enum CodingKeys: String, CodingKey {
+    case elapsedSeconds = "elapsed_seconds"
+    case walBytes = "wal_bytes"
+    case deadTuples = "dead_tuples"
+    case clientCPUSeconds = "client_cpu_seconds"
+    case clientPeakBytes = "client_peak_bytes"
+    case isRight = "right"
+  }
+}

@@ -1,0 +1,62 @@
+import Libpq
+
+/// The shape of a workload's table: the guide's orders, or a wide one.
+enum WorkloadTable {
+  case orders
+  case wide
+
+  static let key = Identifier("order_id")
+  static let version = Identifier("updated_at")
+  static let status = Identifier("_dms_processing_status")
+
+  var name: Identifier { Identifier(self == .orders ? "orders" : "wide_orders") }
+
+  /// Key, payload and version, in the order of the table.
+  var columns: [Column] {
+    [Column(Self.key, "integer", "key")] + payload
+      + [
+        Column(
+          Self.version,
+          "timestamp",
+          "timestamp '2025-01-10' + key * interval '1 second' + coalesce(hours_newer, 1) * interval '1 hour'"
+        )
+      ]
+  }
+
+  /// The names of all columns, each behind `prefix`.
+  func columnList(_ prefix: SQL = "") -> SQL {
+    columns.map { prefix + "\($0.name)" }.joined(", ")
+  }
+
+  /// `amount = s.amount, …` for all columns but the key, the values from alias `source`.
+  func assignments(from source: SQL) -> SQL {
+    columns.dropFirst().map { "\($0.name) = \(source).\($0.name)" as SQL }.joined(", ")
+  }
+
+  private var payload: [Column] {
+    let orders = [
+      Column(Identifier("customer_id"), "integer", "(1 + key::bigint * 7919 % 20000)::integer"),
+      Column(Identifier("amount"), "numeric(10,2)", "(key::bigint * 31 % 100000 + coalesce(hours_newer, 1)) / 100.0"),
+      Column(Identifier("order_date"), "timestamp", "timestamp '2025-01-01' + (key % 31) * interval '1 day'"),
+    ]
+    guard self == .wide else { return orders }
+    // With the five of the orders 60 columns.
+    return orders
+      + (1...55).map { number in
+        Column(Identifier("field_\(number)"), "varchar(40)", "'value ' || \(number) || ' of ' || key")
+      }
+  }
+
+  /// A column with the expression that computes its value from `key` and `hours_newer`.
+  struct Column {
+    let name: Identifier
+    let type: SQL
+    let value: SQL
+
+    init(_ name: Identifier, _ type: SQL, _ value: SQL) {
+      self.name = name
+      self.type = type
+      self.value = value
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import ArgumentParser
+import Bench
+import Foundation
+import Libpq
+import MergeEngine
+import PrivateCluster
+
+extension Workload: ExpressibleByArgument {}
+
+/// `merge-engine bench`
+struct BenchCommand: DatabaseCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Merge throughput on this server, beside the guide's procedure and plain SQL, in one run.",
+    discussion: """
+      Works in two databases of its own, merge_engine_bench_template and merge_engine_bench_run, which are dropped at the \
+      end; the role needs CREATEDB. Without a database a private server is started. Every contender begins from the \
+      same copied state, and what it leaves in production is compared with the answer: exit status 70 when one is wrong.
+      """
+  )
+
+  @OptionGroup var database: DatabaseOptions
+
+  @Option(help: ArgumentHelp("Staging rows; production holds four times as many (default: 1000000).", valueName: "n"))
+  var rows: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only this workload; may be given several times: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "name"
+    )
+  )
+  var workload: [Workload] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Only contenders whose name holds this; may be given several times. Without guide and floor there are no ratios.",
+      valueName: "text"
+    )
+  )
+  var contender: [String] = []
+
+  @Option(name: .customLong("repeat"), help: ArgumentHelp("Runs of each contender (default: 3).", valueName: "n"))
+  var repetitions: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Begin no further repetition after this; one is always made (default: 17).",
+      valueName: "minutes"
+    )
+  )
+  var timeLimit: Int?
+
+  @Option(
+    help: ArgumentHelp("Connections of the parallel contenders (default: twice this machine's cores).", valueName: "n")
+  )
+  var connections: Int?
+
+  @Option(help: ArgumentHelp("Staging rows to a batch of the engine's (default: 50000).", valueName: "rows"))
+  var batch: Int?
+
+  func run() async throws {
+    let options = try resolve()
+    let file = try ConfigurationFile(path: database.config)
+    let stop = StopSignal()
+    let interrupts = Interrupts { stop.request(signal: $0) }
+    let report: BenchReport
+    if CommandContext.namesDatabase(database, file) {
+      report = try await bench(try CommandContext(database).target, options, stop)
+    } else {
+      report = try await PrivateCluster.with(ClusterOptions(settings: Self.privateSettings)) { cluster in
+        try await bench(try ConnectionTarget(cluster.connectionString()), options, stop)
+      }
+    }
+    withExtendedLifetime(interrupts) {}
+    try show(report)
+    guard report.isRight else { throw CommandEnd(status: .internalFailure) }
+  }
+
+  private func bench(_ target: ConnectionTarget, _ options: BenchOptions, _ stop: StopSignal) async throws
+    -> BenchReport
+  {
+    let display = BenchProgress(isQuiet: database.quiet)
+    display.begin(target)
+    do {
+      return try await onThreadOfItsOwn {
+        try Bench(target: target, options: options, stop: stop).run { display.show($0) }
+      }
+    } catch BenchError.interrupted {
+      throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
+    }
+  }
+
+  /// As a production server has them: what is confirmed is on the disk. Memory and log are large enough that the
+  /// workloads are not about checkpoints.
+  private static let privateSettings = [
+    "fsync": "on", "full_page_writes": "on", "shared_buffers": "1GB", "max_wal_size": "16GB",
+    "checkpoint_timeout": "30min", "maintenance_work_mem": "256MB", "work_mem": "64MB",
+  ]
+
+  private func resolve() throws -> BenchOptions {
+    guard database.table.isEmpty, database.stagingSchema == nil, database.productionSchema == nil,
+      database.adminSchema == nil
+    else { throw MergeFailure.usage("bench brings tables and schemas of its own; leave --table and the schemas away.") }
+    var options = BenchOptions()
+    options.rowCount = rows ?? options.rowCount
+    options.workloads = workload.isEmpty ? options.workloads : workload
+    options.contenderFilter = contender.isEmpty ? nil : contender
+    options.repetitions = repetitions ?? options.repetitions
+    options.timeLimitMinutes = timeLimit ?? options.timeLimitMinutes
+    options.connections = connections
+    options.batchRows = batch ?? options.batchRows
+    try UsageCheck.range(options.rowCount, 100...100_000_000, "--rows", "from 100 to 100000000")
+    try UsageCheck.range(options.repetitions, 1...100, "--repeat", "from 1 to 100")
+    try UsageCheck.range(options.timeLimitMinutes, 1...1440, "--time-limit", "from 1 to 1440 minutes")
+    try UsageCheck.range(options.connections ?? 1, 1...64, "--connections", "from 1 to 64")
+    try UsageCheck.range(options.batchRows, MergeLimits.batchRows, "--batch", "from 1 to 10000000 rows")
+    return options
+  }
+
+  private func show(_ report: BenchReport) throws {
+    if database.json { return try StandardOutput.write(json: report) }
+    StandardOutput.write(BenchTable(report: report).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+  }
+}

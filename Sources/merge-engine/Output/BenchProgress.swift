@@ -1,0 +1,27 @@
+import Bench
+import Libpq
+
+/// A line on stderr for everything that a bench has measured, as it comes: a bench takes long.
+struct BenchProgress: Sendable {
+  let isQuiet: Bool
+
+  func begin(_ target: ConnectionTarget) {
+    say("Measuring on \(target), in databases of bench's own.")
+  }
+
+  func show(_ progress: Bench.Progress) {
+    switch progress {
+    case .loading(let workload): say("\(workload.rawValue): loading")
+    case .measured(let workload, let contender, let repetition, let measurement):
+      let seconds = Numbers.decimal(measurement.elapsedSeconds, places: 2)
+      say(
+        "\(workload.rawValue), \(contender), run \(repetition): \(seconds) s"
+          + (measurement.isRight ? "" : ", WRONG RESULT")
+      )
+    }
+  }
+
+  private func say(_ line: String) {
+    if !isQuiet { StandardError.write(line + "\n") }
+  }
+}
