@@ -46,6 +46,11 @@ struct TablePlan: Sendable {
   /// Rows can go straight from the batch into production, all fields being in production's own binary form.
   var insertsByCopy: Bool { columns.allSatisfy { $0.travel == .binary } }
 
+  /// The key is a single smallint, integer or bigint (or a domain over one).
+  var keyIsOneInteger: Bool {
+    keyColumnCount == 1 && columns[0].travel == .binary && [20, 21, 23].contains(columns[0].baseType.oid)
+  }
+
   /// A column that staging and production share.
   struct Column: Sendable {
     let name: Identifier

@@ -18,76 +18,31 @@ struct ProbeAnswer {
   }
 }
 
-/// Looks up production's versions for one batch after the other.
+/// Looks up production's versions for one batch after the other: dense stretches of integer keys by reading them from
+/// end to end, all other keys one by one.
 struct Probe {
-  private let plan: TablePlan
-  private let statement: PreparedStatement
-  private var keys: KeyArrays
+  private var keyProbe: KeyProbe
+  /// Nil where keys are no integers: then nothing says how many rows lie between two of them.
+  private var rangeProbe: RangeProbe?
+  private var keys = DenseKeys()
 
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
-    self.plan = plan
-    keys = KeyArrays(plan)
-    statement = try production.prepare(
-      statementName,
-      plan.keyEqualityIsBytewise ? ProbeSQL.lookUp(plan) : ProbeSQL.lookUpAndGroup(plan),
-      parameterTypes: ProbeSQL.parameterTypes(plan),
-      "looking up \(plan.production)"
-    )
+    keyProbe = try KeyProbe(plan, production, statementName: statementName)
+    rangeProbe = plan.keyIsOneInteger ? RangeProbe(plan) : nil
   }
 
   /// Fills `answer` for the candidates of `batch`.
   ///
   /// - Throws: ``PostgresError`` of the statement; ``BinaryCopyError`` when its answer is not what was asked for.
   mutating func lookUp(_ batch: StagedBatch, on production: Connection, _ answer: inout ProbeAnswer) throws {
+    answer.bytes.removeAll(keepingCapacity: true)
     answer.matches.removeAll(keepingCapacity: true)
     answer.firstOfKey.removeAll(keepingCapacity: true)
     answer.matches.append(contentsOf: repeatElement(.missing, count: batch.candidates.count))
     guard !batch.candidates.isEmpty else { return }
-    try keys.collect(batch.candidates, of: batch)
-    let result = try production.execute(statement, keys.parameters)
-    try readVersions(result, &answer)
-    if !plan.keyEqualityIsBytewise { try readGroups(result, &answer) }
-  }
-
-  private func readVersions(_ result: ResultSet, _ answer: inout ProbeAnswer) throws(BinaryCopyError) {
-    // No match at all: array_agg over nothing is NULL.
-    guard let ordinals = result.bytes(0, 0), let versions = result.bytes(0, 1) else { return }
-    let presence = plan.keyEqualityIsBytewise ? [] : result.bytes(0, 3) ?? []
-    var ordinalCursor = try BinaryArrayCursor(ordinals.rawSpan)
-    var versionCursor = try BinaryArrayCursor(versions.rawSpan)
-    var presenceCursor = presence.isEmpty ? nil : try BinaryArrayCursor(presence.rawSpan)
-    for _ in 0..<ordinalCursor.count {
-      let index = try Self.readOrdinal(&ordinalCursor, ordinals.rawSpan, limit: answer.matches.count)
-      let version = try plan.versionType.read(versionCursor.next(in: versions.rawSpan), in: versions.rawSpan)
-      if let isPresent = try presenceCursor?.next(in: presence.rawSpan) {
-        guard try presence.rawSpan.bigEndian(at: isPresent.offset, as: UInt8.self) == 1 else { continue }
-      }
-      answer.matches[index] = .found(version)
-    }
-    answer.bytes = versions
-  }
-
-  private func readGroups(_ result: ResultSet, _ answer: inout ProbeAnswer) throws(BinaryCopyError) {
-    guard let ordinals = result.bytes(0, 0), let firsts = result.bytes(0, 2) else { return }
-    let count = answer.matches.count
-    answer.firstOfKey.append(contentsOf: repeatElement(0, count: count))
-    var ordinalCursor = try BinaryArrayCursor(ordinals.rawSpan)
-    var firstCursor = try BinaryArrayCursor(firsts.rawSpan)
-    for _ in 0..<ordinalCursor.count {
-      let index = try Self.readOrdinal(&ordinalCursor, ordinals.rawSpan, limit: count)
-      answer.firstOfKey[index] = UInt32(try Self.readOrdinal(&firstCursor, firsts.rawSpan, limit: count))
-    }
-  }
-
-  /// - Returns: the ordinal counted from 0.
-  private static func readOrdinal(
-    _ cursor: inout BinaryArrayCursor,
-    _ bytes: RawSpan,
-    limit: Int
-  ) throws(BinaryCopyError) -> Int {
-    let field = try cursor.next(in: bytes)
-    let ordinal = Int(try bytes.bigEndian(at: field.offset, as: Int32.self))
-    guard (1...limit).contains(ordinal) else { throw .unexpectedArray(offset: field.offset) }
-    return ordinal - 1
+    guard rangeProbe != nil else { return try keyProbe.lookUp(batch, on: production, &answer) }
+    try keys.divide(batch)
+    try keyProbe.lookUp(keys.others, of: batch, on: production, &answer)
+    for stretch in keys.stretches { try rangeProbe?.lookUp(stretch, of: batch, on: production, &answer) }
   }
 }

@@ -1,6 +1,6 @@
 import Libpq
 
-/// The statement that looks up production's versions for the keys of a batch.
+/// The statements that look up production's versions for the keys of a batch.
 ///
 /// One array parameter per key column; the answer is a single row of arrays too, since one message of a few hundred
 /// kilobytes costs client and server less than 50,000 rows. A nested loop over the primary key's index, which
@@ -16,7 +16,16 @@ enum ProbeSQL {
     """
   }
 
-  /// The same for keys that can be equal without having equal bytes: also, for every ordinal, the first ordinal
+  /// key and version of every production row between two integer keys, in no order that is relied on.
+  static func copyRange(_ plan: TablePlan, _ lowest: Int64, _ highest: Int64) -> SQL {
+    let key = plan.columns[0].name
+    return """
+      COPY (SELECT p.\(key), p.\(plan.version.name) FROM \(plan.production) AS p
+            WHERE p.\(key) BETWEEN \(lowest) AND \(highest)) TO STDOUT (FORMAT binary)
+      """
+  }
+
+  /// As ``lookUp(_:)`` for keys that can be equal without having equal bytes: also, for every ordinal, the first ordinal
   /// of an equal key, and whether production has it.
   static func lookUpAndGroup(_ plan: TablePlan) -> SQL {
     // Keys with a NULL are equal to nobody.

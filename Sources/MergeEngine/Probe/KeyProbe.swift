@@ -1,0 +1,98 @@
+import BinaryCopy
+import Libpq
+
+/// Looks up production's versions key by key, over the primary key's index.
+struct KeyProbe {
+  private let plan: TablePlan
+  private let statement: PreparedStatement
+  private var keys: KeyArrays
+  private var rows: [UInt32] = []
+
+  init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
+    self.plan = plan
+    keys = KeyArrays(plan)
+    statement = try production.prepare(
+      statementName,
+      plan.keyEqualityIsBytewise ? ProbeSQL.lookUp(plan) : ProbeSQL.lookUpAndGroup(plan),
+      parameterTypes: ProbeSQL.parameterTypes(plan),
+      "looking up \(plan.production)"
+    )
+  }
+
+  /// Fills `answer` for every candidate.
+  mutating func lookUp(_ batch: StagedBatch, on production: Connection, _ answer: inout ProbeAnswer) throws {
+    try keys.collect(batch.candidates, of: batch)
+    let result = try production.execute(statement, keys.parameters)
+    try readVersions(result, candidate: { $0 }, count: batch.candidates.count, &answer)
+    if !plan.keyEqualityIsBytewise { try readGroups(result, &answer) }
+  }
+
+  /// Fills `answer` for some candidates, by their positions.
+  ///
+  /// - Precondition: equal keys have equal bytes.
+  mutating func lookUp(
+    _ positions: [Int],
+    of batch: StagedBatch,
+    on production: Connection,
+    _ answer: inout ProbeAnswer
+  ) throws {
+    guard !positions.isEmpty else { return }
+    rows.removeAll(keepingCapacity: true)
+    for position in positions { rows.append(batch.candidates[position]) }
+    try keys.collect(rows, of: batch)
+    let result = try production.execute(statement, keys.parameters)
+    try readVersions(result, candidate: { positions[$0] }, count: positions.count, &answer)
+  }
+
+  private func readVersions(
+    _ result: ResultSet,
+    candidate: (Int) -> Int,
+    count: Int,
+    _ answer: inout ProbeAnswer
+  ) throws(BinaryCopyError) {
+    // No match at all: array_agg over nothing is NULL.
+    guard let ordinals = result.bytes(0, 0), let versions = result.bytes(0, 1) else { return }
+    let presence = plan.keyEqualityIsBytewise ? [] : result.bytes(0, 3) ?? []
+    let start = answer.bytes.count
+    answer.bytes += versions
+    var matches = answer.matches
+    answer.matches = []
+    defer { answer.matches = matches }
+    var ordinalCursor = try BinaryArrayCursor(ordinals.rawSpan)
+    var versionCursor = try BinaryArrayCursor(answer.bytes.rawSpan, at: start)
+    var presenceCursor = presence.isEmpty ? nil : try BinaryArrayCursor(presence.rawSpan)
+    for _ in 0..<ordinalCursor.count {
+      let index = try Self.readOrdinal(&ordinalCursor, ordinals.rawSpan, limit: count)
+      let field = try versionCursor.next(in: answer.bytes.rawSpan)
+      let version = try plan.versionType.read(field, in: answer.bytes.rawSpan)
+      if let isPresent = try presenceCursor?.next(in: presence.rawSpan) {
+        guard try presence.rawSpan.bigEndian(at: isPresent.offset, as: UInt8.self) == 1 else { continue }
+      }
+      matches[candidate(index)] = .found(version)
+    }
+  }
+
+  private func readGroups(_ result: ResultSet, _ answer: inout ProbeAnswer) throws(BinaryCopyError) {
+    guard let ordinals = result.bytes(0, 0), let firsts = result.bytes(0, 2) else { return }
+    let count = answer.matches.count
+    answer.firstOfKey.append(contentsOf: repeatElement(0, count: count))
+    var ordinalCursor = try BinaryArrayCursor(ordinals.rawSpan)
+    var firstCursor = try BinaryArrayCursor(firsts.rawSpan)
+    for _ in 0..<ordinalCursor.count {
+      let index = try Self.readOrdinal(&ordinalCursor, ordinals.rawSpan, limit: count)
+      answer.firstOfKey[index] = UInt32(try Self.readOrdinal(&firstCursor, firsts.rawSpan, limit: count))
+    }
+  }
+
+  /// - Returns: the ordinal counted from 0.
+  private static func readOrdinal(
+    _ cursor: inout BinaryArrayCursor,
+    _ bytes: RawSpan,
+    limit: Int
+  ) throws(BinaryCopyError) -> Int {
+    let field = try cursor.next(in: bytes)
+    let ordinal = Int(try bytes.bigEndian(at: field.offset, as: Int32.self))
+    guard (1...limit).contains(ordinal) else { throw .unexpectedArray(offset: field.offset) }
+    return ordinal - 1
+  }
+}
