@@ -3,6 +3,7 @@
 # make test                   installs what is missing, runs all tests against private PostgreSQL servers
 # make test-matrix            the integration tests on every other PostgreSQL version that can be installed
 # make torture                CDC, kills, cut lines and restarts for 20 minutes; SECONDS=60 SEED=1 for another storm
+# make benchmarks             what the client costs a row, in a release build: allocations and nanoseconds
 # make demo                   installs what is missing, merges a realistic data set on a private server
 # make dms-simulator          AWS DMS on loopback, loading the sample tables into DATABASE_URL; ARGUMENTS="--help" for more
 # make format                 formats all Swift sources
@@ -11,7 +12,7 @@
 # make install-dependencies   installs the packages that are missing: libpq, PostgreSQL, pkg-config
 # make help                   prints these lines
 
-.PHONY: help build release test test-matrix torture demo dms-simulator format format-check clean install-dependencies
+.PHONY: help build release test test-matrix torture benchmarks demo dms-simulator format format-check clean install-dependencies
 .DEFAULT_GOAL := help
 
 help:
@@ -36,6 +37,9 @@ SECONDS ?= 1200
 torture: install-dependencies
 	MERGE_ENGINE_TORTURE_SECONDS=$(SECONDS) MERGE_ENGINE_TORTURE_SEED=$(SEED) swift test --filter TortureTests
 
+benchmarks: install-dependencies
+	swift run --package-path Benchmarks -c release -Xswiftc -enable-testing MicroBenchmarks
+
 demo: release
 	.build/release/merge-engine demo
 
@@ -43,7 +47,7 @@ dms-simulator:
 	@python3 Tests/DMSSimulator/simulator.py $(ARGUMENTS)
 
 format:
-	swift format format --in-place --parallel --recursive Package.swift Sources Tests
+	swift format format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks
 
 format-check:
 	@.ci/format-check

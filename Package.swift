@@ -12,7 +12,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "merge-engine", targets: ["merge-engine"]),
-    .library(name: "MergeEngine", targets: ["MergeEngine"]),
+    .library(name: "MergeEngine", targets: ["MergeEngine", "BinaryCopy", "Libpq"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
