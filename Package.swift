@@ -17,6 +17,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
   ],
@@ -52,10 +53,16 @@ let package = Package(
       dependencies: ["BinaryCopy", "Libpq", "MergeEngine", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strictAndSafe
     ),
+    // A run as a page. Apart from the library, which needs no template engine.
+    .target(
+      name: "HTMLReport",
+      dependencies: ["MergeEngine", .product(name: "Mustache", package: "swift-mustache")],
+      swiftSettings: strictAndSafe
+    ),
     .executableTarget(
       name: "merge-engine",
       dependencies: [
-        "Bench", "DMS", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "Yams",
+        "Bench", "DMS", "HTMLReport", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

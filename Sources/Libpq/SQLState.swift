@@ -34,6 +34,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   public static let invalidParameterValue = SQLState("22023")
   /// The role lacks a right.
   public static let insufficientPrivilege = SQLState("42501")
+  /// The transaction, or the whole server, only reads.
+  public static let readOnlyTransaction = SQLState("25006")
   /// A view can't be replaced by one with other columns.
   public static let invalidTableDefinition = SQLState("42P16")
   /// There is something of that name, but of another kind.

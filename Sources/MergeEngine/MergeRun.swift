@@ -108,7 +108,13 @@ public struct MergeRun: Sendable {
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     try MonitoringViews(schemas: options.schemas).createMissing(control.current, logger)
     try RunRecord.closeDeadRuns(control.current, options.schemas)
-    let record = try RunRecord(control.current, options.schemas, tables: plan.tables.map(\.name), options: options)
+    let record = try RunRecord(
+      control.current,
+      options.schemas,
+      tables: plan.tables.map(\.name),
+      options: options,
+      warnings: plan.warnings
+    )
     control.hold(locks, runID: record.id)
     return record
   }

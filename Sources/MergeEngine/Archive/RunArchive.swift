@@ -50,7 +50,10 @@ public struct RunArchive: Sendable {
       SELECT jsonb_pretty(jsonb_build_object(
         'run', to_jsonb(r),
         'tables', coalesce((SELECT jsonb_agg(to_jsonb(l) ORDER BY l.id) FROM \(admin).merge_logs l WHERE l.run_id = r.id), '[]'),
-        'errors', coalesce((SELECT jsonb_agg(to_jsonb(e) ORDER BY e.id) FROM \(admin).merge_errors e WHERE e.run_id = r.id), '[]')))
+        'errors', coalesce((SELECT jsonb_agg(to_jsonb(e) ORDER BY e.id) FROM \(admin).merge_errors e WHERE e.run_id = r.id), '[]'),
+        'batches', coalesce((SELECT jsonb_agg(to_jsonb(b) ORDER BY b.id) FROM \(admin).merge_batches b WHERE b.run_id = r.id), '[]'),
+        'verifications', coalesce((SELECT jsonb_agg(to_jsonb(v) ORDER BY v.id) FROM \(admin).merge_verifications v
+                                   WHERE v.run_id = r.id), '[]')))
       FROM \(admin).merge_summary r WHERE r.id = $1
       """,
       [.bigint(id)],
@@ -77,6 +80,8 @@ public struct RunArchive: Sendable {
     try connect().execute(
       """
       BEGIN;
+      DELETE FROM \(admin).merge_verifications WHERE run_id IN (\(list));
+      DELETE FROM \(admin).merge_batches WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_errors WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_logs WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_summary WHERE id IN (\(list));
@@ -90,14 +95,7 @@ public struct RunArchive: Sendable {
 
   private func connect() throws -> Connection {
     let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    guard try AdminSchema(schemas: session.schemas).missingStatements(connection).isEmpty else {
-      throw MergeFailure.blocked([
-        .blocker(
-          nil,
-          "the admin schema \(session.schemas.admin) is missing or incomplete: nothing has been merged yet."
-        )
-      ])
-    }
+    try AdminSchema(schemas: session.schemas).require(connection)
     try RunRecord.closeDeadRuns(connection, session.schemas)
     return connection
   }

@@ -10,6 +10,27 @@ struct AdminSchema {
   /// The statements that would bring the schema up to date; empty when nothing is missing.
   func missingStatements(_ connection: Connection) throws(PostgresError) -> [SQL] {
     let admin = Identifier(schemas.admin)
+    let (isThere, present) = try inventory(connection)
+    var statements: [SQL] = []
+    if !isThere { statements.append("CREATE SCHEMA \(admin)") }
+    for table in AdminTables.all {
+      let isThere = present.contains { $0.hasPrefix(table.name + ".") }
+      if !isThere { statements.append("CREATE TABLE \(admin).\(Identifier(table.name)) (\(table.keyColumn))") }
+      let missing = table.columns.filter { !present.contains("\(table.name).\($0.name)") }
+      if !missing.isEmpty {
+        let additions = missing.map { "ADD COLUMN \(Identifier($0.name)) \($0.type)" as SQL }.joined(", ")
+        statements.append("ALTER TABLE \(admin).\(Identifier(table.name)) \(additions)")
+      }
+    }
+    return statements
+  }
+
+  /// What is there: tables and columns, as `merge_summary.id`.
+  ///
+  /// For commands that only look, and do with what an earlier version or the guide's own SQL has made.
+  func columns(_ connection: Connection) throws(PostgresError) -> Set<String> { try inventory(connection).columns }
+
+  private func inventory(_ connection: Connection) throws(PostgresError) -> (isThere: Bool, columns: Set<String>) {
     let state = try connection.query(
       """
       SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1),
@@ -22,19 +43,26 @@ struct AdminSchema {
       [.text(schemas.admin)],
       "looking for the admin schema"
     )
-    var statements: [SQL] = []
-    if state.bool(0, 0) != true { statements.append("CREATE SCHEMA \(admin)") }
-    let present = Set((state.text(0, 1) ?? "").split(separator: ",").map(String.init))
-    for table in AdminTables.all {
-      let isThere = present.contains { $0.hasPrefix(table.name + ".") }
-      if !isThere { statements.append("CREATE TABLE \(admin).\(Identifier(table.name)) (\(table.keyColumn))") }
-      let missing = table.columns.filter { !present.contains("\(table.name).\($0.name)") }
-      if !missing.isEmpty {
-        let additions = missing.map { "ADD COLUMN \(Identifier($0.name)) \($0.type)" as SQL }.joined(", ")
-        statements.append("ALTER TABLE \(admin).\(Identifier(table.name)) \(additions)")
-      }
-    }
-    return statements
+    return (state.bool(0, 0) == true, Set((state.text(0, 1) ?? "").split(separator: ",").map(String.init)))
+  }
+
+  /// The plain names of all tables.
+  static var tableNames: [Identifier] { AdminTables.all.map { Identifier($0.name) } }
+
+  /// For commands on the records of runs that make nothing themselves.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` when there are none, or not as this version has them.
+  func require(_ connection: Connection) throws {
+    guard try !missingStatements(connection).isEmpty else { return }
+    let wasMerged = try columns(connection).contains("merge_summary.parameters")
+    throw MergeFailure.blocked([
+      .blocker(
+        nil,
+        wasMerged
+          ? "the admin schema \(schemas.admin) is an earlier version's: merge-engine init, or the next merge, completes it."
+          : "the admin schema \(schemas.admin) is missing or incomplete: nothing has been merged yet."
+      )
+    ])
   }
 
   /// Makes what is missing.
@@ -96,6 +124,7 @@ private enum AdminTables {
         Column(name: "notes", type: "text"),
         Column(name: "parameters", type: "jsonb"),
         Column(name: "engine_version", type: "text"),
+        Column(name: "warnings", type: "jsonb"),
       ]
     ),
     Table(
@@ -130,6 +159,38 @@ private enum AdminTables {
         Column(name: "row_data", type: "jsonb"),
         Column(name: "failed_at", type: "timestamp"),
         Column(name: "retried_at", type: "timestamp"),
+      ]
+    ),
+    // A row a batch: when, by which worker, and what it came to. What the report draws its rates from.
+    Table(
+      name: "merge_batches",
+      keyColumn: "id bigserial PRIMARY KEY",
+      columns: [
+        Column(name: "run_id", type: "integer"),
+        Column(name: "table_name", type: "text"),
+        Column(name: "worker", type: "integer"),
+        Column(name: "started_at", type: "timestamp"),
+        Column(name: "finished_at", type: "timestamp"),
+        Column(name: "records_read", type: "bigint"),
+        Column(name: "records_inserted", type: "bigint"),
+        Column(name: "records_updated", type: "bigint"),
+        Column(name: "records_unchanged", type: "bigint"),
+        Column(name: "records_stale", type: "bigint"),
+        Column(name: "records_duplicate", type: "bigint"),
+        Column(name: "records_error", type: "bigint"),
+        Column(name: "lost_races", type: "bigint"),
+        Column(name: "elapsed_ms", type: "bigint"),
+        // Set when the run has read the table from its first row again, and counted again.
+        Column(name: "forgotten_at", type: "timestamp"),
+      ]
+    ),
+    Table(
+      name: "merge_verifications",
+      keyColumn: "id bigserial PRIMARY KEY",
+      columns: [
+        Column(name: "run_id", type: "integer"),
+        Column(name: "verified_at", type: "timestamp"),
+        Column(name: "report", type: "jsonb"),
       ]
     ),
   ]

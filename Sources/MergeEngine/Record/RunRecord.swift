@@ -1,3 +1,4 @@
+import Foundation
 import Libpq
 
 /// How a run ended.
@@ -50,19 +51,31 @@ struct RunRecord {
     }
   }
 
+  /// The same for commands that only look: whoever may not write can still look.
+  static func closeDeadRunsIfAllowed(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) {
+    do {
+      try closeDeadRuns(connection, schemas)
+    } catch {
+      guard error.sqlState == .insufficientPrivilege || error.sqlState == .readOnlyTransaction else { throw error }
+    }
+  }
+
   /// Opens a run, or one again that was loading or broke off: its row in `merge_summary`, and one in `merge_logs` for
   /// every table.
+  ///
+  /// - Parameter warnings: what was found before the run; kept with it, so that a report can tell it later.
   init(
     _ connection: Connection,
     _ schemas: Schemas,
     tables: [String],
-    options: MergeOptions
+    options: MergeOptions,
+    warnings: [Finding]
   ) throws {
     admin = Identifier(schemas.admin)
     try connection.execute("BEGIN", "opening the run")
     let row = try connection.query(
       Self.opening(Identifier(schemas.admin), continuing: options.continuedRunID),
-      [.jsonb(try options.json()), .text(EngineVersion.current)],
+      [.jsonb(try options.json()), .text(EngineVersion.current), .jsonb(try Self.json(warnings))],
       "opening the run"
     )
     guard let id = row.count == 1 ? row.integer(0, 0) : nil else {
@@ -102,6 +115,9 @@ struct RunRecord {
       WITH forgotten AS (
         UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
         WHERE run_id = $1 AND table_name = $2
+      ), forgotten_batches AS (
+        UPDATE \(admin).merge_batches SET forgotten_at = clock_timestamp() AT TIME ZONE 'UTC'
+        WHERE run_id = $1 AND table_name = $2 AND forgotten_at IS NULL
       )
       UPDATE \(admin).merge_logs
       SET records_updated = 0, records_inserted = 0, records_read = 0, records_unchanged = 0, records_stale = 0,
@@ -116,14 +132,14 @@ struct RunRecord {
   private static func opening(_ admin: Identifier, continuing id: Int?) -> SQL {
     guard let id else {
       return """
-        INSERT INTO \(admin).merge_summary (merge_start, status, parameters, engine_version)
-        VALUES (clock_timestamp() AT TIME ZONE 'UTC', 'RUNNING', $1, $2)
+        INSERT INTO \(admin).merge_summary (merge_start, status, parameters, engine_version, warnings)
+        VALUES (clock_timestamp() AT TIME ZONE 'UTC', 'RUNNING', $1, $2, $3)
         RETURNING id
         """
     }
     return """
       UPDATE \(admin).merge_summary
-      SET status = 'RUNNING', merge_end = NULL, notes = NULL, parameters = $1, engine_version = $2
+      SET status = 'RUNNING', merge_end = NULL, notes = NULL, parameters = $1, engine_version = $2, warnings = $3
       WHERE id = \(id)
       RETURNING id
       """
@@ -139,39 +155,59 @@ struct RunRecord {
   }
 
   /// Closes the run, durably: with it all batches before it are on disk.
-  func close(_ status: RunStatus, notes: String, _ connection: Connection) throws(PostgresError) {
+  ///
+  /// - Parameter warnings: what came up during the run, beside what it was opened with.
+  func close(_ status: RunStatus, notes: String, warnings: [Finding], _ connection: Connection) throws {
     _ = try connection.query(
-      "UPDATE \(admin).merge_summary SET status = $2, notes = $3, merge_end = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = $1",
-      [.bigint(id), .text(status.rawValue), .text(notes)],
+      """
+      UPDATE \(admin).merge_summary
+      SET status = $2, notes = $3, merge_end = clock_timestamp() AT TIME ZONE 'UTC',
+          warnings = coalesce(warnings, '[]') || $4
+      WHERE id = $1
+      """,
+      [.bigint(id), .text(status.rawValue), .text(notes), .jsonb(try Self.json(warnings))],
       "closing the run"
     )
+  }
+
+  private static func json(_ warnings: [Finding]) throws -> String {
+    String(decoding: try JSONEncoder().encode(warnings), as: UTF8.self)
   }
 
   /// What the batches of the run have committed, by table: the truth also after lost connections.
   func committedCounts(_ connection: Connection) throws(PostgresError) -> [String: VerdictCounts] {
     let rows = try connection.query(
       """
-      SELECT table_name::text, records_read, records_inserted::bigint, records_updated::bigint, records_unchanged,
-             records_stale, records_duplicate, records_error, lost_races, batches
+      SELECT table_name::text, \(VerdictCounts.columns)
       FROM \(admin).merge_logs WHERE run_id = $1
       """,
       [.bigint(id)],
       "reading the counts of the run"
     )
     var counts: [String: VerdictCounts] = [:]
-    for row in 0..<rows.count {
-      var table = VerdictCounts()
-      table.read = rows.integer(row, 1) ?? 0
-      table.inserted = rows.integer(row, 2) ?? 0
-      table.updated = rows.integer(row, 3) ?? 0
-      table.unchanged = rows.integer(row, 4) ?? 0
-      table.stale = rows.integer(row, 5) ?? 0
-      table.duplicate = rows.integer(row, 6) ?? 0
-      table.errors = rows.integer(row, 7) ?? 0
-      table.lostRaces = rows.integer(row, 8) ?? 0
-      table.batches = rows.integer(row, 9) ?? 0
-      counts[rows.text(row, 0) ?? ""] = table
-    }
+    for row in 0..<rows.count { counts[rows.text(row, 0) ?? ""] = VerdictCounts(rows, row, from: 1) }
     return counts
+  }
+}
+
+extension VerdictCounts {
+  /// Its columns in `merge_logs`, in the order in which ``init(_:_:from:)`` reads them.
+  static let columns: SQL = """
+    records_read, records_inserted::bigint, records_updated::bigint, records_unchanged, records_stale, records_duplicate,
+    records_error, lost_races, batches
+    """
+
+  /// Reads ``columns`` from a result; NULL, as rows of the guide's own SQL have it, counts as 0.
+  init(_ rows: ResultSet, _ row: Int, from column: Int) {
+    self.init()
+    read = rows.integer(row, column) ?? 0
+    inserted = rows.integer(row, column + 1) ?? 0
+    updated = rows.integer(row, column + 2) ?? 0
+    unchanged = rows.integer(row, column + 3) ?? 0
+    stale = rows.integer(row, column + 4) ?? 0
+    duplicate = rows.integer(row, column + 5) ?? 0
+    errors = rows.integer(row, column + 6) ?? 0
+    lostRaces = rows.integer(row, column + 7) ?? 0
+    batches = rows.integer(row, column + 8) ?? 0
   }
 }

@@ -43,7 +43,12 @@ struct RunClosing {
       isInterrupted ? .aborted : !failures.isEmpty ? .failed : refusedCount > 0 ? .partial : .success
     let warnings = options.cleanup ? try cleanUp(status, tables, staging) : []
     for warning in warnings { logger.warning("\(warning)") }
-    try record.close(status, notes: notes(status, failures, refusedCount), connection)
+    try record.close(
+      status,
+      notes: notes(status, failures, refusedCount),
+      warnings: warnings.map { .warning(nil, $0) },
+      connection
+    )
     if let fatalError = outcome.fatalError as? MergeFailure { throw fatalError }
     return ClosedRun(status: status, tables: tables, failures: failures, warnings: warnings)
   }

@@ -35,6 +35,7 @@ struct Stations {
     _ plan: TablePlan,
     number: Int,
     run: RunRecord,
+    worker: Int,
     admin: Identifier,
     isAllOrNothing: Bool,
     _ connections: WorkerConnections
@@ -50,7 +51,8 @@ struct Stations {
     }
     record = try BatchRecord(
       plan,
-      logID: run.logIDs[plan.name] ?? 0,
+      run: run,
+      worker: worker,
       admin: admin,
       name: "record_\(number)",
       production
@@ -62,6 +64,7 @@ struct Stations {
 
   /// Carries the staging rows of `range` into production, within the transaction that is open.
   mutating func carry(_ range: TupleRange, _ mode: Mode, _ memory: inout BatchMemory) throws -> VerdictCounts {
+    let start = ContinuousClock.now
     var refusedCount = 0
     if mode == .careful && !isAllOrNothing {
       // Deferred constraints would speak up at the commit, when no row can be told from another any more.
@@ -78,7 +81,7 @@ struct Stations {
     }
     let written = try write(mode, &memory)
     let counts = tally(memory.batch, written, refusedCount)
-    if counts.read > 0 { try record.add(counts) }
+    if counts.read > 0 { try record.add(counts, elapsed: .now - start) }
     return counts
   }
 

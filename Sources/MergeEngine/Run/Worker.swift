@@ -98,6 +98,7 @@ final class Worker {
           context.plan.tables[item.table],
           number: item.table,
           run: context.record,
+          worker: number,
           admin: Identifier(context.schemas.admin),
           isAllOrNothing: context.isAtomic,
           connections

@@ -16,7 +16,7 @@ struct Grants {
       "GRANT USAGE ON SCHEMA \(schemaNames.joined()) TO \(role)",
       "GRANT SELECT, UPDATE ON \(staging.joined(", ")) TO \(role)",
       "GRANT SELECT, INSERT, UPDATE ON \(production) TO \(role)",
-      "GRANT SELECT, INSERT, UPDATE ON \(admin).merge_summary, \(admin).merge_logs, \(admin).merge_errors TO \(role)",
+      "GRANT SELECT, INSERT, UPDATE ON \(AdminSchema.tableNames.map { "\(admin).\($0)" as SQL }.joined(", ")) TO \(role)",
       "GRANT SELECT ON ALL TABLES IN SCHEMA \(admin) TO \(role)",
       "GRANT USAGE ON ALL SEQUENCES IN SCHEMA \(admin) TO \(role)",
     ]

@@ -104,15 +104,7 @@ public struct QuarantineBrowser: Sendable {
 
   private func connect() throws -> Connection {
     let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    let admin = AdminSchema(schemas: options.schemas)
-    guard try admin.missingStatements(connection).isEmpty else {
-      throw MergeFailure.blocked([
-        .blocker(
-          nil,
-          "the admin schema \(options.schemas.admin) is missing or incomplete: nothing has been merged yet."
-        )
-      ])
-    }
+    try AdminSchema(schemas: session.schemas).require(connection)
     return connection
   }
 

@@ -7,7 +7,7 @@ public struct ExtraRows {
   private let connection: Connection
 
   /// What was found of one table.
-  public struct Outcome: Sendable, Encodable {
+  public struct Outcome: Sendable, Codable {
     /// Production rows inside the window; nil when they were not looked at.
     public internal(set) var windowCount: Int?
     /// How many of them staging lacks.

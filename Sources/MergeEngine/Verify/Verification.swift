@@ -10,7 +10,7 @@ import Logging
 /// production, in key order or by key ───┘
 /// ```
 /// Nothing is held but a batch a worker and the addresses of suspects. All sessions are read-only, but the one that
-/// deletes extra rows when that is asked for.
+/// deletes extra rows when that is asked for, and the one that records the result (``VerificationRecord``).
 public struct Verification: Sendable {
   private let options: VerifyOptions
   private let session: Session
@@ -57,9 +57,11 @@ public struct Verification: Sendable {
       try session.connectStagingControl(beside: control)
     }
     do {
-      return try stop.covering(control) {
+      let report = try stop.covering(control) {
         try stop.covering(staging) { try verify(clock, control: control, staging: staging, onProgress) }
       }
+      if report.status != .aborted { VerificationRecord(session: writingSession).write(report) }
+      return report
     } catch {
       // A statement that was cancelled because somebody asked to stop is no failure.
       guard stop.signal != nil else { throw error }
@@ -109,6 +111,13 @@ public struct Verification: Sendable {
       types: types,
       findings: plan.findings + unmarkedFindings(plan, outcomes)
     )
+  }
+
+  /// As the one that compares, but for a last word in the admin schema.
+  private var writingSession: Session {
+    var session = session
+    session.isReadOnly = false
+    return session
   }
 
   /// What was given, else what the last run had.

@@ -1,7 +1,7 @@
 import Foundation
 
-/// What a verification found.
-public struct VerifyReport: Sendable, Encodable {
+/// What a verification found; decodes from what it was recorded as.
+public struct VerifyReport: Sendable, Codable {
   /// How it ended.
   public enum Status: String, Sendable, Codable {
     /// Every row that was compared is in production as it should be.
@@ -119,7 +119,33 @@ public struct VerifyReport: Sendable, Encodable {
   }
 }
 
-extension VerifyReport.Table: Encodable {
+extension VerifyReport {
+  /// Reads what ``encode(to:)`` has written.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    func date(_ key: CodingKeys) throws -> Date {
+      try Date(container.decode(String.self, forKey: key), strategy: .iso8601WithFraction)
+    }
+    self.init(
+      status: try container.decode(Status.self, forKey: .status),
+      startedAt: try date(.startedAt),
+      finishedAt: try date(.finishedAt),
+      elapsedMilliseconds: try container.decode(Int.self, forKey: .elapsedMilliseconds),
+      comparingMilliseconds: try container.decode(Int.self, forKey: .comparingMilliseconds),
+      workers: try container.decode(Int.self, forKey: .workers),
+      tables: try container.decode([Table].self, forKey: .tables),
+      types: try container.decode([TypeDifference].self, forKey: .types),
+      findings: try container.decode([Finding].self, forKey: .findings)
+    )
+  }
+}
+
+extension ParseStrategy where Self == Date.ISO8601FormatStyle {
+  /// As the reports write their times.
+  static var iso8601WithFraction: Self { Date.ISO8601FormatStyle(includingFractionalSeconds: true) }
+}
+
+extension VerifyReport.Table: Codable {
   private enum CodingKeys: String, CodingKey {
     case table, columns, extra, samples
   }
@@ -132,6 +158,18 @@ extension VerifyReport.Table: Encodable {
     try container.encode(columns, forKey: .columns)
     try container.encode(extra, forKey: .extra)
     try container.encode(samples, forKey: .samples)
+  }
+
+  /// Reads what ``encode(to:)`` has written.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      table: try container.decode(String.self, forKey: .table),
+      counts: try RowCheckCounts(from: decoder),
+      columns: try container.decode([VerifyReport.ColumnDifference].self, forKey: .columns),
+      extra: try container.decode(ExtraRows.Outcome.self, forKey: .extra),
+      samples: try container.decode([VerifyReport.Sample].self, forKey: .samples)
+    )
   }
 }
 

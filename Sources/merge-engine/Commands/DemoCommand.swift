@@ -11,20 +11,32 @@ struct DemoCommand: AsyncParsableCommand {
     abstract: "Starts a private PostgreSQL, loads the guide's tables, merges them, and leaves nothing behind."
   )
 
+  @Option(
+    name: .customLong("report"),
+    help: ArgumentHelp("Keep a report of the merge in this HTML file.", valueName: "file")
+  )
+  var reportPath: String?
+
   func run() async throws {
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report = try await PrivateCluster.with(ClusterOptions(settings: ["shared_buffers": "256MB"])) { cluster in
       say("A private PostgreSQL \(cluster.serverVersion) is running in \(cluster.directory).")
-      return try await Self.merge(cluster.connectionString(), stop)
+      return try await Self.merge(cluster.connectionString(), reportPath: reportPath, stop)
     }
     withExtendedLifetime(interrupts) {}
     say("The server is stopped and its folder removed.")
     try MergeExecution.finish(report, stop)
   }
 
-  private static func merge(_ connectionString: String, _ stop: StopSignal) async throws -> RunReport {
+  private static func merge(
+    _ connectionString: String,
+    reportPath: String?,
+    _ stop: StopSignal
+  ) async throws -> RunReport {
     let context = try CommandContext(ownDatabase: connectionString)
+    let reportFile = reportPath.map { ReportFile(path: $0, context) }
+    try reportFile?.check()
     return try await onThreadOfItsOwn {
       let connection = try Connection(to: context.target, applicationName: "merge-engine demo") { _ in }
       try prepare(connection, context, stop)
@@ -40,6 +52,9 @@ struct DemoCommand: AsyncParsableCommand {
       )
       say("\n$ merge-engine status\n")
       StandardOutput.write(StatusTable(status: status).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+      if let reportFile, reportFile.writeAfterMerge(run: report.runID) {
+        say("\nThe report of the merge is in \(reportPath ?? "").")
+      }
       return report
     }
   }

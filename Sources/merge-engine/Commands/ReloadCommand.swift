@@ -48,6 +48,8 @@ struct ReloadCommand: AsyncParsableCommand {
 
   func run() async throws {
     let context = try CommandContext(merge.database)
+    let reportFile = merge.reportPath.map { ReportFile(path: $0, context) }
+    try reportFile?.check()
     let stop = StopSignal()
     let reload = Reload(
       setting: try setting(context),
@@ -66,8 +68,13 @@ struct ReloadCommand: AsyncParsableCommand {
       work.cancel()
     }
     let result = await work.result
+    let isReported = try await onThreadOfItsOwn {
+      guard let reportFile, let runID = try? result.get().runID else { return true }
+      return reportFile.writeAfterMerge(run: runID)
+    }
     withExtendedLifetime(interrupts) {}
     try ReloadOutput(context).finish(result, stop)
+    if !isReported { throw CommandEnd(status: .internalFailure) }
   }
 
   private func request(_ context: CommandContext) throws -> ReloadRequest {

@@ -1,3 +1,4 @@
+import MergeEngine
 import Reload
 
 /// What a clean-up did, a line each.

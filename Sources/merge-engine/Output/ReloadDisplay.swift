@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import MergeEngine
 import Reload
 import Synchronization
 

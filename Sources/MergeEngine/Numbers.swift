@@ -1,7 +1,7 @@
 /// Numbers as people read them, the same in every locale, so that scripts and screenshots agree.
-enum Numbers {
+package enum Numbers {
   /// `1,234,567`
-  static func grouped(_ value: Int) -> String {
+  package static func grouped(_ value: Int) -> String {
     let digits = String(value.magnitude)
     var text = ""
     for (index, digit) in digits.enumerated() {
@@ -12,7 +12,7 @@ enum Numbers {
   }
 
   /// `812 B`, `4.2 MB`, by powers of 1000.
-  static func bytes(_ count: Int) -> String {
+  package static func bytes(_ count: Int) -> String {
     var value = Double(count)
     for unit in ["B", "kB", "MB", "GB"] {
       if value < 1000 { return unit == "B" ? "\(count) B" : "\((value * 10).rounded() / 10) \(unit)" }
@@ -22,7 +22,7 @@ enum Numbers {
   }
 
   /// `0.4 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`
-  static func duration(milliseconds: Int) -> String {
+  package static func duration(milliseconds: Int) -> String {
     let seconds = milliseconds / 1000
     if seconds < 100 { return "\(seconds).\(milliseconds % 1000 / 100) s" }
     if seconds < 3600 { return "\(seconds / 60) min \(padded(seconds % 60)) s" }

@@ -1,0 +1,58 @@
+import MergeEngine
+
+/// A number that is looked for first.
+struct KeyFigure {
+  let label: String
+  let value: String
+  let unit: String?
+
+  static func all(_ run: StoredRun) -> [KeyFigure] {
+    let totals = run.totals
+    let seconds = run.elapsedSeconds ?? 0
+    return [
+      KeyFigure(label: "Read from staging", value: Numbers.grouped(totals.read), unit: "rows"),
+      KeyFigure(
+        label: "Written to production",
+        value: Numbers.grouped(totals.inserted + totals.updated),
+        unit: "rows"
+      ),
+      KeyFigure(label: "Refused", value: Numbers.grouped(totals.errors), unit: "rows"),
+      KeyFigure(
+        label: "Rate",
+        value: seconds > 0 ? Numbers.grouped(Int(Double(totals.read) / seconds)) : "-",
+        unit: "rows/s"
+      ),
+      KeyFigure(label: "Duration", value: Numbers.duration(milliseconds: Int(seconds * 1000)), unit: nil),
+    ]
+  }
+}
+
+/// What the figures belong to.
+struct Fact {
+  let label: String
+  let value: String
+
+  static func all(_ run: StoredRun) -> [Fact] {
+    [
+      Fact(label: "Started", value: run.startedAt.map { "\(Times.utc($0)) UTC" } ?? "-"),
+      Fact(label: "Ended", value: run.finishedAt.map { "\(Times.utc($0)) UTC" } ?? "still going"),
+      Fact(label: "Window", value: window(run)),
+      Fact(label: "Workers", value: run.parameter("atomic") == "yes" ? "1, atomic" : run.parameter("workers") ?? "-"),
+      Fact(
+        label: "Batch",
+        value: run.parameter("batch_rows").flatMap { Int($0) }.map { "\(Numbers.grouped($0)) rows" } ?? "-"
+      ),
+      Fact(label: "Merged by", value: run.engineVersion.map { "merge-engine \($0)" } ?? "the guide's own SQL"),
+    ]
+  }
+
+  /// From is in the window, to is not.
+  private static func window(_ run: StoredRun) -> String {
+    switch (run.parameter("from"), run.parameter("to")) {
+    case (nil, nil): "all versions"
+    case (let from?, nil): "from \(from)"
+    case (nil, let to?): "before \(to)"
+    case (let from?, let to?): "from \(from), before \(to)"
+    }
+  }
+}

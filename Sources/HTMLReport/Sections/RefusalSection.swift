@@ -1,0 +1,76 @@
+import MergeEngine
+
+/// The rows that the server refused, by reason.
+struct RefusalSection {
+  private let model: Model
+
+  init(_ run: StoredRun) {
+    let shown = run.refusals.reduce(0) { $0 + $1.count }
+    model = Model(
+      hasRefusals: !run.refusals.isEmpty,
+      groups: run.refusals.map(Group.init),
+      omitted: run.refusalReasonCount > run.refusals.count
+        ? "\(Numbers.grouped(run.refusalReasonCount - run.refusals.count)) more reasons with fewer rows each are not "
+          + "shown; the \(Numbers.grouped(run.refusals.count)) above account for \(Numbers.grouped(shown)) rows. "
+          + "merge-engine errors list has them all." : nil
+    )
+  }
+
+  var html: String { Self.template.render(model) }
+
+  private struct Model {
+    let hasRefusals: Bool
+    let groups: [Group]
+    let omitted: String?
+  }
+
+  private struct Group {
+    let count: String
+    let table: String
+    let sqlState: String
+    let condition: String?
+    let message: String
+    let keys: [String]
+    let remaining: String?
+    let retried: String?
+
+    init(_ group: RefusalGroup) {
+      count = Numbers.grouped(group.count)
+      table = group.table
+      sqlState = group.sqlState.isEmpty ? "-" : group.sqlState
+      condition = ConditionName.of(group.sqlState)
+      message = group.message
+      keys = group.sampleKeys
+      let rest = group.count - group.sampleKeys.count
+      remaining = rest > 0 ? Numbers.grouped(rest) : nil
+      retried = group.retriedCount > 0 ? Numbers.grouped(group.retriedCount) : nil
+    }
+  }
+
+  private static let template = Template(
+    """
+    <section aria-labelledby="refused">
+    <h2 id="refused">Refused rows</h2>
+    {{^hasRefusals}}
+    <p>The server refused no row.</p>
+    {{/hasRefusals}}
+    {{#hasRefusals}}
+    <div class="scroll" tabindex="0" role="region" aria-label="Refused rows by reason">
+    <table>
+    <caption>Quarantined staging rows by table and reason, most rows first. They are marked ERROR; merge-engine errors retry sets them back to NEW once the cause is mended.</caption>
+    <thead><tr><th scope="col" class="n">rows</th><th scope="col">table</th><th scope="col">SQLSTATE</th><th scope="col">what the server said</th><th scope="col">keys</th></tr></thead>
+    <tbody>
+    {{#groups}}
+    <tr><td class="n alert">{{count}}</td><th scope="row"><bdi>{{table}}</bdi></th><td><code>{{sqlState}}</code>{{#condition}}<br><small>{{.}}</small>{{/condition}}</td><td class="text"><bdi>{{message}}</bdi>{{#retried}}<br><small>{{.}} of them were set back to NEW since.</small>{{/retried}}</td><td class="text">{{#keys}}<code><bdi>{{.}}</bdi></code><br>{{/keys}}{{#remaining}}<small>and {{.}} more</small>{{/remaining}}</td></tr>
+    {{/groups}}
+    </tbody>
+    </table>
+    </div>
+    {{#omitted}}
+    <p class="note">{{.}}</p>
+    {{/omitted}}
+    {{/hasRefusals}}
+    </section>
+    """
+  )
+}

@@ -1,0 +1,169 @@
+import MergeEngine
+
+/// What the newest verification after the run found.
+struct VerificationSection {
+  private let verification: StoredRun.Verification?
+
+  init(_ run: StoredRun) {
+    verification = run.verification
+  }
+
+  var html: String {
+    verification.map { Self.template.render(Model($0)) } ?? Self.missing.render(())
+  }
+
+  private struct Model {
+    let mark: StatusMark
+    let verdict: String
+    let counts: [Counts]
+    let hasSamples: Bool
+    let samples: [Sample]
+    let hasMismatches: Bool
+    let mismatches: [TypeDifference]
+    let remarks: [Remark]
+
+    init(_ verification: StoredRun.Verification) {
+      let report = verification.report
+      mark = StatusMark(word: report.status.rawValue)
+      let time = verification.verifiedAt.map { "\(Times.utc($0)) UTC: " } ?? ""
+      let read = Numbers.grouped(report.tables.reduce(0) { $0 + $1.counts.read })
+      verdict =
+        switch report.status {
+        case .success: "\(time)\(read) merged rows were compared, and production is as it should be."
+        case .different: "\(time)\(read) merged rows were compared, and production is not what was merged."
+        case .blocked: "\(time)the rows could not be compared."
+        case .aborted: "\(time)the comparison was interrupted."
+        }
+      counts = report.tables.map(Counts.init)
+      samples = report.tables.flatMap(Sample.all)
+      hasSamples = !samples.isEmpty
+      mismatches = report.types.filter(\.isMismatch)
+      hasMismatches = !mismatches.isEmpty
+      remarks =
+        report.findings.map { Remark(subject: $0.table, text: $0.message) }
+        + report.tables.compactMap { table in
+          table.extra.note.map { Remark(subject: table.table, text: "extra rows \($0)") }
+        }
+    }
+  }
+
+  private struct Counts {
+    let table: String
+    let cells: [String]
+    let differing: [Cell]
+
+    struct Cell {
+      let count: String
+      let isWrong: Bool
+    }
+
+    init(_ table: VerifyReport.Table) {
+      let counts = table.counts
+      self.table = table.table
+      cells = [counts.read - counts.superseded, counts.equal, counts.productionNewer].map(Numbers.grouped)
+      let extra = Cell(
+        count: table.extra.windowCount == nil ? "-" : Numbers.grouped(table.extra.count),
+        isWrong: table.extra.count > table.extra.deletedCount
+      )
+      differing =
+        [counts.missing, counts.outdated, counts.differing].map {
+          Cell(count: Numbers.grouped($0), isWrong: $0 > 0)
+        } + [extra]
+    }
+  }
+
+  private struct Sample {
+    let table: String
+    let kind: String
+    let key: String
+    let column: String
+    let production: String
+    let staging: String
+
+    /// A line for every column that differs; one for a row that only one side has.
+    static func all(_ table: VerifyReport.Table) -> [Sample] {
+      table.samples.flatMap { sample -> [Sample] in
+        let key = sample.key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value ?? "NULL")" }.joined(
+          separator: ", "
+        )
+        func line(_ column: String, _ production: String, _ staging: String) -> Sample {
+          Sample(
+            table: table.table,
+            kind: sample.kind.rawValue,
+            key: key,
+            column: column,
+            production: production,
+            staging: staging
+          )
+        }
+        guard !sample.columns.isEmpty else { return [line("-", "-", "-")] }
+        return sample.columns.map { line($0.column, $0.old ?? "NULL", $0.new ?? "NULL") }
+      }
+    }
+  }
+
+  private struct Remark {
+    let subject: String?
+    let text: String
+  }
+
+  private static let missing = Template(
+    """
+    <section aria-labelledby="verification">
+    <h2 id="verification">Verification</h2>
+    <p>None is recorded for this run. <code>merge-engine verify</code>, before the next run, makes one.</p>
+    </section>
+    """
+  )
+
+  private static let template = Template(
+    """
+    <section aria-labelledby="verification">
+    <h2 id="verification">Verification</h2>
+    <p><span class="status {{mark.tone}}"><span aria-hidden="true">{{mark.symbol}}</span> {{mark.word}}</span> {{verdict}}</p>
+    <div class="scroll" tabindex="0" role="region" aria-label="Verification by table">
+    <table>
+    <caption>Merged staging rows compared with production. Newer in production is no difference.</caption>
+    <thead><tr><th scope="col">table</th><th scope="col" class="n">compared</th><th scope="col" class="n">equal</th><th scope="col" class="n">newer in production</th><th scope="col" class="n">missing</th><th scope="col" class="n">outdated</th><th scope="col" class="n">differing</th><th scope="col" class="n">extra</th></tr></thead>
+    <tbody>
+    {{#counts}}
+    <tr><th scope="row"><bdi>{{table}}</bdi></th>{{#cells}}<td class="n">{{.}}</td>{{/cells}}{{#differing}}<td class="n{{#isWrong}} alert{{/isWrong}}">{{count}}</td>{{/differing}}</tr>
+    {{/counts}}
+    </tbody>
+    </table>
+    </div>
+    {{#hasSamples}}
+    <div class="scroll" tabindex="0" role="region" aria-label="Rows that differ">
+    <table>
+    <caption>Some of the rows that differ</caption>
+    <thead><tr><th scope="col">table</th><th scope="col">what</th><th scope="col">key</th><th scope="col">column</th><th scope="col">production</th><th scope="col">staging</th></tr></thead>
+    <tbody>
+    {{#samples}}
+    <tr><th scope="row"><bdi>{{table}}</bdi></th><td>{{kind}}</td><td class="text"><code><bdi>{{key}}</bdi></code></td><td><bdi>{{column}}</bdi></td><td class="text"><bdi>{{production}}</bdi></td><td class="text"><bdi>{{staging}}</bdi></td></tr>
+    {{/samples}}
+    </tbody>
+    </table>
+    </div>
+    {{/hasSamples}}
+    {{#hasMismatches}}
+    <div class="scroll" tabindex="0" role="region" aria-label="Columns of different types">
+    <table class="fit">
+    <caption>Columns whose types differ; the merge casts them</caption>
+    <thead><tr><th scope="col">table</th><th scope="col">column</th><th scope="col">production</th><th scope="col">staging</th><th scope="col">verdict</th></tr></thead>
+    <tbody>
+    {{#mismatches}}
+    <tr><th scope="row"><bdi>{{table}}</bdi></th><td><bdi>{{column}}</bdi></td><td>{{production}}{{^production}}-{{/production}}</td><td>{{staging}}{{^staging}}-{{/staging}}</td><td>{{status}}</td></tr>
+    {{/mismatches}}
+    </tbody>
+    </table>
+    </div>
+    {{/hasMismatches}}
+    <ul class="findings">
+    {{#remarks}}
+    <li>{{#subject}}<strong><bdi>{{.}}</bdi></strong> {{/subject}}<bdi>{{text}}</bdi></li>
+    {{/remarks}}
+    </ul>
+    </section>
+    """
+  )
+}

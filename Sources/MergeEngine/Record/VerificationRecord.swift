@@ -1,0 +1,46 @@
+import Foundation
+import Libpq
+import Logging
+
+/// Keeps what a verification found in `merge_verifications`, with the newest run that has merged.
+///
+/// A verification needs no more than SELECT, so whatever stands against the record costs the record and nothing else.
+struct VerificationRecord {
+  /// A session that may write.
+  let session: Session
+
+  /// Writes the report's JSON, or says once why not. Without a run there is nothing to keep it with.
+  func write(_ report: VerifyReport) {
+    do {
+      let connection = try session.connectControl()
+      let admin = AdminSchema(schemas: session.schemas)
+      let columns = try admin.columns(connection)
+      guard columns.contains("merge_summary.parameters") else { return }
+      guard columns.contains("merge_verifications.report") else {
+        return warn("\(session.schemas.admin).merge_verifications is missing; merge-engine init makes it")
+      }
+      try insert(String(decoding: try JSONEncoder().encode(report), as: UTF8.self), connection)
+    } catch {
+      warn("\(error)")
+    }
+  }
+
+  private func insert(_ report: String, _ connection: Connection) throws(PostgresError) {
+    let admin = Identifier(session.schemas.admin)
+    _ = try connection.query(
+      """
+      INSERT INTO \(admin).merge_verifications (run_id, verified_at, report)
+      SELECT id, clock_timestamp() AT TIME ZONE 'UTC', $1
+      FROM \(admin).merge_summary
+      WHERE status NOT IN ('RUNNING', 'LOADING')
+      ORDER BY id DESC LIMIT 1
+      """,
+      [.jsonb(report)],
+      "recording the verification"
+    )
+  }
+
+  private func warn(_ reason: String) {
+    session.logger.warning("the result is not recorded, and reports of the run will not show it: \(reason)")
+  }
+}

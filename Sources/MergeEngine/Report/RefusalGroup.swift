@@ -1,0 +1,54 @@
+import Libpq
+
+/// Refused rows of one table that the server refused for the same reason.
+public struct RefusalGroup: Sendable, Codable {
+  /// The table's plain name.
+  public let table: String
+  /// The server's code; empty if there was none.
+  public let sqlState: String
+  /// The server's message.
+  public let message: String
+  /// How many rows.
+  public let count: Int
+  /// How many of them were set back to NEW since.
+  public let retriedCount: Int
+  /// Keys of some of them, as JSON text, in the order in which they were refused.
+  public let sampleKeys: [String]
+
+  /// Reasons in a report at most. Arbitrary: messages that quote a value make a reason of every row.
+  static let limit = 50
+
+  /// - Returns: the groups with most rows, and how many groups there are.
+  static func read(
+    _ run: Int,
+    sampleKeyCount: Int = 5,
+    _ admin: Identifier,
+    _ connection: Connection
+  ) throws(PostgresError) -> (groups: [RefusalGroup], total: Int) {
+    let rows = try connection.query(
+      """
+      SELECT table_name, coalesce(sqlstate, ''), coalesce(message, ''), count(*), count(retried_at),
+             array_to_json(array_agg(row_key::text ORDER BY id) FILTER (WHERE position <= $2))::text,
+             count(*) OVER ()
+      FROM (SELECT *, row_number() OVER (PARTITION BY table_name, sqlstate, message ORDER BY id) AS position
+            FROM \(admin).merge_errors WHERE run_id = $1) AS e
+      GROUP BY table_name, sqlstate, message
+      ORDER BY count(*) DESC, table_name, sqlstate, message
+      LIMIT \(limit)
+      """,
+      [.bigint(run), .bigint(sampleKeyCount)],
+      "reading the refused rows of run \(run)"
+    )
+    let groups = (0..<rows.count).map { row in
+      RefusalGroup(
+        table: rows.text(row, 0) ?? "",
+        sqlState: rows.text(row, 1) ?? "",
+        message: rows.text(row, 2) ?? "",
+        count: rows.integer(row, 3) ?? 0,
+        retriedCount: rows.integer(row, 4) ?? 0,
+        sampleKeys: JSONText.decode([String?].self, rows.text(row, 5))?.compactMap(\.self) ?? []
+      )
+    }
+    return (groups, rows.count > 0 ? rows.integer(0, 6) ?? 0 : 0)
+  }
+}

@@ -1,0 +1,116 @@
+import Foundation
+import Libpq
+import Logging
+
+/// Reads what the admin tables know about runs.
+public struct StoredRuns: Sendable {
+  private let session: Session
+
+  /// - Parameters:
+  ///   - target: the database with the admin schema.
+  ///   - schemas: where it is.
+  ///   - logger: gets the server's notices.
+  public init(target: ConnectionTarget, schemas: Schemas, logger: Logger) {
+    session = Session(target: target, schemas: schemas, logger: logger)
+  }
+
+  /// Reads one run in one snapshot; with the tables of an earlier version what those hold.
+  ///
+  /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, ``MergeFailure/blocked(_:)`` without admin tables.
+  public func read(_ id: Int) throws -> StoredRun {
+    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let columns = try AdminSchema(schemas: session.schemas).columns(connection)
+    guard columns.isSuperset(of: ["merge_summary.parameters", "merge_logs.run_id", "merge_errors.retried_at"]) else {
+      throw MergeFailure.blocked([
+        .blocker(
+          nil,
+          "the admin schema \(session.schemas.admin) is missing or incomplete: nothing has been merged yet, or the "
+            + "schema has another name (--admin-schema)."
+        )
+      ])
+    }
+    try RunRecord.closeDeadRunsIfAllowed(connection, session.schemas)
+    try connection.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "reading run \(id)")
+    let run = try read(id, columns, connection)
+    try connection.execute("COMMIT", "reading run \(id)")
+    return run
+  }
+
+  private func read(_ id: Int, _ columns: Set<String>, _ connection: Connection) throws -> StoredRun {
+    let admin = Identifier(session.schemas.admin)
+    let warnings: SQL = columns.contains("merge_summary.warnings") ? "warnings::text" : "NULL::text"
+    let row = try connection.query(
+      """
+      SELECT status::text, extract(epoch FROM merge_start AT TIME ZONE 'UTC')::float8,
+             extract(epoch FROM merge_end AT TIME ZONE 'UTC')::float8, notes, engine_version, parameters::text, \(warnings),
+             current_database()::text, split_part(current_setting('server_version'), ' ', 1),
+             extract(epoch FROM clock_timestamp())::float8
+      FROM \(admin).merge_summary WHERE id = $1
+      """,
+      [.bigint(id)],
+      "reading run \(id)"
+    )
+    guard row.count == 1 else {
+      throw MergeFailure.usage(
+        "there is no run \(id) in \(session.schemas.admin).merge_summary; merge-engine status shows the last ones."
+      )
+    }
+    let refusals = try RefusalGroup.read(id, admin, connection)
+    return StoredRun(
+      id: id,
+      status: row.text(0, 0) ?? "",
+      startedAt: row.double(0, 1).map { Date(timeIntervalSince1970: $0) },
+      finishedAt: row.double(0, 2).map { Date(timeIntervalSince1970: $0) },
+      notes: row.text(0, 3),
+      engineVersion: row.text(0, 4),
+      parameters: RunParameters.lines(row.text(0, 5)),
+      warnings: JSONText.decode([Finding].self, row.text(0, 6)),
+      tables: try tables(id, admin, connection),
+      throughput: columns.contains("merge_batches.forgotten_at") ? try .read(id, admin, connection) : nil,
+      refusals: refusals.groups,
+      refusalReasonCount: refusals.total,
+      verification: columns.contains("merge_verifications.report") ? try verification(id, admin, connection) : nil,
+      place: StoredRun.Place(
+        database: row.text(0, 7) ?? "",
+        serverVersion: row.text(0, 8) ?? "",
+        adminSchema: session.schemas.admin
+      ),
+      readAt: Date(timeIntervalSince1970: row.double(0, 9) ?? 0)
+    )
+  }
+
+  private func tables(_ id: Int, _ admin: Identifier, _ connection: Connection) throws(PostgresError) -> [StoredRun
+    .Table]
+  {
+    let rows = try connection.query(
+      """
+      SELECT table_name::text, coalesce(elapsed_ms, 0), \(VerdictCounts.columns)
+      FROM \(admin).merge_logs WHERE run_id = $1 ORDER BY id
+      """,
+      [.bigint(id)],
+      "reading the counts of run \(id)"
+    )
+    return (0..<rows.count).map { row in
+      StoredRun.Table(
+        table: rows.text(row, 0) ?? "",
+        counts: VerdictCounts(rows, row, from: 2),
+        elapsedMilliseconds: rows.integer(row, 1) ?? 0
+      )
+    }
+  }
+
+  private func verification(_ id: Int, _ admin: Identifier, _ connection: Connection) throws(PostgresError)
+    -> StoredRun.Verification?
+  {
+    let rows = try connection.query(
+      """
+      SELECT extract(epoch FROM verified_at AT TIME ZONE 'UTC')::float8, report::text
+      FROM \(admin).merge_verifications WHERE run_id = $1 ORDER BY id DESC LIMIT 1
+      """,
+      [.bigint(id)],
+      "reading the verification of run \(id)"
+    )
+    guard rows.count == 1, let report = JSONText.decode(VerifyReport.self, rows.text(0, 1)) else { return nil }
+    return StoredRun.Verification(verifiedAt: rows.double(0, 0).map { Date(timeIntervalSince1970: $0) }, report: report)
+  }
+}
