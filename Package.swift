@@ -105,7 +105,7 @@ let package = Package(
     .testTarget(
       name: "MergeEngineTests",
       dependencies: [
-        "MergeEngine", "Libpq", "PrivateCluster", "TestSupport", "merge-engine",
+        "HTMLReport", "MergeEngine", "Libpq", "PrivateCluster", "TestSupport", "merge-engine",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strictAndSafe

@@ -95,7 +95,7 @@ enum PageStyle {
   private static let tables = """
     .scroll { overflow-x: auto; margin-bottom: 0.75rem; }
     table { width: 100%; border-collapse: collapse; font-size: 0.875rem; }
-    table.fit { width: auto; min-width: 24rem; max-width: 100%; }
+    table.fit { width: auto; min-width: min(24rem, 100%); }
     caption { caption-side: top; text-align: left; color: var(--muted); font-size: 0.8125rem; padding: 0 0 0.375rem; max-width: min(52rem, calc(100vw - 2rem)); }
     th, td { padding: 0.3125rem 0.75rem; text-align: left; vertical-align: top; white-space: nowrap; border-bottom: 1px solid var(--rule); }
     th:first-child, td:first-child { padding-left: 0; }
@@ -144,8 +144,9 @@ enum PageStyle {
       th, td { padding: 0.15rem 0.4rem; }
       .figures { grid-template-columns: repeat(5, auto); }
       .figures dd { font-size: 1.25rem; }
+      .facts { grid-template-columns: 1fr 1fr; }
       h2, h3, figcaption, caption { break-after: avoid; }
-      figure, tr, .findings li { break-inside: avoid; }
+      .plot, .row, .legend, tr, .findings li { break-inside: avoid; }
       thead { display: table-header-group; }
       summary { display: none; }
       details::details-content { content-visibility: visible; display: block; height: auto; }

@@ -31,6 +31,7 @@ struct ParameterSection {
     <p>None are recorded.</p>
     {{/hasParameters}}
     {{#hasParameters}}
+    <div class="scroll" tabindex="0" role="region" aria-label="Parameters">
     <table class="fit">
     <caption>What the run was asked to do, as merge_summary.parameters has it</caption>
     <thead><tr><th scope="col">name</th><th scope="col">value</th></tr></thead>
@@ -40,6 +41,7 @@ struct ParameterSection {
     {{/lines}}
     </tbody>
     </table>
+    </div>
     {{/hasParameters}}
     </section>
     """

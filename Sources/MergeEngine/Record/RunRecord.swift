@@ -37,18 +37,30 @@ struct RunRecord {
     for row in 0..<running.count {
       guard let id = running.integer(row, 0), let key = Int32(exactly: id) else { continue }
       guard try AdvisoryLock.tryAcquire(AdvisoryLock.runClass, key, on: connection) else { continue }
-      _ = try connection.query(
-        """
-        UPDATE \(admin).merge_summary
-        SET status = 'ABORTED', merge_end = clock_timestamp() AT TIME ZONE 'UTC',
-            notes = 'The process ended without closing the run. Batches up to then are committed; run it again.'
-        WHERE id = $1 AND status = 'RUNNING'
-        """,
-        [.bigint(id)],
-        "closing a run that died"
-      )
+      let closing: Result<Void, PostgresError>
+      do throws(PostgresError) {
+        try close(deadRun: id, admin, connection)
+        closing = .success(())
+      } catch {
+        closing = .failure(error)
+      }
+      // Also when the role may not close it: held on, the lock would make the dead run look alive.
       try AdvisoryLock.release(AdvisoryLock.runClass, key, on: connection)
+      try closing.get()
     }
+  }
+
+  private static func close(deadRun id: Int, _ admin: Identifier, _ connection: Connection) throws(PostgresError) {
+    _ = try connection.query(
+      """
+      UPDATE \(admin).merge_summary
+      SET status = 'ABORTED', merge_end = clock_timestamp() AT TIME ZONE 'UTC',
+          notes = 'The process ended without closing the run. Batches up to then are committed; run it again.'
+      WHERE id = $1 AND status = 'RUNNING'
+      """,
+      [.bigint(id)],
+      "closing a run that died"
+    )
   }
 
   /// The same for commands that only look: whoever may not write can still look.

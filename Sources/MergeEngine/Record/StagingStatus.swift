@@ -19,18 +19,39 @@ public struct StagingStatus: Sendable, Codable {
   {
     var statuses: [StagingStatus] = []
     for table in try tables(connection, schemas) where names?.contains(table.name.name) ?? true {
-      let row = try connection.query(query(table), "counting \(table)")
-      statuses.append(
-        StagingStatus(
-          table: table.name.name,
-          total: row.integer(0, 1) ?? 0,
-          pending: row.integer(0, 2) ?? 0,
-          processed: row.integer(0, 3) ?? 0,
-          errors: row.integer(0, 4) ?? 0
-        )
-      )
+      statuses.append(try count(table, connection))
     }
     return statuses
+  }
+
+  /// Counts one staging table.
+  static func count(_ table: QualifiedName, _ connection: Connection) throws(PostgresError) -> StagingStatus {
+    let row = try connection.query(query(table), "counting \(table)")
+    return StagingStatus(
+      table: table.name.name,
+      total: row.integer(0, 1) ?? 0,
+      pending: row.integer(0, 2) ?? 0,
+      processed: row.integer(0, 3) ?? 0,
+      errors: row.integer(0, 4) ?? 0
+    )
+  }
+
+  /// What it comes to when a run has read on: its rows are no longer pending.
+  ///
+  /// - Parameters:
+  ///   - read: rows that the run has read since.
+  ///   - refused: how many of them it has refused.
+  func advanced(read: Int, refused: Int) -> StagingStatus {
+    // A run that reads rows again may count backwards.
+    let read = min(max(read, 0), pending)
+    let refused = min(max(refused, 0), read)
+    return StagingStatus(
+      table: table,
+      total: total,
+      pending: pending - read,
+      processed: processed + read - refused,
+      errors: errors + refused
+    )
   }
 
   /// The staging tables that carry a status.

@@ -86,24 +86,17 @@ public struct MergeStatus: Sendable, Codable {
     )
   }
 
-  private static func readRuns(
+  /// - Parameter closesDeadRuns: not for who looks every second: a run that has lost its connection and is about to
+  ///   renew it, lock and all, is not dead.
+  static func readRuns(
     _ connection: Connection,
     _ schemas: Schemas,
-    limit: Int
-  ) throws -> [RunSummary] {
+    limit: Int,
+    closesDeadRuns: Bool = true
+  ) throws(PostgresError) -> [RunSummary] {
     // The guide's own tables have no run_id yet; a database without admin tables has had no run.
-    let columns = try connection.query(
-      """
-      SELECT count(*) FROM pg_attribute a
-      JOIN pg_class c ON c.oid = a.attrelid
-      JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = $1 AND c.relname = 'merge_logs' AND a.attname = 'run_id'
-      """,
-      [.text(schemas.admin)],
-      "looking for the admin tables"
-    )
-    guard columns.integer(0, 0) == 1 else { return [] }
-    try RunRecord.closeDeadRunsIfAllowed(connection, schemas)
+    guard try AdminSchema(schemas: schemas).columns(connection).contains("merge_logs.run_id") else { return [] }
+    if closesDeadRuns { try RunRecord.closeDeadRunsIfAllowed(connection, schemas) }
     let admin = Identifier(schemas.admin)
     let rows = try connection.query(
       """
@@ -112,11 +105,10 @@ public struct MergeStatus: Sendable, Codable {
              r.notes,
              coalesce(sum(l.records_read), 0)::bigint, coalesce(sum(l.records_inserted), 0)::bigint,
              coalesce(sum(l.records_updated), 0)::bigint, coalesce(sum(l.records_error), 0)::bigint
-      FROM \(admin).merge_summary r
+      FROM (SELECT * FROM \(admin).merge_summary ORDER BY id DESC LIMIT \(limit)) AS r
       LEFT JOIN \(admin).merge_logs l ON l.run_id = r.id
-      GROUP BY r.id
+      GROUP BY r.id, r.status, r.merge_start, r.merge_end, r.notes
       ORDER BY r.id DESC
-      LIMIT \(limit)
       """,
       "reading the runs"
     )

@@ -5,13 +5,45 @@ import MergeEngine
 struct StatusCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Pending, processed and refused rows of each staging table, and the last runs."
+    abstract: "Pending, processed and refused rows of each staging table, and the last runs.",
+    discussion: """
+      With --watch the screen of a running merge as seen from another terminal, until Ctrl-C: a line per table and worker. \
+      Counting keeps to a twentieth of the time; between two counts the merge's own records carry the last one on.
+      """
   )
 
   @OptionGroup var database: DatabaseOptions
 
+  @Flag(help: "Look again and again; one JSON object a line with --json, plain text where stdout is no terminal.")
+  var watch = false
+
+  @Argument(help: ArgumentHelp("With --watch: look so often (default: 1).", valueName: "seconds"))
+  var seconds: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write metrics for node_exporter's textfile collector to this file, whole or not at all; - for stdout.",
+      valueName: "file"
+    )
+  )
+  var prometheus: String?
+
+  func validate() throws {
+    guard watch || seconds == nil else {
+      throw ValidationError("\(seconds ?? 0) only has a meaning with --watch: status --watch \(seconds ?? 0).")
+    }
+    guard !watch || prometheus == nil else {
+      throw ValidationError("--watch and --prometheus don't go together: have a timer run status --prometheus.")
+    }
+    guard prometheus == nil || !database.json else {
+      throw ValidationError("--prometheus and --json don't go together: the metrics have a form of their own.")
+    }
+  }
+
   func run() async throws {
     let context = try CommandContext(database)
+    if watch { return try await watch(context) }
+    if let prometheus { return try await write(metricsTo: prometheus, context) }
     let status = try await onThreadOfItsOwn {
       try MergeStatus.read(
         target: context.target,
@@ -23,5 +55,47 @@ struct StatusCommand: DatabaseCommand {
     if context.writesJSON { return try StandardOutput.write(json: status) }
     guard !context.isQuiet else { return }
     StandardOutput.write(StatusTable(status: status).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+  }
+
+  private func watch(_ context: CommandContext) async throws {
+    let interval = seconds ?? 1
+    try UsageCheck.range(interval, 0.1...86_400, "--watch", "from 0.1 to 86400 seconds")
+    let stop = StopSignal()
+    let interrupts = Interrupts { stop.request(signal: $0) }
+    try await onThreadOfItsOwn {
+      try WatchDisplay(context).run(
+        StatusWatch(
+          target: context.target,
+          schemas: context.schemas,
+          tables: context.tables,
+          intervalSeconds: interval,
+          logger: context.logger,
+          stop: stop
+        ),
+        stop
+      )
+    }
+    withExtendedLifetime(interrupts) {}
+    throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
+  }
+
+  private func write(metricsTo path: String, _ context: CommandContext) async throws {
+    // node_exporter runs as another user.
+    let file = path == "-" ? nil : AtomicFile(path: path, permissions: 0o644)
+    try await onThreadOfItsOwn {
+      do {
+        try file?.check()
+        let text = try StatusMetrics(
+          target: context.target,
+          schemas: context.schemas,
+          tables: context.tables,
+          logger: context.logger
+        ).text()
+        guard let file else { return StandardOutput.write(text) }
+        try file.write(text)
+      } catch let failure as AtomicFile.Failure {
+        throw MergeFailure.blocked([Finding(grade: .blocker, table: nil, message: "the metrics file \(failure)")])
+      }
+    }
   }
 }

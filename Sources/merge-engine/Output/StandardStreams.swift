@@ -31,6 +31,13 @@ enum StandardOutput {
   /// Whether a person is looking.
   static var isTerminal: Bool { isatty(FileHandle.standardOutput.fileDescriptor) == 1 }
 
+  /// Writes a value as one JSON object on one line, for streams of them.
+  static func write(jsonLine value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    write(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+  }
+
   /// Writes a value as one JSON object with keys in a fixed order.
   static func write(json value: some Encodable) throws {
     let encoder = JSONEncoder()

@@ -28,8 +28,15 @@ struct CommandLineProgram {
 
   /// Starts the program in an empty folder, with nothing of the caller's environment that could name a database.
   ///
-  /// - Parameter files: what lies in the folder, by name.
-  init(_ arguments: [String], environment: [String: String] = [:], files: [String: String] = [:]) throws {
+  /// - Parameters:
+  ///   - files: what lies in the folder, by name.
+  ///   - terminal: where stdout goes, instead of what ``outcome()`` returns.
+  init(
+    _ arguments: [String],
+    environment: [String: String] = [:],
+    files: [String: String] = [:],
+    terminal: PseudoTerminal? = nil
+  ) throws {
     directory = FileManager.default.temporaryDirectory.appending(path: "merge-engine-test-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     for (name, text) in files { try Data(text.utf8).write(to: directory.appending(path: name)) }
@@ -39,7 +46,10 @@ struct CommandLineProgram {
     process.arguments = arguments
     process.currentDirectoryURL = directory
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try FileHandle(forWritingTo: directory.appending(path: "output"))
+    process.standardOutput =
+      if let terminal { terminal.programSide } else {
+        try FileHandle(forWritingTo: directory.appending(path: "output"))
+      }
     process.standardError = try FileHandle(forWritingTo: directory.appending(path: "errors"))
     let inherited = ProcessInfo.processInfo.environment.filter { ["PATH", "LD_LIBRARY_PATH"].contains($0.key) }
     process.environment =
@@ -62,6 +72,26 @@ struct CommandLineProgram {
       output: try String(contentsOf: directory.appending(path: "output"), encoding: .utf8),
       errors: try String(contentsOf: directory.appending(path: "errors"), encoding: .utf8)
     )
+  }
+
+  /// What stdout has so far.
+  func outputSoFar() throws -> String {
+    String(decoding: try Data(contentsOf: directory.appending(path: "output")), as: UTF8.self)
+  }
+
+  /// Waits until stdout has so many lines.
+  func waitForLines(_ count: Int) async throws -> [String] {
+    for _ in 0..<3000 {
+      let lines = try outputSoFar().split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+      if lines.count >= count { return lines.map(String.init) }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    throw NotWritten(lineCount: count)
+  }
+
+  /// The lines did not come within a minute.
+  struct NotWritten: Error {
+    let lineCount: Int
   }
 
   /// Sends a signal, as `kill` does.

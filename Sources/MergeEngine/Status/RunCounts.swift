@@ -1,0 +1,37 @@
+import Libpq
+
+/// What the batches of the latest run have committed, by table.
+struct RunCounts {
+  let id: Int
+  let isRunning: Bool
+  /// Whether the run marks the rows that it reads.
+  let marksRows: Bool
+  let tables: [String: VerdictCounts]
+
+  /// - Returns: nil when there was no run.
+  static func latest(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> RunCounts? {
+    guard try AdminSchema(schemas: schemas).columns(connection).contains("merge_logs.run_id") else { return nil }
+    let admin = Identifier(schemas.admin)
+    let rows = try connection.query(
+      """
+      SELECT r.id, r.status = 'RUNNING', coalesce(r.parameters ->> 'mark', 'all') <> 'none', l.table_name::text,
+             \(VerdictCounts.columns)
+      FROM (SELECT * FROM \(admin).merge_summary ORDER BY id DESC LIMIT 1) AS r
+      LEFT JOIN \(admin).merge_logs l ON l.run_id = r.id
+      """,
+      "reading the counts of the latest run"
+    )
+    guard rows.count > 0 else { return nil }
+    var tables: [String: VerdictCounts] = [:]
+    for row in 0..<rows.count {
+      guard let table = rows.text(row, 3) else { continue }
+      tables[table] = VerdictCounts(rows, row, from: 4)
+    }
+    return RunCounts(
+      id: rows.integer(0, 0) ?? 0,
+      isRunning: rows.bool(0, 1) ?? false,
+      marksRows: rows.bool(0, 2) ?? true,
+      tables: tables
+    )
+  }
+}

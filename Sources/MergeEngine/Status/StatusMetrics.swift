@@ -1,0 +1,156 @@
+import Foundation
+import Libpq
+import Logging
+
+/// Staging, the last run and the quarantine as metrics, for the textfile collector of Prometheus' node_exporter.
+///
+/// All are gauges: they are what the admin tables say now, and `cleanup` makes some of them smaller.
+public struct StatusMetrics: Sendable {
+  private let session: Session
+  private let tables: [String]?
+
+  /// - Parameters:
+  ///   - target: the database.
+  ///   - schemas: where to look.
+  ///   - tables: only these staging tables; nil for all.
+  ///   - logger: gets the server's notices.
+  public init(target: ConnectionTarget, schemas: Schemas, tables: [String]?, logger: Logger) {
+    session = Session(target: target, schemas: schemas, logger: logger)
+    self.tables = tables
+  }
+
+  /// Reads everything, and returns the metrics in the text exposition format.
+  ///
+  /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
+  public func text() throws -> String {
+    let start = ContinuousClock.now
+    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let server = try connection.query(
+      "SELECT current_database()::text, extract(epoch FROM clock_timestamp())::float8",
+      "reading the database's name"
+    )
+    // Two databases of one host write two files that are collected as one.
+    var metrics = PrometheusText(common: [("database", server.text(0, 0) ?? "")])
+    metrics.gauge(
+      "merge_engine_info",
+      "The version of merge-engine that wrote these metrics.",
+      [
+        .init(1, [("version", EngineVersion.current)])
+      ]
+    )
+    metrics.gauge(
+      "merge_engine_collected_timestamp_seconds",
+      "When these metrics were read, by the database server's clock.",
+      [.init(server.double(0, 1) ?? 0)]
+    )
+    addStaging(try StagingStatus.read(connection, session.schemas, only: tables), &metrics)
+    try addRuns(connection, &metrics)
+    metrics.gauge(
+      "merge_engine_collection_duration_seconds",
+      "How long it took to read these metrics.",
+      [.init(Double((ContinuousClock.now - start).milliseconds) / 1000)]
+    )
+    return metrics.text
+  }
+
+  private func addStaging(_ statuses: [StagingStatus], _ metrics: inout PrometheusText) {
+    metrics.gauge(
+      "merge_engine_staging_rows",
+      "Staging rows by table and state.",
+      statuses.flatMap { status in
+        [("pending", status.pending), ("processed", status.processed), ("error", status.errors)].map { state, count in
+          PrometheusText.Sample(count, [("table", status.table), ("state", state)])
+        }
+      }
+    )
+  }
+
+  private func addRuns(_ connection: Connection, _ metrics: inout PrometheusText) throws {
+    let columns = try AdminSchema(schemas: session.schemas).columns(connection)
+    guard columns.isSuperset(of: ["merge_logs.run_id", "merge_summary.parameters", "merge_errors.retried_at"]) else {
+      return
+    }
+    try RunRecord.closeDeadRunsIfAllowed(connection, session.schemas)
+    try addLastRun(connection, &metrics)
+    try addQuarantine(connection, &metrics)
+  }
+
+  private func addLastRun(_ connection: Connection, _ metrics: inout PrometheusText) throws(PostgresError) {
+    let runs = try connection.query(
+      """
+      SELECT id, status::text, extract(epoch FROM merge_start AT TIME ZONE 'UTC')::float8,
+             extract(epoch FROM merge_end AT TIME ZONE 'UTC')::float8,
+             extract(epoch FROM coalesce(merge_end, clock_timestamp() AT TIME ZONE 'UTC') - merge_start)::float8,
+             (SELECT extract(epoch FROM max(merge_end) AT TIME ZONE 'UTC')::float8
+              FROM \(admin).merge_summary WHERE status = 'SUCCESS')
+      FROM \(admin).merge_summary ORDER BY id DESC LIMIT 1
+      """,
+      "reading the last run"
+    )
+    guard runs.count == 1 else { return }
+    let status = runs.text(0, 1) ?? ""
+    metrics.gauge("merge_engine_last_run_id", "The id of the last run.", [.init(runs.integer(0, 0) ?? 0)])
+    // One sample for every status there is, so that an alert on one of them finds it before it was ever reached.
+    let statuses = RunStatus.all.contains(status) ? RunStatus.all : RunStatus.all + [status]
+    metrics.gauge(
+      "merge_engine_last_run_status",
+      "1 for the status of the last run, 0 for the others.",
+      statuses.map { .init($0 == status ? 1 : 0, [("status", $0)]) }
+    )
+    func time(_ name: StaticString, _ help: StaticString, _ column: Int) {
+      metrics.gauge(name, help, runs.double(0, column).map { [.init($0)] } ?? [])
+    }
+    time("merge_engine_last_run_start_timestamp_seconds", "When the last run began.", 2)
+    time("merge_engine_last_run_end_timestamp_seconds", "When the last run ended; absent while it goes on.", 3)
+    time("merge_engine_last_run_duration_seconds", "How long the last run took, or has taken so far.", 4)
+    time("merge_engine_last_success_timestamp_seconds", "When the last run that refused no row ended.", 5)
+    try addCounts(runs.integer(0, 0) ?? 0, connection, &metrics)
+  }
+
+  private func addCounts(_ run: Int, _ connection: Connection, _ metrics: inout PrometheusText) throws(PostgresError) {
+    let rows = try connection.query(
+      "SELECT table_name::text, \(VerdictCounts.columns) FROM \(admin).merge_logs WHERE run_id = $1 ORDER BY id",
+      [.bigint(run)],
+      "reading the counts of the last run"
+    )
+    let tables = (0..<rows.count).map { (name: rows.text($0, 0) ?? "", counts: VerdictCounts(rows, $0, from: 1)) }
+    metrics.gauge(
+      "merge_engine_last_run_rows",
+      "Staging rows that the last run read, by table and verdict.",
+      tables.flatMap { table in
+        [
+          ("insert", table.counts.inserted), ("update", table.counts.updated), ("unchanged", table.counts.unchanged),
+          ("stale", table.counts.stale), ("duplicate", table.counts.duplicate), ("error", table.counts.errors),
+        ].map { verdict, count in PrometheusText.Sample(count, [("table", table.name), ("verdict", verdict)]) }
+      }
+    )
+    metrics.gauge(
+      "merge_engine_last_run_lost_race_rows",
+      "Rows of the last run that only the server's second comparison found stale, by table.",
+      tables.map { .init($0.counts.lostRaces, [("table", $0.name)]) }
+    )
+  }
+
+  private func addQuarantine(_ connection: Connection, _ metrics: inout PrometheusText) throws(PostgresError) {
+    let rows = try connection.query(
+      """
+      SELECT table_name, coalesce(sqlstate, ''), count(*) FROM \(admin).merge_errors
+      WHERE retried_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2
+      """,
+      "counting the refused rows"
+    )
+    metrics.gauge(
+      "merge_engine_quarantined_rows",
+      "Refused rows on record that were not set back to NEW, by table and SQLSTATE.",
+      (0..<rows.count).map { row in
+        .init(rows.integer(row, 2) ?? 0, [("table", rows.text(row, 0) ?? ""), ("sqlstate", rows.text(row, 1) ?? "")])
+      }
+    )
+  }
+
+  private var admin: Identifier { Identifier(session.schemas.admin) }
+}
+
+extension RunStatus {
+  fileprivate static let all = [loading, running, success, partial, failed, aborted].map(\.rawValue)
+}

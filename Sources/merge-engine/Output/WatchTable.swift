@@ -1,0 +1,90 @@
+import MergeEngine
+
+/// A moment of a watch as a person reads it: the run, staging, the workers.
+struct WatchTable {
+  let status: LiveStatus
+
+  func rendered(_ style: Style) -> String {
+    var text = headline(style) + "\n\n"
+    if status.tables.isEmpty {
+      text += "There is no staging table with a status column. merge-engine init makes them.\n"
+    } else {
+      text += tables.rendered(style)
+      if status.tables.contains(where: \.isEstimate) {
+        text += style.paint("~ the server's estimate: counting takes too long\n", .faint)
+      }
+    }
+    if !status.workers.isEmpty { return text + "\n" + workers.rendered(style) }
+    guard status.isRunning else { return text }
+    return text
+      + "\nNo worker is connected: the run begins, ends, or connects again; or it has died (merge-engine status).\n"
+  }
+
+  private func headline(_ style: Style) -> String {
+    let time = Self.clock(status.at)
+    guard let run = status.lastRun else { return "\(time) UTC  Nothing has been merged yet." }
+    let colour: Style.Colour =
+      switch run.status {
+      case "SUCCESS": .green
+      case "FAILED": .red
+      default: .yellow
+      }
+    let since = "since \(Self.clock(run.startedAt ?? ""))"
+    let span = run.finishedAt.map { "\(Self.clock(run.startedAt ?? "")) to \(Self.clock($0))" } ?? since
+    return
+      "\(time) UTC  run \(run.runID) \(style.paint(run.status, colour)) \(span), \(Numbers.grouped(run.read)) read, "
+      + "\(Numbers.grouped(run.inserted)) inserted, \(Numbers.grouped(run.updated)) updated, "
+      + "\(Numbers.grouped(run.errors)) errors"
+  }
+
+  private var tables: TextTable {
+    var table = TextTable(
+      [TextTable.Column(heading: "staging table", isNumeric: false), .init(heading: "done", isNumeric: false)]
+        + ["", "total", "pending", "processed", "errors", "rows/s", "left"].map {
+          TextTable.Column(heading: $0, isNumeric: true)
+        }
+    )
+    for entry in status.tables {
+      let rows = entry.status
+      let share = rows.total > 0 ? Double(entry.done) / Double(rows.total) : 1
+      let about = entry.isEstimate ? "~" : ""
+      table.add(
+        [rows.table, Self.bar(share), "\(Int(share * 100)) %"]
+          + [rows.total, rows.pending, rows.processed].map { about + Numbers.grouped($0) }
+          + [
+            Numbers.grouped(rows.errors), entry.rowsPerSecond.map { Numbers.grouped(Int($0)) } ?? "-",
+            entry.secondsLeft.map { Numbers.duration(milliseconds: Int($0 * 1000)) } ?? "-",
+          ]
+      )
+    }
+    return table
+  }
+
+  private var workers: TextTable {
+    var table = TextTable([
+      .init(heading: "worker", isNumeric: false), .init(heading: "pid", isNumeric: true),
+      .init(heading: "table", isNumeric: false), .init(heading: "doing", isNumeric: false),
+      .init(heading: "rows", isNumeric: true), .init(heading: "batch for", isNumeric: true),
+      .init(heading: "waits for", isNumeric: false),
+    ])
+    for worker in status.workers {
+      let blockers = worker.blockedBy.isEmpty ? "" : " of \(worker.blockedBy.map(String.init).joined(separator: ", "))"
+      table.add([
+        "\(worker.runID)/\(worker.worker)", "\(worker.processID)", worker.table ?? "-", worker.activity ?? "?",
+        worker.copiedRowCount.map(Numbers.grouped) ?? "-",
+        worker.batchSeconds.map { Numbers.duration(milliseconds: Int(max($0, 0) * 1000)) } ?? "-",
+        (worker.waitsFor ?? "") + blockers,
+      ])
+    }
+    return table
+  }
+
+  /// Twenty characters; full only when all is done.
+  private static func bar(_ share: Double) -> String {
+    let filled = min(max(Int(share * 20), 0), 20)
+    return String(repeating: "█", count: filled) + String(repeating: "░", count: 20 - filled)
+  }
+
+  /// `10:11:12` of `2026-01-31T10:11:12.345Z`.
+  private static func clock(_ time: String) -> String { String(time.dropFirst(11).prefix(8)) }
+}

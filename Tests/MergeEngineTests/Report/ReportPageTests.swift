@@ -1,0 +1,194 @@
+import Foundation
+import Testing
+
+/// What a report shows, seen in a real Chromium.
+@Suite struct ReportPageTests {
+  /// Markup of every kind, a quote that a combining mark hides from Swift, and newlines.
+  private static let markup = #"<script>document.title='owned'</script><img src=x onerror=alert(1)> "q" 'q' & x"#
+  private static let hiddenQuote = "\"\u{338} onclick=\"alert(1)"
+
+  private func html(of database: ScratchDatabase, _ run: Int = 1) async throws -> String {
+    let outcome = try await database.run("report", "\(run)", "--output", "-")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    return outcome.output
+  }
+
+  @Test func `the report of a run with quarantined rows shows its counts, reasons, keys and parameters`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.execute("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
+      let json = try await database.run("--json", "--batch", "300", "--from", "2024-01-01", "--to", "2027-01-01").json()
+      let page = try await Chromium.open(html(of: database))
+      #expect(page.title == "Run 1 - PARTIAL - merge-engine")
+      for table in ["customers", "orders"] {
+        let counts = json["tables"].table(table)
+        let cells = ["read", "inserted", "updated", "unchanged", "stale", "duplicate", "errors", "batches"].map {
+          counts[$0].integer.map(Self.grouped) ?? "?"
+        }
+        #expect(page.text.contains("\(table)\t" + cells.joined(separator: "\t")))
+      }
+      let states = try #require(json["totals"]["errors"].integer)
+      #expect(states == 2)
+      #expect(page.text.contains("23514\ncheck_violation"))
+      #expect(page.text.contains("violates check constraint \"amounts\""))
+      for key in try database.rows("SELECT row_key ->> 'order_id' FROM admin.merge_errors") {
+        #expect(page.text.contains("{\"order_id\": \(key.trimmingCharacters(in: ["(", ")"]))}"))
+      }
+      #expect(page.text.contains("from 2024-01-01, before 2027-01-01"))
+      #expect(page.text.contains("batch_rows\t300"))
+      #expect(page.text.contains("worker 1") && page.text.contains("worker 2"))
+      #expect(page.text.contains("None is recorded for this run"))
+    }
+  }
+
+  @Test func `markup in names, keys and messages shows as text, and nothing of it becomes part of the page`()
+    async throws
+  {
+    try await ScratchDatabase.with { database async throws in
+      // As long as the server lets a name be.
+      let table = String(Self.markup.prefix(63))
+      try await makeHostileTable(database, table)
+      #expect(try await database.run().status == 65)
+      let page = try await Chromium.open(html(of: database))
+      #expect(page.title == "Run 1 - PARTIAL - merge-engine")
+      #expect(page.text.contains("\(table)\t1\t0"))
+      #expect(page.text.contains("line one\nline two \(Self.markup)"))
+      // As the key's JSON writes it.
+      #expect(page.text.contains(Self.hiddenQuote.replacing("\"", with: "\\\"")))
+      #expect(page.elements["script"] == nil)
+      #expect(page.elements["img"] == nil)
+      #expect(page.handlers == 0)
+    }
+  }
+
+  /// A table whose name is markup, with rows that are refused with markup as the reason.
+  private func makeHostileTable(_ database: ScratchDatabase, _ name: String) async throws {
+    let table = "\"" + name.replacing("\"", with: "\"\"") + "\""
+    try database.execute(
+      """
+      CREATE SCHEMA production;
+      CREATE TABLE production.\(table) (id text PRIMARY KEY, updated_at int);
+      CREATE FUNCTION production.refuse() RETURNS trigger LANGUAGE plpgsql AS $f$
+      BEGIN RAISE EXCEPTION 'line one%line two %', chr(10), $m$\(Self.markup)$m$; END $f$;
+      CREATE TRIGGER refuse BEFORE INSERT ON production.\(table) FOR EACH ROW EXECUTE FUNCTION production.refuse();
+      """
+    )
+    #expect(try await database.run("init").status == 0)
+    try database.execute("INSERT INTO staging.\(table) (id, updated_at) VALUES ($k$\(Self.hiddenQuote)$k$, 1)")
+  }
+
+  @Test(arguments: Chromium.Scheme.allCases)
+  func `in light and in dark every text stands out from its ground by 4_5 to 1`(scheme: Chromium.Scheme) async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await makeEveryKindOfContent(database)
+      let page = try await Chromium.open(html(of: database), scheme: scheme)
+      #expect(page.lowestContrast >= 4.5, "\(page.faintestText)")
+      #expect(page.background == (scheme == .light ? "rgb(255, 255, 255)" : "rgb(18, 22, 26)"))
+    }
+  }
+
+  @Test func `a screen reader gets a table for every chart, names, scopes, and headings in order`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await makeEveryKindOfContent(database)
+      let page = try await Chromium.open(html(of: database))
+      #expect(page.language == "en")
+      #expect(page.unnamed == [])
+      #expect(page.sectionsWithoutTable == [])
+      #expect(page.elements["svg"] ?? 0 > 4)
+      #expect(page.headings.first == "h1")
+      #expect(page.headings.filter { $0 == "h1" }.count == 1)
+      for (above, below) in zip(page.headings, page.headings.dropFirst()) {
+        #expect(Int(below.dropFirst()) ?? 9 <= (Int(above.dropFirst()) ?? 0) + 1)
+      }
+    }
+  }
+
+  @Test func `the page asks for nothing beside itself and holds no script`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await makeEveryKindOfContent(database)
+      let html = try await html(of: database)
+      let page = try await Chromium.open(html)
+      #expect(page.requests == [])
+      for element in ["script", "link", "img", "iframe", "object", "embed"] { #expect(page.elements[element] == nil) }
+      #expect(!html.contains("http:") && !html.contains("https:") && !html.contains("url("))
+    }
+  }
+
+  @Test(arguments: [360, 700, 1200])
+  func `the page is never wider than the window; wide tables scroll in themselves`(width: Int) async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await makeEveryKindOfContent(database)
+      #expect(try await Chromium.open(html(of: database), width: width).overflowPixels == 0)
+    }
+  }
+
+  /// A run with refused rows and warnings, and a verification that finds differences and types.
+  private func makeEveryKindOfContent(_ database: ScratchDatabase) async throws {
+    try await database.makeGuideTables()
+    try database.fillGuideTables()
+    try database.execute(
+      """
+      ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75);
+      ALTER TABLE production.orders ALTER amount TYPE numeric(14,4);
+      CREATE TABLE staging.nowhere_in_production (id integer);
+      """
+    )
+    #expect(try await database.run("--batch", "300", "--ties", "compare").status == 65)
+    try database.execute("DELETE FROM production.orders WHERE order_id = 8")
+    #expect(try await database.run("verify", "--recheck-after", "0").status == 65)
+  }
+
+  @Test func `warnings and the newest verification are shown, with what differs`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await makeEveryKindOfContent(database)
+      let text = try await Chromium.open(html(of: database)).text
+      #expect(text.contains("staging.nowhere_in_production has no table of the same name in production"))
+      #expect(text.contains("✕ DIFFERENT"))
+      #expect(text.contains("orders\tmissing\torder_id 8"))
+      #expect(text.contains("PRECISION MISMATCH"))
+      try database.execute("INSERT INTO production.orders SELECT 8, 1, 1, now(), now()")
+      #expect(try await database.run("verify", "--recheck-after", "0").status == 0)
+      #expect(try await Chromium.open(html(of: database)).text.contains("✓ SUCCESS"))
+    }
+  }
+
+  @Test func `a run from before there were records of batches has a sentence in the place of its chart`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      #expect(try await database.run().status == 0)
+      try database.execute(
+        """
+        DROP TABLE admin.merge_batches, admin.merge_verifications;
+        ALTER TABLE admin.merge_summary DROP COLUMN warnings;
+        """
+      )
+      let before = try database.contents()
+      let text = try await Chromium.open(html(of: database)).text
+      #expect(text.contains("This run is from before merge-engine recorded its batches one by one."))
+      #expect(text.contains("This run is from before merge-engine kept the warnings of a run."))
+      #expect(text.contains("orders\t2,000"))
+      #expect(try database.contents() == before)
+    }
+  }
+
+  @Test func `a run that was rolled back by a later command says so in its own words`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      #expect(try await database.run().status == 0)
+      try database.execute(
+        "UPDATE admin.merge_summary SET status = 'ROLLED BACK', notes = 'Rolled back: 2 rows were left alone.'"
+      )
+      let text = try await Chromium.open(html(of: database)).text
+      #expect(text.contains("↺ ROLLED BACK"))
+      #expect(text.contains("Rolled back: 2 rows were left alone."))
+    }
+  }
+
+  /// `1,234`
+  private static func grouped(_ number: Int) -> String {
+    number < 1000 ? "\(number)" : "\(number / 1000)," + String("\(1000 + number % 1000)".dropFirst())
+  }
+}

@@ -1,0 +1,206 @@
+import Foundation
+import Testing
+
+@testable import MergeEngine
+
+/// `status --watch`: a running merge as another terminal sees it.
+@Suite struct StatusWatchTests {
+  /// A merge of several batches that waits for a row lock in its first one.
+  private func withWaitingMerge(
+    _ arguments: [String] = [],
+    _ body: (ScratchDatabase) async throws -> Void
+  ) async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      let other = try database.session()
+      try other.execute("BEGIN; SELECT FROM production.orders FOR UPDATE", "holding all rows")
+      let merge = try database.start(["--batch", "300", "--workers", "1", "--quiet"] + arguments)
+      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      try await body(database)
+      try other.execute("ROLLBACK", "letting go")
+      #expect(try await merge.outcome().status == 0)
+    }
+  }
+
+  @Test func `with JSON it is an object a line, with tables, workers, what they wait for and who holds it`()
+    async throws
+  {
+    try await withWaitingMerge { database async throws in
+      let watch = try database.start(["status", "--watch", "0.2", "--json"])
+      let lines = try await watch.waitForLines(3)
+      for line in lines.prefix(3) {
+        let json = try JSONValue(text: line)
+        #expect(json["at"].text?.hasSuffix("Z") == true)
+        #expect(json["last_run"]["status"].text == "RUNNING")
+        let customers = json["tables"].table("customers")
+        #expect(customers["total"].integer == 500 && customers["processed"].integer == 500)
+        let orders = json["tables"].table("orders")
+        #expect(orders["pending"].integer == 2000 && orders["done"].integer == 0)
+        #expect(orders["is_estimate"] == .bool(false))
+        let worker = try #require(json["workers"].elements.first)
+        #expect(worker["run_id"].integer == 1 && worker["worker"].integer == 1)
+        #expect(worker["table"].text == "orders")
+        #expect(worker["waits_for"].text?.hasPrefix("Lock: ") == true)
+        let holder = try #require(worker["blocked_by"].elements.first?.integer)
+        #expect(try database.text("SELECT application_name FROM pg_stat_activity WHERE pid = \(holder)") == "test")
+      }
+      watch.send(SIGINT)
+      let outcome = try await watch.outcome()
+      #expect(outcome.status == 130)
+      #expect(outcome.errors == "")
+    }
+  }
+
+  @Test func `without a terminal it prints a plain snapshot after another, and SIGTERM ends it with 143`() async throws
+  {
+    try await withWaitingMerge { database async throws in
+      let watch = try database.start(["status", "--watch", "0.2"])
+      let text = try await watch.waitForLines(25).joined(separator: "\n")
+      #expect(!text.contains("\u{1B}"))
+      #expect(text.components(separatedBy: "run 1 RUNNING since").count > 2)
+      #expect(text.contains("orders         ░░░░░░░░░░░░░░░░░░░░    0 %  2,000    2,000          0"))
+      #expect(text.contains("customers      ████████████████████  100 %    500        0        500"))
+      #expect(text.contains("Lock: "))
+      watch.send(SIGTERM)
+      #expect(try await watch.outcome().status == 143)
+    }
+  }
+
+  @Test func `a terminal is drawn anew within its size, and has its cursor and its screen back after Ctrl-C`()
+    async throws
+  {
+    try await withWaitingMerge { database async throws in
+      let terminal = try PseudoTerminal(rows: 40, columns: 200)
+      let watch = try CommandLineProgram(
+        ["status", "--watch", "0.2", "--database", database.connectionString],
+        environment: ["TERM": "xterm"],
+        terminal: terminal
+      )
+      func frames() -> [String] { Array(terminal.text.components(separatedBy: "\u{1B}[H").dropFirst()) }
+      func wait(until condition: () -> Bool) async throws {
+        for _ in 0..<3000 where !condition() { try await Task.sleep(for: .milliseconds(20)) }
+        #expect(condition(), "\(terminal.text.suffix(2000))")
+      }
+      try await wait { frames().count > 3 }
+      #expect(terminal.text.hasPrefix("\u{1B}[?1049h\u{1B}[?25l\u{1B}[?7l"))
+      #expect(frames()[1].contains("orders") && frames()[1].contains("Lock: "))
+      terminal.resize(rows: 5, columns: 40)
+      let count = frames().count
+      try await wait { frames().count > count + 3 }
+      let small = frames()[count + 2]
+      #expect(small.components(separatedBy: "\r\n").count == 5)
+      #expect(small.contains("…"))
+      watch.send(SIGINT)
+      #expect(try await watch.outcome().status == 130)
+      try await wait { terminal.text.contains("\u{1B}[?1049l") }
+      let end = terminal.text.components(separatedBy: "\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l").last ?? ""
+      // What was seen last stays on the screen that comes back.
+      #expect(end.contains("orders") && !end.contains("\u{1B}[?25l"))
+    }
+  }
+
+  @Test func `a count that can't be had in time becomes an estimate that says so, and the watch goes on`() async throws
+  {
+    try await withWaitingMerge { database async throws in
+      try database.execute("ANALYZE staging.orders")
+      let other = try database.session()
+      // As a TRUNCATE by DMS would hold it; the merge's own lock on orders is in the way of that one.
+      try other.execute("BEGIN; LOCK TABLE staging.customers IN ACCESS EXCLUSIVE MODE", "locking a staging table")
+      let watch = try database.start(["status", "--watch", "0.4", "--json"])
+      let json = try JSONValue(text: try await watch.waitForLines(2)[1])
+      #expect(json["tables"].table("customers")["is_estimate"] == .bool(true))
+      try other.execute("ROLLBACK", "letting go")
+      watch.send(SIGINT)
+      #expect(try await watch.outcome().status == 130)
+    }
+  }
+
+  @Test func `between two counts what the run commits carries the last one on`() async throws {
+    try await TestDatabase.with { database in
+      let counts = try await database.carriedOnCounts()
+      #expect(counts.map(\.status.pending) == [100, 40])
+      #expect(counts.map(\.status.processed) == [0, 58])
+      #expect(counts.map(\.status.errors) == [0, 2])
+    }
+  }
+
+  @Test func `without marks what the run has read is done`() async throws {
+    try await withWaitingMerge(["--mark", "none"]) { database async throws in
+      let watch = try database.start(["status", "--watch", "0.2", "--json"])
+      let json = try JSONValue(text: try await watch.waitForLines(1)[0])
+      let customers = json["tables"].table("customers")
+      #expect(customers["done"].integer == 500 && customers["pending"].integer == 500)
+      #expect(json["tables"].table("orders")["done"].integer == 0)
+      watch.send(SIGINT)
+      _ = try await watch.outcome()
+    }
+  }
+
+  @Test func `a cut connection is told, and the watch goes on with a new one`() async throws {
+    try await withWaitingMerge { database async throws in
+      let watch = try database.start(["status", "--watch", "0.2", "--json"])
+      _ = try await watch.waitForLines(1)
+      #expect(
+        try database.holds(
+          """
+          (SELECT bool_and(pg_terminate_backend(pid)) FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name = 'merge-engine control'
+             AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory'))
+          """
+        )
+      )
+      let seen = try watch.outputSoFar().split(separator: "\n").count
+      _ = try await watch.waitForLines(seen + 3)
+      watch.send(SIGINT)
+      let outcome = try await watch.outcome()
+      #expect(outcome.status == 130)
+      #expect(outcome.errors.contains("terminating connection due to administrator command"))
+    }
+  }
+
+  @Test func `a watch never closes a run, dead or not, and writes nothing`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables(orderCount: 20, customerCount: 10)
+      #expect(try await database.run("--quiet").status == 0)
+      try database.execute("UPDATE admin.merge_summary SET status = 'RUNNING', merge_end = NULL")
+      let before = try database.contents()
+      let watch = try database.start(["status", "--watch", "0.2"])
+      let text = try await watch.waitForLines(20).joined(separator: "\n")
+      #expect(text.contains("No worker is connected"))
+      watch.send(SIGINT)
+      _ = try await watch.outcome()
+      #expect(try database.contents() == before)
+    }
+  }
+
+  @Test func `before anything was merged, and without staging, it says so`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let watch = try database.start(["status", "--watch", "0.2"])
+      let text = try await watch.waitForLines(3).joined(separator: "\n")
+      #expect(text.contains("Nothing has been merged yet.") && text.contains("merge-engine init"))
+      watch.send(SIGINT)
+      #expect(try await watch.outcome().status == 130)
+    }
+  }
+
+  @Test(arguments: [
+    ["5"], ["--watch", "0"], ["--watch", "-1"], ["--watch", "soon"], ["--watch", "--prometheus", "-"],
+    ["--prometheus", "-", "--json"], ["--watch", "90000"],
+  ])
+  func `what makes no sense is wrong usage`(arguments: [String]) async throws {
+    try await ScratchDatabase.with { database async throws in
+      let outcome = try await database.run(arguments: ["status"] + arguments)
+      #expect(outcome.status == 64, "\(outcome.everything)")
+      #expect(outcome.output == "")
+    }
+  }
+
+  @Test func `a server that can't be reached at the first look ends the watch with 69`() async throws {
+    let outcome = try await CommandLineProgram.run([
+      "status", "--watch", "--database", "host=127.0.0.1 port=1 connect_timeout=2",
+    ])
+    #expect(outcome.status == 69)
+  }
+}

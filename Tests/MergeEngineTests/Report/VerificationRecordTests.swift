@@ -1,0 +1,57 @@
+import Testing
+
+/// What `verify` leaves behind for the report, and what it does where it may not.
+@Suite struct VerificationRecordTests {
+  @Test func `a verification is recorded with the newest run, whatever it finds`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      #expect(try await database.run("--quiet", "--ties", "compare").status == 0)
+      #expect(try await database.run("--quiet", "--ties", "compare").status == 0)
+      #expect(try await database.run("verify", "--quiet").status == 0)
+      try database.execute("DELETE FROM production.orders WHERE order_id = 8")
+      #expect(try await database.run("verify", "--quiet", "--recheck-after", "0").status == 65)
+      #expect(
+        try database.rows("SELECT run_id, report ->> 'status', verified_at IS NOT NULL FROM admin.merge_verifications")
+          == ["(2,DIFFERENT,t)", "(2,SUCCESS,t)"]
+      )
+    }
+  }
+
+  @Test func `a role that may not record verifies all the same, and is told so once`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      #expect(try await database.run("--quiet", "--ties", "compare").status == 0)
+      let role = "verifier_\(database.name)"
+      try database.execute(
+        """
+        CREATE ROLE \(role) LOGIN;
+        GRANT USAGE ON SCHEMA staging, production, admin TO \(role);
+        GRANT SELECT ON ALL TABLES IN SCHEMA staging, production, admin TO \(role);
+        """
+      )
+      let before = try database.contents()
+      let outcome = try await CommandLineProgram.run([
+        "verify", "--json", "--database", database.connectionString(role: role),
+      ])
+      #expect(outcome.status == 0)
+      #expect(try outcome.json()["status"].text == "SUCCESS")
+      #expect(outcome.errors.split(separator: "\n").count == 1)
+      #expect(outcome.errors.contains("the result is not recorded") && outcome.errors.contains("SQLSTATE 42501"))
+      #expect(try database.contents() == before)
+      try database.execute("DROP OWNED BY \(role); DROP ROLE \(role)")
+    }
+  }
+
+  @Test func `where nothing was ever merged there is nothing to record it with, and nothing is said`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.execute("DROP SCHEMA admin CASCADE")
+      let outcome = try await database.run("verify", "--json")
+      #expect(outcome.status == 0)
+      #expect(outcome.errors == "")
+      #expect(try database.holds("to_regnamespace('admin') IS NULL"))
+    }
+  }
+}
