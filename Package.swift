@@ -53,10 +53,10 @@ let package = Package(
       dependencies: ["BinaryCopy", "Libpq", "MergeEngine", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strictAndSafe
     ),
-    // A run as a page. Apart from the library, which needs no template engine.
+    // A run or a bench as a page. Apart from the library, which needs no template engine.
     .target(
       name: "HTMLReport",
-      dependencies: ["MergeEngine", .product(name: "Mustache", package: "swift-mustache")],
+      dependencies: ["Bench", "MergeEngine", .product(name: "Mustache", package: "swift-mustache")],
       swiftSettings: strictAndSafe
     ),
     .executableTarget(

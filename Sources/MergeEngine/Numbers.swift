@@ -30,7 +30,7 @@ package enum Numbers {
   }
 
   /// `1.50`; with a point in every locale.
-  static func decimal(_ value: Double, places: Int) -> String {
+  package static func decimal(_ value: Double, places: Int) -> String {
     let scale = (0..<places).reduce(1) { scale, _ in scale * 10 }
     let scaled = Int((value * Double(scale)).rounded())
     let fraction = String(scaled.magnitude % UInt(scale))

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bench
 import Foundation
+import HTMLReport
 import Libpq
 import MergeEngine
 import PrivateCluster
@@ -59,8 +60,13 @@ struct BenchCommand: DatabaseCommand {
   @Option(help: ArgumentHelp("Staging rows to a batch of the engine's (default: 50000).", valueName: "rows"))
   var batch: Int?
 
+  @Option(help: ArgumentHelp("Also write the result as one HTML file with charts.", valueName: "file"))
+  var html: String?
+
   func run() async throws {
     let options = try resolve()
+    let page = html.map { AtomicFile(path: $0, permissions: 0o644) }
+    try Self.blocking { try page?.check() }
     let file = try ConfigurationFile(path: database.config)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
@@ -74,6 +80,7 @@ struct BenchCommand: DatabaseCommand {
     }
     withExtendedLifetime(interrupts) {}
     try show(report)
+    try Self.blocking { try page?.write(BenchPage(report).html()) }
     guard report.isRight else { throw CommandEnd(status: .internalFailure) }
   }
 
@@ -116,6 +123,14 @@ struct BenchCommand: DatabaseCommand {
     try UsageCheck.range(options.connections ?? 1, 1...64, "--connections", "from 1 to 64")
     try UsageCheck.range(options.batchRows, MergeLimits.batchRows, "--batch", "from 1 to 10000000 rows")
     return options
+  }
+
+  private static func blocking(_ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch let failure as AtomicFile.Failure {
+      throw MergeFailure.blocked([Finding(grade: .blocker, table: nil, message: "the page \(failure)")])
+    }
   }
 
   private func show(_ report: BenchReport) throws {

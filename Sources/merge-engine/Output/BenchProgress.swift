@@ -1,5 +1,6 @@
 import Bench
 import Libpq
+import MergeEngine
 
 /// A line on stderr for everything that a bench has measured, as it comes: a bench takes long.
 struct BenchProgress: Sendable {

@@ -1,4 +1,5 @@
 import Bench
+import MergeEngine
 
 /// The result of a bench as a person reads it: a table a workload.
 struct BenchTable {
