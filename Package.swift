@@ -105,7 +105,7 @@ let package = Package(
     .testTarget(
       name: "MergeEngineTests",
       dependencies: [
-        "HTMLReport", "MergeEngine", "Libpq", "PrivateCluster", "TestSupport", "merge-engine",
+        "Bench", "HTMLReport", "MergeEngine", "Libpq", "PrivateCluster", "TestSupport", "merge-engine",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strictAndSafe
