@@ -107,6 +107,7 @@ enum PageStyle {
     tfoot th, tfoot td { font-weight: 650; border-bottom: 0; border-top: 1px solid var(--muted); }
     .n { text-align: right; }
     td.text { white-space: normal; overflow-wrap: anywhere; min-width: 10rem; }
+    td.keys { min-width: 14rem; }
     td.alert { color: var(--bad); font-weight: 650; }
     .unset { color: var(--muted); }
     details { margin-top: 0.25rem; }

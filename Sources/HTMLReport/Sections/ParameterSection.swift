@@ -33,7 +33,7 @@ struct ParameterSection {
     {{#hasParameters}}
     <div class="scroll" tabindex="0" role="region" aria-label="Parameters">
     <table class="fit">
-    <caption>What the run was asked to do, as merge_summary.parameters has it</caption>
+    <caption>As merge_summary.parameters has them</caption>
     <thead><tr><th scope="col">name</th><th scope="col">value</th></tr></thead>
     <tbody>
     {{#lines}}

@@ -11,6 +11,7 @@ struct VerdictSection {
       bars: run.tables.enumerated().map { Bar(number: $0.offset + 1, $0.element) },
       rows: run.tables.map { Row($0.table, $0.counts, milliseconds: $0.elapsedMilliseconds) },
       totals: totals,
+      hasTables: !run.tables.isEmpty,
       lostRaces: run.totals.lostRaces > 0 ? Numbers.grouped(run.totals.lostRaces) : nil
     )
   }
@@ -22,6 +23,7 @@ struct VerdictSection {
     let bars: [Bar]
     let rows: [Row]
     let totals: [Row]
+    let hasTables: Bool
     let lostRaces: String?
   }
 
@@ -99,6 +101,10 @@ struct VerdictSection {
     """
     <section aria-labelledby="verdicts">
     <h2 id="verdicts">What was merged</h2>
+    {{^hasTables}}
+    <p>No counts by table are recorded: the run has not come to its merge, or the guide's own SQL has made it.</p>
+    {{/hasTables}}
+    {{#hasTables}}
     <figure>
     <figcaption>Verdicts by table, as shares of the rows read</figcaption>
     <ul class="legend" aria-label="Legend">
@@ -138,6 +144,7 @@ struct VerdictSection {
     {{#lostRaces}}
     <p class="note">{{.}} of the stale rows were overtaken by CDC during the merge: the server's second comparison found them stale.</p>
     {{/lostRaces}}
+    {{/hasTables}}
     </section>
     """
   )

@@ -16,8 +16,11 @@ struct ReportFile: Sendable {
 
   /// Refuses a file that can't be written, before anything else is done.
   ///
-  /// - Throws: ``MergeFailure/blocked(_:)``.
+  /// - Throws: ``MergeFailure/blocked(_:)``, ``MergeFailure/usage(_:)`` for stdout, where the result goes.
   func check() throws {
+    guard file.path != "-" else {
+      throw MergeFailure.usage("--report - would mix the report with the result on stdout: name a file.")
+    }
     do {
       try file.check()
     } catch {

@@ -15,9 +15,18 @@ struct TextTable {
   }
 
   /// Adds a row with one cell a column.
+  ///
+  /// Names out of a catalog may hold anything: what would move the cursor or recolour the terminal shows as `�`.
   mutating func add(_ cells: [String]) {
     precondition(cells.count == columns.count)
-    rows.append(cells)
+    rows.append(cells.map(Self.printable))
+  }
+
+  private static func printable(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
+    return String(
+      String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 })
+    )
   }
 
   /// Adds the last row, which stands below a rule.

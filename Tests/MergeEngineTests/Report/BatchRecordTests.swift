@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import MergeEngine
+
 /// `merge_batches`, the warnings of a run, and `merge_verifications`: what a report is made from later.
 @Suite struct BatchRecordTests {
   private static let columns = "id int, updated_at int, v text"
@@ -88,6 +90,18 @@ import Testing
       #expect(report.status == .success, "\(report.failures)")
       #expect(try database.count("SELECT count(*) FROM admin.merge_batches WHERE forgotten_at IS NOT NULL") > 0)
       #expect(try differenceFromLog(database) == [])
+    }
+  }
+
+  @Test func `who may not close a dead run lets go of its lock, so that it does not look alive`() async throws {
+    try await withTable(10) { database in
+      _ = try await database.merge()
+      try database.run("UPDATE admin.merge_summary SET status = 'RUNNING'; SET default_transaction_read_only = on")
+      try RunRecord.closeDeadRunsIfAllowed(database.connection, Schemas())
+      #expect(
+        try database.count("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == 0
+      )
+      #expect(try database.rows("SELECT status FROM admin.merge_summary") == ["(RUNNING)"])
     }
   }
 

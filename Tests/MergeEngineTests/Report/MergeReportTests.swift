@@ -69,6 +69,14 @@ import Testing
     }
   }
 
+  @Test func `stdout has the result already, so a report there is wrong usage`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let outcome = try await database.run("--report", "-")
+      #expect(outcome.status == 64)
+      #expect(outcome.output == "")
+    }
+  }
+
   @Test func `a folder that goes during the merge costs the report alone: all is merged, and how to have it is said`()
     async throws
   {

@@ -49,10 +49,13 @@ import Testing
       // As long as the server lets a name be.
       let table = String(Self.markup.prefix(63))
       try await makeHostileTable(database, table)
+      // In an attribute a quote would end it: with two tables there is a picture named after each.
+      try await makeHostileTable(database, Self.hiddenQuote)
       #expect(try await database.run().status == 65)
       let page = try await Chromium.open(html(of: database))
       #expect(page.title == "Run 1 - PARTIAL - merge-engine")
       #expect(page.text.contains("\(table)\t1\t0"))
+      #expect(page.text.contains("\(Self.hiddenQuote)\t1\t0"))
       #expect(page.text.contains("line one\nline two \(Self.markup)"))
       // As the key's JSON writes it.
       #expect(page.text.contains(Self.hiddenQuote.replacing("\"", with: "\\\"")))
@@ -67,9 +70,9 @@ import Testing
     let table = "\"" + name.replacing("\"", with: "\"\"") + "\""
     try database.execute(
       """
-      CREATE SCHEMA production;
+      CREATE SCHEMA IF NOT EXISTS production;
       CREATE TABLE production.\(table) (id text PRIMARY KEY, updated_at int);
-      CREATE FUNCTION production.refuse() RETURNS trigger LANGUAGE plpgsql AS $f$
+      CREATE OR REPLACE FUNCTION production.refuse() RETURNS trigger LANGUAGE plpgsql AS $f$
       BEGIN RAISE EXCEPTION 'line one%line two %', chr(10), $m$\(Self.markup)$m$; END $f$;
       CREATE TRIGGER refuse BEFORE INSERT ON production.\(table) FOR EACH ROW EXECUTE FUNCTION production.refuse();
       """
@@ -170,6 +173,19 @@ import Testing
       #expect(text.contains("This run is from before merge-engine kept the warnings of a run."))
       #expect(text.contains("orders\t2,000"))
       #expect(try database.contents() == before)
+    }
+  }
+
+  @Test func `a run of which only the beginning is on record has its sentences and no empty chart`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.execute("INSERT INTO admin.merge_summary (merge_start, status) VALUES (now(), 'LOADING')")
+      let page = try await Chromium.open(html(of: database))
+      #expect(page.title == "Run 1 - LOADING - merge-engine")
+      #expect(page.text.contains("The load into staging was still going"))
+      #expect(page.text.contains("No counts by table are recorded"))
+      #expect(page.text.contains("No batch was committed."))
+      #expect(page.elements["svg"] == nil)
     }
   }
 

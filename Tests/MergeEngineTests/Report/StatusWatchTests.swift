@@ -15,7 +15,9 @@ import Testing
       try database.fillGuideTables()
       let other = try database.session()
       try other.execute("BEGIN; SELECT FROM production.orders FOR UPDATE", "holding all rows")
-      let merge = try database.start(["--batch", "300", "--workers", "1", "--quiet"] + arguments)
+      let merge = try database.start(
+        ["--batch", "300", "--workers", "1", "--lock-timeout", "0", "--quiet"] + arguments
+      )
       try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
       try await body(database)
       try other.execute("ROLLBACK", "letting go")
@@ -79,7 +81,8 @@ import Testing
       )
       func frames() -> [String] { Array(terminal.text.components(separatedBy: "\u{1B}[H").dropFirst()) }
       func wait(until condition: () -> Bool) async throws {
-        for _ in 0..<3000 where !condition() { try await Task.sleep(for: .milliseconds(20)) }
+        let deadline = ContinuousClock.now + .seconds(60)
+        while !condition(), ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
         #expect(condition(), "\(terminal.text.suffix(2000))")
       }
       try await wait { frames().count > 3 }
@@ -122,6 +125,20 @@ import Testing
       #expect(counts.map(\.status.pending) == [100, 40])
       #expect(counts.map(\.status.processed) == [0, 58])
       #expect(counts.map(\.status.errors) == [0, 2])
+    }
+  }
+
+  @Test func `a table's name can neither move the cursor nor break its line`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try database.execute(
+        "CREATE SCHEMA production; CREATE TABLE production.\"a\u{1B}[31m\nb\" (id int PRIMARY KEY, updated_at int)"
+      )
+      #expect(try await database.run("init", "--quiet").status == 0)
+      let watch = try database.start(["status", "--watch", "0.2"])
+      let text = try await watch.waitForLines(6).joined(separator: "\n")
+      #expect(text.contains("a\u{FFFD}[31m\u{FFFD}b  "))
+      watch.send(SIGINT)
+      _ = try await watch.outcome()
     }
   }
 
