@@ -1,4 +1,5 @@
 import Foundation
+import Libpq
 import Testing
 
 /// What a report shows, seen in a real Chromium.
@@ -67,7 +68,7 @@ import Testing
 
   /// A table whose name is markup, with rows that are refused with markup as the reason.
   private func makeHostileTable(_ database: ScratchDatabase, _ name: String) async throws {
-    let table = "\"" + name.replacing("\"", with: "\"\"") + "\""
+    let table = Identifier(name).quoted
     try database.execute(
       """
       CREATE SCHEMA IF NOT EXISTS production;
