@@ -73,7 +73,7 @@ enum PageStyle {
     .swatch { width: 0.6875rem; height: 0.6875rem; }
     .inserted { fill: var(--inserted); } .updated { fill: var(--updated); } .unchanged { fill: var(--unchanged); }
     .stale { fill: var(--stale); } .duplicate { fill: var(--duplicate); } .refused { fill: var(--refused); }
-    .empty { fill: none; }
+    .empty { fill: var(--raised); }
     .bars, .strips { display: grid; grid-template-columns: minmax(4rem, max-content) 1fr max-content; gap: 0.4rem 0.875rem; font-size: 0.875rem; }
     .row { display: grid; grid-template-columns: subgrid; grid-template-areas: "label bar count"; grid-column: 1 / -1; align-items: center; }
     .row svg { grid-area: bar; }

@@ -6,7 +6,9 @@ import Testing
 @Suite(.serialized) struct EndToEndTests {
   @Test func aWindowGoesFromOracleToProductionWhileCDCWritesThere() async throws {
     try await World.with(.real, simulator: ["--seconds", "3"]) { world in
-      let reload = try world.start(["reload"] + World.window + World.route)
+      let report = FileManager.default.temporaryDirectory.appending(path: "reload-\(UUID().uuidString).html")
+      defer { try? FileManager.default.removeItem(at: report) }
+      let reload = try world.start(["reload"] + World.window + World.route + ["--report", report.path])
       let target = try ConnectionTarget(world.database)
       let cdc = Task { try await Self.writeLikeCDC(target) }
       let outcome = await reload.wait()
@@ -14,6 +16,10 @@ import Testing
       let writes = try await cdc.value
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(writes > 0)
+      // The report comes after the verification, which it shows.
+      let page = try String(contentsOf: report, encoding: .utf8)
+      #expect(page.contains("<title>Run 1 - SUCCESS - merge-engine</title>"))
+      #expect(page.contains("merged rows were compared"))
 
       // Every row of the window is in production, in its own version or in a newer one of CDC's.
       let window: SQL = "s.updated_at >= '2025-01-01' AND s.updated_at < '2025-02-01'"

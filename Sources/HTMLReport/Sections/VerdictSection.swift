@@ -46,7 +46,9 @@ struct VerdictSection {
       self.table = table.table
       readCount = Numbers.grouped(table.counts.read)
       let shares = Share.all(table.counts)
-      description = shares.map { "\(Numbers.grouped($0.count)) \($0.kind.name)" }.joined(separator: ", ")
+      description =
+        shares.isEmpty
+        ? "none read" : shares.map { "\(Numbers.grouped($0.count)) \($0.kind.name)" }.joined(separator: ", ")
       segments = Segment.laidOut(shares)
     }
   }
