@@ -54,8 +54,8 @@ public struct MergeRun: Sendable {
     let clockStart = ContinuousClock.now
     let retries = RetryPolicy(reconnectLimitSeconds: Double(options.reconnectLimitSeconds))
     let control = try ControlConnection(session, retries, stop)
-    let plan = try resolvePlan(control.current)
-    let record = try open(plan, control)
+    var plan = try resolvePlan(control.current)
+    let record = try open(&plan, control)
 
     let context = RunContext(
       plan: plan,
@@ -100,21 +100,26 @@ public struct MergeRun: Sendable {
   }
 
   /// Takes the tables' locks, and only then writes for the first time.
-  private func open(_ plan: MergePlan, _ control: ControlConnection) throws -> RunRecord {
+  private func open(_ plan: inout MergePlan, _ control: ControlConnection) throws -> RunRecord {
     let locks = RunLocks(plan: plan)
     try locks.takeTables(control.current)
     try AdminSchema(schemas: options.schemas).complete(control.current)
-    let denied = try AccessCheck(schemas: options.schemas).adminBlockers(control.current)
+    let denied = try AccessCheck(schemas: options.schemas)
+      .adminBlockers(control.current, makesTables: options.beforeImages)
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     try MonitoringViews(schemas: options.schemas).createMissing(control.current, logger)
     try RunRecord.closeDeadRuns(control.current, options.schemas)
+    let images = BeforeImageCatalog(schemas: options.schemas)
     let record = try RunRecord(
       control.current,
       options.schemas,
       tables: plan.tables.map(\.name),
       options: options,
       warnings: plan.warnings
-    )
+    ) {
+      if options.beforeImages { try images.open($0, plan, control.current) }
+    }
+    if options.beforeImages { plan.keepImages(in: try images.tables(record.id, plan, control.current)) }
     control.hold(locks, runID: record.id)
     return record
   }

@@ -18,6 +18,8 @@ public struct Cleanup: Sendable {
     public var run: Int?
     /// Delete the records of runs that are older.
     public var olderThanDays: Int?
+    /// Drop the before-images of runs that are older.
+    public var beforeImagesOlderThanDays: Int?
 
     /// Makes a request with the defaults.
     public init() {}
@@ -43,6 +45,13 @@ public struct Cleanup: Sendable {
     public internal(set) var tasks: [Task] = []
     /// Runs whose records were deleted.
     public internal(set) var pruned: [Int] = []
+    /// Tables with before-images that were dropped.
+    public internal(set) var beforeImages: [String] = []
+
+    private enum CodingKeys: String, CodingKey {
+      case archived, staging, tasks, pruned
+      case beforeImages = "before_images"
+    }
 
     /// Whether something was left that should have gone.
     public var isIncomplete: Bool { staging.contains { $0.reason != nil } || tasks.contains { !$0.deleted } }
@@ -76,6 +85,9 @@ public struct Cleanup: Sendable {
     let reloads = try await onThreadOfItsOwn { try runs.runs(annotatedWith: ReloadNote.key) }
     report.staging = try await onThreadOfItsOwn { try empty(request, reloads) }
     if !request.keepsTasks { report.tasks = try await deleteTasks(of: reloads, isForced: request.isForced) }
+    report.beforeImages = try await onThreadOfItsOwn {
+      try request.beforeImagesOlderThanDays.map { try archive.dropBeforeImages(olderThanDays: $0) } ?? []
+    }
     try await onThreadOfItsOwn { try archive.delete(old) }
     report.pruned = old
     return report

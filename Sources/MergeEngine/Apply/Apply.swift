@@ -50,7 +50,9 @@ struct Apply {
   /// - Throws: ``PostgresError`` with `uniqueViolation` when somebody else has inserted one of the keys meanwhile;
   ///   the transaction (or savepoint) must then be rolled back, and the batch be taken the exact way.
   mutating func writeFast(_ batch: StagedBatch, inserts: [UInt32], updates: [UInt32]) throws -> Counts {
-    guard plan.insertsByCopy else { return try writeExactly(batch, inserts: inserts, updates: updates) }
+    guard plan.insertsByCopy, plan.images?.asksForInsertedKeys != true else {
+      return try writeExactly(batch, inserts: inserts, updates: updates)
+    }
     var counts = Counts()
     if !inserts.isEmpty {
       counts.inserted = try copy(
@@ -59,6 +61,7 @@ struct Apply {
         by: ApplySQL.copyIntoProduction(plan),
         "inserting into \(plan.production)"
       )
+      if let images = plan.images { try keepKeys(inserts[...], of: batch, in: images) }
       // A trigger may have left rows out.
       counts.lostRaces = inserts.count - counts.inserted
     }
@@ -133,20 +136,44 @@ struct Apply {
     )
   }
 
+  /// Remembers what was inserted. The key stands first in a row, so that it can be copied on as it came.
+  private mutating func keepKeys(
+    _ rows: ArraySlice<UInt32>,
+    of batch: StagedBatch,
+    in images: BeforeImageTable
+  ) throws {
+    try copy(
+      rows,
+      of: batch,
+      by: ApplySQL.copyIntoImages(plan, images),
+      fieldCount: plan.keyColumnCount,
+      "keeping the keys inserted into \(plan.production)"
+    )
+  }
+
+  /// - Parameter fieldCount: how many fields of each row, counted from the first; nil for all.
   @discardableResult
   private mutating func copy(
     _ rows: ArraySlice<UInt32>,
     of batch: StagedBatch,
     by statement: SQL,
+    fieldCount: Int? = nil,
     _ operation: String
   ) throws -> Int {
-    let fieldCount = plan.columns.count
+    let columnCount = plan.columns.count
+    let fieldCount = fieldCount ?? columnCount
     return try production.copyIn(statement, operation) { stream in
       let bytes = batch.bytes.rawSpan
       writer.removeAll()
       writer.writeHeader()
       for row in rows {
-        writer.writeRow(fieldCount: fieldCount, fields: batch.rows[Int(row)].fields, of: bytes)
+        var fields = batch.rows[Int(row)].fields
+        if fieldCount < columnCount {
+          var cursor = CopyCursor(offset: fields.lowerBound)
+          try cursor.skipFields(fieldCount, in: bytes)
+          fields = fields.lowerBound..<cursor.offset
+        }
+        writer.writeRow(fieldCount: fieldCount, fields: fields, of: bytes)
         if writer.bytes.count >= Self.pieceByteCount {
           try stream.write(writer.bytes.rawSpan)
           writer.removeAll()

@@ -34,11 +34,21 @@ enum ApplySQL {
       plan.keyIsDeferrable
       ? "WHERE NOT EXISTS (SELECT FROM \(plan.production) AS p WHERE \(match(plan)))"
       : "ON CONFLICT (\(key)) DO NOTHING"
-    return """
-      INSERT INTO \(plan.production) (\(plan.columns.map(\.name).joined())) OVERRIDING SYSTEM VALUE
+    let insertion: SQL = """
+      INSERT INTO \(plan.production) AS p (\(plan.columns.map(\.name).joined())) OVERRIDING SYSTEM VALUE
       SELECT \(plan.columns.map { value($0) }.joined(", ")) FROM pg_temp.\(table) AS t
       \(guarding)
       """
+    guard let images = plan.images else { return insertion }
+    return """
+      WITH inserted AS (\(insertion) RETURNING \(plan.keyColumns.map { "p.\($0.name)" as SQL }.joined(", ")))
+      INSERT INTO \(images.name) (\(key)) SELECT \(key) FROM inserted
+      """
+  }
+
+  /// The keys of rows that went into production by COPY.
+  static func copyIntoImages(_ plan: TablePlan, _ images: BeforeImageTable) -> SQL {
+    "COPY \(images.name) (\(plan.keyColumns.map(\.name).joined())) FROM STDIN (FORMAT binary)"
   }
 
   /// Updates the rows that are still older, or with ties compared as new and different, comparing again on the row as
@@ -56,10 +66,44 @@ enum ApplySQL {
       }
       isOlder = "(\(isOlder) OR \(new) IS NOT DISTINCT FROM \(old) AND (\(differs.joined(" OR "))))"
     }
+    let isDue: SQL = "\(match(plan)) AND \(isOlder)"
+    if let images = plan.images { return updateKeeping(images, plan, table, isDue) }
     return """
       UPDATE \(plan.production) AS p SET \(assignments)
       FROM pg_temp.\(table) AS t
-      WHERE \(match(plan)) AND \(isOlder)
+      WHERE \(isDue)
+      """
+  }
+
+  /// The same with the old rows kept: locked, kept, and overwritten in one statement.
+  ///
+  /// The lock makes the row that is kept the row that is overwritten, and only what was locked is overwritten: a row
+  /// that CDC makes older a moment later is left for the next run. The columns are numbered, since a column of
+  /// production may have any name.
+  private static func updateKeeping(
+    _ images: BeforeImageTable,
+    _ plan: TablePlan,
+    _ table: Identifier,
+    _ isDue: SQL
+  ) -> SQL {
+    let updated = plan.updatedColumns
+    let kept = plan.keyColumns.map(\.name) + plan.restorableColumns.map(\.name)
+    let newValues = updated.indices.map { "\(value(updated[$0])) AS n\($0)" as SQL }
+    let oldValues = kept.indices.map { "p.\(kept[$0]) AS o\($0)" as SQL }
+    let assignments = updated.indices.map { "\(updated[$0].name) = l.n\($0)" as SQL }
+    let sameRow = plan.keyColumns.enumerated().map { "p.\($1.name) \($1.equality) l.o\($0)" as SQL }
+    return """
+      WITH locked AS MATERIALIZED (
+        SELECT \((newValues + ["p.xmin AS previous_xid"] + oldValues).joined(", "))
+        FROM pg_temp.\(table) AS t JOIN \(plan.production) AS p ON \(isDue)
+        FOR NO KEY UPDATE OF p
+      ), kept AS (
+        INSERT INTO \(images.name) (\(([BeforeImageTable.previousXID] + kept).joined()))
+        SELECT l.previous_xid, \(kept.indices.map { "l.o\($0)" as SQL }.joined(", ")) FROM locked AS l
+      )
+      UPDATE \(plan.production) AS p SET \(assignments.joined(", "))
+      FROM locked AS l
+      WHERE \(sameRow.joined(" AND "))
       """
   }
 

@@ -73,13 +73,33 @@ public struct RunArchive: Sendable {
     return path
   }
 
-  /// Deletes the records of these runs, all in one transaction.
+  /// Drops the before-images of runs at an end that were made more than `days` days ago.
+  ///
+  /// - Returns: the tables that were dropped.
+  public func dropBeforeImages(olderThanDays days: Int) throws -> [String] {
+    let connection = try connect()
+    try connection.execute("BEGIN", "dropping before-images")
+    let old = try BeforeImageCatalog(schemas: session.schemas).entries(olderThanDays: days, connection)
+    try drop(old, connection)
+    try connection.execute("COMMIT", "dropping before-images")
+    return old.map(\.image.name.name)
+  }
+
+  private func drop(_ entries: [BeforeImageCatalog.Entry], _ connection: Connection) throws {
+    for entry in entries { try BeforeImageCatalog(schemas: session.schemas).drop(entry, connection) }
+  }
+
+  /// Deletes the records of these runs, and their before-images, all in one transaction.
   public func delete(_ ids: [Int]) throws {
     guard !ids.isEmpty else { return }
     let list = ids.map { "\($0)" as SQL }.joined(", ")
-    try connect().execute(
+    let connection = try connect()
+    try connection.execute("BEGIN", "deleting the records of old runs")
+    let images = BeforeImageCatalog(schemas: session.schemas)
+    for id in ids { try drop(try images.entries(ofRun: id, connection).filter { $0.droppedAt == nil }, connection) }
+    try connection.execute(
       """
-      BEGIN;
+      DELETE FROM \(admin).before_images WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_verifications WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_batches WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_errors WHERE run_id IN (\(list));
@@ -91,7 +111,7 @@ public struct RunArchive: Sendable {
     )
   }
 
-  private static let isAtAnEnd: SQL = "status NOT IN ('RUNNING', 'LOADING')"
+  private static let isAtAnEnd: SQL = "status NOT IN ('RUNNING', 'LOADING', 'ROLLING BACK')"
 
   private func connect() throws -> Connection {
     let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }

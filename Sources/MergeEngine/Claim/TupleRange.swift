@@ -43,8 +43,11 @@ struct TupleRange: Sendable, Hashable {
 }
 
 /// A tuple's physical address, as `ctid` shows it.
-struct TupleAddress: Sendable, Hashable {
+struct TupleAddress: Sendable, Hashable, CustomStringConvertible {
   let packed: UInt64
+
+  /// `(12,3)`, as the server writes it.
+  var description: String { "(\(block),\(offset))" }
 
   init(_ packed: UInt64) {
     self.packed = packed

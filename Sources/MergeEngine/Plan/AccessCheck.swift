@@ -45,16 +45,23 @@ struct AccessCheck {
   }
 
   /// The same for the admin tables, once they are complete.
-  func adminBlockers(_ connection: Connection) throws(PostgresError) -> [Finding] {
+  ///
+  /// - Parameter makesTables: the run makes tables of its own in the admin schema, for before-images.
+  func adminBlockers(_ connection: Connection, makesTables: Bool = false) throws(PostgresError) -> [Finding] {
     let result = try connection.query(
       """
       WITH tables AS (
         SELECT c.oid, c.relname, n.nspname
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = $1 AND c.relname IN ('merge_summary', 'merge_logs', 'merge_errors', 'merge_batches')
+        WHERE n.nspname = $1
+          AND (c.relname IN ('merge_summary', 'merge_logs', 'merge_errors', 'merge_batches')
+               OR $2 AND c.relname = 'before_images')
       )
       SELECT current_user::text, 'USAGE on the schema ' || nspname FROM pg_namespace
       WHERE nspname = $1 AND NOT has_schema_privilege(oid, 'USAGE')
+      UNION ALL
+      SELECT current_user::text, 'CREATE on the schema ' || nspname || ' (for --before-images)' FROM pg_namespace
+      WHERE $2 AND nspname = $1 AND NOT has_schema_privilege(oid, 'CREATE')
       UNION ALL
       SELECT current_user::text, r.name || ' on ' || t.nspname || '.' || t.relname
       FROM tables t CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS r (name)
@@ -67,7 +74,7 @@ struct AccessCheck {
       JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
       WHERE NOT has_sequence_privilege(s.oid, 'USAGE')
       """,
-      [.text(schemas.admin)],
+      [.text(schemas.admin), .bool(makesTables)],
       "reading the role's rights on the admin tables"
     )
     guard result.count > 0 else { return [] }

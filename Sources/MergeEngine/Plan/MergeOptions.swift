@@ -39,6 +39,8 @@ public struct MergeOptions: Sendable, Codable {
   public var replica: String?
   /// The zone in which zone-less times are read where the other side has one.
   public var timeZone = "UTC"
+  /// What is overwritten is kept, and the keys of what is inserted, so that the run can be taken back.
+  public var beforeImages = false
   /// Truncate staging tables whose rows are all merged.
   public var cleanup = false
   /// What differs from table to table.

@@ -18,6 +18,11 @@ struct MergePlan: Sendable {
     for index in tables.indices { tables[index].ties = RowComparison(tables[index], operators) }
   }
 
+  /// Has overwritten rows and inserted keys kept, in one table for each of ``tables``.
+  mutating func keepImages(in images: [BeforeImageTable]) {
+    for (index, image) in zip(tables.indices, images) { tables[index].images = image }
+  }
+
   /// Lets every table's turn come at once: for commands that write nothing.
   mutating func forgetOrder() { parents = tables.map { _ in [] } }
 

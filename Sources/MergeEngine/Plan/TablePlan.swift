@@ -35,6 +35,10 @@ struct TablePlan: Sendable {
   var selection = Selection.pending
   /// How rows are compared whose versions are equal; nil when they are left alone.
   var ties: RowComparison?
+  /// Production's columns that an UPDATE can set, but the key, whether staging has them or not.
+  var restorableColumns: [CatalogColumn] = []
+  /// Where overwritten rows and inserted keys are kept; nil when they are not.
+  var images: BeforeImageTable?
 
   /// The plain table name, as the user knows it.
   var name: String { production.name.name }

@@ -83,7 +83,10 @@ struct TablePlanner {
       hasStatusColumn: hasStatusColumn,
       marksRows: hasStatusColumn && options.mark == .all,
       nullRule: options.nulls,
-      window: TablePlan.Window(from: options.from, to: options.to)
+      window: TablePlan.Window(from: options.from, to: options.to),
+      restorableColumns: production.columns.filter { column in
+        !column.isGenerated && !column.isIdentityAlways && !key.columns.contains { $0.name == column.name }
+      }
     )
   }
 

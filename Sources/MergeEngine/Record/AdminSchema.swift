@@ -193,5 +193,22 @@ private enum AdminTables {
         Column(name: "report", type: "jsonb"),
       ]
     ),
+    Table(
+      name: "before_images",
+      keyColumn: "image_oid oid PRIMARY KEY",
+      columns: [
+        Column(name: "run_id", type: "integer"),
+        Column(name: "schema_name", type: "text"),
+        Column(name: "table_name", type: "text"),
+        Column(name: "image_table", type: "text"),
+        Column(name: "production_oid", type: "oid"),
+        Column(name: "key_column_count", type: "integer"),
+        Column(name: "created_at", type: "timestamp"),
+        Column(name: "created_xid", type: "bigint"),
+        Column(name: "records_restored", type: "bigint DEFAULT 0"),
+        Column(name: "records_deleted", type: "bigint DEFAULT 0"),
+        Column(name: "dropped_at", type: "timestamp"),
+      ]
+    ),
   ]
 }

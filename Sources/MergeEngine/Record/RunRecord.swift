@@ -31,7 +31,7 @@ struct RunRecord {
   static func closeDeadRuns(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) {
     let admin = Identifier(schemas.admin)
     let running = try connection.query(
-      "SELECT id FROM \(admin).merge_summary WHERE status = 'RUNNING'",
+      "SELECT id FROM \(admin).merge_summary WHERE status IN ('RUNNING', 'ROLLING BACK')",
       "looking for runs that died"
     )
     for row in 0..<running.count {
@@ -53,6 +53,12 @@ struct RunRecord {
   private static func close(deadRun id: Int, _ admin: Identifier, _ connection: Connection) throws(PostgresError) {
     _ = try connection.query(
       """
+      WITH rolling_back AS (
+        UPDATE \(admin).merge_summary
+        SET status = 'ROLLED BACK IN PART',
+            notes = concat_ws(E'\\n', notes, 'The process ended in the middle of the rollback; run it again.')
+        WHERE id = $1 AND status = 'ROLLING BACK'
+      )
       UPDATE \(admin).merge_summary
       SET status = 'ABORTED', merge_end = clock_timestamp() AT TIME ZONE 'UTC',
           notes = 'The process ended without closing the run. Batches up to then are committed; run it again.'
@@ -75,13 +81,16 @@ struct RunRecord {
   /// Opens a run, or one again that was loading or broke off: its row in `merge_summary`, and one in `merge_logs` for
   /// every table.
   ///
-  /// - Parameter warnings: what was found before the run; kept with it, so that a report can tell it later.
+  /// - Parameters:
+  ///   - warnings: what was found before the run; kept with it, so that a report can tell it later.
+  ///   - addToOpening: what else must be there from the run's first moment, or not at all; in the same transaction.
   init(
     _ connection: Connection,
     _ schemas: Schemas,
     tables: [String],
     options: MergeOptions,
-    warnings: [Finding]
+    warnings: [Finding],
+    together addToOpening: (_ id: Int) throws -> Void = { _ in }
   ) throws {
     admin = Identifier(schemas.admin)
     try connection.execute("BEGIN", "opening the run")
@@ -116,6 +125,7 @@ struct RunRecord {
       [.bigint(id)],
       "opening the run"
     )
+    try addToOpening(id)
     logIDs = (0..<logs.count).reduce(into: [:]) { $0[logs.text($1, 1) ?? ""] = logs.integer($1, 0) }
     try connection.execute("COMMIT", "opening the run")
   }

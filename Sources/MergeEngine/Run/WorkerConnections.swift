@@ -24,7 +24,8 @@ struct WorkerConnections {
   }
 
   /// Ends a transaction the other way round: for rows that are set back to NEW. A crash in between leaves them NEW and
-  /// still on record as refused, which costs a look; production first would leave them ERROR with nothing to set back.
+  /// still on record as refused, or still merged, which costs a look; production first would leave them marked with
+  /// nothing to set them back.
   func commitStagingFirst(_ operation: String) throws(PostgresError) {
     for connection in inOrder { try connection.execute("COMMIT", operation) }
   }

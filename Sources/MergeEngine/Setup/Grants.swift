@@ -24,6 +24,20 @@ struct Grants {
     return statements
   }
 
+  /// What a role needs beyond a merge, each with what it is needed for.
+  func additions(_ tables: [CatalogTable]) -> [(purpose: String, statement: SQL)] {
+    let admin = Identifier(schemas.admin)
+    let production = tables.map { "\($0.name)" as SQL }.joined(", ")
+    let staging = tables.map { "\(QualifiedName(schema: schemas.staging, name: $0.name.name.name))" as SQL }
+    return [
+      ("merge --before-images", "GRANT CREATE ON SCHEMA \(admin) TO \(role)"),
+      ("merge --before-images", "GRANT INSERT, UPDATE ON \(admin).before_images TO \(role)"),
+      ("rollback, and verify --extra delete", "GRANT DELETE ON \(production) TO \(role)"),
+      ("merge --cleanup, and cleanup", "GRANT TRUNCATE ON \(staging.joined(", ")) TO \(role)"),
+      ("cleanup --older-than", "GRANT DELETE ON ALL TABLES IN SCHEMA \(admin) TO \(role)"),
+    ]
+  }
+
   /// Sequences behind column defaults; those behind identity columns need no right.
   private func sequences(_ tables: [CatalogTable], _ connection: Connection) throws(PostgresError) -> [QualifiedName] {
     let rows = try connection.query(

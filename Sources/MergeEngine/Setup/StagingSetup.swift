@@ -82,7 +82,8 @@ public struct StagingSetup: Sendable {
     return reports
   }
 
-  /// The statements that give `role` what a merge needs and no more.
+  /// The statements that give `role` what a merge needs and no more; behind them, as comments, what other commands and
+  /// options need beyond that.
   public func grants(to role: String) throws -> [String] {
     let connection = try connect()
     let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
@@ -92,8 +93,9 @@ public struct StagingSetup: Sendable {
         .blocker(nil, "no table in the schema \(options.schemas.production) can be merged: merge-engine init says why.")
       ])
     }
-    return try Grants(schemas: options.schemas, role: Identifier(role)).statements(tables, connection)
-      .map { $0.text + ";" }
+    let grants = Grants(schemas: options.schemas, role: Identifier(role))
+    return try grants.statements(tables, connection).map { $0.text + ";" }
+      + grants.additions(tables).map { "-- for \($0.purpose): \($0.statement.text);" }
   }
 
   private func connect() throws -> Connection {

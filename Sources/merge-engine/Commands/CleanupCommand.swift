@@ -42,12 +42,28 @@ struct CleanupCommand: AsyncParsableCommand {
   )
   var olderThan: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Drop the before-images of runs that began so long ago; they can't be rolled back any more.",
+      valueName: "days"
+    )
+  )
+  var beforeImagesOlderThan: Int?
+
   @Option(help: ArgumentHelp("Staging is in this database instead of --database.", valueName: "url"))
   var stagingDatabase: String?
+
+  /// Arbitrary: a hundred years.
+  private static let dayLimit = 36_500
 
   func run() async throws {
     if let olderThan, olderThan < 0 {
       throw MergeFailure.usage("--older-than is \(olderThan); it must be 0 or more days.")
+    }
+    if let beforeImagesOlderThan, !(0...Self.dayLimit).contains(beforeImagesOlderThan) {
+      throw MergeFailure.usage(
+        "--before-images-older-than is \(beforeImagesOlderThan); it must be from 0 to \(Self.dayLimit) days."
+      )
     }
     let context = try CommandContext(database)
     var options = MergeOptions()
@@ -62,6 +78,7 @@ struct CleanupCommand: AsyncParsableCommand {
     request.archive = archive
     request.run = runID
     request.olderThanDays = olderThan
+    request.beforeImagesOlderThanDays = beforeImagesOlderThan
     let service = aws.service(context.configuration.dms)
     let report = try await Cleanup(setting: setting, service: service, logger: context.logger).run(request)
     try CleanupOutput(report: report).write(context)

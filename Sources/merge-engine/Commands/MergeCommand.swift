@@ -89,6 +89,12 @@ struct MergeCommand: DatabaseCommand {
   )
   var stagingDatabase: String?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Keep what is overwritten, and the keys of what is inserted, so that rollback can take the run back."
+  )
+  var beforeImages: Bool?
+
   @Flag(inversion: .prefixedNo, help: "Truncate the staging tables afterwards, if every row is merged.")
   var cleanup: Bool?
 
@@ -132,6 +138,7 @@ struct MergeCommand: DatabaseCommand {
     options.to = to
     options.lockTimeoutMilliseconds = lockTimeout ?? file.lockTimeout ?? options.lockTimeoutMilliseconds
     options.timeZone = timeZone ?? file.timeZone ?? options.timeZone
+    options.beforeImages = beforeImages ?? file.beforeImages ?? options.beforeImages
     options.cleanup = cleanup ?? file.cleanup ?? options.cleanup
     options.statementTimeoutMilliseconds =
       statementTimeout ?? file.statementTimeout ?? options.statementTimeoutMilliseconds

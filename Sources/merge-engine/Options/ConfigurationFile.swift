@@ -44,6 +44,7 @@ struct ConfigurationFile {
   var maxReplicaLag: Int?
   var replica: String?
   var stagingDatabase: String?
+  var beforeImages: Bool?
   var cleanup: Bool?
   var recheckAfter: Double?
   var extra: String?
@@ -120,6 +121,7 @@ struct ConfigurationFile {
       ("max_replica_lag", .integer(\.maxReplicaLag, MergeLimits.seconds)),
       ("replica", .text(\.replica)),
       ("staging_database", .text(\.stagingDatabase)),
+      ("before_images", .flag(\.beforeImages)),
       ("cleanup", .flag(\.cleanup)),
       ("recheck_after", .other { $1.recheckAfter = try $0.number() }),
       ("extra", .choice(\.extra, VerifyOptions.ExtraRule.allCases.map(\.rawValue))),

@@ -16,6 +16,7 @@ struct CleanupOutput {
     for task in report.tasks {
       StandardOutput.write("task \(task.task): \(task.deleted ? "deleted" : "left: \(task.reason ?? "")")\n")
     }
+    for table in report.beforeImages { StandardOutput.write("before-images dropped: \(table)\n") }
     if !report.pruned.isEmpty {
       StandardOutput.write("records deleted of runs: \(report.pruned.map(String.init).joined(separator: ", "))\n")
     }

@@ -29,7 +29,7 @@ import Testing
 
   @Test(arguments: [
     ["--no-such-option"], ["mrege"], ["merge", "orders"], ["--batch"], ["--mark", "some"], ["--nulls", "first"],
-    ["--log-format", "xml"], ["--ties", "compare"], ["--before-images"],
+    ["--log-format", "xml"], ["--ties", "compare"],
   ])
   func `what is no option is refused with the usage and status 64`(arguments: [String]) async throws {
     let outcome = try await CommandLineProgram.run(arguments)

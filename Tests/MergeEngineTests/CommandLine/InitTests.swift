@@ -19,8 +19,8 @@ import Testing
           "SELECT c.relname FROM pg_class c WHERE relnamespace = 'admin'::regnamespace AND relkind IN ('r', 'v')"
         )
           == [
-            "(merge_batches)", "(merge_errors)", "(merge_logs)", "(merge_summary)", "(merge_verifications)",
-            "(oracle_pg_migration_status)", "(oracle_pg_type_verification)",
+            "(before_images)", "(merge_batches)", "(merge_errors)", "(merge_logs)", "(merge_summary)",
+            "(merge_verifications)", "(oracle_pg_migration_status)", "(oracle_pg_type_verification)",
           ]
       )
       try database.fillGuideTables()

@@ -1,0 +1,139 @@
+import Libpq
+
+/// The list of all before-image tables, in `before_images` of the admin schema.
+struct BeforeImageCatalog {
+  let schemas: Schemas
+
+  private var admin: Identifier { Identifier(schemas.admin) }
+
+  /// An entry.
+  struct Entry: Sendable {
+    let runID: Int
+    let imageOid: UInt32
+    let image: QualifiedName
+    let production: QualifiedName
+    let productionOid: UInt32
+    /// How many columns behind the first one are the key.
+    let keyColumnCount: Int
+    /// Transactions that the server has begun since.
+    let age: Int
+    /// When the table was dropped, UTC; nil while it is there.
+    let droppedAt: String?
+  }
+
+  /// Makes the tables of a run, or finds the ones that it has from before it broke off.
+  ///
+  /// - Parameter connection: within the transaction that opens the run.
+  func open(_ runID: Int, _ plan: MergePlan, _ connection: Connection) throws(PostgresError) {
+    let known = try entries(ofRun: runID, connection).filter { $0.droppedAt == nil }.map(\.productionOid)
+    for table in plan.tables where !known.contains(table.productionOid) {
+      let name = QualifiedName(
+        schema: schemas.admin,
+        name: BeforeImageTable.name(run: runID, table: table.name, oid: table.productionOid)
+      )
+      let operation = "making the table \(name) for the before-images of \(table.production)"
+      try connection.execute(BeforeImageTable.create(name, for: table), operation)
+      _ = try connection.query(
+        """
+        INSERT INTO \(admin).before_images
+          (image_oid, run_id, schema_name, table_name, image_table, production_oid, key_column_count, created_at,
+           created_xid)
+        SELECT c.oid, $1, $2, $3, c.relname, \(table.productionOid), $5, clock_timestamp() AT TIME ZONE 'UTC',
+               pg_current_xact_id()::text::bigint
+        FROM pg_class c WHERE c.relnamespace = \(Literal(admin.quoted))::regnamespace AND c.relname = $4
+        """,
+        [
+          .bigint(runID), .text(table.production.schema.name), .text(table.name), .text(name.name.name),
+          .integer(Int32(table.keyColumnCount)),
+        ],
+        operation
+      )
+    }
+  }
+
+  /// The image tables of a run for the tables of a plan, in the plan's order.
+  func tables(_ runID: Int, _ plan: MergePlan, _ connection: Connection) throws(PostgresError) -> [BeforeImageTable] {
+    let entries = try entries(ofRun: runID, connection)
+    var tables: [BeforeImageTable] = []
+    for table in plan.tables {
+      guard let entry = entries.last(where: { $0.productionOid == table.productionOid }) else { continue }
+      let hasTriggers = try connection.query(
+        """
+        SELECT EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+                       WHERE (c.oid = \(table.productionOid)
+                              OR c.oid IN (SELECT relid FROM pg_partition_tree(\(table.productionOid))))
+                         AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 7 = 7)
+        """,
+        "reading the triggers of \(table.production)"
+      )
+      tables.append(BeforeImageTable(name: entry.image, asksForInsertedKeys: hasTriggers.bool(0, 0) == true))
+    }
+    return tables
+  }
+
+  /// The entries of a run, in the order in which they were made.
+  func entries(ofRun runID: Int, _ connection: Connection) throws(PostgresError) -> [Entry] {
+    try entries("run_id = \(runID)", connection)
+  }
+
+  /// The entries of all runs whose tables hold images of a production table.
+  func entries(of productionOid: UInt32, _ connection: Connection) throws(PostgresError) -> [Entry] {
+    try entries("production_oid = \(productionOid) AND dropped_at IS NULL", connection)
+  }
+
+  /// The entries whose tables are there and were made more than `days` days ago, by runs at an end.
+  func entries(olderThanDays days: Int, _ connection: Connection) throws(PostgresError) -> [Entry] {
+    try entries(
+      """
+      dropped_at IS NULL AND created_at < clock_timestamp() AT TIME ZONE 'UTC' - make_interval(days => \(days))
+      AND run_id NOT IN (SELECT id FROM \(admin).merge_summary WHERE status IN ('RUNNING', 'LOADING', 'ROLLING BACK'))
+      """,
+      connection
+    )
+  }
+
+  private func entries(_ condition: SQL, _ connection: Connection) throws(PostgresError) -> [Entry] {
+    let rows = try connection.query(
+      """
+      SELECT run_id::bigint, image_oid, image_table, schema_name, table_name, production_oid, key_column_count,
+             pg_snapshot_xmax(pg_current_snapshot())::text::bigint - created_xid,
+             to_char(dropped_at, 'YYYY-MM-DD HH24:MI')
+      FROM \(admin).before_images WHERE \(condition) ORDER BY created_at, image_oid
+      """,
+      "reading the list of before-images"
+    )
+    return (0..<rows.count).map { row in
+      Entry(
+        runID: rows.integer(row, 0) ?? 0,
+        imageOid: UInt32(rows.integer(row, 1) ?? 0),
+        image: QualifiedName(schema: schemas.admin, name: rows.text(row, 2) ?? ""),
+        production: QualifiedName(schema: rows.text(row, 3) ?? "", name: rows.text(row, 4) ?? ""),
+        productionOid: UInt32(rows.integer(row, 5) ?? 0),
+        keyColumnCount: rows.integer(row, 6) ?? 0,
+        age: rows.integer(row, 7) ?? 0,
+        droppedAt: rows.text(row, 8)
+      )
+    }
+  }
+
+  /// Drops a table, if it is there, and says so in the list.
+  func drop(_ entry: Entry, _ connection: Connection) throws(PostgresError) {
+    let operation = "dropping the before-images \(entry.image)"
+    // By oid: somebody may have renamed it, and given its name to another table.
+    let present = try connection.query(
+      "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = \(entry.imageOid)",
+      operation
+    )
+    if present.count == 1 {
+      let name = QualifiedName(schema: present.text(0, 0) ?? "", name: present.text(0, 1) ?? "")
+      try connection.execute("DROP TABLE \(name)", operation)
+    }
+    try connection.execute(
+      """
+      UPDATE \(admin).before_images SET dropped_at = clock_timestamp() AT TIME ZONE 'UTC'
+      WHERE image_oid = \(entry.imageOid)
+      """,
+      operation
+    )
+  }
+}

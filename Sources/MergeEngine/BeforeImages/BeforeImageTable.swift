@@ -1,0 +1,44 @@
+import Libpq
+
+/// The table that holds what a run has overwritten in one production table, and the keys of what it has inserted.
+///
+/// ```
+/// _merge_engine_previous_xid | key columns | the other columns that can be written
+///   NULL: the row was inserted, and only its key stands here
+///   else: the row was updated; here is what it was before, and the transaction that had written that
+/// ```
+/// An image is written by the very (sub)transaction that writes the production row. So for as long as production's
+/// `xmin` is the image's `xmin`, nobody has touched the row since: no copy of the new row is needed to tell. `xmin`
+/// survives freezing and VACUUM FULL; a row that was dumped and restored, or rewritten by ALTER TABLE, counts as changed.
+struct BeforeImageTable: Sendable {
+  let name: QualifiedName
+  /// Triggers of production may change or swallow what is inserted: only production's own answer says what went in.
+  let asksForInsertedKeys: Bool
+
+  static let previousXID = Identifier("_merge_engine_previous_xid")
+
+  /// The longest name that the server keeps whole (`NAMEDATALEN - 1`).
+  private static let nameByteLimit = 63
+
+  /// `before_12_orders`; where that is too long, cut to make room for the production table's oid.
+  static func name(run: Int, table: String, oid: UInt32) -> String {
+    let full = "before_\(run)_\(table)"
+    guard full.utf8.count > nameByteLimit else { return full }
+    let suffix = "_\(oid)"
+    var name = full.unicodeScalars
+    // By code points, so that no character is cut in two.
+    while String(name).utf8.count + suffix.utf8.count > nameByteLimit { name.removeLast() }
+    return String(name) + suffix
+  }
+
+  /// Makes the table, with the types underneath production's domains: a domain's NOT NULL would refuse bare keys.
+  static func create(_ name: QualifiedName, for plan: TablePlan) -> SQL {
+    let columns =
+      (plan.keyColumns.map { ($0.name, $0.baseType) } + plan.restorableColumns.map { ($0.name, $0.baseType) })
+      .map { name, type in "(p.\(name))::\(type.fullName) AS \(name)" as SQL }
+    return """
+      CREATE TABLE \(name) AS
+      SELECT NULL::xid AS \(previousXID), \(columns.joined(", ")) FROM \(plan.production) AS p WITH NO DATA
+      """
+  }
+}

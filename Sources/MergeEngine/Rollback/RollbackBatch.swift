@@ -1,0 +1,125 @@
+import Libpq
+
+/// Takes the images of one table back, a stretch of them in a transaction.
+struct RollbackBatch {
+  let table: RollbackTable
+  private let sql: RollbackSQL
+  private let record: RollbackRecord
+  private let connections: WorkerConnections
+  /// nil when staging is gone, or can't be matched any more.
+  private let staging: StagingRelease?
+  /// Image tables, this one among them, that hold images by transactions whose rows are put back.
+  private let predecessors: [QualifiedName]
+  private let undone: Identifier
+
+  private var production: Connection { connections.production }
+
+  /// What a transaction has taken back.
+  struct Counts {
+    var restored = 0
+    var deleted = 0
+    var altered = 0
+    var released = 0
+
+    var isEmpty: Bool { restored + deleted == 0 }
+  }
+
+  /// Makes the session's temporary table, and brings the image tables into order.
+  ///
+  /// - Parameter others: all image tables of the production table, of whichever run.
+  init(
+    _ table: RollbackTable,
+    number: Int,
+    _ record: RollbackRecord,
+    staging: TablePlan?,
+    others: [QualifiedName],
+    _ connections: WorkerConnections
+  ) throws(PostgresError) {
+    self.table = table
+    self.record = record
+    self.connections = connections
+    self.staging = staging.map { StagingRelease($0, connections) }
+    undone = Identifier("merge_engine_undone_\(number)")
+    sql = RollbackSQL(table: table, undone: undone)
+    let production = connections.production
+    let operation = "preparing the rollback of \(table.production)"
+    try production.execute(sql.createUndone, operation)
+    for other in others { try production.execute(RollbackSQL.discardRepeated(other), operation) }
+    predecessors = try Self.predecessors(among: others, sql, production, operation)
+  }
+
+  /// Rows are looked up in these by key, so they get an index; a merge, which never looks, does without.
+  private static func predecessors(
+    among others: [QualifiedName],
+    _ sql: RollbackSQL,
+    _ production: Connection,
+    _ operation: String
+  ) throws(PostgresError) -> [QualifiedName] {
+    var found: [QualifiedName] = []
+    for other in others {
+      try production.execute("BEGIN; SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on", operation)
+      let isPredecessor = try production.query(sql.hasPredecessors(in: other), operation).bool(0, 0) == true
+      let isIndexed = try production.query(
+        "SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = \(Literal(other.quoted))::regclass)",
+        operation
+      )
+      if isPredecessor {
+        found.append(other)
+        if isIndexed.bool(0, 0) != true { try production.execute(sql.indexKeys(of: other), operation) }
+      }
+      try production.execute("COMMIT", operation)
+    }
+    return found
+  }
+
+  /// How many blocks the images have, and how many of them hold about `rowCount` images.
+  func blocks(forRows rowCount: Int) throws(PostgresError) -> (count: Int, step: Int) {
+    let size = try production.query(
+      """
+      SELECT pg_relation_size(\(table.entry.imageOid)::regclass) / current_setting('block_size')::bigint,
+             (SELECT count(*) FROM \(table.image))
+      """,
+      "counting \(table.image)"
+    )
+    let blocks = size.integer(0, 0) ?? 0
+    let rows = size.integer(0, 1) ?? 0
+    return (rows == 0 ? 0 : blocks, max(1, rows == 0 ? 1 : blocks * rowCount / rows))
+  }
+
+  /// Takes a stretch back, in a transaction of its own.
+  ///
+  /// The transaction is left as it is when it fails.
+  func undo(_ range: TupleRange) throws(PostgresError) -> Counts {
+    let operation = "rolling back \(table.production)"
+    try connections.execute("BEGIN", operation)
+    // Deferred constraints would speak up at the commit, when no row can be told from another any more.
+    try production.execute("SET CONSTRAINTS ALL IMMEDIATE", operation)
+    // Inserted rows first: they may hold unique values that old rows want back.
+    _ = try production.query(sql.lockInserted(range), "locking inserted rows of \(table.production)")
+    try production.execute(sql.delete(range), "deleting inserted rows of \(table.production)")
+    if !table.columns.isEmpty {
+      try production.execute(sql.restore(range), "putting back old rows of \(table.production)")
+    }
+    let counts = try finish(operation)
+    try connections.commitStagingFirst(operation)
+    return counts
+  }
+
+  private func finish(_ operation: String) throws(PostgresError) -> Counts {
+    let row = try production.query(sql.countUndone, operation)
+    var counts = Counts()
+    counts.restored = row.integer(0, 0) ?? 0
+    counts.deleted = row.integer(0, 1) ?? 0
+    counts.altered = row.integer(0, 2) ?? 0
+    guard !counts.isEmpty else { return counts }
+    for other in predecessors { try production.execute(sql.follow(in: other), operation) }
+    counts.released = try staging?.release(undone) ?? 0
+    try record.add(restored: counts.restored, deleted: counts.deleted, table, production)
+    return counts
+  }
+
+  /// Rolls a failed transaction back.
+  func abandon() throws(PostgresError) {
+    try connections.undo("ROLLBACK", "giving up a batch of \(table.production)")
+  }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import Libpq
+
+/// Closes a rollback: what is left alone, the run's status and notes, and the image tables that are used up.
+struct RollbackClosing {
+  let options: RollbackOptions
+  let plan: RollbackPlan
+  let record: RollbackRecord
+  let connection: Connection
+
+  func close(
+    _ passes: RollbackPasses,
+    warnings: [String],
+    _ startedAt: Date,
+    _ clockStart: ContinuousClock.Instant
+  ) throws -> RollbackReport {
+    var warnings = warnings
+    let failures = plan.tables.indices.compactMap { index in
+      passes.failures[index].map {
+        "\(plan.tables[index].name): \($0). What was taken back until then is committed; run the rollback again."
+      }
+    }
+    let tables = try plan.tables.indices.map { try describe($0, passes, &warnings) }
+    let leftAlone = tables.reduce(0) { $0 + $1.leftAlone }
+    let status: RunStatus =
+      passes.wasInterrupted
+      ? .aborted
+      : !failures.isEmpty
+        ? .failed : leftAlone > 0 || tables.contains { $0.alteredByTriggers > 0 } ? .partial : .success
+    let report = RollbackReport(
+      runID: options.runID,
+      isDryRun: false,
+      status: status,
+      startedAt: startedAt,
+      elapsedMilliseconds: (ContinuousClock.now - clockStart).milliseconds,
+      tables: tables,
+      failures: failures,
+      warnings: warnings
+    )
+    try closeRun(report)
+    return report
+  }
+
+  private func describe(_ index: Int, _ passes: RollbackPasses, _ warnings: inout [String]) throws
+    -> RollbackReport.Table
+  {
+    let table = plan.tables[index]
+    let counts = passes.counts[index]
+    var report = RollbackReport.Table(table: table.name)
+    report.restored = counts.restored
+    report.deleted = counts.deleted
+    report.released = counts.released
+    report.alteredByTriggers = counts.altered
+    if counts.altered > 0 {
+      warnings.append(
+        "triggers of \(table.production) have changed \(counts.altered) rows as they were put back: they are not what they "
+          + "were. Disable such triggers for a rollback: ALTER TABLE … DISABLE TRIGGER …"
+      )
+    }
+    let sql = RollbackSQL(table: table)
+    try LeftAlone(sql: sql, connection: connection, refusals: passes.refusals[index])
+      .describe(into: &report, limit: options.sampleLimit)
+    return report
+  }
+
+  private func closeRun(_ report: RollbackReport) throws {
+    let list = BeforeImageCatalog(schemas: options.merge.schemas)
+    let counts = "\(report.restored) rows restored, \(report.deleted) deleted, \(report.leftAlone) left alone."
+    try connection.execute("BEGIN", "closing the rollback")
+    if report.status != .aborted && report.failures.isEmpty {
+      // Their rows are used up. What is left alone stays, to look at and to try again.
+      for (table, entry) in zip(report.tables, plan.tables.map(\.entry)) where table.leftAlone == 0 {
+        try list.drop(entry, connection)
+      }
+    }
+    let isComplete = try list.entries(ofRun: options.runID, connection).allSatisfy { $0.droppedAt != nil }
+    let ending = report.status == .aborted ? "interrupted after " : !report.failures.isEmpty ? "failed after " : ""
+    try record.close(isComplete ? .complete : .partial, note: "Rolled back: \(ending)\(counts)", connection)
+    try connection.execute("COMMIT", "closing the rollback")
+  }
+}

@@ -1,0 +1,60 @@
+import Libpq
+import Logging
+
+/// What a rollback would take back, in which order: settled before anything is written.
+struct RollbackPlan {
+  /// Children before the parents that they refer to.
+  let tables: [RollbackTable]
+  /// For each table all image tables of the same production table, of whichever run.
+  let siblings: [[QualifiedName]]
+
+  /// - Parameter names: only these tables; nil for all of the run.
+  /// - Throws: ``MergeFailure/usage(_:)`` for a run that there is none of, ``MergeFailure/blocked(_:)`` with
+  ///   everything that stands against the rollback.
+  init(_ record: RollbackRecord, only names: [String]?, _ schemas: Schemas, _ connection: Connection) throws {
+    try record.requireEnded(connection)
+    let list = BeforeImageCatalog(schemas: schemas)
+    let entries = try Self.present(try list.entries(ofRun: record.runID, connection), record)
+      .filter { names?.contains($0.production.name.name) ?? true }
+    if let missing = names?.first(where: { name in !entries.contains { $0.production.name.name == name } }) {
+      throw MergeFailure.blocked([.blocker(missing, "run \(record.runID) has no before-images of it.")])
+    }
+    let catalog = try Catalog(
+      connection,
+      schemas: [schemas.admin] + Set(entries.map(\.production.schema.name)).sorted()
+    )
+    var blockers: [Finding] = []
+    var tables: [RollbackTable] = []
+    for entry in entries {
+      do {
+        tables.append(try RollbackTable(entry, catalog, connection))
+      } catch MergeFailure.blocked(let findings) {
+        blockers += findings
+      }
+    }
+    guard blockers.isEmpty else { throw MergeFailure.blocked(blockers) }
+    let order = TableOrder(tables.map(\.entry.productionOid), catalog.foreignKeys)
+    self.tables = order.indices.reversed().map { tables[$0] }
+    siblings = try self.tables.map { table in
+      try list.entries(of: table.entry.productionOid, connection).map(\.image).filter { catalog.table($0) != nil }
+    }
+  }
+
+  private static func present(_ entries: [BeforeImageCatalog.Entry], _ record: RollbackRecord) throws
+    -> [BeforeImageCatalog.Entry]
+  {
+    guard !entries.isEmpty else {
+      throw RollbackRecord.blocked(
+        "run \(record.runID) has no before-images, so it can't be taken back: it was merged without --before-images."
+      )
+    }
+    let present = entries.filter { $0.droppedAt == nil }
+    guard !present.isEmpty else {
+      throw RollbackRecord.blocked(
+        "the before-images of run \(record.runID) were dropped at \(entries.compactMap(\.droppedAt).max() ?? "?") UTC, by "
+          + "cleanup. Without them it can't be taken back."
+      )
+    }
+    return present
+  }
+}

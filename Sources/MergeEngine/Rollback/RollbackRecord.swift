@@ -1,0 +1,79 @@
+import Libpq
+
+/// The run that is rolled back, in `merge_summary`: one row tells the whole story of a run, its end included.
+struct RollbackRecord {
+  let runID: Int
+  let admin: Identifier
+
+  /// What `merge_summary.status` says about a run from its rollback on.
+  enum Status: String {
+    /// Under way, or broken off: the next rollback of the run goes on.
+    case running = "ROLLING BACK"
+    /// Rows were left alone, or the rollback was stopped: it can be run again.
+    case partial = "ROLLED BACK IN PART"
+    /// Nothing of the run is left to take back.
+    case complete = "ROLLED BACK"
+  }
+
+  /// Finds the run, and sees whether it can be rolled back at all.
+  ///
+  /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, ``MergeFailure/blocked(_:)``.
+  func requireEnded(_ connection: Connection) throws {
+    let row = try connection.query(
+      "SELECT status::text, notes FROM \(admin).merge_summary WHERE id = \(runID)",
+      "looking for run \(runID)"
+    )
+    guard row.count == 1 else {
+      throw MergeFailure.usage("there is no run \(runID); merge-engine status shows the last ones.")
+    }
+    switch row.text(0, 0) {
+    case Status.complete.rawValue:
+      let notes = row.text(0, 1)?.split(separator: "\n").last.map { " \($0)" } ?? ""
+      throw Self.blocked("run \(runID) has been rolled back already, there is nothing left of it.\(notes)")
+    case RunStatus.running.rawValue:
+      throw Self.blocked(
+        "run \(runID) is still going on. Wait for its end, or stop it: its batches up to then can be rolled back."
+      )
+    case RunStatus.loading.rawValue:
+      throw Self.blocked("run \(runID) is still loading into staging, and has not merged anything yet.")
+    default: break
+    }
+  }
+
+  static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
+
+  /// Says that the rollback is under way.
+  func begin(_ connection: Connection) throws(PostgresError) {
+    _ = try connection.query(
+      "UPDATE \(admin).merge_summary SET status = $1 WHERE id = \(runID)",
+      [.text(Status.running.rawValue)],
+      "recording the rollback of run \(runID)"
+    )
+  }
+
+  /// Says how the rollback ended, behind what the merge has noted.
+  func close(_ status: Status, note: String, _ connection: Connection) throws(PostgresError) {
+    _ = try connection.query(
+      """
+      UPDATE \(admin).merge_summary
+      SET status = $1,
+          notes = concat_ws(E'\\n', notes, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: ' || $2)
+      WHERE id = \(runID)
+      """,
+      [.text(status.rawValue), .text(note)],
+      "recording the rollback of run \(runID)"
+    )
+  }
+
+  /// Counts what a batch has taken back, in its transaction.
+  func add(restored: Int, deleted: Int, _ table: RollbackTable, _ connection: Connection) throws(PostgresError) {
+    try connection.execute(
+      """
+      UPDATE \(admin).before_images
+      SET records_restored = records_restored + \(restored), records_deleted = records_deleted + \(deleted)
+      WHERE image_oid = \(table.entry.imageOid)
+      """,
+      "recording the rollback of \(table.production)"
+    )
+  }
+}

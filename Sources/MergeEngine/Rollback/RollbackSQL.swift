@@ -1,0 +1,161 @@
+import Libpq
+
+/// The statements that take a batch back. Images have the alias `s`, production `p`; `range` is a stretch of the images.
+///
+/// ``undone`` collects the keys that were taken back, for the images and staging rows that follow from them; its columns,
+/// like those of every CTE, are numbered, since a column of production may have any name.
+struct RollbackSQL {
+  let table: RollbackTable
+  /// The session's temporary table of keys that the transaction has taken back.
+  var undone = Identifier("merge_engine_undone")
+
+  private var previous: Identifier { BeforeImageTable.previousXID }
+  private var keyIndices: Range<Int> { table.key.indices }
+
+  /// The image belongs to the production row, which nobody has touched since.
+  var isUntouched: SQL { "\(sameKey("p", "s")) AND p.xmin = s.xmin" }
+
+  private func sameKey(_ left: SQL, _ right: SQL) -> SQL {
+    table.key.map { "\(left).\($0.name) \($0.equality) \(right).\($0.name)" as SQL }.joined(" AND ")
+  }
+
+  private func keys(of alias: SQL) -> SQL { table.key.map { "\(alias).\($0.name)" as SQL }.joined(", ") }
+
+  private func numberedKeys(of alias: SQL) -> SQL {
+    keyIndices.map { "\(alias).\(table.key[$0].name) AS k\($0)" as SQL }.joined(", ")
+  }
+
+  private var keyNumbers: SQL { keyIndices.map { "k\($0)" as SQL }.joined(", ") }
+
+  var createUndone: SQL {
+    """
+    CREATE TEMPORARY TABLE \(undone) ON COMMIT DELETE ROWS AS
+    SELECT \(numberedKeys(of: "s")), NULL::xid AS previous_xid, false AS differs FROM \(table.image) AS s WITH NO DATA
+    """
+  }
+
+  /// Puts old rows back. The row that is put back is locked first, and only what was locked is written.
+  ///
+  /// `differs`: a trigger has made another row of it, compared as text, which every type has.
+  func restore(_ range: TupleRange) -> SQL {
+    let columns = table.columns
+    let values = columns.indices.map { "s.\(columns[$0].name) AS c\($0)" as SQL }
+    let assignments = columns.indices.map { "\(columns[$0].name) = i.c\($0)" as SQL }
+    let sameRow = keyIndices.map { "p.\(table.key[$0].name) \(table.key[$0].equality) i.k\($0)" as SQL }
+    let differs: SQL =
+      table.hasUpdateTriggers
+      ? """
+      ROW(\(columns.map { "p.\($0.name)" as SQL }.joined(", ")))::text
+        <> ROW(\(columns.indices.map { "i.c\($0)" as SQL }.joined(", ")))::text
+      """ : "false"
+    return """
+      WITH image AS MATERIALIZED (
+        SELECT s.ctid AS image_tid, s.\(previous) AS previous_xid, \(numberedKeys(of: "s")), \(values.joined(", "))
+        FROM \(table.image) AS s JOIN \(table.production) AS p ON \(isUntouched)
+        WHERE \(range.condition) AND s.\(previous) IS NOT NULL
+        ORDER BY \(keys(of: "p"))
+        FOR NO KEY UPDATE OF p
+      ), restored AS (
+        UPDATE \(table.production) AS p SET \(assignments.joined(", "))
+        FROM image AS i WHERE \(sameRow.joined(" AND "))
+        RETURNING i.image_tid, i.previous_xid, \(keyIndices.map { "i.k\($0)" as SQL }.joined(", ")), \(differs) AS differs
+      ), spent AS (
+        DELETE FROM \(table.image) AS s USING restored AS r WHERE s.ctid = r.image_tid
+      )
+      INSERT INTO pg_temp.\(undone) (\(keyNumbers), previous_xid, differs)
+      SELECT \(keyNumbers), previous_xid, differs FROM restored
+      """
+  }
+
+  /// Locks inserted rows against new references to them, so that ``delete(_:)``, a statement later, sees all there are.
+  func lockInserted(_ range: TupleRange) -> SQL {
+    """
+    SELECT count(*) FROM (
+      SELECT 1 FROM \(table.image) AS s JOIN \(table.production) AS p ON \(isUntouched)
+      WHERE \(range.condition) AND s.\(previous) IS NULL
+      ORDER BY \(keys(of: "p"))
+      FOR UPDATE OF p
+    ) AS locked
+    """
+  }
+
+  /// Deletes inserted rows that nothing refers to.
+  func delete(_ range: TupleRange) -> SQL {
+    """
+    WITH deleted AS (
+      DELETE FROM \(table.production) AS p USING \(table.image) AS s
+      WHERE \(range.condition) AND \(isUntouched) AND s.\(previous) IS NULL
+        \(table.references.map { "AND NOT EXISTS (\(referring($0)))" as SQL }.joined(" "))
+      RETURNING s.ctid AS image_tid, \(numberedKeys(of: "s"))
+    ), spent AS (
+      DELETE FROM \(table.image) AS s USING deleted AS d WHERE s.ctid = d.image_tid
+    )
+    INSERT INTO pg_temp.\(undone) (\(keyNumbers), differs) SELECT \(keyNumbers), false FROM deleted
+    """
+  }
+
+  /// The rows that refer to production's row; a row's reference to itself doesn't count.
+  func referring(_ reference: Reference) -> SQL {
+    let isItself: SQL =
+      reference.childOid == table.entry.productionOid ? " AND NOT (\(sameKey("c", "p")))" : ""
+    return "SELECT FROM \(reference.child) AS c WHERE \(reference.condition(child: "c"))\(isItself)"
+  }
+
+  /// Images of one row, written twice by one transaction: the first of them says what was there before.
+  static func discardRepeated(_ image: QualifiedName) -> SQL {
+    "DELETE FROM \(image) AS s WHERE s.\(BeforeImageTable.previousXID) = s.xmin"
+  }
+
+  /// Whether rows that are put back were written by a transaction that has images in `other`, too.
+  func hasPredecessors(in other: QualifiedName) -> SQL {
+    """
+    SELECT EXISTS (SELECT FROM \(table.image) AS s WHERE s.\(previous) IN (SELECT o.xmin FROM \(other) AS o))
+    """
+  }
+
+  /// A row that was put back is again what an earlier transaction has left. The image that this transaction wrote is
+  /// written again, so that its `xmin` goes on being production's.
+  func follow(in other: QualifiedName) -> SQL {
+    let match = keyIndices.map { "s.\(table.key[$0].name) \(table.key[$0].equality) u.k\($0)" as SQL }
+    return """
+      UPDATE \(other) AS s SET \(previous) = s.\(previous)
+      FROM pg_temp.\(undone) AS u
+      WHERE \(match.joined(" AND ")) AND s.xmin = u.previous_xid
+      """
+  }
+
+  func indexKeys(of other: QualifiedName) -> SQL { "CREATE INDEX ON \(other) (\(table.key.map(\.name).joined()))" }
+
+  var countUndone: SQL {
+    """
+    SELECT count(*) FILTER (WHERE previous_xid IS NOT NULL), count(*) FILTER (WHERE previous_xid IS NULL),
+           count(*) FILTER (WHERE differs)
+    FROM pg_temp.\(undone)
+    """
+  }
+
+  /// What stands against each image that is left: its address, its key, the reason, and what refers to the row.
+  ///
+  /// - Parameter exemption: a condition on a reference's child rows (alias `c`) that keeps them from counting.
+  func leftAlone(exempting exemption: (Reference) -> SQL? = { _ in nil }) -> SQL {
+    let referred = table.references.map { reference in
+      let isExempt = exemption(reference).map { " AND NOT (\($0))" as SQL } ?? ""
+      return "WHEN EXISTS (\(referring(reference))\(isExempt)) THEN \(Literal("referred to by \(reference.child)"))"
+        as SQL
+    }
+    return """
+      SELECT DISTINCT ON (\(keys(of: "s"))) s.ctid AS image_tid, jsonb_build_object(\(keyPairs(of: "s")))::text AS key,
+             CASE WHEN p.\(table.key[0].name) IS NULL THEN 'deleted since'
+                  WHEN p.xmin = s.xmin THEN CASE WHEN s.\(previous) IS NOT NULL THEN NULL \(referred.joined(" ")) END
+                  ELSE 'changed since' END AS reason,
+             s.\(previous) IS NULL AS was_inserted
+      FROM \(table.image) AS s LEFT JOIN \(table.production) AS p ON \(sameKey("p", "s"))
+      ORDER BY \(keys(of: "s")), p.xmin = s.xmin DESC NULLS LAST
+      """
+  }
+
+  /// `'id', s.id`
+  func keyPairs(of alias: SQL) -> SQL {
+    table.key.map { "\(Literal($0.name.name)), \(alias).\($0.name)" as SQL }.joined(", ")
+  }
+}

@@ -1,0 +1,78 @@
+import Libpq
+
+/// Everything about the rollback of one table that is decided before its first row is touched.
+struct RollbackTable: Sendable {
+  let entry: BeforeImageCatalog.Entry
+  let production: QualifiedName
+  let key: [CatalogTable.PrimaryKey.Column]
+  /// The columns that are put back.
+  let columns: [CatalogColumn]
+  /// Foreign keys that point at the table.
+  let references: [Reference]
+  /// Triggers that fire for each updated row may change what is put back.
+  let hasUpdateTriggers: Bool
+
+  var name: String { production.name.name }
+  var image: QualifiedName { entry.image }
+
+  /// Settles how the table is rolled back.
+  ///
+  /// - Parameter catalog: of the schemas of production and of the images.
+  /// - Throws: ``MergeFailure/blocked(_:)`` when the table is gone, or is not the table any more that was merged.
+  init(_ entry: BeforeImageCatalog.Entry, _ catalog: Catalog, _ connection: Connection) throws {
+    let name = entry.production.name.name
+    func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(name, message)]) }
+    guard let table = catalog.tables.first(where: { $0.oid == entry.productionOid }) else {
+      throw blocked(
+        "\(entry.production) is gone: dropped, or made anew, since run \(entry.runID) merged into it. Its old rows are "
+          + "in \(entry.image); what can be used of them is for a person to say. To take back the other tables, name them: --table."
+      )
+    }
+    guard let image = catalog.tables.first(where: { $0.oid == entry.imageOid }), image.name == entry.image else {
+      throw blocked(
+        "its before-images \(entry.image) are gone: dropped or renamed by hand. Without them it can't be taken back."
+      )
+    }
+    // A 32-bit transaction id comes round again after so many; some distance is kept.
+    guard entry.age < 4_000_000_000 else {
+      throw blocked("its before-images are too old: the server's transaction ids have come round since.")
+    }
+    let kept = image.columns.dropFirst()
+    let keyNames = kept.prefix(entry.keyColumnCount).map(\.name)
+    guard let key = table.primaryKey?.columns, key.map(\.name) == keyNames else {
+      throw blocked(
+        "the primary key of \(table.name) is not the one of run \(entry.runID) any more: it was "
+          + "\(keyNames.map(\.name).joined(separator: ", ")). Make it so again to take the run back."
+      )
+    }
+    let changed = kept.filter { old in
+      guard let now = table.column(old.name) else { return true }
+      return now.isGenerated || now.baseType.oid != old.baseType.oid || now.baseType.modifier != old.baseType.modifier
+    }
+    guard changed.isEmpty else {
+      throw blocked(
+        "columns of \(table.name) were dropped, renamed or given another type since run \(entry.runID): "
+          + "\(changed.map(\.name.name).joined(separator: ", ")). Its old rows are in \(entry.image)."
+      )
+    }
+    self.entry = entry
+    self.key = key
+    production = table.name
+    columns = kept.dropFirst(entry.keyColumnCount).filter { table.column($0.name)?.isIdentityAlways == false }
+    references = try Reference.read(to: table.oid, connection)
+    hasUpdateTriggers = try Self.hasUpdateTriggers(table, connection)
+  }
+
+  private static func hasUpdateTriggers(_ table: CatalogTable, _ connection: Connection) throws(PostgresError) -> Bool {
+    // tgtype: 1 for each row, 16 for UPDATE.
+    let result = try connection.query(
+      """
+      SELECT EXISTS (SELECT FROM pg_trigger
+                     WHERE (tgrelid = \(table.oid) OR tgrelid IN (SELECT relid FROM pg_partition_tree(\(table.oid))))
+                       AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 17 = 17)
+      """,
+      "reading the triggers of \(table.name)"
+    )
+    return result.bool(0, 0) == true
+  }
+}

@@ -1,0 +1,39 @@
+import Libpq
+import Logging
+
+/// Which staging tables a rollback can set back to NEW. That one can't is told, and stops nothing.
+struct StagingMatch {
+  let options: MergeOptions
+  let logger: Logger
+
+  /// - Returns: for each table how its staging rows are found, or nil; and why not.
+  func plans(_ plan: RollbackPlan, _ connections: WorkerConnections) throws(PostgresError)
+    -> (plans: [TablePlan?], warnings: [String])
+  {
+    let isSplit = connections.staging !== connections.production
+    let production = try Catalog(
+      connections.production,
+      schemas: [options.schemas.staging] + Set(plan.tables.map(\.production.schema.name)).sorted()
+    )
+    let staging = isSplit ? try Catalog(connections.staging, schemas: [options.schemas.staging]) : production
+    var plans: [TablePlan?] = []
+    var warnings: [String] = []
+    for table in plan.tables {
+      let name = QualifiedName(schema: options.schemas.staging, name: table.name)
+      var planner = TablePlanner(options, isSplit: isSplit)
+      let match: TablePlan? =
+        if let present = staging.table(name), let target = production.table(table.production) {
+          planner.plan(staging: present, production: target)
+        } else {
+          nil
+        }
+      let reason =
+        match == nil
+        ? planner.findings.first { $0.grade == .blocker }?.message ?? "there is no table \(name) any more."
+        : match?.hasStatusColumn == false ? "it has no column \(TablePlanner.statusColumn)." : nil
+      plans.append(reason == nil ? match : nil)
+      if let reason { warnings.append("no staging rows of \(table.name) are set back to NEW: \(reason)") }
+    }
+    return (plans, warnings)
+  }
+}

@@ -1,0 +1,58 @@
+import Libpq
+
+/// Sets the staging rows whose effect was taken back to NEW, so that the next merge takes them again.
+struct StagingRelease {
+  private let plan: TablePlan
+  private let staging: Connection
+  private let production: Connection
+
+  init(_ plan: TablePlan, _ connections: WorkerConnections) {
+    self.plan = plan
+    staging = connections.staging
+    production = connections.production
+  }
+
+  private var isSplit: Bool { staging !== production }
+
+  /// - Parameter undone: production's temporary table of keys, numbered k0, k1, …
+  /// - Returns: how many rows are NEW again.
+  func release(_ undone: Identifier) throws(PostgresError) -> Int {
+    let arrays = plan.keyColumns.indices.map { index in
+      plan.columns[index].probesAsText ? "array_agg(u.k\(index)::text)" : "array_agg(u.k\(index))" as SQL
+    }
+    let keys = try production.query(
+      "SELECT \(arrays.joined(", ")) FROM pg_temp.\(undone) AS u",
+      "reading the keys that were taken back in \(plan.production)"
+    )
+    let parameters = plan.keyColumns.indices.map {
+      Parameter(binary: keys.bytes(0, $0), type: plan.columns[$0].probeArrayOid)
+    }
+    // Staging may have no index on its key; then only a hash join reads it once and not once for every row.
+    try staging.execute("SET LOCAL enable_hashjoin = on", Self.operation(plan))
+    let released = try staging.query(statement, parameters, Self.operation(plan))
+    try staging.execute("SET LOCAL enable_hashjoin = off", Self.operation(plan))
+    return released.affectedRowCount
+  }
+
+  private static func operation(_ plan: TablePlan) -> String {
+    "setting rows of \(plan.staging) whose effect was taken back to NEW"
+  }
+
+  private var statement: SQL {
+    let status = TablePlanner.statusColumn
+    let arrays = plan.keyColumns.indices.map { "$\($0 + 1)" as SQL }.joined(", ")
+    let names = plan.keyColumns.indices.map { "k\($0)" as SQL }.joined(", ")
+    let match = plan.keyColumns.indices.map { index in
+      let column = plan.columns[index]
+      // A type that travels as text is read as text from staging, too.
+      if column.travel == .text { return "\(column.readExpression) = k.k\(index)" as SQL }
+      let value: SQL = column.probesAsText ? "k.k\(index)::\(column.baseType.fullName)" : "k.k\(index)"
+      return "\(column.readExpression) \(isSplit ? "=" : column.equality) \(value)"
+    }
+    return """
+      UPDATE \(plan.staging) AS s SET \(status) = 'NEW'
+      FROM unnest(\(arrays)) AS k (\(names))
+      WHERE s.\(status) = 'PROCESSED' AND \(match.joined(" AND "))
+      """
+  }
+}

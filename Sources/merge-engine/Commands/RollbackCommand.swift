@@ -1,0 +1,118 @@
+import ArgumentParser
+import MergeEngine
+
+/// `merge-engine rollback RUN`
+struct RollbackCommand: DatabaseCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rollback",
+    abstract: "Takes back a run that was merged with --before-images; rows that were changed since are left alone.",
+    discussion: """
+      Old rows are put back and inserted rows deleted, in batches; the staging rows behind them are NEW again. A row that \
+      anyone has changed or deleted since, that something refers to, or that the server refuses, is left alone and listed: \
+      exit status 65, and the rollback can be run again. Later runs that changed the same rows are to be rolled back first.
+      """
+  )
+
+  @OptionGroup var database: DatabaseOptions
+
+  @Argument(help: ArgumentHelp("The run, by the id that merge and status show.", valueName: "run"))
+  var runID: Int
+
+  @Flag(help: "Write nothing; count what would be restored, deleted and left alone.")
+  var plan = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Rows to a transaction, about (default: \(RollbackOptions.defaultBatchRows)).",
+      valueName: "rows"
+    )
+  )
+  var batch: Int?
+
+  @Option(help: ArgumentHelp("Rows that are left alone to list for each table (default: 20).", valueName: "rows"))
+  var samples = 20
+
+  @Option(
+    help: ArgumentHelp(
+      "Wait so long for a lock at most, then try the batch again; 0 for ever (default: 10000).",
+      valueName: "ms"
+    )
+  )
+  var lockTimeout: Int?
+
+  @Option(
+    help: ArgumentHelp("End a statement that takes longer; 0 for never (default: 600000).", valueName: "ms")
+  )
+  var statementTimeout: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Staging is in this database instead of --database: a libpq URI or keyword string.",
+      valueName: "url"
+    )
+  )
+  var stagingDatabase: String?
+
+  func run() async throws {
+    let context = try CommandContext(database)
+    let options = try resolve(context)
+    let stagingTarget = try context.stagingTarget(stagingDatabase)
+    let stop = StopSignal()
+    let interrupts = Interrupts { stop.request(signal: $0) }
+    let report = try await onThreadOfItsOwn {
+      try Rollback(
+        target: context.target,
+        stagingTarget: stagingTarget,
+        options: options,
+        logger: context.logger,
+        stop: stop
+      ).run()
+    }
+    withExtendedLifetime(interrupts) {}
+    try show(report, context)
+    switch report.status {
+    case .success: return
+    case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
+    case .failed: throw CommandEnd(status: .failed)
+    case .partial, .running, .loading: throw CommandEnd(status: .rowsRefused)
+    }
+  }
+
+  private func resolve(_ context: CommandContext) throws -> RollbackOptions {
+    let file = context.configuration
+    var options = RollbackOptions(runID: runID)
+    options.isDryRun = plan
+    options.sampleLimit = samples
+    options.merge.schemas = context.schemas
+    options.merge.tables = database.table.isEmpty ? nil : database.table
+    options.merge.columns = context.columns
+    options.merge.batchRows = batch ?? options.merge.batchRows
+    options.merge.lockTimeoutMilliseconds = lockTimeout ?? file.lockTimeout ?? options.merge.lockTimeoutMilliseconds
+    options.merge.statementTimeoutMilliseconds =
+      statementTimeout ?? file.statementTimeout ?? options.merge.statementTimeoutMilliseconds
+    options.merge.timeZone = file.timeZone ?? options.merge.timeZone
+    try UsageCheck.range(samples, 0...1000, "--samples", "from 0 to 1000 rows")
+    try UsageCheck.range(options.merge.batchRows, 1...10_000_000, "--batch", "from 1 to 10000000 rows")
+    try UsageCheck.range(
+      options.merge.lockTimeoutMilliseconds,
+      0...Int(Int32.max),
+      "--lock-timeout",
+      "0 or more milliseconds"
+    )
+    try UsageCheck.range(
+      options.merge.statementTimeoutMilliseconds,
+      0...Int(Int32.max),
+      "--statement-timeout",
+      "0 or more milliseconds"
+    )
+    return options
+  }
+
+  private func show(_ report: RollbackReport, _ context: CommandContext) throws {
+    for failure in report.failures { StandardError.write(failure: [failure], context.logFormat) }
+    for warning in report.warnings { context.logger.warning("\(warning)") }
+    if context.writesJSON { return try StandardOutput.write(json: report) }
+    guard !context.isQuiet else { return }
+    StandardOutput.write(RollbackOutput(report: report).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+  }
+}

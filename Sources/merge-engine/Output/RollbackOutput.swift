@@ -1,0 +1,54 @@
+import MergeEngine
+
+/// A rollback as a person reads it: counts, and the rows that are left alone.
+struct RollbackOutput {
+  let report: RollbackReport
+
+  func rendered(_ style: Style) -> String {
+    var table = TextTable(
+      [TextTable.Column(heading: "table", isNumeric: false)]
+        + ["restored", "deleted", "left alone", "staging NEW again"].map {
+          TextTable.Column(heading: $0, isNumeric: true)
+        }
+    )
+    for entry in report.tables {
+      table.add(
+        [entry.table]
+          + [entry.restored, entry.deleted, entry.leftAlone, entry.released].map(Numbers.grouped)
+      )
+    }
+    let released = report.tables.reduce(0) { $0 + $1.released }
+    table.addTotals(
+      ["total"] + [report.restored, report.deleted, report.leftAlone, released].map(Numbers.grouped)
+    )
+    return table.rendered(style) + report.tables.map { leftRows($0, style) }.joined() + "\n" + headline(style) + "\n"
+  }
+
+  private func leftRows(_ table: RollbackReport.Table, _ style: Style) -> String {
+    guard table.leftAlone > 0 else { return "" }
+    let reasons = table.reasons.sorted { $0.key < $1.key }
+      .map { "\(Numbers.grouped($0.value)) \($0.key)" }
+    var text = "\n" + style.paint("\(table.table), left alone: \(reasons.joined(separator: ", "))", .bold) + "\n"
+    for row in table.left { text += "  \(row.key): \(row.reason)\n" }
+    if table.left.count < table.leftAlone && !table.left.isEmpty { text += "  … (--samples)\n" }
+    return text
+  }
+
+  private func headline(_ style: Style) -> String {
+    let run = "run \(report.runID)"
+    if report.isDryRun {
+      return style.paint("DRY RUN", .green)
+        + ": nothing was written. \(Numbers.grouped(report.restored)) rows of \(run) would be restored, "
+        + "\(Numbers.grouped(report.deleted)) deleted, \(Numbers.grouped(report.leftAlone)) left alone."
+    }
+    return switch report.status {
+    case .success: style.paint("ROLLED BACK", .green) + ": nothing of \(run) is left."
+    case .aborted:
+      style.paint("ABORTED", .yellow) + ": interrupted; what was taken back of \(run) is committed. Run it again."
+    case .failed: style.paint("FAILED", .red) + ": what was taken back of \(run) is committed. Run it again."
+    case .partial, .running, .loading:
+      style.paint("ROLLED BACK IN PART", .yellow) + ": see the rows above. When nothing stands against them any more, "
+        + "run it again."
+    }
+  }
+}
