@@ -76,9 +76,15 @@ struct BeforeImageCatalog {
     try entries("run_id = \(runID)", connection)
   }
 
-  /// The entries of all runs whose tables hold images of a production table.
+  /// The entries of all runs whose tables hold images of a production table, and may be written by this role.
   func entries(of productionOid: UInt32, _ connection: Connection) throws(PostgresError) -> [Entry] {
-    try entries("production_oid = \(productionOid) AND dropped_at IS NULL", connection)
+    try entries(
+      """
+      production_oid = \(productionOid) AND dropped_at IS NULL
+      AND image_oid IN (SELECT oid FROM pg_class WHERE pg_has_role(relowner, 'USAGE'))
+      """,
+      connection
+    )
   }
 
   /// The entries whose tables are there and were made more than `days` days ago, by runs at an end.

@@ -87,7 +87,7 @@ public struct Rollback: Sendable {
       logger
     )
     try passes.run()
-    let closing = RollbackClosing(options: options, plan: plan, record: record, connection: control)
+    let closing = RollbackClosing(options: options, plan: plan, staging: staging, record: record, connection: control)
     return try closing.close(passes, warnings: warnings, startedAt, clockStart)
   }
 

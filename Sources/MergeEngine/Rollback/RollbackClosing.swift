@@ -5,6 +5,8 @@ import Libpq
 struct RollbackClosing {
   let options: RollbackOptions
   let plan: RollbackPlan
+  /// For each table how its staging rows were found; nil where they were not looked for.
+  let staging: [TablePlan?]
   let record: RollbackRecord
   let connection: Connection
 
@@ -51,6 +53,11 @@ struct RollbackClosing {
     report.deleted = counts.deleted
     report.released = counts.released
     report.alteredByTriggers = counts.altered
+    if let staging = staging[index], counts.released == 0, !counts.isEmpty {
+      warnings.append(
+        "no staging rows of \(table.name) are set back to NEW: \(staging.staging) holds none of them, marked as PROCESSED."
+      )
+    }
     if counts.altered > 0 {
       warnings.append(
         "triggers of \(table.production) have changed \(counts.altered) rows as they were put back: they are not what they "

@@ -38,10 +38,19 @@ extension TestDatabase {
     stop: StopSignal = StopSignal(),
     _ change: (inout RollbackOptions) -> Void = { _ in }
   ) async throws -> RollbackReport {
+    try await startRollback(runID, stop: stop, change).value
+  }
+
+  /// Begins a rollback that runs beside the test.
+  func startRollback(
+    _ runID: Int,
+    stop: StopSignal = StopSignal(),
+    _ change: (inout RollbackOptions) -> Void = { _ in }
+  ) -> Task<RollbackReport, any Error> {
     var options = RollbackOptions(runID: runID)
     change(&options)
     let rollback = Rollback(target: target, stagingTarget: nil, options: options, logger: .silent, stop: stop)
-    return try await onItsOwnThread { try rollback.run() }
+    return Task { try await onItsOwnThread { try rollback.run() } }
   }
 
   /// How many staging rows carry a mark.
