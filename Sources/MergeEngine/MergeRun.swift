@@ -110,6 +110,7 @@ public struct MergeRun: Sendable {
     try MonitoringViews(schemas: options.schemas).createMissing(control.current, logger)
     try RunRecord.closeDeadRuns(control.current, options.schemas)
     let images = BeforeImageCatalog(schemas: options.schemas)
+    var keepsImages = false
     let record = try RunRecord(
       control.current,
       options.schemas,
@@ -117,9 +118,10 @@ public struct MergeRun: Sendable {
       options: options,
       warnings: plan.warnings
     ) {
-      if options.beforeImages { try images.open($0, plan, control.current) }
+      guard options.beforeImages || options.continuedRunID != nil else { return }
+      keepsImages = try images.open($0, plan, isWanted: options.beforeImages, control.current)
     }
-    if options.beforeImages { plan.keepImages(in: try images.tables(record.id, plan, control.current)) }
+    if keepsImages { plan.keepImages(in: try images.tables(record.id, plan, control.current)) }
     control.hold(locks, runID: record.id)
     return record
   }

@@ -23,10 +23,16 @@ struct BeforeImageCatalog {
 
   /// Makes the tables of a run, or finds the ones that it has from before it broke off.
   ///
-  /// - Parameter connection: within the transaction that opens the run.
-  func open(_ runID: Int, _ plan: MergePlan, _ connection: Connection) throws(PostgresError) {
+  /// - Parameters:
+  ///   - isWanted: images were asked for; a run that has some already goes on keeping them in any case.
+  ///   - connection: within the transaction that opens the run.
+  /// - Returns: whether the run keeps images.
+  /// - Throws: ``MergeFailure/blocked(_:)`` for a run that has merged without them: half a run can't be taken back.
+  func open(_ runID: Int, _ plan: MergePlan, isWanted: Bool, _ connection: Connection) throws -> Bool {
     let known = try entries(ofRun: runID, connection).filter { $0.droppedAt == nil }.map(\.productionOid)
+    guard isWanted || !known.isEmpty else { return false }
     for table in plan.tables where !known.contains(table.productionOid) {
+      try requireNothingMerged(runID, table, connection)
       let name = QualifiedName(
         schema: schemas.admin,
         name: BeforeImageTable.name(run: runID, table: table.name, oid: table.productionOid)
@@ -49,6 +55,26 @@ struct BeforeImageCatalog {
         operation
       )
     }
+    return true
+  }
+
+  private func requireNothingMerged(_ runID: Int, _ table: TablePlan, _ connection: Connection) throws {
+    let merged = try connection.query(
+      """
+      SELECT EXISTS (SELECT FROM \(admin).merge_logs
+                     WHERE run_id = $1 AND table_name = $2 AND records_inserted + records_updated > 0)
+      """,
+      [.bigint(runID), .text(table.name)],
+      "looking whether run \(runID) has merged into \(table.production)"
+    )
+    guard merged.bool(0, 0) == true else { return }
+    throw MergeFailure.blocked([
+      .blocker(
+        table.name,
+        "run \(runID) has merged rows into \(table.production) without before-images already. Go on with it without "
+          + "--before-images, or merge the rest in a run of its own."
+      )
+    ])
   }
 
   /// The image tables of a run for the tables of a plan, in the plan's order.

@@ -107,9 +107,13 @@ struct RollbackSQL {
   }
 
   /// Whether rows that are put back were written by a transaction that has images in `other`, too.
+  ///
+  /// Of each side the distinct ids first, which are few: joined row by row, 140,000 images took more than ten minutes.
   func hasPredecessors(in other: QualifiedName) -> SQL {
     """
-    SELECT EXISTS (SELECT FROM \(table.image) AS s WHERE s.\(previous) IN (SELECT o.xmin FROM \(other) AS o))
+    WITH overwritten AS MATERIALIZED (SELECT DISTINCT s.\(previous) AS xid FROM \(table.image) AS s),
+         written AS MATERIALIZED (SELECT DISTINCT o.xmin AS xid FROM \(other) AS o)
+    SELECT EXISTS (SELECT FROM overwritten JOIN written USING (xid))
     """
   }
 

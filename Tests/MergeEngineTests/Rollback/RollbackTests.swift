@@ -159,6 +159,30 @@ import Testing
     }
   }
 
+  @Test func `a run that goes on goes on keeping images, and one that has merged without them can't begin to`()
+    async throws
+  {
+    try await withTables { database in
+      let with = try await database.mergeKeepingImages { $0.to = "5" }
+      let without = try await database.merge { $0.from = "9" }
+      try database.run("INSERT INTO staging.t SELECT n, 30, 'late' FROM generate_series(35, 70) n")
+      await #expect(throws: MergeFailure.self) {
+        try await database.merge {
+          $0.beforeImages = true
+          $0.continuedRunID = without.runID
+        }
+      }
+      #expect(try database.runState(without.runID) == "SUCCESS, 0")
+      #expect(try database.marked("NEW") == 36)
+      try database.keepCopies()
+      try await database.merge { $0.continuedRunID = with.runID }
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 'late'") == 36)
+      let report = try await database.rollBack(with.runID)
+      #expect(report.status == .success)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE id > 40 OR v = 'late'") == 0)
+    }
+  }
+
   @Test(arguments: RandomisedMergeTests.seeds.prefix(20))
   func `gives back random tables as they were`(_ seed: UInt64) async throws {
     let table = RandomTable(seed: seed)
