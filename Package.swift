@@ -16,6 +16,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -28,7 +29,11 @@ let package = Package(
     .target(name: "BinaryCopy", swiftSettings: strictAndSafe + [.enableExperimentalFeature("Lifetimes")]),
     .target(
       name: "MergeEngine",
-      dependencies: ["Libpq", "BinaryCopy", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "Libpq", "BinaryCopy",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strictAndSafe
     ),
     .target(

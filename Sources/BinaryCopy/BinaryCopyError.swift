@@ -12,6 +12,8 @@ public enum BinaryCopyError: Error, Sendable, Hashable, CustomStringConvertible 
   case fieldCount(found: Int, expected: Int, offset: Int)
   /// A value's length does not fit its type.
   case wrongWidth(found: Int, expected: Int, offset: Int)
+  /// Something follows the mark behind the last row.
+  case bytesBehindEnd(offset: Int)
   /// An array of more than one dimension, or with a count below 0.
   case unexpectedArray(offset: Int)
 
@@ -26,6 +28,7 @@ public enum BinaryCopyError: Error, Sendable, Hashable, CustomStringConvertible 
       "a row has \(found) fields instead of \(expected), at byte \(offset)"
     case .wrongWidth(let found, let expected, let offset):
       "a value is \(found) bytes long instead of \(expected), at byte \(offset)"
+    case .bytesBehindEnd(let offset): "something follows the end of the data, at byte \(offset)"
     case .unexpectedArray(let offset): "an array is not one-dimensional, at byte \(offset)"
     }
   }

@@ -59,4 +59,12 @@ public struct CopyWriter: Sendable {
     bytes.append(bigEndian: Int16(fieldCount))
     bytes.append(fields, of: source)
   }
+
+  /// Writes a whole row as ``writeRow(fieldCount:fields:of:)`` does, with a bigint behind its last field.
+  public mutating func writeRow(fieldCount: Int, fields: Range<Int>, of source: RawSpan, followedBy value: Int64) {
+    bytes.append(bigEndian: Int16(fieldCount + 1))
+    bytes.append(fields, of: source)
+    bytes.append(bigEndian: Int32(8))
+    bytes.append(bigEndian: value)
+  }
 }

@@ -6,13 +6,14 @@ import Logging
 ///
 /// ```
 /// staging rows ─COPY out─▶ Claim ─▶ Probe ─▶ Classify ─▶ Apply ─COPY in─▶ production
-///                            one batch = one transaction on one worker
+/// or a snapshot's            one batch = one transaction on one worker
 ///                                         └─▶ Record ─▶ merge_logs, report
 /// ```
 ///
-/// A run is a queue of block ranges and some workers that empty it; this file sees them all.
+/// A run is a queue of block ranges, or of pieces of files, and some workers that empty it; this file sees them all.
 public struct MergeRun: Sendable {
   private let options: MergeOptions
+  private let snapshot: Snapshot?
   private let session: Session
   private let stop: StopSignal
   private let logger: Logger
@@ -20,17 +21,28 @@ public struct MergeRun: Sendable {
   /// - Parameters:
   ///   - target: the database that holds production, and staging too unless that is elsewhere.
   ///   - stagingTarget: the database that holds staging, if it is another one.
+  ///   - snapshot: where rows come from instead of staging, which need not be there.
   ///   - options: what to merge, and how.
   ///   - logger: gets warnings and, at debug level, what is retried.
   ///   - stop: ends the run early.
   public init(
     target: ConnectionTarget,
     stagingTarget: ConnectionTarget? = nil,
+    snapshot: Snapshot? = nil,
     options: MergeOptions,
     logger: Logger,
     stop: StopSignal = StopSignal()
   ) {
+    precondition(snapshot == nil || stagingTarget == nil, "rows come from one place")
+    var options = options
+    if let snapshot {
+      options.snapshot = SnapshotReference(snapshot)
+      // There is no staging to mark or to clean.
+      options.mark = .none
+      options.cleanup = false
+    }
     self.options = options
+    self.snapshot = snapshot
     self.stop = stop
     self.logger = logger
     session = Session(
@@ -53,8 +65,9 @@ public struct MergeRun: Sendable {
     let startedAt = Date()
     let clockStart = ContinuousClock.now
     let retries = RetryPolicy(reconnectLimitSeconds: Double(options.reconnectLimitSeconds))
+    let files = try snapshot?.checked(pieceRows: options.rowsPerBatch, tables: options.tables)
     let control = try ControlConnection(session, retries, stop)
-    var plan = try resolvePlan(control.current)
+    var plan = try resolvePlan(control.current, files)
     let record = try open(&plan, control)
 
     let context = RunContext(
@@ -71,7 +84,7 @@ public struct MergeRun: Sendable {
     var outcome = RunOutcome(plan)
     var rounds = Rounds(context)
     while let tables = try rounds.next(after: &outcome, control) {
-      carry(tables, context, control, since: clockStart, &outcome, onProgress)
+      try carry(tables, context, control, since: clockStart, &outcome, onProgress)
     }
 
     let closed = try RunClosing(record: record, plan: plan, options: options, logger: logger)
@@ -92,11 +105,12 @@ public struct MergeRun: Sendable {
     )
   }
 
-  private func resolvePlan(_ control: Connection) throws -> MergePlan {
+  private func resolvePlan(_ control: Connection, _ files: CheckedSnapshot?) throws -> MergePlan {
     let staging = try Reaching.database { () throws(PostgresError) in
       try session.connectStagingControl(beside: control)
     }
-    return try Preparation(options: options, logger: logger).plan(production: control, staging: staging)
+    return try Preparation(options: options, logger: logger, snapshot: files)
+      .plan(production: control, staging: staging)
   }
 
   /// Takes the tables' locks, and only then writes for the first time.
@@ -104,8 +118,9 @@ public struct MergeRun: Sendable {
     let locks = RunLocks(plan: plan)
     try locks.takeTables(control.current)
     try AdminSchema(schemas: options.schemas).complete(control.current)
+    let replay = ReplayProgress(plan, options.schemas)
     let denied = try AccessCheck(schemas: options.schemas)
-      .adminBlockers(control.current, makesTables: options.beforeImages)
+      .adminBlockers(control.current, makesTables: options.beforeImages, replays: replay.isReplay)
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     try MonitoringViews(schemas: options.schemas).createMissing(control.current, logger)
     try RunRecord.closeDeadRuns(control.current, options.schemas)
@@ -123,6 +138,7 @@ public struct MergeRun: Sendable {
     }
     if keepsImages { plan.keepImages(in: try images.tables(record.id, plan, control.current)) }
     control.hold(locks, runID: record.id)
+    try replay.begin(startsOver: options.startsOver ?? false, control.current, logger)
     return record
   }
 
@@ -134,12 +150,13 @@ public struct MergeRun: Sendable {
     since start: ContinuousClock.Instant,
     _ outcome: inout RunOutcome,
     _ onProgress: (RunProgress) -> Void
-  ) {
+  ) throws {
     let queue = WorkQueue(
       context.plan,
       only: tables,
-      batchRows: min(options.batchRows, options.maxRowsPerSecond ?? .max),
-      refusalLimit: options.maxErrors
+      batchRows: options.rowsPerBatch,
+      refusalLimit: options.maxErrors,
+      slices: try ReplayProgress(context.plan, options.schemas).remaining(control.current)
     )
     let threads = WorkerThreads(count: options.workerCount, context, queue)
     var controlError: (any Error)?

@@ -30,6 +30,8 @@ struct FailureReport {
       finish(.blocked, ["error \(error)", "Have the owner of the objects run this command."])
     case let error as PostgresError:
       finish(.failed, ["error \(error)"])
+    case let error as SnapshotError:
+      finish(.failed, ["error \(error)."])
     case let error as ConfigurationError:
       finish(.configuration, ["\(error)"])
     case let error as DocumentError:

@@ -5,6 +5,12 @@ struct Catalog: Sendable {
   let tables: [CatalogTable]
   let foreignKeys: [ForeignKey]
 
+  /// A catalog of tables that are in no database.
+  init(tables: [CatalogTable], foreignKeys: [ForeignKey]) {
+    self.tables = tables
+    self.foreignKeys = foreignKeys
+  }
+
   /// Reads all tables and views of the schemas with columns, primary keys and foreign keys.
   init(_ connection: Connection, schemas: [String]) throws(PostgresError) {
     let relations = try connection.query(CatalogSQL.relations, [.textArray(schemas)], "reading the catalog")

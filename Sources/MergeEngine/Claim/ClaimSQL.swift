@@ -11,13 +11,13 @@ enum ClaimSQL {
     let source: SQL =
       plan.marksRows
       ? """
-      UPDATE \(plan.staging) AS s SET \(status) = 'PROCESSED'
+      UPDATE \(plan.batchSource) AS s SET \(status) = 'PROCESSED'
       WHERE \(range.condition)\(rowCondition(plan))
       RETURNING \(outputs(plan))
       """
       : """
       SELECT \(outputs(plan))
-      FROM \(plan.staging) AS s
+      FROM \(plan.batchSource) AS s
       WHERE \(range.condition)\(rowCondition(plan))
       """
     return "COPY (\(source)) TO STDOUT (FORMAT binary)"

@@ -8,7 +8,15 @@ final class WorkQueue: Sendable {
   /// A batch to be carried.
   struct Item: Sendable {
     let table: Int
-    let range: TupleRange
+    let place: BatchPlace
+
+    /// The place of a batch that comes from staging.
+    ///
+    /// - Precondition: the queue was given no slices, as that of every command but `replay`.
+    var range: TupleRange {
+      guard case .blocks(let range) = place else { preconditionFailure("only a replay's queue hands out slices") }
+      return range
+    }
   }
 
   /// How far one table has come.
@@ -17,7 +25,10 @@ final class WorkQueue: Sendable {
     fileprivate var openParents: Set<Int>
     fileprivate var nextBlock = 0
     fileprivate let blockCount: Int
-    fileprivate var givenBack: [TupleRange] = []
+    /// Of a snapshot's file, the next one last; a table has these or blocks.
+    fileprivate var slices: [SnapshotSlice]
+    fileprivate let sliceRowCount: Int
+    fileprivate var givenBack: [BatchPlace] = []
     fileprivate var inFlightCount = 0
     fileprivate var rowsPerBlock: Double
     fileprivate(set) var failure: (any Error)?
@@ -31,11 +42,11 @@ final class WorkQueue: Sendable {
       var now = progress
       now.elapsedMilliseconds = startedAt.map { ((finishedAt ?? .now) - $0).milliseconds }
       now.isFinished = finishedAt != nil
-      now.blockCount = blockCount
+      now.blockCount = blockCount + sliceRowCount
       return now
     }
 
-    fileprivate var isExhausted: Bool { nextBlock >= blockCount && givenBack.isEmpty }
+    fileprivate var isExhausted: Bool { nextBlock >= blockCount && slices.isEmpty && givenBack.isEmpty }
     fileprivate var isOver: Bool { finishedAt != nil || failure != nil || isSkipped }
   }
 
@@ -56,7 +67,14 @@ final class WorkQueue: Sendable {
   ///   - only: the tables to be merged now; nil for all.
   ///   - batchRows: rows to a batch, about.
   ///   - refusalLimit: with more refused rows than this nothing is handed out any more.
-  init(_ plan: MergePlan, only: Set<Int>? = nil, batchRows: Int, refusalLimit: Int? = nil) {
+  ///   - slices: by table, what is to be merged of a snapshot's files, in order.
+  init(
+    _ plan: MergePlan,
+    only: Set<Int>? = nil,
+    batchRows: Int,
+    refusalLimit: Int? = nil,
+    slices: [Int: [SnapshotSlice]] = [:]
+  ) {
     self.batchRows = batchRows
     self.refusalLimit = refusalLimit
     children = plan.tables.indices.map { parent in plan.parents.indices.filter { plan.parents[$0].contains(parent) } }
@@ -65,11 +83,14 @@ final class WorkQueue: Sendable {
         tables: plan.tables.indices.map { index in
           let table = plan.tables[index]
           let isWanted = only?.contains(index) ?? true
+          let tableSlices = isWanted ? slices[index] ?? [] : []
           let estimate = table.estimatedRowCount.map { Double($0) / Double(max(table.stagingBlockCount, 1)) }
           return TableState(
             progress: TableProgress(table: table.name, expectedRowCount: table.estimatedRowCount),
             openParents: Set(plan.parents[index]).intersection(only ?? Set(plan.tables.indices)),
             blockCount: isWanted ? table.stagingBlockCount : 0,
+            slices: tableSlices.reversed(),
+            sliceRowCount: tableSlices.reduce(0) { $0 + $1.rowCount },
             // Without statistics a hundred rows to a block is a guess on the high side: the first batch comes out
             // small, and the next ones know better.
             rowsPerBlock: max(estimate ?? 100, 0.01)
@@ -88,7 +109,7 @@ final class WorkQueue: Sendable {
       guard !state.isStopped else { return .some(nil) }
       for index in state.tables.indices {
         self.finishIfDone(index, &state)
-        if let range = self.nextRange(index, &state) { return Item(table: index, range: range) }
+        if let place = self.nextPlace(index, &state) { return Item(table: index, place: place) }
       }
       return state.tables.allSatisfy(\.isOver) ? .some(nil) : nil
     } ?? nil
@@ -99,7 +120,7 @@ final class WorkQueue: Sendable {
     monitor.update { state in
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].progress.counts += counts
-      state.tables[item.table].progress.blocksDone += item.range.blockCount
+      state.tables[item.table].progress.blocksDone += item.place.progressCount
       learn(item, rowCount: counts.read, &state.tables[item.table])
       state.refusedCount += counts.errors
       if let refusalLimit, state.refusedCount > refusalLimit { state.isStopped = true }
@@ -108,7 +129,7 @@ final class WorkQueue: Sendable {
   }
 
   /// A batch was too large and comes back in two pieces.
-  func giveBack(_ pieces: [TupleRange], of item: Item) {
+  func giveBack(_ pieces: [BatchPlace], of item: Item) {
     monitor.update { state in
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].givenBack += pieces
@@ -160,18 +181,19 @@ final class WorkQueue: Sendable {
 
   // MARK: On the state, under the lock
 
-  private func nextRange(_ index: Int, _ state: inout State) -> TupleRange? {
+  private func nextPlace(_ index: Int, _ state: inout State) -> BatchPlace? {
     guard !state.tables[index].isOver, state.tables[index].openParents.isEmpty, !state.tables[index].isExhausted else {
       return nil
     }
     if state.tables[index].startedAt == nil { state.tables[index].startedAt = .now }
     state.tables[index].inFlightCount += 1
-    if let range = state.tables[index].givenBack.popLast() { return range }
+    if let place = state.tables[index].givenBack.popLast() { return place }
+    if let slice = state.tables[index].slices.popLast() { return .slice(slice) }
     let table = state.tables[index]
     let wanted = (Double(batchRows) / table.rowsPerBlock).rounded(.up)
     let end = min(table.nextBlock + Int(min(max(wanted, 1), 1e9)), table.blockCount)
     defer { state.tables[index].nextBlock = end }
-    return TupleRange(blocks: table.nextBlock..<end)
+    return .blocks(TupleRange(blocks: table.nextBlock..<end))
   }
 
   private func finishIfDone(_ index: Int, _ state: inout State) {
@@ -192,8 +214,8 @@ final class WorkQueue: Sendable {
   /// Follows the density of the rows, by at most a factor of four a batch, so that one odd stretch does not make the
   /// next batch huge.
   private func learn(_ item: Item, rowCount: Int, _ table: inout TableState) {
-    guard item.range.blockCount > 0 else { return }
-    let seen = Double(rowCount) / Double(item.range.blockCount)
+    guard case .blocks(let range) = item.place, range.blockCount > 0 else { return }
+    let seen = Double(rowCount) / Double(range.blockCount)
     table.rowsPerBlock = max(min(max(seen, table.rowsPerBlock / 4), table.rowsPerBlock * 4), 0.01)
   }
 }

@@ -118,7 +118,7 @@ public struct DryRun: Sendable {
     staging: Connection,
     _ onProgress: (RunProgress) -> Void
   ) throws -> [DryRunOutcome] {
-    let queue = WorkQueue(plan, batchRows: min(options.batchRows, options.maxRowsPerSecond ?? .max))
+    let queue = WorkQueue(plan, batchRows: options.rowsPerBatch)
     let connections = try session.connectWorker(role: "plan")
     var memory = BatchMemory()
     var stations: [Int: DryRunStations] = [:]
@@ -131,7 +131,7 @@ public struct DryRun: Sendable {
         }
         queue.complete(item, counts)
       } catch is Claim.TooLarge {
-        guard let (lower, upper) = item.range.halves else { preconditionFailure("a single row is never too large") }
+        guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
         queue.giveBack([upper, lower], of: item)
       } catch {
         guard stop.signal != nil else { throw error }

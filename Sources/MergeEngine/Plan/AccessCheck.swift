@@ -35,7 +35,7 @@ struct AccessCheck {
     for table in plan.tables {
       let missing =
         try missingRights(readsOnly ? ["SELECT"] : ["SELECT", "INSERT", "UPDATE"], on: table.production, production)
-        + missingRights(table.marksRows && !readsOnly ? ["SELECT", "UPDATE"] : ["SELECT"], on: table.staging, staging)
+        + missingStagingRights(table, staging)
       guard !missing.isEmpty else { continue }
       findings.append(
         .blocker(table.name, "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))")
@@ -44,10 +44,22 @@ struct AccessCheck {
     return findings
   }
 
+  private func missingStagingRights(_ table: TablePlan, _ staging: Connection) throws(PostgresError) -> [String] {
+    guard table.snapshot == nil else { return [] }
+    let writes = table.marksRows && !readsOnly
+    return try missingRights(writes ? ["SELECT", "UPDATE"] : ["SELECT"], on: table.staging, staging)
+  }
+
   /// The same for the admin tables, once they are complete.
   ///
-  /// - Parameter makesTables: the run makes tables of its own in the admin schema, for before-images.
-  func adminBlockers(_ connection: Connection, makesTables: Bool = false) throws(PostgresError) -> [Finding] {
+  /// - Parameters:
+  ///   - makesTables: the run makes tables of its own in the admin schema, for before-images.
+  ///   - replays: the run is a replay, which keeps its progress in a table.
+  func adminBlockers(
+    _ connection: Connection,
+    makesTables: Bool = false,
+    replays: Bool = false
+  ) throws(PostgresError) -> [Finding] {
     let result = try connection.query(
       """
       WITH tables AS (
@@ -73,8 +85,15 @@ struct AccessCheck {
                       AND d.classid = 'pg_class'::regclass
       JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
       WHERE NOT has_sequence_privilege(s.oid, 'USAGE')
+      UNION ALL
+      SELECT current_user::text, r.name || ' on ' || n.nspname || '.' || c.relname
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN (VALUES ('snapshot_progress', 'SELECT'), ('snapshot_progress', 'INSERT'), ('snapshot_progress', 'DELETE'),
+                   ('merge_errors', 'SELECT'), ('merge_errors', 'UPDATE')) AS r (table_name, name)
+        ON c.relname = r.table_name
+      WHERE $3 AND n.nspname = $1 AND NOT has_table_privilege(c.oid, r.name)
       """,
-      [.text(schemas.admin), .bool(makesTables)],
+      [.text(schemas.admin), .bool(makesTables), .bool(replays)],
       "reading the role's rights on the admin tables"
     )
     guard result.count > 0 else { return [] }

@@ -49,9 +49,16 @@ public struct MergeOptions: Sendable, Codable {
   public var annotations: [String: String] = [:]
   /// The run that this merge goes on with; nil to open a new one.
   public var continuedRunID: Int?
+  /// The snapshot that is merged instead of staging; set by ``MergeRun``.
+  public internal(set) var snapshot: SnapshotReference?
+  /// A replay reads the whole snapshot, whatever an earlier one has left done.
+  public var startsOver: Bool?
 
   /// The defaults of the contract.
   public init() {}
+
+  /// Rows to a batch at most; with a limit of rows in a second no more than that at once.
+  var rowsPerBatch: Int { min(batchRows, maxRowsPerSecond ?? .max) }
 
   /// How many connections carry batches.
   var workerCount: Int { atomic ? 1 : workers }

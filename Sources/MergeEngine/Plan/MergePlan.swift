@@ -40,31 +40,39 @@ struct MergePlan: Sendable {
   ///   - staging: the catalog of the database that holds staging.
   ///   - production: the catalog of the one that holds production; the same, mostly.
   ///   - isSplit: whether they are two.
-  init(staging: Catalog, production: Catalog, _ options: MergeOptions, isSplit: Bool) {
+  ///   - snapshot: where rows come from if not from staging; `staging` is then its catalog.
+  init(
+    staging: Catalog,
+    production: Catalog,
+    _ options: MergeOptions,
+    isSplit: Bool,
+    snapshot: SnapshotCatalog? = nil
+  ) {
     let schemas = options.schemas
-    var planner = TablePlanner(options, isSplit: isSplit)
+    let stagingSchema = snapshot == nil ? schemas.staging : SnapshotCatalog.schema
+    var planner = TablePlanner(options, isSplit: isSplit, readsSnapshot: snapshot != nil)
     var findings: [Finding] = []
     var pairs: [(staging: CatalogTable, production: CatalogTable)] = []
-    let stagingTables = staging.tables(in: schemas.staging)
+    let stagingTables = staging.tables(in: stagingSchema)
     var seen: Set<String> = []
     for name in options.tables ?? stagingTables.map(\.name.name.name) where seen.insert(name).inserted {
-      let stagingTable = staging.table(QualifiedName(schema: schemas.staging, name: name))
+      let stagingTable = staging.table(QualifiedName(schema: stagingSchema, name: name))
       let productionTable = production.table(QualifiedName(schema: schemas.production, name: name))
       switch (stagingTable, productionTable) {
       case (let stagingTable?, let productionTable?):
         pairs.append((stagingTable, productionTable))
       case (nil, _):
-        findings.append(.blocker(name, "there is no staging table \(schemas.staging).\(name). Make it with init."))
+        findings.append(.blocker(name, "there is no staging table \(stagingSchema).\(name). Make it with init."))
       case (_?, nil) where options.tables == nil:
         findings.append(
           .warning(
             name,
-            "\(schemas.staging).\(name) has no table of the same name in \(schemas.production): not merged."
+            "\(stagingSchema).\(name) has no table of the same name in \(schemas.production): not merged."
           )
         )
       case (_?, nil):
         findings.append(
-          .blocker(name, "\(schemas.staging).\(name) has no table of the same name in \(schemas.production).")
+          .blocker(name, "\(stagingSchema).\(name) has no table of the same name in \(schemas.production).")
         )
       }
     }
@@ -72,9 +80,12 @@ struct MergePlan: Sendable {
       findings.append(
         .blocker(
           nil,
-          "there is no table in the schema \(schemas.staging) that has a production table of the same name in "
-            + "\(schemas.production). Make staging with init, or name the schemas: --staging-schema, "
-            + "--production-schema."
+          snapshot == nil
+            ? "there is no table in the schema \(schemas.staging) that has a production table of the same name in "
+              + "\(schemas.production). Make staging with init, or name the schemas: --staging-schema, "
+              + "--production-schema."
+            : "no table of the snapshot has a production table of the same name in \(schemas.production). Name the "
+              + "production schema: --production-schema."
         )
       )
     }
@@ -84,5 +95,11 @@ struct MergePlan: Sendable {
     parents = order.parents
     circular = order.circular
     self.findings = findings + planner.findings
+    guard let snapshot else { return }
+    for index in tables.indices {
+      tables[index].snapshot = snapshot.snapshot.file(of: tables[index].name).map {
+        snapshot.tablePlan($0, number: index)
+      }
+    }
   }
 }

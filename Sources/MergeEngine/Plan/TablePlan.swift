@@ -39,9 +39,16 @@ struct TablePlan: Sendable {
   var restorableColumns: [CatalogColumn] = []
   /// Where overwritten rows and inserted keys are kept; nil when they are not.
   var images: BeforeImageTable?
+  /// Where the rows come from when that is a file instead of the staging table.
+  var snapshot: SnapshotTablePlan?
 
   /// The plain table name, as the user knows it.
   var name: String { production.name.name }
+
+  /// The relation that a batch is read from, and that addresses of rows mean.
+  var batchSource: SQL { snapshot?.batchTable ?? "\(staging)" }
+  /// What is done stays known, by marks or by a replay's progress: nothing is read twice.
+  var resumes: Bool { marksRows || snapshot != nil }
 
   var keyColumns: ArraySlice<Column> { columns[..<keyColumnCount] }
   var version: Column { columns[versionIndex] }

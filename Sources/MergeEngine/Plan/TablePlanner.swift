@@ -5,11 +5,14 @@ struct TablePlanner {
   let options: MergeOptions
   /// Staging is in another database than production, where types made by users have other oids or are missing.
   let isSplit: Bool
+  /// Rows come from a snapshot's files, where marks mean nothing.
+  let readsSnapshot: Bool
   private(set) var findings: [Finding] = []
 
-  init(_ options: MergeOptions, isSplit: Bool) {
+  init(_ options: MergeOptions, isSplit: Bool, readsSnapshot: Bool) {
     self.options = options
     self.isSplit = isSplit
+    self.readsSnapshot = readsSnapshot
   }
 
   static let statusColumn = Identifier("_dms_processing_status")
@@ -60,8 +63,8 @@ struct TablePlanner {
       )
     }
     let keyColumns = columns.prefix(key.columns.count)
-    let hasStatusColumn = staging.column(Self.statusColumn) != nil
-    if !hasStatusColumn {
+    let hasStatusColumn = staging.column(Self.statusColumn) != nil && !readsSnapshot
+    if !hasStatusColumn && !readsSnapshot {
       warn(
         table,
         "\(staging.name) has no column \(Self.statusColumn), so its rows can't be marked: every merge reads all of them."

@@ -159,6 +159,21 @@ private enum AdminTables {
         Column(name: "row_data", type: "jsonb"),
         Column(name: "failed_at", type: "timestamp"),
         Column(name: "retried_at", type: "timestamp"),
+        Column(name: "snapshot_id", type: "text"),
+        Column(name: "snapshot_row", type: "bigint"),
+      ]
+    ),
+    Table(
+      name: "snapshot_progress",
+      keyColumn: "snapshot_id text NOT NULL",
+      columns: [
+        Column(name: "table_name", type: "text"),
+        Column(name: "production_oid", type: "bigint"),
+        Column(name: "version_from", type: "text"),
+        Column(name: "version_to", type: "text"),
+        Column(name: "first_row", type: "bigint"),
+        Column(name: "row_count", type: "bigint"),
+        Column(name: "run_id", type: "integer"),
       ]
     ),
     // A row a batch: when, by which worker, and what it came to. What the report draws its rates from.

@@ -8,20 +8,25 @@ struct ErrorLedger {
   struct Selection {
     var runID: Int?
     var sqlState: SQLState?
+    /// The snapshot that the rows came from; nil for rows of staging.
+    var snapshotID: String?
 
-    fileprivate var parameters: [Parameter] { [.bigint(runID), .text(sqlState?.code)] }
+    fileprivate func parameters(_ table: TablePlan) -> [Parameter] {
+      [.bigint(runID), .text(sqlState?.code), .text(table.name), .text(snapshotID)]
+    }
   }
 
   private static let condition: SQL = """
     table_name = $3 AND retried_at IS NULL
     AND ($1::bigint IS NULL OR run_id = $1) AND ($2::text IS NULL OR sqlstate = $2)
+    AND snapshot_id IS NOT DISTINCT FROM $4
     """
 
   /// How many rows are selected.
   func count(_ selection: Selection, of table: TablePlan, _ production: Connection) throws(PostgresError) -> Int {
     let result = try production.query(
       "SELECT count(*) FROM \(admin).merge_errors WHERE \(Self.condition)",
-      selection.parameters + [.text(table.name)],
+      selection.parameters(table),
       "counting the refused rows of \(table.name)"
     )
     return result.integer(0, 0) ?? 0
@@ -53,11 +58,11 @@ struct ErrorLedger {
         UPDATE \(admin).merge_logs AS l
         SET records_error = l.records_error - r.count, records_read = l.records_read - r.count
         FROM (SELECT run_id, count(*) FROM retried GROUP BY run_id) AS r
-        WHERE $4 AND l.run_id = r.run_id AND l.table_name = $3
+        WHERE $5 AND l.run_id = r.run_id AND l.table_name = $3
       )
       SELECT coalesce(array_to_json(array_agg(DISTINCT row_key))::text, '[]') FROM retried
       """,
-      selection.parameters + [.text(table.name), .bool(uncounts)],
+      selection.parameters(table) + [.bool(uncounts)],
       operation
     )
     let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")

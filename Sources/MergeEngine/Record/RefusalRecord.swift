@@ -36,7 +36,7 @@ struct RefusalRecord {
       RefusalSQL.insert(admin),
       [
         .bigint(runID), .text(plan.name), .text(row.text(0, 0)), .text(error.sqlState?.code), .text(error.message),
-        .text(error.detail), .text(row.text(0, 1)),
+        .text(error.detail), .text(row.text(0, 1)), .text(plan.snapshot?.snapshotID), .bigint(row.integer(0, 2)),
       ],
       "recording a refused row of \(plan.staging)"
     )
@@ -50,27 +50,29 @@ enum RefusalSQL {
     case object, string, nothing
   }
 
-  /// The row's key and all of it, as JSON.
+  /// The row's key and all of it, as JSON, and its number in the snapshot's file it came from, if it did.
   static func takeOut(_ plan: TablePlan, _ address: TupleAddress, _ form: RowForm) -> SQL {
     let status = TablePlanner.statusColumn
+    let own = [status, SnapshotTablePlan.rowColumn].map { " - \(Literal($0.name))" as SQL }.joined("")
     let row: SQL =
       switch form {
-      case .object: "(to_jsonb(s) - \(Literal(status.name)))::text"
+      case .object: "(to_jsonb(s)\(own))::text"
       case .string: "to_jsonb(s::text)::text"
       case .nothing: "NULL::text"
       }
     let key = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
-    let outputs: SQL = "jsonb_build_object(\(key))::text, \(row)"
+    let number: SQL = plan.snapshot == nil ? "NULL::bigint" : "s.\(SnapshotTablePlan.rowColumn)"
+    let outputs: SQL = "jsonb_build_object(\(key))::text, \(row), \(number)"
     return plan.marksRows
-      ? "UPDATE \(plan.staging) AS s SET \(status) = 'ERROR' WHERE s.ctid = \(address) RETURNING \(outputs)"
-      : "SELECT \(outputs) FROM \(plan.staging) AS s WHERE s.ctid = \(address)"
+      ? "UPDATE \(plan.batchSource) AS s SET \(status) = 'ERROR' WHERE s.ctid = \(address) RETURNING \(outputs)"
+      : "SELECT \(outputs) FROM \(plan.batchSource) AS s WHERE s.ctid = \(address)"
   }
 
   static func insert(_ admin: Identifier) -> SQL {
     """
     INSERT INTO \(admin).merge_errors
-      (run_id, table_name, row_key, sqlstate, message, detail, row_data, failed_at)
-    VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7::text::jsonb, clock_timestamp() AT TIME ZONE 'UTC')
+      (run_id, table_name, row_key, sqlstate, message, detail, row_data, snapshot_id, snapshot_row, failed_at)
+    VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7::text::jsonb, $8, $9, clock_timestamp() AT TIME ZONE 'UTC')
     """
   }
 }

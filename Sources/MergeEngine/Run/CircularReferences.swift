@@ -15,18 +15,33 @@ struct CircularReferences {
 
   /// - Returns: the tables to merge again; nil when there is nothing to be gained.
   mutating func releaseRefused(_ control: Connection) throws -> Set<Int>? {
-    let tables = context.plan.circular.filter { context.plan.tables[$0].marksRows }
+    let tables = context.plan.circular.filter { context.plan.tables[$0].resumes }
     guard !tables.isEmpty else { return nil }
-    let refused = ErrorLedger.Selection(runID: context.record.id, sqlState: .foreignKeyViolation)
-    let ledger = ErrorLedger(admin: Identifier(context.schemas.admin))
-    let counts = try tables.map { (table: $0, count: try ledger.count(refused, of: context.plan.tables[$0], control)) }
+    let admin = Identifier(context.schemas.admin)
+    let ledger = ErrorLedger(admin: admin)
+    let counts = try tables.map { table in
+      (table: table, count: try ledger.count(orphans(of: table), of: context.plan.tables[table], control))
+    }
     let total = counts.reduce(0) { $0 + $1.count }
     guard total > 0, total < lastCount else { return nil }
     lastCount = total
     let staging = try context.session.connectStagingControl(beside: control)
-    for (table, count) in counts where count > 0 {
-      try ledger.release(refused, of: context.plan.tables[table], uncounts: true, production: control, staging: staging)
+    for (index, count) in counts where count > 0 {
+      let table = context.plan.tables[index]
+      if let progress = SnapshotProgress(table, admin: admin) {
+        try progress.reopenOrphans(runID: context.record.id, control)
+      } else {
+        try ledger.release(orphans(of: index), of: table, uncounts: true, production: control, staging: staging)
+      }
     }
     return Set(counts.filter { $0.count > 0 }.map(\.table))
+  }
+
+  private func orphans(of table: Int) -> ErrorLedger.Selection {
+    ErrorLedger.Selection(
+      runID: context.record.id,
+      sqlState: .foreignKeyViolation,
+      snapshotID: context.plan.tables[table].snapshot?.snapshotID
+    )
   }
 }

@@ -5,6 +5,8 @@ import Logging
 struct Preparation {
   let options: MergeOptions
   let logger: Logger
+  /// Where the rows come from if not from staging.
+  var snapshot: CheckedSnapshot?
   /// Nothing will be written: reading is all that the role must be allowed to do, and warnings are the caller's.
   var readsOnly = false
 
@@ -18,16 +20,21 @@ struct Preparation {
   ///   - staging: one to the database that holds staging; the same connection if it is the same database.
   func plan(production: Connection, staging: Connection) throws -> MergePlan {
     let schemas = options.schemas
-    if staging === production { try schemas.requireTwo() }
-    try requireSchema(schemas.staging, "Make staging with merge-engine init, or name it: --staging-schema.", staging)
+    if snapshot == nil {
+      if staging === production { try schemas.requireTwo() }
+      try requireSchema(schemas.staging, "Make staging with merge-engine init, or name it: --staging-schema.", staging)
+    }
     try requireSchema(schemas.production, "Name the production schema: --production-schema.", production)
     let isSplit = staging !== production
     let productionCatalog = try Catalog(production, schemas: [schemas.staging, schemas.production])
+    let snapshotCatalog = try snapshot.map { try SnapshotCatalog($0, production) }
+    let stagingCatalog = try snapshotCatalog?.catalog ?? (isSplit ? Catalog(staging, schemas: [schemas.staging]) : nil)
     var plan = MergePlan(
-      staging: isSplit ? try Catalog(staging, schemas: [schemas.staging]) : productionCatalog,
+      staging: stagingCatalog ?? productionCatalog,
       production: productionCatalog,
       options,
-      isSplit: isSplit
+      isSplit: isSplit,
+      snapshot: snapshotCatalog
     )
     guard plan.blockers.isEmpty else { throw MergeFailure.blocked(plan.blockers) }
     let denied = try AccessCheck(schemas: schemas, readsOnly: readsOnly)
@@ -83,7 +90,7 @@ struct Preparation {
   private func unreadableFinding(_ table: TablePlan, _ connection: Connection) throws -> Finding? {
     do {
       _ = try connection.query(
-        "SELECT \(ClaimSQL.outputs(table)) FROM \(table.staging) AS s LIMIT 0",
+        "SELECT \(ClaimSQL.outputs(table)) FROM \(table.snapshot?.example ?? table.batchSource) AS s LIMIT 0",
         "reading \(table.staging)"
       )
       return nil

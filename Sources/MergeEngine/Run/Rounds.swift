@@ -50,7 +50,7 @@ struct Rounds {
     }
     let tables = outcome.tablesWithoutFailure
     // Without marks a table is read from its first row again, and counted again.
-    for table in tables where !context.plan.tables[table].marksRows {
+    for table in tables where !context.plan.tables[table].resumes {
       try context.record.startOver(context.plan.tables[table].name, control.current)
     }
     return tables.isEmpty ? nil : tables

@@ -43,12 +43,17 @@ struct RunClosing {
       isInterrupted ? .aborted : !failures.isEmpty ? .failed : refusedCount > 0 ? .partial : .success
     let warnings = options.cleanup ? try cleanUp(status, tables, staging) : []
     for warning in warnings { logger.warning("\(warning)") }
+    try connection.execute("BEGIN", "closing the run")
+    if status == .success || status == .partial {
+      try ReplayProgress(plan, options.schemas).finish(connection)
+    }
     try record.close(
       status,
       notes: notes(status, failures, refusedCount),
       warnings: warnings.map { .warning(nil, $0) },
       connection
     )
+    try connection.execute("COMMIT", "closing the run")
     if let fatalError = outcome.fatalError as? MergeFailure { throw fatalError }
     return ClosedRun(status: status, tables: tables, failures: failures, warnings: warnings)
   }

@@ -20,11 +20,15 @@ struct Stations {
 
   private let plan: TablePlan
   private let production: Connection
+  /// Only for rows of a snapshot.
+  private var loader: SnapshotLoader?
   private let claim: Claim
   private var probe: Probe
   private var apply: Apply
   /// Only with `--ties compare`.
   private var tieCheck: TieCheck?
+  /// Only for rows of a snapshot.
+  private let progress: SnapshotProgress.Writer?
   private let record: BatchRecord
   private let quarantine: Quarantine
   /// A refused row fails the batch instead of being put aside.
@@ -39,14 +43,20 @@ struct Stations {
     admin: Identifier,
     isAllOrNothing: Bool,
     _ connections: WorkerConnections
-  ) throws(PostgresError) {
+  ) throws {
     self.plan = plan
     production = connections.production
     self.isAllOrNothing = isAllOrNothing
+    loader = try plan.snapshot.map {
+      try SnapshotLoader($0, connections.production, isAllOrNothing: isAllOrNothing)
+    }
+    progress = try SnapshotProgress(plan, admin: admin).map {
+      try SnapshotProgress.Writer($0, runID: run.id, name: "progress_\(number)", connections.production)
+    }
     claim = Claim(plan: plan, staging: connections.staging)
     probe = try Probe(plan, production, statementName: "probe_\(number)")
     apply = try Apply(plan, production, batchTable: Identifier("merge_engine_batch_\(number)"))
-    tieCheck = try plan.ties.map { comparison throws(PostgresError) in
+    tieCheck = try plan.ties.map { comparison in
       try TieCheck(plan, comparison, connections.production, statementName: "ties_\(number)")
     }
     record = try BatchRecord(
@@ -62,9 +72,24 @@ struct Stations {
     )
   }
 
-  /// Carries the staging rows of `range` into production, within the transaction that is open.
-  mutating func carry(_ range: TupleRange, _ mode: Mode, _ memory: inout BatchMemory) throws -> VerdictCounts {
+  /// Carries the rows of a batch into production, within the transaction that is open.
+  mutating func carry(_ place: BatchPlace, _ mode: Mode, _ memory: inout BatchMemory) throws -> VerdictCounts {
     let start = ContinuousClock.now
+    switch place {
+    case .blocks(let range): return try carry(range, mode, &memory, since: start)
+    case .slice(let slice):
+      guard let range = try loader?.load(slice) else { preconditionFailure("slices are of snapshots only") }
+      try progress?.add(slice)
+      return try carry(range, mode, &memory, since: start)
+    }
+  }
+
+  private mutating func carry(
+    _ range: TupleRange,
+    _ mode: Mode,
+    _ memory: inout BatchMemory,
+    since start: ContinuousClock.Instant
+  ) throws -> VerdictCounts {
     var refusedCount = 0
     if mode == .careful && !isAllOrNothing {
       // Deferred constraints would speak up at the commit, when no row can be told from another any more.

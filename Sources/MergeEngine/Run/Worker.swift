@@ -47,7 +47,7 @@ final class Worker {
         return
       } catch is Claim.TooLarge {
         try undo()
-        guard let (lower, upper) = item.range.halves else { preconditionFailure("a single row is never too large") }
+        guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
         return queue.giveBack([upper, lower], of: item)
       } catch let error as PostgresError {
         guard context.stop.signal == nil else { break }
@@ -65,7 +65,9 @@ final class Worker {
           context.stop.sleep(seconds: context.retries.waitSeconds(afterAttempt: attempt))
         case .fail: return try fail(item, error)
         }
-      } catch let error as BinaryCopyError {
+      } catch {
+        // Bytes that are no rows, or a file that can't be read: no other attempt would find it otherwise.
+        guard error is BinaryCopyError || error is SnapshotError else { throw error }
         return try fail(item, error)
       }
     }
@@ -105,7 +107,7 @@ final class Worker {
         )
       }
       try connections.execute(context.isAtomic ? "SAVEPOINT batch" : "BEGIN", "beginning a batch")
-      let counts = try stations[item.table]?.carry(item.range, mode, &memory) ?? VerdictCounts()
+      let counts = try stations[item.table]?.carry(item.place, mode, &memory) ?? VerdictCounts()
       try connections.commit(context.isAtomic ? "RELEASE SAVEPOINT batch" : "COMMIT", "committing a batch")
       return counts
     }

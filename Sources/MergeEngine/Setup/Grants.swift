@@ -17,6 +17,7 @@ struct Grants {
       "GRANT SELECT, UPDATE ON \(staging.joined(", ")) TO \(role)",
       "GRANT SELECT, INSERT, UPDATE ON \(production) TO \(role)",
       "GRANT SELECT, INSERT, UPDATE ON \(AdminSchema.tableNames.map { "\(admin).\($0)" as SQL }.joined(", ")) TO \(role)",
+      "GRANT DELETE ON \(admin).snapshot_progress TO \(role)",
       "GRANT SELECT ON ALL TABLES IN SCHEMA \(admin) TO \(role)",
       "GRANT USAGE ON ALL SEQUENCES IN SCHEMA \(admin) TO \(role)",
     ]

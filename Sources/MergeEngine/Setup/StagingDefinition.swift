@@ -14,12 +14,29 @@ struct StagingDefinition {
   /// The primary key is there for lookups and against double loads; every other constraint, and the domains' checks,
   /// are left to production, so that a bad row costs itself and not the load.
   var create: SQL {
-    let columns = production.columns.map { "\($0.name) \($0.baseType.fullName)" as SQL }
-    let key = (production.primaryKey?.columns ?? []).map(\.name).joined()
+    Self.create(
+      staging,
+      columns: production.columns.map { (name: $0.name, type: $0.baseType.fullName) },
+      key: (production.primaryKey?.columns ?? []).map(\.name),
+      isUnlogged: isUnlogged
+    )
+  }
+
+  /// The statement for these columns and the one for marks.
+  ///
+  /// - Parameter key: the primary key's columns; none for a table that may hold duplicates.
+  static func create(
+    _ staging: QualifiedName,
+    columns: [(name: Identifier, type: SQL)],
+    key: [Identifier],
+    isUnlogged: Bool = false
+  ) -> SQL {
+    let definitions = columns.map { "\($0.name) \($0.type)" as SQL } + [statusDefinition]
+    let constraints: [SQL] = key.isEmpty ? [] : ["PRIMARY KEY (\(key.joined()))"]
     return """
       CREATE \(isUnlogged ? "UNLOGGED " as SQL : "")TABLE \(staging) (
-        \((columns + [Self.statusDefinition, "PRIMARY KEY (\(key))"]).joined(",\n  "))
-      ) WITH (fillfactor = \(Self.fillFactor))
+        \((definitions + constraints).joined(",\n  "))
+      ) WITH (fillfactor = \(fillFactor))
       """
   }
 

@@ -102,6 +102,21 @@ public struct QuarantineBrowser: Sendable {
     return released
   }
 
+  /// How many refused rows came from the files of snapshots: there is no staging row to set back, and the next replay of
+  /// the snapshot tries them again.
+  public func countReplayed(sqlState: String?) throws -> Int {
+    let result = try connect().query(
+      """
+      SELECT count(*) FROM \(Identifier(options.schemas.admin)).merge_errors
+      WHERE retried_at IS NULL AND snapshot_id IS NOT NULL
+        AND ($1::text[] IS NULL OR table_name = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)
+      """,
+      [tablesParameter, .text(sqlState)],
+      "counting the refused rows of snapshots"
+    )
+    return result.integer(0, 0) ?? 0
+  }
+
   private func connect() throws -> Connection {
     let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
     try AdminSchema(schemas: session.schemas).require(connection)
@@ -110,7 +125,7 @@ public struct QuarantineBrowser: Sendable {
 
   private func tablesWithRefusedRows(_ connection: Connection) throws -> [String] {
     let rows = try connection.query(
-      "SELECT DISTINCT table_name FROM \(Identifier(options.schemas.admin)).merge_errors WHERE retried_at IS NULL ORDER BY 1",
+      "SELECT DISTINCT table_name FROM \(Identifier(options.schemas.admin)).merge_errors WHERE retried_at IS NULL AND snapshot_id IS NULL ORDER BY 1",
       "looking for refused rows"
     )
     return (0..<rows.count).compactMap { rows.text($0, 0) }

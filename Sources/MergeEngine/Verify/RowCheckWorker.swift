@@ -63,7 +63,7 @@ final class RowCheckWorker {
         try check.look(item.range, &memory, &outcomes[item.table].counts, &suspects[item.table])
       }
     } catch is Claim.TooLarge {
-      guard let (lower, upper) = item.range.halves else { preconditionFailure("a single row is never too large") }
+      guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
       return queue.giveBack([upper, lower], of: item)
     }
     queue.complete(item, counts)

@@ -74,10 +74,19 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
   func run() async throws {
     let context = try CommandContext(options.database)
     let browser = try options.browser(context)
-    let released = try await onThreadOfItsOwn { try browser.retry(sqlState: options.sqlstate) }
+    let (released, replayedCount) = try await onThreadOfItsOwn {
+      (try browser.retry(sqlState: options.sqlstate), try browser.countReplayed(sqlState: options.sqlstate))
+    }
+    if replayedCount > 0 {
+      context.logger.warning(
+        "\(replayedCount) refused rows came from a snapshot and not from staging: merge-engine replay tries them again"
+      )
+    }
     if context.writesJSON { return try StandardOutput.write(json: ["released": released]) }
     guard !context.isQuiet else { return }
-    guard released.values.contains(where: { $0 > 0 }) else { return StandardOutput.write("No refused rows.\n") }
+    guard released.values.contains(where: { $0 > 0 }) else {
+      return StandardOutput.write("No refused rows of staging.\n")
+    }
     for (table, count) in released.sorted(by: { $0.key < $1.key }) {
       StandardOutput.write("\(table): \(Numbers.grouped(count)) rows are NEW again. Run merge-engine to try them.\n")
     }

@@ -5,6 +5,7 @@ import MergeEngine
 struct MergeExecution: Sendable {
   let context: CommandContext
   var stagingTarget: ConnectionTarget?
+  var snapshot: Snapshot?
   let options: MergeOptions
   let stop: StopSignal
 
@@ -21,6 +22,7 @@ struct MergeExecution: Sendable {
     let run = MergeRun(
       target: context.target,
       stagingTarget: stagingTarget,
+      snapshot: snapshot,
       options: options,
       logger: context.logger,
       stop: stop

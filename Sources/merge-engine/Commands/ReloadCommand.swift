@@ -39,7 +39,7 @@ struct ReloadCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard resume || runID == nil else { throw ValidationError("--run only has a meaning with --resume.") }
-    guard !(resume && (merge.from != nil || merge.to != nil || truncate || dryRun)) else {
+    guard !(resume && (merge.merging.from != nil || merge.merging.to != nil || truncate || dryRun)) else {
       throw ValidationError(
         "--resume goes on with the window and the staging rows there are: without --from, --to, --truncate, --dry-run."
       )
@@ -78,7 +78,7 @@ struct ReloadCommand: AsyncParsableCommand {
   }
 
   private func request(_ context: CommandContext) throws -> ReloadRequest {
-    let window = try TimeWindow(from: merge.from, to: merge.to)
+    let window = try TimeWindow(from: merge.merging.from, to: merge.merging.to)
     let planner = MappingPlanner(
       configuration: context.configuration,
       columns: context.columns,

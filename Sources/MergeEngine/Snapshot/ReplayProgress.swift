@@ -1,0 +1,49 @@
+import Libpq
+import Logging
+
+/// How far the replay of all tables of a run has come; of nothing when the run merges from staging.
+struct ReplayProgress {
+  private let tables: [(index: Int, progress: SnapshotProgress)]
+
+  init(_ plan: MergePlan, _ schemas: Schemas) {
+    tables = plan.tables.indices.compactMap { index in
+      SnapshotProgress(plan.tables[index], admin: Identifier(schemas.admin)).map { (index: index, progress: $0) }
+    }
+  }
+
+  /// Whether the run is a replay.
+  var isReplay: Bool { !tables.isEmpty }
+
+  /// Looks where an earlier replay has stopped, and says so.
+  ///
+  /// - Parameter startsOver: what is done is forgotten, and everything read anew.
+  func begin(startsOver: Bool, _ connection: Connection, _ logger: Logger) throws(PostgresError) {
+    for (_, progress) in tables {
+      if startsOver { try progress.forget(connection) }
+      let doneCount = try progress.done(connection).reduce(0) { $0 + $1.count }
+      guard doneCount > 0 else {
+        try progress.retireRefusals(connection)
+        continue
+      }
+      logger.info(
+        "an earlier replay was not finished: going on behind \(doneCount) of \(progress.snapshot.file.table.rowCount) rows",
+        metadata: ["table": "\(progress.table.name)"]
+      )
+    }
+  }
+
+  /// What is still to be read of the tables' files.
+  func remaining(_ connection: Connection) throws(PostgresError) -> [Int: [SnapshotSlice]] {
+    var slices: [Int: [SnapshotSlice]] = [:]
+    for (index, progress) in tables {
+      let done = try progress.done(connection)
+      slices[index] = SnapshotSlice.remaining(of: progress.snapshot.file.pieces, done: done)
+    }
+    return slices
+  }
+
+  /// Forgets everything, as the last act of a replay in which every row met its verdict: the next one begins anew.
+  func finish(_ connection: Connection) throws(PostgresError) {
+    for (_, progress) in tables { try progress.forget(connection) }
+  }
+}

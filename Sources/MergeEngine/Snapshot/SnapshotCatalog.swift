@@ -1,0 +1,141 @@
+import Libpq
+
+/// The tables of a snapshot as a catalog would describe them, with the types of the database they are to be merged into.
+///
+/// Names of types out of a manifest never become SQL as they stand there: the server reads them as names and writes them
+/// anew.
+struct SnapshotCatalog {
+  let snapshot: CheckedSnapshot
+  /// Stands for the staging schema, in messages too.
+  static let schema = "snapshot"
+
+  private let types: [TypeKey: CatalogColumn.BaseType]
+
+  private struct TypeKey: Hashable {
+    let name: String
+    let modifier: Int
+
+    init(_ column: SnapshotManifest.Column) {
+      name = column.baseType
+      modifier = column.modifier
+    }
+  }
+
+  /// Looks every type up.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` when one is not there, or is not the one that the file was written with.
+  init(_ snapshot: CheckedSnapshot, _ connection: Connection) throws {
+    self.snapshot = snapshot
+    var types: [TypeKey: CatalogColumn.BaseType] = [:]
+    var findings: [Finding] = []
+    for file in snapshot.files {
+      for column in file.table.columns {
+        let key = TypeKey(column)
+        if types[key] == nil { types[key] = try Self.lookUp(key, connection) }
+        if let problem = try Self.problem(column, types[key], connection) {
+          findings.append(.blocker(file.table.name, problem))
+        }
+      }
+    }
+    guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
+    self.types = types
+  }
+
+  /// The tables, in the schema ``schema``.
+  var catalog: Catalog {
+    Catalog(
+      tables: snapshot.files.map { file in
+        CatalogTable(
+          oid: 0,
+          name: QualifiedName(schema: Self.schema, name: file.table.name),
+          kind: .table,
+          isPartition: false,
+          blockCount: 0,
+          estimatedRowCount: file.table.rowCount,
+          columns: file.table.columns.compactMap { column in
+            types[TypeKey(column)].map { CatalogColumn(name: Identifier(column.name), snapshotType: $0) }
+          },
+          primaryKey: nil
+        )
+      },
+      foreignKeys: []
+    )
+  }
+
+  /// What a table's plan has to know to read the table's file.
+  func tablePlan(_ file: SnapshotFile, number: Int) -> SnapshotTablePlan {
+    SnapshotTablePlan(
+      snapshotID: snapshot.manifest.id,
+      file: file,
+      columns: columns(of: file.table),
+      number: number
+    )
+  }
+
+  /// A file's columns with the types of its values.
+  func columns(of table: SnapshotManifest.Table) -> [(name: Identifier, type: SQL)] {
+    table.columns.compactMap { column in
+      types[TypeKey(column)].map { (name: Identifier(column.name), type: $0.fullName) }
+    }
+  }
+
+  private static func lookUp(_ key: TypeKey, _ connection: Connection) throws -> CatalogColumn.BaseType? {
+    do {
+      let row = try connection.query(
+        """
+        SELECT t.oid, format_type(t.oid, -1), format_type(t.oid, $2::text::integer)
+        FROM pg_type t WHERE t.oid = to_regtype($1)
+        """,
+        [.text(key.name), .text("\(key.modifier)")],
+        "looking for the type \(key.name)"
+      )
+      guard row.count == 1 else { return nil }
+      return CatalogColumn.BaseType(
+        oid: UInt32(row.integer(0, 0) ?? 0),
+        modifier: key.modifier,
+        plainName: .uncheckedFromServer(row.text(0, 1) ?? ""),
+        fullName: .uncheckedFromServer(row.text(0, 2) ?? ""),
+        arrayOid: 0,
+        nonDeterministicCollation: nil
+      )
+    } catch {
+      // What is no name of a type is a syntax error to the server.
+      guard error.origin == .server else { throw error }
+      return nil
+    }
+  }
+
+  private static func problem(
+    _ column: SnapshotManifest.Column,
+    _ type: CatalogColumn.BaseType?,
+    _ connection: Connection
+  ) throws(PostgresError) -> String? {
+    guard let type else {
+      return
+        "the type \(column.baseType) of the snapshot's column \(column.name) does not exist in this database. Make it, "
+        + "or replay into a copy of the database that the snapshot was taken from."
+    }
+    guard let number = column.typeNumber, number != type.oid else { return nil }
+    return
+      "the snapshot's column \(column.name) is of the type \(column.baseType), whose binary form holds the types' numbers "
+      + "in the database it was taken from, and here they are others. Replay into that database, or into a copy made "
+      + "by files and not by pg_dump."
+  }
+}
+
+extension CatalogColumn {
+  /// A column of a file: nothing but a name and a type.
+  fileprivate init(name: Identifier, snapshotType type: BaseType) {
+    self.init(
+      name: name,
+      declaredType: type.fullName,
+      baseType: type,
+      isNotNull: false,
+      hasDefault: false,
+      isGenerated: false,
+      isIdentity: false,
+      isIdentityAlways: false,
+      travel: .binary
+    )
+  }
+}

@@ -1,0 +1,158 @@
+import Foundation
+
+/// The folder that a snapshot lies in.
+struct SnapshotDirectory: Sendable {
+  let url: URL
+
+  static let manifestName = "manifest.json"
+
+  private var manifestURL: URL { url.appending(path: Self.manifestName) }
+
+  func fileURL(_ name: String) -> URL { url.appending(path: name) }
+
+  /// The file of a table. Only letters that every file system keeps apart stand for themselves, so that `Orders` and
+  /// `orders` don't meet on one that takes them for the same.
+  static func fileName(of table: String) -> String {
+    let plain = Set("abcdefghijklmnopqrstuvwxyz0123456789_-".utf8)
+    let name = table.utf8.map { plain.contains($0) ? String(UnicodeScalar($0)) : String(format: "%%%02X", $0) }
+    return name.joined() + ".pgcopy"
+  }
+
+  /// Whether a name out of a manifest stays within the folder.
+  static func isFileName(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".." && name != manifestName && !name.contains("/") && !name.contains("\0")
+  }
+
+  // MARK: Writing
+
+  /// Makes the folder.
+  ///
+  /// - Returns: whether it was made, and not there before.
+  /// - Throws: ``MergeFailure/blocked(_:)`` when something is in it already, or it can't be made.
+  func prepare() throws(MergeFailure) -> Bool {
+    do {
+      guard FileManager.default.fileExists(atPath: url.path) else {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        return true
+      }
+      let contents = try FileManager.default.contentsOfDirectory(atPath: url.path)
+      if contents.isEmpty { return false }
+      let isSnapshot = contents.contains(Self.manifestName)
+      throw MergeFailure.blocked([
+        .blocker(
+          nil,
+          "\(url.path) is not empty: it holds \(isSnapshot ? "a snapshot" : "\(contents.count) files, but no snapshot"). "
+            + "Name a folder that is empty or does not exist."
+        )
+      ])
+    } catch let failure as MergeFailure {
+      throw failure
+    } catch {
+      throw .blocked([.blocker(nil, "the folder \(url.path) can't be made or read: \(Self.reason(error)).")])
+    }
+  }
+
+  /// Writes the manifest, last of all, so that it is there whole or not at all; and makes sure that the disk has it.
+  func write(_ manifest: SnapshotManifest) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let unfinished = url.appending(path: Self.manifestName + ".unfinished")
+    try Data((String(decoding: try encoder.encode(manifest), as: UTF8.self) + "\n").utf8).write(to: unfinished)
+    try Self.synchronize(unfinished)
+    try FileManager.default.moveItem(at: unfinished, to: manifestURL)
+    try Self.synchronize(url)
+  }
+
+  /// Removes what was written of a snapshot that could not be finished; what can't be removed stays without a manifest.
+  func discard(wasMade: Bool) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? [] {
+      try? FileManager.default.removeItem(at: fileURL(name))
+    }
+    if wasMade { try? FileManager.default.removeItem(at: url) }
+  }
+
+  private static func synchronize(_ url: URL) throws {
+    let handle = try FileHandle(forReadingFrom: url)
+    try handle.synchronize()
+    try handle.close()
+  }
+
+  // MARK: Reading
+
+  /// Reads the manifest.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` when there is none, or none that this engine understands.
+  func readManifest() throws(MergeFailure) -> SnapshotManifest {
+    guard FileManager.default.fileExists(atPath: url.path) else {
+      throw Self.blocked("there is no folder \(url.path). Name the folder that `snapshot save` was given.")
+    }
+    guard FileManager.default.fileExists(atPath: manifestURL.path) else {
+      throw Self.blocked(
+        "\(url.path) is no snapshot, or an unfinished one: it has no \(Self.manifestName), which is written last. Take "
+          + "the snapshot again, into another folder."
+      )
+    }
+    do {
+      let data = try Data(contentsOf: manifestURL)
+      let version = try JSONDecoder().decode(FormatVersion.self, from: data).format_version
+      guard version <= SnapshotManifest.currentFormatVersion else {
+        throw Self.blocked(
+          "\(manifestURL.path) has the format version \(version), of a newer merge-engine; this one knows versions up to "
+            + "\(SnapshotManifest.currentFormatVersion). Use the merge-engine that took the snapshot, or a newer one."
+        )
+      }
+      let manifest = try JSONDecoder().decode(SnapshotManifest.self, from: data)
+      try Self.check(manifest, at: manifestURL)
+      return manifest
+    } catch let failure as MergeFailure {
+      throw failure
+    } catch let error as DecodingError {
+      throw Self.blocked(
+        "\(manifestURL.path) is no manifest of a snapshot: \(Self.reason(error)). Fetch the folder again from where it was "
+          + "saved."
+      )
+    } catch {
+      throw Self.blocked("\(manifestURL.path) can't be read: \(Self.reason(error)).")
+    }
+  }
+
+  private struct FormatVersion: Decodable {
+    let format_version: Int
+  }
+
+  private static func check(_ manifest: SnapshotManifest, at url: URL) throws {
+    var names: Set<String> = []
+    for table in manifest.tables {
+      guard isFileName(table.file) else {
+        throw blocked("\(url.path) names a file that can't be in the folder: \(table.file). It is not as it was saved.")
+      }
+      guard names.insert(table.name).inserted, !table.columns.isEmpty, table.rowCount >= 0, table.byteCount >= 0,
+        Set(table.columns.map(\.name)).count == table.columns.count
+      else {
+        throw blocked("\(url.path) contradicts itself about the table \(table.name). It is not as it was saved.")
+      }
+    }
+  }
+
+  private static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
+
+  /// What went wrong, in words: what Foundation knows of a failed call is spread over several places.
+  static func reason(_ error: any Error) -> String {
+    if let error = error as? DecodingError {
+      switch error {
+      case .keyNotFound(let key, _): return "the key \(key.stringValue) is missing"
+      case .typeMismatch(_, let context), .valueNotFound(_, let context):
+        return "the value of \(context.codingPath.map(\.stringValue).joined(separator: ".")) is of the wrong kind"
+      case .dataCorrupted(let context):
+        let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+        return path.isEmpty ? "it is not JSON" : "the value of \(path) can't be read"
+      @unknown default: return "\(error)"
+      }
+    }
+    let inner = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
+    guard inner.domain == NSPOSIXErrorDomain, let code = POSIXErrorCode(rawValue: Int32(inner.code)) else {
+      return error.localizedDescription
+    }
+    return unsafe String(cString: strerror(code.rawValue))
+  }
+}

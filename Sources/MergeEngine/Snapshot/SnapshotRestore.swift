@@ -1,0 +1,164 @@
+import Foundation
+import Libpq
+import Logging
+
+/// Fills staging tables from a snapshot's files: what `replay --into-staging` does.
+public struct SnapshotRestore: Sendable {
+  /// What was done to one table.
+  public struct TableReport: Sendable, Codable {
+    /// The plain table name.
+    public let table: String
+    /// Rows that it has now.
+    public let rows: Int
+    /// Whether it was made for them.
+    public let created: Bool
+  }
+
+  private let options: MergeOptions
+  private let session: Session
+  private let snapshot: Snapshot
+  private let stop: StopSignal
+
+  /// - Parameters:
+  ///   - target: the database that holds staging.
+  ///   - snapshot: what to restore.
+  ///   - options: schemas and tables.
+  ///   - logger: gets the server's notices.
+  ///   - stop: ends it early; nothing is written then.
+  public init(
+    target: ConnectionTarget,
+    snapshot: Snapshot,
+    options: MergeOptions,
+    logger: Logger,
+    stop: StopSignal = StopSignal()
+  ) {
+    self.options = options
+    self.snapshot = snapshot
+    self.stop = stop
+    session = Session(target: target, schemas: options.schemas, logger: logger)
+  }
+
+  /// Restores all tables or none, with the marks that their rows carried.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` when a file is damaged, or a table has rows or other columns; ``PostgresError``
+  ///   when the server refuses a row. Nothing is written in any case.
+  public func run() throws -> [TableReport] {
+    try options.schemas.requireTwo()
+    let files = try snapshot.checked(pieceRows: .max, tables: options.tables)
+    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    return try stop.covering(connection) {
+      let types = try SnapshotCatalog(files, connection)
+      try connection.execute("BEGIN", "beginning to restore staging")
+      do {
+        let reports = try restore(files, types, connection)
+        try connection.execute("COMMIT", "restoring staging")
+        return reports
+      } catch {
+        if !connection.isBroken { try connection.execute("ROLLBACK", "giving up restoring staging") }
+        throw error
+      }
+    }
+  }
+
+  private func restore(
+    _ snapshot: CheckedSnapshot,
+    _ types: SnapshotCatalog,
+    _ connection: Connection
+  ) throws -> [TableReport] {
+    let present = try Catalog(connection, schemas: [options.schemas.staging])
+    let wanted = types.catalog
+    var findings: [Finding] = []
+    for file in snapshot.files {
+      guard let table = present.table(staging(file)) else { continue }
+      let target = wanted.table(QualifiedName(schema: SnapshotCatalog.schema, name: file.table.name))
+      findings += try obstacles(table, target, connection).map { .blocker(file.table.name, $0) }
+    }
+    guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
+    try makeSchema(connection)
+    return try snapshot.files.map { file in
+      let isMissing = present.table(staging(file)) == nil
+      let columns = types.columns(of: file.table)
+      if isMissing { try make(file, columns, connection) }
+      try fill(file, columns.map(\.name), connection)
+      return TableReport(table: file.table.name, rows: file.table.rowCount, created: isMissing)
+    }
+  }
+
+  private func staging(_ file: SnapshotFile) -> QualifiedName {
+    QualifiedName(schema: options.schemas.staging, name: file.table.name)
+  }
+
+  /// What stands against filling a table that is there; locks it, so that it stays empty.
+  private func obstacles(
+    _ present: CatalogTable,
+    _ wanted: CatalogTable?,
+    _ connection: Connection
+  ) throws(PostgresError) -> [String] {
+    guard present.kind == .table else { return ["\(present.name) is not an ordinary table."] }
+    try connection.execute("LOCK TABLE \(present.name) IN SHARE ROW EXCLUSIVE MODE", "locking \(present.name)")
+    let result = try connection.query(
+      "SELECT EXISTS (SELECT FROM \(present.name))",
+      "looking whether \(present.name) is empty"
+    )
+    guard result.bool(0, 0) == false else {
+      return ["\(present.name) holds rows. Save what is needed of them, and truncate it."]
+    }
+    let columns = present.columns.filter { !$0.isGenerated }
+    let missing = (wanted?.columns ?? []).filter { column in !columns.contains { $0.name == column.name } }
+    let added = columns.filter { column in
+      wanted?.column(column.name) == nil && column.name != TablePlanner.statusColumn
+    }
+    let differing = columns.filter { column in
+      guard let other = wanted?.column(column.name) else { return false }
+      return other.baseType.oid != column.baseType.oid || other.baseType.modifier != column.baseType.modifier
+    }
+    let advice = "Drop it if nobody needs it, and the replay makes it as it was."
+    return missing.map { "\(present.name) has no column \($0.name), which the snapshot has. \(advice)" }
+      + added.map { "\(present.name) has a column \($0.name) that the snapshot does not have. \(advice)" }
+      + differing.map { column in
+        let type = wanted?.column(column.name)?.baseType.fullName.text ?? ""
+        return
+          "the column \(column.name) of \(present.name) is \(column.declaredType), and in the snapshot \(type). \(advice)"
+      }
+  }
+
+  /// Only when it is missing: IF NOT EXISTS wants the right to make schemas even then.
+  private func makeSchema(_ connection: Connection) throws(PostgresError) {
+    let name = options.schemas.staging
+    let found = try connection.query(
+      "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
+      [.text(name)],
+      "looking for the schema \(name)"
+    )
+    guard found.bool(0, 0) == false else { return }
+    try connection.execute("CREATE SCHEMA \(Identifier(name))", "making the schema \(name)")
+  }
+
+  private func make(
+    _ file: SnapshotFile,
+    _ columns: [(name: Identifier, type: SQL)],
+    _ connection: Connection
+  ) throws(PostgresError) {
+    let statement = StagingDefinition.create(
+      staging(file),
+      columns: columns.filter { $0.name != TablePlanner.statusColumn },
+      key: file.table.primaryKey.map { Identifier($0) }
+    )
+    try connection.execute(statement, "making \(staging(file))")
+  }
+
+  private func fill(_ file: SnapshotFile, _ columns: [Identifier], _ connection: Connection) throws {
+    let handle = try file.open()
+    defer { try? handle.close() }
+    let count = try connection.copyIn(
+      "COPY \(staging(file)) (\(columns.joined())) FROM STDIN (FORMAT binary)",
+      "restoring \(staging(file)) from \(file.url.path)"
+    ) { stream in
+      // 1 MiB is arbitrary, large against the cost of a call.
+      while let part = try handle.read(upToCount: 1 << 20), !part.isEmpty { try stream.write(part.bytes) }
+    }
+    guard count == file.table.rowCount else {
+      throw SnapshotError("restoring \(staging(file))", "the server took \(count) of \(file.table.rowCount) rows")
+    }
+  }
+}

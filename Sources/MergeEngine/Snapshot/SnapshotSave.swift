@@ -1,0 +1,181 @@
+import Foundation
+import Libpq
+import Logging
+
+/// Copies the staging tables into files, all as they are at one moment: what `snapshot save` does.
+public struct SnapshotSave: Sendable {
+  private let options: MergeOptions
+  private let session: Session
+  private let stop: StopSignal
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - target: the database that holds production, and staging too unless that is elsewhere.
+  ///   - stagingTarget: the database that holds staging, if it is another one.
+  ///   - options: schemas, tables and column rules.
+  ///   - logger: is told of every table.
+  ///   - stop: ends it early; nothing is left then.
+  public init(
+    target: ConnectionTarget,
+    stagingTarget: ConnectionTarget? = nil,
+    options: MergeOptions,
+    logger: Logger,
+    stop: StopSignal = StopSignal()
+  ) {
+    self.options = options
+    self.stop = stop
+    self.logger = logger
+    session = Session(target: target, stagingTarget: stagingTarget, schemas: options.schemas, logger: logger)
+  }
+
+  /// Takes the snapshot; blocks the calling thread until the disk has all of it.
+  ///
+  /// - Parameter directory: empty, or not there yet.
+  /// - Throws: ``MergeFailure`` before anything is written; ``SnapshotError`` or ``PostgresError`` later, after which what
+  ///   was written is removed.
+  public func run(into directory: URL) throws -> SnapshotManifest {
+    let production = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let staging = try Reaching.database { () throws(PostgresError) in
+      try session.connectStagingControl(beside: production)
+    }
+    let window = try LastRun.read(production, options.schemas, onlyCompleted: false)
+    let names = try tables(Catalog(staging, schemas: [options.schemas.staging])).map(\.name)
+    let folder = SnapshotDirectory(url: directory)
+    let wasMade = try folder.prepare()
+    do {
+      let manifest = try stop.covering(staging) {
+        try save(names, folder, keys: SnapshotKeys(production, options.schemas), window, staging)
+      }
+      try folder.write(manifest)
+      return manifest
+    } catch {
+      folder.discard(wasMade: wasMade)
+      throw error
+    }
+  }
+
+  private func save(
+    _ names: [QualifiedName],
+    _ folder: SnapshotDirectory,
+    keys: SnapshotKeys,
+    _ lastRun: LastRun?,
+    _ connection: Connection
+  ) throws -> SnapshotManifest {
+    // The locks before the snapshot, which the first query takes: a TRUNCATE in between would show empty tables.
+    try connection.execute(
+      """
+      BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+      LOCK TABLE \(names.map { "\($0)" as SQL }.joined(", ")) IN ACCESS SHARE MODE
+      """,
+      "locking the staging tables against being changed"
+    )
+    let facts = try connection.query(
+      "SELECT current_setting('server_version'), current_setting('client_encoding')",
+      "beginning the snapshot"
+    )
+    let catalog = try Catalog(connection, schemas: [options.schemas.staging])
+    let takenAt = Date()
+    let tables = try names.compactMap { catalog.table($0) }.map { table in
+      try save(table, folder, keys, connection)
+    }
+    try connection.execute("COMMIT", "ending the snapshot")
+    return SnapshotManifest(
+      engineVersion: EngineVersion.current,
+      id: UUID().uuidString.lowercased(),
+      takenAt: takenAt.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)),
+      serverVersion: facts.text(0, 0) ?? "",
+      encoding: facts.text(0, 1) ?? "",
+      stagingSchema: options.schemas.staging,
+      window: lastRun.flatMap { $0.from == nil && $0.to == nil ? nil : .init(from: $0.from, to: $0.to) },
+      tables: tables
+    )
+  }
+
+  private func save(
+    _ table: CatalogTable,
+    _ folder: SnapshotDirectory,
+    _ keys: SnapshotKeys,
+    _ connection: Connection
+  ) throws -> SnapshotManifest.Table {
+    let name = table.name.name.name
+    let columns = table.columns.filter { !$0.isGenerated }
+    let described = columns.map(SnapshotManifest.Column.init)
+    let file = SnapshotDirectory.fileName(of: name)
+    var writer = try SnapshotFileWriter(folder.fileURL(file), described)
+    try connection.copyOut(Self.copy(table, columns), "reading \(table.name)") { try writer.append($0) }
+    let digest = try writer.finish()
+    logger.info("\(writer.rowCount) rows saved, \(writer.byteCount) bytes", metadata: ["table": "\(name)"])
+    let version = options.columns.version(of: name)
+    let ownKey = (table.primaryKey?.columns ?? []).map(\.name.name)
+    return SnapshotManifest.Table(
+      name: name,
+      file: file,
+      byteCount: writer.byteCount,
+      rowCount: writer.rowCount,
+      sha256: digest,
+      columns: described,
+      key: keys.key(of: name) ?? ownKey,
+      primaryKey: ownKey,
+      versionColumn: table.column(version) == nil ? nil : version.name
+    )
+  }
+
+  /// `COPY table (columns)`, but where a type has no binary form: its values go as text.
+  private static func copy(_ table: CatalogTable, _ columns: [CatalogColumn]) -> SQL {
+    guard columns.contains(where: { $0.travel == .text }) else {
+      return "COPY \(table.name) (\(columns.map(\.name).joined())) TO STDOUT (FORMAT binary)"
+    }
+    let outputs = columns.map { $0.travel == .text ? "\($0.name)::text" : "\($0.name)" as SQL }
+    return "COPY (SELECT \(outputs.joined(", ")) FROM \(table.name)) TO STDOUT (FORMAT binary)"
+  }
+
+  private func tables(_ catalog: Catalog) throws(MergeFailure) -> [CatalogTable] {
+    let schema = options.schemas.staging
+    let ordinary = catalog.tables(in: schema).filter { $0.kind == .table }
+    let findings = (options.tables ?? []).filter { name in !ordinary.contains { $0.name.name.name == name } }.map {
+      Finding.blocker($0, "there is no ordinary table \(schema).\($0) to save.")
+    }
+    guard findings.isEmpty else { throw .blocked(findings) }
+    guard let names = options.tables else {
+      guard !ordinary.isEmpty else {
+        throw .blocked([
+          .blocker(nil, "there is no table in the schema \(schema) to save. Name the right one: --staging-schema.")
+        ])
+      }
+      return ordinary
+    }
+    return ordinary.filter { names.contains($0.name.name.name) }
+  }
+}
+
+/// The primary keys of production's tables, by which staging rows are matched.
+private struct SnapshotKeys {
+  private let keys: [String: [String]]
+
+  init(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) {
+    let catalog = try Catalog(connection, schemas: [schemas.production])
+    keys = catalog.tables(in: schemas.production).reduce(into: [:]) { keys, table in
+      keys[table.name.name.name] = table.primaryKey?.columns.map(\.name.name)
+    }
+  }
+
+  func key(of table: String) -> [String]? { keys[table] }
+}
+
+extension SnapshotManifest.Column {
+  /// A column as the catalog has it, and as its values come out of a COPY.
+  fileprivate init(_ column: CatalogColumn) {
+    let travelsAsText = column.travel == .text
+    let base = column.baseType
+    // Arrays and composite types have no array type; in binary form they hold the numbers of the types within.
+    let holdsTypeNumbers = !travelsAsText && !base.isBuiltIn && base.arrayOid == 0
+    self.init(
+      name: column.name.name,
+      type: column.declaredType.text,
+      baseType: travelsAsText ? "text" : base.plainName.text,
+      modifier: travelsAsText ? -1 : base.modifier,
+      typeNumber: holdsTypeNumbers ? base.oid : nil,
+      isNotNull: column.isNotNull
+    )
+  }
+}

@@ -1,0 +1,88 @@
+import ArgumentParser
+import Foundation
+import MergeEngine
+
+/// `merge-engine replay`
+struct ReplayCommand: DatabaseCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "replay",
+    abstract: "Merges a snapshot's files into production as merge would have merged staging. Needs no staging table.",
+    discussion: """
+      All files are checked first; with a damaged one nothing is written. All rows are merged, whatever they were marked. \
+      A replay that was interrupted goes on where it stopped when it is run again; one that is done begins anew, and \
+      changes nothing more.
+      """
+  )
+
+  @Argument(help: ArgumentHelp("The folder of a snapshot.", valueName: "dir"), completion: .directory)
+  var directory: String
+
+  @OptionGroup var database: DatabaseOptions
+  @OptionGroup var merging: MergeRunOptions
+
+  @Flag(help: "Only fill the staging tables again, which must be empty or missing. Nothing is merged.")
+  var intoStaging = false
+
+  @Flag(help: "Read the whole snapshot, whatever an interrupted replay has left done.")
+  var restart = false
+
+  @Option(
+    help: ArgumentHelp("With --into-staging: staging is in this database instead of --database.", valueName: "url")
+  )
+  var stagingDatabase: String?
+
+  func validate() throws {
+    guard intoStaging || stagingDatabase == nil else {
+      throw ValidationError(
+        "--staging-database only has a meaning with --into-staging: a replay reads no staging table."
+      )
+    }
+    guard !(intoStaging && restart) else {
+      throw ValidationError("--restart is for a merge from the snapshot: without --into-staging.")
+    }
+  }
+
+  func run() async throws {
+    let context = try CommandContext(database)
+    var options = try merging.resolve(context)
+    options.startsOver = restart ? true : nil
+    let snapshot = try Snapshot(directory: URL(fileURLWithPath: directory))
+    let stop = StopSignal()
+    let interrupts = Interrupts { stop.request(signal: $0) }
+    if intoStaging {
+      try await restore(snapshot, options, context, stop)
+    } else {
+      try await merge(snapshot, options, context, stop)
+    }
+    withExtendedLifetime(interrupts) {}
+  }
+
+  private func merge(
+    _ snapshot: Snapshot,
+    _ options: MergeOptions,
+    _ context: CommandContext,
+    _ stop: StopSignal
+  ) async throws {
+    let execution = MergeExecution(context: context, snapshot: snapshot, options: options, stop: stop)
+    let report = try await onThreadOfItsOwn { try execution.run() }
+    try MergeExecution.finish(report, stop)
+  }
+
+  private func restore(
+    _ snapshot: Snapshot,
+    _ options: MergeOptions,
+    _ context: CommandContext,
+    _ stop: StopSignal
+  ) async throws {
+    let restore = SnapshotRestore(
+      target: try context.stagingTarget(stagingDatabase) ?? context.target,
+      snapshot: snapshot,
+      options: options,
+      logger: context.logger,
+      stop: stop
+    )
+    let result = try await onThreadOfItsOwn { Result { try restore.run() } }
+    if case .failure = result, let signal = stop.signal { throw CommandEnd(status: ExitStatus(signal: signal)) }
+    try RestoreOutput(tables: result.get(), schema: context.schemas.staging).write(context)
+  }
+}

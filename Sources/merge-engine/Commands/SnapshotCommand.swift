@@ -1,0 +1,78 @@
+import ArgumentParser
+import Foundation
+import MergeEngine
+
+/// `merge-engine snapshot`
+struct SnapshotCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "snapshot",
+    abstract: "Staging tables as files: to be merged by replay, again and again.",
+    subcommands: [SnapshotSaveCommand.self, SnapshotInfoCommand.self]
+  )
+}
+
+/// `merge-engine snapshot save`
+struct SnapshotSaveCommand: DatabaseCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "save",
+    abstract: "Saves the staging tables as they are at one moment, a file each in PostgreSQL's binary COPY format.",
+    discussion: """
+      All rows are saved, whatever they are marked. Nothing is written to the database, and DMS or a merge may go on \
+      meanwhile. The folder is a snapshot only when its manifest.json is there, which is written last.
+      """
+  )
+
+  @Argument(help: ArgumentHelp("A folder that is empty or does not exist.", valueName: "dir"), completion: .directory)
+  var directory: String
+
+  @OptionGroup var database: DatabaseOptions
+
+  @Option(help: ArgumentHelp("Staging is in this database instead of --database.", valueName: "url"))
+  var stagingDatabase: String?
+
+  func run() async throws {
+    let context = try CommandContext(database)
+    var options = MergeOptions()
+    options.schemas = context.schemas
+    options.tables = context.tables
+    options.columns = context.columns
+    let stop = StopSignal()
+    let interrupts = Interrupts { stop.request(signal: $0) }
+    let save = SnapshotSave(
+      target: context.target,
+      stagingTarget: try context.stagingTarget(stagingDatabase),
+      options: options,
+      logger: context.logger,
+      stop: stop
+    )
+    let folder = URL(fileURLWithPath: directory)
+    let result = try await onThreadOfItsOwn { Result { try save.run(into: folder) } }
+    withExtendedLifetime(interrupts) {}
+    if case .failure = result, let signal = stop.signal { throw CommandEnd(status: ExitStatus(signal: signal)) }
+    try SnapshotOutput(manifest: result.get(), directory: folder)
+      .write(asJSON: context.writesJSON, isQuiet: context.isQuiet, verb: "saved")
+  }
+}
+
+/// `merge-engine snapshot info`
+struct SnapshotInfoCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "info",
+    abstract: "Says what a snapshot holds, and whether its files are as they were saved. Needs no database.",
+    discussion: "Every file is read to its end: length, SHA-256 and the structure of every row are checked."
+  )
+
+  @Argument(help: ArgumentHelp("The folder of a snapshot.", valueName: "dir"), completion: .directory)
+  var directory: String
+
+  @Flag(help: "The result as one JSON object on stdout, everything else on stderr.")
+  var json = false
+
+  func run() async throws {
+    let folder = URL(fileURLWithPath: directory)
+    let snapshot = try Snapshot(directory: folder)
+    try await onThreadOfItsOwn { try snapshot.check() }
+    try SnapshotOutput(manifest: snapshot.manifest, directory: folder)
+      .write(asJSON: json, isQuiet: false, verb: "checked")
+  }
+}

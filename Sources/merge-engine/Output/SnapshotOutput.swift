@@ -1,0 +1,62 @@
+import Foundation
+import MergeEngine
+
+/// What a snapshot holds, as JSON (the manifest itself) or as a person reads it.
+struct SnapshotOutput {
+  let manifest: SnapshotManifest
+  let directory: URL
+
+  /// - Parameter verb: what was done to the files.
+  func write(asJSON: Bool, isQuiet: Bool, verb: String) throws {
+    if asJSON { return try StandardOutput.write(json: manifest) }
+    guard !isQuiet else { return }
+    StandardOutput.write(rendered(Style(isTerminal: StandardOutput.isTerminal), verb: verb))
+  }
+
+  private func rendered(_ style: Style, verb: String) -> String {
+    var table = TextTable([
+      .init(heading: "table", isNumeric: false), .init(heading: "rows", isNumeric: true),
+      .init(heading: "size", isNumeric: true), .init(heading: "columns", isNumeric: true),
+      .init(heading: "key", isNumeric: false), .init(heading: "version", isNumeric: false),
+      .init(heading: "SHA-256", isNumeric: false),
+    ])
+    for entry in manifest.tables {
+      table.add([
+        entry.name, Numbers.grouped(entry.rowCount), Numbers.bytes(entry.byteCount), "\(entry.columns.count)",
+        entry.key.isEmpty ? "-" : entry.key.joined(separator: ", "), entry.versionColumn ?? "-",
+        String(entry.sha256.prefix(12)) + "…",
+      ])
+    }
+    let rows = manifest.tables.reduce(0) { $0 + $1.rowCount }
+    return table.rendered(style) + "\n" + facts + "\n"
+      + style.paint(verb, .green) + ": \(Numbers.grouped(rows)) rows in \(directory.path)\n"
+  }
+
+  private var facts: String {
+    var lines = [
+      "snapshot \(manifest.id), taken \(manifest.takenAt) by merge-engine \(manifest.engineVersion)",
+      "from the schema \(manifest.stagingSchema) of PostgreSQL \(manifest.serverVersion), texts in \(manifest.encoding)",
+    ]
+    if let window = manifest.window {
+      lines.append("window of the last run: from \(window.from ?? "the beginning") to \(window.to ?? "the end")")
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+}
+
+/// What `replay --into-staging` has filled.
+struct RestoreOutput {
+  let tables: [SnapshotRestore.TableReport]
+  let schema: String
+
+  func write(_ context: CommandContext) throws {
+    if context.writesJSON { return try StandardOutput.write(json: ["tables": tables]) }
+    guard !context.isQuiet else { return }
+    for table in tables {
+      StandardOutput.write(
+        "\(schema).\(table.table): \(Numbers.grouped(table.rows)) rows restored"
+          + (table.created ? ", into a table made for them.\n" : ".\n")
+      )
+    }
+  }
+}
