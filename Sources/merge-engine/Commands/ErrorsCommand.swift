@@ -85,7 +85,7 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
     if context.writesJSON { return try StandardOutput.write(json: ["released": released]) }
     guard !context.isQuiet else { return }
     guard released.values.contains(where: { $0 > 0 }) else {
-      return StandardOutput.write("No refused rows of staging.\n")
+      return StandardOutput.write(replayedCount > 0 ? "No refused rows of staging.\n" : "No refused rows.\n")
     }
     for (table, count) in released.sorted(by: { $0.key < $1.key }) {
       StandardOutput.write("\(table): \(Numbers.grouped(count)) rows are NEW again. Run merge-engine to try them.\n")

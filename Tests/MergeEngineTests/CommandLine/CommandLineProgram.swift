@@ -31,19 +31,22 @@ struct CommandLineProgram {
   /// - Parameters:
   ///   - files: what lies in the folder, by name.
   ///   - terminal: where stdout goes, instead of what ``outcome()`` returns.
+  ///   - shell: a script that ends by starting `"$0" "$@"`, for what only a shell can prepare, as limits.
   init(
     _ arguments: [String],
     environment: [String: String] = [:],
     files: [String: String] = [:],
-    terminal: PseudoTerminal? = nil
+    terminal: PseudoTerminal? = nil,
+    through shell: String? = nil
   ) throws {
     directory = FileManager.default.temporaryDirectory.appending(path: "merge-engine-test-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     for (name, text) in files { try Data(text.utf8).write(to: directory.appending(path: name)) }
     // Files rather than pipes: no output is too much for them, and nobody has to read meanwhile.
     for name in ["output", "errors"] { try Data().write(to: directory.appending(path: name)) }
-    process.executableURL = try Self.executable()
-    process.arguments = arguments
+    let program = try Self.executable()
+    process.executableURL = shell == nil ? program : URL(filePath: "/bin/sh")
+    process.arguments = shell.map { ["-c", $0, program.path] + arguments } ?? arguments
     process.currentDirectoryURL = directory
     process.standardInput = FileHandle.nullDevice
     process.standardOutput =
@@ -103,9 +106,10 @@ struct CommandLineProgram {
   static func run(
     _ arguments: [String],
     environment: [String: String] = [:],
-    files: [String: String] = [:]
+    files: [String: String] = [:],
+    through shell: String? = nil
   ) async throws -> Outcome {
-    try await CommandLineProgram(arguments, environment: environment, files: files).outcome()
+    try await CommandLineProgram(arguments, environment: environment, files: files, through: shell).outcome()
   }
 
   /// The test runner lies in the folder that the products are built into; on macOS some levels below it.

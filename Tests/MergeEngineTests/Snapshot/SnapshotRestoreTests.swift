@@ -1,0 +1,106 @@
+import Testing
+
+/// `replay --into-staging`: staging as it was when it was saved.
+@Suite struct SnapshotRestoreTests {
+  @Test func `staging gets its rows and marks back, in tables that are there and in new ones`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try await prepare(database, folder)
+      try database.execute(
+        """
+        CREATE SCHEMA kept; CREATE TABLE kept.orders AS TABLE staging.orders;
+        CREATE TABLE kept.customers AS TABLE staging.customers;
+        TRUNCATE staging.orders; DROP TABLE staging.customers CASCADE
+        """
+      )
+      let production = try database.versions(of: "production.orders")
+      let outcome = try await database.run("replay", folder.path, "--into-staging", "--json")
+      #expect(outcome.status == 0)
+      #expect(try outcome.json()["tables"].table("orders")["rows"].integer == 200)
+      #expect(try outcome.json()["tables"].table("orders")["created"] == .bool(false))
+      #expect(try outcome.json()["tables"].table("customers")["created"] == .bool(true))
+      for table in ["orders", "customers"] {
+        #expect(try database.rows("SELECT * FROM staging.\(table)") == database.rows("SELECT * FROM kept.\(table)"))
+      }
+      #expect(try database.staged("PROCESSED") == 30)
+      #expect(try database.versions(of: "production.orders") == production)
+      // A table made anew can be merged, and takes the next load.
+      #expect(try await database.run("--quiet").status == 0)
+      #expect(
+        try database.holds(
+          "EXISTS (SELECT FROM pg_constraint WHERE conrelid = 'staging.customers'::regclass AND contype = 'p')"
+        )
+      )
+    }
+  }
+
+  @Test func `a table that holds a row is left alone, and so are all others`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try await prepare(database, folder)
+      try database.execute("TRUNCATE staging.customers; DELETE FROM staging.orders WHERE order_id > 1")
+      let before = try database.contents()
+      let outcome = try await database.run("replay", folder.path, "--into-staging")
+      #expect(outcome.status == 73)
+      #expect(outcome.errors.contains("orders: staging.orders holds rows"))
+      #expect(try database.contents() == before)
+    }
+  }
+
+  @Test func `a table with other columns is left alone, and every difference is named`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try await prepare(database, folder)
+      try database.execute(
+        """
+        TRUNCATE staging.orders, staging.customers;
+        ALTER TABLE staging.orders ADD extra integer, ALTER amount TYPE numeric(12,3), DROP order_date
+        """
+      )
+      let before = try database.contents()
+      let outcome = try await database.run("replay", folder.path, "--into-staging")
+      #expect(outcome.status == 73)
+      for text in [
+        "has no column order_date", "has a column extra", "the column amount of staging.orders is numeric(12,3)",
+      ] {
+        #expect(outcome.errors.contains(text))
+      }
+      #expect(try database.contents() == before)
+    }
+  }
+
+  @Test func `production is never restored into`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try await prepare(database, folder)
+      try database.execute("TRUNCATE production.orders, production.customers")
+      let outcome = try await database.run("replay", folder.path, "--into-staging", "--staging-schema", "production")
+      #expect(outcome.status == 64)
+      #expect(try database.number("SELECT count(*) FROM production.orders") == 0)
+    }
+  }
+
+  @Test func `into another database that has no staging schema`() async throws {
+    try await ScratchDatabase.withPair { first, second async throws in
+      let folder = try SnapshotFolder()
+      try await prepare(first, folder)
+      #expect(try await second.run("replay", folder.path, "--into-staging", "--table", "orders").status == 0)
+      #expect(try second.rows("SELECT * FROM staging.orders") == first.rows("SELECT * FROM staging.orders"))
+      #expect(try second.number("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'") == 1)
+    }
+  }
+
+  @Test(arguments: [["--restart", "--into-staging"], ["--staging-database", "dbname=x"]])
+  func `options that contradict each other are wrong usage`(arguments: [String]) async throws {
+    let outcome = try await CommandLineProgram.run(["replay", "somewhere"] + arguments)
+    #expect(outcome.status == 64)
+  }
+
+  /// 200 orders, 30 of which are marked, and 50 customers, saved.
+  private func prepare(_ database: ScratchDatabase, _ folder: borrowing SnapshotFolder) async throws {
+    try await database.makeGuideTables()
+    try database.fillGuideTables(orderCount: 200, customerCount: 50)
+    try database.execute("UPDATE staging.orders SET _dms_processing_status = 'PROCESSED' WHERE order_id <= 30")
+    #expect(try await database.run("snapshot", "save", folder.path, "--quiet").status == 0)
+  }
+}
