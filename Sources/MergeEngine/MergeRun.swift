@@ -60,12 +60,13 @@ public struct MergeRun: Sendable {
   ///
   /// - Parameter onProgress: called on this thread a few times a second.
   /// - Returns: what was done, also when tables failed or the run was interrupted.
-  /// - Throws: ``MergeFailure`` when nothing could be begun, ``PostgresError`` when the server failed before the run.
+  /// - Throws: ``MergeFailure`` when nothing could be begun, ``PostgresError`` when the server failed before the run,
+  ///   `CancellationError` when a replay was stopped before it.
   public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> RunReport {
     let startedAt = Date()
     let clockStart = ContinuousClock.now
     let retries = RetryPolicy(reconnectLimitSeconds: Double(options.reconnectLimitSeconds))
-    let files = try snapshot?.checked(pieceRows: options.rowsPerBatch, tables: options.tables)
+    let files = try snapshot?.checked(pieceRows: options.rowsPerBatch, tables: options.tables, stop: stop)
     let control = try ControlConnection(session, retries, stop)
     var plan = try resolvePlan(control.current, files)
     let record = try open(&plan, control)

@@ -18,14 +18,16 @@ public struct Snapshot: Sendable {
   /// Reads every file from its first byte to its last: length, SHA-256, and the structure of every row.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` with one finding for every file that is not as it was saved.
-  public func check() throws(MergeFailure) {
-    _ = try checked(pieceRows: .max)
+  public func check() throws {
+    _ = try checked(pieceRows: .max, stop: StopSignal())
   }
 
   /// - Parameters:
   ///   - pieceRows: rows to a piece of a file, at most.
   ///   - tables: the tables to look at; nil for all.
-  func checked(pieceRows: Int, tables: [String]? = nil) throws(MergeFailure) -> CheckedSnapshot {
+  ///   - stop: ends it early, since many files take their time.
+  /// - Throws: ``MergeFailure/blocked(_:)``; `CancellationError` when it was stopped.
+  func checked(pieceRows: Int, tables: [String]? = nil, stop: StopSignal) throws -> CheckedSnapshot {
     var files: [SnapshotFile] = []
     var findings: [Finding] = []
     for name in tables ?? [] where !manifest.tables.contains(where: { $0.name == name }) {
@@ -35,21 +37,12 @@ public struct Snapshot: Sendable {
     for table in manifest.tables where tables?.contains(table.name) ?? true {
       do {
         let url = SnapshotDirectory(url: directory).fileURL(table.file)
-        files.append(try SnapshotFileCheck(table: table, url: url).run(pieceRows: pieceRows))
-      } catch {
-        findings.append(.blocker(table.name, error.description))
+        files.append(try SnapshotFileCheck(table: table, url: url).run(pieceRows: pieceRows, stop))
+      } catch let damage as SnapshotFileCheck.Damage {
+        findings.append(.blocker(table.name, damage.description))
       }
     }
-    guard findings.isEmpty else { throw .blocked(findings) }
+    guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
     return CheckedSnapshot(manifest: manifest, files: files)
   }
-}
-
-/// A snapshot whose files were found to be as they were saved.
-struct CheckedSnapshot: Sendable {
-  let manifest: SnapshotManifest
-  /// The files of the tables that were looked at.
-  let files: [SnapshotFile]
-
-  func file(of table: String) -> SnapshotFile? { files.first { $0.table.name == table } }
 }

@@ -23,11 +23,12 @@ struct SnapshotCatalog {
 
   /// Looks every type up.
   ///
-  /// - Throws: ``MergeFailure/blocked(_:)`` when one is not there, or is not the one that the file was written with.
+  /// - Throws: ``MergeFailure/blocked(_:)`` when one is not there, or is not the one that the file was written with, or texts
+  ///   are in another encoding.
   init(_ snapshot: CheckedSnapshot, _ connection: Connection) throws {
     self.snapshot = snapshot
     var types: [TypeKey: CatalogColumn.BaseType] = [:]
-    var findings: [Finding] = []
+    var findings = try Self.encodingProblem(snapshot.manifest, connection).map { [Finding.blocker(nil, $0)] } ?? []
     for file in snapshot.files {
       for column in file.table.columns {
         let key = TypeKey(column)
@@ -103,6 +104,18 @@ struct SnapshotCatalog {
       guard error.origin == .server else { throw error }
       return nil
     }
+  }
+
+  /// Files of a SQL_ASCII database hold bytes of no encoding in particular, which no other database can check or convert.
+  private static func encodingProblem(
+    _ manifest: SnapshotManifest,
+    _ connection: Connection
+  ) throws(PostgresError) -> String? {
+    let result = try connection.query("SELECT current_setting('client_encoding')", "reading the encoding")
+    guard let own = result.text(0, 0), own != manifest.encoding else { return nil }
+    return
+      "texts of the snapshot are in \(manifest.encoding), and those of this database travel in \(own). Replay into a "
+      + "database with the encoding of the one that the snapshot was taken from."
   }
 
   private static func problem(

@@ -7,6 +7,8 @@ struct SnapshotDirectory: Sendable {
   static let manifestName = "manifest.json"
 
   private var manifestURL: URL { url.appending(path: Self.manifestName) }
+  /// There from the first moment of a save to its last: it keeps a second save out of the folder.
+  private var unfinishedURL: URL { url.appending(path: Self.manifestName + ".unfinished") }
 
   func fileURL(_ name: String) -> URL { url.appending(path: name) }
 
@@ -25,18 +27,19 @@ struct SnapshotDirectory: Sendable {
 
   // MARK: Writing
 
-  /// Makes the folder.
+  /// Makes the folder, and takes it for this save alone.
   ///
   /// - Returns: whether it was made, and not there before.
   /// - Throws: ``MergeFailure/blocked(_:)`` when something is in it already, or it can't be made.
   func prepare() throws(MergeFailure) -> Bool {
     do {
-      guard FileManager.default.fileExists(atPath: url.path) else {
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        return true
-      }
+      let isMissing = !FileManager.default.fileExists(atPath: url.path)
+      if isMissing { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
       let contents = try FileManager.default.contentsOfDirectory(atPath: url.path)
-      if contents.isEmpty { return false }
+      if contents.isEmpty {
+        try Data().write(to: unfinishedURL, options: .withoutOverwriting)
+        return isMissing
+      }
       let isSnapshot = contents.contains(Self.manifestName)
       throw MergeFailure.blocked([
         .blocker(
@@ -56,19 +59,23 @@ struct SnapshotDirectory: Sendable {
   func write(_ manifest: SnapshotManifest) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let unfinished = url.appending(path: Self.manifestName + ".unfinished")
-    try Data((String(decoding: try encoder.encode(manifest), as: UTF8.self) + "\n").utf8).write(to: unfinished)
-    try Self.synchronize(unfinished)
-    try FileManager.default.moveItem(at: unfinished, to: manifestURL)
+    try Data((String(decoding: try encoder.encode(manifest), as: UTF8.self) + "\n").utf8).write(to: unfinishedURL)
+    try Self.synchronize(unfinishedURL)
+    try FileManager.default.moveItem(at: unfinishedURL, to: manifestURL)
     try Self.synchronize(url)
   }
 
   /// Removes what was written of a snapshot that could not be finished; what can't be removed stays without a manifest.
-  func discard(wasMade: Bool) {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? [] {
-      try? FileManager.default.removeItem(at: fileURL(name))
-    }
-    if wasMade { try? FileManager.default.removeItem(at: url) }
+  ///
+  /// - Parameters:
+  ///   - tables: whose files may have been written.
+  ///   - wasMade: the folder was made for the snapshot, and goes with it.
+  func discard(_ tables: [String], wasMade: Bool) {
+    for file in tables.map(Self.fileName) { try? FileManager.default.removeItem(at: fileURL(file)) }
+    try? FileManager.default.removeItem(at: manifestURL)
+    try? FileManager.default.removeItem(at: unfinishedURL)
+    let isEmpty = (try? FileManager.default.contentsOfDirectory(atPath: url.path))?.isEmpty == true
+    if wasMade && isEmpty { try? FileManager.default.removeItem(at: url) }
   }
 
   private static func synchronize(_ url: URL) throws {

@@ -28,38 +28,41 @@ struct SnapshotFile: Sendable {
     }
   }
 
-  /// Opens the file, if it is still the one that was checked.
+  /// Opens the file.
   ///
-  /// - Throws: ``SnapshotError``.
+  /// - Throws: ``SnapshotError``, also when it is not the one any more that was checked.
   func open() throws(SnapshotError) -> FileHandle {
+    try requireUnchanged()
     do {
-      guard try State(url) == state else {
-        throw SnapshotError(
-          "reading \(url.path)",
-          "it has changed since it was checked. Leave the snapshot alone while it is replayed, and run it again"
-        )
-      }
       return try FileHandle(forReadingFrom: url)
-    } catch let error as SnapshotError {
-      throw error
     } catch {
       throw SnapshotError("opening \(url.path)", SnapshotDirectory.reason(error))
     }
   }
-}
 
-/// What went wrong with a snapshot's file after it was found to be whole, or while it was written.
-public struct SnapshotError: Error, Sendable, CustomStringConvertible {
-  /// What was being done, to which file.
-  public let operation: String
-  /// What went wrong, and what to do.
-  public let message: String
-
-  init(_ operation: String, _ message: String) {
-    self.operation = operation
-    self.message = message
+  /// Reads a piece.
+  func read(_ piece: Piece, from handle: FileHandle) throws(SnapshotError) -> Data {
+    var data = Data()
+    do {
+      try handle.seek(toOffset: UInt64(piece.bytes.lowerBound))
+      data = try handle.read(upToCount: piece.bytes.count) ?? Data()
+    } catch {
+      throw SnapshotError("reading \(url.path)", SnapshotDirectory.reason(error))
+    }
+    // Afterwards: what is written to the file from now on is not in these bytes.
+    try requireUnchanged()
+    guard data.count == piece.bytes.count else {
+      throw SnapshotError("reading \(url.path)", "it ended at byte \(piece.bytes.lowerBound + data.count)")
+    }
+    return data
   }
 
-  /// `while writing …: No space left on device`.
-  public var description: String { "while \(operation): \(message)" }
+  private func requireUnchanged() throws(SnapshotError) {
+    guard (try? State(url)) != state else { return }
+    throw SnapshotError(
+      "reading \(url.path)",
+      "it is not there any more, or has changed since it was checked. Leave the snapshot alone while it is replayed; with "
+        + "the files as they were the same command goes on"
+    )
+  }
 }

@@ -20,8 +20,8 @@ struct SnapshotFileCheck {
   private static let readByteCount = 1 << 20
 
   /// - Returns: the file with its pieces of at most `pieceRows` rows.
-  /// - Throws: ``Damage`` with what, where, and what to do.
-  func run(pieceRows: Int) throws(Damage) -> SnapshotFile {
+  /// - Throws: ``Damage`` with what, where, and what to do; `CancellationError` when `stop` was asked for.
+  func run(pieceRows: Int, _ stop: StopSignal) throws -> SnapshotFile {
     do {
       guard FileManager.default.fileExists(atPath: url.path) else {
         throw damage("it is missing")
@@ -34,10 +34,12 @@ struct SnapshotFileCheck {
             + (difference < 0 ? "\(-difference) are missing" : "\(difference) too many")
         )
       }
-      let pieces = try walk(pieceRows)
+      let pieces = try walk(pieceRows, stop)
       return SnapshotFile(table: table, url: url, pieces: pieces, state: state)
     } catch let damage as Damage {
       throw damage
+    } catch let cancellation as CancellationError {
+      throw cancellation
     } catch {
       throw Damage(description: "the file \(url.path) can't be read: \(SnapshotDirectory.reason(error)).")
     }
@@ -50,13 +52,14 @@ struct SnapshotFileCheck {
     )
   }
 
-  private func walk(_ pieceRows: Int) throws -> [SnapshotFile.Piece] {
+  private func walk(_ pieceRows: Int, _ stop: StopSignal) throws -> [SnapshotFile.Piece] {
     let handle = try FileHandle(forReadingFrom: url)
     defer { try? handle.close() }
     var digest = SHA256()
     var rows = RowWalk(table, pieceRows: pieceRows)
     var structureError: BinaryCopyError?
     while let part = try handle.read(upToCount: Self.readByteCount), !part.isEmpty {
+      if stop.signal != nil { throw CancellationError() }
       digest.update(data: part)
       guard structureError == nil else { continue }
       do {

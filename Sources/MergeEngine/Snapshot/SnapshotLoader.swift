@@ -36,7 +36,7 @@ struct SnapshotLoader {
   /// - Returns: where they are.
   mutating func load(_ slice: SnapshotSlice) throws -> TupleRange {
     if emptiesTable { try connection.execute("TRUNCATE \(snapshot.batchTable)", "emptying a temporary table") }
-    let piece = try read(slice.piece)
+    let piece = try snapshot.file.read(slice.piece, from: handle)
     let count = try connection.copyIn(snapshot.copyIn, "reading \(snapshot.file.url.path)") { stream in
       try write(slice, of: piece.bytes, to: stream)
     }
@@ -45,17 +45,6 @@ struct SnapshotLoader {
     }
     let blocks = try connection.execute(countBlocks).integer(0, 0) ?? 0
     return TupleRange(blocks: 0..<blocks)
-  }
-
-  private func read(_ piece: SnapshotFile.Piece) throws(SnapshotError) -> Data {
-    do {
-      try handle.seek(toOffset: UInt64(piece.bytes.lowerBound))
-      let data = try handle.read(upToCount: piece.bytes.count) ?? Data()
-      if data.count == piece.bytes.count { return data }
-    } catch {
-      throw SnapshotError("reading \(snapshot.file.url.path)", SnapshotDirectory.reason(error))
-    }
-    throw SnapshotError("reading \(snapshot.file.url.path)", "it has become shorter since it was checked")
   }
 
   private mutating func write(

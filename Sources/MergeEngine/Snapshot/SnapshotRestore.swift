@@ -44,7 +44,7 @@ public struct SnapshotRestore: Sendable {
   ///   when the server refuses a row. Nothing is written in any case.
   public func run() throws -> [TableReport] {
     try options.schemas.requireTwo()
-    let files = try snapshot.checked(pieceRows: .max, tables: options.tables)
+    let files = try snapshot.checked(pieceRows: .max, tables: options.tables, stop: stop)
     let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
     return try stop.covering(connection) {
       let types = try SnapshotCatalog(files, connection)

@@ -49,7 +49,7 @@ public struct SnapshotSave: Sendable {
       try folder.write(manifest)
       return manifest
     } catch {
-      folder.discard(wasMade: wasMade)
+      folder.discard(names.map(\.name.name), wasMade: wasMade)
       throw error
     }
   }

@@ -42,7 +42,9 @@ struct MergeExecution: Sendable {
     if context.writesJSON {
       try StandardOutput.write(json: report)
     } else if !context.isQuiet {
-      StandardOutput.write(RunTable(report: report).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+      StandardOutput.write(
+        RunTable(report: report, isReplay: snapshot != nil).rendered(Style(isTerminal: StandardOutput.isTerminal))
+      )
     }
   }
 

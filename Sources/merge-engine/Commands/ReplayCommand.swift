@@ -64,8 +64,9 @@ struct ReplayCommand: DatabaseCommand {
     _ stop: StopSignal
   ) async throws {
     let execution = MergeExecution(context: context, snapshot: snapshot, options: options, stop: stop)
-    let report = try await onThreadOfItsOwn { try execution.run() }
-    try MergeExecution.finish(report, stop)
+    let result = try await onThreadOfItsOwn { Result { try execution.run() } }
+    if case .failure(is CancellationError) = result { throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2)) }
+    try MergeExecution.finish(result.get(), stop)
   }
 
   private func restore(

@@ -3,6 +3,8 @@ import MergeEngine
 /// The result of a merge as a person reads it.
 struct RunTable {
   let report: RunReport
+  /// Rows came from a snapshot and not from staging.
+  var isReplay = false
 
   func rendered(_ style: Style) -> String {
     var table = TextTable(
@@ -34,11 +36,13 @@ struct RunTable {
       ? " \(Numbers.grouped(totals.lostRaces)) of the stale rows were overtaken by CDC during the merge." : ""
     switch report.status {
     case .success:
-      return style.paint("SUCCESS", .green) + ": \(run), all \(Numbers.grouped(totals.read)) staging rows merged."
+      return style.paint("SUCCESS", .green)
+        + ": \(run), all \(Numbers.grouped(totals.read)) \(isReplay ? "rows" : "staging rows") merged."
         + races
     case .partial:
       return style.paint("PARTIAL", .yellow)
-        + ": \(run), \(Numbers.grouped(totals.errors)) rows were refused by the server and are marked ERROR; "
+        + ": \(run), \(Numbers.grouped(totals.errors)) rows were refused by the server"
+        + (isReplay ? ", and the next replay of the snapshot tries them again; " : " and are marked ERROR; ")
         + "the reasons stand in merge_errors. All others are merged.\(races)"
     case .aborted:
       return style.paint("ABORTED", .yellow)

@@ -231,6 +231,82 @@ import Testing
     }
   }
 
+  @Test func `a batch that is too large once it is cast is divided`() async throws {
+    try await TestDatabase.with { database in
+      let folder = try SnapshotFolder()
+      let numbers = 1...20
+      try database.makePair(
+        production: "id integer PRIMARY KEY, updated_at date, " + numbers.map { "c\($0) text" }.joined(separator: ", "),
+        staging: "id integer, updated_at date, " + numbers.map { "c\($0) timestamptz" }.joined(separator: ", ")
+      )
+      // 258 bytes a row in the file, 688 when every time has become a text.
+      try database.run(
+        """
+        ALTER TABLE staging.t SET (fillfactor = 100);
+        INSERT INTO staging.t SELECT n, '2025-01-01', \(numbers.map { _ in "timestamptz '2025-01-01 12:34:56.789012+00'" }
+          .joined(separator: ", ")) FROM generate_series(1, 60000) AS n
+        """
+      )
+      try await database.save(folder)
+      let report = try await database.replay(folder) { ($0.batchRows, $0.workers) = (100_000, 1) }
+      #expect(report.totals.inserted == 60_000)
+      #expect(report.totals.batches == 2)
+      #expect(
+        try database.count("SELECT count(*) FROM production.t WHERE c20 = '2025-01-01 12:34:56.789012+00'") == 60_000
+      )
+    }
+  }
+
+  @Test(arguments: TestDatabase.Encoding.allCases)
+  func `texts come through in every encoding`(_ encoding: TestDatabase.Encoding) async throws {
+    try await TestDatabase.with(encoding) { database in
+      let folder = try SnapshotFolder()
+      let columns = "\"schlüssel\" text PRIMARY KEY, updated_at date"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t VALUES ('größe', '2025-01-01'), ('é', '2025-01-01')")
+      try await database.save(folder)
+      #expect(try await database.replay(folder).totals.inserted == 2)
+      #expect(try database.difference("TABLE production.t", "SELECT \"schlüssel\", updated_at FROM staging.t") == [])
+    }
+  }
+
+  @Test func `bytes of no encoding are not taken for texts of one`() async throws {
+    let folder = try SnapshotFolder()
+    let columns = "id text PRIMARY KEY, updated_at date"
+    try await TestDatabase.with(.sqlASCII) { database in
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t VALUES (E'\\xFF', '2025-01-01')")
+      try await database.save(folder)
+    }
+    try await TestDatabase.with { database in
+      try database.makePair(production: columns, staging: columns)
+      await #expect { try await database.replay(folder) } throws: { error in
+        guard case MergeFailure.blocked(let findings) = error else { return false }
+        return findings.contains { $0.message.contains("texts of the snapshot are in SQL_ASCII") }
+      }
+    }
+  }
+
+  @Test func `a replay that is stopped while files are checked has written nothing`() async throws {
+    try await TestDatabase.with { database in
+      let folder = try SnapshotFolder()
+      try database.makePair(production: Self.pair, staging: "id integer, amount numeric(6,2), updated_at timestamp")
+      try database.run("INSERT INTO staging.t VALUES (1, 1, '2025-01-01')")
+      try await database.save(folder)
+      let stop = StopSignal()
+      stop.request(signal: 2)
+      let run = MergeRun(
+        target: database.target,
+        snapshot: try Snapshot(directory: folder.url),
+        options: MergeOptions(),
+        logger: .silent,
+        stop: stop
+      )
+      await #expect(throws: CancellationError.self) { try await onItsOwnThread { try run.run() } }
+      #expect(try database.count("SELECT count(*) FROM pg_namespace WHERE nspname = 'admin'") == 0)
+    }
+  }
+
   @Test func `columns of types without a binary form are saved as text and merged`() async throws {
     try await TestDatabase.with { database in
       let folder = try SnapshotFolder()

@@ -1,0 +1,8 @@
+/// A snapshot whose files were found to be as they were saved.
+struct CheckedSnapshot: Sendable {
+  let manifest: SnapshotManifest
+  /// The files of the tables that were looked at.
+  let files: [SnapshotFile]
+
+  func file(of table: String) -> SnapshotFile? { files.first { $0.table.name == table } }
+}

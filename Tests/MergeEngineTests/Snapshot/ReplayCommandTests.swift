@@ -1,0 +1,169 @@
+import Foundation
+import MergeEngine
+import Testing
+
+/// `replay` as it is typed: what it says, what it is kept from, what it leaves in the admin tables.
+@Suite struct ReplayCommandTests {
+  @Test func `the result is that of a merge, and the run's parameters say which snapshot it was`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      let manifest = try await prepare(database, folder)
+      let outcome = try await database.run("replay", folder.path, "--json", "--batch", "60")
+      #expect(outcome.status == 0)
+      let json = try outcome.json()
+      #expect(json["status"].text == "SUCCESS")
+      #expect(json["batch"].integer == 60)
+      #expect(json["tables"].table("orders")["inserted"].integer == 60)
+      #expect(json["tables"].table("orders")["updated"].integer == 80)
+      #expect(json["totals"]["read"].integer == 250)
+      #expect(try database.differencesFromExpected() == 0)
+      #expect(
+        try database.text("SELECT parameters->'snapshot'->>'id' FROM admin.merge_summary")
+          == manifest["snapshot_id"].text
+      )
+      #expect(try database.text("SELECT parameters->'snapshot'->>'directory' FROM admin.merge_summary") == folder.path)
+    }
+  }
+
+  @Test func `refused rows end with 65, are told, and errors retry says how they are tried again`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      _ = try await prepare(database, folder)
+      try database.execute("ALTER TABLE production.orders ADD CHECK (order_id <> 17) NOT VALID")
+      let outcome = try await database.run("replay", folder.path)
+      #expect(outcome.status == 65)
+      #expect(outcome.output.contains("the next replay of the snapshot tries them again"))
+      #expect(try await database.run("errors", "list").output.contains("{\"order_id\": 17}"))
+      let retry = try await database.run("errors", "retry")
+      #expect(retry.status == 0)
+      #expect(retry.errors.contains("1 refused rows came from a snapshot"))
+      #expect(try database.staged("NEW") == 200)
+      try database.execute("ALTER TABLE production.orders DROP CONSTRAINT orders_order_id_check")
+      #expect(try await database.run("replay", folder.path).status == 0)
+      #expect(try await database.run("errors", "list").output == "No refused rows.\n")
+    }
+  }
+
+  @Test func `only the tables that are named are merged, and one that is not in the snapshot blocks`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      _ = try await prepare(database, folder)
+      let before = try database.contents()
+      let unknown = try await database.run("replay", folder.path, "--table", "orders", "--table", "items")
+      #expect(unknown.status == 73)
+      #expect(unknown.errors.contains("has no table items. It has: customers, orders."))
+      #expect(try database.contents() == before)
+      // The damage of a file that is not wanted is no obstacle.
+      try folder.change("customers.pgcopy") { $0.removeAll() }
+      let outcome = try await database.run("replay", folder.path, "--table", "orders", "--json")
+      #expect(outcome.status == 0)
+      #expect(try outcome.json()["tables"].elements.count == 1)
+    }
+  }
+
+  @Test func `columns that production lacks block as in a merge`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      _ = try await prepare(database, folder)
+      try database.execute("ALTER TABLE production.orders DROP amount")
+      let outcome = try await database.run("replay", folder.path)
+      #expect(outcome.status == 73)
+      #expect(outcome.errors.contains("the staging column amount does not exist in production.orders"))
+      #expect(try database.number("SELECT count(*) FROM admin.merge_summary") == 0)
+    }
+  }
+
+  @Test func `a table that production does not have is told and left out`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      _ = try await prepare(database, folder)
+      try database.execute("DROP TABLE production.customers CASCADE")
+      let outcome = try await database.run("replay", folder.path, "--json")
+      #expect(outcome.status == 0)
+      #expect(outcome.errors.contains("snapshot.customers has no table of the same name in production: not merged"))
+      #expect(try outcome.json()["tables"].elements.map { $0["table"].text } == ["orders"])
+    }
+  }
+
+  @Test func `a file that changes while it is replayed ends with 74, and put back it goes on`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      _ = try await prepare(database, folder)
+      try database.execute(
+        """
+        CREATE TABLE production.gate (); INSERT INTO production.gate DEFAULT VALUES;
+        CREATE FUNCTION production.stop() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          WHILE EXISTS (SELECT FROM production.gate) LOOP PERFORM pg_sleep(0.01); END LOOP;
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER stop AFTER INSERT OR UPDATE ON production.customers EXECUTE FUNCTION production.stop();
+        """
+      )
+      let original = try folder.bytes("orders.pgcopy")
+      let replay = try database.start(["replay", folder.path, "--workers", "1"])
+      try await database.wait(for: ScratchDatabase.somebodySleeps)
+      try folder.change("orders.pgcopy") { $0[50] ^= 1 }
+      try database.execute("DELETE FROM production.gate")
+      let outcome = try await replay.outcome()
+      #expect(outcome.status == 74)
+      #expect(
+        outcome.errors.contains("orders: while reading \(folder.file("orders.pgcopy").path): it is not there any more")
+      )
+      try original.write(to: folder.file("orders.pgcopy"))
+      #expect(try await database.run("replay", folder.path).status == 0)
+      #expect(try database.differencesFromExpected() == 0)
+      #expect(try database.number("SELECT sum(records_read) FROM admin.merge_logs") == 250)
+    }
+  }
+
+  @Test func `a role with the printed grants replays, and goes on with what is unfinished`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      _ = try await prepare(database, folder)
+      let role = "replayer_\(database.name)"
+      try database.execute("CREATE ROLE \(role) LOGIN")
+      try database.execute(try await database.run("init", "--print-grants", role).output)
+      try database.execute("REVOKE ALL ON ALL TABLES IN SCHEMA staging FROM \(role)")
+      let arguments = ["replay", folder.path, "--database", database.connectionString(role: role)]
+      try database.execute("REVOKE DELETE ON admin.snapshot_progress FROM \(role)")
+      let denied = try await CommandLineProgram.run(arguments)
+      #expect(denied.status == 73)
+      #expect(denied.errors.contains("DELETE on admin.snapshot_progress"))
+      try database.execute("GRANT DELETE ON admin.snapshot_progress TO \(role)")
+      #expect(try await CommandLineProgram.run(arguments).status == 0)
+      #expect(try database.differencesFromExpected() == 0)
+      try database.execute("DROP OWNED BY \(role); DROP ROLE \(role)")
+    }
+  }
+
+  @Test(arguments: [
+    ["replay", "--help"], ["snapshot", "--help"], ["snapshot", "save", "--help"], ["snapshot", "info", "-h"],
+  ])
+  func `help goes to stdout and ends with 0`(arguments: [String]) async throws {
+    let outcome = try await CommandLineProgram.run(arguments)
+    #expect(outcome.status == 0)
+    #expect(outcome.output.contains("USAGE: merge-engine"))
+  }
+
+  @Test func `replay takes the options of merge that do not speak of staging`() async throws {
+    func options(_ command: String) async throws -> Set<Substring> {
+      let help = try await CommandLineProgram.run([command, "--help"]).output
+      return Set(help.matches(of: /--[a-z][a-z-]+/).map(\.output))
+    }
+    let missing = try await options("merge").subtracting(try await options("replay"))
+    #expect(missing == ["--mark", "--cleanup", "--no-cleanup"])
+  }
+
+  /// The guide's tables with 200 orders and 50 customers, saved.
+  ///
+  /// - Returns: the manifest.
+  private func prepare(_ database: ScratchDatabase, _ folder: borrowing SnapshotFolder) async throws -> JSONValue {
+    try await database.makeGuideTables()
+    try database.fillGuideTables(orderCount: 200, customerCount: 50)
+    try database.expectGuideResult()
+    let outcome = try await database.run("snapshot", "save", folder.path, "--json")
+    try #require(outcome.status == 0)
+    return try outcome.json()
+  }
+}
