@@ -38,14 +38,24 @@ public struct SnapshotSave: Sendable {
     let staging = try Reaching.database { () throws(PostgresError) in
       try session.connectStagingControl(beside: production)
     }
-    let window = try LastRun.read(production, options.schemas, onlyCompleted: false)
+    return try stop.covering(production) {
+      try stop.covering(staging) {
+        try run(into: SnapshotDirectory(url: directory), production: production, staging: staging)
+      }
+    }
+  }
+
+  private func run(
+    into folder: SnapshotDirectory,
+    production: Connection,
+    staging: Connection
+  ) throws -> SnapshotManifest {
+    let lastRun = try LastRun.read(production, options.schemas, onlyCompleted: false)
+    let keys = try SnapshotKeys(production, options.schemas)
     let names = try tables(Catalog(staging, schemas: [options.schemas.staging])).map(\.name)
-    let folder = SnapshotDirectory(url: directory)
     let wasMade = try folder.prepare()
     do {
-      let manifest = try stop.covering(staging) {
-        try save(names, folder, keys: SnapshotKeys(production, options.schemas), window, staging)
-      }
+      let manifest = try save(names, folder, keys: keys, lastRun, staging)
       try folder.write(manifest)
       return manifest
     } catch {

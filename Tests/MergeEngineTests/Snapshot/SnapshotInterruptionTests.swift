@@ -80,13 +80,7 @@ import Testing
   @Test func `saving that is killed leaves nothing that looks like a snapshot`() async throws {
     try await ScratchDatabase.with { database async throws in
       let folder = try SnapshotFolder()
-      try await database.makeGuideTables()
-      // customers is saved first, and orders takes long enough to be killed in.
-      try database.fillGuideTables(orderCount: 200_000, customerCount: 50)
-      let save = try database.start(["snapshot", "save", folder.path])
-      while !FileManager.default.fileExists(atPath: folder.file("orders.pgcopy").path) {
-        try await Task.sleep(for: .milliseconds(1))
-      }
+      let save = try await startSaving(database, folder)
       save.send(SIGKILL)
       _ = try await save.outcome()
       #expect(FileManager.default.fileExists(atPath: folder.file("customers.pgcopy").path))
@@ -98,16 +92,41 @@ import Testing
   @Test func `saving that is interrupted removes what it has written`() async throws {
     try await ScratchDatabase.with { database async throws in
       let folder = try SnapshotFolder()
+      let save = try await startSaving(database, folder)
+      save.send(SIGINT)
+      #expect(try await save.outcome().status == 130)
+      #expect(!FileManager.default.fileExists(atPath: folder.path))
+    }
+  }
+
+  @Test func `saving that waits for a lock is interrupted at once, and has made no folder`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
       try await database.makeGuideTables()
       let blocker = try database.session()
       try blocker.execute("BEGIN; LOCK TABLE staging.orders", "holding a table")
       let save = try database.start(["snapshot", "save", folder.path])
       try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      save.send(SIGINT)
-      #expect(try await save.outcome().status == 130)
+      save.send(SIGTERM)
+      // Not before the lock is given up by itself: it is held until the program has ended.
+      #expect(try await save.outcome().status == 143)
       try blocker.execute("ROLLBACK", "letting go")
       #expect(!FileManager.default.fileExists(atPath: folder.path))
     }
+  }
+
+  /// Starts a save, and waits until it is in the middle: customers is saved first, and orders takes long enough.
+  private func startSaving(
+    _ database: ScratchDatabase,
+    _ folder: borrowing SnapshotFolder
+  ) async throws -> CommandLineProgram {
+    try await database.makeGuideTables()
+    try database.fillGuideTables(orderCount: 200_000, customerCount: 50)
+    let save = try database.start(["snapshot", "save", folder.path])
+    while !FileManager.default.fileExists(atPath: folder.file("orders.pgcopy").path) {
+      try await Task.sleep(for: .milliseconds(1))
+    }
+    return save
   }
 
   /// The guide's tables, saved, and a production that stops at the statement the seed says, until the gate is opened.

@@ -114,6 +114,46 @@ import Testing
     }
   }
 
+  @Test func `a folder that another save is writing to is left alone`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try await database.makeGuideTables()
+      try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: false)
+      try Data().write(to: folder.file("manifest.json.unfinished"))
+      let outcome = try await database.run("snapshot", "save", folder.path)
+      #expect(outcome.status == 73)
+      #expect(outcome.errors.contains("is not empty"))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["manifest.json.unfinished"])
+    }
+  }
+
+  @Test func `staging in another database is saved, with production's key, and replayed without it`() async throws {
+    try await ScratchDatabase.withPair { production, staging async throws in
+      let folder = try SnapshotFolder()
+      try production.makeGuideProduction()
+      try staging.execute(
+        """
+        CREATE SCHEMA staging;
+        CREATE TABLE staging.orders (order_id integer, amount numeric(10,2), updated_at timestamp);
+        INSERT INTO staging.orders SELECT n, n, '2025-01-01' FROM generate_series(1, 20) AS n
+        """
+      )
+      let save = try await production.run(
+        "snapshot",
+        "save",
+        folder.path,
+        "--json",
+        "--staging-database",
+        staging.connectionString
+      )
+      #expect(save.status == 0)
+      #expect(try save.json()["tables"].elements[0]["key"] == .array([.string("order_id")]))
+      #expect(try save.json()["tables"].elements[0]["primary_key"] == .array([]))
+      #expect(try await production.run("replay", folder.path).status == 0)
+      #expect(try production.number("SELECT count(*) FROM production.orders") == 20)
+    }
+  }
+
   @Test func `where no file can be written it says so and ends with 73`() async throws {
     try await ScratchDatabase.with { database async throws in
       let folder = try SnapshotFolder()
