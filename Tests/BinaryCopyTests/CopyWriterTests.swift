@@ -42,6 +42,16 @@ import Testing
     #expect(try readAll(writer.bytes) == [[nil, []]])
   }
 
+  @Test func `a whole row takes a bigint behind its last field`() throws {
+    let source = stream([[[1, 2], nil]])
+    var writer = CopyWriter()
+    writer.writeHeader()
+    // Behind header and field count: a field of two bytes, and NULL.
+    writer.writeRow(fieldCount: 2, fields: 21..<31, of: source.rawSpan, followedBy: 258)
+    writer.writeTrailer()
+    #expect(try readAll(writer.bytes) == [[[1, 2], nil, [0, 0, 0, 0, 0, 0, 1, 2]]])
+  }
+
   @Test func `forgetting the bytes begins anew`() throws {
     var writer = CopyWriter(capacity: 64)
     writer.writeHeader()

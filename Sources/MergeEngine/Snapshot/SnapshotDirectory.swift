@@ -56,7 +56,15 @@ struct SnapshotDirectory: Sendable {
   }
 
   /// Writes the manifest, last of all, so that it is there whole or not at all; and makes sure that the disk has it.
-  func write(_ manifest: SnapshotManifest) throws {
+  func write(_ manifest: SnapshotManifest) throws(SnapshotError) {
+    do {
+      try writeLast(manifest)
+    } catch {
+      throw SnapshotError("writing \(manifestURL.path)", "\(Self.reason(error)). What was written is removed")
+    }
+  }
+
+  private func writeLast(_ manifest: SnapshotManifest) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try Data((String(decoding: try encoder.encode(manifest), as: UTF8.self) + "\n").utf8).write(to: unfinishedURL)

@@ -32,10 +32,14 @@ struct SnapshotFileWriter {
 
   /// Takes what the server has sent.
   ///
-  /// - Throws: ``SnapshotError`` when it can't be written; ``BinaryCopyError`` when it is not the rows of the columns.
-  mutating func append(_ bytes: RawSpan) throws {
+  /// - Throws: ``SnapshotError`` when it can't be written, or is not the rows of the columns.
+  mutating func append(_ bytes: RawSpan) throws(SnapshotError) {
     var position = 0
-    while try scanner.advance(in: bytes, at: &position) == .rowEnd { rowCount += 1 }
+    do {
+      while try scanner.advance(in: bytes, at: &position) == .rowEnd { rowCount += 1 }
+    } catch {
+      throw unreadable(error)
+    }
     buffer.append(0..<bytes.byteCount, of: bytes)
     if buffer.count >= Self.partByteCount { try writeBuffer() }
   }
@@ -43,8 +47,12 @@ struct SnapshotFileWriter {
   /// Writes the rest, and has the disk confirm it.
   ///
   /// - Returns: the file's SHA-256, in hexadecimal digits.
-  mutating func finish() throws -> String {
-    try scanner.finish()
+  mutating func finish() throws(SnapshotError) -> String {
+    do {
+      try scanner.finish()
+    } catch {
+      throw unreadable(error)
+    }
     try writeBuffer()
     do {
       try handle.synchronize()
@@ -64,6 +72,11 @@ struct SnapshotFileWriter {
     digest.update(data: buffer)
     byteCount += buffer.count
     buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// What a reader would not take must not be saved, though it should never come.
+  private func unreadable(_ error: BinaryCopyError) -> SnapshotError {
+    SnapshotError("writing \(url.path)", "what the server sent are not the table's rows: \(error)")
   }
 
   private func failure(_ error: any Error) -> SnapshotError {
