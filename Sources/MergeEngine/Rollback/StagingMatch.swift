@@ -20,7 +20,7 @@ struct StagingMatch {
     var warnings: [String] = []
     for table in plan.tables {
       let name = QualifiedName(schema: options.schemas.staging, name: table.name)
-      var planner = TablePlanner(options, isSplit: isSplit)
+      var planner = TablePlanner(options, isSplit: isSplit, readsSnapshot: false)
       let match: TablePlan? =
         if let present = staging.table(name), let target = production.table(table.production) {
           planner.plan(staging: present, production: target)

@@ -34,17 +34,11 @@ struct MergeCommand: DatabaseCommand {
   @Flag(inversion: .prefixedNo, help: "Truncate the staging tables afterwards, if every row is merged.")
   var cleanup: Bool?
 
-  @Option(
-    name: .customLong("report"),
-    help: ArgumentHelp("Write a report of the run to this HTML file at the end.", valueName: "file")
-  )
-  var reportPath: String?
-
   func run() async throws {
     let context = try CommandContext(database)
     let options = try resolve(context)
     let stagingTarget = try context.stagingTarget(stagingDatabase)
-    let reportFile = reportPath.map { ReportFile(path: $0, context) }
+    let reportFile = merging.reportPath.map { ReportFile(path: $0, context) }
     try reportFile?.check()
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
@@ -54,8 +48,7 @@ struct MergeCommand: DatabaseCommand {
       return (report, reportFile?.writeAfterMerge(run: report.runID) ?? true)
     }
     withExtendedLifetime(interrupts) {}
-    try MergeExecution.finish(report, stop)
-    if !isReported { throw CommandEnd(status: .internalFailure) }
+    try MergeExecution.finish(report, isReported: isReported, stop)
   }
 
   func resolve(_ context: CommandContext) throws -> MergeOptions {

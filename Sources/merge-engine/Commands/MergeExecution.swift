@@ -49,9 +49,11 @@ struct MergeExecution: Sendable {
   }
 
   /// Ends the command with the status that the report stands for.
-  static func finish(_ report: RunReport, _ stop: StopSignal) throws {
+  ///
+  /// - Parameter isReported: whether the page about the run could be written, if one was wanted.
+  static func finish(_ report: RunReport, isReported: Bool = true, _ stop: StopSignal) throws {
     switch report.status {
-    case .success: return
+    case .success: if !isReported { throw CommandEnd(status: .internalFailure) }
     case .partial: throw CommandEnd(status: .rowsRefused)
     case .failed, .running, .loading: throw CommandEnd(status: .failed)
     case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))

@@ -48,7 +48,7 @@ struct ReloadCommand: AsyncParsableCommand {
 
   func run() async throws {
     let context = try CommandContext(merge.database)
-    let reportFile = merge.reportPath.map { ReportFile(path: $0, context) }
+    let reportFile = merge.merging.reportPath.map { ReportFile(path: $0, context) }
     try reportFile?.check()
     let stop = StopSignal()
     let reload = Reload(

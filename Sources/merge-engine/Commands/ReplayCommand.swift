@@ -37,6 +37,9 @@ struct ReplayCommand: DatabaseCommand {
         "--staging-database only has a meaning with --into-staging: a replay reads no staging table."
       )
     }
+    guard !(intoStaging && merging.reportPath != nil) else {
+      throw ValidationError("--report is about a merge from the snapshot: without --into-staging.")
+    }
     guard !(intoStaging && restart) else {
       throw ValidationError("--restart is for a merge from the snapshot: without --into-staging.")
     }
@@ -64,9 +67,17 @@ struct ReplayCommand: DatabaseCommand {
     _ stop: StopSignal
   ) async throws {
     let execution = MergeExecution(context: context, snapshot: snapshot, options: options, stop: stop)
-    let result = try await onThreadOfItsOwn { Result { try execution.run() } }
+    let reportFile = merging.reportPath.map { ReportFile(path: $0, context) }
+    try reportFile?.check()
+    let result = try await onThreadOfItsOwn {
+      Result {
+        let report = try execution.run()
+        return (report, reportFile?.writeAfterMerge(run: report.runID) ?? true)
+      }
+    }
     if case .failure(is CancellationError) = result { throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2)) }
-    try MergeExecution.finish(result.get(), stop)
+    let (report, isReported) = try result.get()
+    try MergeExecution.finish(report, isReported: isReported, stop)
   }
 
   private func restore(

@@ -70,6 +70,12 @@ struct MergeRunOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The standby whose lag counts, by application_name (default: all).", valueName: "name"))
   var replica: String?
 
+  @Option(
+    name: .customLong("report"),
+    help: ArgumentHelp("Write a report of the run to this HTML file at the end.", valueName: "file")
+  )
+  var reportPath: String?
+
   /// Flags, file and defaults brought together.
   func resolve(_ context: CommandContext) throws -> MergeOptions {
     let file = context.configuration
