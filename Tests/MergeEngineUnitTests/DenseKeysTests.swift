@@ -54,4 +54,13 @@ import Testing
     #expect(dense.stretches.map(\.highest) == [Int64.min + 250, Int64.max])
     #expect(dense.others == [0, 1, 2])
   }
+
+  @Test func `candidates out of order are looked up one by one`() throws {
+    var batch = try StagedBatch.arranged((0..<1000).map { HandMadeRow($0, version: 1) }, Self.plan)
+    batch.candidates.reverse()
+    var dense = DenseKeys()
+    try dense.divide(batch)
+    #expect(dense.stretches == [])
+    #expect(dense.others == Array(0..<1000))
+  }
 }

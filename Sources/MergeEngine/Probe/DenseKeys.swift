@@ -26,7 +26,7 @@ struct DenseKeys {
   /// Reading on over a gap of so many keys may cost as much as beginning another statement.
   static let largestGap = 500
 
-  /// Divides the candidates of `batch`, which are in key order.
+  /// Divides the candidates of `batch`. In key order they make the longest stretches.
   ///
   /// - Precondition: the key is one integer column.
   mutating func divide(_ batch: StagedBatch) throws(BinaryCopyError) {
@@ -55,9 +55,10 @@ struct DenseKeys {
     close(start..<batch.candidates.count, lowest, highest)
   }
 
+  /// A key that is not above the one before it is a gap too, so that a stretch is ascending whatever comes.
   private static func isGap(from key: Int64, to next: Int64) -> Bool {
     let distance = next.subtractingReportingOverflow(key)
-    return distance.overflow || distance.partialValue > largestGap
+    return distance.overflow || !(1...Int64(largestGap)).contains(distance.partialValue)
   }
 
   private mutating func close(_ candidates: Range<Int>, _ lowest: Int64, _ highest: Int64) {

@@ -52,7 +52,7 @@ import Testing
       try database.expectGuideResult()
       try database.execute(
         """
-        CREATE FUNCTION production.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN NULL; END';
+        CREATE FUNCTION production.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END';
         CREATE TRIGGER slow AFTER INSERT OR UPDATE ON production.orders EXECUTE FUNCTION production.slow();
         """
       )
