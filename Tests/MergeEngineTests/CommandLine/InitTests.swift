@@ -21,6 +21,7 @@ import Testing
           == [
             "(before_images)", "(merge_batches)", "(merge_errors)", "(merge_logs)", "(merge_summary)",
             "(merge_verifications)", "(oracle_pg_migration_status)", "(oracle_pg_type_verification)",
+            "(snapshot_progress)",
           ]
       )
       try database.fillGuideTables()
