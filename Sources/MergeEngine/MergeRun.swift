@@ -156,6 +156,7 @@ public struct MergeRun: Sendable {
       context.plan,
       only: tables,
       batchRows: options.rowsPerBatch,
+      workerCount: options.workerCount,
       refusalLimit: options.maxErrors,
       slices: try ReplayProgress(context.plan, options.schemas).remaining(control.current)
     )

@@ -21,8 +21,8 @@ import Testing
     #expect(dense.others == [])
   }
 
-  @Test(arguments: [(4, true), (5, false)])
-  func `one key in four is dense, one in five is not`(_ step: Int64, isDense: Bool) throws {
+  @Test(arguments: [(2, true), (3, false)])
+  func `one key in two is dense, one in three is not`(_ step: Int64, isDense: Bool) throws {
     let dense = try Self.divide((0..<1000).map { $0 * step })
     #expect(dense.stretches.count == (isDense ? 1 : 0))
   }
@@ -43,6 +43,12 @@ import Testing
       ]
     )
     #expect(dense.others == Array(300..<350))
+  }
+
+  @Test func `a batch is read in eight stretches at most, the rest is looked up`() throws {
+    let dense = try Self.divide((0..<10).flatMap { part in (0..<200).map { Int64(part * 10_000 + $0) } })
+    #expect(dense.stretches.count == 8)
+    #expect(dense.others == Array(1600..<2000))
   }
 
   @Test func `a missing key stands with the others, and the extremes of bigint don't overflow`() throws {

@@ -96,7 +96,8 @@ extension TablePlan {
     nullRule: MergeOptions.NullRule = .productionLoses,
     keyEqualityIsBytewise: Bool = true,
     sendsProbeKeys: Bool = false,
-    updatesNothing: Bool = false
+    updatesNothing: Bool = false,
+    casts: Bool = false
   ) -> TablePlan {
     TablePlan(
       staging: QualifiedName(schema: "staging", name: "t"),
@@ -105,7 +106,7 @@ extension TablePlan {
       stagingBlockCount: 1,
       estimatedRowCount: nil,
       columns: (key + [version] + others).enumerated().map { index, oid in
-        column("c\(index)", oid, isInsertOnly: updatesNothing)
+        column("c\(index)", oid, isInsertOnly: updatesNothing, casts: casts)
       },
       keyColumnCount: key.count,
       versionIndex: key.count,
@@ -120,10 +121,10 @@ extension TablePlan {
     )
   }
 
-  private static func column(_ name: String, _ oid: UInt32, isInsertOnly: Bool) -> Column {
+  private static func column(_ name: String, _ oid: UInt32, isInsertOnly: Bool, casts: Bool) -> Column {
     Column(
       name: Identifier(name),
-      readExpression: "s.\(Identifier(name))",
+      readExpression: casts ? "s.\(Identifier(name))::any" : "s.\(Identifier(name))",
       travel: .binary,
       baseType: CatalogColumn.BaseType(
         oid: oid,

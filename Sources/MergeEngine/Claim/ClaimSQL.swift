@@ -1,22 +1,24 @@
 import Libpq
 
-/// The statement that reads a batch of staging rows, and marks them in the same breath.
+/// The statements that read a batch of staging rows, and mark them in the same breath.
 ///
 /// Fused because a mark must speak of exactly the rows that were read: a row that arrives between a read and a
 /// separate UPDATE would be marked unseen.
 enum ClaimSQL {
   /// `COPY (UPDATE … RETURNING …) TO STDOUT`, or `COPY (SELECT …)` when marks are left alone.
-  static func copy(_ plan: TablePlan, _ range: TupleRange) -> SQL {
+  ///
+  /// - Parameter columnCount: how many of the plan's columns are read of each row; nil for all.
+  static func copy(_ plan: TablePlan, _ range: TupleRange, columnCount: Int?) -> SQL {
     let status = TablePlanner.statusColumn
     let source: SQL =
       plan.marksRows
       ? """
       UPDATE \(plan.batchSource) AS s SET \(status) = 'PROCESSED'
       WHERE \(range.condition)\(rowCondition(plan))
-      RETURNING \(outputs(plan))
+      RETURNING \(outputs(plan, columnCount: columnCount))
       """
       : """
-      SELECT \(outputs(plan))
+      SELECT \(outputs(plan, columnCount: columnCount))
       FROM \(plan.batchSource) AS s
       WHERE \(range.condition)\(rowCondition(plan))
       """
@@ -43,11 +45,22 @@ enum ClaimSQL {
     return condition
   }
 
+  /// Whole rows by their addresses, which come back in the order of the addresses.
+  static func copyRows(_ plan: TablePlan, at addresses: [UInt64]) -> SQL {
+    let list = addresses.map { "\"\(TupleAddress($0))\"" }.joined(separator: ",")
+    let columns = plan.columns.map(\.readExpression).joined(", ")
+    return """
+      COPY (SELECT s.ctid, \(columns) FROM \(plan.batchSource) AS s
+            WHERE s.ctid = ANY (\(Literal("{\(list)}"))::tid[])) TO STDOUT (FORMAT binary)
+      """
+  }
+
   /// The wire order drawn at ``TablePlan``.
-  static func outputs(_ plan: TablePlan) -> SQL {
+  static func outputs(_ plan: TablePlan, columnCount: Int? = nil) -> SQL {
     let probeKeys: [SQL] =
       plan.sendsProbeKeys
       ? plan.keyColumns.map { $0.probesAsText ? "(\($0.readExpression))::text" : $0.readExpression } : []
-    return (["s.ctid"] + probeKeys + plan.columns.map(\.readExpression)).joined(", ")
+    let columns = plan.columns.prefix(columnCount ?? plan.columns.count).map(\.readExpression)
+    return (["s.ctid"] + probeKeys + columns).joined(", ")
   }
 }

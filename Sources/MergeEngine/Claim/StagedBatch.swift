@@ -6,7 +6,8 @@ struct StagedRow {
   var address: UInt64
   /// Where the key begins that production is asked for; its fields follow each other.
   var probeKey: Int
-  /// The shared columns' fields, from the key's first length to the row's last byte.
+  /// The shared columns' fields, from the key's first length on: to the row's last byte, or of a row that was not read
+  /// whole to the version's.
   var fields: Range<Int>
   /// The version: its integer, or for numeric the place of the value.
   var version: StagedVersion
@@ -58,10 +59,12 @@ struct StagedBatch {
 
   /// Indexes what ``bytes`` holds.
   ///
+  /// - Parameter columnCount: how many of the plan's columns were read of each row, at least key and version; nil for
+  ///   all.
   /// - Complexity: O(columns) a row; allocates only until the largest batch has been seen.
   /// - Throws: ``BinaryCopyError`` when the bytes are not rows of the plan.
-  mutating func index(_ plan: TablePlan) throws(BinaryCopyError) {
-    let layout = RowLayout(plan)
+  mutating func index(_ plan: TablePlan, columnCount: Int? = nil) throws(BinaryCopyError) {
+    let layout = RowLayout(plan, columnCount: columnCount ?? plan.columns.count)
     var rows = rows
     self.rows = []
     defer { self.rows = rows }
@@ -77,6 +80,34 @@ struct StagedBatch {
       }
     }
   }
+
+  /// Gives rows the fields that have come for them later: address and all columns, from `start` in ``bytes`` on.
+  ///
+  /// - Parameter positions: the rows' places in ``rows``, in the order in which they have come.
+  /// - Returns: whether all of them have come, and nothing else.
+  mutating func replaceFields(of positions: [UInt32], from start: Int, _ plan: TablePlan) throws(BinaryCopyError)
+    -> Bool
+  {
+    var rows = rows
+    self.rows = []
+    defer { self.rows = rows }
+    let bytes = bytes.rawSpan
+    var cursor = CopyCursor(offset: start)
+    var count = 0
+    try cursor.readHeader(in: bytes)
+    while let fieldCount = try cursor.beginRow(in: bytes) {
+      guard fieldCount == 1 + plan.columns.count else {
+        throw .fieldCount(found: fieldCount, expected: 1 + plan.columns.count, offset: cursor.offset)
+      }
+      let address = try RowLayout.readAddress(at: &cursor, in: bytes)
+      guard count < positions.count, rows[Int(positions[count])].address == address else { return false }
+      let fieldsStart = cursor.offset
+      try cursor.skipFields(plan.columns.count, in: bytes)
+      rows[Int(positions[count])].fields = fieldsStart..<cursor.offset
+      count += 1
+    }
+    return count == positions.count
+  }
 }
 
 /// How many fields of what kind a row of the batch has, in the wire order drawn at ``TablePlan``.
@@ -87,21 +118,27 @@ private struct RowLayout {
   let columnCount: Int
   let versionType: VersionType
 
-  init(_ plan: TablePlan) {
+  init(_ plan: TablePlan, columnCount: Int) {
     probeKeyCount = plan.sendsProbeKeys ? plan.keyColumnCount : 0
-    columnCount = plan.columns.count
+    self.columnCount = columnCount
     fieldCount = 1 + probeKeyCount + columnCount
     versionIndex = plan.versionIndex
     versionType = plan.versionType
   }
 
-  func readRow(at cursor: inout CopyCursor, in bytes: RawSpan) throws(BinaryCopyError) -> StagedRow {
-    let addressField = try cursor.readField(in: bytes)
-    guard addressField.byteCount == 6 else {
-      throw .wrongWidth(found: addressField.byteCount, expected: 6, offset: addressField.offset)
+  /// A ctid's block and offset, packed as in ``TupleRange``.
+  static func readAddress(at cursor: inout CopyCursor, in bytes: RawSpan) throws(BinaryCopyError) -> UInt64 {
+    let field = try cursor.readField(in: bytes)
+    guard field.byteCount == 6 else {
+      throw .wrongWidth(found: field.byteCount, expected: 6, offset: field.offset)
     }
-    let block: UInt32 = try bytes.bigEndian(at: addressField.offset)
-    let offset: UInt16 = try bytes.bigEndian(at: addressField.offset + 4)
+    let block: UInt32 = try bytes.bigEndian(at: field.offset)
+    let offset: UInt16 = try bytes.bigEndian(at: field.offset + 4)
+    return UInt64(block) << 16 | UInt64(offset)
+  }
+
+  func readRow(at cursor: inout CopyCursor, in bytes: RawSpan) throws(BinaryCopyError) -> StagedRow {
+    let address = try Self.readAddress(at: &cursor, in: bytes)
     let probeKey = cursor.offset
     try cursor.skipFields(probeKeyCount, in: bytes)
     let start = cursor.offset
@@ -109,7 +146,7 @@ private struct RowLayout {
     let version = try versionType.read(cursor.readField(in: bytes), in: bytes)
     try cursor.skipFields(columnCount - versionIndex - 1, in: bytes)
     return StagedRow(
-      address: UInt64(block) << 16 | UInt64(offset),
+      address: address,
       probeKey: probeKey,
       fields: start..<cursor.offset,
       version: version,

@@ -2,8 +2,8 @@ import Libpq
 
 /// The block ranges that are still to be merged, handed out to the workers one batch at a time.
 ///
-/// A table's turn comes when the tables that its foreign keys point to are done. The range is cut so that a batch
-/// comes near the wanted number of rows, by the density that the batches before have shown.
+/// A table's turn comes when the tables that its foreign keys point to are done. Towards a table's end batches become
+/// smaller, so that all workers end at about the same time.
 final class WorkQueue: Sendable {
   /// A batch to be carried.
   struct Item: Sendable {
@@ -30,7 +30,7 @@ final class WorkQueue: Sendable {
     fileprivate let sliceRowCount: Int
     fileprivate var givenBack: [BatchPlace] = []
     fileprivate var inFlightCount = 0
-    fileprivate var rowsPerBlock: Double
+    fileprivate var size: BatchSize
     fileprivate(set) var failure: (any Error)?
     fileprivate(set) var startedAt: ContinuousClock.Instant?
     fileprivate(set) var finishedAt: ContinuousClock.Instant?
@@ -46,6 +46,8 @@ final class WorkQueue: Sendable {
       return now
     }
 
+    /// Rows that are neither merged nor in anybody's hands, about.
+    fileprivate var remainingRowCount: Int { Int(Double(blockCount - nextBlock) * size.rowsPerBlock) }
     fileprivate var isExhausted: Bool { nextBlock >= blockCount && slices.isEmpty && givenBack.isEmpty }
     fileprivate var isOver: Bool { finishedAt != nil || failure != nil || isSkipped }
   }
@@ -53,6 +55,7 @@ final class WorkQueue: Sendable {
   private struct State {
     var tables: [TableState]
     var isStopped = false
+    var isSealed = false
     var refusedCount = 0
     var loss: RunOutcome.Loss?
   }
@@ -60,22 +63,29 @@ final class WorkQueue: Sendable {
   private let monitor: Monitor<State>
   private let children: [[Int]]
   private let batchRows: Int
+  private let workerCount: Int
   private let refusalLimit: Int?
+
+  /// Below this a batch's own costs count: planning, round trips, the commit.
+  private static let leastBatchRows = 5000
 
   /// - Parameters:
   ///   - plan: all tables of the run.
   ///   - only: the tables to be merged now; nil for all.
   ///   - batchRows: rows to a batch, about.
+  ///   - workerCount: how many take from the queue.
   ///   - refusalLimit: with more refused rows than this nothing is handed out any more.
   ///   - slices: by table, what is to be merged of a snapshot's files, in order.
   init(
     _ plan: MergePlan,
     only: Set<Int>? = nil,
     batchRows: Int,
+    workerCount: Int = 1,
     refusalLimit: Int? = nil,
     slices: [Int: [SnapshotSlice]] = [:]
   ) {
     self.batchRows = batchRows
+    self.workerCount = workerCount
     self.refusalLimit = refusalLimit
     children = plan.tables.indices.map { parent in plan.parents.indices.filter { plan.parents[$0].contains(parent) } }
     monitor = Monitor(
@@ -84,16 +94,13 @@ final class WorkQueue: Sendable {
           let table = plan.tables[index]
           let isWanted = only?.contains(index) ?? true
           let tableSlices = isWanted ? slices[index] ?? [] : []
-          let estimate = table.estimatedRowCount.map { Double($0) / Double(max(table.stagingBlockCount, 1)) }
           return TableState(
             progress: TableProgress(table: table.name, expectedRowCount: table.estimatedRowCount),
             openParents: Set(plan.parents[index]).intersection(only ?? Set(plan.tables.indices)),
             blockCount: isWanted ? table.stagingBlockCount : 0,
             slices: tableSlices.reversed(),
             sliceRowCount: tableSlices.reduce(0) { $0 + $1.rowCount },
-            // Without statistics a hundred rows to a block is a guess on the high side: the first batch comes out
-            // small, and the next ones know better.
-            rowsPerBlock: max(estimate ?? 100, 0.01)
+            size: BatchSize(blockCount: table.stagingBlockCount, estimatedRowCount: table.estimatedRowCount)
           )
         }
       )
@@ -116,12 +123,20 @@ final class WorkQueue: Sendable {
   }
 
   /// A batch has been committed.
-  func complete(_ item: Item, _ counts: VerdictCounts) {
+  ///
+  /// - Parameter byteCount: what the batch held in memory.
+  func complete(_ item: Item, _ counts: VerdictCounts, byteCount: Int) {
     monitor.update { state in
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].progress.counts += counts
       state.tables[item.table].progress.blocksDone += item.place.progressCount
-      learn(item, rowCount: counts.read, &state.tables[item.table])
+      if case .blocks(let range) = item.place {
+        state.tables[item.table].size.learn(
+          blockCount: range.blockCount,
+          rowCount: counts.read,
+          byteCount: byteCount
+        )
+      }
       state.refusedCount += counts.errors
       if let refusalLimit, state.refusedCount > refusalLimit { state.isStopped = true }
       finishIfDone(item.table, &state)
@@ -133,8 +148,9 @@ final class WorkQueue: Sendable {
     monitor.update { state in
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].givenBack += pieces
-      // What follows will be as dense: ask for half of it.
-      state.tables[item.table].rowsPerBlock *= 2
+      if case .blocks(let range) = item.place {
+        state.tables[item.table].size.learnTooLarge(blockCount: range.blockCount)
+      }
     }
   }
 
@@ -154,6 +170,7 @@ final class WorkQueue: Sendable {
   ///   - error: what was said.
   func suspend(_ item: Item?, _ error: (any Error)?) {
     monitor.update { state in
+      guard !state.isSealed else { return }
       state.isStopped = true
       var loss = state.loss ?? RunOutcome.Loss(tables: [], error: nil)
       if let item { loss.tables.insert(item.table) }
@@ -169,6 +186,18 @@ final class WorkQueue: Sendable {
   func stop() {
     monitor.update { $0.isStopped = true }
   }
+
+  /// Whether every batch of every table is done, so that a transaction around all of them may be committed. If so, no
+  /// loss of the control connection is counted any more: it comes too late to change anything.
+  func seal() -> Bool {
+    monitor.update { state in
+      state.isSealed = !state.isStopped && state.tables.allSatisfy { $0.finishedAt != nil && $0.failure == nil }
+      return state.isSealed
+    }
+  }
+
+  /// Whether there is nothing left to be handed out.
+  var isOver: Bool { monitor.update { state in state.isStopped || state.tables.allSatisfy(\.isOver) } }
 
   /// Whether nothing is handed out any more.
   var isStopped: Bool { monitor.update { $0.isStopped } }
@@ -190,8 +219,7 @@ final class WorkQueue: Sendable {
     if let place = state.tables[index].givenBack.popLast() { return place }
     if let slice = state.tables[index].slices.popLast() { return .slice(slice) }
     let table = state.tables[index]
-    let wanted = (Double(batchRows) / table.rowsPerBlock).rounded(.up)
-    let end = min(table.nextBlock + Int(min(max(wanted, 1), 1e9)), table.blockCount)
+    let end = min(table.nextBlock + table.size.blockCount(forRows: wantedRows(of: table)), table.blockCount)
     defer { state.tables[index].nextBlock = end }
     return .blocks(TupleRange(blocks: table.nextBlock..<end))
   }
@@ -211,11 +239,8 @@ final class WorkQueue: Sendable {
     }
   }
 
-  /// Follows the density of the rows, by at most a factor of four a batch, so that one odd stretch does not make the
-  /// next batch huge.
-  private func learn(_ item: Item, rowCount: Int, _ table: inout TableState) {
-    guard case .blocks(let range) = item.place, range.blockCount > 0 else { return }
-    let seen = Double(rowCount) / Double(range.blockCount)
-    table.rowsPerBlock = max(min(max(seen, table.rowsPerBlock / 4), table.rowsPerBlock * 4), 0.01)
+  private func wantedRows(of table: TableState) -> Int {
+    guard workerCount > 1 else { return batchRows }
+    return min(batchRows, max(table.remainingRowCount / (2 * workerCount), Self.leastBatchRows))
   }
 }

@@ -58,9 +58,16 @@ struct KeyOrder {
   ) throws(BinaryCopyError) {
     let bytes = batch.bytes.rawSpan
     entries.removeAll(keepingCapacity: true)
+    // A load usually leaves its rows in key order.
+    var isInOrder = true
+    var previousPrefix: UInt64?
     for index in batch.rows.indices where !onlyDuplicates || batch.rows[index].verdict == .duplicate {
-      entries.append(Entry(prefix: try layout.prefix(batch.rows[index], bytes), row: UInt32(index)))
+      let prefix = try layout.prefix(batch.rows[index], bytes)
+      if let previousPrefix, previousPrefix >= prefix { isInOrder = false }
+      previousPrefix = prefix
+      entries.append(Entry(prefix: prefix, row: UInt32(index)))
     }
+    guard !isInOrder else { return }
     guard !layout.prefixIsWholeKey else {
       entries.sort { left, right in
         guard left.prefix == right.prefix else { return left.prefix < right.prefix }
@@ -89,6 +96,7 @@ struct KeyLayout {
   private let parts: [Part]
   /// The prefix alone decides: one key column of eight bytes at most.
   let prefixIsWholeKey: Bool
+  private let isSignedInteger: Bool
 
   init(_ plan: TablePlan) {
     parts = plan.keyColumns.map { column in
@@ -98,6 +106,7 @@ struct KeyLayout {
         isFixedWidth: isBinary && [16, 18, 20, 21, 23, 26, 1082, 1083, 1114, 1184, 2950].contains(column.baseType.oid)
       )
     }
+    isSignedInteger = parts.count == 1 && parts[0].isSigned
     prefixIsWholeKey =
       parts.count == 1 && parts[0].isFixedWidth && plan.keyColumns.first?.baseType.oid != 2950
   }
@@ -110,6 +119,14 @@ struct KeyLayout {
   /// The same of a key whose first length stands at `offset`.
   func prefix(at offset: Int, _ bytes: RawSpan) throws(BinaryCopyError) -> UInt64 {
     var cursor = CopyCursor(offset: offset)
+    if prefixIsWholeKey {
+      let field = try cursor.readField(in: bytes)
+      let sign: UInt64 = isSignedInteger ? 1 << 63 : 0
+      // The usual keys, by one load each.
+      if field.byteCount == 8 { return try bytes.bigEndian(at: field.offset, as: UInt64.self) ^ sign }
+      if field.byteCount == 4 { return UInt64(try bytes.bigEndian(at: field.offset, as: UInt32.self)) << 32 ^ sign }
+      cursor = CopyCursor(offset: offset)
+    }
     var prefix: UInt64 = 0
     var room = 64
     for part in parts {

@@ -129,7 +129,7 @@ public struct DryRun: Sendable {
         let counts = try connections.covered(by: stop) {
           try table.look(item.range, &memory, &outcomes[item.table])
         }
-        queue.complete(item, counts)
+        queue.complete(item, counts, byteCount: memory.batch.bytes.count)
       } catch is Claim.TooLarge {
         guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
         queue.giveBack([upper, lower], of: item)

@@ -52,6 +52,8 @@ struct TablePlan: Sendable {
 
   var keyColumns: ArraySlice<Column> { columns[..<keyColumnCount] }
   var version: Column { columns[versionIndex] }
+  /// How many of ``columns`` are compared: key and version, which stand first.
+  var comparedColumnCount: Int { max(keyColumnCount, versionIndex + 1) }
   /// The columns an update sets.
   var updatedColumns: [Column] { columns[keyColumnCount...].filter { !$0.isInsertOnly } }
   /// Rows can go straight from the batch into production, all fields being in production's own binary form.
@@ -71,6 +73,8 @@ struct TablePlan: Sendable {
     let baseType: CatalogColumn.BaseType
     let isInsertOnly: Bool
     let equality: SQL
+    /// Staging holds the value just as it travels, so that nothing can go wrong in reading it.
+    var isReadAsItIs: Bool { travel == .binary && readExpression.text == ("s.\(name)" as SQL).text }
     /// The array in which keys are looked up: of the type itself, or of text.
     var probeArrayOid: UInt32 { probesAsText ? 1009 : baseType.arrayOid }
     var probeElementOid: UInt32 { probesAsText ? 25 : baseType.oid }

@@ -23,6 +23,7 @@ struct Stations {
   /// Only for rows of a snapshot.
   private var loader: SnapshotLoader?
   private let claim: Claim
+  private var late: LateMaterialization
   private var probe: Probe
   private var apply: Apply
   /// Only with `--ties compare`.
@@ -54,6 +55,7 @@ struct Stations {
       try SnapshotProgress.Writer($0, runID: run.id, name: "progress_\(number)", connections.production)
     }
     claim = Claim(plan: plan, staging: connections.staging)
+    late = LateMaterialization(plan)
     probe = try Probe(plan, production, statementName: "probe_\(number)")
     apply = try Apply(plan, production, batchTable: Identifier("merge_engine_batch_\(number)"))
     tieCheck = try plan.ties.map { comparison in
@@ -91,12 +93,13 @@ struct Stations {
     since start: ContinuousClock.Instant
   ) throws -> VerdictCounts {
     var refusedCount = 0
+    let isLate = mode == .fast && late.isWorthwhile
     if mode == .careful && !isAllOrNothing {
       // Deferred constraints would speak up at the commit, when no row can be told from another any more.
       try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
       refusedCount = try claim.readCarefully(range, into: &memory.batch, refuse: quarantine.record.write)
     } else {
-      try claim.read(range, into: &memory.batch)
+      try claim.read(range, columnCount: isLate ? plan.comparedColumnCount : nil, into: &memory.batch)
     }
     try memory.order.arrange(&memory.batch, plan)
     try probe.lookUp(memory.batch, on: production, &memory.answer)
@@ -104,10 +107,24 @@ struct Stations {
     if let differing = try tieCheck?.differing(memory.classifier.ties, of: memory.batch, on: production) {
       memory.classifier.update(differing, &memory.batch)
     }
+    late.learn(
+      writtenCount: memory.classifier.inserts.count + memory.classifier.updates.count,
+      rowCount: memory.batch.rows.count
+    )
+    if isLate { try readWhole(&memory) }
     let written = try write(mode, &memory)
     let counts = tally(memory.batch, written, refusedCount)
     if counts.read > 0 { try record.add(counts, elapsed: .now - start) }
     return counts
+  }
+
+  private mutating func readWhole(_ memory: inout BatchMemory) throws {
+    do {
+      try claim.readWhole(memory.classifier.inserts + memory.classifier.updates, of: &memory.batch)
+    } catch let error as Claim.RowsMoved {
+      late.giveUp()
+      throw error
+    }
   }
 
   private mutating func write(_ mode: Mode, _ memory: inout BatchMemory) throws -> Apply.Counts {

@@ -41,7 +41,7 @@ final class Worker {
     while context.stop.signal == nil {
       do {
         let counts = try attemptBatch(item, mode)
-        queue.complete(item, counts)
+        queue.complete(item, counts, byteCount: memory.batch.bytes.count)
         context.pressure.spend(rowCount: counts.read)
         memory.batch.shrink(above: 2 * Claim.batchByteLimit)
         return
@@ -49,6 +49,9 @@ final class Worker {
         try undo()
         guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
         return queue.giveBack([upper, lower], of: item)
+      } catch is Claim.RowsMoved {
+        // The stations read whole rows from now on.
+        try undo()
       } catch let error as PostgresError {
         guard context.stop.signal == nil else { break }
         attempt += 1

@@ -66,7 +66,7 @@ final class RowCheckWorker {
       guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
       return queue.giveBack([upper, lower], of: item)
     }
-    queue.complete(item, counts)
+    queue.complete(item, counts, byteCount: memory.batch.bytes.count)
     memory.batch.shrink(above: 2 * Claim.batchByteLimit)
     let added = suspects[item.table].count - countBefore
     guard added > 0 else { return }
