@@ -18,7 +18,7 @@ public struct Bench: Sendable {
     /// A workload is being loaded.
     case loading(Workload)
     /// A contender has run.
-    case measured(Workload, contender: String, repetition: Int, Measurement)
+    case measured(Workload, Contender, repetition: Int, Measurement)
   }
 
   /// - Parameters:
@@ -44,7 +44,7 @@ public struct Bench: Sendable {
     return BenchReport(
       startedAt: startedAt,
       elapsedSeconds: (ContinuousClock.now - clock) / .seconds(1),
-      rowCount: options.rowCount,
+      parameters: BenchParameters(options),
       engineVersion: EngineVersion.current,
       server: try server.get(),
       machine: .this,
@@ -57,33 +57,31 @@ public struct Bench: Sendable {
     since clock: ContinuousClock.Instant,
     _ onProgress: (Progress) -> Void
   ) throws -> [BenchReport.WorkloadReport] {
-    let connections = options.connections ?? 2 * ProcessInfo.processInfo.processorCount
-    let contenders = Contender.all(connections: connections, serverVersionNumber: databases.serverVersionNumber)
-      .filter { contender in
-        options.contenderFilter?.contains { contender.name.localizedCaseInsensitiveContains($0) } ?? true
-      }
-    return try options.workloads.enumerated().map { index, workload in
+    let contenders = try options.contenders(serverVersionNumber: databases.serverVersionNumber)
+    let order = RunOrder(seed: options.seed)
+    let secondsPerCost = Double(options.timeLimitMinutes * 60) / options.workloads.reduce(0) { $0 + $1.expectedCost }
+    var dueSeconds = 0.0
+    return try options.workloads.map { workload in
       onProgress(.loading(workload))
       let course = try Course(workload, options, databases, stop)
-      let share = Double(options.timeLimitMinutes * 60 * (index + 1)) / Double(options.workloads.count)
+      dueSeconds += secondsPerCost * workload.expectedCost
       var measurements = [[Measurement]](repeating: [], count: contenders.count)
-      for repetition in 0..<options.repetitions {
-        guard repetition == 0 || (ContinuousClock.now - clock) / .seconds(1) < share else { break }
-        for turn in contenders.indices {
-          // Each repetition begins with another one: whoever comes first may find a colder machine.
-          let place = (turn + repetition) % contenders.count
+      for repetition in 1...options.repetitions {
+        guard repetition == 1 || (ContinuousClock.now - clock) / .seconds(1) < dueSeconds else { break }
+        for place in order.places(contenders.count, workload, repetition: repetition) {
           guard stop.signal == nil else { throw BenchError.interrupted }
           let measurement = try course.measure(contenders[place])
           measurements[place].append(measurement)
-          onProgress(.measured(workload, contender: contenders[place].name, repetition: repetition + 1, measurement))
+          onProgress(.measured(workload, contenders[place], repetition: repetition, measurement))
         }
       }
+      let size = WorkloadSize(workload, options)
       return BenchReport.WorkloadReport(
         workload: workload,
-        stagedRowCount: workload.stagedRowCount(options.rowCount),
-        productionRowCount: workload.productionRowCount(options.rowCount),
+        stagedRowCount: size.stagedRowCount,
+        productionRowCount: size.productionRowCount,
         contenders: contenders.indices.map { place in
-          BenchReport.ContenderReport(name: contenders[place].name, measurements: measurements[place])
+          BenchReport.ContenderReport(contender: contenders[place], measurements: measurements[place])
         }
       )
     }

@@ -1,21 +1,47 @@
+import Foundation
+
 /// What a bench is asked to do.
 public struct BenchOptions: Sendable {
   /// Staging rows of the full-size workloads.
   public var rowCount = 1_000_000
+  /// Rows of production; nil for four times as many as staging has (of the sparse workload: as `rowCount`).
+  public var productionRowCount: Int?
   /// What to load.
   public var workloads = Workload.allCases
   /// How often every contender runs on every workload, if there is time.
   public var repetitions = 3
-  /// After so many minutes no further repetition is begun; each workload has its equal share.
+  /// After so many minutes no further repetition is begun; each workload has its share.
   public var timeLimitMinutes = 17
-  /// Connections of the parallel contenders; nil for twice the cores of this machine, which with the server beside it
-  /// are the server's.
-  public var connections: Int?
+  /// Connections of the parallel contenders.
+  public var connections = 2 * ProcessInfo.processInfo.processorCount
   /// Staging rows to a batch of the engine's.
   public var batchRows = 50_000
   /// Only contenders whose name holds one of these; nil for all.
   public var contenderFilter: [String]?
+  /// What the order of the contenders follows from.
+  public var seed = UInt32.random(in: 0...UInt32.max)
+  /// A text for the report, as the commit that is measured.
+  public var label: String?
 
-  /// The defaults.
+  /// The defaults: twice as many connections as this machine has cores, which with the server beside it are the server's.
   public init() {}
+
+  /// Staging rows of the workload that has the most.
+  public var largestStagedRowCount: Int { workloads.map { WorkloadSize($0, self).stagedRowCount }.max() ?? 0 }
+
+  /// Those of the contenders that are wanted.
+  ///
+  /// - Throws: ``BenchError/noContender(_:_:)`` when a text of the filter is in no name.
+  public func contenders(serverVersionNumber: Int) throws(BenchError) -> [Contender] {
+    let all = Contender.all(connections: connections, serverVersionNumber: serverVersionNumber)
+    guard let contenderFilter else { return all }
+    for text in contenderFilter where !all.contains(where: { Self.holds($0, text) }) {
+      throw .noContender(text, all.map(\.name))
+    }
+    return all.filter { contender in contenderFilter.contains { Self.holds(contender, $0) } }
+  }
+
+  private static func holds(_ contender: Contender, _ text: String) -> Bool {
+    contender.name.localizedCaseInsensitiveContains(text)
+  }
 }

@@ -1,3 +1,5 @@
+import Libpq
+
 /// A way to merge staging into production.
 public enum Contender: Sendable, Hashable {
   /// merge-engine.
@@ -8,38 +10,62 @@ public enum Contender: Sendable, Hashable {
   case merge
   /// INSERT … ON CONFLICT DO UPDATE … WHERE newer, then the marks; side by side on key ranges when there are several
   /// connections.
-  case onConflict(connections: Int)
+  case onConflict(connections: Int, marks: Bool)
+  /// The same of only those rows that a join finds new or newer, so that no equal row is locked.
+  case onConflictJoined
   /// What no merge can do without: the bare inserts and updates, known beforehand; nothing read, compared or marked.
   case floor(connections: Int)
 
   /// A short name, unique within a run.
   public var name: String {
     switch self {
-    case .engine(let workers, true): "engine, \(Self.counted(workers, "worker"))"
-    case .engine(let workers, false): "engine, \(Self.counted(workers, "worker")), no marks"
+    case .engine(let workers, let marks): "engine, \(Self.counted(workers, "worker"))\(marks ? "" : Self.unmarked)"
     case .guide(onOwnStaging: true): "guide"
     case .guide(onOwnStaging: false): "guide on init's staging"
     case .merge: "MERGE"
-    case .onConflict(1): "ON CONFLICT"
-    case .onConflict(let connections): "ON CONFLICT, \(connections) connections"
-    case .floor: "floor"
+    case .onConflict(1, let marks): "ON CONFLICT\(marks ? "" : Self.unmarked)"
+    case .onConflict(let connections, let marks): "ON CONFLICT, \(connections) connections\(marks ? "" : Self.unmarked)"
+    case .onConflictJoined: "ON CONFLICT, joined first"
+    case .floor(let connections): "floor, \(Self.counted(connections, "connection"))"
     }
+  }
+
+  /// Whether it is the engine, whose client does work of its own.
+  public var isEngine: Bool { if case .engine = self { true } else { false } }
+  /// Whether it only does what no merge can do without.
+  public var isFloor: Bool { if case .floor = self { true } else { false } }
+
+  /// Whether staging rows are marked.
+  var marksRows: Bool {
+    switch self {
+    case .engine(_, let marks), .onConflict(_, let marks): marks
+    case .guide, .merge, .onConflictJoined: true
+    case .floor: false
+    }
+  }
+
+  /// The schema whose staging table it merges.
+  var stagingSchema: Identifier {
+    self == .guide(onOwnStaging: true) ? WorkloadSQL.guideStaging : Identifier("staging")
   }
 
   /// The contenders of a run.
   ///
   /// - Parameters:
-  ///   - connections: of the engine besides one and two, of the parallel statement and of the floor.
+  ///   - connections: of the engine and of the floor besides the fewer ones, and of the parallel statement.
   ///   - serverVersionNumber: as PostgreSQL counts it; MERGE came with 15.
-  static func all(connections: Int, serverVersionNumber: Int) -> [Contender] {
+  public static func all(connections: Int, serverVersionNumber: Int) -> [Contender] {
     let workers = Set([1, 2, connections]).sorted()
+    let writers = Set([2, connections]).sorted()
     return workers.map { .engine(workers: $0, marks: true) }
       + [.engine(workers: 2, marks: false), .guide(onOwnStaging: true), .guide(onOwnStaging: false)]
       + (serverVersionNumber >= 150_000 ? [.merge] : [])
-      + [.onConflict(connections: 1)]
-      + (connections > 1 ? [.onConflict(connections: connections)] : [])
-      + [.floor(connections: connections)]
+      + [.onConflict(connections: 1, marks: true), .onConflict(connections: 1, marks: false), .onConflictJoined]
+      + (connections > 1 ? [.onConflict(connections: connections, marks: true)] : [])
+      + writers.map { .floor(connections: $0) }
   }
+
+  private static let unmarked = ", no marks"
 
   private static func counted(_ count: Int, _ noun: String) -> String {
     "\(count) \(noun)\(count == 1 ? "" : "s")"

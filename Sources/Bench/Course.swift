@@ -14,7 +14,8 @@ struct Course {
   /// What production must hold in the end.
   private let expectedFingerprint: String
 
-  private var sql: WorkloadSQL { WorkloadSQL(workload, rowCount: options.rowCount) }
+  private var size: WorkloadSize { WorkloadSize(workload, options) }
+  private var sql: WorkloadSQL { WorkloadSQL(workload, size) }
 
   /// Loads the workload into the template.
   init(_ workload: Workload, _ options: BenchOptions, _ databases: ScratchDatabases, _ stop: StopSignal) throws {
@@ -23,11 +24,12 @@ struct Course {
     self.databases = databases
     self.stop = stop
     target = databases.target(of: ScratchDatabases.run)
-    let sql = WorkloadSQL(workload, rowCount: options.rowCount)
+    let sql = WorkloadSQL(workload, WorkloadSize(workload, options))
     try databases.createTemplate()
     let template = databases.target(of: ScratchDatabases.template)
     let connection = try ScratchDatabases.connect(to: template)
     expectedFingerprint = try stop.covering(connection) {
+      try connection.execute(Self.observerSettings, "setting up the session")
       for statement in sql.makeProduction { try connection.execute(statement, "loading production") }
       _ = try StagingSetup(target: template, options: StagingSetup.Options(), logger: Self.silence).run()
       for statement in sql.fillStaging { try connection.execute(statement, "loading staging") }
@@ -41,6 +43,7 @@ struct Course {
   func measure(_ contender: Contender) throws -> Measurement {
     try databases.createRun()
     let observer = try ScratchDatabases.connect(to: target)
+    try observer.execute(Self.observerSettings, "setting up the session")
     let prepared = try prepare(contender, observer)
     let log = try logPosition(observer)
     _ = ProcessUsage.resetPeak()
@@ -54,29 +57,43 @@ struct Course {
       elapsedSeconds: elapsed,
       walBytes: walBytes,
       deadTuples: try deadTuples(observer),
-      isRight: try observer.query(sql.fingerprint, "checking the result").text(0, 0) == expectedFingerprint
+      isRight: try isRight(contender, observer)
     )
-    if case .engine = contender {
+    if contender.isEngine {
       measurement.clientCPUSeconds = cpu
       measurement.clientPeakBytes = ProcessUsage.peakResidentBytes()
     }
     return measurement
   }
 
+  /// What bench itself reads of whole tables is read by several processes: the contenders are waiting.
+  private static let observerSettings: SQL = """
+    SET max_parallel_workers_per_gather = 4; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET jit = off
+    """
+
+  /// Whether production holds just the rows that it must, and staging is marked, or not, as the contender says.
+  private func isRight(_ contender: Contender, _ observer: Connection) throws(PostgresError) -> Bool {
+    let unmarked = contender.marksRows ? 0 : size.stagedRowCount
+    let marks = sql.leaves(unmarked: unmarked, in: contender.stagingSchema)
+    guard try observer.query(marks, "checking the marks").bool(0, 0) == true else { return false }
+    return try observer.query(sql.fingerprint, "checking the result").text(0, 0) == expectedFingerprint
+  }
+
   /// Does what must not count, and gives back what does.
   private func prepare(_ contender: Contender, _ observer: Connection) throws -> () throws -> Void {
-    let statements = StatementSQL(workload.table, staging: Identifier("staging"))
+    let statements = StatementSQL(workload.table, staging: contender.stagingSchema, marks: contender.marksRows)
     switch contender {
     case .engine(let workers, let marks):
       return { try merge(workers: workers, marks: marks) }
-    case .guide(let onOwnStaging):
-      let staging = onOwnStaging ? WorkloadSQL.guideStaging : Identifier("staging")
-      return { try transact([StatementSQL(workload.table, staging: staging).guide]) }
+    case .guide:
+      return { try transact([statements.guide]) }
     case .merge:
       return { try transact([statements.merge]) }
-    case .onConflict(1):
+    case .onConflictJoined:
+      return { try transact([statements.onConflictJoined]) }
+    case .onConflict(1, _):
       return { try transact([statements.onConflict(nil)]) }
-    case .onConflict(let connections):
+    case .onConflict(let connections, _):
       let ranges = try observer.query(statements.keyRanges(connections), "dividing staging")
       let parts = (0..<ranges.count).map { row in
         statements.onConflict((ranges.integer(row, 0) ?? 0)...(ranges.integer(row, 1) ?? 0))
@@ -106,15 +123,19 @@ struct Course {
       stop: stop
     ).run()
     guard report.status == .success || stop.signal != nil else {
-      throw BenchError.mergeFailed(report.failures.joined(separator: "; "))
+      let reasons = report.failures.isEmpty ? ["\(report.totals.errors) rows refused"] : report.failures
+      throw BenchError.mergeFailed("\(report.status.rawValue), \(reasons.joined(separator: "; "))")
     }
   }
 
   /// Runs each list of statements as one transaction on a connection of its own, all side by side.
+  ///
+  /// Without JIT, as the engine and the floor: compiling is not what is compared.
   private func transact(_ transactions: [[SQL]]) throws {
     try onThreads(transactions.count) { [stop, target] index in
       let connection = try ScratchDatabases.connect(to: target)
       try stop.covering(connection) {
+        try connection.execute("SET jit = off", "setting up the session")
         try connection.execute("BEGIN", "beginning")
         for statement in transactions[index] { try connection.execute(statement, "merging by SQL") }
         try connection.execute("COMMIT", "committing")
@@ -133,9 +154,29 @@ struct Course {
     ).integer(0, 0) ?? 0
   }
 
-  /// The server's sessions report what they did when they end, within a second.
+  /// Sessions report what they did when they end. Since 15 it can be seen as soon as they are gone; before, a process
+  /// collects it, which takes up to a second.
+  private func waitForStatistics(_ connection: Connection) throws(PostgresError) {
+    guard connection.serverVersionNumber >= 150_000 else {
+      try connection.execute("SELECT pg_sleep(1)", "waiting for the statistics")
+      return
+    }
+    // Five seconds at most; 5 ms are arbitrary.
+    for _ in 0..<1000 {
+      let others = try connection.query(
+        """
+        SELECT EXISTS (SELECT FROM pg_stat_activity
+                       WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend')
+        """,
+        "waiting for the statistics"
+      )
+      guard others.bool(0, 0) == true else { return }
+      try connection.execute("SELECT pg_sleep(0.005)", "waiting for the statistics")
+    }
+  }
+
   private func deadTuples(_ connection: Connection) throws(PostgresError) -> Int {
-    try connection.execute("SELECT pg_sleep(1)", "waiting for the statistics")
+    try waitForStatistics(connection)
     return try connection.query(
       """
       SELECT coalesce(sum(n_dead_tup), 0)::bigint FROM pg_stat_user_tables

@@ -21,15 +21,17 @@ struct ScratchDatabases {
   init(_ target: ConnectionTarget) throws {
     self.target = target
     maintenance = try Self.connect(to: target)
-    try takeLock()
+    try requireToBeAlone()
     try requireRights()
     try drop()
   }
 
   /// Connects as bench does.
   static func connect(to target: ConnectionTarget) throws(PostgresError) -> Connection {
-    try Connection(to: target, applicationName: "merge-engine bench") { _ in }
+    try Connection(to: target, applicationName: applicationName) { _ in }
   }
+
+  private static let applicationName = "merge-engine bench"
 
   /// Where one of the databases is.
   func target(of database: Identifier) -> ConnectionTarget { target.database(named: database.name) }
@@ -63,7 +65,8 @@ struct ScratchDatabases {
   func describeServer() throws(PostgresError) -> BenchReport.Server {
     let names = [
       "server_version", "shared_buffers", "max_wal_size", "fsync", "full_page_writes", "wal_level", "work_mem",
-      "maintenance_work_mem",
+      "maintenance_work_mem", "jit", "synchronous_commit", "max_parallel_workers_per_gather", "effective_cache_size",
+      "checkpoint_timeout", "wal_compression",
     ]
     var settings: [String: String] = [:]
     for name in names {
@@ -86,14 +89,31 @@ struct ScratchDatabases {
     try maintenance.execute("COMMENT ON DATABASE \(database) IS \(Self.comment)", "marking a scratch database")
   }
 
-  private func takeLock() throws {
-    let answer = try maintenance.query(
-      "SELECT pg_try_advisory_lock(hashtext('merge-engine bench'))",
-      "looking for another bench"
-    )
-    guard answer.bool(0, 0) == true else {
+  /// The scratch databases are the server's, so another bench on any of its databases would drop them: an advisory lock,
+  /// which is one database's, is not enough. Whoever looks later sees the other's session; of two that begin at once both
+  /// may give up.
+  private func requireToBeAlone() throws {
+    // Sessions of a bench that has just ended take a moment to go: two seconds. Arbitrary.
+    for turn in 0...20 {
+      let others = try maintenance.query(
+        """
+        SELECT pid, datname::text FROM pg_stat_activity
+        WHERE application_name = \(Literal(Self.applicationName)) AND pid <> pg_backend_pid() ORDER BY backend_start
+        """,
+        "looking for another bench"
+      )
+      guard others.count > 0 else { return }
+      guard turn == 20 else {
+        try maintenance.execute("SELECT pg_sleep(0.1)", "waiting for another bench")
+        continue
+      }
+      let session = "process \(others.integer(0, 0) ?? 0), database \(others.text(0, 1) ?? "unknown")"
       throw MergeFailure.blocked([
-        Finding(grade: .blocker, table: nil, message: "another merge-engine bench is running on this server.")
+        Finding(
+          grade: .blocker,
+          table: nil,
+          message: "another merge-engine bench is running on this server (\(session)). Wait for its end."
+        )
       ])
     }
   }

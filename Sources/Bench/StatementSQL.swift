@@ -3,11 +3,14 @@ import Libpq
 /// What people run who merge by SQL alone: every contender's statements, each list one transaction.
 struct StatementSQL {
   private let table: WorkloadTable
+  private let marks: Bool
   private let staging: QualifiedName
   private let production: QualifiedName
 
-  init(_ table: WorkloadTable, staging schema: Identifier) {
+  /// - Parameter marks: whether the last statement of a list marks the staging rows.
+  init(_ table: WorkloadTable, staging schema: Identifier, marks: Bool = true) {
     self.table = table
+    self.marks = marks
     staging = QualifiedName(schema: schema, name: table.name)
     production = QualifiedName(schema: Identifier("production"), name: table.name)
   }
@@ -54,14 +57,33 @@ struct StatementSQL {
   /// - Parameter keys: the range of keys to merge; nil for all.
   func onConflict(_ keys: ClosedRange<Int>?) -> [SQL] {
     let range: SQL = keys.map { "WHERE \(WorkloadTable.key) BETWEEN \($0.lowerBound) AND \($0.upperBound)" } ?? ""
-    return [
+    return marked(
       """
       INSERT INTO \(production) AS p (\(table.columnList())) SELECT \(table.columnList()) FROM \(staging) \(range)
       ON CONFLICT (\(WorkloadTable.key)) DO UPDATE SET \(table.assignments(from: "excluded"))
       WHERE excluded.\(WorkloadTable.version) > p.\(WorkloadTable.version)
       """,
-      "UPDATE \(staging) SET \(WorkloadTable.status) = 'PROCESSED' \(range)",
-    ]
+      range
+    )
+  }
+
+  /// The same with the rows found first that are new or newer: ON CONFLICT locks every row that it meets, equal ones too.
+  var onConflictJoined: [SQL] {
+    let key = WorkloadTable.key
+    let version = WorkloadTable.version
+    return marked(
+      """
+      INSERT INTO \(production) AS p (\(table.columnList()))
+      SELECT \(table.columnList("s.")) FROM \(staging) AS s LEFT JOIN \(production) AS o ON o.\(key) = s.\(key)
+      WHERE o.\(key) IS NULL OR s.\(version) > o.\(version)
+      ON CONFLICT (\(key)) DO UPDATE SET \(table.assignments(from: "excluded"))
+      WHERE excluded.\(version) > p.\(version)
+      """
+    )
+  }
+
+  private func marked(_ statement: SQL, _ range: SQL = "") -> [SQL] {
+    [statement] + (marks ? ["UPDATE \(staging) SET \(WorkloadTable.status) = 'PROCESSED' \(range)"] : [])
   }
 
   /// The lowest and the highest key of each of `count` equal parts of staging.

@@ -6,16 +6,16 @@ import Libpq
 struct WorkloadSQL {
   private let workload: Workload
   private let table: WorkloadTable
-  private let rowCount: Int
+  private let size: WorkloadSize
 
   /// The schema with staging as the guide's statements create it; `staging` is as `init` does.
   static let guideStaging = Identifier("staging_guide")
   /// The schema with the answer: which rows a merge has to insert, and which to update.
   static let answer = Identifier("bench")
 
-  init(_ workload: Workload, rowCount: Int) {
+  init(_ workload: Workload, _ size: WorkloadSize) {
     self.workload = workload
-    self.rowCount = rowCount
+    self.size = size
     table = workload.table
   }
 
@@ -27,7 +27,7 @@ struct WorkloadSQL {
       """
       INSERT INTO \(production) SELECT \(values)
       FROM (SELECT n AS key, 0 AS hours_newer
-            FROM generate_series(1, \(workload.productionRowCount(rowCount))) AS n) AS rows
+            FROM generate_series(1, \(size.productionRowCount)) AS n) AS rows
       """,
       "ALTER TABLE \(production) ADD PRIMARY KEY (\(WorkloadTable.key))",
     ] + workload.productionIndexes.map { "CREATE INDEX ON \(production) \($0)" }
@@ -36,11 +36,11 @@ struct WorkloadSQL {
   /// Fills the staging table that `init` has made, and one as the guide makes it.
   var fillStaging: [SQL] {
     let guide = QualifiedName(schema: Self.guideStaging, name: table.name)
-    let row = workload.stagedRow(rowCount)
+    let row = workload.stagedRow(size)
     let rows: SQL = """
       SELECT \(values)
       FROM (SELECT \(row.key) AS key, \(row.hoursNewer) AS hours_newer
-            FROM generate_series(1, \(workload.stagedRowCount(rowCount))) AS n) AS rows
+            FROM generate_series(1, \(size.stagedRowCount)) AS n) AS rows
       """
     return [
       "ALTER TABLE \(name("staging")) SET (autovacuum_enabled = off)",
@@ -76,7 +76,7 @@ struct WorkloadSQL {
     ]
   }
 
-  /// Number and order-free sum of hashes of the rows that production must hold in the end.
+  /// Number and order-free sum (by exclusive or) of hashes of the rows that production must hold in the end.
   var expectedFingerprint: SQL {
     fingerprint(
       of: """
@@ -92,9 +92,16 @@ struct WorkloadSQL {
   /// The same of the rows that production holds.
   var fingerprint: SQL { fingerprint(of: "\(name("production"))") }
 
+  /// Whether just so many staging rows are not marked.
+  func leaves(unmarked count: Int, in schema: Identifier) -> SQL {
+    """
+    SELECT count(*) = \(count) FROM \(QualifiedName(schema: schema, name: table.name)) WHERE \(WorkloadTable.status) = 'NEW'
+    """
+  }
+
   private func fingerprint(of rows: SQL) -> SQL {
     """
-    SELECT count(*) || ' rows, ' || coalesce(sum(hash_record_extended(ROW(\(table.columnList("r."))), 0)), 0)
+    SELECT count(*) || ' rows, ' || coalesce(bit_xor(hash_record_extended(ROW(\(table.columnList("r."))), 0)), 0)
     FROM \(rows) AS r
     """
   }

@@ -37,13 +37,16 @@ public struct BenchPage {
 
   private var facts: [Fact] {
     let machine = report.machine
+    let label = report.parameters.label.map { "; \($0)" } ?? ""
+    let size = "\(machine.cores) cores, \(Numbers.bytes(Int(machine.memoryBytes)))"
     return [
       Fact(label: "When", value: Times.utc(report.startedAt)),
       Fact(label: "Took", value: Numbers.duration(milliseconds: Int(report.elapsedSeconds * 1000))),
-      Fact(label: "Engine", value: "merge-engine \(report.engineVersion)"),
+      Fact(label: "Engine", value: "merge-engine \(report.engineVersion)\(label)"),
       Fact(label: "Server", value: "PostgreSQL \(report.server.version)"),
-      Fact(label: "Machine", value: "\(machine.cores) cores, \(Numbers.bytes(Int(machine.memoryBytes)))"),
+      Fact(label: "Machine", value: machine.processor.map { "\($0), \(size)" } ?? size),
       Fact(label: "System", value: machine.system),
+      Fact(label: "Command", value: report.parameters.command),
     ]
   }
 
@@ -71,7 +74,7 @@ public struct BenchPage {
     <header>
     <p class="overline">merge-engine &middot; bench</p>
     <h1>Merge throughput</h1>
-    <p class="lead">Every contender merges the same staging rows into the same copy of production, and what it leaves there is compared with the answer. Bars are medians, the thin lines go from the shortest run to the longest.</p>
+    <p class="lead">Every contender merges the same staging rows into the same copy of production, and what it leaves there is compared with the answer. Bars are medians, the thin lines go from the shortest run to the longest. All run with jit = off.</p>
     <dl class="facts">
     {{#facts}}
     <div><dt>{{label}}</dt><dd>{{value}}</dd></div>

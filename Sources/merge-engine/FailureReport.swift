@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bench
 import DMS
 import Foundation
 import Libpq
@@ -38,6 +39,10 @@ struct FailureReport {
       finish(.usage, ["\(error)."])
     case let failure as ReloadFailure:
       finish(status(failure), "\(failure)".split(separator: "\n").map(String.init))
+    case BenchError.noContender(let text, let names):
+      finish(.usage, ["\(BenchError.noContender(text, names))"])
+    case let error as BenchError:
+      finish(.internalFailure, ["error \(error)"])
     case let error as PrivateClusterError:
       finish(.internalFailure, ["\(error)"])
     default:

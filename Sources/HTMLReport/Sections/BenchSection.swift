@@ -9,7 +9,7 @@ struct BenchSection {
     let longest = workload.contenders.map(\.spreadSeconds.upperBound).max() ?? 1
     model = Model(
       name: workload.workload.rawValue,
-      summary: workload.workload.summary,
+      summary: workload.summary,
       stagedRowCount: Numbers.grouped(workload.stagedRowCount),
       productionRowCount: Numbers.grouped(workload.productionRowCount),
       bars: workload.contenders.filter(\.isRight).map { Bar($0, longest: longest) },
@@ -39,7 +39,7 @@ struct BenchSection {
     init(_ contender: BenchReport.ContenderReport, longest: Double) {
       name = contender.name
       // The engine stands out; what nobody can be faster than is apart from those who try.
-      tone = contender.name.hasPrefix("engine") ? "updated" : contender.name == "floor" ? "duplicate" : "unchanged"
+      tone = contender.contender.isEngine ? "updated" : contender.contender.isFloor ? "duplicate" : "unchanged"
       width = Plot.number(contender.medianSeconds / longest * Plot.width)
       from = Plot.number(contender.spreadSeconds.lowerBound / longest * Plot.width)
       to = Plot.number(contender.spreadSeconds.upperBound / longest * Plot.width)
@@ -54,7 +54,7 @@ struct BenchSection {
     init(_ contender: BenchReport.ContenderReport, _ workload: BenchReport.WorkloadReport) {
       name = contender.name
       guard contender.isRight else {
-        cells = ["wrong result"] + Array(repeating: "", count: 8)
+        cells = ["wrong result"] + Array(repeating: "", count: 9)
         return
       }
       let rows = Double(workload.stagedRowCount)
@@ -62,6 +62,7 @@ struct BenchSection {
       cells = [
         Numbers.decimal(contender.medianSeconds, places: 2) + " s",
         Numbers.decimal(spread.lowerBound, places: 2) + " to " + Numbers.decimal(spread.upperBound, places: 2),
+        "\(contender.measurements.count)",
         Numbers.grouped(Int(rows / contender.medianSeconds)),
         workload.speedup(contender).map { Numbers.decimal($0, places: 2) } ?? "-",
         workload.overFloor(contender).map { Numbers.decimal($0, places: 2) } ?? "-",
@@ -95,8 +96,8 @@ struct BenchSection {
     </figure>
     <div class="scroll" tabindex="0" role="region" aria-label="Figures of {{name}}">
     <table>
-    <caption>&times; guide: times as fast as the guide's statements. &divide; floor: times as long as the bare writes.</caption>
-    <thead><tr><th scope="col">contender</th><th scope="col" class="n">median</th><th scope="col" class="n">spread</th><th scope="col" class="n">rows/s</th><th scope="col" class="n">&times; guide</th><th scope="col" class="n">&divide; floor</th><th scope="col" class="n">WAL</th><th scope="col" class="n">dead tuples</th><th scope="col" class="n">client CPU</th><th scope="col" class="n">client peak</th></tr></thead>
+    <caption>&times; guide: times as fast as the guide's statements. &divide; floor: times as long as the faster of the bare writes.</caption>
+    <thead><tr><th scope="col">contender</th><th scope="col" class="n">median</th><th scope="col" class="n">spread</th><th scope="col" class="n">runs</th><th scope="col" class="n">rows/s</th><th scope="col" class="n">&times; guide</th><th scope="col" class="n">&divide; floor</th><th scope="col" class="n">WAL</th><th scope="col" class="n">dead tuples</th><th scope="col" class="n">client CPU</th><th scope="col" class="n">client peak</th></tr></thead>
     <tbody>
     {{#rows}}
     <tr><th scope="row">{{name}}</th>{{#cells}}<td class="n">{{.}}</td>{{/cells}}</tr>

@@ -22,8 +22,24 @@ struct BenchCommand: DatabaseCommand {
 
   @OptionGroup var database: DatabaseOptions
 
-  @Option(help: ArgumentHelp("Staging rows; production holds four times as many (default: 1000000).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      """
+      Staging rows of mixed, reload and insert; update has half as many, wide and indexed a quarter, sparse 2 % \
+      (default: 1000000).
+      """,
+      valueName: "n"
+    )
+  )
   var rows: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Rows of production (default: four times those of staging; of sparse, four times --rows).",
+      valueName: "n"
+    )
+  )
+  var productionRows: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -60,13 +76,33 @@ struct BenchCommand: DatabaseCommand {
   @Option(help: ArgumentHelp("Staging rows to a batch of the engine's (default: 50000).", valueName: "rows"))
   var batch: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Repeats the order in which the contenders ran; the report says it (default: another one every time).",
+      valueName: "n"
+    )
+  )
+  var seed: UInt32?
+
+  @Option(help: ArgumentHelp("A line for the report, as the commit that is measured.", valueName: "text"))
+  var label: String?
+
   @Option(help: ArgumentHelp("Also write the result as one HTML file with charts.", valueName: "file"))
   var html: String?
+
+  @Option(
+    help: ArgumentHelp("Also write the tables, as they are printed without --json, to this file.", valueName: "file")
+  )
+  var text: String?
 
   func run() async throws {
     let options = try resolve()
     let page = html.map { AtomicFile(path: $0, permissions: 0o644) }
-    try Self.blocking { try page?.check() }
+    let tables = text.map { AtomicFile(path: $0, permissions: 0o644) }
+    try Self.blocking {
+      try page?.check()
+      try tables?.check()
+    }
     let file = try ConfigurationFile(path: database.config)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
@@ -80,7 +116,10 @@ struct BenchCommand: DatabaseCommand {
     }
     withExtendedLifetime(interrupts) {}
     try show(report)
-    try Self.blocking { try page?.write(BenchPage(report).html()) }
+    try Self.blocking {
+      try page?.write(BenchPage(report).html())
+      try tables?.write(BenchTable(report: report).rendered(Style(isTerminal: false)))
+    }
     guard report.isRight else { throw CommandEnd(status: .internalFailure) }
   }
 
@@ -115,13 +154,24 @@ struct BenchCommand: DatabaseCommand {
     options.contenderFilter = contender.isEmpty ? nil : contender
     options.repetitions = repetitions ?? options.repetitions
     options.timeLimitMinutes = timeLimit ?? options.timeLimitMinutes
-    options.connections = connections
+    options.productionRowCount = productionRows
+    options.connections = connections ?? options.connections
     options.batchRows = batch ?? options.batchRows
+    options.seed = seed ?? options.seed
+    options.label = label
     try UsageCheck.range(options.rowCount, 100...100_000_000, "--rows", "from 100 to 100000000")
     try UsageCheck.range(options.repetitions, 1...100, "--repeat", "from 1 to 100")
     try UsageCheck.range(options.timeLimitMinutes, 1...1440, "--time-limit", "from 1 to 1440 minutes")
-    try UsageCheck.range(options.connections ?? 1, 1...64, "--connections", "from 1 to 64")
+    try UsageCheck.range(
+      productionRows ?? options.largestStagedRowCount,
+      options.largestStagedRowCount...1_000_000_000,
+      "--production-rows",
+      "from the \(options.largestStagedRowCount) rows of staging to 1000000000"
+    )
+    try UsageCheck.range(options.connections, 1...64, "--connections", "from 1 to 64")
     try UsageCheck.range(options.batchRows, MergeLimits.batchRows, "--batch", "from 1 to 10000000 rows")
+    // By the newest server, so that a name that no server knows is told before one is asked.
+    _ = try options.contenders(serverVersionNumber: .max)
     return options
   }
 
@@ -129,7 +179,7 @@ struct BenchCommand: DatabaseCommand {
     do {
       try body()
     } catch let failure as AtomicFile.Failure {
-      throw MergeFailure.blocked([Finding(grade: .blocker, table: nil, message: "the page \(failure)")])
+      throw MergeFailure.blocked([Finding(grade: .blocker, table: nil, message: "\(failure)")])
     }
   }
 

@@ -16,7 +16,7 @@ struct BenchProgress: Sendable {
     case .measured(let workload, let contender, let repetition, let measurement):
       let seconds = Numbers.decimal(measurement.elapsedSeconds, places: 2)
       say(
-        "\(workload.rawValue), \(contender), run \(repetition): \(seconds) s"
+        "\(workload.rawValue), \(contender.name), run \(repetition): \(seconds) s"
           + (measurement.isRight ? "" : ", WRONG RESULT")
       )
     }

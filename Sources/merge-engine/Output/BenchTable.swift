@@ -11,21 +11,22 @@ struct BenchTable {
 
   private static let columns =
     [TextTable.Column(heading: "contender", isNumeric: false)]
-    + ["median", "spread", "rows/s", "× guide", "÷ floor", "WAL", "dead tuples", "client CPU", "client peak"].map {
+    + ["median", "spread", "runs", "rows/s", "× guide", "÷ floor", "WAL", "dead tuples", "client CPU", "client peak"]
+    .map {
       TextTable.Column(heading: $0, isNumeric: true)
     }
 
   private func section(_ workload: BenchReport.WorkloadReport, _ style: Style) -> String {
     var table = TextTable(Self.columns)
     for contender in workload.contenders { table.add(cells(contender, workload)) }
-    return style.paint(workload.workload.rawValue, .bold) + ": \(workload.workload.summary); "
+    return style.paint(workload.workload.rawValue, .bold) + ": \(workload.summary); "
       + "\(Numbers.grouped(workload.stagedRowCount)) staging rows, "
       + "\(Numbers.grouped(workload.productionRowCount)) in production\n\n" + table.rendered(style)
   }
 
   private func cells(_ contender: BenchReport.ContenderReport, _ workload: BenchReport.WorkloadReport) -> [String] {
     // A fast wrong answer is no time at all.
-    guard contender.isRight else { return [contender.name, "WRONG RESULT"] + Array(repeating: "", count: 8) }
+    guard contender.isRight else { return [contender.name, "WRONG RESULT"] + Array(repeating: "", count: 9) }
     let rows = Double(workload.stagedRowCount)
     let spread = contender.spreadSeconds
     return [
@@ -33,6 +34,7 @@ struct BenchTable {
       Numbers.decimal(contender.medianSeconds, places: 2) + " s",
       contender.measurements.count > 1
         ? "\(Numbers.decimal(spread.lowerBound, places: 2))–\(Numbers.decimal(spread.upperBound, places: 2))" : "-",
+      "\(contender.measurements.count)",
       Numbers.grouped(Int(rows / contender.medianSeconds)),
       workload.speedup(contender).map { Numbers.decimal($0, places: 2) } ?? "-",
       workload.overFloor(contender).map { Numbers.decimal($0, places: 2) } ?? "-",
@@ -46,13 +48,16 @@ struct BenchTable {
   private var footer: String {
     let machine = report.machine
     let settings = report.server.settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    let label = report.parameters.label.map { "; \($0)" } ?? ""
     return """
-      merge-engine \(report.engineVersion), PostgreSQL \(report.server.version); \(machine.system), \(machine.cores) \
-      cores, \(Numbers.bytes(Int(machine.memoryBytes))) of memory
-      \(settings.joined(separator: ", "))
-      Median of up to \(report.workloads.map { $0.contenders.map(\.measurements.count).max() ?? 0 }.max() ?? 0) runs; \
-      × guide: times as fast as the guide's statements; ÷ floor: times as long as the bare writes. \
-      Took \(Numbers.duration(milliseconds: Int(report.elapsedSeconds * 1000))).
+      \(report.startedAt.formatted(.iso8601)), took \(Numbers.duration(milliseconds: Int(report.elapsedSeconds * 1000)))
+      \(report.parameters.command)
+      merge-engine \(report.engineVersion)\(label)
+      PostgreSQL \(report.server.version): \(settings.joined(separator: ", "))
+      \(machine.processor.map { $0 + ", " } ?? "")\(machine.cores) cores, \(Numbers.bytes(Int(machine.memoryBytes))) of \
+      memory; \(machine.system)
+      × guide: times as fast as the guide's statements; ÷ floor: times as long as the faster of the bare writes. Every \
+      contender runs with jit = off.
 
       """
   }

@@ -1,9 +1,11 @@
-import Bench
 import Foundation
 import Libpq
 import MergeEngine
 import PrivateCluster
+import Synchronization
 import Testing
+
+@testable import Bench
 
 /// `bench` on a server: every contender right, and nothing left behind.
 ///
@@ -25,7 +27,10 @@ import Testing
           workload.contenders.map(\.name) == [
             "engine, 1 worker", "engine, 2 workers", "engine, 3 workers", "engine, 2 workers, no marks", "guide",
             "guide on init's staging",
-          ] + statement + ["ON CONFLICT", "ON CONFLICT, 3 connections", "floor"]
+          ] + statement + [
+            "ON CONFLICT", "ON CONFLICT, no marks", "ON CONFLICT, joined first", "ON CONFLICT, 3 connections",
+            "floor, 2 connections", "floor, 3 connections",
+          ]
         )
       }
       #expect(try databases(cluster) == ["postgres"])
@@ -38,18 +43,21 @@ import Testing
         options.rowCount = 1000
         options.repetitions = 2
         options.workloads = [.mixed]
-        options.contenderFilter = ["1 worker", "no marks", "floor"]
+        options.connections = 2
+        options.contenderFilter = ["1 worker", "workers, no marks", "floor"]
       }
       let workload = try #require(report.workloads.first)
       #expect(workload.contenders.allSatisfy { $0.measurements.count == 2 })
-      // 700 of 1,000 rows are written, 400 of them over old ones; marks make every staging row a dead one too.
-      #expect(workload.contenders.map(\.deadTuples) == [1400, 400, 400])
+      // 700 of 1,000 rows are written, 400 of them over old ones.
+      #expect(workload.contenders.dropFirst().map(\.deadTuples) == [400, 400])
       let engine = try #require(workload.contender("engine, 1 worker"))
+      // Marks make every staging row a dead one too, unless the page was read again since: that removes what is dead.
+      #expect((400...1400).contains(engine.deadTuples), "\(engine.deadTuples)")
       let unmarked = try #require(workload.contender("engine, 2 workers, no marks"))
       #expect(engine.walBytes > unmarked.walBytes)
       #expect(engine.clientPeakBytes.map { $0 > 1_000_000 } ?? true)
       #expect(engine.clientCPUSeconds.map { $0 > 0 } == true)
-      #expect(workload.contender("floor")?.clientCPUSeconds == nil)
+      #expect(workload.contender("floor, 2 connections")?.clientCPUSeconds == nil)
     }
   }
 
@@ -77,6 +85,194 @@ import Testing
         }
       }
       #expect(try databases(cluster) == ["postgres"])
+    }
+  }
+
+  @Test func `what no longer has the answer is wrong, and gives no ratios`() async throws {
+    try await PrivateCluster.with { cluster async throws in
+      let template = try ConnectionTarget(cluster.connectionString(database: "merge_engine_bench_template"))
+      let firstName = Mutex("")
+      let report = try await bench(cluster) { options in
+        options.rowCount = 1000
+        options.repetitions = 1
+        options.workloads = [.mixed]
+      } onProgress: { progress in
+        guard case .measured(_, let contender, _, _) = progress, firstName.withLock({ $0.isEmpty }) else { return }
+        firstName.withLock { $0 = contender.name }
+        Self.change(template, "UPDATE production.orders SET amount = amount + 1 WHERE order_id = 1")
+      }
+      let workload = try #require(report.workloads.first)
+      #expect(!report.isRight)
+      #expect(workload.contenders.filter(\.isRight).map(\.name) == [firstName.withLock { $0 }])
+      #expect(workload.contenders.compactMap { workload.overFloor($0) }.count <= 1)
+      #expect(workload.contenders.compactMap { workload.speedup($0) }.count <= 1)
+    }
+  }
+
+  @Test func `who says that staging is marked and leaves it as it was is wrong`() async throws {
+    try await PrivateCluster.with { cluster async throws in
+      let template = try ConnectionTarget(cluster.connectionString(database: "merge_engine_bench_template"))
+      let report = try await bench(cluster) { options in
+        options.rowCount = 1000
+        options.repetitions = 2
+        options.workloads = [.mixed]
+        options.contenderFilter = ["ON CONFLICT"]
+      } onProgress: { progress in
+        // Once all have been right.
+        guard case .measured(_, _, 2, _) = progress else { return }
+        Self.change(
+          template,
+          """
+          CREATE OR REPLACE FUNCTION production.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+          CREATE OR REPLACE TRIGGER keep BEFORE UPDATE ON staging.orders FOR EACH ROW EXECUTE FUNCTION production.keep()
+          """
+        )
+      }
+      let workload = try #require(report.workloads.first)
+      #expect(workload.contenders.allSatisfy { $0.measurements[0].isRight })
+      #expect(try #require(workload.contender("ON CONFLICT, no marks")).isRight)
+      #expect(workload.contenders.filter { !$0.isRight }.count >= 2)
+    }
+  }
+
+  @Test func `another bench on any database of the server is refused and disturbs nothing`() async throws {
+    try await PrivateCluster.with { cluster async throws in
+      let administration = try ConnectionTarget(cluster.connectionString())
+      Self.change(administration, "CREATE DATABASE other")
+      let other = Bench(
+        target: try ConnectionTarget(cluster.connectionString(database: "other")),
+        options: BenchOptions(),
+        stop: StopSignal()
+      )
+      let refusals = Mutex<[String]>([])
+      let report = try await bench(cluster) { options in
+        options.rowCount = 1000
+        options.repetitions = 1
+        options.workloads = [.mixed]
+        options.contenderFilter = ["floor"]
+      } onProgress: { progress in
+        guard case .measured = progress else { return }
+        do {
+          _ = try other.run()
+          refusals.withLock { $0.append("none") }
+        } catch {
+          refusals.withLock { $0.append("\(error)") }
+        }
+      }
+      #expect(report.isRight)
+      let all = refusals.withLock { $0 }
+      #expect(all.count == report.workloads[0].contenders.count)
+      #expect(all.allSatisfy { $0.contains("another merge-engine bench") && $0.contains("postgres") }, "\(all)")
+    }
+  }
+
+  @Test func `every repetition has an order of its own, which the seed repeats`() async throws {
+    try await PrivateCluster.with { cluster async throws in
+      func orders(seed: UInt32) async throws -> [[String]] {
+        let names = Mutex<[Int: [String]]>([:])
+        let report = try await bench(cluster) { options in
+          options.rowCount = 100
+          options.repetitions = 2
+          options.workloads = [.insert]
+          options.connections = 2
+          options.contenderFilter = ["guide", "ON CONFLICT", "floor"]
+          options.seed = seed
+        } onProgress: { progress in
+          guard case .measured(_, let contender, let repetition, _) = progress else { return }
+          names.withLock { $0[repetition, default: []].append(contender.name) }
+        }
+        #expect(report.parameters.seed == seed)
+        let all = names.withLock { names in [1, 2].map { names[$0] ?? [] } }
+        for order in all { #expect(order.sorted() == report.workloads[0].contenders.map(\.name).sorted()) }
+        return all
+      }
+      let first = try await orders(seed: 7)
+      #expect(first[0] != first[1])
+      #expect(try await orders(seed: 7) == first)
+      #expect(try await orders(seed: 8) != first)
+    }
+  }
+
+  @Test func `when the time is up every workload still has its one repetition`() async throws {
+    try await PrivateCluster.with { cluster async throws in
+      let report = try await bench(cluster) { options in
+        options.rowCount = 100
+        options.timeLimitMinutes = 0
+        options.workloads = [.reload, .update]
+        options.contenderFilter = ["floor"]
+      }
+      #expect(report.workloads.count == 2)
+      #expect(report.workloads.allSatisfy { $0.contenders.allSatisfy { $0.measurements.count == 1 } })
+    }
+  }
+
+  @Test func `what the bare writes leave behind is what the workloads say`() async throws {
+    try await PrivateCluster.with { cluster async throws in
+      let report = try await bench(cluster) { options in
+        options.rowCount = 1000
+        options.repetitions = 1
+        options.connections = 2
+        options.contenderFilter = ["floor"]
+      }
+      let dead = report.workloads.map { $0.contenders[0].deadTuples }
+      // 40 % of 1,000, 5 %, none, all of 500, 40 % of 20, and 40 % of 250 twice.
+      #expect(dead == [400, 50, 0, 500, 8, 100, 100])
+      #expect(report.workloads.map(\.stagedRowCount) == [1000, 1000, 1000, 500, 20, 250, 250])
+      #expect(report.workloads.map(\.productionRowCount) == [4000, 4000, 4000, 2000, 4000, 1000, 1000])
+    }
+  }
+
+  @Test func `the sparse workload meets the same rows in a production of another size`() async throws {
+    try await PrivateCluster.with { cluster async throws in
+      let report = try await bench(cluster) { options in
+        options.rowCount = 1000
+        options.productionRowCount = 20_000
+        options.repetitions = 1
+        options.workloads = [.sparse, .reload]
+        options.connections = 2
+        options.contenderFilter = ["2 workers", "floor"]
+      }
+      #expect(report.isRight)
+      #expect(report.workloads[0].summary == "as mixed; keys 1 in 1000 of production")
+      #expect(report.workloads.map(\.stagedRowCount) == [20, 1000])
+      #expect(report.workloads.map(\.productionRowCount) == [20_000, 20_000])
+      #expect(report.workloads.map { $0.contender("floor, 2 connections")?.deadTuples } == [8, 50])
+    }
+  }
+
+  @Test func `the wide table has 60 columns and about 1 kB a row, the indexed one seven indexes`() async throws {
+    #expect(WorkloadTable.wide.columns.count == 60)
+    // The primary key's is the seventh.
+    #expect(Workload.indexed.productionIndexes.count == 6)
+    try await PrivateCluster.with { cluster async throws in
+      let template = cluster.connectionString(database: "merge_engine_bench_template")
+      let byteCount = Mutex(0)
+      _ = try await bench(cluster) { options in
+        options.rowCount = 4000
+        options.repetitions = 1
+        options.workloads = [.wide]
+        options.contenderFilter = ["floor"]
+      } onProgress: { progress in
+        guard case .measured = progress else { return }
+        let connection = try? Connection(to: ConnectionTarget(template), applicationName: "test") { _ in }
+        let size = try? connection?.query(
+          "SELECT avg(pg_column_size(w.*))::bigint FROM production.wide_orders AS w",
+          "looking at the workload"
+        )
+        byteCount.withLock { $0 = size?.integer(0, 0) ?? 0 }
+      }
+      let found = byteCount.withLock { $0 }
+      #expect((900...1300).contains(found), "\(found) bytes")
+    }
+  }
+
+  /// Runs statements on a connection that is closed again at once.
+  private static func change(_ target: ConnectionTarget, _ sql: String) {
+    do {
+      let connection = try Connection(to: target, applicationName: "test") { _ in }
+      try connection.execute(.uncheckedFromServer(sql), "changing the workload")
+    } catch {
+      Issue.record("\(error)")
     }
   }
 

@@ -1,0 +1,122 @@
+extension BenchReport {
+  /// All contenders on one workload.
+  public struct WorkloadReport: Sendable, Encodable {
+    /// Which.
+    public let workload: Workload
+    /// Rows in staging.
+    public let stagedRowCount: Int
+    /// Rows in production before.
+    public let productionRowCount: Int
+    /// In the order in which they stand in the table.
+    public let contenders: [ContenderReport]
+
+    private enum CodingKeys: String, CodingKey {
+      case workload
+      case stagedRowCount = "staging_rows"
+      case productionRowCount = "production_rows"
+      case contenders
+    }
+
+    /// What it is, in a few words.
+    public var summary: String {
+      workload.summary(keyStep: max(productionRowCount, 1) / max(stagedRowCount, 1))
+    }
+
+    /// The contender of this name.
+    public func contender(_ name: String) -> ContenderReport? { contenders.first { $0.name == name } }
+
+    /// How many times as fast as the guide's statements on the guide's staging; nil unless both answers were right.
+    public func speedup(_ contender: ContenderReport) -> Double? {
+      let guide = contenders.first { $0.contender == .guide(onOwnStaging: true) }
+      guard contender.isRight, let guide, guide.isRight else { return nil }
+      return guide.medianSeconds / contender.medianSeconds
+    }
+
+    /// The time as a multiple of the bare writes', by as many connections as were the fastest; nil unless both answers were
+    /// right.
+    public func overFloor(_ contender: ContenderReport) -> Double? {
+      let floors = contenders.filter { $0.contender.isFloor && $0.isRight }
+      guard contender.isRight, let fastest = floors.map(\.medianSeconds).min() else { return nil }
+      return contender.medianSeconds / fastest
+    }
+
+    /// The workload's figures, with the ratios computed.
+    public func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(workload, forKey: .workload)
+      try container.encode(stagedRowCount, forKey: .stagedRowCount)
+      try container.encode(productionRowCount, forKey: .productionRowCount)
+      try container.encode(
+        contenders.map { contender in
+          RatedContender(
+            name: contender.name,
+            medianSeconds: contender.medianSeconds,
+            rowsPerSecond: Int(Double(stagedRowCount) / contender.medianSeconds),
+            timesGuide: speedup(contender),
+            overFloor: overFloor(contender),
+            isRight: contender.isRight,
+            measurements: contender.measurements
+          )
+        },
+        forKey: .contenders
+      )
+    }
+  }
+
+  /// One contender on one workload.
+  public struct ContenderReport: Sendable {
+    /// Which.
+    public let contender: Contender
+    /// One entry a repetition.
+    public let measurements: [Measurement]
+
+    /// Its name.
+    public var name: String { contender.name }
+    /// Whether each repetition's answer was right.
+    public var isRight: Bool { measurements.allSatisfy(\.isRight) }
+    /// The median of the wall clocks.
+    public var medianSeconds: Double { Self.median(measurements.map(\.elapsedSeconds)) }
+    /// The shortest and the longest.
+    public var spreadSeconds: ClosedRange<Double> {
+      let all = measurements.map(\.elapsedSeconds)
+      return (all.min() ?? 0)...(all.max() ?? 0)
+    }
+    /// The median of what the server wrote to its log.
+    public var walBytes: Int { Int(Self.median(measurements.map { Double($0.walBytes) })) }
+    /// The median of the dead tuples.
+    public var deadTuples: Int { Int(Self.median(measurements.map { Double($0.deadTuples) })) }
+    /// The median of the client's CPU time.
+    public var clientCPUSeconds: Double? {
+      let all = measurements.compactMap(\.clientCPUSeconds)
+      return all.isEmpty ? nil : Self.median(all)
+    }
+    /// The highest peak.
+    public var clientPeakBytes: Int? { measurements.compactMap(\.clientPeakBytes).max() }
+
+    static func median(_ values: [Double]) -> Double {
+      let sorted = values.sorted()
+      let middle = sorted.count / 2
+      return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
+    }
+  }
+
+  private struct RatedContender: Encodable {
+    let name: String
+    let medianSeconds: Double
+    let rowsPerSecond: Int
+    let timesGuide: Double?
+    let overFloor: Double?
+    let isRight: Bool
+    let measurements: [Measurement]
+
+    private enum CodingKeys: String, CodingKey {
+      case name
+      case medianSeconds = "median_seconds"
+      case rowsPerSecond = "rows_per_second"
+      case timesGuide = "times_guide"
+      case overFloor = "over_floor"
+      case isRight = "right"
+      case measurements
+    }
+  }
+}
