@@ -4,6 +4,7 @@
 # make test-matrix            the integration tests on every other PostgreSQL version that can be installed
 # make torture                CDC, kills, cut lines and restarts for 20 minutes; SECONDS=60 SEED=1 for another storm
 # make benchmarks             what the client costs a row, in a release build: allocations and nanoseconds
+# make bench-archive        measures a release build with bench, 1M rows, and archives the result in Benchmarks/Runs
 # make demo                   installs what is missing, merges a realistic data set on a private server
 # make dms-simulator          AWS DMS on loopback, loading the sample tables into DATABASE_URL; ARGUMENTS="--help" for more
 # make format                 formats all Swift sources
@@ -12,7 +13,7 @@
 # make install-dependencies   installs the packages that are missing: libpq, PostgreSQL, pkg-config
 # make help                   prints these lines
 
-.PHONY: help build release test test-matrix torture benchmarks demo dms-simulator format format-check clean install-dependencies
+.PHONY: help build release test test-matrix torture benchmarks bench-archive demo dms-simulator format format-check clean install-dependencies
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +40,9 @@ torture: install-dependencies
 
 benchmarks: install-dependencies
 	swift run --package-path Benchmarks -c release -Xswiftc -enable-testing MicroBenchmarks
+
+bench-archive: release
+	Benchmarks/archive $(ARGUMENTS)
 
 demo: release
 	.build/release/merge-engine demo
