@@ -19,7 +19,7 @@ public struct SnapshotManifest: Sendable, Codable {
   public let encoding: String
   /// The schema the tables were in.
   public let stagingSchema: String
-  /// The window of the load, if the admin tables knew it.
+  /// The window of the load, if the admin tables knew it beyond doubt.
   public let window: Window?
   /// The tables, by name.
   public let tables: [Table]
@@ -27,7 +27,7 @@ public struct SnapshotManifest: Sendable, Codable {
   /// The form that this engine writes.
   public static let currentFormatVersion = 1
 
-  /// The window of a load: `--from` and `--to` of the last run.
+  /// The window of a load: that of `reload`, or `--from` and `--to` of the merge after which nothing was loaded.
   public struct Window: Sendable, Codable, Hashable {
     /// The first version in it.
     public let from: String?

@@ -53,16 +53,35 @@ struct SnapshotProgress {
     )
   }
 
-  /// Notes that the rows which earlier replays of the snapshot had refused are tried again: all of them are read anew.
+  /// Notes that the rows which earlier replays of the snapshot had refused are tried again: all that are read anew, which
+  /// with a window are those whose version lies in it. A version that can't be read as production's type keeps a table's
+  /// refusals as they are: they are listed once too often rather than lost.
   func retireRefusals(_ connection: Connection) throws(PostgresError) {
-    _ = try connection.query(
+    do {
+      _ = try connection.query(
+        """
+        UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
+        WHERE snapshot_id = $1 AND table_name = $2 AND retried_at IS NULL\(windowCondition)
+        """,
+        [.text(snapshot.snapshotID), .text(table.name)],
+        "noting that refused rows of \(table.name) are tried again"
+      )
+    } catch {
+      guard !isWhole, error.refusesRow else { throw error }
+    }
+  }
+
+  /// The replay is one of the whole file.
+  private var isWhole: Bool { table.window.from == nil && table.window.to == nil }
+
+  /// Which refused rows the window covers; begins with AND.
+  private var windowCondition: SQL {
+    let version = table.version.name
+    guard !isWhole, let type = snapshot.columns.first(where: { $0.name == version })?.type else { return "" }
+    return """
+       AND EXISTS (SELECT FROM (SELECT (row_data ->> \(Literal(version.name)))::\(type) AS \(version)) AS s
+                   WHERE true\(ClaimSQL.rowCondition(table)))
       """
-      UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-      WHERE snapshot_id = $1 AND table_name = $2 AND retried_at IS NULL
-      """,
-      [.text(snapshot.snapshotID), .text(table.name)],
-      "noting that refused rows of \(table.name) are tried again"
-    )
   }
 
   /// Takes the rows out of what is done that a foreign key refused in this run, and out of its counts: the row that they

@@ -50,12 +50,12 @@ public struct SnapshotSave: Sendable {
     production: Connection,
     staging: Connection
   ) throws -> SnapshotManifest {
-    let lastRun = try LastRun.read(production, options.schemas, onlyCompleted: false)
+    let loaded = try LoadedWindow.read(production, options.schemas)
     let keys = try SnapshotKeys(production, options.schemas)
     let names = try tables(Catalog(staging, schemas: [options.schemas.staging])).map(\.name)
     let wasMade = try folder.prepare()
     do {
-      let manifest = try save(names, folder, keys: keys, lastRun, staging)
+      let manifest = try save(names, folder, keys: keys, loaded, staging)
       try folder.write(manifest)
       return manifest
     } catch {
@@ -68,7 +68,7 @@ public struct SnapshotSave: Sendable {
     _ names: [QualifiedName],
     _ folder: SnapshotDirectory,
     keys: SnapshotKeys,
-    _ lastRun: LastRun?,
+    _ loaded: LoadedWindow?,
     _ connection: Connection
   ) throws -> SnapshotManifest {
     // The locks before the snapshot, which the first query takes: a TRUNCATE in between would show empty tables.
@@ -85,9 +85,9 @@ public struct SnapshotSave: Sendable {
     )
     let catalog = try Catalog(connection, schemas: [options.schemas.staging])
     let takenAt = Date()
-    let tables = try names.compactMap { catalog.table($0) }.map { table in
-      try save(table, folder, keys, connection)
-    }
+    let found = names.compactMap { catalog.table($0) }
+    let window = try loaded?.proven(for: found, connection)
+    let tables = try found.map { try save($0, folder, keys, connection) }
     try connection.execute("COMMIT", "ending the snapshot")
     return SnapshotManifest(
       engineVersion: EngineVersion.current,
@@ -96,7 +96,7 @@ public struct SnapshotSave: Sendable {
       serverVersion: facts.text(0, 0) ?? "",
       encoding: facts.text(0, 1) ?? "",
       stagingSchema: options.schemas.staging,
-      window: lastRun.flatMap { $0.from == nil && $0.to == nil ? nil : .init(from: $0.from, to: $0.to) },
+      window: window,
       tables: tables
     )
   }

@@ -162,6 +162,41 @@ import Testing
     }
   }
 
+  @Test func `refused rows outside a replay's window stay listed, those in it count as retried`() async throws {
+    try await TestDatabase.with { database in
+      let folder = try SnapshotFolder()
+      try database.makePair(production: Self.pair, staging: "id integer, amount numeric(6,2), updated_at timestamp")
+      try database.run(
+        "INSERT INTO staging.t SELECT n, 5000, timestamp '2025-01-01' + n * interval '1 day' FROM generate_series(1, 4) AS n"
+      )
+      try await database.save(folder)
+      #expect(try await database.replay(folder).totals.errors == 4)
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT t_amount_check")
+      #expect(try await database.replay(folder) { $0.to = "2025-01-03" }.totals.inserted == 1)
+      let listed = "SELECT row_key->>'id' FROM admin.merge_errors WHERE retried_at IS NULL ORDER BY 1"
+      #expect(try database.rows(listed) == ["(2)", "(3)", "(4)"])
+      #expect(
+        try await database.replay(folder) { ($0.from, $0.to) = ("2025-01-03", "2025-01-05") }.totals.inserted == 2
+      )
+      #expect(try database.rows(listed) == ["(4)"])
+      #expect(try await database.replay(folder).totals.inserted == 1)
+      #expect(try database.rows(listed) == [])
+    }
+  }
+
+  @Test func `refused rows whose version can't be read stay listed through a replay with a window`() async throws {
+    try await TestDatabase.with { database in
+      let folder = try SnapshotFolder()
+      try database.makePair(production: Self.pair, staging: "id integer, amount numeric(6,2), updated_at text")
+      try database.run("INSERT INTO staging.t VALUES (1, 1, 'soon'), (2, 5000, '2025-01-02'), (3, 3, '2025-01-03')")
+      try await database.save(folder)
+      #expect(try await database.replay(folder).totals.errors == 2)
+      try await database.replay(folder) { $0.from = "2025-01-03" }
+      let listed = "SELECT DISTINCT row_key->>'id' FROM admin.merge_errors WHERE retried_at IS NULL ORDER BY 1"
+      #expect(try database.rows(listed) == ["(1)", "(2)"])
+    }
+  }
+
   @Test func `what an unfinished replay has left is not done again, by another batch size either`() async throws {
     try await TestDatabase.with { database in
       let folder = try SnapshotFolder()

@@ -1,4 +1,5 @@
 import Foundation
+import MergeEngine
 import Testing
 
 /// What a snapshot holds, and what stands against taking one.
@@ -28,6 +29,11 @@ import Testing
       let folder = try SnapshotFolder()
       try await database.makeGuideTables()
       try database.fillGuideTables(orderCount: 100, customerCount: 50)
+      let before = Date()
+      // What a load of the window brings.
+      let outside = "WHERE NOT coalesce(updated_at >= '2025-01-15' AND updated_at < '2025-02-01', false)"
+      try database.execute("DELETE FROM staging.orders \(outside); DELETE FROM staging.customers \(outside)")
+      let rowCount = try database.staged("NEW")
       #expect(try await database.run("merge", "--from", "2025-01-15", "--to", "2025-02-01").status == 0)
       let save = try await database.run(
         "snapshot",
@@ -48,11 +54,100 @@ import Testing
       #expect(manifest["window"]["from"].text == "2025-01-15")
       #expect(manifest["window"]["to"].text == "2025-02-01")
       let orders = try #require(manifest["tables"].elements.first { $0["name"].text == "orders" })
-      #expect(orders["rows"].integer == 100)
+      #expect(orders["rows"].integer == rowCount)
       #expect(orders["bytes"].integer == (try folder.bytes("orders.pgcopy")).count)
       #expect(orders["key"] == .array([.string("order_id")]))
       #expect(orders["version_column"].text == "updated_at")
-      #expect(orders["columns"].elements.map { $0["name"].text }.first == "order_id")
+      #expect(manifest["server_version"].text == (try database.text("current_setting('server_version')")))
+      #expect(manifest["engine_version"].text == EngineVersion.current)
+      let takenAt = try Date(
+        manifest["taken_at"].text ?? "",
+        strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+      )
+      #expect((before...Date()).contains(takenAt))
+      let columns = orders["columns"].elements
+      #expect(
+        columns.map { $0["name"].text } == [
+          "order_id", "customer_id", "amount", "order_date", "updated_at", "_dms_processing_status",
+        ]
+      )
+      #expect(
+        columns.map { $0["type"].text } == [
+          "integer", "integer", "numeric(10,2)", "timestamp without time zone", "timestamp without time zone",
+          "character varying(20)",
+        ]
+      )
+      #expect(columns.map { $0["not_null"] == .bool(true) } == [true] + Array(repeating: false, count: 5))
+    }
+  }
+
+  @Test func `rows that were loaded after the last merge are not said to be of its window`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.execute("INSERT INTO staging.orders (order_id, updated_at) VALUES (1, '2025-01-20')")
+      #expect(try await database.run("merge", "--from", "2025-01-15", "--to", "2025-02-01").status == 0)
+      #expect(try await savedWindow(database)["from"].text == "2025-01-15")
+      try database.execute("INSERT INTO staging.orders (order_id, updated_at) VALUES (2, '2025-01-20')")
+      #expect(try await savedWindow(database) == .null)
+      #expect(try await database.run("merge").status == 0)
+      #expect(try await savedWindow(database) == .null)
+    }
+  }
+
+  @Test func `where rows are not marked no window is claimed`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.execute("INSERT INTO staging.orders (order_id, updated_at) VALUES (1, '2025-01-20')")
+      #expect(try await database.run("merge", "--from", "2025-01-15", "--mark", "none").status == 0)
+      #expect(try await savedWindow(database) == .null)
+    }
+  }
+
+  @Test func `a load under way has its own window, whatever was merged before`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      #expect(try await database.run("merge", "--from", "2025-01-15", "--to", "2025-02-01").status == 0)
+      try database.execute(
+        """
+        INSERT INTO staging.orders (order_id, updated_at) VALUES (1, '2025-03-20');
+        INSERT INTO admin.merge_summary (merge_start, status, parameters)
+        VALUES (now(), 'LOADING', '{"annotations": {"window_from": "2025-03-01 00:00:00", "window_to": "2025-04-01"}}')
+        """
+      )
+      let window = try await savedWindow(database)
+      #expect(window["from"].text == "2025-03-01 00:00:00")
+      #expect(window["to"].text == "2025-04-01")
+      // Its load came to nothing: what is in staging is nobody's window.
+      try database.execute("UPDATE admin.merge_summary SET status = 'FAILED' WHERE status = 'LOADING'")
+      #expect(try await savedWindow(database) == .null)
+    }
+  }
+
+  private func savedWindow(_ database: ScratchDatabase) async throws -> JSONValue {
+    let folder = try SnapshotFolder()
+    let outcome = try await database.run("snapshot", "save", folder.path, "--json")
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    return try outcome.json()["window"]
+  }
+
+  @Test func `a TRUNCATE that is not committed is waited for, and the rows after it are saved`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try await database.makeGuideTables()
+      try database.fillGuideTables(orderCount: 100, customerCount: 50)
+      let loader = try database.session()
+      try loader.execute("BEGIN; TRUNCATE staging.orders", "loading anew")
+      let save = try database.start(["snapshot", "save", folder.path, "--json"])
+      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      try loader.execute(
+        "INSERT INTO staging.orders (order_id) SELECT generate_series(1, 5); COMMIT",
+        "loading anew"
+      )
+      let outcome = try await save.outcome()
+      #expect(outcome.status == 0)
+      // A snapshot from before the wait would see neither the old rows nor the new ones.
+      let orders = try #require(try outcome.json()["tables"].elements.first { $0["name"].text == "orders" })
+      #expect(orders["rows"].integer == 5)
     }
   }
 
@@ -72,32 +167,30 @@ import Testing
   }
 
   @Test func `all tables are saved as they are at one moment`() async throws {
-    try await TestDatabase.with { database in
+    try await ScratchDatabase.with { database async throws in
       let folder = try SnapshotFolder()
-      // Every transaction of the writer puts the same row into both tables.
       for name in ["a", "z"] {
-        try database.makePair(
-          name,
-          production: "id int PRIMARY KEY, updated_at timestamp",
-          staging: "id int, updated_at timestamp"
+        try database.execute(
+          "CREATE SCHEMA IF NOT EXISTS staging; CREATE TABLE staging.\(name) (id integer, body text)"
         )
-        try database.run("INSERT INTO staging.\(name) SELECT n, '2025-01-01' FROM generate_series(1, 60000) AS n")
       }
-      let connectionString = database.connectionString
-      let writer = Task {
-        let other = try TestDatabase(connectionString: connectionString)
-        var id = 60_000
-        while !Task.isCancelled {
-          id += 1
-          try other.run("INSERT INTO staging.a VALUES (\(id)); INSERT INTO staging.z VALUES (\(id))")
-        }
-        return id
+      // So much that the first table is not through when it is noticed that it was begun.
+      try database.execute(
+        """
+        INSERT INTO staging.a SELECT n, repeat('x', 1000) FROM generate_series(1, 100000) AS n;
+        INSERT INTO staging.z VALUES (1, 'x')
+        """
+      )
+      let save = try database.start(["snapshot", "save", folder.path, "--json"])
+      while !FileManager.default.fileExists(atPath: folder.file("a.pgcopy").path) {
+        try await Task.sleep(for: .milliseconds(1))
       }
-      let manifest = try await database.save(folder)
-      writer.cancel()
-      let lastID = try await writer.value
-      #expect(manifest.tables[0].rowCount == manifest.tables[1].rowCount)
-      #expect(lastID > 60_000)
+      save.send(SIGSTOP)
+      #expect(!FileManager.default.fileExists(atPath: folder.file("z.pgcopy").path))
+      try database.execute("BEGIN; INSERT INTO staging.a VALUES (0); INSERT INTO staging.z VALUES (0); COMMIT")
+      save.send(SIGCONT)
+      let outcome = try await save.outcome()
+      #expect(try outcome.json()["tables"].elements.map { $0["rows"].integer } == [100_000, 1])
     }
   }
 
