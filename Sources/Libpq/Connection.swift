@@ -28,7 +28,7 @@ public final class Connection {
   ///
   /// - Parameters:
   ///   - target: where to; `connect_timeout` and TCP keepalives have defaults that the string and libpq's
-  ///     environment override.
+  ///     environment override; so has `target_session_attrs` where the string names several hosts: `primary`.
   ///   - applicationName: what `pg_stat_activity` shows.
   ///   - receiveNotice: gets the server's notices, on the thread that uses the connection.
   /// - Throws: ``PostgresError`` with origin `connecting`.
@@ -39,7 +39,7 @@ public final class Connection {
   ) throws(PostgresError) {
     // Entries before dbname are defaults that the string overrides; those after it override the string.
     let settings: [(String, String)] =
-      Self.ownDefaults() + (target.connectionString.map { [("dbname", $0)] } ?? [])
+      Self.ownDefaults(target) + (target.connectionString.map { [("dbname", $0)] } ?? [])
       // The first dbname may be a whole string, the second is a plain name and wins.
       + (target.databaseName.map { [("dbname", $0)] } ?? [])
       + [("application_name", applicationName), ("client_encoding", "UTF8")]
@@ -67,20 +67,31 @@ public final class Connection {
   /// Our defaults, without those that libpq's environment or service file has a word on: that comes last and would lose.
   ///
   /// A service named in the string itself is not seen here: our defaults win over its own.
-  private static func ownDefaults() -> [(String, String)] {
+  private static func ownDefaults(_ target: ConnectionTarget) -> [(String, String)] {
     var taken: Set<String> = []
+    var namesSeveralHosts = target.namesSeveralHosts ?? false
     if let options = PQconndefaults() {
       defer { PQconninfoFree(options) }
       var option = options
       while let keyword = option.pointee.keyword {
-        if option.pointee.val != nil { taken.insert(String(cString: keyword)) }
+        let name = String(cString: keyword)
+        if let value = option.pointee.val.map({ String(cString: $0) }) {
+          // What is compiled into libpq is nobody's word.
+          let isTyped = option.pointee.compiled.map { String(cString: $0) } != value
+          if isTyped || option.pointee.envvar.map({ getenv($0) != nil }) == true { taken.insert(name) }
+          if target.namesSeveralHosts == nil, name == "host" || name == "hostaddr" {
+            namesSeveralHosts = namesSeveralHosts || value.contains(",")
+          }
+        }
         option += 1
       }
     }
-    let defaults = [
+    var defaults = [
       ("connect_timeout", "15"), ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
       ("tcp_user_timeout", "60000"),
     ]
+    // Of several servers that follow each other only one takes writes, and it is not always the same.
+    if namesSeveralHosts { defaults.append(("target_session_attrs", "primary")) }
     return defaults.filter { !taken.contains($0.0) }
   }
 
@@ -93,6 +104,23 @@ public final class Connection {
 
   /// The process id of the server's side, as `pg_stat_activity.pid` shows it.
   public var backendProcessID: Int { Int(PQbackendPID(handle)) }
+
+  /// Whether the server was a standby that follows another server when it last spoke.
+  public var isStandby: Bool { PQparameterStatus(handle, "in_hot_standby").map { String(cString: $0) } == "on" }
+
+  /// What a keyword of the connection string was in the end: typed, from the environment, or a default.
+  ///
+  /// - Returns: nil for a keyword that libpq doesn't know, or that has no value.
+  package func setting(_ keyword: String) -> String? {
+    guard let options = PQconninfo(handle) else { return nil }
+    defer { PQconninfoFree(options) }
+    var option = options
+    while let name = option.pointee.keyword {
+      if String(cString: name) == keyword { return option.pointee.val.map { String(cString: $0) } }
+      option += 1
+    }
+    return nil
+  }
 
   /// Whether a transaction block is open, failed ones included.
   public var isInTransaction: Bool {

@@ -16,6 +16,9 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
   /// Whether the string itself holds a password.
   public let holdsPassword: Bool
 
+  /// Whether the string gives libpq a choice of servers; nil when it names none.
+  let namesSeveralHosts: Bool?
+
   /// Keeps the connection string out of `dump` and of string interpolation.
   public var customMirror: Mirror { Mirror(self, children: ["target": description]) }
 
@@ -29,6 +32,7 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     guard let connectionString else {
       description = "the database of libpq's environment"
       holdsPassword = false
+      namesSeveralHosts = nil
       return
     }
     var parserMessage: UnsafeMutablePointer<CChar>?
@@ -45,6 +49,8 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     }
     if let reason = Self.misreading(connectionString, values) { throw Self.malformed(reason) }
     holdsPassword = values["password"] != nil
+    let hosts = [values["host"], values["hostaddr"]].compactMap(\.self)
+    namesSeveralHosts = hosts.isEmpty ? nil : hosts.contains { $0.contains(",") }
     let database = values["dbname"].map { "database \($0)" } ?? "the default database"
     let host = values["host"] ?? values["hostaddr"] ?? values["service"].map { "service \($0)" } ?? "the default host"
     description = database + " on " + host + (values["port"].map { ":" + $0 } ?? "")
