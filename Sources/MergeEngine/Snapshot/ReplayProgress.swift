@@ -14,11 +14,14 @@ struct ReplayProgress {
   /// Whether the run is a replay.
   var isReplay: Bool { !tables.isEmpty }
 
-  /// Looks where an earlier replay has stopped, and says so.
+  /// Looks where an earlier replay has stopped, and what has changed since the snapshot was taken, and says so.
   ///
   /// - Parameter startsOver: what is done is forgotten, and everything read anew.
   func begin(startsOver: Bool, _ connection: Connection, _ logger: Logger) throws(PostgresError) {
     for (_, progress) in tables {
+      for difference in progress.snapshot.differences(progress.table) {
+        logger.warning("\(difference)", metadata: ["table": "\(progress.table.name)"])
+      }
       if startsOver { try progress.forget(connection) }
       let doneCount = try progress.done(connection).reduce(0) { $0 + $1.count }
       guard doneCount > 0 else {

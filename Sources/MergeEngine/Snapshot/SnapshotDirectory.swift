@@ -137,12 +137,18 @@ struct SnapshotDirectory: Sendable {
 
   private static func check(_ manifest: SnapshotManifest, at url: URL) throws {
     var names: Set<String> = []
+    var files: Set<String> = []
     for table in manifest.tables {
       guard isFileName(table.file) else {
         throw blocked("\(url.path) names a file that can't be in the folder: \(table.file). It is not as it was saved.")
       }
+      guard files.insert(table.file).inserted else {
+        throw blocked("\(url.path) names the file \(table.file) for two tables. It is not as it was saved.")
+      }
+      let columns = Set(table.columns.map(\.name))
       guard names.insert(table.name).inserted, !table.columns.isEmpty, table.rowCount >= 0, table.byteCount >= 0,
-        Set(table.columns.map(\.name)).count == table.columns.count
+        columns.count == table.columns.count, columns.isSuperset(of: table.primaryKey),
+        table.versionColumn.map(columns.contains) ?? true
       else {
         throw blocked("\(url.path) contradicts itself about the table \(table.name). It is not as it was saved.")
       }

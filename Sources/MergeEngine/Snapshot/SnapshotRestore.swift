@@ -71,7 +71,7 @@ public struct SnapshotRestore: Sendable {
     for file in snapshot.files {
       guard let table = present.table(staging(file)) else { continue }
       let target = wanted.table(QualifiedName(schema: SnapshotCatalog.schema, name: file.table.name))
-      findings += try obstacles(table, target, connection).map { .blocker(file.table.name, $0) }
+      findings += try obstacles(table, target, file.table, connection).map { .blocker(file.table.name, $0) }
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
     try makeSchema(connection)
@@ -92,6 +92,7 @@ public struct SnapshotRestore: Sendable {
   private func obstacles(
     _ present: CatalogTable,
     _ wanted: CatalogTable?,
+    _ saved: SnapshotManifest.Table,
     _ connection: Connection
   ) throws(PostgresError) -> [String] {
     guard present.kind == .table else { return ["\(present.name) is not an ordinary table."] }
@@ -116,6 +117,14 @@ public struct SnapshotRestore: Sendable {
     return missing.map { "\(present.name) has no column \($0.name), which the snapshot has. \(advice)" }
       + added.map { "\(present.name) has a column \($0.name) that the snapshot does not have. \(advice)" }
       + differing.map { column in
+        if column.travel == .text,
+          saved.columns.contains(where: { $0.name == column.name.name && $0.baseType == "text" })
+        {
+          return
+            "the column \(column.name) of \(present.name) is \(column.declaredType), which has no binary form, and the snapshot "
+            + "holds its values as text. Drop the table if nobody needs it, and the replay makes it with a text column, "
+            + "which a merge reads as production's type."
+        }
         let type = wanted?.column(column.name)?.baseType.fullName.text ?? ""
         return
           "the column \(column.name) of \(present.name) is \(column.declaredType), and in the snapshot \(type). \(advice)"

@@ -31,6 +31,27 @@ struct SnapshotTablePlan: Sendable {
     "COPY \(batchTable) (\((columns.map(\.name) + [Self.rowColumn]).joined())) FROM STDIN (FORMAT binary)"
   }
 
+  /// What a merge would have done otherwise when the snapshot was taken: rows matched by another key, or another column
+  /// deciding which is newer.
+  func differences(_ plan: TablePlan) -> [String] {
+    let saved = file.table
+    let key = plan.keyColumns.map(\.name.name)
+    let version = plan.version.name.name
+    var differences: [String] = []
+    if !saved.key.isEmpty, Set(saved.key) != Set(key) {
+      differences.append(
+        "rows are matched by \(key.joined(separator: ", ")), the key of \(plan.production); when the snapshot was taken it "
+          + "was \(saved.key.joined(separator: ", "))."
+      )
+    }
+    if let savedVersion = saved.versionColumn, savedVersion != version {
+      differences.append(
+        "the newer row is told by \(version); when the snapshot was taken it was told by \(savedVersion)."
+      )
+    }
+    return differences
+  }
+
   /// How many blocks the rows fill.
   var countBlocks: SQL {
     "SELECT pg_relation_size('\(batchTable)'::regclass) / current_setting('block_size')::bigint"

@@ -25,6 +25,50 @@ import Testing
     }
   }
 
+  @Test func `a report is written as after a merge, and one that can't be blocks before anything is done`() async throws
+  {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      _ = try await prepare(database, folder)
+      let blocked = try await database.run("replay", folder.path, "--report", "/nowhere/at/all/report.html")
+      #expect(blocked.status == 73)
+      #expect(try database.number("SELECT count(*) FROM production.orders") == 140)
+      let report = folder.url.deletingLastPathComponent().appending(path: "report.html")
+      let outcome = try await database.run("replay", folder.path, "--report", report.path, "--json")
+      #expect(outcome.status == 0)
+      let page = try String(contentsOf: report, encoding: .utf8)
+      #expect(page.contains("snapshot.directory"))
+      #expect(page.contains(folder.path))
+      // All orders and customers.
+      #expect(page.contains("250"))
+    }
+  }
+
+  @Test func `another key or version column than when the snapshot was taken is told`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      _ = try await prepare(database, folder)
+      let plain = try await database.run("replay", folder.path)
+      #expect(plain.status == 0)
+      #expect(!plain.errors.contains("when the snapshot was taken"))
+      try database.execute(
+        """
+        ALTER TABLE production.orders DROP CONSTRAINT orders_pkey CASCADE;
+        UPDATE production.orders SET order_date = coalesce(order_date, '2024-01-01');
+        ALTER TABLE production.orders ADD PRIMARY KEY (order_id, customer_id)
+        """
+      )
+      let outcome = try await database.run(
+        arguments: ["replay", folder.path, "--table", "orders", "--config", "other.yaml"],
+        files: ["other.yaml": "version_column: order_date\n"]
+      )
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.errors.contains("rows are matched by order_id, customer_id, the key of production.orders"))
+      #expect(outcome.errors.contains("it was order_id."))
+      #expect(outcome.errors.contains("told by order_date; when the snapshot was taken it was told by updated_at."))
+    }
+  }
+
   @Test func `refused rows end with 65, are told, and errors retry says how they are tried again`() async throws {
     try await ScratchDatabase.with { database async throws in
       let folder = try SnapshotFolder()
@@ -146,13 +190,15 @@ import Testing
     #expect(outcome.output.contains("USAGE: merge-engine"))
   }
 
-  @Test func `replay takes the options of merge that do not speak of staging`() async throws {
+  @Test func `replay takes the options of merge but those about staging, and about rollback, which sets staging back`()
+    async throws
+  {
     func options(_ command: String) async throws -> Set<Substring> {
       let help = try await CommandLineProgram.run([command, "--help"]).output
       return Set(help.matches(of: /--[a-z][a-z-]+/).map(\.output))
     }
     let missing = try await options("merge").subtracting(try await options("replay"))
-    #expect(missing == ["--mark", "--cleanup", "--no-cleanup"])
+    #expect(missing == ["--mark", "--cleanup", "--no-cleanup", "--before-images", "--no-before-images"])
   }
 
   /// The guide's tables with 200 orders and 50 customers, saved.

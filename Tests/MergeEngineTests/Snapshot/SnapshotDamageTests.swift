@@ -77,14 +77,7 @@ import Testing
       )
     },
     Damage(name: "a manifest without a column", message: "a row has 6 fields instead of 5") { folder in
-      try folder.change("manifest.json") { data in
-        var object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-        var tables = try #require(object["tables"] as? [[String: Any]])
-        let index = try #require(tables.firstIndex { $0["name"] as? String == "orders" })
-        tables[index]["columns"] = (tables[index]["columns"] as? [Any]).map { Array($0.dropLast()) }
-        object["tables"] = tables
-        data = try JSONSerialization.data(withJSONObject: object)
-      }
+      try changeTables(folder) { $0[1]["columns"] = ($0[1]["columns"] as? [Any]).map { Array($0.dropLast()) } }
     },
     Damage(name: "a manifest of a newer version", message: "format version 2, of a newer merge-engine") { folder in
       try folder.changeManifest("\"format_version\" : 1", to: "\"format_version\" : 2")
@@ -98,10 +91,49 @@ import Testing
     Damage(name: "a manifest that leaves the folder", message: "a file that can't be in the folder") { folder in
       try folder.changeManifest("\"orders.pgcopy\"", to: "\"../orders.pgcopy\"")
     },
+    Damage(name: "a manifest with a table twice", message: "contradicts itself about the table orders") { folder in
+      try changeTables(folder) { tables in
+        var copy = tables[1]
+        copy["file"] = "other.pgcopy"
+        tables.append(copy)
+      }
+    },
+    Damage(name: "a manifest with one file for two tables", message: "names the file customers.pgcopy for two") {
+      folder in
+      try changeTables(folder) { $0[1]["file"] = "customers.pgcopy" }
+    },
+    Damage(name: "a manifest with a negative count", message: "contradicts itself about the table orders") { folder in
+      try changeTables(folder) { $0[1]["rows"] = -1 }
+    },
+    Damage(name: "a manifest with a negative length", message: "contradicts itself about the table orders") { folder in
+      try changeTables(folder) { $0[1]["bytes"] = -1 }
+    },
+    Damage(name: "a manifest whose key is no column", message: "contradicts itself about the table orders") { folder in
+      try changeTables(folder) { $0[1]["primary_key"] = ["no_such"] }
+    },
+    Damage(name: "a manifest whose version is no column", message: "contradicts itself about the table orders") {
+      folder in
+      try changeTables(folder) { $0[1]["version_column"] = "no_such" }
+    },
     Damage(name: "no manifest", message: "or an unfinished one") { folder in
       try FileManager.default.removeItem(at: folder.file("manifest.json"))
     },
   ]
+
+  /// Writes the manifest anew with other tables: customers is the first, orders the second.
+  private static func changeTables(
+    _ folder: borrowing SnapshotFolder,
+    _ change: (inout [[String: Any]]) -> Void
+  ) throws {
+    try folder.change("manifest.json") { data in
+      var object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+      var tables = try #require(object["tables"] as? [[String: Any]])
+      try #require(tables.map { $0["name"] as? String } == ["customers", "orders"])
+      change(&tables)
+      object["tables"] = tables
+      data = try JSONSerialization.data(withJSONObject: object)
+    }
+  }
 
   @Test(arguments: damages)
   func `from a damaged snapshot nothing is merged, and the message says what is wrong`(_ damage: Damage) async throws {
@@ -155,14 +187,9 @@ import Testing
     let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     let digest = String(decoding: output.prefix(64), as: UTF8.self)
-    try folder.change("manifest.json") { manifest in
-      var object = try #require(try JSONSerialization.jsonObject(with: manifest) as? [String: Any])
-      var tables = try #require(object["tables"] as? [[String: Any]])
-      let index = try #require(tables.firstIndex { $0["name"] as? String == "orders" })
-      tables[index]["bytes"] = data.count
-      tables[index]["sha256"] = digest
-      object["tables"] = tables
-      manifest = try JSONSerialization.data(withJSONObject: object)
+    try Self.changeTables(folder) { tables in
+      tables[1]["bytes"] = data.count
+      tables[1]["sha256"] = digest
     }
   }
 }

@@ -2,7 +2,7 @@ import Foundation
 import MergeEngine
 import Testing
 
-/// A table of a million rows.
+/// Tables of a million rows, and of many megabytes.
 @Suite struct SnapshotLargeTests {
   @Test func `a million rows are saved, checked and replayed, and production is what plain SQL makes of them`()
     async throws
@@ -41,4 +41,49 @@ import Testing
       #expect(try database.count("SELECT count(*) FROM production.t") == 1_000_000)
     }
   }
+
+  #if os(Linux)
+    @Test func `save, info and replay hold a small part of a large table at a time`() async throws {
+      try await ScratchDatabase.with { database async throws in
+        let folder = try SnapshotFolder()
+        // 30,000 rows of 10 kB.
+        try database.execute(
+          """
+          CREATE SCHEMA production; CREATE SCHEMA staging;
+          CREATE TABLE production.t (id integer PRIMARY KEY, body text, updated_at date);
+          CREATE TABLE staging.t (LIKE production.t);
+          ALTER TABLE production.t ALTER body SET STORAGE EXTERNAL;
+          ALTER TABLE staging.t ALTER body SET STORAGE EXTERNAL;
+          INSERT INTO staging.t SELECT n, repeat('x', 10000), date '2025-01-01' FROM generate_series(1, 30000) AS n
+          """
+        )
+        let file = folder.file("t.pgcopy").path
+        for arguments in [
+          ["snapshot", "save", folder.path, "--database", database.connectionString],
+          ["snapshot", "info", folder.path],
+          ["replay", folder.path, "--workers", "1", "--database", database.connectionString],
+        ] {
+          let program = try CommandLineProgram(arguments)
+          let peak = try await Self.peakByteCount(of: program.processID)
+          #expect(try await program.outcome().status == 0)
+          #expect((10_000_000...200_000_000).contains(peak), "\(arguments[0]): \(peak) bytes")
+        }
+        let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int
+        #expect(try #require(size) > 300_000_000)
+        #expect(try database.number("SELECT count(*) FROM production.t") == 30_000)
+      }
+    }
+
+    /// The most memory that a process holds resident until its end: the system's own high-water mark, read again and again.
+    private static func peakByteCount(of processID: Int32) async throws -> Int {
+      var peak = 0
+      while let status = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8),
+        let kibibytes = status.firstMatch(of: /VmHWM:\s+([0-9]+) kB/).flatMap({ Int($0.1) })
+      {
+        peak = max(peak, kibibytes * 1024)
+        try await Task.sleep(for: .milliseconds(5))
+      }
+      return peak
+    }
+  #endif
 }

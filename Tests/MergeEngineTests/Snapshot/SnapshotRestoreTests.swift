@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// `replay --into-staging`: staging as it was when it was saved.
@@ -87,6 +88,85 @@ import Testing
       #expect(try await second.run("replay", folder.path, "--into-staging", "--table", "orders").status == 0)
       #expect(try second.rows("SELECT * FROM staging.orders") == first.rows("SELECT * FROM staging.orders"))
       #expect(try second.number("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'") == 1)
+    }
+  }
+
+  @Test func `into the database that --staging-database names, and no other`() async throws {
+    try await ScratchDatabase.withPair { production, staging async throws in
+      let folder = try SnapshotFolder()
+      try await prepare(production, folder)
+      try production.execute("TRUNCATE staging.orders, staging.customers")
+      let before = try production.contents()
+      let outcome = try await production.run(
+        "replay",
+        folder.path,
+        "--into-staging",
+        "--staging-database",
+        staging.connectionString
+      )
+      #expect(outcome.status == 0)
+      #expect(try staging.number("SELECT count(*) FROM staging.orders") == 200)
+      #expect(try production.contents() == before)
+    }
+  }
+
+  @Test func `an interrupted restore ends with 130 and has written nothing`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try await prepare(database, folder)
+      try database.execute("DROP TABLE staging.customers CASCADE; TRUNCATE staging.orders")
+      let before = try database.contents()
+      let blocker = try database.session()
+      try blocker.execute("BEGIN; LOCK TABLE staging.orders IN SHARE MODE", "holding a table")
+      let replay = try database.start(["replay", folder.path, "--into-staging"])
+      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      replay.send(SIGINT)
+      #expect(try await replay.outcome().status == 130)
+      try blocker.execute("ROLLBACK", "letting go")
+      #expect(try database.contents() == before)
+      #expect(try await database.run("replay", folder.path, "--into-staging").status == 0)
+    }
+  }
+
+  @Test func `a view of a table's name is left alone`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try await prepare(database, folder)
+      try database.execute(
+        """
+        TRUNCATE staging.orders; DROP TABLE staging.customers CASCADE; CREATE VIEW staging.customers AS SELECT 1 AS one
+        """
+      )
+      let before = try database.contents()
+      let outcome = try await database.run("replay", folder.path, "--into-staging")
+      #expect(outcome.status == 73)
+      #expect(outcome.errors.contains("customers: staging.customers is not an ordinary table"))
+      #expect(try database.contents() == before)
+    }
+  }
+
+  @Test func `a column of a type without a binary form comes back as text, and a merge reads it`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try database.execute(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (id integer PRIMARY KEY, rights aclitem, updated_at timestamp);
+        CREATE TABLE staging.t (id integer, rights aclitem, updated_at timestamp);
+        INSERT INTO staging.t SELECT 1, (current_user || '=r/' || current_user)::aclitem, '2025-01-01'
+        """
+      )
+      #expect(try await database.run("snapshot", "save", folder.path, "--quiet").status == 0)
+      try database.execute("CREATE TABLE kept AS SELECT id, rights FROM staging.t; TRUNCATE staging.t")
+      let refused = try await database.run("replay", folder.path, "--into-staging")
+      #expect(refused.status == 73)
+      #expect(refused.errors.contains("which has no binary form"))
+      #expect(refused.errors.contains("the replay makes it with a text column"))
+      try database.execute("DROP TABLE staging.t")
+      #expect(try await database.run("replay", folder.path, "--into-staging").status == 0)
+      #expect(try database.text("SELECT pg_typeof(rights) FROM staging.t") == "text")
+      #expect(try await database.run("--quiet").status == 0)
+      #expect(try database.rows("SELECT id, rights FROM production.t") == database.rows("SELECT * FROM kept"))
     }
   }
 
