@@ -33,18 +33,37 @@ enum OrdersBatch {
   )
 
   /// The bytes of so many rows, their keys shuffled by a multiplication.
-  static func bytes(rowCount: Int) -> [UInt8] {
+  ///
+  /// - Parameter columnCount: how many of the plan's columns each row has; 2 for key and version alone.
+  static func bytes(rowCount: Int, columnCount: Int = plan.columns.count) -> [UInt8] {
     var writer = CopyWriter(capacity: rowCount * 80)
     writer.writeHeader()
     for row in 0..<rowCount {
-      let key = Int32(truncatingIfNeeded: row * 7919 % 1_000_003)
-      writer.beginRow(fieldCount: 6)
+      let key = Int32(truncatingIfNeeded: row * 7919 % keyCount)
+      let columns = [
+        big(key), big(Int64(key) * 1_000_000), big(Int32(key % 20_000)), [0, 2, 0, 0, 0, 0, 0, 2, 0, 12, 13, 72],
+        big(Int64(key) * 86_400_000_000),
+      ]
+      writer.beginRow(fieldCount: 1 + columnCount)
       writer.writeField(big(UInt32(row / 60)) + big(UInt16(row % 60 + 1)))
+      for column in columns.prefix(columnCount) { writer.writeField(column) }
+    }
+    writer.writeTrailer()
+    return writer.bytes
+  }
+
+  /// All keys lie below. A prime, so that no two rows have the same.
+  static let keyCount = 1_000_003
+
+  /// Production's keys and versions as a stretch of them is read: all of the rows', a day older.
+  static func productionStretch(rowCount: Int) -> [UInt8] {
+    var writer = CopyWriter(capacity: rowCount * 24)
+    writer.writeHeader()
+    for row in 0..<rowCount {
+      let key = Int32(truncatingIfNeeded: row * 7919 % keyCount)
+      writer.beginRow(fieldCount: 2)
       writer.writeField(big(key))
-      writer.writeField(big(Int64(key) * 1_000_000))
-      writer.writeField(big(Int32(key % 20_000)))
-      writer.writeField([0, 2, 0, 0, 0, 0, 0, 2, 0, 12, 13, 72])
-      writer.writeField(big(Int64(key) * 86_400_000_000))
+      writer.writeField(big(Int64(key) * 1_000_000 - 86_400_000_000))
     }
     writer.writeTrailer()
     return writer.bytes

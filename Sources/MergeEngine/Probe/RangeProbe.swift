@@ -28,7 +28,8 @@ struct RangeProbe {
     try read(stretch, from: start, &answer)
   }
 
-  private mutating func index(_ stretch: DenseKeys.Stretch, of batch: StagedBatch) throws(BinaryCopyError) {
+  /// Notes where the candidates of `stretch` are.
+  mutating func index(_ stretch: DenseKeys.Stretch, of batch: StagedBatch) throws(BinaryCopyError) {
     let bytes = batch.bytes.rawSpan
     candidateOfKey.removeAll(keepingCapacity: true)
     candidateOfKey.append(contentsOf: repeatElement(-1, count: Int(stretch.highest - stretch.lowest) + 1))
@@ -39,7 +40,8 @@ struct RangeProbe {
     }
   }
 
-  private func read(
+  /// Fills `answer` for the rows of production that lie from `start` on in its bytes.
+  func read(
     _ stretch: DenseKeys.Stretch,
     from start: Int,
     _ answer: inout ProbeAnswer
