@@ -33,14 +33,14 @@ enum TortureCheck {
       claim: "no production row is older than the newest version written for its key since its last delete",
       violations: """
         \(history)
-        SELECT count(*) FROM due LEFT JOIN production.orders AS p USING (tenant, id)
+        SELECT count(*) FROM due LEFT JOIN model.merged AS p USING (tenant, id)
         WHERE p.updated_at IS NULL OR p.updated_at < due.version
         """
     ),
     Rule(
       claim: "every production row is one that somebody wrote, whole",
       violations: """
-        SELECT count(*) FROM production.orders AS p
+        SELECT count(*) FROM model.merged AS p
         WHERE p.payload <> model.payload(p.tenant, p.id, p.updated_at)
            OR NOT (p.updated_at = timestamp '2025-01-01'
                    OR EXISTS (SELECT FROM model.changes AS c
@@ -53,31 +53,31 @@ enum TortureCheck {
       claim: "no staging row is lost or doubled",
       violations: """
         SELECT (SELECT count(*) FROM (SELECT tenant, id, version FROM model.loaded
-                                      EXCEPT ALL SELECT tenant, id, updated_at FROM staging.orders) AS lost)
-             + (SELECT count(*) FROM (SELECT tenant, id, updated_at FROM staging.orders
+                                      EXCEPT ALL SELECT tenant, id, updated_at FROM model.staged) AS lost)
+             + (SELECT count(*) FROM (SELECT tenant, id, updated_at FROM model.staged
                                       EXCEPT ALL SELECT tenant, id, version FROM model.loaded) AS doubled)
         """
     ),
     Rule(
       claim: "every staging row is marked, and only rows that can't be stored are marked ERROR",
       violations: """
-        SELECT (SELECT count(*) FROM staging.orders WHERE _dms_processing_status NOT IN ('PROCESSED', 'ERROR'))
-             + (SELECT count(*) FROM staging.orders
-                WHERE _dms_processing_status = 'ERROR' AND account > 0 AND code <> 'taken' AND amount >= 0)
+        SELECT count(*) FROM model.staged
+        WHERE status IS NULL OR status NOT IN ('PROCESSED', 'ERROR') OR status = 'ERROR' AND is_good
         """
     ),
     Rule(
       claim: "every ERROR mark has its row in merge_errors",
       violations: """
-        SELECT abs((SELECT count(*) FROM staging.orders WHERE _dms_processing_status = 'ERROR')
+        SELECT abs((SELECT count(*) FROM model.staged WHERE status = 'ERROR')
                  - (SELECT count(*) FROM admin.merge_errors))
         """
     ),
     Rule(
       claim: "the counts of all runs add up to the staging rows there are",
       violations: """
-        SELECT abs((SELECT count(*) FROM staging.orders)
-                 - (SELECT coalesce(sum(records_read), 0) FROM admin.merge_logs WHERE table_name = 'orders'))::bigint
+        SELECT abs((SELECT count(*) FROM model.staged)
+                 - (SELECT coalesce(sum(records_read), 0) FROM admin.merge_logs
+                    WHERE table_name IN ('orders', 'items')))::bigint
              + (SELECT count(*) FROM admin.merge_logs
                 WHERE records_read <> records_inserted + records_updated + records_unchanged + records_stale
                                       + records_duplicate + records_error)

@@ -4,8 +4,14 @@ import Libpq
 ///
 /// Every version is drawn from one sequence, so "newer" is known for all writers together. A row's payload is made of
 /// key and version, so that a row put together from two writes shows.
+///
+/// `orders` has a key of two columns, whose versions are looked up; `items` has one integer, loaded in dense stretches,
+/// which are read from end to end. In the model the rows of `items` are those of a tenant that `orders` does not have.
 enum TortureSchema {
   static let keyCount = 4000
+  static let itemCount = 3000
+  /// The tenant that stands for `items`.
+  static let itemTenant = 1000
 
   static let create: SQL = """
     CREATE SCHEMA production;
@@ -29,6 +35,14 @@ enum TortureSchema {
     INSERT INTO production.orders
     SELECT n % 4, n, 1 + n % 100, (n % 4) || '-' || n, 1, model.payload(n % 4, n, '2025-01-01'), '2025-01-01'
     FROM generate_series(1, \(keyCount / 2)) AS n;
+
+    CREATE TABLE production.items (id integer PRIMARY KEY, amount integer CHECK (amount >= 0), payload text, updated_at timestamp);
+    INSERT INTO production.items
+    SELECT n, 1, model.payload(\(itemTenant), n, '2025-01-01'), '2025-01-01' FROM generate_series(1, \(itemCount)) AS n
+    WHERE n % 3 > 0;
+    CREATE VIEW model.merged AS
+    SELECT tenant, id, payload, updated_at FROM production.orders
+    UNION ALL SELECT \(itemTenant), id, payload, updated_at FROM production.items;
 
     -- What CDC has written, in the order in which it held the row's lock; a delete has no version.
     CREATE TABLE model.changes (
@@ -94,5 +108,52 @@ enum TortureSchema {
     END $$;
 
     ALTER TABLE staging.orders DROP CONSTRAINT orders_pkey;
+
+    CREATE FUNCTION model.write_item_as_cdc(delete_share double precision) RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE
+      n integer := 1 + floor(random() * \(itemCount));
+      v timestamp;
+    BEGIN
+      PERFORM FROM production.items WHERE id = n FOR UPDATE;
+      IF found AND random() < delete_share THEN
+        DELETE FROM production.items WHERE id = n;
+        INSERT INTO model.changes (tenant, id, version, is_delete) VALUES (\(itemTenant), n, NULL, true);
+        RETURN;
+      END IF;
+      v := model.tick();
+      IF found THEN
+        UPDATE production.items SET amount = 2, payload = model.payload(\(itemTenant), n, v), updated_at = v WHERE id = n;
+      ELSE
+        INSERT INTO production.items VALUES (n, 2, model.payload(\(itemTenant), n, v), v) ON CONFLICT (id) DO NOTHING;
+        IF NOT found THEN RETURN; END IF;
+      END IF;
+      INSERT INTO model.changes (tenant, id, version, is_delete) VALUES (\(itemTenant), n, v, false);
+    END $$;
+
+    CREATE FUNCTION model.load_items(row_count integer, poison_share double precision) RETURNS void
+    LANGUAGE plpgsql AS $$
+    DECLARE
+      first integer := floor(random() * (\(itemCount) - row_count));
+    BEGIN
+      WITH picked AS MATERIALIZED (
+        SELECT first + k AS n, random() AS kind, random() < poison_share AS is_poison, model.tick() AS fresh
+        FROM generate_series(1, row_count) AS k
+      ), versioned AS (
+        SELECT k.*, CASE WHEN kind < 0.5 THEN fresh
+                         WHEN kind < 0.75 THEN coalesce(p.updated_at, fresh)
+                         ELSE coalesce(p.updated_at, fresh) - interval '1 second' END AS version
+        FROM picked AS k LEFT JOIN production.items AS p ON p.id = n
+      ), staged AS (
+        INSERT INTO staging.items (id, amount, payload, updated_at)
+        SELECT n, CASE WHEN is_poison THEN -1 ELSE 3 END, model.payload(\(itemTenant), n, version), version FROM versioned
+      )
+      INSERT INTO model.loaded SELECT \(itemTenant), n, version, is_poison FROM versioned;
+    END $$;
+
+    ALTER TABLE staging.items DROP CONSTRAINT items_pkey;
+    CREATE VIEW model.staged AS
+    SELECT tenant, id, updated_at, _dms_processing_status AS status, account > 0 AND code <> 'taken' AND amount >= 0 AS is_good
+    FROM staging.orders
+    UNION ALL SELECT \(itemTenant), id, updated_at, _dms_processing_status, amount >= 0 FROM staging.items;
     """
 }

@@ -2,14 +2,38 @@ import Foundation
 import Synchronization
 
 /// Forwards TCP connections to a server, until it is told to cut them.
-final class CuttingProxy: Sendable {
-  let port: Int
+public final class CuttingProxy: Sendable {
+  /// Where a connection is cut by itself: once, at the first bytes that hold a text.
+  public struct Cut: Sendable {
+    /// What the bytes hold.
+    let text: [UInt8]
+    /// Whether it is the client that sends them.
+    let isFromClient: Bool
+    /// Whether the bytes up to the end of the text are still forwarded.
+    let forwardsText: Bool
+
+    /// Cuts before anything of the piece that the client sends is forwarded.
+    public static func whenClientSends(_ text: String) -> Cut {
+      Cut(text: Array(text.utf8), isFromClient: true, forwardsText: false)
+    }
+
+    /// Cuts in the middle of what is sent, right behind the text.
+    public static func behind(_ text: String, fromClient: Bool) -> Cut {
+      Cut(text: Array(text.utf8), isFromClient: fromClient, forwardsText: true)
+    }
+  }
+
+  /// Where it listens, on 127.0.0.1.
+  public let port: Int
   private let listener: Int32
   private let serverPort: Int
   private let open = Mutex<Set<Int32>>([])
+  private let frozen = Mutex<Set<Int32>>([])
+  private let pendingCut = Mutex<Cut?>(nil)
+  private let acceptedCount = Mutex(0)
 
   /// Listens on a free loopback port.
-  init(serverPort: Int) throws {
+  public init(serverPort: Int) throws {
     self.serverPort = serverPort
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     self.listener = listener
@@ -27,19 +51,37 @@ final class CuttingProxy: Sendable {
     Thread { [self] in acceptConnections() }.start()
   }
 
-  enum ProxyError: Error {
+  /// It can't be had.
+  public enum ProxyError: Error {
+    /// No port.
     case cannotListen
   }
 
+  /// From now on the first connection that carries it is cut.
+  public func arm(_ cut: Cut) { pendingCut.withLock { $0 = cut } }
+
+  /// Whether the cut has come to pass, or none was asked for.
+  public var hasCut: Bool { pendingCut.withLock { $0 == nil } }
+
+  /// How many connections were accepted so far.
+  public var connectionCount: Int { acceptedCount.withLock { $0 } }
+
+  /// From now on nothing gets through on the connections there are, and neither side hears that the other is gone: a
+  /// network that was split. New connections work.
+  public func freezeAll() {
+    let descriptors = open.withLock { $0 }
+    frozen.withLock { $0.formUnion(descriptors) }
+  }
+
   /// Breaks every connection there is, in the middle of whatever it carries.
-  func cutAll() {
+  public func cutAll() {
     open.withLock { descriptors in
       for descriptor in descriptors { shutdown(descriptor, Int32(SHUT_RDWR)) }
     }
   }
 
   /// Stops listening, and cuts.
-  func close() {
+  public func close() {
     shutdown(listener, Int32(SHUT_RDWR))
     cutAll()
   }
@@ -60,20 +102,28 @@ final class CuttingProxy: Sendable {
         Foundation.close(client)
         continue
       }
+      acceptedCount.withLock { $0 += 1 }
       open.withLock { $0.formUnion([client, server]) }
       let pair = OpenPair(first: client, second: server) { [self] in
         open.withLock { $0.subtract([client, server]) }
       }
-      Thread { Self.pump(from: client, to: server, pair) }.start()
-      Thread { Self.pump(from: server, to: client, pair) }.start()
+      Thread { self.pump(from: client, to: server, isFromClient: true, pair) }.start()
+      Thread { self.pump(from: server, to: client, isFromClient: false, pair) }.start()
     }
   }
 
-  private static func pump(from source: Int32, to sink: Int32, _ pair: OpenPair) {
+  private func pump(from source: Int32, to sink: Int32, isFromClient: Bool, _ pair: OpenPair) {
     var buffer = [UInt8](repeating: 0, count: 16 * 1024)
     while true {
-      let received = unsafe recv(source, &buffer, buffer.count, 0)
+      var received = unsafe recv(source, &buffer, buffer.count, 0)
+      // The descriptors of a frozen pair stay open, so that neither side is told anything.
+      if frozen.withLock({ $0.contains(source) }) {
+        guard received > 0 else { return }
+        continue
+      }
       guard received > 0 else { break }
+      let kept = byteCountBeforeCut(buffer[..<received], isFromClient: isFromClient)
+      received = kept ?? received
       var sent = 0
       while sent < received {
         let count = unsafe buffer.withUnsafeBytes { bytes in
@@ -82,8 +132,20 @@ final class CuttingProxy: Sendable {
         guard count > 0 else { return pair.finish() }
         sent += count
       }
+      if kept != nil { break }
     }
     pair.finish()
+  }
+
+  /// - Returns: nil when the piece does not hold what is to be cut.
+  private func byteCountBeforeCut(_ piece: ArraySlice<UInt8>, isFromClient: Bool) -> Int? {
+    pendingCut.withLock { pending in
+      guard let cut = pending, cut.isFromClient == isFromClient, let range = piece.firstRange(of: cut.text) else {
+        return nil
+      }
+      pending = nil
+      return cut.forwardsText ? range.upperBound : 0
+    }
   }
 
   private static func loopback(port: Int) -> sockaddr_in {
