@@ -47,6 +47,39 @@ import Testing
     }
   }
 
+  /// The server can't follow a row into another partition: it says so with 40001, and the batch is tried again.
+  @Test func `a row that CDC moves to another partition while it is written there is merged as what it is then`()
+    async throws
+  {
+    try await TestDatabase.with { database in
+      let columns = "id int, region text, updated_at int, v text"
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (\(columns), PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+        CREATE TABLE production.t_a PARTITION OF production.t FOR VALUES IN ('a');
+        CREATE TABLE production.t_b PARTITION OF production.t FOR VALUES IN ('b');
+        CREATE TABLE staging.t (\(columns), _dms_processing_status varchar(20) DEFAULT 'NEW');
+        INSERT INTO production.t SELECT n, 'a', 1, 'p' FROM generate_series(1, 10) n;
+        INSERT INTO staging.t SELECT n, 'a', 5, 's' FROM generate_series(1, 10) n;
+        """
+      )
+      try database.run("BEGIN; UPDATE production.t SET region = 'b', updated_at = 9, v = 'cdc' WHERE id = 5")
+      let observer = try database.connect()
+      let merge = observer.start()
+      try await observer.waitForBlockedWorker()
+      try database.run("COMMIT")
+      let report = try await observer.finish(merge)
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.totals.updated == 9)
+      // The key (5, a) is gone: to the merge, which looks again, it is a new row.
+      #expect(report.totals.inserted == 1)
+      #expect(
+        try database.rows("SELECT * FROM production.t WHERE id = 5 ORDER BY region") == ["(5,a,5,s)", "(5,b,9,cdc)"]
+      )
+    }
+  }
+
   @Test func `a version that is the partition column belongs to the key: another version is another row`() async throws
   {
     try await TestDatabase.with { database in
@@ -161,6 +194,42 @@ import Testing
       #expect(report.totals.updated == 1)
       #expect(report.totals.stale == 2)
       #expect(report.totals.lostRaces == 2)
+    }
+  }
+
+  @Test func `the version may be the key, and the only column there is`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "updated_at int PRIMARY KEY", staging: "updated_at int")
+      try database.run("INSERT INTO production.t VALUES (1), (2); INSERT INTO staging.t VALUES (2), (3), (3), (4)")
+      let report = try await database.merge()
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.totals.inserted == 2)
+      #expect(report.totals.unchanged == 1)
+      #expect(report.totals.duplicate == 1)
+      #expect(try database.rows("TABLE production.t ORDER BY 1") == ["(1)", "(2)", "(3)", "(4)"])
+    }
+  }
+
+  @Test func `a key that is WITHOUT OVERLAPS blocks its table before anything is written`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, period daterange, updated_at int"
+      let isTemporal = database.connection.serverVersionNumber >= 180_000
+      // Before 18 such a constraint can't be a key: then there is none.
+      let constraint =
+        isTemporal ? "PRIMARY KEY (id, period WITHOUT OVERLAPS)" : "EXCLUDE USING gist (id WITH =, period WITH &&)"
+      try database.run("CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public")
+      try database.makePair(production: "\(columns), \(constraint)", staging: columns)
+      try database.run("INSERT INTO staging.t VALUES (1, '[2025-01-01,2025-02-01)', 1)")
+      let failure = await #expect(throws: MergeFailure.self) { try await database.merge() }
+      guard case .blocked(let findings) = failure else {
+        Issue.record("\(String(describing: failure))")
+        return
+      }
+      let reason =
+        isTemporal ? "the primary key of production.t is WITHOUT OVERLAPS" : "production.t has no primary key"
+      #expect(findings.contains { $0.grade == .blocker && $0.message.contains(reason) })
+      #expect(try database.count("SELECT count(*) FROM pg_namespace WHERE nspname = 'admin'") == 0)
+      #expect(try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'NEW'") == 1)
     }
   }
 

@@ -85,6 +85,7 @@ struct Catalog: Sendable {
     let rows = try connection.query(CatalogSQL.primaryKeys, [.textArray(schemas)], "reading the primary keys")
     var columns: [UInt32: [CatalogTable.PrimaryKey.Column]] = [:]
     var deferrable: Set<UInt32> = []
+    var temporal: Set<UInt32> = []
     for row in 0..<rows.count {
       let table = UInt32(rows.integer(row, 0) ?? 0)
       let schema = Identifier(rows.text(row, 2) ?? "")
@@ -94,9 +95,14 @@ struct Catalog: Sendable {
         .init(name: Identifier(rows.text(row, 1) ?? ""), equality: "OPERATOR(\(schema).\(symbol))")
       )
       if rows.bool(row, 4) == false { deferrable.insert(table) }
+      if rows.bool(row, 5) == false { temporal.insert(table) }
     }
     return columns.reduce(into: [:]) { keys, entry in
-      keys[entry.key] = .init(columns: entry.value, isDeferrable: deferrable.contains(entry.key))
+      keys[entry.key] = .init(
+        columns: entry.value,
+        isDeferrable: deferrable.contains(entry.key),
+        isTemporal: temporal.contains(entry.key)
+      )
     }
   }
 }

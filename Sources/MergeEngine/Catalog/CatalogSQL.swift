@@ -45,12 +45,16 @@ enum CatalogSQL {
     ORDER BY a.attrelid, a.attnum
     """
 
-  /// table, column, schema and name of the equality operator, immediate
+  /// table, column, schema and name of the equality operator, immediate, of equal values only
+  ///
+  /// The key of PostgreSQL 18 that is WITHOUT OVERLAPS has a GiST index, whose strategy 3 is "overlaps".
   static let primaryKeys: SQL = """
-    SELECT i.indrelid, a.attname::text, m.nspname::text, o.oprname::text, i.indimmediate
+    SELECT i.indrelid, a.attname::text, m.nspname::text, o.oprname::text, i.indimmediate, h.amname = 'btree'
     FROM pg_index i
     JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_class x ON x.oid = i.indexrelid
+    JOIN pg_am h ON h.oid = x.relam
     CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
     JOIN pg_opclass f ON f.oid = k.opclass

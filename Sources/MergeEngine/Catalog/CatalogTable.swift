@@ -31,6 +31,8 @@ struct CatalogTable: Sendable {
     let columns: [Column]
     /// DEFERRABLE keys can't arbitrate ON CONFLICT.
     let isDeferrable: Bool
+    /// WITHOUT OVERLAPS: two rows of one key differ in a period, and no single row is the one of that key.
+    var isTemporal = false
 
     struct Column: Sendable {
       let name: Identifier

@@ -83,8 +83,9 @@ struct AccessCheck {
       FROM tables t
       JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid AND d.deptype = 'a'
                       AND d.classid = 'pg_class'::regclass
-      JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-      WHERE NOT has_sequence_privilege(s.oid, 'USAGE')
+      JOIN pg_class s ON s.oid = d.objid
+      -- A CASE, since some plans would ask before they look at the kind, and be refused.
+      WHERE CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') END
       UNION ALL
       SELECT current_user::text, r.name || ' on ' || n.nspname || '.' || c.relname
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

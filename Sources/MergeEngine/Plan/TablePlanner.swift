@@ -25,6 +25,12 @@ struct TablePlanner {
     let key = production.primaryKey
     if key == nil {
       block(table, "\(production.name) has no primary key, so rows can't be matched. Add one.")
+    } else if key?.isTemporal == true {
+      block(
+        table,
+        "the primary key of \(production.name) is WITHOUT OVERLAPS: rows are told apart by periods, which can't be "
+          + "matched. Merge into a table with an ordinary primary key, or leave this one out."
+      )
     }
     let versionName = options.columns.version(of: table)
     let versionType = checkVersion(table, versionName, staging, production)
