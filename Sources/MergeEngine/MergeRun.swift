@@ -78,14 +78,23 @@ public struct MergeRun: Sendable {
       isAtomic: options.atomic,
       record: record,
       retries: retries,
-      pressure: Pressure(options, stop),
+      pressure: Pressure(options, stop, logger),
       stop: stop,
       logger: logger
     )
     var outcome = RunOutcome(plan)
     var rounds = Rounds(context)
     while let tables = try rounds.next(after: &outcome, control) {
-      try carry(tables, context, control, since: clockStart, &outcome, onProgress)
+      let queue = WorkQueue(
+        plan,
+        only: tables,
+        blockCounts: rounds.blockCounts,
+        batchRows: options.rowsPerBatch,
+        workerCount: options.workerCount,
+        refusalLimit: options.maxErrors,
+        slices: try ReplayProgress(plan, options.schemas).remaining(control.current)
+      )
+      try carry(queue, context, control, since: clockStart, &outcome, onProgress)
     }
 
     let closed = try RunClosing(record: record, plan: plan, options: options, logger: logger)
@@ -145,31 +154,26 @@ public struct MergeRun: Sendable {
 
   /// Empties a queue over some of the tables, or all.
   private func carry(
-    _ tables: Set<Int>,
+    _ queue: WorkQueue,
     _ context: RunContext,
     _ control: ControlConnection,
     since start: ContinuousClock.Instant,
     _ outcome: inout RunOutcome,
     _ onProgress: (RunProgress) -> Void
   ) throws {
-    let queue = WorkQueue(
-      context.plan,
-      only: tables,
-      batchRows: options.rowsPerBatch,
-      workerCount: options.workerCount,
-      refusalLimit: options.maxErrors,
-      slices: try ReplayProgress(context.plan, options.schemas).remaining(control.current)
-    )
     let threads = WorkerThreads(count: options.workerCount, context, queue)
     var controlError: (any Error)?
     while !threads.waitForAll(timeLimitSeconds: 0.25) {
       onProgress(RunProgress(queue.snapshot, since: start))
+      guard controlError == nil else { continue }
       do {
-        if try control.beat() { queue.suspend(nil, nil) }
-        try context.pressure.measure(control.current)
+        let isRenewed = try control.beat { connection throws(PostgresError) in
+          try context.pressure.measure(connection)
+        }
+        if isRenewed { queue.suspend(nil, nil) }
       } catch {
         // Without its locks a run must not go on; the batches under way end first.
-        controlError = controlError ?? error
+        controlError = error
         queue.stop()
       }
     }

@@ -49,6 +49,7 @@ struct Session: Sendable {
       connection.answerTimeLimitSeconds = Double(statementTimeoutMilliseconds) / 1000 + 15
     }
     try pin(connection)
+    try shortenSilence(connection)
     return connection
   }
 
@@ -67,11 +68,35 @@ struct Session: Sendable {
       SET row_security = off;
       SET statement_timeout = \(statementTimeoutMilliseconds);
       SET idle_in_transaction_session_timeout = 0;
+      SET idle_session_timeout = 0;
+      SET synchronous_commit = on;
       SET lock_timeout = \(lockTimeoutMilliseconds);
       """,
       "setting up the session"
     )
+    if connection.serverVersionNumber >= 170_000 {
+      try connection.execute("SET transaction_timeout = 0", "setting up the session")
+    }
     // Never the other way: a role that is kept from writing is kept from it on purpose.
     if isReadOnly { try connection.execute("SET default_transaction_read_only = on", "setting up the session") }
+  }
+
+  /// Has the server notice within a minute that a client is gone without a word, in the middle of a statement too:
+  /// until then the session holds its locks. Operating systems wait for two hours by themselves.
+  private func shortenSilence(_ connection: Connection) throws(PostgresError) {
+    do throws(PostgresError) {
+      try connection.execute(
+        """
+        SET tcp_keepalives_idle = 30;
+        SET tcp_keepalives_interval = 10;
+        SET tcp_keepalives_count = 3;
+        SET client_connection_check_interval = '10s';
+        """,
+        "setting up the session"
+      )
+    } catch {
+      // Not every server's operating system can do all of it.
+      guard error.origin == .server else { throw error }
+    }
   }
 }

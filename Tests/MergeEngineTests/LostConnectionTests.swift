@@ -160,6 +160,142 @@ import Testing
     }
   }
 
+  /// Cuts the control connection of a merge that waits for row 1001, lets the run make a new one, and then the row go.
+  private func cutControl(_ database: TestDatabase, _ change: (inout MergeOptions) -> Void) async throws -> RunReport {
+    let cdc = try database.connect()
+    try cdc.run("BEGIN; SELECT FROM production.t WHERE id = 1001 FOR UPDATE")
+    let merge = database.start(change)
+    try await database.waitForBlockedWorker()
+    let isControl = "application_name = 'merge-engine control' AND datname = current_database()"
+    let old = try database.count("SELECT pid FROM pg_stat_activity WHERE \(isControl)")
+    try database.run("SELECT pg_terminate_backend(\(old))")
+    // The lock of the run comes last.
+    let isHeld = """
+      SELECT count(*) FROM pg_stat_activity AS a JOIN pg_locks AS l USING (pid)
+      WHERE \(isControl) AND pid <> \(old) AND l.locktype = 'advisory' AND l.classid = \(0x4D45_5252)
+      """
+    for _ in 0..<1500 where try database.count(isHeld) == 0 { try await Task.sleep(for: .milliseconds(20)) }
+    try await Task.sleep(for: .milliseconds(300))
+    try cdc.run("COMMIT")
+    return try await database.finish(merge)
+  }
+
+  @Test func `an atomic run whose control connection is cut fails as a whole, and leaves nothing`() async throws {
+    try await withTable(2000) { database in
+      let report = try await cutControl(database) {
+        $0.atomic = true
+        $0.batchRows = 300
+      }
+      #expect(report.status == .failed)
+      #expect(report.failures.first?.contains("the connection that holds the run's locks was lost") == true)
+      #expect(report.totals.read == 0)
+      #expect(try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status <> 'NEW'") == 0)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 's'") == 0)
+      let second = try await database.merge { $0.atomic = true }
+      #expect(second.status == .success)
+      try expectEverythingMerged(database)
+    }
+  }
+
+  @Test func `a control connection that is cut while replica lag is kept is made again`() async throws {
+    try await withTable(2000) { database in
+      let report = try await cutControl(database) {
+        $0.maxReplicaLagSeconds = 60
+        $0.batchRows = 300
+      }
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.totals.read == 2000)
+      try expectEverythingMerged(database)
+    }
+  }
+
+  @Test func `the one commit of an atomic run is written to disk before it is reported`() async throws {
+    try await withTable(100) { database in
+      try database.run(
+        """
+        CREATE TABLE public.seen (setting text);
+        CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO public.seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
+        CREATE TRIGGER look AFTER UPDATE ON production.t FOR EACH STATEMENT EXECUTE FUNCTION look();
+        """
+      )
+      try await database.merge { $0.atomic = true }
+      #expect(try database.rows("SELECT DISTINCT setting FROM public.seen") == ["(on)"])
+      try expectEverythingMerged(database)
+    }
+  }
+
+  @Test func `a statement that takes too long once is tried again`() async throws {
+    try await withTable(10) { database in
+      let cdc = try database.connect()
+      try cdc.run("BEGIN; SELECT FROM production.t WHERE id = 5 FOR UPDATE")
+      let merge = database.start {
+        $0.lockTimeoutMilliseconds = 0
+        $0.statementTimeoutMilliseconds = 500
+      }
+      try await database.waitForBlockedWorker()
+      try await Task.sleep(for: .seconds(3))
+      try cdc.run("COMMIT")
+      let report = try await database.finish(merge)
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.totals.updated == 5)
+      try expectEverythingMerged(database)
+    }
+  }
+
+  @Test func `a table that can't be prepared for a while is prepared again, on a connection without leftovers`()
+    async throws
+  {
+    try await withTable(10) { database in
+      // Reading may be prepared under this lock, writing may not.
+      let cdc = try database.connect()
+      try cdc.run("BEGIN; LOCK TABLE production.t IN SHARE MODE")
+      let merge = database.start { $0.lockTimeoutMilliseconds = 100 }
+      try await database.waitForBlockedWorker()
+      try await Task.sleep(for: .milliseconds(500))
+      try cdc.run("COMMIT")
+      let report = try await database.finish(merge)
+      #expect(report.status == .success, "\(report.failures)")
+      try expectEverythingMerged(database)
+    }
+  }
+
+  @Test func `without marks a run that loses its connection at ever other places is given up too`() async throws {
+    try await withTable(500) { database in
+      try database.run(
+        """
+        CREATE EXTENSION dblink SCHEMA public;
+        CREATE SEQUENCE public.losses;
+        CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF new.id = (SELECT CASE WHEN last_value % 2 = 0 THEN 400 ELSE 100 END FROM public.losses) THEN
+            PERFORM nextval('public.losses');
+            -- So that every round is like the first.
+            PERFORM public.dblink_exec($c$\(database.connectionString)$c$, $s$DELETE FROM production.t WHERE v = 's'$s$);
+            PERFORM pg_terminate_backend(pg_backend_pid());
+          END IF;
+          RETURN new;
+        END $$;
+        CREATE TRIGGER poison BEFORE INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION poison();
+        """
+      )
+      let stop = StopSignal()
+      let watchdog = Task {
+        try await Task.sleep(for: .seconds(120))
+        stop.request(signal: 15)
+      }
+      let report = try await database.merge(stop: stop) {
+        $0.mark = .none
+        $0.batchRows = 20
+        $0.workers = 1
+      }
+      watchdog.cancel()
+      #expect(report.status == .failed)
+      #expect(report.failures.first?.contains("terminating connection") == true, "\(report.failures)")
+      #expect(try database.count("SELECT last_value FROM public.losses") < 15)
+    }
+  }
+
   /// Nothing but the run's end is written to disk at once: with this setting a crash is sure to lose batches.
   @Test(arguments: [false, true])
   func `a server that is restarted in the middle of a run costs no row`(immediate: Bool) async throws {
@@ -180,6 +316,27 @@ import Testing
       #expect(report.status == .success, "\(report.failures)")
       #expect(report.totals.read == 20_000)
       try expectEverythingMerged(after)
+    }
+  }
+
+  @Test func `a server that does not come back ends the run with the time limit for connecting`() async throws {
+    try await PrivateCluster.with { cluster async throws in
+      let database = try TestDatabase(connectionString: cluster.connectionString())
+      try Self.fill(database, 2000)
+      let cdc = try database.connect()
+      try cdc.run("BEGIN; SELECT FROM production.t WHERE id = 1001 FOR UPDATE")
+      let merge = database.start {
+        $0.batchRows = 100
+        $0.reconnectLimitSeconds = 1
+      }
+      try await database.waitForBlockedWorker()
+      await cluster.stop()
+      let failure = await #expect(throws: MergeFailure.self) { try await merge.report.value }
+      guard case .unreachable(let error) = failure else {
+        Issue.record("\(String(describing: failure))")
+        return
+      }
+      #expect(error.origin == .connecting)
     }
   }
 

@@ -74,6 +74,27 @@ import Testing
     }
   }
 
+  @Test func `rows whose status is NULL are not merged, and a warning says how many`() async throws {
+    try await withTable { database in
+      try database.run(
+        """
+        INSERT INTO staging.t SELECT n, 1, 's', CASE WHEN n > 90 THEN NULL ELSE 'NEW' END FROM generate_series(1, 100) n
+        """
+      )
+      let first = try await database.merge()
+      #expect(first.status == .success)
+      #expect(first.totals.read == 90)
+      #expect(first.warnings.contains { $0.contains("10 rows of staging.t have no _dms_processing_status") })
+      #expect(
+        try database.count("SELECT jsonb_array_length(warnings) FROM admin.merge_summary") == first.warnings.count
+      )
+      try database.run("UPDATE staging.t SET _dms_processing_status = 'NEW' WHERE _dms_processing_status IS NULL")
+      let second = try await database.merge()
+      #expect(second.totals.inserted == 10)
+      #expect(!second.warnings.contains { $0.contains("_dms_processing_status") })
+    }
+  }
+
   @Test func `without marks refused rows are recorded, and staging is not touched`() async throws {
     try await withTable { database in
       try database.run(

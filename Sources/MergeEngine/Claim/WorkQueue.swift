@@ -72,6 +72,7 @@ final class WorkQueue: Sendable {
   /// - Parameters:
   ///   - plan: all tables of the run.
   ///   - only: the tables to be merged now; nil for all.
+  ///   - blockCounts: how large staging is by now, of the tables that have grown since they were planned.
   ///   - batchRows: rows to a batch, about.
   ///   - workerCount: how many take from the queue.
   ///   - refusalLimit: with more refused rows than this nothing is handed out any more.
@@ -79,6 +80,7 @@ final class WorkQueue: Sendable {
   init(
     _ plan: MergePlan,
     only: Set<Int>? = nil,
+    blockCounts: [Int: Int] = [:],
     batchRows: Int,
     workerCount: Int = 1,
     refusalLimit: Int? = nil,
@@ -97,7 +99,7 @@ final class WorkQueue: Sendable {
           return TableState(
             progress: TableProgress(table: table.name, expectedRowCount: table.estimatedRowCount),
             openParents: Set(plan.parents[index]).intersection(only ?? Set(plan.tables.indices)),
-            blockCount: isWanted ? table.stagingBlockCount : 0,
+            blockCount: isWanted ? blockCounts[index] ?? table.stagingBlockCount : 0,
             slices: tableSlices.reversed(),
             sliceRowCount: tableSlices.reduce(0) { $0 + $1.rowCount },
             size: BatchSize(blockCount: table.stagingBlockCount, estimatedRowCount: table.estimatedRowCount)

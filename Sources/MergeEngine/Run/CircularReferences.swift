@@ -8,6 +8,8 @@ import Libpq
 struct CircularReferences {
   private let context: RunContext
   private var lastCount = Int.max
+  /// How many blocks staging has by now: a row that was marked ERROR and then NEW again may lie behind all others.
+  private(set) var blockCounts: [Int: Int] = [:]
 
   init(_ context: RunContext) {
     self.context = context
@@ -32,9 +34,17 @@ struct CircularReferences {
         try progress.reopenOrphans(runID: context.record.id, control)
       } else {
         try ledger.release(orphans(of: index), of: table, uncounts: true, production: control, staging: staging)
+        blockCounts[index] = try blockCount(of: table, staging)
       }
     }
     return Set(counts.filter { $0.count > 0 }.map(\.table))
+  }
+
+  private func blockCount(of table: TablePlan, _ staging: Connection) throws(PostgresError) -> Int? {
+    try staging.query(
+      "SELECT pg_relation_size(\(Literal(table.staging.quoted))::regclass) / current_setting('block_size')::bigint",
+      "asking for the size of \(table.staging)"
+    ).integer(0, 0)
   }
 
   private func orphans(of table: Int) -> ErrorLedger.Selection {

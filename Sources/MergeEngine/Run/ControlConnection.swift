@@ -4,6 +4,8 @@ import Logging
 /// The connection that a run is recorded on and that holds its locks, made again when it is lost.
 final class ControlConnection {
   private(set) var current: Connection
+  /// The server's side of ``current``.
+  private var backend: Backend
   private let session: Session
   private let retries: RetryPolicy
   private let stop: StopSignal
@@ -14,6 +16,8 @@ final class ControlConnection {
 
   /// How often the connection is looked at. Arbitrary: a lost lock should not stay lost for long.
   private static let beatInterval = Duration.seconds(2)
+  /// How often a session that is about to end is asked for its locks. Arbitrary.
+  private static let lockPauseSeconds = 0.2
 
   /// - Throws: ``MergeFailure/unreachable(_:)``.
   init(_ session: Session, _ retries: RetryPolicy, _ stop: StopSignal) throws {
@@ -22,6 +26,7 @@ final class ControlConnection {
     self.stop = stop
     logger = session.logger
     current = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    backend = try Backend(of: current)
   }
 
   /// From now on a new connection takes these locks again.
@@ -29,12 +34,18 @@ final class ControlConnection {
     held = (locks, runID)
   }
 
-  /// Looks now and then whether the connection still lives, and renews it with its locks if not.
+  /// Does what is to be done on the connection, looks now and then whether it still lives, and renews it with its
+  /// locks if not.
   ///
   /// - Returns: whether it had to be renewed.
-  /// - Throws: ``MergeFailure/busy(table:)`` when another merge has taken a table meanwhile, ``MergeFailure``
-  ///   when the server can't be reached again in time.
-  func beat() throws -> Bool {
+  /// - Throws: what `work` throws but for a lost connection, and as ``renewIfLost()``.
+  func beat(_ work: (Connection) throws(PostgresError) -> Void) throws -> Bool {
+    do throws(PostgresError) {
+      try work(current)
+    } catch {
+      guard current.isBroken else { throw error }
+      return try renewIfLost()
+    }
     guard ContinuousClock.now - lastBeat > Self.beatInterval else { return false }
     lastBeat = .now
     return try renewIfLost()
@@ -43,16 +54,62 @@ final class ControlConnection {
   /// Makes sure that the connection works.
   ///
   /// - Returns: whether it had to be renewed.
+  /// - Throws: ``MergeFailure/busy(table:)`` when another merge has taken a table meanwhile,
+  ///   ``MergeFailure/unreachable(_:)`` when the server can't be reached again in time.
   func renewIfLost() throws -> Bool {
     if !current.isBroken, (try? current.execute("SELECT 1", "looking after the connection")) != nil { return false }
     logger.warning("control connection lost, connecting again")
-    // A signal nobody gives: the run has to be closed even if somebody has asked to stop.
-    let connect = { () throws(PostgresError) in try self.session.connectControl() }
-    guard let renewed = try retries.connectPatiently(StopSignal(), connect) else { return false }
-    current = renewed
-    guard let held else { return true }
-    try held.locks.takeTables(renewed)
-    try RunLocks.takeRun(held.runID, renewed)
-    return true
+    let deadline = ContinuousClock.now + .seconds(retries.reconnectLimitSeconds)
+    let lost = backend
+    while true {
+      let connect = { () throws(PostgresError) in try self.session.connectControl().requirePrimary() }
+      // A signal nobody gives: the run has to be closed even if somebody has asked to stop.
+      guard let renewed = try retries.connectPatiently(StopSignal(), connect) else { return false }
+      do throws(any Error) {
+        current = renewed
+        backend = try Backend(of: renewed)
+        try takeLocks(from: lost, until: deadline)
+        return true
+      } catch let error as PostgresError {
+        guard renewed.isBroken else { throw error }
+        guard ContinuousClock.now < deadline else { throw MergeFailure.unreachable(error) }
+      }
+    }
+  }
+
+  /// Takes the run's locks again. The session that had them may not have noticed yet that its client is gone; it is
+  /// ended, and waited for. Locks that anybody else holds are not waited for.
+  private func takeLocks(from lost: Backend, until deadline: ContinuousClock.Instant) throws {
+    guard let held else { return }
+    var wasThere = true
+    while true {
+      let isThere = try lost.end(through: current)
+      do {
+        try held.locks.takeTables(current)
+        return try RunLocks.takeRun(held.runID, current)
+      } catch let busy as MergeFailure {
+        // Whoever asks to stop need not wait for locks. One more look after the session is gone: it may have gone
+        // between the two statements.
+        if stop.signal != nil { return }
+        guard isThere || wasThere, ContinuousClock.now < deadline else { throw busy }
+        wasThere = isThere
+        stop.sleep(seconds: Self.lockPauseSeconds)
+      }
+    }
+  }
+}
+
+extension Connection {
+  /// - Throws: as if there were no connection, when the server is a standby that nothing can be written to. It may be
+  ///   promoted soon, or the name may lead to another server then.
+  func requirePrimary() throws(PostgresError) -> Connection {
+    guard !isStandby else {
+      throw PostgresError(
+        .connecting,
+        message: "the server is a standby and takes no writes",
+        operation: "connecting to the primary server"
+      )
+    }
+    return self
   }
 }

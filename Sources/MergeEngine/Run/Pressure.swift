@@ -1,4 +1,5 @@
 import Libpq
+import Logging
 
 /// Keeps the merge from pressing production too hard: a rate for all workers together, and pauses while standbys lag.
 final class Pressure: Sendable {
@@ -8,6 +9,7 @@ final class Pressure: Sendable {
     /// True until the standbys have been asked for the first time, where that is wanted.
     var isPaused: Bool
     var measuredAt: ContinuousClock.Instant?
+    var hasVanished = false
   }
 
   private let monitor: Monitor<State>
@@ -15,11 +17,13 @@ final class Pressure: Sendable {
   private let maxLagSeconds: Double?
   private let replica: String?
   private let stop: StopSignal
+  private let logger: Logger
 
   /// How often standbys are asked. Arbitrary: the lag that `pg_stat_replication` shows is about as old.
   private static let measureInterval = Duration.seconds(1)
 
-  init(_ options: MergeOptions, _ stop: StopSignal) {
+  init(_ options: MergeOptions, _ stop: StopSignal, _ logger: Logger) {
+    self.logger = logger
     maxRowsPerSecond = options.maxRowsPerSecond
     maxLagSeconds = options.maxReplicaLagSeconds.map(Double.init)
     replica = options.replica
@@ -49,10 +53,14 @@ final class Pressure: Sendable {
     let isDue = monitor.update { state in state.measuredAt.map { .now - $0 > Self.measureInterval } ?? true }
     guard isDue else { return }
     let lagSeconds = try ReplicaLag.seconds(connection, replica: replica)
-    monitor.update { state in
+    let hasVanished = monitor.update { state in
+      defer { state.hasVanished = lagSeconds == .infinity }
       state.measuredAt = .now
       state.isPaused = lagSeconds > maxLagSeconds
+      return lagSeconds == .infinity && !state.hasVanished
     }
+    guard hasVanished, let replica else { return }
+    logger.warning("the standby is gone, waiting for it", metadata: ["replica": "\(replica)"])
   }
 }
 
@@ -69,8 +77,10 @@ enum ReplicaLag {
     WHERE $1::text IS NULL OR application_name = $1
     """
 
+  /// - Returns: infinity when the standby that was named is not connected: nobody can say what it has.
   static func seconds(_ connection: Connection, replica: String?) throws(PostgresError) -> Double {
     let result = try connection.query(query, [.text(replica)], "asking how far standbys are behind")
+    if replica != nil, result.integer(0, 0) == 0 { return .infinity }
     return result.double(0, 1) ?? 0
   }
 

@@ -17,21 +17,25 @@ struct RetryPolicy: Sendable {
 
   /// Tries to connect until it works, waiting longer and longer.
   ///
-  /// - Returns: nil when `stop` was requested meanwhile.
+  /// - Parameter isOver: whether nobody needs the connection any more.
+  /// - Returns: nil when `stop` was requested meanwhile, or nobody needs it.
   /// - Throws: ``MergeFailure/unreachable(_:)`` with the last error after ``reconnectLimitSeconds``.
   func connectPatiently<Value>(
     _ stop: StopSignal,
+    unless isOver: () -> Bool = { false },
     _ connect: () throws(PostgresError) -> Value
   ) throws -> Value? {
     let deadline = ContinuousClock.now + .seconds(reconnectLimitSeconds)
     var attempt = 0
-    while stop.signal == nil {
+    while stop.signal == nil, !isOver() {
       do {
         return try connect()
       } catch {
         attempt += 1
         guard ContinuousClock.now < deadline else { throw MergeFailure.unreachable(error) }
-        stop.sleep(seconds: waitSeconds(afterAttempt: attempt))
+        let next = ContinuousClock.now + .seconds(waitSeconds(afterAttempt: attempt))
+        // In small steps: the end of a run must not wait for a connection that it no longer needs.
+        while stop.signal == nil, !isOver(), .now < next { stop.sleep(seconds: 0.05) }
       }
     }
     return nil

@@ -11,12 +11,16 @@ struct Rounds {
   private var circles: CircularReferences
   private var hasBegun = false
   private var lossesWithoutProgress = 0
-  private var readCountAtLastLoss = -1
+  /// The most rows of each table that were read before a loss: unmarked tables are counted from 0 in every round.
+  private var mostRead: [String: Int] = [:]
 
   init(_ context: RunContext) {
     self.context = context
     circles = CircularReferences(context)
   }
+
+  /// How many blocks of staging the next round goes through, where it is not as many as were planned.
+  var blockCounts: [Int: Int] { circles.blockCounts }
 
   /// - Parameters:
   ///   - outcome: what all rounds so far have come to; tables that end their connection every time become failed.
@@ -29,7 +33,12 @@ struct Rounds {
       return all
     }
     let controlWasLost = try control.renewIfLost()
-    guard outcome.mayGoOn, !context.isAtomic else { return nil }
+    guard outcome.mayGoOn else { return nil }
+    guard !context.isAtomic else {
+      // Its transaction was rolled back; of one that was committed no loss is on record.
+      if let loss = outcome.takeLoss() { outcome.fail(all, loss.error ?? Self.controlLoss, context.plan) }
+      return nil
+    }
     if let loss = outcome.takeLoss() ?? (controlWasLost ? RunOutcome.Loss(tables: [], error: nil) : nil) {
       return try tablesAfter(loss, &outcome, control)
     }
@@ -42,11 +51,16 @@ struct Rounds {
     _ outcome: inout RunOutcome,
     _ control: ControlConnection
   ) throws -> Set<Int>? {
-    let readCount = try context.record.committedCounts(control.current).values.reduce(0) { $0 + $1.read }
-    lossesWithoutProgress = readCount == readCountAtLastLoss ? lossesWithoutProgress + 1 : 0
-    readCountAtLastLoss = readCount
-    if lossesWithoutProgress >= context.retries.attemptLimit, let error = loss.error {
-      outcome.fail(loss.tables, error, context.plan)
+    try context.sessions.endAll(production: control.current) {
+      try context.session.connectStagingControl(beside: control.current)
+    }
+    let readCounts = try context.record.committedCounts(control.current).mapValues(\.read)
+    let hasProgressed = readCounts.contains { $0.value > mostRead[$0.key] ?? -1 }
+    mostRead.merge(readCounts, uniquingKeysWith: max)
+    lossesWithoutProgress = hasProgressed ? 0 : lossesWithoutProgress + 1
+    if lossesWithoutProgress >= context.retries.attemptLimit {
+      let tables = loss.tables.isEmpty ? outcome.tablesWithoutFailure : loss.tables
+      outcome.fail(tables, loss.error ?? Self.controlLoss, context.plan)
     }
     let tables = outcome.tablesWithoutFailure
     // Without marks a table is read from its first row again, and counted again.
@@ -54,5 +68,13 @@ struct Rounds {
       try context.record.startOver(context.plan.tables[table].name, control.current)
     }
     return tables.isEmpty ? nil : tables
+  }
+
+  private static var controlLoss: PostgresError {
+    PostgresError(
+      .connectionLost,
+      message: "the connection that holds the run's locks was lost",
+      operation: "holding the tables' locks"
+    )
   }
 }

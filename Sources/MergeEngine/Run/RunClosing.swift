@@ -41,10 +41,12 @@ struct RunClosing {
     let refusedCount = tables.reduce(0) { $0 + $1.counts.errors }
     let status: RunStatus =
       isInterrupted ? .aborted : !failures.isEmpty ? .failed : refusedCount > 0 ? .partial : .success
-    let warnings = options.cleanup ? try cleanUp(status, tables, staging) : []
+    let isDone = status == .success || status == .partial
+    var warnings = isDone ? RowsWithoutStatus(plan: plan).warnings(staging) : []
+    if options.cleanup { warnings += try cleanUp(status, tables, staging) }
     for warning in warnings { logger.warning("\(warning)") }
     try connection.execute("BEGIN", "closing the run")
-    if status == .success || status == .partial {
+    if isDone {
       try ReplayProgress(plan, options.schemas).finish(connection)
     }
     try record.close(

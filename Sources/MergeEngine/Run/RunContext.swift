@@ -10,6 +10,7 @@ struct RunContext: Sendable {
   let record: RunRecord
   let retries: RetryPolicy
   let pressure: Pressure
+  let sessions = WorkerSessions()
   let stop: StopSignal
   let logger: Logger
 }

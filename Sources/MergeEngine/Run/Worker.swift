@@ -18,24 +18,58 @@ final class Worker {
     self.queue = queue
   }
 
+  /// Opens the worker's connections, as patiently as the run is.
+  ///
+  /// - Returns: false when nobody needs them any more.
+  /// - Throws: ``MergeFailure/unreachable(_:)`` when there is none within the time limit.
+  func connect() throws -> Bool {
+    let queue = queue
+    stations = [:]
+    connections = nil
+    connections = try context.retries.connectPatiently(context.stop, unless: { queue.isOver }) {
+      () throws(PostgresError) in
+      let connections = try context.session.connectWorker(
+        number,
+        runID: context.record.id,
+        marksRows: context.plan.tables.contains(where: \.marksRows)
+      )
+      try context.sessions.add(connections)
+      return connections
+    }
+    return connections != nil
+  }
+
   /// Carries batches, each in a transaction of its own, or with `--atomic` all in one.
   ///
-  /// - Throws: what ends the whole run: no connection within the time limit, or a failed atomic run. The failure of
-  ///   one table is left with the queue.
+  /// - Throws: what ends the whole run: a failed atomic run. The failure of one table is left with the queue.
+  /// - Precondition: connected.
   func run() throws {
-    try connect()
-    if context.isAtomic { try connections?.execute("BEGIN", "beginning the transaction") }
+    if context.isAtomic {
+      try connections?.execute("BEGIN", "beginning the transaction")
+      // Nothing comes after this commit that would make it safe.
+      try connections?.execute("SET LOCAL synchronous_commit = on", "beginning the transaction")
+    }
     while let item = queue.take() {
       context.pressure.waitForStandbys { queue.isStopped }
       try carry(item)
     }
     guard context.isAtomic else { return }
-    let isWhole = context.stop.signal == nil && queue.snapshot.allSatisfy { $0.failure == nil && !$0.isSkipped }
+    let isWhole = context.stop.signal == nil && queue.seal()
     try connections?.commit(isWhole ? "COMMIT" : "ROLLBACK", "ending the transaction")
   }
 
-  /// Carries one batch, again and again as long as there is hope.
+  /// Carries one batch, also when its connection is lost while it is rolled back.
   private func carry(_ item: WorkQueue.Item) throws {
+    do {
+      try carryPatiently(item)
+    } catch let error as PostgresError {
+      guard connections?.isBroken != false, !context.isAtomic else { throw error }
+      lose(item, error)
+    }
+  }
+
+  /// Carries one batch, again and again as long as there is hope.
+  private func carryPatiently(_ item: WorkQueue.Item) throws {
     var mode = Stations.Mode.fast
     var attempt = 0
     while context.stop.signal == nil {
@@ -55,10 +89,8 @@ final class Worker {
       } catch let error as PostgresError {
         guard context.stop.signal == nil else { break }
         attempt += 1
-        switch reaction(to: error, mode, attempt) {
-        case .endRound:
-          context.logger.warning("connection lost, connecting again", metadata: ["reason": "\(error)"])
-          return queue.suspend(item, error)
+        switch reaction(to: error, on: item.table, mode, attempt) {
+        case .endRound: return lose(item, error)
         case .carefully:
           try undo()
           mode = .careful
@@ -68,6 +100,7 @@ final class Worker {
           context.stop.sleep(seconds: context.retries.waitSeconds(afterAttempt: attempt))
         case .fail: return try fail(item, error)
         }
+        if stations[item.table] == nil, !context.isAtomic, try !connectAnew() { return queue.suspend(item, error) }
       } catch {
         // Bytes that are no rows, or a file that can't be read: no other attempt would find it otherwise.
         guard error is BinaryCopyError || error is SnapshotError else { throw error }
@@ -83,7 +116,7 @@ final class Worker {
     case retry, carefully, endRound, fail
   }
 
-  private func reaction(to error: PostgresError, _ mode: Stations.Mode, _ attempt: Int) -> Reaction {
+  private func reaction(to error: PostgresError, on table: Int, _ mode: Stations.Mode, _ attempt: Int) -> Reaction {
     switch error.origin {
     // A broken connection takes an atomic run's transaction with it.
     case .connectionLost, .connecting: return context.isAtomic ? .fail : .endRound
@@ -91,7 +124,12 @@ final class Worker {
     case .server: break
     }
     guard let state = error.sqlState else { return .fail }
-    if state.isWorthRetrying && attempt < context.retries.attemptLimit { return .retry }
+    // Tables are prepared before the savepoint: there is none to go back to.
+    if context.isAtomic && stations[table] == nil { return .fail }
+    // Nobody has asked to stop, so what was cancelled took too long: --statement-timeout. What is read-only now may be
+    // writable again when a switch-over is through.
+    let isPassing = state.isWorthRetrying || state == .queryCanceled || state == .readOnlyTransaction
+    if isPassing && attempt < context.retries.attemptLimit { return .retry }
     return error.refusesRow && mode == .fast ? .carefully : .fail
   }
 
@@ -125,14 +163,25 @@ final class Worker {
 
   private func fail(_ item: WorkQueue.Item, _ error: any Error) throws {
     queue.fail(item.table, error)
+    guard !context.isAtomic else { return queue.stop() }
     if connections?.isBroken == false { try undo() }
-    guard context.isAtomic else { return }
-    queue.stop()
   }
 
-  private func connect() throws {
-    connections = try context.retries.connectPatiently(context.stop) { () throws(PostgresError) in
-      try context.session.connectWorker(number, runID: context.record.id)
+  /// Gives the batch to the next round, which has new connections.
+  private func lose(_ item: WorkQueue.Item, _ error: PostgresError) {
+    context.logger.warning("connection lost, connecting again", metadata: ["reason": "\(error)"])
+    queue.suspend(item, error)
+  }
+
+  /// Throws a connection away on which a table was prepared by half: the names of its statements are taken.
+  ///
+  /// - Returns: whether there is another one.
+  private func connectAnew() throws -> Bool {
+    do {
+      return try connect()
+    } catch MergeFailure.unreachable {
+      return false
     }
   }
+
 }

@@ -9,7 +9,10 @@ struct WorkerConnections {
   let staging: Connection
 
   /// Staging before production, since that is the order in which a batch reaches them.
-  private var inOrder: [Connection] { staging === production ? [production] : [staging, production] }
+  private var inOrder: [Connection] { isSplit ? [staging, production] : [production] }
+
+  /// Whether staging is in another database.
+  var isSplit: Bool { staging !== production }
 
   var isBroken: Bool { inOrder.contains { $0.isBroken } }
 
@@ -42,11 +45,18 @@ struct WorkerConnections {
 }
 
 extension Session {
-  /// Opens a worker's connections, on which batch-sized statements get the plans they were written for.
-  func connectWorker(_ number: Int, runID: Int) throws(PostgresError) -> WorkerConnections {
-    try connectWorker(role: "run \(runID) worker \(number)")
+  /// Opens the connections of a run's worker, to servers that take writes.
+  ///
+  /// - Parameter marksRows: whether staging is written to as well.
+  func connectWorker(_ number: Int, runID: Int, marksRows: Bool) throws(PostgresError) -> WorkerConnections {
+    let connections = try connectWorker(role: "run \(runID) worker \(number)")
+    _ = try connections.production.requirePrimary()
+    if marksRows { _ = try connections.staging.requirePrimary() }
+    return connections
   }
 
+  /// Opens a worker's connections, on which batch-sized statements get the plans they were written for.
+  ///
   /// - Parameter role: what the connections do, for `pg_stat_activity`.
   func connectWorker(role: String) throws(PostgresError) -> WorkerConnections {
     let production = try connect(target, role: role)
@@ -62,7 +72,7 @@ extension Session {
   /// The statements of probe and apply join a batch with production by production's primary key. Without these
   /// settings the planner, which knows nothing of a temporary table or an array parameter, may hash all of production
   /// (2.3 s for 4M rows), or merge-join it from its first row on, batch after batch. What is left is the nested loop
-  /// over the index. A batch is too small for JIT and parallel plans to pay. `synchronous_commit` is off because a
+  /// over the index, which nobody's defaults may take away; nor the scan of staging's blocks. A batch is too small for JIT and parallel plans to pay. `synchronous_commit` is off because a
   /// batch's rows, marks and counts commit together: a server crash loses whole batches, which the next run takes
   /// again, and the run's own last commit is synchronous.
   private func prepareForBatches(_ connection: Connection) throws(PostgresError) {
@@ -72,6 +82,10 @@ extension Session {
       SET enable_mergejoin = off;
       SET enable_seqscan = off;
       SET enable_bitmapscan = off;
+      SET enable_nestloop = on;
+      SET enable_indexscan = on;
+      SET enable_indexonlyscan = on;
+      SET enable_tidscan = on;
       SET jit = off;
       SET max_parallel_workers_per_gather = 0;
       SET synchronous_commit = off;

@@ -6,6 +6,7 @@ import Foundation
 struct WorkerThreads {
   private struct State {
     var runningCount: Int
+    var connectedCount = 0
     var fatalError: (any Error)?
   }
 
@@ -18,7 +19,16 @@ struct WorkerThreads {
     for number in 1...count {
       let thread = Thread {
         do {
-          try Worker(number: number, context, queue).run()
+          let worker = Worker(number: number, context, queue)
+          if try worker.connect() {
+            monitor.update { $0.connectedCount += 1 }
+            try worker.run()
+          }
+        } catch MergeFailure.unreachable(let reason) where monitor.update({ $0.connectedCount > 0 }) {
+          context.logger.warning(
+            "worker got no connection, the others go on without it",
+            metadata: ["worker": "\(number)", "reason": "\(reason)"]
+          )
         } catch {
           monitor.update { $0.fatalError = $0.fatalError ?? error }
           queue.stop()

@@ -11,14 +11,26 @@ import Testing
         ALTER TABLE production.orders ADD COLUMN ratio float8; ALTER TABLE staging.orders ADD COLUMN ratio text;
         ALTER TABLE production.orders ADD COLUMN span interval; ALTER TABLE staging.orders ADD COLUMN span text;
         UPDATE staging.orders SET ratio = '0.1234567890123456', span = '-1 day +02:03:00';
+        CREATE TABLE public.seen (place text, name text, setting text);
+        CREATE FUNCTION public.look() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          INSERT INTO public.seen SELECT tg_table_name, name, setting FROM pg_settings
+          WHERE name ~ '^(enable_|synchronous_commit$|transaction_timeout$|(idle|lock).*_timeout$)';
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER look AFTER INSERT ON production.orders EXECUTE FUNCTION public.look();
+        CREATE TRIGGER look AFTER INSERT ON admin.merge_logs EXECUTE FUNCTION public.look();
         """
       )
+      let isSeventeen = try database.holds("current_setting('server_version_num')::int >= 170000")
       for setting in [
         "DateStyle = 'German'", "TimeZone = 'Asia/Kolkata'", "IntervalStyle = 'sql_standard'", "search_path = ''",
         "extra_float_digits = -15", "standard_conforming_strings = off", "statement_timeout = '200ms'",
         "default_transaction_isolation = 'serializable'", "enable_indexscan = off", "bytea_output = 'escape'",
-        "row_security = on", "client_min_messages = 'debug1'",
-      ] {
+        "row_security = on", "client_min_messages = 'debug1'", "enable_nestloop = off", "enable_indexonlyscan = off",
+        "enable_tidscan = off", "synchronous_commit = off", "lock_timeout = '1ms'", "idle_session_timeout = '100ms'",
+        "idle_in_transaction_session_timeout = '100ms'", "tcp_keepalives_idle = 7000",
+      ] + (isSeventeen ? ["transaction_timeout = '200ms'"] : []) {
         try database.execute("ALTER DATABASE \(database.name) SET \(setting)")
       }
       let outcome = try await database.run(
@@ -32,6 +44,28 @@ import Testing
       #expect(outcome.status == 0)
       #expect(outcome.errors == "")
       #expect(try outcome.json()["totals"]["updated"].integer == 1000)
+      // Costs time if anything, but much of it: the engine's statements need these, a paused session must not be ended.
+      #expect(
+        try database.rows(
+          """
+          SELECT DISTINCT name, setting FROM public.seen
+          WHERE place = 'orders' AND setting = 'off' AND name ~ '^enable_(?!partition).*(scan|join|loop)$|^synch'
+          """
+        )
+          == [
+            "(enable_bitmapscan,off)", "(enable_hashjoin,off)", "(enable_mergejoin,off)", "(enable_seqscan,off)",
+            "(synchronous_commit,off)",
+          ]
+      )
+      #expect(
+        try database.rows("SELECT DISTINCT place, setting FROM public.seen WHERE name LIKE '%\\_timeout'")
+          == ["(merge_logs,0)", "(merge_logs,10000)", "(orders,0)", "(orders,10000)"]
+      )
+      #expect(
+        try database.rows(
+          "SELECT DISTINCT setting FROM public.seen WHERE place = 'merge_logs' AND name = 'synchronous_commit'"
+        ) == ["(on)"]
+      )
       #expect(
         try database.holds(
           """

@@ -73,6 +73,90 @@ import Testing
     }
   }
 
+  /// Starts a merge whose first batch waits for a row.
+  private func startHeld(_ database: ScratchDatabase, _ arguments: [String]) async throws -> CommandLineProgram {
+    let merge = try database.start(["--batch", "100", "--workers", "1", "--json"] + arguments)
+    try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+    return merge
+  }
+
+  private static let isPaused = """
+    NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'merge-engine run%' AND xact_start IS NOT NULL)
+    """
+
+  /// Row 2 of customers is in the first batch; nothing but it can be merged before the pause.
+  private func expectPauseInMidRun(
+    _ database: ScratchDatabase,
+    _ arguments: [String],
+    begin: () async throws -> Void,
+    end: () async throws -> Void
+  ) async throws {
+    let other = try database.session()
+    try other.execute("BEGIN; SELECT FROM production.customers WHERE customer_id = 3 FOR UPDATE", "holding a row")
+    let merge = try await startHeld(database, arguments)
+    try await begin()
+    // The lag is asked for every second.
+    try await Task.sleep(for: .seconds(2.5))
+    try other.execute("COMMIT", "letting go")
+    try await database.wait(for: "EXISTS (SELECT FROM staging.customers WHERE _dms_processing_status = 'PROCESSED')")
+    try await database.wait(for: Self.isPaused)
+    try await Task.sleep(for: .seconds(2))
+    #expect(try database.runStatuses() == "RUNNING")
+    #expect(try database.staged("PROCESSED") == 0)
+    #expect(try database.staged("NEW", in: "staging.customers") != 0)
+    #expect(try database.holds(Self.isPaused))
+    try await end()
+    let outcome = try await outcome(of: merge)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try outcome.json()["totals"]["read"].integer == 2500)
+    #expect(try database.differencesFromExpected() == 0)
+  }
+
+  @Test func `a standby that falls behind in the middle of a run pauses it`() async throws {
+    try await withStandby { database, standby in
+      try await expectPauseInMidRun(database, ["--max-replica-lag", "2"]) {
+        try await letItFallBehind(standby, database)
+      } end: {
+        try standby.resumeReplay()
+      }
+    }
+  }
+
+  @Test func `a named standby that vanishes in the middle of a run is waited for`() async throws {
+    try await withStandby { database, standby in
+      let second = try await StandbyServer(of: database.cluster, name: "standby_two", number: 2)
+      defer { second.stop() }
+      let isThere =
+        "EXISTS (SELECT FROM pg_stat_replication WHERE application_name = 'standby_two' AND state = 'streaming')"
+      try await database.wait(for: isThere)
+      try await expectPauseInMidRun(database, ["--max-replica-lag", "2", "--replica", "standby_two"]) {
+        second.stop()
+        try await database.wait(for: "NOT \(isThere)")
+      } end: {
+        try await second.start()
+      }
+    }
+  }
+
+  @Test func `of two standbys the lag of the one that is named counts`() async throws {
+    try await withStandby { database, standby in
+      let second = try await StandbyServer(of: database.cluster, name: "standby_two", number: 2)
+      defer { second.stop() }
+      try await letItFallBehind(standby, database)
+      let named = try await database.run("--max-replica-lag", "2", "--replica", "standby_two", "--json")
+      #expect(named.status == 0, "\(named.errors)")
+      #expect(try database.differencesFromExpected() == 0)
+      let any = try database.start(["--max-replica-lag", "2", "--json"])
+      try await database.wait(
+        for: "EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'merge-engine run % worker 2')"
+      )
+      try await Task.sleep(for: .seconds(2))
+      #expect(try database.runStatuses() == "SUCCESS RUNNING")
+      try standby.resumeReplay()
+      #expect(try await outcome(of: any).status == 0)
+    }
+  }
+
   @Test func `a paused run can be interrupted, and ends when its server is gone`() async throws {
     try await withStandby { database, standby in
       try await letItFallBehind(standby, database)

@@ -9,8 +9,13 @@ final class StandbyServer {
   /// By what name the primary knows it.
   static let name = "standby_one"
 
-  private let process: Process
-  private let connectionString: String
+  private var process: Process?
+  private let logFile: String
+  private let startProcess: () throws -> Process
+  /// How to connect to it as the superuser; another name of the database may follow.
+  let connectionString: String
+  /// Which port is in its socket's name.
+  let port: Int
 
   enum Failure: Error {
     case baseBackup(String)
@@ -18,8 +23,12 @@ final class StandbyServer {
   }
 
   /// Copies the primary and starts the copy.
-  init(of primary: PrivateCluster) async throws {
-    let directory = primary.directory + "/standby"
+  ///
+  /// - Parameters:
+  ///   - name: what the primary knows it by.
+  ///   - number: tells the standbys of one primary apart.
+  init(of primary: PrivateCluster, name: String = StandbyServer.name, number: Int = 1) async throws {
+    let directory = primary.directory + "/standby\(number)"
     let primaryConnection = primary.connectionString()
     let backup = try Self.program(
       primary,
@@ -30,23 +39,34 @@ final class StandbyServer {
     backup.waitUntilExit()
     guard backup.terminationStatus == 0 else { throw Failure.baseBackup(Self.log(primary, "basebackup.log")) }
     // The port is a part of the socket's name alone.
-    let port = primary.port + 1
-    let conninfo = primaryConnection.replacing("'", with: "") + " application_name=\(Self.name)"
-    process = try Self.program(
-      primary,
-      "postgres",
-      [
-        "-D", directory, "-c", "port=\(port)", "-c", "listen_addresses=", "-c", "primary_conninfo=\(conninfo)",
-        "-c", "wal_receiver_status_interval=1s",
-      ],
-      log: "standby.log"
-    )
+    let port = primary.port + number
+    self.port = port
+    let conninfo = primaryConnection.replacing("'", with: "") + " application_name=\(name)"
+    logFile = primary.directory + "/standby\(number).log"
+    startProcess = {
+      try Self.program(
+        primary,
+        "postgres",
+        [
+          "-D", directory, "-c", "port=\(port)", "-c", "listen_addresses=", "-c", "primary_conninfo=\(conninfo)",
+          "-c", "wal_receiver_status_interval=1s",
+        ],
+        log: "standby\(number).log"
+      )
+    }
     connectionString = "host='\(primary.socketDirectory)' port=\(port) user=postgres dbname=postgres"
+    try await start()
+  }
+
+  /// Starts it, also after it was stopped.
+  func start() async throws {
+    let process = try startProcess()
+    self.process = process
     let deadline = ContinuousClock.now + .seconds(60)
     while (try? execute("SELECT 1")) == nil {
       guard ContinuousClock.now < deadline, process.isRunning else {
         process.terminate()
-        throw Failure.start(Self.log(primary, "standby.log"))
+        throw Failure.start((try? String(contentsOfFile: logFile, encoding: .utf8)) ?? "")
       }
       try await Task.sleep(for: .milliseconds(50))
     }
@@ -58,8 +78,12 @@ final class StandbyServer {
   /// Lets it catch up.
   func resumeReplay() throws { try execute("SELECT pg_wal_replay_resume()") }
 
+  /// Makes it a primary.
+  func promote() throws { try execute("SELECT pg_promote()") }
+
   /// Ends it at once.
   func stop() {
+    guard let process, process.isRunning else { return }
     kill(process.processIdentifier, SIGQUIT)
     process.waitUntilExit()
   }
