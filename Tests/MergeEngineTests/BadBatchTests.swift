@@ -47,6 +47,34 @@ import Testing
     }
   }
 
+  /// Where the COPY into the temporary table stops, its line leads to the row: what lies before it goes in at once, and
+  /// what lies behind it in growing pieces, 7 statements after the fast one. Splitting would take 13.
+  @Test func `the row that a COPY stopped at is found by its line, not by splitting`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, updated_at int, v varchar(4)",
+        staging: "id int, updated_at int, v text"
+      )
+      try database.run(
+        """
+        CREATE SEQUENCE public.statements;
+        CREATE FUNCTION tally() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM nextval('public.statements'); RETURN NULL; END $$;
+        CREATE TRIGGER tally BEFORE INSERT ON production.t FOR EACH STATEMENT EXECUTE FUNCTION tally();
+        INSERT INTO staging.t SELECT n, 1, CASE WHEN n = 7001 THEN 'too long' ELSE 'good' END FROM generate_series(1, 10000) n;
+        """
+      )
+      let report = try await database.merge {
+        $0.batchRows = 1_000_000
+        $0.workers = 1
+      }
+      #expect(report.totals.inserted == 9999)
+      #expect(report.totals.batches == 1)
+      #expect(try database.rows("SELECT row_key->>'id' FROM admin.merge_errors") == ["(7001)"])
+      #expect(try database.count("SELECT last_value FROM public.statements") == 8)
+    }
+  }
+
   @Test(arguments: ["CHECK", "cast"])
   func `a batch in which every third row is bad ends in sane time`(_ kind: String) async throws {
     try await TestDatabase.with { database in

@@ -13,6 +13,18 @@ import Testing
   }
 
   static let spellings = [
+    Spelling(
+      testDescription: "uuid",
+      type: "uuid",
+      one: "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
+      other: "'{A0EEBC999C0B4EF8BB6D6BB9BD380A11}'"
+    ),
+    Spelling(
+      testDescription: "timestamptz",
+      type: "timestamptz",
+      one: "'2025-03-30 01:30:00.123456+00'",
+      other: "'2025-03-30 07:00:00.123456+05:30'"
+    ),
     Spelling(testDescription: "numeric without scale", type: "numeric", one: "1.0", other: "1.00"),
     Spelling(testDescription: "bpchar without length", type: "bpchar", one: "'a'", other: "'a  '"),
     Spelling(testDescription: "float8", type: "float8", one: "0", other: "'-0'"),

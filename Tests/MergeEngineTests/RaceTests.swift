@@ -143,6 +143,68 @@ import Testing
     }
   }
 
+  struct DenseRace: Sendable {
+    let event: String
+    let write: String
+    /// What is not staging's in the end.
+    let rows: [String]
+    let lostCount: Int
+    let rowCount: Int
+  }
+
+  static let denseRaces = [
+    DenseRace(
+      event: "UPDATE",
+      write: """
+        UPDATE production.t SET updated_at = 9, v = 'newer' WHERE id IN (101, 999);
+        UPDATE production.t SET updated_at = 3, v = 'between' WHERE id = 103;
+        DELETE FROM production.t WHERE id = 105
+        """,
+      rows: ["(101,9,newer)", "(999,9,newer)"],
+      lostCount: 3,
+      rowCount: 999
+    ),
+    DenseRace(
+      event: "INSERT",
+      write:
+        "INSERT INTO production.t VALUES (200, 9, 'newer'), (202, 5, 'same'), (204, 3, 'old'), (1000, NULL, 'none')",
+      rows: ["(200,9,newer)", "(202,5,same)"],
+      lostCount: 2,
+      rowCount: 1000
+    ),
+  ]
+
+  /// A thousand neighbouring integers are not looked up but read as one stretch.
+  @Test(arguments: denseRaces)
+  func `newer wins in a dense stretch too, whatever CDC does to it between the probe and the write`(_ race: DenseRace)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      let columns = "id int, updated_at int, v text"
+      try database.makePair(production: columns + ", PRIMARY KEY (id)", staging: columns)
+      // Every other row is new; the others are of version 1.
+      try database.run(
+        """
+        INSERT INTO staging.t SELECT n, 5, 's' FROM generate_series(1, 1000) n;
+        INSERT INTO production.t SELECT n, 1, 'p' FROM generate_series(1, 1000, 2) n;
+        """
+      )
+      try database.writeConcurrently(on: race.event, race.write)
+      let report = try await database.merge {
+        $0.batchRows = 100_000
+        $0.workers = 1
+      }
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(
+        try database.rows("SELECT * FROM production.t WHERE (updated_at, v) IS DISTINCT FROM (5, 's') ORDER BY id")
+          == race.rows
+      )
+      #expect(try database.count("SELECT count(*) FROM production.t") == race.rowCount)
+      #expect(report.totals.stale + report.totals.unchanged == race.lostCount)
+      #expect(try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'PROCESSED'") == 1000)
+    }
+  }
+
   @Test func `workers that meet at the same keys leave the newest`() async throws {
     try await TestDatabase.with { database in
       let columns = "id int, updated_at int, v text"
