@@ -18,6 +18,10 @@ enum Sentence {
       return "The run was still going when this page was made: its figures are those up to then. Make the report again "
         + "when the run is at an end."
     case .loading: return "The load into staging was still going when this page was made; nothing is merged yet."
+    case nil where run.isUnderWay:
+      return
+        "The run was being rolled back when this page was made: rows that it had merged are going back to what they "
+        + "were. Make the report again when the rollback is at an end. \(run.notes ?? "")"
     case nil: return run.notes ?? "The status is one that this version of merge-engine does not know."
     }
   }

@@ -1,40 +1,15 @@
 import Foundation
-import Subprocess
 import Testing
 
 /// The commands as scripts call them: exit statuses, JSON, bad input.
 @Suite struct CommandTests {
-  private struct Result {
-    let status: Int
-    let output: String
-    let error: String
-
-    var json: [String: Any]? {
-      (try? JSONSerialization.jsonObject(with: Data(output.utf8))) as? [String: Any]
-    }
+  private func call(_ arguments: String..., database: TestDatabase? = nil) async throws -> Command.Outcome {
+    try await Command.call(arguments, database: database)
   }
 
-  private func call(_ arguments: String..., database: TestDatabase? = nil) async throws -> Result {
-    try await call(arguments, database: database)
+  private func call(_ arguments: [String], database: TestDatabase? = nil) async throws -> Command.Outcome {
+    try await Command.call(arguments, database: database)
   }
-
-  private func call(_ arguments: [String], database: TestDatabase? = nil) async throws -> Result {
-    let program = try #require(
-      ProcessInfo.processInfo.arguments.first.map { URL(filePath: $0).deletingLastPathComponent() }
-    ).appending(path: "merge-engine").path
-    let connection = database.map { ["--database", $0.connectionString] } ?? []
-    let result = try await Subprocess.run(
-      .path(.init(program)),
-      arguments: .init(arguments + connection),
-      workingDirectory: "/",
-      output: .string(limit: 1 << 20),
-      error: .string(limit: 1 << 20)
-    )
-    guard case .exited(let code) = result.terminationStatus else { throw Ended(status: result.terminationStatus) }
-    return Result(status: Int(code), output: result.standardOutput, error: result.standardError)
-  }
-
-  private struct Ended: Error { let status: TerminationStatus }
 
   private func withTable(_ body: (TestDatabase) async throws -> Void) async throws {
     try await TestDatabase.with { database in
@@ -146,6 +121,32 @@ import Testing
       for command in ["plan", "verify"] {
         #expect(try await call(command, "--table", "t", database: database).status == 73)
       }
+    }
+  }
+
+  @Test func `plan and verify go on while a merge runs, and with a run that is being rolled back`() async throws {
+    try await withTable { database in
+      let holder = try database.connect()
+      try holder.run("INSERT INTO production.t VALUES (5, 'x', 0)")
+      try holder.run("BEGIN; UPDATE production.t SET a = 'held' WHERE k = 5")
+      let merge = database.merging { $0.lockTimeoutMilliseconds = 0 }
+      try await database.waitForBlockedSession()
+      let plan = try await call("plan", "--json", database: database)
+      #expect(plan.status == 0, "\(plan.error)")
+      #expect((plan.json?["totals"] as? [String: Any])?["read"] as? Int == 10)
+      // The merge is told as what it is.
+      #expect(plan.output.contains("merge-engine run 1 worker 1") && plan.output.contains("is writing to staging.t"))
+      let verify = try await call("verify", "--json", "--recheck-after", "0", database: database)
+      #expect(verify.status == 0, "\(verify.error)")
+      try holder.run("COMMIT")
+      #expect(try await merge.value.totals.read == 10)
+      try database.run("UPDATE admin.merge_summary SET status = 'ROLLING BACK'")
+      for command in ["plan", "verify"] {
+        #expect(try await call(command, "--quiet", database: database).status == 0)
+      }
+      // Nobody rolls it back any more, which only who writes may settle.
+      #expect(try database.value("SELECT status FROM admin.merge_summary") == "ROLLING BACK")
+      #expect(try database.value("SELECT count(*) FROM admin.merge_verifications") == "0")
     }
   }
 }

@@ -168,6 +168,107 @@ import Testing
     }
   }
 
+  @Test func `a DMS role is found by a role that may not see what it does, and VACUUM is no writer`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int PRIMARY KEY, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      let name = try #require(try database.value("SELECT current_database()"))
+      let (looker, loader) = ("looker_\(name)", "dms_\(name)")
+      try database.run(
+        """
+        CREATE ROLE \(looker) LOGIN;
+        CREATE ROLE \(loader) LOGIN;
+        GRANT USAGE ON SCHEMA production, staging TO \(looker);
+        GRANT SELECT ON production.t, staging.t TO \(looker);
+        """
+      )
+      let dms = try TestDatabase(connectionString: database.connectionString.replacing("postgres", with: loader))
+      try dms.run("BEGIN")
+      #expect(
+        try await messages(database.plan(as: looker)).contains { $0.contains("role \(loader)) looks like a DMS task") }
+      )
+      try dms.run("COMMIT")
+      // Idle, for whoever may see that.
+      #expect(try await messages(database.plan()) == [])
+      // The lock that VACUUM and ANALYZE hold.
+      let other = try database.connect()
+      try other.run("BEGIN; LOCK TABLE staging.t IN SHARE UPDATE EXCLUSIVE MODE")
+      #expect(try await messages(database.plan()) == [])
+      try other.run("COMMIT; BEGIN; LOCK TABLE staging.t IN EXCLUSIVE MODE")
+      #expect(try await messages(database.plan()).count == 1)
+      try other.run("COMMIT")
+      try database.run("DROP OWNED BY \(looker), \(loader); DROP ROLE \(looker), \(loader)")
+    }
+  }
+
+  @Test func `a merge stores and tells what the catalog shows, and is quiet where nothing is wrong`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "k int PRIMARY KEY, a numeric, updated_at timestamp",
+        staging: "k int PRIMARY KEY, a numeric(38,10), updated_at timestamp"
+      )
+      try database.run(
+        """
+        CREATE INDEX by_version ON production.t (updated_at);
+        CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.updated_at := now(); RETURN NEW; END';
+        CREATE TRIGGER stamper BEFORE UPDATE ON production.t FOR EACH ROW EXECUTE FUNCTION stamp();
+        INSERT INTO staging.t SELECT n, 1, '2025-01-01' FROM generate_series(1, 10) n;
+        """
+      )
+      let other = try database.connect()
+      try other.run("SET application_name = 'loader'; BEGIN; INSERT INTO staging.t VALUES (11, 1, '2025-01-01')")
+      let merge = try await database.merge()
+      try other.run("COMMIT")
+      let parts = [
+        "the index by_version holds", "the trigger stamper", "NUMBER without precision", "(loader, role postgres)",
+      ]
+      for part in parts { #expect(merge.warnings.count { $0.contains(part) } == 1, "\(part): \(merge.warnings)") }
+      #expect(merge.warnings.count == parts.count)
+      #expect(
+        try database.value(
+          "SELECT count(*) FROM admin.merge_summary, jsonb_array_elements(warnings) w WHERE w ->> 'table' = 't'"
+        ) == "\(parts.count)"
+      )
+      try database.run("DROP INDEX production.by_version; DROP TRIGGER stamper ON production.t")
+      try database.run("ALTER TABLE staging.t ALTER a TYPE numeric")
+      #expect(try await database.merge().warnings == [])
+    }
+  }
+
+  @Test func `a merge tells that marks are dear where staging is large enough to feel it`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int PRIMARY KEY, a text, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("ALTER TABLE staging.t RESET (fillfactor); ALTER TABLE staging.t ALTER a SET STORAGE PLAIN")
+      try database.run("INSERT INTO staging.t SELECT n, 'a', 1 FROM generate_series(1, 1000) n")
+      #expect(try await database.merge().warnings == [])
+      try database.run("INSERT INTO staging.t SELECT n, repeat('a', 4000), 1 FROM generate_series(1001, 3000) n")
+      #expect(try await database.merge().warnings.count { $0.contains("no room for HOT marks") } == 1)
+    }
+  }
+
+  @Test func `a batch too large for memory with a row that can't be read is planned as it is merged`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "k int PRIMARY KEY, a int, b text, updated_at int",
+        staging: "k int, a text, b text, updated_at int"
+      )
+      // Stored as it is: incompressible, and out of line.
+      try database.run(
+        """
+        ALTER TABLE staging.t ALTER b SET STORAGE EXTERNAL;
+        INSERT INTO staging.t SELECT n, CASE n WHEN 150 THEN 'x' ELSE '1' END, repeat('b', 262144), 1
+        FROM generate_series(1, 300) n;
+        """
+      )
+      let plan = try await database.plan()
+      #expect(plan.totals.inserted == 299)
+      #expect(plan.totals.errors == 1)
+      #expect(plan.tables[0].samples.filter { $0.verdict == .error }.map(\.key) == [["k": "150"]])
+      #expect(try await database.merge().totals == plan.totals)
+    }
+  }
+
   @Test func `blockers make the plan BLOCKED and are all told`() async throws {
     try await TestDatabase.with { database in
       try database.run(

@@ -12,7 +12,9 @@ import Testing
         connectionString: production.connectionString.replacing(name, with: name + "_staging")
       )
       try production.run("CREATE TYPE mood AS ENUM ('a', 'b'); CREATE SCHEMA production")
-      try production.run("CREATE TABLE production.t (k int PRIMARY KEY, m public.mood, n numeric, updated_at int)")
+      try production.run(
+        "CREATE TABLE production.t (k int PRIMARY KEY, m public.mood, n numeric CONSTRAINT counted CHECK (n > 0), updated_at int)"
+      )
       try production.run("INSERT INTO production.t VALUES (1, 'a', 1.0, 1), (2, 'a', 1, 1), (3, 'a', 1, 5)")
       try staging.run("CREATE SCHEMA staging")
       try staging.run(
@@ -32,6 +34,11 @@ import Testing
       let plan = try await onItsOwnThread { try dryRun.run() }
       let report = try await onItsOwnThread { try merge.run() }
       #expect(plan.totals == report.totals)
+      #expect(
+        plan.findings.map(\.message).contains {
+          $0.hasPrefix("not checked, staging being in another database: whether rows break counted of production.t.")
+        }
+      )
       #expect(report.totals.updated == 1)
       #expect(report.totals.inserted == 2)
 

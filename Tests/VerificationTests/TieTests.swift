@@ -163,4 +163,36 @@ import Testing
       #expect(report.totals.unchanged == 1)
     }
   }
+
+  @Test func `the number of differing ties is that of SQL`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int PRIMARY KEY, a text, b numeric, c timestamptz, d jsonb, e char(5), f float8, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      // Each column differs in rows of its own, is NULL on one side in others, and equal in other bytes in others.
+      try database.run(
+        """
+        INSERT INTO production.t
+        SELECT n, 'a' || n % 3, n % 5, '2025-01-01', '{"a": 1}', 'x', CASE WHEN n % 13 = 0 THEN 0 ELSE n END, n % 4
+        FROM generate_series(1, 3000) n;
+        INSERT INTO staging.t
+        SELECT k, CASE WHEN k % 7 = 0 THEN 'b' ELSE a END, CASE WHEN k % 11 = 0 THEN b + 1 ELSE b * 1.0 END,
+               CASE WHEN k % 17 = 0 THEN NULL ELSE c END, CASE WHEN k % 19 = 0 THEN '{"a": 2}' ELSE '{"a": 1.0}'::jsonb END,
+               CASE WHEN k % 23 = 0 THEN 'y' ELSE 'x ' END, CASE WHEN f = 0 THEN '-0' ELSE f END,
+               CASE WHEN k % 3 = 0 THEN 0 ELSE updated_at END
+        FROM production.t WHERE k % 2 = 0;
+        """
+      )
+      let expected = try database.value(
+        """
+        SELECT count(*) FROM staging.t s JOIN production.t p USING (k, updated_at)
+        WHERE (s.a, s.b, s.c, s.d, s.e, s.f) IS DISTINCT FROM (p.a, p.b, p.c, p.d, p.e, p.f)
+        """
+      )
+      let ties = try await database.plan { $0.batchRows = 200 }.tables[0].differingTieCount
+      #expect("\(ties)" == expected)
+      #expect(ties > 100)
+      // No staged row is newer, so ties are all there is to update.
+      #expect(try await database.merge { $0.ties = .compare }.totals.updated == ties)
+    }
+  }
 }

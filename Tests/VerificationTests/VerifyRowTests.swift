@@ -193,4 +193,71 @@ import Testing
       #expect(report.tables[0].samples.count <= 8)
     }
   }
+
+  @Test func `a row that can't be read is named and hides nothing, without marks`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "k int PRIMARY KEY, a int, updated_at int",
+        staging: "k int, a text, updated_at int"
+      )
+      try database.run(
+        "INSERT INTO staging.t SELECT n, CASE n WHEN 7 THEN 'seven' ELSE n::text END, 1 FROM generate_series(1, 500) n"
+      )
+      let merge = try await database.merge { $0.mark = .none }
+      #expect(merge.totals.errors == 1)
+      let report = try await database.verify { $0.merge.batchRows = 100 }
+      #expect(report.status == .success)
+      #expect(report.tables[0].counts.read == 500)
+      #expect(report.tables[0].counts.equal == 499)
+      #expect(report.tables[0].counts.unreadable == 1)
+      #expect(found(report) == ["unreadable [\"7\"]"])
+      #expect(
+        report.tables[0].samples[0].message == "invalid input syntax for type integer: \"seven\" (SQLSTATE 22P02)"
+      )
+      #expect(report.findings.map(\.message).contains { $0.hasPrefix("1 row of staging.t can't be read as the types") })
+      try database.run("UPDATE production.t SET a = 0 WHERE k = 8")
+      #expect(try await found(database.verify()) == ["differing [\"8\"]", "unreadable [\"7\"]"])
+    }
+  }
+
+  @Test func `differences whose staging rows are gone at the second look are told`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int PRIMARY KEY, a text, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t SELECT n, 's', 1 FROM generate_series(1, 10) n")
+      try await database.merge()
+      try database.run("UPDATE production.t SET a = 'x' WHERE k IN (1, 3)")
+      let verify = database.verifying { $0.recheckAfterSeconds = 5 }
+      try await database.waitForPause()
+      try database.run("TRUNCATE staging.t")
+      let report = try await verify.value
+      #expect(report.tables[0].counts.vanished == 2)
+      #expect(report.tables[0].counts.equal == 8)
+      #expect(
+        report.findings.map(\.message).contains { $0.hasPrefix("2 rows of staging.t that differed from production") }
+      )
+    }
+  }
+
+  @Test func `of rows as new with keys that are equal in other bytes, the one that lost is no difference`() async throws
+  {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "k numeric PRIMARY KEY, a text, updated_at int",
+        staging: "k numeric, a text, updated_at int"
+      )
+      try database.run(
+        "INSERT INTO staging.t VALUES (1.0, 'same', 1), (1.00, 'same', 1), (2.0, 'first', 1), (2.00, 'second', 1)"
+      )
+      let merge = try await database.merge()
+      #expect(merge.totals.inserted == 2)
+      #expect(merge.totals.duplicate == 2)
+      let report = try await database.verify()
+      #expect(report.status == .success)
+      #expect(report.tables[0].counts.read == 4)
+      #expect(report.tables[0].counts.superseded == 1)
+      try database.run("UPDATE production.t SET a = 'neither' WHERE k = 2")
+      #expect(try await database.verify().tables[0].counts.differing == 2)
+    }
+  }
 }

@@ -1,18 +1,31 @@
 import MergeEngine
 
-/// What the newest verification after the run found.
+/// What verifications after the run found: the newest of all its tables, and a newer one of less.
 struct VerificationSection {
-  private let verification: StoredRun.Verification?
+  private let run: StoredRun
 
   init(_ run: StoredRun) {
-    verification = run.verification
+    self.run = run
   }
 
   var html: String {
-    verification.map { Self.template.render(Model($0)) } ?? Self.missing.render(())
+    guard !run.verifications.isEmpty else { return Self.missing.render(()) }
+    return run.verifications.enumerated().map { index, verification in
+      Self.template.render(
+        Model(
+          verification,
+          run.tables,
+          id: index == 0 ? "verification" : "later-verification",
+          heading: index == 0 ? "Verification" : "Verification since then, of a part"
+        )
+      )
+    }.joined()
   }
 
   private struct Model {
+    let id: String
+    let heading: String
+    let scope: String?
     let mark: StatusMark
     let verdict: String
     let counts: [Counts]
@@ -22,8 +35,11 @@ struct VerificationSection {
     let mismatches: [TypeDifference]
     let remarks: [Remark]
 
-    init(_ verification: StoredRun.Verification) {
+    init(_ verification: StoredRun.Verification, _ tables: [StoredRun.Table], id: String, heading: String) {
       let report = verification.report
+      self.id = id
+      self.heading = heading
+      scope = Self.scope(verification, tables)
       mark = StatusMark(word: report.status.rawValue)
       let time = verification.verifiedAt.map { "\(Times.utc($0)) UTC: " } ?? ""
       let read = Numbers.grouped(report.tables.reduce(0) { $0 + $1.counts.read })
@@ -44,6 +60,17 @@ struct VerificationSection {
         + report.tables.compactMap { table in
           table.extra.note.map { Remark(subject: table.table, text: "extra rows \($0)") }
         }
+    }
+
+    /// What was left out; nil when that was nothing.
+    private static func scope(_ verification: StoredRun.Verification, _ tables: [StoredRun.Table]) -> String? {
+      let omitted = verification.omitted(of: tables)
+      let scope = verification.report.scope
+      let bounds = [scope?.from.map { "not before \($0)" }, scope?.to.map { "before \($0)" }].compactMap(\.self)
+      let parts =
+        (omitted.isEmpty ? [] : ["Not compared: \(omitted.joined(separator: ", "))."])
+        + (bounds.isEmpty ? [] : ["Only rows whose version is \(bounds.joined(separator: " and ")) were compared."])
+      return parts.isEmpty ? nil : parts.joined(separator: " ")
     }
   }
 
@@ -96,7 +123,7 @@ struct VerificationSection {
             staging: staging
           )
         }
-        guard !sample.columns.isEmpty else { return [line("-", "-", "-")] }
+        guard !sample.columns.isEmpty else { return [line("-", "-", sample.message ?? "-")] }
         return sample.columns.map { line($0.column, $0.old ?? "NULL", $0.new ?? "NULL") }
       }
     }
@@ -111,16 +138,16 @@ struct VerificationSection {
     """
     <section aria-labelledby="verification">
     <h2 id="verification">Verification</h2>
-    <p>None is recorded for this run. <code>merge-engine verify</code>, before the next run, makes one.</p>
+    <p>None is recorded for this run. <code>merge-engine verify</code>, before the next run of its tables, makes one.</p>
     </section>
     """
   )
 
   private static let template = Template(
     """
-    <section aria-labelledby="verification">
-    <h2 id="verification">Verification</h2>
-    <p><span class="status {{mark.tone}}"><span aria-hidden="true">{{mark.symbol}}</span> {{mark.word}}</span> {{verdict}}</p>
+    <section aria-labelledby="{{id}}">
+    <h2 id="{{id}}">{{heading}}</h2>
+    <p><span class="status {{mark.tone}}"><span aria-hidden="true">{{mark.symbol}}</span> {{mark.word}}</span> {{verdict}}{{#scope}} <bdi>{{.}}</bdi>{{/scope}}</p>
     <div class="scroll" tabindex="0" role="region" aria-label="Verification by table">
     <table>
     <caption>Merged staging rows compared with production. Newer in production is no difference.</caption>

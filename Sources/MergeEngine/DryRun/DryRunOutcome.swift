@@ -35,8 +35,7 @@ struct DryRunOutcome {
   }
 
   mutating func addRefused(_ address: UInt64, _ error: PostgresError) {
-    let reason = error.message + (error.sqlState.map { " (SQLSTATE \($0.code))" } ?? "")
-    add(SampledRow(address: address, refusal: reason), .error)
+    add(SampledRow(address: address, refusal: error.reason), .error)
   }
 
   mutating func measureWidths(_ memory: BatchMemory) {
@@ -61,6 +60,11 @@ struct DryRunOutcome {
     guard (samples[kind]?.count ?? 0) < sampleLimit else { return }
     samples[kind, default: []].append(row)
   }
+}
+
+extension PostgresError {
+  /// What the server said, without what was being done.
+  var reason: String { message + (sqlState.map { " (SQLSTATE \($0.code))" } ?? "") }
 }
 
 extension PlanReport.SampleKind {

@@ -40,8 +40,9 @@ struct DryRunStations {
     -> VerdictCounts
   {
     let start = ContinuousClock.now
-    let refusedCount = try read(range, &memory, &outcome)
+    let refused = try claim.readWithoutMarks(range, into: &memory.batch)
     outcome.readTime += .now - start
+    for (address, error) in refused { outcome.addRefused(address, error) }
     try memory.order.arrange(&memory.batch, plan)
     let probeStart = ContinuousClock.now
     try probe.lookUp(memory.batch, on: connections.production, &memory.answer)
@@ -51,28 +52,12 @@ struct DryRunStations {
       try tieCheck?.differing(memory.classifier.ties, of: memory.batch, on: connections.production) ?? []
     outcome.differingTieCount += differing.count
     if updatesTies { memory.classifier.update(differing, &memory.batch) }
-    let counts = tally(memory, refusedCount)
+    let counts = tally(memory, refused.count)
     outcome.counts += counts
     outcome.ranges.append(range)
     outcome.measureWidths(memory)
     outcome.takeSamples(memory.batch, differingTies: updatesTies ? [] : differing)
     return counts
-  }
-
-  /// Row by row where the server refuses to read one as production's types, as the merge does.
-  private func read(_ range: TupleRange, _ memory: inout BatchMemory, _ outcome: inout DryRunOutcome) throws -> Int {
-    do {
-      try claim.read(range, into: &memory.batch)
-      return 0
-    } catch {
-      guard let refusal = error as? PostgresError, refusal.sqlState?.refusesRow == true else { throw error }
-    }
-    try connections.staging.execute("BEGIN", "beginning to read with care")
-    let refusedCount = try claim.readCarefully(range, into: &memory.batch) { address, error in
-      outcome.addRefused(address, error)
-    }
-    try connections.staging.execute("COMMIT", "ending to read with care")
-    return refusedCount
   }
 
   private func tally(_ memory: BatchMemory, _ refusedCount: Int) -> VerdictCounts {

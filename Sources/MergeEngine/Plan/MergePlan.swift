@@ -7,10 +7,13 @@ struct MergePlan: Sendable {
   private(set) var parents: [[Int]]
   /// Tables that refer to themselves, directly or around a circle, as indices into ``tables``.
   let circular: Set<Int>
-  let findings: [Finding]
+  private(set) var findings: [Finding]
 
   var blockers: [Finding] { findings.filter { $0.grade == .blocker } }
   var warnings: [Finding] { findings.filter { $0.grade == .warning } }
+
+  /// Adds what was found about the tables when they were looked at more closely.
+  mutating func add(_ findings: [Finding]) { self.findings += findings }
 
   /// Reads how rows with equal versions are compared, for all tables.
   mutating func compareTies(_ production: Connection) throws(PostgresError) {

@@ -161,6 +161,8 @@ private enum AdminTables {
         Column(name: "retried_at", type: "timestamp"),
         Column(name: "snapshot_id", type: "text"),
         Column(name: "snapshot_row", type: "bigint"),
+        // Set when the run has read the table from its first row again, and may refuse the row again.
+        Column(name: "forgotten_at", type: "timestamp"),
       ]
     ),
     Table(

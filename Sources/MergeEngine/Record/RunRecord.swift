@@ -135,7 +135,8 @@ struct RunRecord {
     _ = try connection.query(
       """
       WITH forgotten AS (
-        UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
+        UPDATE \(admin).merge_errors
+        SET retried_at = clock_timestamp() AT TIME ZONE 'UTC', forgotten_at = clock_timestamp() AT TIME ZONE 'UTC'
         WHERE run_id = $1 AND table_name = $2
       ), forgotten_batches AS (
         UPDATE \(admin).merge_batches SET forgotten_at = clock_timestamp() AT TIME ZONE 'UTC'

@@ -18,10 +18,12 @@ public struct RefusalGroup: Sendable, Codable {
   /// Reasons in a report at most. Arbitrary: messages that quote a value make a reason of every row.
   static let limit = 50
 
+  /// - Parameter keepsForgotten: rows of before the run had read their table from its first row again are told apart.
   /// - Returns: the groups with most rows, and how many groups there are.
   static func read(
     _ run: Int,
     sampleKeyCount: Int = 5,
+    keepsForgotten: Bool,
     _ admin: Identifier,
     _ connection: Connection
   ) throws(PostgresError) -> (groups: [RefusalGroup], total: Int) {
@@ -31,7 +33,8 @@ public struct RefusalGroup: Sendable, Codable {
              array_to_json(array_agg(row_key::text ORDER BY id) FILTER (WHERE position <= $2))::text,
              count(*) OVER ()
       FROM (SELECT *, row_number() OVER (PARTITION BY table_name, sqlstate, message ORDER BY id) AS position
-            FROM \(admin).merge_errors WHERE run_id = $1) AS e
+            FROM \(admin).merge_errors
+            WHERE run_id = $1\(keepsForgotten ? " AND forgotten_at IS NULL" : "" as SQL)) AS e
       GROUP BY table_name, sqlstate, message
       ORDER BY count(*) DESC, table_name, sqlstate, message
       LIMIT \(limit)

@@ -26,8 +26,9 @@ public struct StoredRun: Sendable {
   public let refusals: [RefusalGroup]
   /// How many reasons there are in all.
   public let refusalReasonCount: Int
-  /// The newest verification after the run.
-  public let verification: Verification?
+  /// Verifications of its rows: the newest one of all tables, and the newest one of all, if that came later and looked at
+  /// less.
+  public let verifications: [Verification]
   /// Where the run was.
   public let place: Place
   /// When all this was read.
@@ -57,6 +58,17 @@ public struct StoredRun: Sendable {
     public let verifiedAt: Date?
     /// What it found.
     public let report: VerifyReport
+
+    /// The tables that were not compared, though the run had merged into them.
+    public func omitted(of tables: [Table]) -> [String] {
+      let compared = Set(report.tables.map(\.table))
+      return tables.map(\.table).filter { !compared.contains($0) }
+    }
+
+    /// Whether all rows of the run's tables were compared.
+    func isWhole(_ tables: [Table]) -> Bool {
+      omitted(of: tables).isEmpty && report.scope?.from == nil && report.scope?.to == nil
+    }
   }
 
   /// The database that holds the record.
@@ -76,7 +88,9 @@ public struct StoredRun: Sendable {
   public var elapsedSeconds: Double? { startedAt.map { (finishedAt ?? readAt).timeIntervalSince($0) } }
 
   /// Whether it still goes on, so that everything here is as of ``readAt``.
-  public var isUnderWay: Bool { [RunStatus.running, .loading].contains { $0.rawValue == status } }
+  public var isUnderWay: Bool {
+    [RunStatus.running.rawValue, RunStatus.loading.rawValue, RollbackRecord.Status.running.rawValue].contains(status)
+  }
 
   /// The value of a parameter that was given.
   public func parameter(_ name: String) -> String? { parameters.first { $0.name == name }?.value }

@@ -55,7 +55,13 @@ public struct StoredRuns: Sendable {
         "there is no run \(id) in \(session.schemas.admin).merge_summary; merge-engine status shows the last ones."
       )
     }
-    let refusals = try RefusalGroup.read(id, admin, connection)
+    let tables = try tables(id, admin, connection)
+    let refusals = try RefusalGroup.read(
+      id,
+      keepsForgotten: columns.contains("merge_errors.forgotten_at"),
+      admin,
+      connection
+    )
     return StoredRun(
       id: id,
       status: row.text(0, 0) ?? "",
@@ -65,11 +71,12 @@ public struct StoredRuns: Sendable {
       engineVersion: row.text(0, 4),
       parameters: RunParameters.lines(row.text(0, 5)),
       warnings: JSONText.decode([Finding].self, row.text(0, 6)),
-      tables: try tables(id, admin, connection),
+      tables: tables,
       throughput: columns.contains("merge_batches.forgotten_at") ? try .read(id, admin, connection) : nil,
       refusals: refusals.groups,
       refusalReasonCount: refusals.total,
-      verification: columns.contains("merge_verifications.report") ? try verification(id, admin, connection) : nil,
+      verifications: columns.contains("merge_verifications.report")
+        ? try verifications(id, tables, admin, connection) : [],
       place: StoredRun.Place(
         database: row.text(0, 7) ?? "",
         serverVersion: row.text(0, 8) ?? "",
@@ -99,18 +106,31 @@ public struct StoredRuns: Sendable {
     }
   }
 
-  private func verification(_ id: Int, _ admin: Identifier, _ connection: Connection) throws(PostgresError)
-    -> StoredRun.Verification?
-  {
+  private func verifications(
+    _ id: Int,
+    _ tables: [StoredRun.Table],
+    _ admin: Identifier,
+    _ connection: Connection
+  ) throws(PostgresError) -> [StoredRun.Verification] {
     let rows = try connection.query(
+      // 100 is arbitrary: as far back as anybody may have looked at single tables.
       """
       SELECT extract(epoch FROM verified_at AT TIME ZONE 'UTC')::float8, report::text
-      FROM \(admin).merge_verifications WHERE run_id = $1 ORDER BY id DESC LIMIT 1
+      FROM \(admin).merge_verifications WHERE run_id = $1 ORDER BY id DESC LIMIT 100
       """,
       [.bigint(id)],
-      "reading the verification of run \(id)"
+      "reading the verifications of run \(id)"
     )
-    guard rows.count == 1, let report = JSONText.decode(VerifyReport.self, rows.text(0, 1)) else { return nil }
-    return StoredRun.Verification(verifiedAt: rows.double(0, 0).map { Date(timeIntervalSince1970: $0) }, report: report)
+    let all = (0..<rows.count).compactMap { row in
+      JSONText.decode(VerifyReport.self, rows.text(row, 1)).map { report in
+        StoredRun.Verification(
+          verifiedAt: rows.double(row, 0).map { Date(timeIntervalSince1970: $0) },
+          report: report
+        )
+      }
+    }
+    guard let newest = all.first else { return [] }
+    guard !newest.isWhole(tables), let whole = all.first(where: { $0.isWhole(tables) }) else { return [newest] }
+    return [whole, newest]
   }
 }

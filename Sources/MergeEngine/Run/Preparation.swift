@@ -49,7 +49,12 @@ struct Preparation {
     for table in plan.tables { try checkWindow(table, staging) }
     let unreadable = try plan.tables.compactMap { try unreadableFinding($0, staging) }
     guard unreadable.isEmpty else { throw MergeFailure.blocked(unreadable) }
-    for warning in plan.warnings where !readsOnly {
+    guard !readsOnly else { return plan }
+    plan.add(
+      try PlanFindings(plan: plan, options: options, production: production, staging: staging)
+        .ofMerge(production: productionCatalog, staging: stagingCatalog ?? productionCatalog)
+    )
+    for warning in plan.warnings {
       logger.warning("\(warning.message)", metadata: warning.table.map { ["table": "\($0)"] })
     }
     return plan

@@ -9,10 +9,17 @@ struct DifferenceReader {
   func table(_ outcome: RowCheckOutcome, _ extra: ExtraRows.Outcome) throws -> VerifyReport.Table {
     let reader = SampleReader(plan: plan, production: production, staging: staging)
     let shown = try outcome.samples.compactMap { sample in
-      try reader.read([sample.kind.sampleKind: [.init(address: sample.address)]]).first.map { (sample, $0) }
+      try reader.read([sample.kind.sampleKind: [.init(address: sample.address, refusal: sample.refusal)]]).first.map {
+        (sample, $0)
+      }
     }
     let samples = shown.map { sample, text in
-      VerifyReport.Sample(kind: sample.kind, key: text.key, columns: sample.kind == .missing ? [] : text.columns)
+      VerifyReport.Sample(
+        kind: sample.kind,
+        key: text.key,
+        columns: sample.kind == .missing ? [] : text.columns,
+        message: text.message
+      )
     }
     let columns = outcome.columnCounts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { column, count in
       VerifyReport.ColumnDifference(
@@ -27,7 +34,7 @@ struct DifferenceReader {
       columns: columns,
       extra: extra,
       samples: samples
-        + extra.sampleKeys.map { VerifyReport.Sample(kind: .extra, key: $0, columns: []) }
+        + extra.sampleKeys.map { VerifyReport.Sample(kind: .extra, key: $0, columns: [], message: nil) }
     )
   }
 }
@@ -39,6 +46,7 @@ extension VerifyReport.DifferenceKind {
     case .missing, .extra: .insert
     case .outdated: .update
     case .differing: .tie
+    case .unreadable: .error
     }
   }
 }

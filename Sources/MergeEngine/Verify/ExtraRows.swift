@@ -2,7 +2,7 @@ import Libpq
 
 /// Production rows inside the window that staging lacks: deleted in Oracle, perhaps.
 public struct ExtraRows {
-  private let plan: TablePlan
+  let plan: TablePlan
   private let window: TablePlan.Window
   private let connection: Connection
 
@@ -57,9 +57,10 @@ public struct ExtraRows {
       return outcome
     }
     let counts = try connection.query(
+      // Two scans: in a FILTER the NOT EXISTS would be a subplan for every row, in a WHERE it is an anti-join.
       """
-      SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (\(stagingRow)))
-      FROM \(plan.production) AS p WHERE \(inWindow)
+      SELECT (SELECT count(*) FROM \(plan.production) AS p WHERE \(inWindow)),
+             (SELECT count(*) FROM \(plan.production) AS p WHERE \(isExtra))
       """,
       "looking for rows of \(plan.production) that staging lacks"
     )
@@ -70,7 +71,7 @@ public struct ExtraRows {
     let rows = try connection.query(
       """
       SELECT \(keys) FROM \(plan.production) AS p
-      WHERE \(inWindow) AND NOT EXISTS (\(stagingRow))
+      WHERE \(isExtra)
       ORDER BY \(plan.keyColumns.map { "p.\($0.name)" as SQL }.joined(", "))
       LIMIT \(sampleLimit)
       """,
@@ -82,40 +83,8 @@ public struct ExtraRows {
     return outcome
   }
 
-  /// Deletes the extra rows, in batches, each row only if it is still in the window and still missing in staging.
-  ///
-  /// - Parameter connection: one that may write.
-  /// - Returns: how many rows were deleted.
-  func delete(_ connection: Connection) throws(PostgresError) -> Int {
-    let keys = plan.keyColumns.map(\.name)
-    let match = plan.keyColumns.map { "p.\($0.name) \($0.equality) e.\($0.name)" as SQL }.joined(" AND ")
-    var deletedCount = 0
-    while true {
-      let result = try connection.query(
-        """
-        WITH extra AS (
-          SELECT \(keys.map { "p.\($0)" as SQL }.joined(", ")) FROM \(plan.production) AS p
-          WHERE \(inWindow) AND NOT EXISTS (\(stagingRow))
-          LIMIT \(Self.deleteBatchRows)
-        ), gone AS (
-          DELETE FROM \(plan.production) AS p USING extra AS e
-          WHERE \(match) AND \(inWindow)
-          RETURNING 1
-        )
-        SELECT (SELECT count(*) FROM extra), (SELECT count(*) FROM gone)
-        """,
-        "deleting rows of \(plan.production) that staging lacks"
-      )
-      deletedCount += result.integer(0, 1) ?? 0
-      // Fewer than were found: a trigger or CDC has kept some, which the next round would find again.
-      guard result.integer(0, 0) == Self.deleteBatchRows, result.integer(0, 1) == Self.deleteBatchRows else {
-        return deletedCount
-      }
-    }
-  }
-
-  /// Arbitrary: few enough that locks are held for a moment only.
-  private static let deleteBatchRows = 10_000
+  /// Production's row (alias `p`) is inside the window, and staging lacks its key.
+  var isExtra: SQL { "\(inWindow) AND NOT EXISTS (\(stagingRow))" }
 
   private var inWindow: SQL {
     let version = plan.version

@@ -2,10 +2,18 @@ import Foundation
 import Libpq
 
 /// What the last merge of staging (and not a replay) was asked to do, from `merge_summary.parameters`.
-struct LastRun: Decodable {
+struct LastRun {
   let mark: MergeOptions.Mark?
   let from: String?
   let to: String?
+  /// The tables that it merged, by their plain names.
+  let tables: Set<String>
+
+  private struct Parameters: Decodable {
+    let mark: MergeOptions.Mark?
+    let from: String?
+    let to: String?
+  }
 
   /// - Parameter onlyCompleted: runs that came to no good end don't count.
   /// - Returns: nil when there was no run, or its record can't be read: the guide's own tables have no parameters, and a
@@ -15,18 +23,26 @@ struct LastRun: Decodable {
     _ schemas: Schemas,
     onlyCompleted: Bool = true
   ) throws(PostgresError) -> LastRun? {
+    let admin = Identifier(schemas.admin)
     do {
       let result = try connection.query(
         """
-        SELECT parameters::text FROM \(Identifier(schemas.admin)).merge_summary
-        WHERE (status IN ('SUCCESS', 'PARTIAL') OR NOT $1) AND parameters IS NOT NULL AND NOT parameters ? 'snapshot'
-        ORDER BY id DESC LIMIT 1
+        SELECT r.parameters::text,
+               coalesce((SELECT json_agg(DISTINCT l.table_name) FROM \(admin).merge_logs l WHERE l.run_id = r.id), '[]')::text
+        FROM \(admin).merge_summary r
+        WHERE (r.status IN ('SUCCESS', 'PARTIAL') OR NOT $1) AND r.parameters IS NOT NULL AND NOT r.parameters ? 'snapshot'
+        ORDER BY r.id DESC LIMIT 1
         """,
         [.bool(onlyCompleted)],
         "reading the parameters of the last run"
       )
-      guard result.count == 1, let json = result.text(0, 0) else { return nil }
-      return try? JSONDecoder().decode(LastRun.self, from: Data(json.utf8))
+      guard result.count == 1, let parameters = JSONText.decode(Parameters.self, result.text(0, 0)) else { return nil }
+      return LastRun(
+        mark: parameters.mark,
+        from: parameters.from,
+        to: parameters.to,
+        tables: Set(JSONText.decode([String].self, result.text(0, 1)) ?? [])
+      )
     } catch {
       guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
       return nil

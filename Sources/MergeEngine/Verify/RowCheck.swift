@@ -34,24 +34,25 @@ struct RowCheck {
   /// Compares the staging rows of `range`.
   ///
   /// - Parameters:
-  ///   - counts: gets what is certain.
+  ///   - outcome: gets what is certain, and the rows that can't be read.
   ///   - suspects: gets the addresses of the other rows.
   /// - Returns: how many rows were read.
   /// - Throws: ``Claim/TooLarge`` when the range holds more than a batch may.
   mutating func look(
     _ range: TupleRange,
     _ memory: inout BatchMemory,
-    _ counts: inout RowCheckCounts,
+    _ outcome: inout RowCheckOutcome,
     _ suspects: inout [UInt64]
   ) throws -> Int {
-    try claim.read(range, into: &memory.batch)
+    let refused = try claim.readWithoutMarks(range, into: &memory.batch)
     try memory.order.arrange(&memory.batch, plan)
     let read = memory.batch.rows.count
-    counts.read += read
-    counts.superseded += read - memory.batch.candidates.count
-    let rest = try scan?.look(memory.batch, judge, on: connections.production, &counts, &suspects)
-    try lookUpRows(rest ?? memory.batch.candidates, memory.batch, &counts, &suspects)
-    return read
+    outcome.counts.read += read + refused.count
+    outcome.counts.superseded += read - memory.batch.candidates.count
+    for (address, error) in refused { outcome.addUnreadable(address, error) }
+    let rest = try scan?.look(memory.batch, judge, on: connections.production, &outcome.counts, &suspects)
+    try lookUpRows(rest ?? memory.batch.candidates, memory.batch, &outcome.counts, &suspects)
+    return read + refused.count
   }
 
   private mutating func lookUpRows(
@@ -62,11 +63,49 @@ struct RowCheck {
   ) throws {
     guard !rows.isEmpty else { return }
     try lookUp.lookUp(rows, of: batch, on: connections.production, &found)
+    var unequal: [Int] = []
     for (index, row) in rows.enumerated() {
       let staged = batch.rows[Int(row)]
       let standing = try judge.standing(staged, batch.bytes.rawSpan, found.ranges[index], found.bytes.rawSpan)
-      counts.add(standing, staged.address, &suspects)
+      if case .unequal = standing, !plan.keyEqualityIsBytewise {
+        unequal.append(index)
+      } else {
+        counts.add(standing, staged.address, &suspects)
+      }
     }
+    guard !unequal.isEmpty else { return }
+    // Keys of other bytes may be equal: a row that lost to one as new in the same batch is no more wrong than where equal
+    // keys have equal bytes.
+    let matched = try keysOfEqualRows(rows, batch)
+    for index in unequal {
+      if try productionKey(index).map({ matched.contains($0) }) ?? false {
+        counts.superseded += 1
+      } else {
+        suspects.append(batch.rows[Int(rows[index])].address)
+      }
+    }
+  }
+
+  /// Production's keys, in production's bytes, of those rows that are there as they should be.
+  private func keysOfEqualRows(_ rows: [UInt32], _ batch: StagedBatch) throws -> Set<[UInt8]> {
+    var keys: Set<[UInt8]> = []
+    for (index, row) in rows.enumerated() {
+      let standing = try judge.standing(
+        batch.rows[Int(row)],
+        batch.bytes.rawSpan,
+        found.ranges[index],
+        found.bytes.rawSpan
+      )
+      if case .equal = standing, let key = try productionKey(index) { keys.insert(key) }
+    }
+    return keys
+  }
+
+  private func productionKey(_ index: Int) throws -> [UInt8]? {
+    guard let range = found.ranges[index] else { return nil }
+    var cursor = CopyCursor(offset: range.lowerBound)
+    try cursor.skipFields(plan.keyColumnCount, in: found.bytes.rawSpan)
+    return Array(found.bytes[range.lowerBound..<cursor.offset])
   }
 }
 

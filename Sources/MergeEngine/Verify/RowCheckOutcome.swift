@@ -1,3 +1,5 @@
+import Libpq
+
 /// What the verification of one table has found so far.
 struct RowCheckOutcome: Sendable {
   var counts = RowCheckCounts()
@@ -14,7 +16,9 @@ struct RowCheckOutcome: Sendable {
     let kind: VerifyReport.DifferenceKind
     let address: UInt64
     /// Places in ``TablePlan/columns``.
-    let columns: [Int]
+    var columns: [Int] = []
+    /// Why the server can't read it.
+    var refusal: String?
   }
 
   init(sampleLimit: Int) {
@@ -27,10 +31,17 @@ struct RowCheckOutcome: Sendable {
     case .missing: counts.missing += 1
     case .outdated: counts.outdated += 1
     case .differing: counts.differing += 1
+    case .unreadable: preconditionFailure("an unreadable row has a reason")
     case .extra: preconditionFailure("extra rows have no staging row")
     }
     for column in columns { columnCounts[column, default: 0] += 1 }
     sample(Sample(kind: kind, address: address, columns: columns))
+  }
+
+  /// Counts a row that the server can't read as production's types.
+  mutating func addUnreadable(_ address: UInt64, _ error: PostgresError) {
+    counts.unreadable += 1
+    sample(Sample(kind: .unreadable, address: address, refusal: error.reason))
   }
 
   private mutating func sample(_ sample: Sample) {

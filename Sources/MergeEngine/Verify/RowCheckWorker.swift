@@ -60,7 +60,7 @@ final class RowCheckWorker {
     var counts = VerdictCounts()
     do {
       counts.read = try connections.covered(by: stop) {
-        try check.look(item.range, &memory, &outcomes[item.table].counts, &suspects[item.table])
+        try check.look(item.range, &memory, &outcomes[item.table], &suspects[item.table])
       }
     } catch is Claim.TooLarge {
       guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }

@@ -87,16 +87,17 @@ public struct Verification: Sendable {
     }
     try plan.compareTies(control)
     plan.select((options.mark ?? lastRun?.mark ?? .all) == .all ? .merged : .all)
-    let completeness = Completeness(
-      plan: plan,
-      window: window(lastRun),
-      options: options,
-      session: session,
-      stop: stop
-    )
-    try checkDeletion(completeness.window)
+    let completeness = Completeness(plan: plan, options: options, lastRun: lastRun, session: session, stop: stop)
+    try completeness.checkWindows()
+    let isSplit = control !== staging
+    let deletion: Connection?
+    do {
+      deletion = try completeness.openDeletion(isSplit: isSplit)
+    } catch MergeFailure.blocked(let findings) {
+      return report(.blocked, clock, comparing: .zero, tables: [], types: types, findings: findings)
+    }
     let (outcomes, comparing) = try compare(plan, clock, onProgress)
-    let extra = try completeness.check(control, isSplit: control !== staging)
+    let extra = try completeness.check(control, isSplit: isSplit, deletion: deletion)
     let tables = try plan.tables.indices.map { index in
       try DifferenceReader(plan: plan.tables[index], production: control, staging: staging)
         .table(outcomes[index], extra[index])
@@ -109,7 +110,7 @@ public struct Verification: Sendable {
       comparing: comparing,
       tables: tables,
       types: types,
-      findings: plan.findings + unmarkedFindings(plan, outcomes)
+      findings: plan.findings + VerifyFindings(plan: plan, outcomes: outcomes).all()
     )
   }
 
@@ -118,21 +119,6 @@ public struct Verification: Sendable {
     var session = session
     session.isReadOnly = false
     return session
-  }
-
-  /// What was given, else what the last run had.
-  private func window(_ lastRun: LastRun?) -> TablePlan.Window {
-    let merge = options.merge
-    guard merge.from == nil && merge.to == nil else { return TablePlan.Window(from: merge.from, to: merge.to) }
-    return TablePlan.Window(from: lastRun?.from, to: lastRun?.to)
-  }
-
-  /// Rows that CDC has brought since the load are newer than every bound: without one they would be deleted.
-  private func checkDeletion(_ window: TablePlan.Window) throws {
-    guard options.extra == .delete, window.from == nil || window.to == nil else { return }
-    throw MergeFailure.usage(
-      "--extra delete needs a window with two ends: --from and --to, unless the last run had both."
-    )
   }
 
   private func compare(
@@ -162,18 +148,6 @@ public struct Verification: Sendable {
     return (outcomes, (found.map(\.comparedAt).max() ?? start) - start)
   }
 
-  /// A table without a single merged row was hardly what somebody wanted to verify.
-  private func unmarkedFindings(_ plan: MergePlan, _ outcomes: [RowCheckOutcome]) -> [Finding] {
-    zip(plan.tables, outcomes).compactMap { table, outcome in
-      guard outcome.counts.read == 0, table.selection == .merged, table.stagingBlockCount > 0 else { return nil }
-      return .warning(
-        table.name,
-        "\(table.staging) has no row that is marked PROCESSED, so nothing was compared. After a merge with --mark none, "
-          + "verify with --mark none."
-      )
-    }
-  }
-
   private func report(
     _ status: VerifyReport.Status,
     _ clock: ReportClock,
@@ -191,7 +165,8 @@ public struct Verification: Sendable {
       workers: options.merge.workerCount,
       tables: tables,
       types: types,
-      findings: findings
+      findings: findings,
+      scope: VerifyReport.Scope(tables: options.merge.tables, from: options.merge.from, to: options.merge.to)
     )
   }
 }

@@ -32,6 +32,18 @@ public struct VerifyReport: Sendable, Codable {
   public let types: [TypeDifference]
   /// What should be known besides.
   public let findings: [Finding]
+  /// What it was limited to; nil in the records of versions that did not say.
+  public let scope: Scope?
+
+  /// What a verification was limited to.
+  public struct Scope: Sendable, Codable, Hashable {
+    /// The tables that were named; nil for all.
+    public let tables: [String]?
+    /// Rows whose version is not before this.
+    public let from: String?
+    /// Rows whose version is before this.
+    public let to: String?
+  }
 
   /// Staging rows compared in a second of wall clock, the second look left out.
   public var rowsPerSecond: Int {
@@ -78,6 +90,8 @@ public struct VerifyReport: Sendable, Codable {
     case outdated
     /// Production has the same version with other values.
     case differing
+    /// The server can't read the staging row as production's types, so nobody can have merged it; no difference.
+    case unreadable
     /// Production has the key inside the window, and staging does not.
     case extra
   }
@@ -90,6 +104,8 @@ public struct VerifyReport: Sendable, Codable {
     public let key: [String: String?]
     /// The columns that differ; none for rows that only one side has.
     public let columns: [PlanReport.ColumnChange]
+    /// Why the server can't read the row.
+    public let message: String?
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -99,7 +115,7 @@ public struct VerifyReport: Sendable, Codable {
     case elapsedMilliseconds = "elapsed_ms"
     case comparingMilliseconds = "comparing_ms"
     case rowsPerSecond = "rows_per_second"
-    case workers, tables, types, findings
+    case workers, tables, types, findings, scope
   }
 
   /// One object.
@@ -116,6 +132,7 @@ public struct VerifyReport: Sendable, Codable {
     try container.encode(tables, forKey: .tables)
     try container.encode(types, forKey: .types)
     try container.encode(findings, forKey: .findings)
+    try container.encodeIfPresent(scope, forKey: .scope)
   }
 }
 
@@ -135,7 +152,8 @@ extension VerifyReport {
       workers: try container.decode(Int.self, forKey: .workers),
       tables: try container.decode([Table].self, forKey: .tables),
       types: try container.decode([TypeDifference].self, forKey: .types),
-      findings: try container.decode([Finding].self, forKey: .findings)
+      findings: try container.decode([Finding].self, forKey: .findings),
+      scope: try container.decodeIfPresent(Scope.self, forKey: .scope)
     )
   }
 }
@@ -175,7 +193,7 @@ extension VerifyReport.Table: Codable {
 
 /// How merged staging rows stand to production.
 ///
-/// Invariant: `read = superseded + equal + productionNewer + missing + outdated + differing + vanished`.
+/// Invariant: `read = superseded + equal + productionNewer + missing + outdated + differing + vanished + unreadable`.
 public struct RowCheckCounts: Sendable, Codable, Hashable {
   /// Staging rows read.
   public var read = 0
@@ -193,6 +211,8 @@ public struct RowCheckCounts: Sendable, Codable, Hashable {
   public var differing = 0
   /// Rows that were gone from staging at the second look.
   public var vanished = 0
+  /// Rows that the server can't read as production's types.
+  public var unreadable = 0
 
   /// Nothing read.
   public init() {}
@@ -203,7 +223,22 @@ public struct RowCheckCounts: Sendable, Codable, Hashable {
   private enum CodingKeys: String, CodingKey {
     case read, superseded, equal
     case productionNewer = "production_newer"
-    case missing, outdated, differing, vanished
+    case missing, outdated, differing, vanished, unreadable
+  }
+
+  /// Reads what was recorded, by an earlier version perhaps: a count that it did not have is 0.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    func count(_ key: CodingKeys) throws -> Int { try container.decodeIfPresent(Int.self, forKey: key) ?? 0 }
+    read = try count(.read)
+    superseded = try count(.superseded)
+    equal = try count(.equal)
+    productionNewer = try count(.productionNewer)
+    missing = try count(.missing)
+    outdated = try count(.outdated)
+    differing = try count(.differing)
+    vanished = try count(.vanished)
+    unreadable = try count(.unreadable)
   }
 
   static func += (left: inout Self, right: Self) {
@@ -215,5 +250,6 @@ public struct RowCheckCounts: Sendable, Codable, Hashable {
     left.outdated += right.outdated
     left.differing += right.differing
     left.vanished += right.vanished
+    left.unreadable += right.unreadable
   }
 }

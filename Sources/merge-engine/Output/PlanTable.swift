@@ -57,10 +57,9 @@ struct PlanTable {
   }
 
   private func samples(_ table: PlanReport.Table, _ style: Style) -> String {
-    let shown = table.samples.filter { !$0.columns.isEmpty || $0.message != nil }
-    guard !shown.isEmpty else { return "" }
+    guard !table.samples.isEmpty else { return "" }
     var text = "\n" + style.paint("\(table.table), samples", .bold) + "\n"
-    for sample in shown {
+    for sample in table.samples {
       let key = sample.key.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.shown($0.value))" }
       text += "  \(sample.verdict.rawValue) \(key.joined(separator: ", "))"
       if let message = sample.message { text += ": \(message)" }

@@ -57,7 +57,7 @@ struct VerifyTable {
       text += "  column \(column.column) differs in \(Numbers.grouped(column.rows)) rows: \(keys)\n"
     }
     for sample in table.samples {
-      text += "  \(sample.kind.rawValue) \(Self.key(sample.key))\n"
+      text += "  \(sample.kind.rawValue) \(Self.key(sample.key))\(sample.message.map { ": \($0)" } ?? "")\n"
       for change in sample.columns {
         text += "    \(change.column): production \(change.old ?? "NULL"), staging \(change.new ?? "NULL")\n"
       }

@@ -204,6 +204,145 @@ import Testing
     }
   }
 
+  @Test func `a run that is being rolled back, or was, does not read as if all were merged`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      #expect(try await database.run("--before-images").status == 0)
+      let other = try database.session()
+      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let rollback = try database.start(["rollback", "1", "--lock-timeout", "0", "--quiet"])
+      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let going = try await Chromium.open(html(of: database))
+      #expect(going.title == "Run 1 - ROLLING BACK - merge-engine")
+      #expect(going.text.contains("The run was being rolled back when this page was made"))
+      #expect(!going.text.contains("rows merged,"), "\(going.text.prefix(500))")
+      try other.execute("UPDATE production.orders SET amount = 1 WHERE order_id = 8; COMMIT", "changing a row")
+      #expect(try await rollback.outcome().status == 65)
+      let part = try await Chromium.open(html(of: database))
+      #expect(part.text.contains("↺ ROLLED BACK IN PART"))
+      #expect(part.text.contains("1 left alone."))
+      try database.execute("DELETE FROM admin.before_1_orders")
+      #expect(try await database.run("rollback", "1", "--quiet").status == 0)
+      let done = try await Chromium.open(html(of: database))
+      #expect(done.title == "Run 1 - ROLLED BACK - merge-engine")
+      #expect(done.text.contains("0 rows restored, 0 deleted, 0 left alone."))
+      #expect(done.text.contains("None is recorded for this run"))
+    }
+  }
+
+  @Test func `rows that were refused before the run read their table anew are not counted twice`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.execute("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
+      #expect(try await database.run().status == 65)
+      // What a lost connection leaves behind with --mark none: the same rows, refused once more.
+      try database.execute(
+        """
+        INSERT INTO admin.merge_errors (run_id, table_name, row_key, sqlstate, message, failed_at, retried_at, forgotten_at)
+        SELECT run_id, table_name, row_key, sqlstate, message, failed_at, now(), now() FROM admin.merge_errors
+        """
+      )
+      let page = try await Chromium.open(html(of: database))
+      #expect(page.text.contains("2\torders\t23514"))
+      #expect(!page.text.contains("set back to NEW since"))
+    }
+  }
+
+  @Test func `what a merge found about its tables stands on the page and in its JSON`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.execute(
+        """
+        CREATE FUNCTION public.stamp() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN NEW.updated_at := now(); RETURN NEW; END';
+        CREATE TRIGGER stamper BEFORE INSERT OR UPDATE ON production.orders FOR EACH ROW EXECUTE FUNCTION public.stamp();
+        """
+      )
+      let merge = try await database.run("--json")
+      #expect(merge.status == 0)
+      let warning = "the trigger stamper of production.orders seems to set updated_at (function public.stamp)"
+      let told = try merge.json()["warnings"].elements.compactMap(\.text)
+      #expect(told.count == 1)
+      #expect(told.first?.hasPrefix(warning) == true)
+      #expect(merge.errors.split(separator: "\n").count == 1)
+      #expect(merge.errors.contains(warning))
+      #expect(try await Chromium.open(html(of: database)).text.contains("orders \(warning)"))
+    }
+  }
+
+  @Test func `on paper every table can be seen, those in what is closed on the screen too`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await makeEveryKindOfContent(database)
+      let html = try await html(of: database)
+      let printed = try await Chromium.open(html, asPrinted: true)
+      #expect(printed.elements["details"] ?? 0 > 0)
+      #expect(printed.hiddenTables == [])
+      #expect(printed.text.contains("Rows per second in intervals of"))
+      // That the question can be answered with no: without the style of paper it stays closed.
+      let closed = try await Chromium.open(html.replacing("@media print", with: "@media none"), asPrinted: true)
+      #expect(!closed.hiddenTables.isEmpty)
+    }
+  }
+
+  @Test func `charts have areas that are drawn, and bars whose segments are as wide as their counts`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await makeEveryKindOfContent(database)
+      let page = try await Chromium.open(html(of: database))
+      // All together, two workers, two tables.
+      #expect(page.areas.count == 5)
+      #expect(page.areas.allSatisfy { $0[0] > 0 && $0[1] > 0 }, "\(page.areas)")
+      let counts = try database.rows(
+        """
+        SELECT records_inserted, records_updated, records_unchanged, records_stale, records_error FROM admin.merge_logs
+        WHERE table_name = 'orders'
+        """
+      ).flatMap { $0.dropFirst().dropLast().split(separator: ",").compactMap { Int($0) } }
+      let bar = try #require(page.bars.count == 2 ? page.bars[1] : nil)
+      let widths = ["inserted", "updated", "unchanged", "stale", "refused"].map { bar[$0] ?? 0 }
+      #expect(zip(widths, counts).allSatisfy { ($0 > 0) == ($1 > 0) }, "\(bar)")
+      #expect(bar.count == 4)
+      for left in counts.indices {
+        for right in counts.indices where counts[left] > counts[right] { #expect(widths[left] > widths[right]) }
+      }
+    }
+  }
+
+  @Test func `refused rows stand by reason, most rows first, with some keys and how many more`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      try database.execute(
+        """
+        ALTER TABLE production.orders ADD CONSTRAINT few CHECK (order_id % 100 <> 7) NOT VALID;
+        ALTER TABLE production.orders ADD CONSTRAINT many CHECK (order_id % 20 <> 8) NOT VALID;
+        """
+      )
+      #expect(try await database.run().status == 65)
+      let page = try await Chromium.open(html(of: database))
+      let many = try #require(page.text.firstRange(of: "100\torders\t23514"))
+      let few = try #require(page.text.firstRange(of: "20\torders\t23514"))
+      #expect(many.lowerBound < few.lowerBound)
+      let first = page.text[many.lowerBound..<few.lowerBound]
+      #expect(first.contains("violates check constraint \"many\"") && first.contains("and 95 more"))
+      let second = page.text[few.lowerBound...]
+      #expect(second.contains("violates check constraint \"few\"") && second.contains("and 15 more"))
+      #expect(first.components(separatedBy: "{\"order_id\": ").count == 6)
+    }
+  }
+
+  @Test func `a report of a run whose table is gone since is what it was`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      #expect(try await database.run().status == 0)
+      try database.execute("DROP TABLE production.orders, staging.orders CASCADE")
+      #expect(try await Chromium.open(html(of: database)).text.contains("orders\t2,000"))
+    }
+  }
+
   /// `1,234`
   private static func grouped(_ number: Int) -> String {
     number < 1000 ? "\(number)" : "\(number / 1000)," + String("\(1000 + number % 1000)".dropFirst())

@@ -18,6 +18,54 @@ import Testing
     }
   }
 
+  @Test func `it is recorded with a run whose rows were compared, and where none was there is none`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      #expect(try await database.run("--quiet", "--ties", "compare", "--table", "customers").status == 0)
+      #expect(
+        try await database.run("--quiet", "--ties", "compare", "--table", "orders", "--table", "customers").status == 0
+      )
+      #expect(try await database.run("--quiet", "--ties", "compare", "--table", "customers").status == 0)
+      #expect(try await database.run("verify", "--quiet", "--table", "orders").status == 0)
+      #expect(try await database.run("verify", "--quiet", "--table", "customers").status == 0)
+      try database.execute("UPDATE admin.merge_summary SET status = 'ROLLED BACK' WHERE id = 3")
+      #expect(try await database.run("verify", "--quiet").status == 0)
+      // Nothing can be compared.
+      try database.execute("ALTER TABLE production.orders DROP CONSTRAINT orders_pkey")
+      #expect(try await database.run("verify", "--quiet").status == 73)
+      #expect(
+        try database.rows(
+          "SELECT id, run_id, report ->> 'status', report -> 'scope' ->> 'tables' FROM admin.merge_verifications"
+        )
+          == [#"(1,2,SUCCESS,"[""orders""]")"#, #"(2,3,SUCCESS,"[""customers""]")"#, "(3,2,SUCCESS,)"]
+      )
+    }
+  }
+
+  @Test func `a verification of a part hides none of the whole, and says what it left out`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      #expect(try await database.run("--quiet", "--ties", "compare").status == 0)
+      try database.execute("DELETE FROM production.orders WHERE order_id = 8")
+      #expect(try await database.run("verify", "--quiet", "--recheck-after", "0").status == 65)
+      #expect(try await database.run("verify", "--quiet", "--table", "customers").status == 0)
+      #expect(try await database.run("verify", "--quiet", "--from", "2025-01-05", "--to", "2025-01-06").status == 0)
+      let page = try await Chromium.open(try await database.run("report", "1", "--output", "-").output)
+      #expect(page.text.contains("orders\tmissing\torder_id 8"))
+      #expect(page.text.contains("Verification since then, of a part"))
+      #expect(
+        page.text.contains("Only rows whose version is not before 2025-01-05 and before 2025-01-06 were compared.")
+      )
+      #expect(page.unnamed == [])
+      try database.execute("DELETE FROM admin.merge_verifications WHERE id <> 2")
+      let part = try await Chromium.open(try await database.run("report", "1", "--output", "-").output)
+      #expect(part.text.contains("Not compared: orders."))
+      #expect(!part.text.contains("Verification since then"))
+    }
+  }
+
   @Test func `a role that may not record verifies all the same, and is told so once`() async throws {
     try await ScratchDatabase.with { database async throws in
       try await database.makeGuideTables()

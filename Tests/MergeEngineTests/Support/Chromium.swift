@@ -36,6 +36,12 @@ enum Chromium {
     let background: String
     /// Attributes whose names begin with `on`.
     let handlers: Int
+    /// Tables that can't be seen.
+    let hiddenTables: [String]
+    /// Width and height of every filled area of a chart, as drawn.
+    let areas: [[Double]]
+    /// The segments of every bar by their style's class, with their widths as drawn.
+    let bars: [[String: Double]]
   }
 
   /// What went wrong in looking.
@@ -44,13 +50,21 @@ enum Chromium {
   }
 
   /// Opens the page in a window of that width.
-  static func open(_ html: String, scheme: Scheme = .light, width: Int = 1200) async throws -> View {
+  ///
+  /// - Parameter asPrinted: with the style of paper, and nothing opened that is closed.
+  static func open(
+    _ html: String,
+    scheme: Scheme = .light,
+    width: Int = 1200,
+    asPrinted: Bool = false
+  ) async throws -> View {
+    let html = asPrinted ? html.replacing("@media print", with: "@media all") : html
     let folder = FileManager.default.temporaryDirectory.appending(path: "merge-engine-page-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     try Data(html.utf8).write(to: folder.appending(path: "page.html"))
     let frame = folder.appending(path: "frame.html")
-    try Data(owner(width: width).utf8).write(to: frame)
+    try Data(owner(width: width, opens: !asPrinted).utf8).write(to: frame)
     let document = try await dump(frame, scheme, folder)
     guard let start = document.firstRange(of: "<pre id=\"seen\">"),
       let end = document.firstRange(of: "</pre>"), start.upperBound < end.lowerBound
@@ -94,12 +108,12 @@ enum Chromium {
     throw Failure(what: "there is no Chromium; install Debian's package chromium (.ci/install-dependencies does)")
   }
 
-  private static func owner(width: Int) -> String {
+  private static func owner(width: Int, opens: Bool) -> String {
     """
     <!DOCTYPE html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
     <iframe id="frame" src="page.html" style="border: 0; width: \(width)px; height: 1000px"></iframe>
     <pre id="seen"></pre>
-    <script>\(script)</script>
+    <script>const opens = \(opens); \(script)</script>
     """
   }
 
@@ -126,7 +140,7 @@ enum Chromium {
       const name = e => e.tagName + " " + (e.textContent || "").trim().slice(0, 40);
       seen.title = page.title;
       seen.language = page.documentElement.lang;
-      for (const d of page.querySelectorAll("details")) d.open = true;
+      if (opens) for (const d of page.querySelectorAll("details")) d.open = true;
       seen.text = page.body.innerText;
       seen.headings = [...page.querySelectorAll("h1, h2, h3, h4, h5, h6")].map(e => e.tagName.toLowerCase());
       seen.elements = {};
@@ -153,6 +167,13 @@ enum Chromium {
       seen.overflowPixels = page.documentElement.scrollWidth - page.documentElement.clientWidth;
       seen.background = view.getComputedStyle(page.documentElement).backgroundColor;
       seen.handlers = all.flatMap(e => [...e.attributes]).filter(a => a.name.toLowerCase().startsWith("on")).length;
+      const box = e => e.getBoundingClientRect();
+      seen.hiddenTables = [...page.querySelectorAll("table")]
+        .filter(e => !e.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true }) || !box(e).height)
+        .map(name);
+      seen.areas = [...page.querySelectorAll("path.area")].map(e => [box(e).width, box(e).height]);
+      seen.bars = [...page.querySelectorAll("svg.bar")].map(e => Object.fromEntries(
+        [...e.querySelectorAll("rect:not(.empty)")].map(r => [r.getAttribute("class"), box(r).width])));
       const bytes = new TextEncoder().encode(JSON.stringify(seen));
       document.getElementById("seen").textContent = btoa(Array.from(bytes, b => String.fromCharCode(b)).join(""));
     };

@@ -100,6 +100,16 @@ final class TestDatabase {
     return Task { try await onItsOwnThread { try run.run() } }
   }
 
+  /// Waits until all workers of a verification have done nothing for half a second: they wait for the second look.
+  func waitForPause() async throws {
+    let isPausing = """
+      SELECT count(*) > 0 AND bool_and(state = 'idle' AND state_change < clock_timestamp() - interval '0.5 s')
+      FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name LIKE 'merge-engine verify worker%'
+      """
+    while try value(isPausing) != "true" { try await Task.sleep(for: .milliseconds(20)) }
+  }
+
   /// Waits until somebody waits for a lock.
   func waitForBlockedSession() async throws {
     while try value("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0" {

@@ -12,7 +12,7 @@ struct StagingFindings {
     try roomForMarks() + rowsOutsideWindow() + otherSessions()
   }
 
-  private func roomForMarks() throws(PostgresError) -> [Finding] {
+  func roomForMarks() throws(PostgresError) -> [Finding] {
     guard table.marksRows else { return [] }
     let sizes = try TableSizes(table.staging, version: TablePlanner.statusColumn, connection)
     var findings: [Finding] = []
@@ -66,36 +66,15 @@ struct StagingFindings {
   }
 
   /// Sessions that hold a write lock on staging, or that call themselves DMS.
-  private func otherSessions() throws(PostgresError) -> [Finding] {
-    let rows = try connection.query(
-      """
-      SELECT a.pid, coalesce(nullif(a.application_name, ''), 'without a name'), coalesce(a.usename::text, 'unknown'),
-             coalesce(string_agg(DISTINCT l.mode, ', '), '')
-      FROM pg_stat_activity a
-      LEFT JOIN pg_locks l
-        ON l.pid = a.pid AND l.granted AND l.locktype = 'relation'
-       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-       AND l.relation = \(Literal(table.staging.quoted))::regclass
-       AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
-      WHERE a.pid <> pg_backend_pid() AND a.datname = current_database()
-        AND (l.pid IS NOT NULL
-             OR a.application_name ~* '(^|[^a-z])dms([^a-z]|$)' OR a.usename::text ~* '(^|[^a-z])dms([^a-z]|$)'
-                AND a.state <> 'idle')
-      GROUP BY a.pid, a.application_name, a.usename
-      ORDER BY a.pid
-      """,
-      "looking for others at work on \(table.staging)"
-    )
-    return (0..<rows.count).map { row in
-      let modes = rows.text(row, 3) ?? ""
-      let who =
-        "process \(rows.integer(row, 0) ?? 0) (\(rows.text(row, 1) ?? ""), role \(rows.text(row, 2) ?? ""))"
-      return .warning(
+  func otherSessions() throws(PostgresError) -> [Finding] {
+    try StagingWriters(table: table.staging, connection: connection).sessions().map { session in
+      .warning(
         table.name,
-        modes.isEmpty
-          ? "\(who) looks like a DMS task that is connected now. If it is still loading \(table.staging), its later rows "
-            + "are not in these counts."
-          : "\(who) is writing to \(table.staging) now (\(modes)): its rows are not in these counts yet."
+        session.modes.isEmpty
+          ? "\(session.description) looks like a DMS task that is connected now. If it is still loading \(table.staging), "
+            + "its later rows are left out."
+          : "\(session.description) is writing to \(table.staging) now (\(session.modes)): rows that it has not committed "
+            + "yet are left out."
       )
     }
   }

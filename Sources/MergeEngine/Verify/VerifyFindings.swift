@@ -1,0 +1,37 @@
+/// What should be known of a verification besides its counts.
+struct VerifyFindings {
+  let plan: MergePlan
+  /// One entry a table.
+  let outcomes: [RowCheckOutcome]
+
+  func all() -> [Finding] {
+    zip(plan.tables, outcomes).flatMap { table, outcome in
+      [unmarked(table, outcome.counts), unreadable(table, outcome.counts), vanished(table, outcome.counts)]
+        .compactMap { $0.map { .warning(table.name, $0) } }
+    }
+  }
+
+  /// A table without a single merged row was hardly what somebody wanted to verify.
+  private func unmarked(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
+    guard counts.read == 0, table.selection == .merged, table.stagingBlockCount > 0 else { return nil }
+    return
+      "\(table.staging) has no row that is marked PROCESSED, so nothing was compared. After a merge with --mark none, "
+      + "verify with --mark none."
+  }
+
+  /// Only without marks: a merge that marks rows marks these as refused, and they are not read.
+  private func unreadable(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
+    guard counts.unreadable > 0 else { return nil }
+    return
+      "\(counts.unreadable.rows) of \(table.staging) can't be read as the types of \(table.production), and so can't have "
+      + "been merged: they were not compared. Merges quarantine them; merge-engine errors list shows why."
+  }
+
+  /// Rows that looked wrong and are gone from staging: nobody knows any more whether they were.
+  private func vanished(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
+    guard counts.vanished > 0 else { return nil }
+    return
+      "\(counts.vanished.rows) of \(table.staging) that differed from production at the first look had gone from staging, "
+      + "or changed there, at the second: they count neither as equal nor as different. Verify while nobody empties staging."
+  }
+}
