@@ -6,23 +6,20 @@ import Libpq
 /// What the server itself would refuse (a CHECK, a unique value, a trigger) shows only when it is tried.
 struct DryRollback {
   let options: RollbackOptions
-  let session: Session
+  let connection: Connection
 
-  func run() throws -> RollbackReport {
-    let startedAt = Date()
-    let clockStart = ContinuousClock.now
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+  func run(_ clock: ReportClock) throws -> RollbackReport {
     let plan = try Rollback.resolve(options, connection)
     // One moment for all tables: a parent is judged by its children.
     try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "beginning the dry run")
-    let tables = try plan.tables.map { try report($0, plan, connection) }
+    let tables = try plan.tables.map { try report($0, plan) }
     try connection.execute("COMMIT", "ending the dry run")
     return RollbackReport(
       runID: options.runID,
       isDryRun: true,
       status: tables.contains { $0.leftAlone > 0 } ? .partial : .success,
-      startedAt: startedAt,
-      elapsedMilliseconds: (ContinuousClock.now - clockStart).milliseconds,
+      startedAt: clock.startedAt,
+      elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
       tables: tables,
       failures: [],
       warnings: tables.isEmpty ? [] : warnings(plan)
@@ -35,9 +32,7 @@ struct DryRollback {
     }
   }
 
-  private func report(_ table: RollbackTable, _ plan: RollbackPlan, _ connection: Connection) throws
-    -> RollbackReport.Table
-  {
+  private func report(_ table: RollbackTable, _ plan: RollbackPlan) throws -> RollbackReport.Table {
     let sql = DryRollbackSQL(sql: RollbackSQL(table: table), plan: plan)
     let operation = "counting what would be rolled back in \(table.production)"
     var report = RollbackReport.Table(table: table.name)

@@ -53,15 +53,34 @@ public struct Rollback: Sendable {
   ///
   /// - Throws: ``MergeFailure`` when nothing could be begun, ``PostgresError`` when the server failed before that.
   public func run() throws -> RollbackReport {
-    options.isDryRun ? try DryRollback(options: options, session: session).run() : try takeBack()
+    let clock = ReportClock()
+    let control = try connect()
+    do {
+      return options.isDryRun
+        ? try stop.covering(control) { try DryRollback(options: options, connection: control).run(clock) }
+        : try takeBack(control, clock)
+    } catch {
+      // A statement that was cancelled because somebody asked to stop is no failure.
+      guard stop.signal != nil else { throw error }
+      return RollbackReport(
+        runID: options.runID,
+        isDryRun: options.isDryRun,
+        status: .aborted,
+        startedAt: clock.startedAt,
+        elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
+        tables: [],
+        failures: [],
+        warnings: []
+      )
+    }
   }
 
-  private func takeBack() throws -> RollbackReport {
-    let startedAt = Date()
-    let clockStart = ContinuousClock.now
-    let control = try connect()
-    try RunRecord.closeDeadRuns(control, options.merge.schemas)
-    let plan = try Self.resolve(options, control)
+  private func takeBack(_ control: Connection, _ clock: ReportClock) throws -> RollbackReport {
+    let plan = try stop.covering(control) {
+      try Self.requireAdminSchema(options.merge.schemas, control)
+      try RunRecord.closeDeadRuns(control, options.merge.schemas)
+      return try Self.resolve(options, control)
+    }
     let connections = try session.connectWorker(role: "rollback of run \(options.runID)")
     // On the connection that does the work: neither outlives the other.
     try RunLocks(tables: plan.tables.map { ($0.name, $0.entry.productionOid) }).takeTables(connections.production)
@@ -69,8 +88,8 @@ public struct Rollback: Sendable {
     // Marks and rows may be on two servers: neither side may lose what the other has kept.
     try connections.execute("SET synchronous_commit = on", "setting up the rollback's session")
     let (staging, warnings) = try StagingMatch(options: options.merge, logger: logger).plans(plan, connections)
-    try record.begin(control)
-    var passes = RollbackPasses(
+    // What an interruption ends here has taken nothing back: the run is as it was.
+    let batches = try connections.covered(by: stop) {
       try plan.tables.indices.map { index in
         try RollbackBatch(
           plan.tables[index],
@@ -80,7 +99,11 @@ public struct Rollback: Sendable {
           others: plan.siblings[index],
           connections
         )
-      },
+      }
+    }
+    try record.begin(control)
+    var passes = RollbackPasses(
+      batches,
       batchRowCount: options.merge.batchRows,
       connections,
       stop,
@@ -88,7 +111,7 @@ public struct Rollback: Sendable {
     )
     try passes.run()
     let closing = RollbackClosing(options: options, plan: plan, staging: staging, record: record, connection: control)
-    return try closing.close(passes, warnings: warnings, startedAt, clockStart)
+    return try closing.close(passes, warnings: warnings, stop, clock)
   }
 
   private func connect() throws -> Connection {
@@ -98,15 +121,18 @@ public struct Rollback: Sendable {
   /// Settles what is to be done, and that nothing stands against it.
   static func resolve(_ options: RollbackOptions, _ connection: Connection) throws -> RollbackPlan {
     let schemas = options.merge.schemas
-    guard try AdminSchema(schemas: schemas).missingStatements(connection).isEmpty else {
-      throw RollbackRecord.blocked(
-        "the admin schema \(schemas.admin) is missing or incomplete: nothing has been merged with --before-images yet."
-      )
-    }
+    try requireAdminSchema(schemas, connection)
     let record = RollbackRecord(runID: options.runID, admin: Identifier(schemas.admin))
     let plan = try RollbackPlan(record, only: options.merge.tables, schemas, connection)
     let denied = try RollbackAccess(schemas: schemas, readsOnly: options.isDryRun).blockers(plan.tables, connection)
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     return plan
+  }
+  private static func requireAdminSchema(_ schemas: Schemas, _ connection: Connection) throws {
+    guard try AdminSchema(schemas: schemas).missingStatements(connection).isEmpty else {
+      throw RollbackRecord.blocked(
+        "the admin schema \(schemas.admin) is missing or incomplete: nothing has been merged with --before-images yet."
+      )
+    }
   }
 }

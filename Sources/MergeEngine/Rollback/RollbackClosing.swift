@@ -13,8 +13,8 @@ struct RollbackClosing {
   func close(
     _ passes: RollbackPasses,
     warnings: [String],
-    _ startedAt: Date,
-    _ clockStart: ContinuousClock.Instant
+    _ stop: StopSignal,
+    _ clock: ReportClock
   ) throws -> RollbackReport {
     var warnings = warnings
     let failures = plan.tables.indices.compactMap { index in
@@ -22,7 +22,7 @@ struct RollbackClosing {
         "\(plan.tables[index].name): \($0). What was taken back until then is committed; run the rollback again."
       }
     }
-    let tables = try plan.tables.indices.map { try describe($0, passes, &warnings) }
+    let tables = try plan.tables.indices.map { try describe($0, passes, stop, &warnings) }
     let leftAlone = tables.reduce(0) { $0 + $1.leftAlone }
     let status: RunStatus =
       passes.wasInterrupted
@@ -33,8 +33,8 @@ struct RollbackClosing {
       runID: options.runID,
       isDryRun: false,
       status: status,
-      startedAt: startedAt,
-      elapsedMilliseconds: (ContinuousClock.now - clockStart).milliseconds,
+      startedAt: clock.startedAt,
+      elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
       tables: tables,
       failures: failures,
       warnings: warnings
@@ -43,9 +43,12 @@ struct RollbackClosing {
     return report
   }
 
-  private func describe(_ index: Int, _ passes: RollbackPasses, _ warnings: inout [String]) throws
-    -> RollbackReport.Table
-  {
+  private func describe(
+    _ index: Int,
+    _ passes: RollbackPasses,
+    _ stop: StopSignal,
+    _ warnings: inout [String]
+  ) throws -> RollbackReport.Table {
     let table = plan.tables[index]
     let counts = passes.counts[index]
     var report = RollbackReport.Table(table: table.name)
@@ -64,15 +67,24 @@ struct RollbackClosing {
           + "were. Disable such triggers for a rollback: ALTER TABLE … DISABLE TRIGGER …"
       )
     }
+    // Looking at what is left takes long where that is much; who has asked to stop knows that there is more.
+    guard stop.signal == nil else { return report }
     let sql = RollbackSQL(table: table)
-    try LeftAlone(sql: sql, connection: connection, refusals: passes.refusals[index])
-      .describe(into: &report, limit: options.sampleLimit)
+    do {
+      try stop.covering(connection) {
+        try LeftAlone(sql: sql, connection: connection, refusals: passes.refusals[index])
+          .describe(into: &report, limit: options.sampleLimit)
+      }
+    } catch {
+      guard stop.signal != nil else { throw error }
+    }
     return report
   }
 
   private func closeRun(_ report: RollbackReport) throws {
     let list = BeforeImageCatalog(schemas: options.merge.schemas)
-    let counts = "\(report.restored) rows restored, \(report.deleted) deleted, \(report.leftAlone) left alone."
+    let left = report.status == .aborted ? "" : ", \(report.leftAlone) left alone"
+    let counts = "\(report.restored) rows restored, \(report.deleted) deleted\(left)."
     try connection.execute("BEGIN", "closing the rollback")
     if report.status != .aborted && report.failures.isEmpty {
       // Their rows are used up. What is left alone stays, to look at and to try again.

@@ -211,6 +211,36 @@ import Testing
     }
   }
 
+  @Test func `where nothing was ever merged, the rollback itself says so as its plan does`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try database.makeGuideProduction()
+      let before = try database.contents()
+      for arguments in [["rollback", "1"], ["rollback", "1", "--plan"]] {
+        let outcome = try await database.run(arguments: arguments)
+        #expect(outcome.status == 73, "\(outcome.everything)")
+        #expect(outcome.errors.contains("the admin schema admin is missing or incomplete: nothing has been merged"))
+      }
+      #expect(try database.contents() == before)
+    }
+  }
+
+  @Test(arguments: [["--plan"], []])
+  func `Ctrl-C ends a rollback that waits before it takes anything back`(_ arguments: [String]) async throws {
+    try await withMergedRun { database in
+      let other = try database.session()
+      try other.execute("BEGIN; LOCK TABLE admin.before_1_orders IN ACCESS EXCLUSIVE MODE", "locking images")
+      let rollback = try database.start(["rollback", "1", "--lock-timeout", "0"] + arguments)
+      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      rollback.send(SIGINT)
+      #expect(try await rollback.outcome().status == 130)
+      try other.execute("ROLLBACK", "letting go")
+      // Nothing was begun, so nothing has to be gone on with.
+      #expect(try database.runStatuses() == "SUCCESS")
+      #expect(try await database.run("rollback", "1").status == 0)
+      #expect(try database.changesOfProduction() == [])
+    }
+  }
+
   @Test func `columns added since keep what is in them`() async throws {
     try await withMergedRun { database in
       try database.execute("ALTER TABLE production.orders ADD COLUMN note text DEFAULT 'new'")
