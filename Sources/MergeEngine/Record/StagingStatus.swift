@@ -54,6 +54,34 @@ public struct StagingStatus: Sendable, Codable {
     )
   }
 
+  /// Refuses names that stand for nothing: who watches the wrong name would wait for ever.
+  ///
+  /// Staging that is in another database is not seen from here; there the name is production's.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)``.
+  static func require(_ names: [String]?, _ connection: Connection, _ schemas: Schemas) throws {
+    guard let names else { return }
+    let rows = try connection.query(
+      """
+      SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS t (name, position)
+      WHERE NOT EXISTS (
+        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relname = t.name
+          AND n.nspname = CASE WHEN EXISTS (SELECT FROM pg_namespace WHERE nspname = $2) THEN $2 ELSE $3 END)
+      ORDER BY position
+      """,
+      [.textArray(names), .text(schemas.staging), .text(schemas.production)],
+      "looking for the staging tables"
+    )
+    guard rows.count > 0 else { return }
+    throw MergeFailure.blocked(
+      (0..<rows.count).map { row in
+        let name = rows.text(row, 0) ?? ""
+        return .blocker(name, "there is no staging table \(schemas.staging).\(name).")
+      }
+    )
+  }
+
   /// The staging tables that carry a status.
   static func tables(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> [QualifiedName] {
     let rows = try connection.query(

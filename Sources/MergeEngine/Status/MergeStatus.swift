@@ -78,6 +78,7 @@ public struct MergeStatus: Sendable, Codable {
       logger: logger
     )
     let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    try StagingStatus.require(tables, connection, schemas)
     let runs = try readRuns(connection, schemas, limit: runLimit)
     return MergeStatus(
       tables: try StagingStatus.read(connection, schemas, only: tables),

@@ -25,6 +25,7 @@ public struct StatusMetrics: Sendable {
   public func text() throws -> String {
     let start = ContinuousClock.now
     let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    try StagingStatus.require(tables, connection, session.schemas)
     let server = try connection.query(
       "SELECT current_database()::text, extract(epoch FROM clock_timestamp())::float8",
       "reading the database's name"
@@ -152,5 +153,8 @@ public struct StatusMetrics: Sendable {
 }
 
 extension RunStatus {
-  fileprivate static let all = [loading, running, success, partial, failed, aborted].map(\.rawValue)
+  /// And what a rollback makes of a run.
+  fileprivate static let all =
+    [loading, running, success, partial, failed, aborted].map(\.rawValue)
+    + [RollbackRecord.Status.running, .partial, .complete].map(\.rawValue)
 }

@@ -7,6 +7,7 @@ public final class StatusWatch {
   private let session: Session
   private let stop: StopSignal
   private let intervalSeconds: Double
+  private let tables: [String]?
   private var counter: StagingCounter
   private var connection: Connection?
   private var history: [Sample] = []
@@ -35,13 +36,14 @@ public final class StatusWatch {
   ) {
     self.stop = stop
     self.intervalSeconds = intervalSeconds
+    self.tables = tables
     session = Session(target: target, schemas: schemas, isReadOnly: true, logger: logger)
     counter = StagingCounter(schemas, only: tables, intervalSeconds: intervalSeconds)
   }
 
   /// Where things stand now; connects if there is no connection, or none any more.
   ///
-  /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``; the next call may succeed.
+  /// - Throws: ``MergeFailure``, ``PostgresError``; the next call may succeed.
   public func look() throws -> LiveStatus {
     let connection = try connected()
     do {
@@ -62,7 +64,8 @@ public final class StatusWatch {
     return stop.signal == nil
   }
 
-  private func look(_ connection: Connection) throws(PostgresError) -> LiveStatus {
+  private func look(_ connection: Connection) throws -> LiveStatus {
+    try StagingStatus.require(tables, connection, session.schemas)
     let clock = try connection.query(
       "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')",
       "reading the server's clock"
@@ -74,8 +77,9 @@ public final class StatusWatch {
       at: clock.text(0, 0) ?? "",
       tables: counted.map { count in
         let status = count.status
-        let counts = run?.tables[status.table]
-        let isUnmarked = run?.marksRows == false
+        // A replay reads files: what it has done says nothing about staging.
+        let counts = run?.isReplay == true ? nil : run?.tables[status.table]
+        let isUnmarked = run?.marksRows == false && run?.isReplay == false
         return LiveStatus.Table(
           status: status,
           isEstimate: count.isEstimate,

@@ -52,7 +52,10 @@ struct WatchDisplay {
   private func lines(_ status: LiveStatus, _ style: Style) -> String { WatchTable(status: status).rendered(style) }
 
   private func text(_ error: any Error) -> String {
-    if case MergeFailure.unreachable(let inner) = error { return "\(inner)" }
-    return "\(error)"
+    switch error {
+    case MergeFailure.unreachable(let inner): "\(inner)"
+    case MergeFailure.blocked(let findings): findings.map(\.message).joined(separator: " ")
+    default: "\(error)"
+    }
   }
 }

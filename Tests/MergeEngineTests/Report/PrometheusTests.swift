@@ -18,7 +18,8 @@ import Testing
         #expect(value("merge_engine_staging_rows", ["table": "orders", "state": state]) == count)
       }
       #expect(value("merge_engine_last_run_id") == 1)
-      for status in ["LOADING", "RUNNING", "SUCCESS", "PARTIAL", "FAILED", "ABORTED"] {
+      let statuses = ["LOADING", "RUNNING", "SUCCESS", "PARTIAL", "FAILED", "ABORTED"]
+      for status in statuses + ["ROLLING BACK", "ROLLED BACK IN PART", "ROLLED BACK"] {
         #expect(value("merge_engine_last_run_status", ["status": status]) == (status == "PARTIAL" ? 1 : 0))
       }
       for (verdict, key) in [("insert", "inserted"), ("update", "updated"), ("stale", "stale"), ("error", "errors")] {

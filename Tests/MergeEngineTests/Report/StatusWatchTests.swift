@@ -154,6 +154,106 @@ import Testing
     }
   }
 
+  @Test func `a replay leaves staging as it is, and the watch says so`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      let folder = try SnapshotFolder()
+      #expect(try await database.run("snapshot", "save", folder.path, "--quiet").status == 0)
+      let other = try database.session()
+      try other.execute("BEGIN; SELECT FROM production.orders FOR UPDATE", "holding all rows")
+      let replay = try database.start(["replay", folder.path, "--workers", "1", "--lock-timeout", "0", "--quiet"])
+      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let watch = try database.start(["status", "--watch", "0.2", "--json"])
+      let json = try JSONValue(text: try await watch.waitForLines(1)[0])
+      let customers = json["tables"].table("customers")
+      #expect(customers["pending"].integer == 500 && customers["done"].integer == 0)
+      watch.send(SIGINT)
+      _ = try await watch.outcome()
+      try other.execute("ROLLBACK", "letting go")
+      #expect(try await replay.outcome().status == 0)
+    }
+  }
+
+  @Test func `rows that a COPY has carried so far are shown, and the rate of what was committed`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables()
+      // New rows of orders wait at two of them, one in the first batch and one in the last.
+      try database.execute(
+        """
+        CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_advisory_xact_lock_shared(NEW.order_id); RETURN NEW; END $$;
+        CREATE TRIGGER wait BEFORE INSERT ON production.orders FOR EACH ROW WHEN (NEW.order_id IN (21, 1992))
+        EXECUTE FUNCTION public.wait();
+        """
+      )
+      let other = try database.session()
+      try other.execute("SELECT pg_advisory_lock(21), pg_advisory_lock(1992)", "holding two rows")
+      let merge = try database.start(["--batch", "300", "--workers", "1", "--lock-timeout", "0", "--quiet"])
+      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let watch = try database.start(["status", "--watch", "0.2", "--json"])
+      let before = try JSONValue(text: try await watch.waitForLines(1)[0])
+      let worker = try #require(before["workers"].elements.first)
+      #expect(worker["activity"].text == "inserting")
+      // 1, 2, 10, 11, 12 and 20 are in, 21 waits.
+      #expect(worker["copied_rows"].integer == 6)
+      #expect(before["tables"].table("orders")["done"].integer == 0)
+      let seen = try watch.outputSoFar().split(separator: "\n").count
+      try other.execute("SELECT pg_advisory_unlock(21)", "letting go of the first")
+      let batches = "(SELECT count(*) FROM admin.merge_batches WHERE table_name = 'orders') >= 2"
+      try await database.wait(for: batches)
+      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let lines = try await watch.waitForLines(max(seen, try watch.outputSoFar().split(separator: "\n").count) + 2)
+      let orders = try JSONValue(text: lines[lines.count - 1])["tables"].table("orders")
+      #expect(orders["rows_per_second"].integer ?? 0 > 0)
+      #expect(orders["done"].integer ?? 0 > 0)
+      #expect(orders["seconds_left"].integer != nil)
+      try other.execute("SELECT pg_advisory_unlock_all()", "letting go")
+      watch.send(SIGINT)
+      _ = try await watch.outcome()
+      #expect(try await merge.outcome().status == 0)
+    }
+  }
+
+  @Test(arguments: [[], ["--watch", "0.2"], ["--prometheus", "-"], ["--json"]])
+  func `a table that there is not is refused with 73 and named; one that is gone since as well`(_ arguments: [String])
+    async throws
+  {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      try database.fillGuideTables(orderCount: 20, customerCount: 10)
+      #expect(try await database.run("--quiet").status == 0)
+      try database.execute("DROP TABLE staging.orders CASCADE")
+      for table in ["nobody", "orders"] {
+        let outcome = try await database.run(
+          arguments: ["status", "--table", "customers", "--table", table] + arguments
+        )
+        #expect(outcome.status == 73, "\(outcome.everything)")
+        #expect(outcome.errors.contains("\(table): there is no staging table staging.\(table)."))
+        #expect(outcome.output == "")
+      }
+    }
+  }
+
+  @Test func `a table that goes while it is watched is told, and the watch goes on`() async throws {
+    try await ScratchDatabase.with { database async throws in
+      try await database.makeGuideTables()
+      let watch = try database.start(["status", "--watch", "0.2", "--json", "--table", "orders"])
+      _ = try await watch.waitForLines(1)
+      try database.execute("ALTER TABLE staging.orders RENAME TO aside")
+      try await Task.sleep(for: .seconds(1))
+      try database.execute("ALTER TABLE staging.aside RENAME TO orders")
+      let seen = try watch.outputSoFar().split(separator: "\n").count
+      _ = try await watch.waitForLines(seen + 2)
+      watch.send(SIGINT)
+      let outcome = try await watch.outcome()
+      #expect(outcome.status == 130)
+      #expect(outcome.errors.contains("there is no staging table staging.orders."))
+      #expect(!outcome.errors.contains("blocked("))
+    }
+  }
+
   @Test func `a cut connection is told, and the watch goes on with a new one`() async throws {
     try await withWaitingMerge { database async throws in
       let watch = try database.start(["status", "--watch", "0.2", "--json"])
