@@ -166,31 +166,38 @@ import Testing
     }
   }
 
-  @Test func `every repetition has an order of its own, which the seed repeats`() async throws {
+  @Test func `every contender runs once in each repetition, in the order that the seed gives`() async throws {
     try await PrivateCluster.with { cluster async throws in
-      func orders(seed: UInt32) async throws -> [[String]] {
-        let names = Mutex<[Int: [String]]>([:])
-        let report = try await bench(cluster) { options in
-          options.rowCount = 100
-          options.repetitions = 2
-          options.workloads = [.insert]
-          options.connections = 2
-          options.contenderFilter = ["guide", "ON CONFLICT", "floor"]
-          options.seed = seed
-        } onProgress: { progress in
-          guard case .measured(_, let contender, let repetition, _) = progress else { return }
-          names.withLock { $0[repetition, default: []].append(contender.name) }
-        }
-        #expect(report.parameters.seed == seed)
-        let all = names.withLock { names in [1, 2].map { names[$0] ?? [] } }
-        for order in all { #expect(order.sorted() == report.workloads[0].contenders.map(\.name).sorted()) }
-        return all
+      let names = Mutex<[Int: [String]]>([:])
+      let report = try await bench(cluster) { options in
+        options.rowCount = 100
+        options.repetitions = 2
+        options.workloads = [.insert]
+        options.connections = 2
+        options.contenderFilter = ["guide", "ON CONFLICT, "]
+        options.seed = 7
+      } onProgress: { progress in
+        guard case .measured(_, let contender, let repetition, _) = progress else { return }
+        names.withLock { $0[repetition, default: []].append(contender.name) }
       }
-      let first = try await orders(seed: 7)
-      #expect(first[0] != first[1])
-      #expect(try await orders(seed: 7) == first)
-      #expect(try await orders(seed: 8) != first)
+      #expect(report.parameters.seed == 7)
+      let all = report.workloads[0].contenders.map(\.name)
+      #expect(all.count == 5)
+      for repetition in 1...2 {
+        let order = RunOrder(seed: 7).places(all.count, .insert, repetition: repetition)
+        #expect(names.withLock { $0[repetition] } == order.map { all[$0] })
+      }
     }
+  }
+
+  @Test func `a seed gives another order for each repetition and workload, and always the same`() {
+    let order = RunOrder(seed: 7)
+    let first = order.places(13, .mixed, repetition: 1)
+    #expect(first.sorted() == Array(0..<13))
+    #expect(first == RunOrder(seed: 7).places(13, .mixed, repetition: 1))
+    #expect(first != order.places(13, .mixed, repetition: 2))
+    #expect(first != order.places(13, .reload, repetition: 1))
+    #expect(first != RunOrder(seed: 8).places(13, .mixed, repetition: 1))
   }
 
   @Test func `when the time is up every workload still has its one repetition`() async throws {
