@@ -15,13 +15,13 @@ struct LastRun {
     let to: String?
   }
 
-  /// - Parameter onlyCompleted: runs that came to no good end don't count.
+  /// Runs that came to no good end don't count.
+  ///
   /// - Returns: nil when there was no run, or its record can't be read: the guide's own tables have no parameters, and a
   ///   role may be kept from them.
   static func read(
     _ connection: Connection,
-    _ schemas: Schemas,
-    onlyCompleted: Bool = true
+    _ schemas: Schemas
   ) throws(PostgresError) -> LastRun? {
     let admin = Identifier(schemas.admin)
     do {
@@ -30,10 +30,9 @@ struct LastRun {
         SELECT r.parameters::text,
                coalesce((SELECT json_agg(DISTINCT l.table_name) FROM \(admin).merge_logs l WHERE l.run_id = r.id), '[]')::text
         FROM \(admin).merge_summary r
-        WHERE (r.status IN ('SUCCESS', 'PARTIAL') OR NOT $1) AND r.parameters IS NOT NULL AND NOT r.parameters ? 'snapshot'
+        WHERE r.status IN ('SUCCESS', 'PARTIAL') AND r.parameters IS NOT NULL AND NOT r.parameters ? 'snapshot'
         ORDER BY r.id DESC LIMIT 1
         """,
-        [.bool(onlyCompleted)],
         "reading the parameters of the last run"
       )
       guard result.count == 1, let parameters = JSONText.decode(Parameters.self, result.text(0, 0)) else { return nil }
