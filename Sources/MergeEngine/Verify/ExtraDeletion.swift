@@ -93,7 +93,7 @@ struct ExtraDeletion {
   private func deleteNext(_ outcome: inout ExtraRows.Outcome) throws(PostgresError) -> Bool {
     try connection.execute("BEGIN", "beginning to delete extra rows")
     if let obstacle = try obstacle() {
-      outcome.note = "not deleted: \(obstacle)"
+      outcome.note = "\(outcome.deletedCount > 0 ? "not all deleted" : "not deleted"): \(obstacle)"
       try connection.execute("ROLLBACK", "deleting nothing")
       return false
     }
