@@ -11,12 +11,14 @@ struct Grants {
     let admin = Identifier(schemas.admin)
     let production = tables.map { "\($0.name)" as SQL }.joined(", ")
     let staging = tables.map { "\(QualifiedName(schema: schemas.staging, name: $0.name.name.name))" as SQL }
+    // Before-images are an addition.
+    let written = AdminSchema.tableNames.filter { $0.name != "before_images" }
     var statements: [SQL] = [
       "GRANT TEMPORARY ON DATABASE \(Identifier(database.text(0, 0) ?? "")) TO \(role)",
       "GRANT USAGE ON SCHEMA \(schemaNames.joined()) TO \(role)",
       "GRANT SELECT, UPDATE ON \(staging.joined(", ")) TO \(role)",
       "GRANT SELECT, INSERT, UPDATE ON \(production) TO \(role)",
-      "GRANT SELECT, INSERT, UPDATE ON \(AdminSchema.tableNames.map { "\(admin).\($0)" as SQL }.joined(", ")) TO \(role)",
+      "GRANT SELECT, INSERT, UPDATE ON \(written.map { "\(admin).\($0)" as SQL }.joined(", ")) TO \(role)",
       "GRANT DELETE ON \(admin).snapshot_progress TO \(role)",
       "GRANT SELECT ON ALL TABLES IN SCHEMA \(admin) TO \(role)",
       "GRANT USAGE ON ALL SEQUENCES IN SCHEMA \(admin) TO \(role)",
