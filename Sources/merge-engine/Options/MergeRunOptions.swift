@@ -67,7 +67,12 @@ struct MergeRunOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Pause while a standby is further behind than this.", valueName: "seconds"))
   var maxReplicaLag: Int?
 
-  @Option(help: ArgumentHelp("The standby whose lag counts, by application_name (default: all).", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "The standby whose lag counts, by application_name (default: all); while it is gone the merge waits.",
+      valueName: "name"
+    )
+  )
   var replica: String?
 
   @Option(
