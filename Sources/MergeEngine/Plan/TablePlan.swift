@@ -29,6 +29,8 @@ struct TablePlan: Sendable {
   /// Staging rows carry a status that is read, and set unless marks are left alone.
   let hasStatusColumn: Bool
   var marksRows: Bool
+  /// Rows may have no status at all; in tables that `init` has made they can't.
+  var statusIsNullable = false
   let nullRule: MergeOptions.NullRule
   let window: Window
   /// Which staging rows are read.

@@ -91,6 +91,7 @@ struct TablePlanner {
       keyIsDeferrable: key.isDeferrable,
       hasStatusColumn: hasStatusColumn,
       marksRows: hasStatusColumn && options.mark == .all,
+      statusIsNullable: staging.column(Self.statusColumn)?.isNotNull == false,
       nullRule: options.nulls,
       window: TablePlan.Window(from: options.from, to: options.to),
       restorableColumns: production.columns.filter { column in

@@ -10,7 +10,7 @@ struct RowsWithoutStatus {
 
   /// - Returns: a warning for every table that has such rows.
   func warnings(_ staging: () throws -> Connection) -> [String] {
-    let marked = plan.tables.filter(\.marksRows)
+    let marked = plan.tables.filter { $0.marksRows && $0.statusIsNullable }
     guard !marked.isEmpty else { return [] }
     do {
       let connection = try staging()

@@ -66,5 +66,5 @@ struct StagingDefinition {
     return name
   }
 
-  private static let statusDefinition: SQL = "\(TablePlanner.statusColumn) varchar(20) DEFAULT 'NEW'"
+  private static let statusDefinition: SQL = "\(TablePlanner.statusColumn) varchar(20) NOT NULL DEFAULT 'NEW'"
 }
