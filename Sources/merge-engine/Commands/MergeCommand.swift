@@ -17,13 +17,7 @@ struct MergeCommand: DatabaseCommand {
   @Option(help: "Mark merged staging rows: all or none (default: all).")
   var mark: MergeOptions.Mark?
 
-  @Option(
-    help: ArgumentHelp(
-      "Staging is in this database instead of --database: a libpq URI or keyword string.",
-      valueName: "url"
-    )
-  )
-  var stagingDatabase: String?
+  @OptionGroup var staging: StagingDatabaseOption
 
   @Flag(
     inversion: .prefixedNo,
@@ -37,7 +31,7 @@ struct MergeCommand: DatabaseCommand {
   func run() async throws {
     let context = try CommandContext(database)
     let options = try resolve(context)
-    let stagingTarget = try context.stagingTarget(stagingDatabase)
+    let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
     let reportFile = merging.reportPath.map { ReportFile(path: $0, context) }
     try reportFile?.check()
     let stop = StopSignal()

@@ -17,17 +17,10 @@ struct PlanCommand: DatabaseCommand {
   @Option(help: ArgumentHelp("Sample rows of each verdict (default: 5).", valueName: "rows"))
   var samples = 5
 
-  @Option(help: ArgumentHelp("Staging rows to a transaction of the merge, about (default: 50000).", valueName: "rows"))
-  var batch: Int?
-
-  @Option(help: ArgumentHelp("Connections of the merge, for its estimated time (default: 2).", valueName: "n"))
-  var workers: Int?
+  @OptionGroup var comparison: ComparisonOptions
 
   @Option(help: "Mark merged staging rows: all or none (default: all).")
   var mark: MergeOptions.Mark?
-
-  @Option(help: "A production row without a version: production-loses or strict (default: production-loses).")
-  var nulls: MergeOptions.NullRule?
 
   @Option(
     help: """
@@ -36,34 +29,12 @@ struct PlanCommand: DatabaseCommand {
   )
   var ties: MergeOptions.TieRule?
 
-  @Option(help: ArgumentHelp("Only rows whose version is not before this.", valueName: "time"))
-  var from: String?
-
-  @Option(help: ArgumentHelp("Only rows whose version is before this.", valueName: "time"))
-  var to: String?
-
-  @Option(
-    help: ArgumentHelp("The zone of times without one, where the other side has one (default: UTC).", valueName: "zone")
-  )
-  var timeZone: String?
-
-  @Option(
-    help: ArgumentHelp("End a statement that takes longer; 0 for never (default: 600000).", valueName: "ms")
-  )
-  var statementTimeout: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "Staging is in this database instead of --database: a libpq URI or keyword string.",
-      valueName: "url"
-    )
-  )
-  var stagingDatabase: String?
+  @OptionGroup var staging: StagingDatabaseOption
 
   func run() async throws {
     let context = try CommandContext(database)
     let options = try resolve(context)
-    let stagingTarget = try context.stagingTarget(stagingDatabase)
+    let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
     let sampleLimit = samples
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
@@ -89,31 +60,12 @@ struct PlanCommand: DatabaseCommand {
 
   private func resolve(_ context: CommandContext) throws -> MergeOptions {
     let file = context.configuration
-    var options = MergeOptions()
-    options.schemas = context.schemas
-    options.tables = context.tables
-    options.columns = context.columns
-    options.batchRows = batch ?? file.batch ?? options.batchRows
-    options.workers = workers ?? file.workers ?? options.workers
+    var options = try comparison.resolve(context)
     options.mark = mark ?? file.mark.flatMap { .init(rawValue: $0) } ?? options.mark
-    options.nulls = nulls ?? file.nulls.flatMap { .init(rawValue: $0) } ?? options.nulls
     options.ties = ties ?? file.ties.flatMap { .init(rawValue: $0) } ?? options.ties
-    options.from = from
-    options.to = to
     options.lockTimeoutMilliseconds = file.lockTimeout ?? options.lockTimeoutMilliseconds
-    options.statementTimeoutMilliseconds =
-      statementTimeout ?? file.statementTimeout ?? options.statementTimeoutMilliseconds
-    options.timeZone = timeZone ?? file.timeZone ?? options.timeZone
     options.maxRowsPerSecond = file.maxRowsPerSecond
-    try UsageCheck.range(samples, 0...1000, "--samples", "from 0 to 1000 rows")
-    try UsageCheck.range(options.batchRows, 1...10_000_000, "--batch", "from 1 to 10000000 rows")
-    try UsageCheck.range(options.workers, 1...64, "--workers", "from 1 to 64")
-    try UsageCheck.range(
-      options.statementTimeoutMilliseconds,
-      0...Int(Int32.max),
-      "--statement-timeout",
-      "0 or more milliseconds"
-    )
+    try UsageCheck.typed(samples, MergeLimits.samples, "--samples")
     return options
   }
 

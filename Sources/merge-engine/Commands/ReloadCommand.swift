@@ -37,9 +37,11 @@ struct ReloadCommand: AsyncParsableCommand {
   @Flag(help: "Look at tables and documents, print what would be called, and write nothing.")
   var dryRun = false
 
+  private var comparison: ComparisonOptions { merge.merging.comparison }
+
   func validate() throws {
     guard resume || runID == nil else { throw ValidationError("--run only has a meaning with --resume.") }
-    guard !(resume && (merge.merging.from != nil || merge.merging.to != nil || truncate || dryRun)) else {
+    guard !(resume && (comparison.from != nil || comparison.to != nil || truncate || dryRun)) else {
       throw ValidationError(
         "--resume goes on with the window and the staging rows there are: without --from, --to, --truncate, --dry-run."
       )
@@ -78,7 +80,7 @@ struct ReloadCommand: AsyncParsableCommand {
   }
 
   private func request(_ context: CommandContext) throws -> ReloadRequest {
-    let window = try TimeWindow(from: merge.merging.from, to: merge.merging.to)
+    let window = try TimeWindow(from: comparison.from, to: comparison.to)
     let planner = MappingPlanner(
       configuration: context.configuration,
       columns: context.columns,
@@ -97,7 +99,7 @@ struct ReloadCommand: AsyncParsableCommand {
 
   private func setting(_ context: CommandContext) throws -> ReloadSetting {
     var setting = ReloadSetting(target: context.target, options: try merge.resolve(context))
-    setting.stagingTarget = try context.stagingTarget(merge.stagingDatabase)
+    setting.stagingTarget = try context.stagingTarget(merge.staging.stagingDatabase)
     setting.cleansUp = setting.options.cleanup
     setting.keepsTask = keepTask
     try task.setLimits(&setting)
@@ -105,7 +107,7 @@ struct ReloadCommand: AsyncParsableCommand {
   }
 
   private func steps(_ context: CommandContext, _ stop: StopSignal) throws -> ReloadSteps {
-    let stagingTarget = try context.stagingTarget(merge.stagingDatabase)
+    let stagingTarget = try context.stagingTarget(merge.staging.stagingDatabase)
     var steps = ReloadSteps { options in
       try MergeExecution(context: context, stagingTarget: stagingTarget, options: options, stop: stop).merge()
     }

@@ -45,18 +45,12 @@ struct RollbackCommand: DatabaseCommand {
   )
   var statementTimeout: Int?
 
-  @Option(
-    help: ArgumentHelp(
-      "Staging is in this database instead of --database: a libpq URI or keyword string.",
-      valueName: "url"
-    )
-  )
-  var stagingDatabase: String?
+  @OptionGroup var staging: StagingDatabaseOption
 
   func run() async throws {
     let context = try CommandContext(database)
     let options = try resolve(context)
-    let stagingTarget = try context.stagingTarget(stagingDatabase)
+    let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report = try await onThreadOfItsOwn {
@@ -91,20 +85,10 @@ struct RollbackCommand: DatabaseCommand {
     options.merge.statementTimeoutMilliseconds =
       statementTimeout ?? file.statementTimeout ?? options.merge.statementTimeoutMilliseconds
     options.merge.timeZone = file.timeZone ?? options.merge.timeZone
-    try UsageCheck.range(samples, 0...1000, "--samples", "from 0 to 1000 rows")
-    try UsageCheck.range(options.merge.batchRows, 1...10_000_000, "--batch", "from 1 to 10000000 rows")
-    try UsageCheck.range(
-      options.merge.lockTimeoutMilliseconds,
-      0...Int(Int32.max),
-      "--lock-timeout",
-      "0 or more milliseconds"
-    )
-    try UsageCheck.range(
-      options.merge.statementTimeoutMilliseconds,
-      0...Int(Int32.max),
-      "--statement-timeout",
-      "0 or more milliseconds"
-    )
+    try UsageCheck.typed(samples, MergeLimits.samples, "--samples")
+    try UsageCheck.typed(batch, MergeLimits.batchRows, "--batch")
+    try UsageCheck.typed(lockTimeout, MergeLimits.timeoutMilliseconds, "--lock-timeout")
+    try UsageCheck.typed(statementTimeout, MergeLimits.timeoutMilliseconds, "--statement-timeout")
     return options
   }
 

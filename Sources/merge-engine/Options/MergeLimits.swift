@@ -8,6 +8,8 @@ enum MergeLimits {
   static let timeoutMilliseconds = 0...Int(Int32.max)
   /// Arbitrary: eleven days.
   static let seconds = 1...1_000_000
+  /// Arbitrary: more than anybody reads.
+  static let samples = 0...1000
   /// Any number of rows.
   static let rows = 1...Int(Int32.max)
   /// None is a number too.

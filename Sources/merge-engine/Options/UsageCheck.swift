@@ -11,4 +11,12 @@ enum UsageCheck {
   ) throws {
     guard allowed.contains(value) else { throw MergeFailure.usage("\(flag) is \(value); it must be \(rule).") }
   }
+
+  /// Checks what was typed, if anything: the file's values are checked where it is read, with their lines.
+  ///
+  /// - Throws: ``MergeFailure/usage(_:)``.
+  static func typed(_ value: Int?, _ limits: ClosedRange<Int>, _ flag: String) throws {
+    guard let value else { return }
+    try range(value, limits, flag, "from \(limits.lowerBound) to \(limits.upperBound)")
+  }
 }

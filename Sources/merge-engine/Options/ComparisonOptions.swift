@@ -1,0 +1,56 @@
+import ArgumentParser
+import MergeEngine
+
+extension MergeOptions.NullRule: ExpressibleByArgument {}
+
+/// Which staging rows are compared with production, and how: what `merge`, `replay`, `plan` and `verify` have in common.
+struct ComparisonOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Staging rows to a transaction, about (default: 50000).", valueName: "rows"))
+  var batch: Int?
+
+  @Option(help: ArgumentHelp("Connections that work side by side (default: 2).", valueName: "n"))
+  var workers: Int?
+
+  @Option(help: "A production row without a version: production-loses or strict (default: production-loses).")
+  var nulls: MergeOptions.NullRule?
+
+  @Option(help: ArgumentHelp("Only rows whose version is not before this.", valueName: "time"))
+  var from: String?
+
+  @Option(help: ArgumentHelp("Only rows whose version is before this.", valueName: "time"))
+  var to: String?
+
+  @Option(
+    help: ArgumentHelp("The zone of times without one, where the other side has one (default: UTC).", valueName: "zone")
+  )
+  var timeZone: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "End a statement that takes longer (a merge tries its batch again); 0 for never (default: 600000).",
+      valueName: "ms"
+    )
+  )
+  var statementTimeout: Int?
+
+  /// Flags, file and defaults brought together.
+  func resolve(_ context: CommandContext) throws -> MergeOptions {
+    let file = context.configuration
+    var options = MergeOptions()
+    options.schemas = context.schemas
+    options.tables = context.tables
+    options.columns = context.columns
+    options.batchRows = batch ?? file.batch ?? options.batchRows
+    options.workers = workers ?? file.workers ?? options.workers
+    options.nulls = nulls ?? file.nulls.flatMap { .init(rawValue: $0) } ?? options.nulls
+    options.from = from
+    options.to = to
+    options.timeZone = timeZone ?? file.timeZone ?? options.timeZone
+    options.statementTimeoutMilliseconds =
+      statementTimeout ?? file.statementTimeout ?? options.statementTimeoutMilliseconds
+    try UsageCheck.typed(batch, MergeLimits.batchRows, "--batch")
+    try UsageCheck.typed(workers, MergeLimits.workers, "--workers")
+    try UsageCheck.typed(statementTimeout, MergeLimits.timeoutMilliseconds, "--statement-timeout")
+    return options
+  }
+}
