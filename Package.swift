@@ -123,14 +123,5 @@ let package = Package(
       ],
       swiftSettings: strictAndSafe
     ),
-    .testTarget(
-      name: "VerificationTests",
-      dependencies: [
-        "MergeEngine", "Libpq", "PrivateCluster", "merge-engine",
-        .product(name: "Logging", package: "swift-log"),
-        .product(name: "Subprocess", package: "swift-subprocess"),
-      ],
-      swiftSettings: strictAndSafe
-    ),
   ]
 )

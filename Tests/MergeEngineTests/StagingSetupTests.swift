@@ -55,6 +55,19 @@ import Testing
     }
   }
 
+  @Test func `a row of staging that init made can't be without a status`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(Self.production)
+      _ = try setUp(database)
+      let error = #expect(throws: PostgresError.self) {
+        try database.run("INSERT INTO staging.t (id, part, _dms_processing_status) VALUES (1, 'a', NULL)")
+      }
+      #expect(error?.sqlState == SQLState("23502"))
+      try database.run("INSERT INTO staging.t (id, part) VALUES (1, 'a')")
+      #expect(try database.value("SELECT _dms_processing_status FROM staging.t") == "NEW")
+    }
+  }
+
   @Test func `marks on staging that init made are HOT updates`() async throws {
     try await TestDatabase.with { database in
       try database.run(Self.production)

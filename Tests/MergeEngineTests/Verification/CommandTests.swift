@@ -129,8 +129,11 @@ import Testing
       let holder = try database.connect()
       try holder.run("INSERT INTO production.t VALUES (5, 'x', 0)")
       try holder.run("BEGIN; UPDATE production.t SET a = 'held' WHERE k = 5")
-      let merge = database.merging { $0.lockTimeoutMilliseconds = 0 }
-      try await database.waitForBlockedSession()
+      let merge = database.start {
+        $0.workers = 1
+        $0.lockTimeoutMilliseconds = 0
+      }
+      try await database.waitForBlockedSessions()
       let plan = try await call("plan", "--json", database: database)
       #expect(plan.status == 0, "\(plan.error)")
       #expect((plan.json?["totals"] as? [String: Any])?["read"] as? Int == 10)
@@ -139,7 +142,7 @@ import Testing
       let verify = try await call("verify", "--json", "--recheck-after", "0", database: database)
       #expect(verify.status == 0, "\(verify.error)")
       try holder.run("COMMIT")
-      #expect(try await merge.value.totals.read == 10)
+      #expect(try await database.finish(merge).totals.read == 10)
       try database.run("UPDATE admin.merge_summary SET status = 'ROLLING BACK'")
       for command in ["plan", "verify"] {
         #expect(try await call(command, "--quiet", database: database).status == 0)

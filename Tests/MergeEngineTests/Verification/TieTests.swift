@@ -152,10 +152,13 @@ import Testing
         UPDATE production.t SET a = 'cdc', updated_at = 2 WHERE k = 2;
         """
       )
-      let merge = database.merging { $0.ties = .compare }
-      try await database.waitForBlockedSession()
+      let merge = database.start {
+        $0.workers = 1
+        $0.ties = .compare
+      }
+      try await database.waitForBlockedSessions()
       try cdc.run("COMMIT")
-      let counts = try await merge.value.totals
+      let counts = try await database.finish(merge).totals
       #expect(counts.updated == 0)
       #expect(counts.lostRaces == 2)
       #expect(try database.rows("SELECT * FROM production.t ORDER BY k") == ["(1,new,1)", "(2,cdc,2)"])

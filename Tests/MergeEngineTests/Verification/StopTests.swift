@@ -21,7 +21,7 @@ import Testing
                 .rawValue
           }
         }
-        try await database.waitForBlockedSession()
+        try await database.waitForBlockedSessions()
         stop.request(signal: 2)
         #expect(try await status.value == "ABORTED")
         try holder.run("COMMIT")

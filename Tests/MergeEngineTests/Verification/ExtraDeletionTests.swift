@@ -31,12 +31,10 @@ import Testing
       let holder = try database.connect()
       try holder.run("BEGIN; UPDATE production.t SET updated_at = 1 WHERE k = 1")
       let verify = database.verifying { deleting(&$0) }
-      try await database.waitForBlockedSession()
+      try await database.waitForBlockedSessions()
       let connectionString = database.connectionString
       let truncation = Task { try await onItsOwnThread { try TestDatabase.truncate(connectionString) } }
-      while try database.value("SELECT count(*) FROM pg_locks WHERE NOT granted") != "2" {
-        try await Task.sleep(for: .milliseconds(20))
-      }
+      try await database.waitForBlockedSessions(2)
       try holder.run("COMMIT")
       let report = try await verify.value
       try await truncation.value
@@ -132,7 +130,7 @@ import Testing
       let other = try database.connect()
       try other.run("BEGIN; INSERT INTO public.child VALUES (2)")
       let verify = database.verifying { deleting(&$0) }
-      try await database.waitForBlockedSession()
+      try await database.waitForBlockedSessions()
       try other.run("COMMIT")
       #expect(try await verify.value.tables[0].extra.deletedCount == 2)
       #expect(try database.rows("TABLE public.child") == ["(2)"])

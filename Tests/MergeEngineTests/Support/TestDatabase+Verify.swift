@@ -24,4 +24,22 @@ extension TestDatabase {
       return try await onItsOwnThread { try run.run() }
     }
   }
+
+  /// Waits until all workers of a verification have done nothing for half a second: they wait for the second look.
+  func waitForPause() async throws {
+    let isPausing = """
+      SELECT count(*) > 0 AND bool_and(state = 'idle' AND state_change < clock_timestamp() - interval '0.5 s')
+      FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name LIKE 'merge-engine verify worker%'
+      """
+    while try value(isPausing) != "true" { try await Task.sleep(for: .milliseconds(20)) }
+  }
+
+  /// Waits until so many sessions of this database wait for a lock.
+  func waitForBlockedSessions(_ count: Int = 1) async throws {
+    let blocked = """
+      SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+      """
+    while try self.count(blocked) < count { try await Task.sleep(for: .milliseconds(20)) }
+  }
 }

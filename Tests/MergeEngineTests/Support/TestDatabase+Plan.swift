@@ -21,7 +21,10 @@ extension TestDatabase {
   @discardableResult
   func planAndMerge(_ change: (inout MergeOptions) -> Void = { _ in }) async throws -> (PlanReport, RunReport) {
     let plan = try await plan(change)
-    let merge = try await merge(change)
+    let merge = try await merge {
+      $0.workers = 1
+      change(&$0)
+    }
     #expect(plan.tables.map(\.table) == merge.tables.map(\.table))
     for (planned, merged) in zip(plan.tables, merge.tables) {
       #expect(planned.counts == merged.counts, "\(planned.table)")
