@@ -7,7 +7,7 @@ struct Claim {
   let staging: Connection
 
   /// A batch holds at most this much, unless a single row is longer; a range with more is divided.
-  static let batchByteLimit = 32 << 20
+  static let batchByteLimit = 16 << 20
 
   /// The range holds more than a batch may.
   struct TooLarge: Error {}
