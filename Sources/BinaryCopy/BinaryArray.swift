@@ -41,6 +41,14 @@ public struct BinaryArrayWriter: Sendable {
     count += 1
   }
 
+  /// Appends an element of type tid: a row's physical address.
+  public mutating func appendTID(block: UInt32, offset: UInt16) {
+    bytes.append(bigEndian: Int32(6))
+    bytes.append(bigEndian: block)
+    bytes.append(bigEndian: offset)
+    count += 1
+  }
+
   /// Fills in what is known only at the end; the next array begins with ``removeAll()``.
   public mutating func finish() {
     // An array without elements has no dimension.

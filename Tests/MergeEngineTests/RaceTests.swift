@@ -98,19 +98,39 @@ import Testing
     }
   }
 
-  @Test(arguments: races, [false, true])
-  func `newer wins also when CDC writes between the probe and the write`(_ race: Race, isAtomic: Bool) async throws {
+  enum Circumstance: CaseIterable {
+    case ordinary, atomic
+    /// Behind batches in which nothing was to be written, so that the server is left to copy the rows itself.
+    case withinServer
+  }
+
+  @Test(arguments: races, Circumstance.allCases)
+  func `newer wins also when CDC writes between the probe and the write`(
+    _ race: Race,
+    _ circumstance: Circumstance
+  ) async throws {
     try await withTables(race.event) { database in
+      if circumstance == .withinServer { try database.putEqualRowsInFront() }
       try database.writeConcurrently(on: race.event, race.write)
-      let report = try await database.merge { $0.atomic = isAtomic }
+      let report = try await database.merge {
+        $0.atomic = circumstance == .atomic
+        if circumstance == .withinServer {
+          $0.workers = 1
+          $0.batchRows = 100
+        }
+      }
+      let equalCount = circumstance == .withinServer ? TestDatabase.equalRowCount : 0
       #expect(report.status == .success, "\(report.failures)")
       #expect(try database.rows("SELECT * FROM production.t WHERE id = 5") == [race.row].compactMap(\.self))
       #expect(try database.count("SELECT count(*) FROM production.t WHERE updated_at = 5 AND v = 's' AND id <> 5") == 9)
       // After the race the fast way's batch is looked at again: then a row that CDC has inserted is seen, and is no
       // lost race any more.
-      #expect(report.totals.stale + report.totals.unchanged == (race.isLost ? 1 : 0))
+      #expect(report.totals.stale + report.totals.unchanged == (race.isLost ? 1 : 0) + equalCount)
       if race.event == "UPDATE" { #expect(report.totals.lostRaces == (race.isLost ? 1 : 0)) }
-      #expect(try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'PROCESSED'") == 10)
+      #expect(
+        try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'PROCESSED'")
+          == 10 + equalCount
+      )
     }
   }
 
@@ -223,5 +243,22 @@ import Testing
         try database.rows("SELECT count(*), min(updated_at), max(updated_at) FROM production.t") == ["(100,1901,2000)"]
       )
     }
+  }
+}
+
+extension TestDatabase {
+  fileprivate static let equalRowCount = 2000
+
+  /// Begins staging with rows that production has as they are: several batches of 100.
+  fileprivate func putEqualRowsInFront() throws {
+    try run(
+      """
+      CREATE TEMPORARY TABLE staged AS TABLE staging.t;
+      TRUNCATE staging.t;
+      INSERT INTO production.t SELECT 1000 + n, 1, 'equal' FROM generate_series(1, \(Self.equalRowCount)) n;
+      INSERT INTO staging.t (id, updated_at, v) SELECT id, updated_at, v FROM production.t WHERE id > 1000;
+      INSERT INTO staging.t TABLE staged;
+      """
+    )
   }
 }

@@ -46,6 +46,29 @@ enum ApplySQL {
       """
   }
 
+  /// Inserts rows of staging by their addresses, in that order.
+  static func insertAddressed(_ plan: TablePlan) -> SQL {
+    """
+    INSERT INTO \(plan.production) (\(plan.columns.map(\.name).joined())) OVERRIDING SYSTEM VALUE
+    SELECT \(plan.columns.map { value($0) }.joined(", ")) FROM \(addressed(plan))
+    """
+  }
+
+  /// As ``updateOlder(_:_:)``, by rows of staging.
+  static func updateAddressed(_ plan: TablePlan) -> SQL {
+    update(plan, from: addressed(plan), where: isDue(plan))
+  }
+
+  /// How many rows are at their addresses.
+  static func countAddressed(_ plan: TablePlan) -> SQL {
+    "SELECT count(*) FROM \(addressed(plan))"
+  }
+
+  /// Staging rows as `t` by an array of addresses, one by one: a TID scan inside a nested loop.
+  private static func addressed(_ plan: TablePlan) -> SQL {
+    "unnest($1) AS a (address) JOIN \(plan.batchSource) AS t ON t.ctid = a.address"
+  }
+
   /// The keys of rows that went into production by COPY.
   static func copyIntoImages(_ plan: TablePlan, _ images: BeforeImageTable) -> SQL {
     "COPY \(images.name) (\(plan.keyColumns.map(\.name).joined())) FROM STDIN (FORMAT binary)"
@@ -54,7 +77,17 @@ enum ApplySQL {
   /// Updates the rows that are still older, or with ties compared as new and different, comparing again on the row as
   /// it is now.
   static func updateOlder(_ plan: TablePlan, _ table: Identifier) -> SQL {
+    if let images = plan.images { return updateKeeping(images, plan, table, isDue(plan)) }
+    return update(plan, from: "pg_temp.\(table) AS t", where: isDue(plan))
+  }
+
+  private static func update(_ plan: TablePlan, from source: SQL, where isDue: SQL) -> SQL {
     let assignments = plan.updatedColumns.map { "\($0.name) = \(value($0))" as SQL }.joined(", ")
+    return "UPDATE \(plan.production) AS p SET \(assignments) FROM \(source) WHERE \(isDue)"
+  }
+
+  /// Whether `t` is to overwrite `p`: its key, and still older, or with ties compared as new and different.
+  private static func isDue(_ plan: TablePlan) -> SQL {
     let new = value(plan.version)
     let old: SQL = "p.\(plan.version.name)"
     var isOlder: SQL =
@@ -66,13 +99,7 @@ enum ApplySQL {
       }
       isOlder = "(\(isOlder) OR \(new) IS NOT DISTINCT FROM \(old) AND (\(differs.joined(" OR "))))"
     }
-    let isDue: SQL = "\(match(plan)) AND \(isOlder)"
-    if let images = plan.images { return updateKeeping(images, plan, table, isDue) }
-    return """
-      UPDATE \(plan.production) AS p SET \(assignments)
-      FROM pg_temp.\(table) AS t
-      WHERE \(isDue)
-      """
+    return "\(match(plan)) AND \(isOlder)"
   }
 
   /// The same with the old rows kept: locked, kept, and overwritten in one statement.

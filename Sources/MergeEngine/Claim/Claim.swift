@@ -12,9 +12,6 @@ struct Claim {
   /// The range holds more than a batch may.
   struct TooLarge: Error {}
 
-  /// Rows were not found again at the addresses that they were claimed at: a trigger has moved them on.
-  struct RowsMoved: Error {}
-
   /// Reads the whole range with one statement.
   ///
   /// - Parameter columnCount: how many of the plan's columns are read of each row; nil for all.
@@ -29,13 +26,14 @@ struct Claim {
   ///
   /// - Parameter rows: positions in ``StagedBatch/rows``, in any order.
   /// - Precondition: the rows were marked in this transaction, so that nobody else can have changed them.
-  /// - Throws: ``TooLarge``; ``RowsMoved``; ``PostgresError``; ``BinaryCopyError``.
+  /// - Throws: ``TooLarge``; ``RowRoute/Closed`` when rows are not at their addresses any more, a trigger having moved
+  ///   them on; ``PostgresError``; ``BinaryCopyError``.
   func readWhole(_ rows: [UInt32], of batch: inout StagedBatch) throws {
     guard !rows.isEmpty else { return }
     let inOrder = rows.sorted { batch.rows[Int($0)].address < batch.rows[Int($1)].address }
     let start = batch.bytes.count
     try copy(ClaimSQL.copyRows(plan, at: inOrder.map { batch.rows[Int($0)].address }), into: &batch)
-    guard try batch.replaceFields(of: inOrder, from: start, plan) else { throw RowsMoved() }
+    guard try batch.replaceFields(of: inOrder, from: start, plan) else { throw RowRoute.Closed() }
   }
 
   /// Reads the range in halves wherever the server refuses it, down to the single rows that can't be read as

@@ -23,9 +23,11 @@ struct Stations {
   /// Only for rows of a snapshot.
   private var loader: SnapshotLoader?
   private let claim: Claim
-  private var late: LateMaterialization
+  private var routes: RouteChoice
   private var probe: Probe
   private var apply: Apply
+  /// Only where the server can copy rows itself.
+  private var applyWithinServer: ApplyWithinServer?
   /// Only with `--ties compare`.
   private var tieCheck: TieCheck?
   /// Only for rows of a snapshot.
@@ -55,9 +57,12 @@ struct Stations {
       try SnapshotProgress.Writer($0, runID: run.id, name: "progress_\(number)", connections.production)
     }
     claim = Claim(plan: plan, staging: connections.staging)
-    late = LateMaterialization(plan)
+    routes = RouteChoice(plan, isOneDatabase: !connections.isSplit)
     probe = try Probe(plan, production, statementName: "probe_\(number)")
     apply = try Apply(plan, production, batchTable: Identifier("merge_engine_batch_\(number)"))
+    if routes.isOpen(.withinServer) {
+      applyWithinServer = try ApplyWithinServer(plan, production, statementName: "within_\(number)")
+    }
     tieCheck = try plan.ties.map { comparison in
       try TieCheck(plan, comparison, connections.production, statementName: "ties_\(number)")
     }
@@ -93,13 +98,13 @@ struct Stations {
     since start: ContinuousClock.Instant
   ) throws -> VerdictCounts {
     var refusedCount = 0
-    let isLate = mode == .fast && late.isWorthwhile
+    let route = mode == .fast ? routes.next : .wholeRows
     if mode == .careful && !isAllOrNothing {
       // Deferred constraints would speak up at the commit, when no row can be told from another any more.
       try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
       refusedCount = try claim.readCarefully(range, into: &memory.batch, refuse: quarantine.record.write)
     } else {
-      try claim.read(range, columnCount: isLate ? plan.comparedColumnCount : nil, into: &memory.batch)
+      try claim.read(range, columnCount: route == .wholeRows ? nil : plan.comparedColumnCount, into: &memory.batch)
     }
     try memory.order.arrange(&memory.batch, plan)
     try probe.lookUp(memory.batch, on: production, &memory.answer)
@@ -107,22 +112,42 @@ struct Stations {
     if let differing = try tieCheck?.differing(memory.classifier.ties, of: memory.batch, on: production) {
       memory.classifier.update(differing, &memory.batch)
     }
-    late.learn(
-      writtenCount: memory.classifier.inserts.count + memory.classifier.updates.count,
+    routes.learn(
+      insertedCount: memory.classifier.inserts.count,
+      updatedCount: memory.classifier.updates.count,
       rowCount: memory.batch.rows.count
     )
-    if isLate { try readWhole(&memory) }
-    let written = try write(mode, &memory)
+    let written =
+      switch route {
+      case .wholeRows: try write(mode, &memory)
+      case .lateRows: try writeLate(&memory)
+      case .withinServer: try writeWithinServer(memory)
+      }
     let counts = tally(memory.batch, written, refusedCount)
     if counts.read > 0 { try record.add(counts, elapsed: .now - start) }
     return counts
   }
 
-  private mutating func readWhole(_ memory: inout BatchMemory) throws {
+  private mutating func writeLate(_ memory: inout BatchMemory) throws -> Apply.Counts {
     do {
       try claim.readWhole(memory.classifier.inserts + memory.classifier.updates, of: &memory.batch)
-    } catch let error as Claim.RowsMoved {
-      late.giveUp()
+    } catch let error as RowRoute.Closed {
+      routes.close(.lateRows)
+      throw error
+    }
+    return try write(.fast, &memory)
+  }
+
+  private mutating func writeWithinServer(_ memory: BatchMemory) throws -> Apply.Counts {
+    guard applyWithinServer != nil else { preconditionFailure("the route is open only with its statements") }
+    do {
+      return try applyWithinServer?.write(
+        memory.batch,
+        inserts: memory.classifier.inserts,
+        updates: memory.classifier.updates
+      ) ?? Apply.Counts()
+    } catch let error as RowRoute.Closed {
+      routes.close(.withinServer)
       throw error
     }
   }

@@ -83,8 +83,8 @@ final class Worker {
         try undo()
         guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
         return queue.giveBack([upper, lower], of: item)
-      } catch is Claim.RowsMoved {
-        // The stations read whole rows from now on.
+      } catch is RowRoute.Closed {
+        // The stations take another one from now on.
         try undo()
       } catch let error as PostgresError {
         guard context.stop.signal == nil else { break }

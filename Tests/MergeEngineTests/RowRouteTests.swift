@@ -1,0 +1,188 @@
+import MergeEngine
+import Testing
+
+/// Where few rows are to be written, staging is read by key and version alone, and the server copies what is to be written.
+@Suite struct RowRouteTests {
+  private static let columns = (1...12).map { "c\($0) text" }.joined(separator: ", ")
+  private static let values = (1...12).map { "'\($0) of ' || n" }.joined(separator: ", ")
+
+  /// 5,000 rows, of which every fiftieth is newer and every hundredth new; staging's pages hold about ten rows.
+  private static func fill(_ database: TestDatabase) throws {
+    try database.makePair(
+      production: "id int PRIMARY KEY, \(columns), updated_at int",
+      staging: "id int, \(columns), updated_at int"
+    )
+    try database.run(
+      """
+      INSERT INTO production.t SELECT n, \(values), 1 FROM generate_series(1, 5000) n WHERE n % 100 <> 99;
+      INSERT INTO staging.t SELECT n, \(values), 1 FROM generate_series(1, 5000) n;
+      UPDATE staging.t SET c1 = 'changed', c2 = NULL, c12 = repeat('long', 1000), updated_at = 2 WHERE id % 50 = 0;
+      CREATE TABLE expected AS
+      SELECT p.* FROM production.t p JOIN staging.t s USING (id) WHERE s.updated_at = p.updated_at
+      UNION ALL SELECT id, \((1...12).map { "c\($0)" }.joined(separator: ", ")), updated_at
+      FROM staging.t WHERE id % 50 = 0 OR id % 100 = 99;
+      """
+    )
+  }
+
+  @Test(arguments: [1, 3]) func `the rows that are written are whole`(_ workers: Int) async throws {
+    try await TestDatabase.with { database in
+      try Self.fill(database)
+      let report = try await database.merge {
+        $0.batchRows = 300
+        $0.workers = workers
+      }
+      #expect(report.totals.inserted == 50)
+      #expect(report.totals.updated == 100)
+      #expect(report.totals.unchanged == 4850)
+      #expect(try database.difference("TABLE production.t", "TABLE expected") == [])
+    }
+  }
+
+  /// Keeps every statement that writes to production.
+  private static func logStatements(_ database: TestDatabase) throws {
+    try database.run(
+      """
+      CREATE TABLE statements (event text, statement text);
+      CREATE FUNCTION log_statement() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        INSERT INTO public.statements VALUES (tg_op, current_query());
+        RETURN NULL;
+      END $$;
+      CREATE TRIGGER log_statement BEFORE INSERT OR UPDATE ON production.t
+      FOR EACH STATEMENT EXECUTE FUNCTION log_statement();
+      """
+    )
+  }
+
+  @Test(arguments: [false, true]) func `after the first batch rows do not come to the client`(
+    keepsImages: Bool
+  ) async throws {
+    try await TestDatabase.with { database in
+      try Self.fill(database)
+      try Self.logStatements(database)
+      _ = try await database.merge {
+        $0.batchRows = 300
+        $0.workers = 1
+        $0.beforeImages = keepsImages
+      }
+      let byAddress = try database.count(
+        "SELECT count(DISTINCT event) FROM statements WHERE statement LIKE '%JOIN \"staging\".\"t\" AS t ON t.ctid%'"
+      )
+      // What an update overwrites must be kept in the same statement.
+      #expect(byAddress == (keepsImages ? 0 : 2))
+      #expect(try database.difference("TABLE production.t", "TABLE expected") == [])
+    }
+  }
+
+  @Test func `where the server can't copy such rows itself they are read after all`() async throws {
+    try await TestDatabase.with { database in
+      try Self.fill(database)
+      try database.run(
+        """
+        CREATE SEQUENCE refused;
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF current_query() LIKE '%t.ctid%' THEN
+            PERFORM nextval('public.refused');
+            RAISE 'not with distributed tables' USING ERRCODE = 'feature_not_supported';
+          END IF;
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON production.t FOR EACH STATEMENT EXECUTE FUNCTION refuse();
+        """
+      )
+      let report = try await database.merge {
+        $0.batchRows = 300
+        $0.workers = 1
+      }
+      #expect(report.status == .success)
+      #expect(report.totals.read == 5000)
+      #expect(try database.difference("TABLE production.t", "TABLE expected") == [])
+      #expect(try database.count("SELECT last_value FROM refused WHERE is_called") == 1, "it is tried once")
+    }
+  }
+
+  @Test func `what a trigger of production leaves out is counted as stale, and its batch is not read again`()
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try Self.fill(database)
+      try database.run(
+        """
+        CREATE SEQUENCE marked;
+        CREATE FUNCTION count_mark() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          PERFORM nextval('public.marked');
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER count_mark AFTER UPDATE ON staging.t FOR EACH ROW EXECUTE FUNCTION count_mark();
+        CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER leave_out BEFORE INSERT OR UPDATE ON production.t
+        FOR EACH ROW WHEN (new.id IN (4000, 4099)) EXECUTE FUNCTION leave_out();
+        """
+      )
+      let report = try await database.merge {
+        $0.batchRows = 300
+        $0.workers = 1
+      }
+      #expect(report.totals.inserted == 49)
+      #expect(report.totals.updated == 99)
+      #expect(report.totals.lostRaces == 2)
+      // Sequences know nothing of a rollback.
+      #expect(try database.count("SELECT last_value FROM marked") == 5000)
+    }
+  }
+
+  @Test func `rows that a trigger of staging moves on are read again, whole`() async throws {
+    try await TestDatabase.with { database in
+      try Self.fill(database)
+      try database.run(
+        """
+        CREATE SEQUENCE marked;
+        CREATE FUNCTION move() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF pg_trigger_depth() = 1 AND new._dms_processing_status = 'PROCESSED' THEN
+            PERFORM nextval('marked');
+            UPDATE staging.t SET c3 = c3 WHERE ctid = (SELECT ctid FROM staging.t WHERE id = new.id);
+          END IF;
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER move AFTER UPDATE ON staging.t FOR EACH ROW EXECUTE FUNCTION move();
+        """
+      )
+      let report = try await database.merge {
+        $0.batchRows = 300
+        $0.workers = 1
+      }
+      #expect(report.status == .success)
+      #expect(report.totals.read == 5000)
+      #expect(try database.difference("TABLE production.t", "TABLE expected") == [])
+      // Sequences know nothing of a rollback: the batch that did not find its rows again shows.
+      #expect(try database.count("SELECT last_value FROM marked") > 5000)
+    }
+  }
+
+  @Test func `a refused row of a batch that was read by keys is put aside whole`() async throws {
+    try await TestDatabase.with { database in
+      try Self.fill(database)
+      try database.run(
+        """
+        ALTER TABLE production.t ADD CHECK (c1 <> 'changed' OR id <> 4000);
+        UPDATE expected SET c1 = '1 of 4000', c2 = '2 of 4000', c12 = '12 of 4000', updated_at = 1 WHERE id = 4000;
+        """
+      )
+      let report = try await database.merge {
+        $0.batchRows = 300
+        $0.workers = 1
+      }
+      #expect(report.totals.errors == 1)
+      #expect(report.totals.updated == 99)
+      #expect(try database.difference("TABLE production.t", "TABLE expected") == [])
+      #expect(
+        try database.rows("SELECT row_key, row_data ->> 'c1', length(row_data ->> 'c12') FROM admin.merge_errors")
+          == [#"("{""id"": 4000}",changed,4000)"#]
+      )
+    }
+  }
+}
