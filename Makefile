@@ -29,7 +29,7 @@ release: install-dependencies
 FEW_AT_ONCE = --experimental-maximum-parallelization-width 4
 
 test: install-dependencies
-	PATH="$$PATH:$(CURDIR)/.build/python/bin" swift test $(FEW_AT_ONCE)
+	PATH="$$PATH:$(CURDIR)/.build/python/bin" .ci/clusters-in-memory swift test $(FEW_AT_ONCE)
 
 test-matrix: install-dependencies
 	.ci/test-matrix
@@ -38,8 +38,11 @@ SECONDS ?= 1200
 torture: install-dependencies
 	MERGE_ENGINE_TORTURE_SECONDS=$(SECONDS) MERGE_ENGINE_TORTURE_SEED=$(SEED) swift test --filter TortureTests
 
+# Their build folder; with that of the release build its C objects are not built again.
+BENCHMARKS_BUILD = .build-benchmarks
+
 benchmarks: install-dependencies
-	swift run --package-path Benchmarks -c release -Xswiftc -enable-testing MicroBenchmarks
+	swift run --package-path Benchmarks --scratch-path $(BENCHMARKS_BUILD) -c release -Xswiftc -enable-testing MicroBenchmarks
 
 bench-archive: release
 	Benchmarks/archive $(ARGUMENTS)
@@ -58,6 +61,7 @@ format-check:
 
 clean:
 	swift package clean
+	rm -rf $(BENCHMARKS_BUILD)
 
 install-dependencies:
 	@.ci/install-dependencies

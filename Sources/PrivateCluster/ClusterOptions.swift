@@ -18,9 +18,10 @@ public struct ClusterOptions: Sendable {
   /// Where PostgreSQL's programs are. Nil searches, see ``PostgresBinaries/find(in:environment:)``.
   public var binaryDirectory: String?
 
-  /// Where the cluster's folder is made. The server's user must be able to write there (see ``PrivateCluster`` on
-  /// root), and the path must be short: a socket's path ends at 107 bytes.
-  public var parentDirectory = "/tmp"
+  /// Where the cluster's folder is made: what the environment's `MERGE_ENGINE_CLUSTER_DIRECTORY` says, else `/tmp`.
+  /// The server's user must be able to write there (see ``PrivateCluster`` on root), and the path must be short: a
+  /// socket's path ends at 107 bytes. `TMPDIR` is not asked: it often is neither.
+  public var parentDirectory = usualParentDirectory()
 
   /// The settings of a server that may forget everything when the machine stops.
   ///
@@ -33,6 +34,10 @@ public struct ClusterOptions: Sendable {
     "timezone": "UTC",
     "log_timezone": "UTC",
   ]
+
+  static func usualParentDirectory(_ environment: [String: String] = ProcessInfo.processInfo.environment) -> String {
+    environment["MERGE_ENGINE_CLUSTER_DIRECTORY"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+  }
 
   /// Options with every default.
   public init() {}
