@@ -57,17 +57,15 @@ public struct Bench: Sendable {
     since clock: ContinuousClock.Instant,
     _ onProgress: (Progress) -> Void
   ) throws -> [BenchReport.WorkloadReport] {
-    let contenders = try options.contenders(serverVersionNumber: databases.serverVersionNumber)
     let order = RunOrder(seed: options.seed)
-    let secondsPerCost = Double(options.timeLimitMinutes * 60) / options.workloads.reduce(0) { $0 + $1.expectedCost }
-    var dueSeconds = 0.0
+    var pace = Pace(options, since: clock)
     return try options.workloads.map { workload in
       onProgress(.loading(workload))
+      let contenders = try options.contenders(on: workload, serverVersionNumber: databases.serverVersionNumber)
       let course = try Course(workload, options, databases, stop)
-      dueSeconds += secondsPerCost * workload.expectedCost
       var measurements = [[Measurement]](repeating: [], count: contenders.count)
       for repetition in 1...options.repetitions {
-        guard repetition == 1 || (ContinuousClock.now - clock) / .seconds(1) < dueSeconds else { break }
+        guard pace.begin(workload, repetition: repetition) else { break }
         for place in order.places(contenders.count, workload, repetition: repetition) {
           guard stop.signal == nil else { throw BenchError.interrupted }
           let measurement = try course.measure(contenders[place])

@@ -10,7 +10,7 @@ public struct BenchOptions: Sendable {
   public var workloads = Workload.allCases
   /// How often every contender runs on every workload, if there is time.
   public var repetitions = 3
-  /// After so many minutes no further repetition is begun; each workload has its share.
+  /// Repetitions that would take the whole bench beyond this are not begun.
   public var timeLimitMinutes = 17
   /// Connections of the parallel contenders.
   public var connections = 2 * ProcessInfo.processInfo.processorCount
@@ -39,6 +39,12 @@ public struct BenchOptions: Sendable {
       throw .noContender(text, all.map(\.name))
     }
     return all.filter { contender in contenderFilter.contains { Self.holds(contender, $0) } }
+  }
+
+  /// Those that run on a workload: without a filter, all that are usual there.
+  func contenders(on workload: Workload, serverVersionNumber: Int) throws(BenchError) -> [Contender] {
+    let wanted = try contenders(serverVersionNumber: serverVersionNumber)
+    return contenderFilter == nil ? wanted.filter { $0.isUsual(on: workload) } : wanted
   }
 
   private static func holds(_ contender: Contender, _ text: String) -> Bool {

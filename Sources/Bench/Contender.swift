@@ -44,6 +44,15 @@ public enum Contender: Sendable, Hashable {
     }
   }
 
+  /// Whether it runs without being asked for. What ON CONFLICT's marks cost, and its locks on equal rows, shows where
+  /// there are such rows; elsewhere the time is better spent.
+  func isUsual(on workload: Workload) -> Bool {
+    switch self {
+    case .onConflict(_, marks: false), .onConflictJoined: workload == .mixed || workload == .reload
+    default: true
+    }
+  }
+
   /// The schema whose staging table it merges.
   var stagingSchema: Identifier {
     self == .guide(onOwnStaging: true) ? WorkloadSQL.guideStaging : Identifier("staging")

@@ -62,7 +62,7 @@ struct BenchCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Begin no further repetition after this; one is always made (default: 17).",
+      "Begin no repetition that would take longer than this; one of each workload is always made (default: 17).",
       valueName: "minutes"
     )
   )

@@ -23,17 +23,42 @@ import Testing
         let wrong = workload.contenders.filter { !$0.isRight }.map(\.name)
         #expect(wrong == [], "\(workload.workload)")
         let statement = cluster.serverVersion.major >= 15 ? ["MERGE"] : []
+        // What explains ON CONFLICT's figures runs where there are many equal rows, or where it is asked for.
+        let explanations = ["ON CONFLICT, no marks", "ON CONFLICT, joined first"]
+        let isExplained = [.mixed, .reload].contains(workload.workload)
         #expect(
           workload.contenders.map(\.name) == [
             "engine, 1 worker", "engine, 2 workers", "engine, 3 workers", "engine, 2 workers, no marks", "guide",
             "guide on init's staging",
-          ] + statement + [
-            "ON CONFLICT", "ON CONFLICT, no marks", "ON CONFLICT, joined first", "ON CONFLICT, 3 connections",
-            "floor, 2 connections", "floor, 3 connections",
+          ] + statement + ["ON CONFLICT"] + (isExplained ? explanations : []) + [
+            "ON CONFLICT, 3 connections", "floor, 2 connections", "floor, 3 connections",
           ]
         )
       }
       #expect(try databases(cluster) == ["postgres"])
+    }
+  }
+
+  @Test func `contenders that are asked for run on every workload, and are right there`() async throws {
+    try await PrivateCluster.with { cluster async throws in
+      let report = try await bench(cluster) { options in
+        options.rowCount = 1000
+        options.repetitions = 1
+        options.contenderFilter = ["joined first", "CONFLICT, no marks"]
+      }
+      #expect(report.workloads.allSatisfy { $0.contenders.count == 2 && $0.contenders.allSatisfy(\.isRight) })
+    }
+  }
+
+  @Test func `a repetition is begun only if the workloads to come keep their time`() {
+    var options = BenchOptions()
+    options.workloads = [.mixed, .reload]
+    options.timeLimitMinutes = 17
+    // A mixed one that took 8 minutes leaves none for a second one before reload; one that took 4 does.
+    for (minutes, fits) in [(8.0, false), (4.0, true)] {
+      var pace = Pace(options, since: .now - .seconds(minutes * 60))
+      let answers = [(Workload.mixed, 1), (.mixed, 2), (.reload, 1)].map { pace.begin($0, repetition: $1) }
+      #expect(answers == [true, fits, true], "one of each is always made")
     }
   }
 

@@ -1,0 +1,81 @@
+import MergeEngine
+import PrivateCluster
+import Testing
+
+/// A server that goes down in the middle of a run costs time and no row.
+@Suite struct ServerRestartTests {
+  /// Nothing but the run's end is written to disk at once: with this setting a crash is sure to lose batches.
+  @Test(arguments: [false, true])
+  func `a server that is restarted in the middle of a run costs no row`(immediate: Bool) async throws {
+    try await PrivateCluster.with(ClusterOptions(settings: ["wal_writer_delay": "10s"])) { cluster async throws in
+      let database = try TestDatabase(connectionString: cluster.connectionString())
+      try database.fill(20_000)
+      try database.run("CHECKPOINT")
+      let merge = database.start {
+        $0.batchRows = 100
+        $0.workers = 2
+      }
+      while try database.count("SELECT count(*) FROM production.t WHERE v = 's'") < 2000 {
+        try await Task.sleep(for: .milliseconds(5))
+      }
+      try await cluster.restart(immediate: immediate)
+      let after = try TestDatabase(connectionString: cluster.connectionString())
+      let report = try await after.finish(merge)
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.totals.read == 20_000)
+      try after.expectEverythingMerged()
+    }
+  }
+
+  @Test func `a server that does not come back ends the run with the time limit for connecting`() async throws {
+    try await PrivateCluster.with { cluster async throws in
+      let database = try TestDatabase(connectionString: cluster.connectionString())
+      try database.fill(2000)
+      let cdc = try database.connect()
+      try cdc.run("BEGIN; SELECT FROM production.t WHERE id = 1001 FOR UPDATE")
+      let merge = database.start {
+        $0.batchRows = 100
+        $0.reconnectLimitSeconds = 1
+      }
+      try await database.waitForBlockedWorker()
+      await cluster.stop()
+      let failure = await #expect(throws: MergeFailure.self) { try await merge.report.value }
+      guard case .unreachable(let error) = failure else {
+        Issue.record("\(String(describing: failure))")
+        return
+      }
+      #expect(error.origin == .connecting)
+    }
+  }
+
+  @Test func `marks on another server never outlive the rows that production has lost in a crash`() async throws {
+    try await PrivateCluster.with(ClusterOptions(settings: ["wal_writer_delay": "10s"])) { cluster async throws in
+      try await TestDatabase.with { staging in
+        try staging.fill(20_000)
+        let production = try TestDatabase(connectionString: cluster.connectionString())
+        try production.fill(20_000)
+        try production.run("DROP TABLE staging.t; CHECKPOINT")
+        var options = MergeOptions()
+        options.batchRows = 100
+        let run = MergeRun(
+          target: production.target,
+          stagingTarget: staging.target,
+          options: options,
+          logger: .silent
+        )
+        let merge = Task { try await onItsOwnThread { try run.run() } }
+        while try production.count("SELECT count(*) FROM production.t WHERE v = 's'") < 2000 {
+          try await Task.sleep(for: .milliseconds(5))
+        }
+        try await cluster.restart(immediate: true)
+        let report = try await merge.value
+        #expect(report.status == .success, "\(report.failures)")
+        let after = try TestDatabase(connectionString: cluster.connectionString())
+        #expect(
+          try staging.rows("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'PROCESSED'") == ["(20000)"]
+        )
+        #expect(try after.rows("SELECT count(*), min(updated_at), min(v) FROM production.t") == ["(20000,5,s)"])
+      }
+    }
+  }
+}
