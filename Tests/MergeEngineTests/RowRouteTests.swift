@@ -139,6 +139,54 @@ import Testing
     }
   }
 
+  /// Lengths are left to the write (a cast would cut): the two ways of writing must judge them alike.
+  @Test(arguments: [false, true])
+  func `what is too long for production is cut or refused within the server as by way of the client`(
+    someAreRefused: Bool
+  ) async throws {
+    let longest = someAreRefused ? 7 : 5
+    func merged(equalCount: Int) async throws -> [String] {
+      var outcome: [String] = []
+      try await TestDatabase.with { database in
+        try database.makePair(
+          production: "id int PRIMARY KEY, updated_at int, a varchar(5), b char(5), c varchar(5)[], d bit varying(5)",
+          staging: "id int, updated_at int, a varchar(20), b char(20), c varchar(20)[], d bit varying(20)"
+        )
+        try Self.logStatements(database)
+        // Spaces behind a text may be cut, nothing else. Every other row is in production already.
+        try database.run(
+          """
+          INSERT INTO production.t (id, updated_at) SELECT n, 1 FROM generate_series(1, 28) n WHERE n % 2 = 0;
+          INSERT INTO production.t (id, updated_at) SELECT 1000 + n, 1 FROM generate_series(1, \(equalCount)) n;
+          INSERT INTO staging.t (id, updated_at) SELECT id, updated_at FROM production.t WHERE id > 1000;
+          INSERT INTO staging.t
+          SELECT n, 2, repeat('a', 1 + n % 5) || '     ', repeat('b', 1 + n % 5), ARRAY[repeat('c', 1 + n % 5), NULL], B'10'
+          FROM generate_series(1, 28) n;
+          UPDATE staging.t SET a = repeat('a', \(longest)) WHERE id IN (5, 6);
+          UPDATE staging.t SET b = repeat('b', \(longest)) WHERE id IN (7, 8);
+          UPDATE staging.t SET c = ARRAY[repeat('c', \(longest))] WHERE id IN (9, 10);
+          UPDATE staging.t SET d = repeat('1', \(longest))::bit varying(20) WHERE id IN (11, 12);
+          """
+        )
+        let report = try await database.merge {
+          $0.workers = 1
+          $0.batchRows = 100
+        }
+        #expect(report.totals.errors == (someAreRefused ? 8 : 0))
+        #expect(report.totals.inserted + report.totals.updated == (someAreRefused ? 20 : 28))
+        let byAddress = try database.count(
+          "SELECT count(DISTINCT event) FROM statements WHERE statement LIKE '%AS t ON t.ctid%'"
+        )
+        #expect(byAddress == (equalCount == 0 ? 0 : 2))
+        outcome = try database.rows("SELECT * FROM production.t WHERE id <= 28 ORDER BY id")
+        outcome += try database.rows("SELECT row_key, sqlstate, message FROM admin.merge_errors ORDER BY row_key")
+      }
+      return outcome
+    }
+    let byWayOfTheClient = try await merged(equalCount: 0)
+    #expect(try await merged(equalCount: 3000) == byWayOfTheClient)
+  }
+
   @Test func `rows that a trigger of staging moves on are read again, whole`() async throws {
     try await TestDatabase.with { database in
       try Self.fill(database)
