@@ -16,7 +16,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -24,14 +23,15 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    // Debian's libpq-dev brings it along.
+    .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "Libpq", dependencies: ["CLibpq"], swiftSettings: strict),
     // Lifetimes: for the one property that lends an array's bytes as a span.
     .target(name: "BinaryCopy", swiftSettings: strictAndSafe + [.enableExperimentalFeature("Lifetimes")]),
     .target(
       name: "MergeEngine",
       dependencies: [
-        "Libpq", "BinaryCopy",
-        .product(name: "Crypto", package: "swift-crypto"),
+        "CLibcrypto", "Libpq", "BinaryCopy",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strictAndSafe

@@ -1,5 +1,4 @@
 import BinaryCopy
-import Crypto
 import Foundation
 
 /// Reads a table's file once, and finds out whether it is what the manifest says.
@@ -55,12 +54,12 @@ struct SnapshotFileCheck {
   private func walk(_ pieceRows: Int, _ stop: StopSignal) throws -> [SnapshotFile.Piece] {
     let handle = try FileHandle(forReadingFrom: url)
     defer { try? handle.close() }
-    var digest = SHA256()
+    let digest = SHA256()
     var rows = RowWalk(table, pieceRows: pieceRows)
     var structureError: BinaryCopyError?
     while let part = try handle.read(upToCount: Self.readByteCount), !part.isEmpty {
       if stop.signal != nil { throw CancellationError() }
-      digest.update(data: part)
+      digest.update(part.bytes)
       guard structureError == nil else { continue }
       do {
         try rows.go(over: part.bytes)
@@ -69,7 +68,7 @@ struct SnapshotFileCheck {
       }
     }
     // The checksum first: where bytes were changed it says so, and the structure may be only a consequence.
-    guard digest.finalize().hexadecimal == table.sha256.lowercased() else {
+    guard digest.finish() == table.sha256.lowercased() else {
       throw damage("its SHA-256 is not that of the manifest" + (structureError.map { " (\($0))" } ?? ""))
     }
     do {
@@ -123,15 +122,5 @@ private struct RowWalk {
     pieces.append(SnapshotFile.Piece(rows: firstRow..<count, bytes: bytes))
     firstRow = count
     firstByte = bytes.upperBound
-  }
-}
-
-extension Digest {
-  /// The digest in hexadecimal digits.
-  var hexadecimal: String {
-    map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
-    }.joined()
   }
 }

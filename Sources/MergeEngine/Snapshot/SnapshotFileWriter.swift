@@ -1,5 +1,4 @@
 import BinaryCopy
-import Crypto
 import Foundation
 
 /// Writes a table's file, and finds out on the way what the manifest has to say of it.
@@ -7,7 +6,7 @@ struct SnapshotFileWriter {
   private let url: URL
   private let handle: FileHandle
   private var buffer: [UInt8] = []
-  private var digest = SHA256()
+  private let digest = SHA256()
   private var scanner: CopyRowScanner
   private(set) var byteCount = 0
   private(set) var rowCount = 0
@@ -60,7 +59,7 @@ struct SnapshotFileWriter {
     } catch {
       throw failure(error)
     }
-    return digest.finalize().hexadecimal
+    return digest.finish()
   }
 
   private mutating func writeBuffer() throws(SnapshotError) {
@@ -69,7 +68,7 @@ struct SnapshotFileWriter {
     } catch {
       throw failure(error)
     }
-    digest.update(data: buffer)
+    digest.update(buffer.span.bytes)
     byteCount += buffer.count
     buffer.removeAll(keepingCapacity: true)
   }
