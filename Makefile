@@ -10,10 +10,11 @@
 # make format                 formats all Swift sources
 # make format-check           fails when the sources are not formatted or break a rule of .swift-format
 # make clean                  removes everything that was built
-# make install-dependencies   installs the packages that are missing: libpq, PostgreSQL, pkg-config
+# make install-dependencies   installs the packages that are missing: libpq-dev, PostgreSQL, pkg-config
+# make install-test-dependencies  the same, and what only the tests need: Chromium, Python, the AWS CLI and its emulator
 # make help                   prints these lines
 
-.PHONY: help build release test test-matrix torture benchmarks bench-archive demo dms-simulator format format-check clean install-dependencies
+.PHONY: help build release test test-matrix torture benchmarks bench-archive demo dms-simulator format format-check clean install-dependencies install-test-dependencies
 .DEFAULT_GOAL := help
 
 help:
@@ -28,14 +29,14 @@ release: install-dependencies
 # Hundreds of tests at once would starve each other, and those that wait for something would wait in vain.
 FEW_AT_ONCE = --experimental-maximum-parallelization-width 4
 
-test: install-dependencies
+test: install-test-dependencies
 	PATH="$$PATH:$(CURDIR)/.build/python/bin" .ci/clusters-in-memory swift test $(FEW_AT_ONCE)
 
-test-matrix: install-dependencies
+test-matrix: install-test-dependencies
 	.ci/test-matrix
 
 SECONDS ?= 1200
-torture: install-dependencies
+torture: install-test-dependencies
 	MERGE_ENGINE_TORTURE_SECONDS=$(SECONDS) MERGE_ENGINE_TORTURE_SEED=$(SEED) swift test --filter TortureTests
 
 # Their build folder; with that of the release build its C objects are not built again.
@@ -65,3 +66,6 @@ clean:
 
 install-dependencies:
 	@.ci/install-dependencies
+
+install-test-dependencies:
+	@.ci/install-dependencies --tests
