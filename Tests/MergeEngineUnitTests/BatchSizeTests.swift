@@ -3,7 +3,7 @@ import Testing
 @testable import MergeEngine
 
 @Suite struct BatchSizeTests {
-  private static let limit = Claim.batchByteLimit
+  private static let limit = BatchLimit.byteCount
 
   @Test func `the server's estimate says how many blocks the first batch has`() {
     #expect(BatchSize(blockCount: 1000, estimatedRowCount: 50_000).blockCount(forRows: 10_000) == 200)

@@ -1,13 +1,13 @@
 /// How many blocks of a staging table make a batch, by what the batches before have shown.
 ///
 /// Two things are learnt: how many rows a block holds, and how many bytes a row has. Rows come near the wanted number;
-/// bytes stay below ``Claim/batchByteLimit``, since a batch that turns out larger was read, and marked, for nothing.
+/// bytes stay below ``BatchLimit/byteCount``, since a batch that turns out larger was read, and marked, for nothing.
 struct BatchSize {
   private(set) var rowsPerBlock: Double
   private(set) var bytesPerRow: Double
 
   /// A batch is asked for with so much room below the limit. Arbitrary: rows are not all equally long.
-  private static let fillLimit = 0.8 * Double(Claim.batchByteLimit)
+  private static let fillLimit = 0.8 * Double(BatchLimit.byteCount)
   /// One odd stretch must not make the next batch huge, or tiny.
   private static let largestStep = 4.0
 
@@ -41,7 +41,7 @@ struct BatchSize {
   /// A batch of so many blocks was above the limit. By how much is not known: twice is assumed.
   mutating func learnTooLarge(blockCount: Int) {
     let rows = max(Double(blockCount) * rowsPerBlock, 1)
-    bytesPerRow = max(bytesPerRow, 2 * Double(Claim.batchByteLimit) / rows)
+    bytesPerRow = max(bytesPerRow, 2 * Double(BatchLimit.byteCount) / rows)
   }
 
   private static func step(from known: Double, to seen: Double) -> Double {

@@ -6,9 +6,6 @@ struct Claim {
   let plan: TablePlan
   let staging: Connection
 
-  /// A batch holds at most this much, unless a single row is longer; a range with more is divided.
-  static let batchByteLimit = 16 << 20
-
   /// The range holds more than a batch may.
   struct TooLarge: Error {}
 
@@ -79,7 +76,7 @@ struct Claim {
     let end = try staging.copyOut(
       statement,
       into: &batch.bytes,
-      byteLimit: Self.batchByteLimit,
+      byteLimit: BatchLimit.byteCount,
       "reading \(plan.staging)"
     )
     if end == .byteLimitReached { throw TooLarge() }

@@ -189,9 +189,3 @@ public struct DryRun: Sendable {
     )
   }
 }
-
-/// When a command began, by the wall clock that is reported and by the one that measures.
-struct ReportClock {
-  let startedAt = Date()
-  let start = ContinuousClock.now
-}

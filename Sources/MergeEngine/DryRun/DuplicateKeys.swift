@@ -37,7 +37,7 @@ struct DuplicateKeys {
     var piece = KeyedRows()
     try staging.copyOut(rowsOfDuplicateKeys, "reading duplicate keys of \(plan.staging)") { message in
       let isNewKey = try piece.append(message)
-      guard isNewKey, piece.groups.count > Self.pieceRowCount || piece.byteCount > Claim.batchByteLimit else { return }
+      guard isNewKey, piece.groups.count > Self.pieceRowCount || piece.byteCount > BatchLimit.byteCount else { return }
       let last = try piece.takeLastRow()
       try replay.run(&piece, &outcome)
       piece = last

@@ -17,7 +17,15 @@ struct MergePlan: Sendable {
 
   /// Reads how rows with equal versions are compared, for all tables.
   mutating func compareTies(_ production: Connection) throws(PostgresError) {
-    let operators = try EqualityOperators(tables, production)
+    let places = tables.flatMap { table in
+      table.columns.map { column in
+        (
+          place: EqualityOperators.Place(table: table.productionOid, column: column.name),
+          type: column.baseType.oid
+        )
+      }
+    }
+    let operators = try EqualityOperators(places, production)
     for index in tables.indices { tables[index].ties = RowComparison(tables[index], operators) }
   }
 

@@ -69,7 +69,8 @@ struct RunClosing {
     guard status == .success else {
       return plan.tables.map { "the staging table \($0.name) was not truncated: the run is \(status.rawValue)" }
     }
-    return try StagingCleanup(plan: plan, rule: .read(tables)).truncate(try staging()).compactMap(\.warning)
+    let counts = Dictionary(uniqueKeysWithValues: tables.map { ($0.table, $0.counts.read) })
+    return try StagingCleanup(plan: plan, rule: .read(counts)).truncate(try staging()).compactMap(\.warning)
   }
 
   private func failures(_ outcome: RunOutcome) -> [String] {

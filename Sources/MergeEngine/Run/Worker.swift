@@ -77,7 +77,7 @@ final class Worker {
         let counts = try attemptBatch(item, mode)
         queue.complete(item, counts, byteCount: memory.batch.bytes.count)
         context.pressure.spend(rowCount: counts.read)
-        memory.batch.shrink(above: 2 * Claim.batchByteLimit)
+        memory.batch.shrink(above: 2 * BatchLimit.byteCount)
         return
       } catch is Claim.TooLarge {
         try undo()

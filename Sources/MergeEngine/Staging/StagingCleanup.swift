@@ -8,7 +8,9 @@ struct StagingCleanup {
   /// When a table may be emptied.
   enum Rule {
     /// Every row was merged by the run that has just ended; without marks, as many as it read.
-    case read([RunReport.TableReport])
+    ///
+    /// The rows that it read, by table.
+    case read([String: Int])
     /// Every row is marked as PROCESSED, but for those that a load brought beyond its window.
     case merged(except: LoadedSpan?)
     /// In any case.
@@ -50,9 +52,9 @@ struct StagingCleanup {
     switch rule {
     case .always:
       return nil
-    case .read(let reports) where !table.marksRows:
+    case .read(let counts) where !table.marksRows:
       // Without marks the only proof that every row was read is that there are as many as were read.
-      let read = reports.first { $0.table == table.name }?.counts.read ?? 0
+      let read = counts[table.name] ?? 0
       return rows == read ? nil : "it holds \(rows) rows, of which \(read) were read"
     case .merged where !table.hasStatusColumn:
       return rows == 0

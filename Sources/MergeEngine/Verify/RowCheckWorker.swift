@@ -67,7 +67,7 @@ final class RowCheckWorker {
       return queue.giveBack([upper, lower], of: item)
     }
     queue.complete(item, counts, byteCount: memory.batch.bytes.count)
-    memory.batch.shrink(above: 2 * Claim.batchByteLimit)
+    memory.batch.shrink(above: 2 * BatchLimit.byteCount)
     let added = suspects[item.table].count - countBefore
     guard added > 0 else { return }
     suspectCount += added

@@ -81,7 +81,7 @@ struct SecondLook {
       ) TO STDOUT (FORMAT binary)
       """,
       into: &batch.bytes,
-      byteLimit: Claim.batchByteLimit,
+      byteLimit: BatchLimit.byteCount,
       "reading rows of \(plan.staging) again"
     )
     guard end == .complete else { return false }

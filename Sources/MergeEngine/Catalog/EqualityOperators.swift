@@ -10,20 +10,18 @@ struct EqualityOperators: Sendable {
     let collation: SQL
   }
 
-  private struct Place: Hashable {
+  /// A column of a table in production.
+  struct Place: Hashable {
     let table: UInt32
     let column: Identifier
   }
 
   private var equalities: [Place: Equality] = [:]
 
-  /// Asks for the columns of `tables`.
+  /// Asks for some columns, each with its type's oid.
   ///
   /// - Parameter connection: to the database that holds production.
-  init(_ tables: [TablePlan], _ connection: Connection) throws(PostgresError) {
-    let places = tables.flatMap { table in
-      table.columns.map { (place: Place(table: table.productionOid, column: $0.name), type: $0.baseType.oid) }
-    }
+  init(_ places: [(place: Place, type: UInt32)], _ connection: Connection) throws(PostgresError) {
     let rows = try connection.query(
       Self.query,
       [

@@ -40,3 +40,8 @@ package enum Numbers {
 
   private static func padded(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }
+
+extension Int {
+  /// `1 row`, `12 rows`.
+  var rows: String { self == 1 ? "1 row" : "\(self) rows" }
+}

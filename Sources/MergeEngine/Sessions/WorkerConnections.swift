@@ -94,3 +94,18 @@ extension Session {
     )
   }
 }
+
+extension Connection {
+  /// - Throws: as if there were no connection, when the server is a standby that nothing can be written to. It may be
+  ///   promoted soon, or the name may lead to another server then.
+  func requirePrimary() throws(PostgresError) -> Connection {
+    guard !isStandby else {
+      throw PostgresError(
+        .connecting,
+        message: "the server is a standby and takes no writes",
+        operation: "connecting to the primary server"
+      )
+    }
+    return self
+  }
+}

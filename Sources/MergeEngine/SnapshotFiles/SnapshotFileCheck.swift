@@ -13,7 +13,7 @@ struct SnapshotFileCheck {
 
   /// A piece holds at most so many bytes, unless a single row is longer. Half of what a batch may hold, since a batch's rows
   /// have an address and some a second copy of the key.
-  static let pieceByteLimit = Claim.batchByteLimit / 2
+  static let pieceByteLimit = BatchLimit.byteCount / 2
 
   /// The file is read in parts of this size. Arbitrary, large against the cost of a call.
   private static let readByteCount = 1 << 20
