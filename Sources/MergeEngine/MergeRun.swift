@@ -161,11 +161,11 @@ public struct MergeRun: Sendable {
     _ outcome: inout RunOutcome,
     _ onProgress: (RunProgress) -> Void
   ) throws {
-    let threads = WorkerThreads(count: options.workerCount, context, queue)
+    let connectedCount = Monitor(0)
     var controlError: (any Error)?
-    while !threads.waitForAll(timeLimitSeconds: 0.25) {
+    let look = {
       onProgress(RunProgress(queue.snapshot, since: start))
-      guard controlError == nil else { continue }
+      guard controlError == nil else { return }
       do {
         let isRenewed = try control.beat { connection throws(PostgresError) in
           try context.pressure.measure(connection)
@@ -177,7 +177,15 @@ public struct MergeRun: Sendable {
         queue.stop()
       }
     }
+    var fatalError: (any Error)?
+    do {
+      try WorkerThreads.run(count: options.workerCount, whileWaiting: look, onError: { queue.stop() }) { number in
+        try Worker(number: number, context, queue).work(connectedCount)
+      }
+    } catch {
+      fatalError = error
+    }
     onProgress(RunProgress(queue.snapshot, since: start))
-    outcome.add(queue, fatalError: threads.fatalError ?? controlError, isStopped: stop.signal != nil)
+    outcome.add(queue, fatalError: fatalError ?? controlError, isStopped: stop.signal != nil)
   }
 }

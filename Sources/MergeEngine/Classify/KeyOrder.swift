@@ -1,4 +1,5 @@
 import BinaryCopy
+import Libpq
 
 /// Brings a batch into key order and leaves one candidate per key.
 ///
@@ -102,30 +103,26 @@ struct KeyLayout {
     parts = plan.keyColumns.map { column in
       let isBinary = column.travel == .binary
       return Part(
-        isSigned: isBinary && [20, 21, 23, 1082, 1083, 1114, 1184].contains(column.baseType.oid),
-        isFixedWidth: isBinary && [16, 18, 20, 21, 23, 26, 1082, 1083, 1114, 1184, 2950].contains(column.baseType.oid)
+        isSigned: isBinary && TypeOID.signedIntegers.contains(column.baseType.oid),
+        isFixedWidth: isBinary && TypeOID.shortAndFixed.union([TypeOID.uuid]).contains(column.baseType.oid)
       )
     }
     isSignedInteger = parts.count == 1 && parts[0].isSigned
     prefixIsWholeKey =
-      parts.count == 1 && parts[0].isFixedWidth && plan.keyColumns.first?.baseType.oid != 2950
+      parts.count == 1 && parts[0].isFixedWidth && plan.keyColumns.first?.baseType.oid != TypeOID.uuid
   }
 
   /// The key's first eight bytes as a number, signs turned so that negative values come first.
   func prefix(_ row: StagedRow, _ bytes: RawSpan) throws(BinaryCopyError) -> UInt64 {
-    try prefix(at: row.fields.lowerBound, bytes)
-  }
-
-  /// The same of a key whose first length stands at `offset`.
-  func prefix(at offset: Int, _ bytes: RawSpan) throws(BinaryCopyError) -> UInt64 {
-    var cursor = CopyCursor(offset: offset)
+    let start = CopyCursor(offset: row.fields.lowerBound)
+    var cursor = start
     if prefixIsWholeKey {
       let field = try cursor.readField(in: bytes)
       let sign: UInt64 = isSignedInteger ? 1 << 63 : 0
       // The usual keys, by one load each.
       if field.byteCount == 8 { return try bytes.bigEndian(at: field.offset, as: UInt64.self) ^ sign }
       if field.byteCount == 4 { return UInt64(try bytes.bigEndian(at: field.offset, as: UInt32.self)) << 32 ^ sign }
-      cursor = CopyCursor(offset: offset)
+      cursor = start
     }
     var prefix: UInt64 = 0
     var room = 64

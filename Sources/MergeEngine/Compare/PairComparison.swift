@@ -35,7 +35,7 @@ struct PairComparison {
     }
     let isText = planned.travel == .text
     let cast: SQL = isText ? "::\(planned.baseType.fullName)" : ""
-    var lefts = BinaryArrayWriter(elementType: isText ? 25 : planned.baseType.oid)
+    var lefts = BinaryArrayWriter(elementType: isText ? TypeOID.text : planned.baseType.oid)
     var rights = lefts
     lefts.removeAll()
     rights.removeAll()
@@ -45,7 +45,7 @@ struct PairComparison {
     }
     lefts.finish()
     rights.finish()
-    let arrayType = isText ? 1009 : planned.baseType.arrayOid
+    let arrayType = isText ? TypeOID.textArray : planned.baseType.arrayOid
     let result = try connection.query(
       """
       SELECT v.ordinal::integer

@@ -131,8 +131,7 @@ public struct DryRun: Sendable {
         }
         queue.complete(item, counts, byteCount: memory.batch.bytes.count)
       } catch is Claim.TooLarge {
-        guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
-        queue.giveBack([upper, lower], of: item)
+        queue.divide(item)
       } catch {
         guard stop.signal != nil else { throw error }
         break

@@ -103,11 +103,7 @@ struct KeyedRows {
   /// - Returns: whether the row begins another key than the one before.
   mutating func append(_ message: RawSpan) throws(BinaryCopyError) -> Bool {
     var cursor = CopyCursor()
-    // The first message has the header in front.
-    if message.byteCount >= 19, try message.bigEndian(at: 0, as: UInt32.self) == CopyCursor.signaturePrefix {
-      try cursor.readHeader(in: message)
-    }
-    guard cursor.offset < message.byteCount, let fieldCount = try cursor.beginRow(in: message) else { return false }
+    guard let fieldCount = try cursor.beginMessage(message) else { return false }
     let numberField = try cursor.readField(in: message)
     let number: Int64 = try message.bigEndian(at: numberField.offset)
     let isNewKey = groups.last != number

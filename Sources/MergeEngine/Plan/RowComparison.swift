@@ -125,10 +125,10 @@ extension RowComparison.Method {
     switch type.oid {
     case _ where type.equalityIsBytewise: self = .bytes
     // bit, varbit, timetz, money: their equality is that of their bytes too, though keys of them are left to the server.
-    case 1560, 1562, 1266, 790: self = .bytes
-    case 1700: self = .numeric
-    case 700, 701: self = .float
-    case 1042 where type.nonDeterministicCollation == nil: self = .padded
+    case TypeOID.bit, TypeOID.varbit, TypeOID.timetz, TypeOID.money: self = .bytes
+    case TypeOID.numeric: self = .numeric
+    case TypeOID.float4, TypeOID.float8: self = .float
+    case TypeOID.bpchar where type.nonDeterministicCollation == nil: self = .padded
     default: self = .server
     }
   }

@@ -55,9 +55,6 @@ public struct StagingArea: Sendable {
   private let plan: MergePlan
   private let session: Session
 
-  /// timestamp, timestamptz, date.
-  private static let timeTypes: Set<UInt32> = [1114, 1184, 1082]
-
   /// Settles which tables a merge with these options would take.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` with everything that stands against a merge, ``MergeFailure/unreachable(_:)``.
@@ -86,7 +83,7 @@ public struct StagingArea: Sendable {
         name: table.name,
         versionColumn: table.version.name.name,
         versionType: table.version.baseType.fullName.text,
-        versionIsTime: Self.timeTypes.contains(table.version.baseType.oid)
+        versionIsTime: TypeOID.timestamps.union([TypeOID.date]).contains(table.version.baseType.oid)
       )
     }
   }

@@ -132,6 +132,6 @@ public struct QuarantineBrowser: Sendable {
   }
 
   private var tablesParameter: Parameter {
-    options.tables.map { .textArray($0) } ?? Parameter(binary: nil, type: 1009)
+    options.tables.map { .textArray($0) } ?? Parameter(binary: nil, type: TypeOID.textArray)
   }
 }

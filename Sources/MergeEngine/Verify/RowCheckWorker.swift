@@ -63,8 +63,7 @@ final class RowCheckWorker {
         try check.look(item.range, &memory, &outcomes[item.table], &suspects[item.table])
       }
     } catch is Claim.TooLarge {
-      guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
-      return queue.giveBack([upper, lower], of: item)
+      return queue.divide(item)
     }
     queue.complete(item, counts, byteCount: memory.batch.bytes.count)
     memory.batch.shrink(above: 2 * BatchLimit.byteCount)

@@ -68,16 +68,12 @@ struct SecondLook {
   /// - Returns: false when the rows are more than a batch may hold.
   private func read(_ addresses: ArraySlice<UInt64>, into batch: inout StagedBatch) throws -> Bool {
     batch.removeAll()
-    let list = addresses.map { address in
-      let tuple = TupleAddress(address)
-      return "\"(\(tuple.block),\(tuple.offset))\""
-    }.joined(separator: ",")
     let end = try connections.staging.copyOut(
       """
       COPY (
         SELECT \(ClaimSQL.outputs(plan))
         FROM \(plan.staging) AS s
-        WHERE s.ctid = ANY (\(Literal("{\(list)}"))::tid[])\(ClaimSQL.rowCondition(plan))
+        WHERE \(SQL.rows(at: addresses))\(ClaimSQL.rowCondition(plan))
       ) TO STDOUT (FORMAT binary)
       """,
       into: &batch.bytes,

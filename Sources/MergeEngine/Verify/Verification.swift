@@ -132,7 +132,7 @@ public struct Verification: Sendable {
     let queue = WorkQueue(unordered, batchRows: options.merge.batchRows)
     let start = ContinuousClock.now
     let (session, options, stop) = (session, options, stop)
-    let found = try ParallelWork.run(
+    let found = try WorkerThreads.run(
       count: options.merge.workerCount,
       whileWaiting: { onProgress(RunProgress(queue.snapshot, since: clock.start)) },
       onError: { queue.stop() },
