@@ -45,15 +45,7 @@ public struct MergeRun: Sendable {
     self.snapshot = snapshot
     self.stop = stop
     self.logger = logger
-    session = Session(
-      target: target,
-      stagingTarget: stagingTarget,
-      schemas: options.schemas,
-      timeZone: options.timeZone,
-      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
-      statementTimeoutMilliseconds: options.statementTimeoutMilliseconds,
-      logger: logger
-    )
+    session = Session(target: target, stagingTarget: stagingTarget, options: options, logger: logger)
   }
 
   /// Merges; blocks the calling thread until the run is closed.
@@ -116,9 +108,7 @@ public struct MergeRun: Sendable {
   }
 
   private func resolvePlan(_ control: Connection, _ files: CheckedSnapshot?) throws -> MergePlan {
-    let staging = try Reaching.database { () throws(PostgresError) in
-      try session.connectStagingControl(beside: control)
-    }
+    let staging = try session.reachStaging(beside: control)
     return try Preparation(options: options, logger: logger, snapshot: files)
       .plan(production: control, staging: staging)
   }

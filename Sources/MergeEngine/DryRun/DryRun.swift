@@ -36,10 +36,7 @@ public struct DryRun: Sendable {
     session = Session(
       target: target,
       stagingTarget: stagingTarget,
-      schemas: options.schemas,
-      timeZone: options.timeZone,
-      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
-      statementTimeoutMilliseconds: options.statementTimeoutMilliseconds,
+      options: options,
       isReadOnly: true,
       logger: logger
     )
@@ -52,10 +49,8 @@ public struct DryRun: Sendable {
   /// - Throws: ``MergeFailure/usage(_:)``, ``MergeFailure/unreachable(_:)``, ``PostgresError``.
   public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> PlanReport {
     let clock = ReportClock()
-    let control = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    let staging = try Reaching.database { () throws(PostgresError) in
-      try session.connectStagingControl(beside: control)
-    }
+    let control = try session.reachControl()
+    let staging = try session.reachStaging(beside: control)
     do {
       return try stop.covering(control) {
         try stop.covering(staging) { try look(clock, control: control, staging: staging, onProgress) }

@@ -18,7 +18,7 @@ public struct StoredRuns: Sendable {
   ///
   /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, ``MergeFailure/blocked(_:)`` without admin tables.
   public func read(_ id: Int) throws -> StoredRun {
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let connection = try session.reachControl()
     let columns = try AdminSchema(schemas: session.schemas).columns(connection)
     guard columns.isSuperset(of: ["merge_summary.parameters", "merge_logs.run_id", "merge_errors.retried_at"]) else {
       throw MergeFailure.blocked([

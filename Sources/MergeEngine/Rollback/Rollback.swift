@@ -32,17 +32,13 @@ public struct Rollback: Sendable {
     self.options = options
     self.stop = stop
     self.logger = logger
-    var session = Session(
+    session = Session(
       target: target,
       stagingTarget: stagingTarget,
-      schemas: options.merge.schemas,
-      timeZone: options.merge.timeZone,
-      lockTimeoutMilliseconds: options.merge.lockTimeoutMilliseconds,
-      statementTimeoutMilliseconds: options.merge.statementTimeoutMilliseconds,
+      options: options.merge,
+      isReadOnly: options.isDryRun,
       logger: logger
     )
-    session.isReadOnly = options.isDryRun
-    self.session = session
   }
 
   private var record: RollbackRecord {
@@ -115,7 +111,7 @@ public struct Rollback: Sendable {
   }
 
   private func connect() throws -> Connection {
-    try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    try session.reachControl()
   }
 
   /// Settles what is to be done, and that nothing stands against it.

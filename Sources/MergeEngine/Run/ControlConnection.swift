@@ -25,7 +25,7 @@ final class ControlConnection {
     self.retries = retries
     self.stop = stop
     logger = session.logger
-    current = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    current = try session.reachControl()
     backend = try Backend(of: current)
   }
 

@@ -45,7 +45,7 @@ public struct SnapshotRestore: Sendable {
   public func run() throws -> [TableReport] {
     try options.schemas.requireTwo()
     let files = try snapshot.checked(pieceRows: .max, tables: options.tables, stop: stop)
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let connection = try session.reachControl()
     return try stop.covering(connection) {
       let types = try SnapshotCatalog(files, connection)
       try connection.execute("BEGIN", "beginning to restore staging")

@@ -34,10 +34,8 @@ public struct SnapshotSave: Sendable {
   /// - Throws: ``MergeFailure`` before anything is written; ``SnapshotError`` or ``PostgresError`` later, after which what
   ///   was written is removed.
   public func run(into directory: URL) throws -> SnapshotManifest {
-    let production = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    let staging = try Reaching.database { () throws(PostgresError) in
-      try session.connectStagingControl(beside: production)
-    }
+    let production = try session.reachControl()
+    let staging = try session.reachStaging(beside: production)
     return try stop.covering(production) {
       try stop.covering(staging) {
         try run(into: SnapshotDirectory(url: directory), production: production, staging: staging)

@@ -64,17 +64,11 @@ public struct StagingArea: Sendable {
     options: MergeOptions,
     logger: Logger
   ) throws {
-    let session = Session(
-      target: target,
-      stagingTarget: stagingTarget,
-      schemas: options.schemas,
-      timeZone: options.timeZone,
-      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
-      logger: logger
-    )
-    let control = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    let staging = try Reaching.database { () throws(PostgresError) in try session.connectStagingControl(beside: control)
-    }
+    var session = Session(target: target, stagingTarget: stagingTarget, options: options, logger: logger)
+    // Counting takes as long as it takes.
+    session.statementTimeoutMilliseconds = 0
+    let control = try session.reachControl()
+    let staging = try session.reachStaging(beside: control)
     let plan = try Preparation(options: options, logger: logger).plan(production: control, staging: staging)
     self.session = session
     self.plan = plan

@@ -100,14 +100,8 @@ public struct StagingSetup: Sendable {
 
   private func connect() throws -> Connection {
     try options.schemas.requireTwo()
-    let session = Session(
-      target: target,
-      schemas: options.schemas,
-      timeZone: "UTC",
-      lockTimeoutMilliseconds: 10_000,
-      logger: logger
-    )
-    return try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let session = Session(target: target, schemas: options.schemas, logger: logger)
+    return try session.reachControl()
   }
 
   private func productionTables(_ catalog: Catalog) throws -> [CatalogTable] {

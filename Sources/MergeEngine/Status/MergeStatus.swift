@@ -70,14 +70,8 @@ public struct MergeStatus: Sendable, Codable {
     runLimit: Int = 5,
     logger: Logger
   ) throws -> MergeStatus {
-    let session = Session(
-      target: target,
-      schemas: schemas,
-      timeZone: "UTC",
-      lockTimeoutMilliseconds: 10_000,
-      logger: logger
-    )
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let session = Session(target: target, schemas: schemas, logger: logger)
+    let connection = try session.reachControl()
     try StagingStatus.require(tables, connection, schemas)
     let runs = try readRuns(connection, schemas, limit: runLimit)
     return MergeStatus(

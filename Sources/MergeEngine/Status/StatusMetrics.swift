@@ -24,7 +24,7 @@ public struct StatusMetrics: Sendable {
   /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
   public func text() throws -> String {
     let start = ContinuousClock.now
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let connection = try session.reachControl()
     try StagingStatus.require(tables, connection, session.schemas)
     let server = try connection.query(
       "SELECT current_database()::text, extract(epoch FROM clock_timestamp())::float8",

@@ -113,7 +113,7 @@ public final class StatusWatch {
 
   private func connected() throws -> Connection {
     if let connection, !connection.isBroken { return connection }
-    let made = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let made = try session.reachControl()
     connection = made
     return made
   }

@@ -39,7 +39,7 @@ struct Completeness {
     guard options.extra == .delete, !isSplit else { return nil }
     var writing = session
     writing.isReadOnly = false
-    let connection = try Reaching.database { () throws(PostgresError) in try writing.connectControl() }
+    let connection = try writing.reachControl()
     let denied = try plan.tables.compactMap { table in
       try ExtraDeletion(
         ExtraRows(table, window(table), connection),

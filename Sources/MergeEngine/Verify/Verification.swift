@@ -36,10 +36,7 @@ public struct Verification: Sendable {
     session = Session(
       target: target,
       stagingTarget: stagingTarget,
-      schemas: options.merge.schemas,
-      timeZone: options.merge.timeZone,
-      lockTimeoutMilliseconds: options.merge.lockTimeoutMilliseconds,
-      statementTimeoutMilliseconds: options.merge.statementTimeoutMilliseconds,
+      options: options.merge,
       isReadOnly: true,
       logger: logger
     )
@@ -52,10 +49,8 @@ public struct Verification: Sendable {
   /// - Throws: ``MergeFailure/usage(_:)``, ``MergeFailure/unreachable(_:)``, ``PostgresError``.
   public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> VerifyReport {
     let clock = ReportClock()
-    let control = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    let staging = try Reaching.database { () throws(PostgresError) in
-      try session.connectStagingControl(beside: control)
-    }
+    let control = try session.reachControl()
+    let staging = try session.reachStaging(beside: control)
     do {
       let report = try stop.covering(control) {
         try stop.covering(staging) { try verify(clock, control: control, staging: staging, onProgress) }
