@@ -18,7 +18,7 @@ struct Course {
   private var sql: WorkloadSQL { WorkloadSQL(workload, size) }
 
   /// Loads the workload into the template.
-  init(_ workload: Workload, _ options: BenchOptions, _ databases: ScratchDatabases, _ stop: StopSignal) throws {
+  init(_ workload: Workload, options: BenchOptions, _ databases: ScratchDatabases, stop: StopSignal) throws {
     self.workload = workload
     self.options = options
     self.databases = databases

@@ -59,7 +59,7 @@ public struct MergeRun: Sendable {
     let clockStart = ContinuousClock.now
     let retries = RetryPolicy(reconnectLimitSeconds: Double(options.reconnectLimitSeconds))
     let files = try snapshot?.checked(pieceRows: options.rowsPerBatch, tables: options.tables, stop: stop)
-    let control = try ControlConnection(session, retries, stop)
+    let control = try ControlConnection(session, retries, stop: stop)
     var plan = try resolvePlan(control.current, files)
     let record = try open(&plan, control)
 
@@ -70,7 +70,7 @@ public struct MergeRun: Sendable {
       isAtomic: options.atomic,
       record: record,
       retries: retries,
-      pressure: Pressure(options, stop, logger),
+      pressure: Pressure(options, stop: stop, logger: logger),
       stop: stop,
       logger: logger
     )
@@ -86,7 +86,7 @@ public struct MergeRun: Sendable {
         refusalLimit: options.maxErrors,
         slices: try ReplayProgress(plan, options.schemas).remaining(control.current)
       )
-      try carry(queue, context, control, since: clockStart, &outcome, onProgress)
+      try carry(queue, context, control: control, since: clockStart, outcome: &outcome, onProgress: onProgress)
     }
 
     let closed = try RunClosing(record: record, plan: plan, options: options, logger: logger)
@@ -134,9 +134,9 @@ public struct MergeRun: Sendable {
       warnings: plan.warnings
     ) {
       guard options.beforeImages || options.continuedRunID != nil else { return }
-      keepsImages = try images.open($0, plan, isWanted: options.beforeImages, control.current)
+      keepsImages = try images.open($0, plan, isWanted: options.beforeImages, on: control.current)
     }
-    if keepsImages { plan.keepImages(in: try images.tables(record.id, plan, control.current)) }
+    if keepsImages { plan.keepImages(in: try images.tables(record.id, plan, on: control.current)) }
     control.hold(locks, runID: record.id)
     try replay.begin(startsOver: options.startsOver ?? false, control.current, logger)
     return record
@@ -146,10 +146,10 @@ public struct MergeRun: Sendable {
   private func carry(
     _ queue: WorkQueue,
     _ context: RunContext,
-    _ control: ControlConnection,
+    control: ControlConnection,
     since start: ContinuousClock.Instant,
-    _ outcome: inout RunOutcome,
-    _ onProgress: (RunProgress) -> Void
+    outcome: inout RunOutcome,
+    onProgress: (RunProgress) -> Void
   ) throws {
     let connectedCount = Monitor(0)
     var controlError: (any Error)?

@@ -38,7 +38,7 @@ struct KeyOrder {
     for entry in entries {
       defer { previousPrefix = entry.prefix }
       guard entry.prefix == previousPrefix, let previous = batch.candidates.last,
-        try layout.areEqual(previous, entry.row, batch)
+        try layout.areEqual(previous, entry.row, of: batch)
       else {
         batch.candidates.append(entry.row)
         continue
@@ -74,14 +74,14 @@ struct KeyOrder {
         guard left.prefix == right.prefix else { return left.prefix < right.prefix }
         // NULL has the prefix of the lowest number and must not stand among its duplicates.
         let order =
-          left.prefix == 0 ? layout.compareBytes(batch.rows[Int(left.row)], batch.rows[Int(right.row)], bytes) : 0
+          left.prefix == 0 ? layout.compareBytes(batch.rows[Int(left.row)], batch.rows[Int(right.row)], in: bytes) : 0
         return order != 0 ? order < 0 : left.row < right.row
       }
       return
     }
     entries.sort { left, right in
       guard left.prefix == right.prefix else { return left.prefix < right.prefix }
-      let order = layout.compareBytes(batch.rows[Int(left.row)], batch.rows[Int(right.row)], bytes)
+      let order = layout.compareBytes(batch.rows[Int(left.row)], batch.rows[Int(right.row)], in: bytes)
       return order != 0 ? order < 0 : left.row < right.row
     }
   }
@@ -141,7 +141,7 @@ struct KeyLayout {
   }
 
   /// Compares the keys' fields byte by byte, lengths included.
-  func compareBytes(_ left: StagedRow, _ right: StagedRow, _ bytes: RawSpan) -> Int {
+  func compareBytes(_ left: StagedRow, _ right: StagedRow, in bytes: RawSpan) -> Int {
     let leftKey = keyRange(left, bytes)
     let rightKey = keyRange(right, bytes)
     return unsafe bytes.withUnsafeBytes { buffer in
@@ -156,9 +156,9 @@ struct KeyLayout {
   }
 
   /// Whether both rows have the same key; a key with a NULL in it is nobody's.
-  func areEqual(_ left: UInt32, _ right: UInt32, _ batch: StagedBatch) throws(BinaryCopyError) -> Bool {
+  func areEqual(_ left: UInt32, _ right: UInt32, of batch: StagedBatch) throws(BinaryCopyError) -> Bool {
     let bytes = batch.bytes.rawSpan
-    guard compareBytes(batch.rows[Int(left)], batch.rows[Int(right)], bytes) == 0 else { return false }
+    guard compareBytes(batch.rows[Int(left)], batch.rows[Int(right)], in: bytes) == 0 else { return false }
     var cursor = CopyCursor(offset: batch.rows[Int(left)].fields.lowerBound)
     for _ in parts.indices where try cursor.readField(in: bytes).isNull { return false }
     return true

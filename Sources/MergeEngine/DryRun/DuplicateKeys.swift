@@ -33,7 +33,7 @@ struct DuplicateKeys {
   }
 
   private func replay(_ outcome: inout DryRunOutcome, _ connections: WorkerConnections, number: Int) throws {
-    var replay = try BatchReplay(plan, outcome.ranges, updatesTies: updatesTies, connections, number: number)
+    var replay = try BatchReplay(plan, outcome.ranges, updatesTies: updatesTies, on: connections, number: number)
     var piece = KeyedRows()
     try staging.copyOut(rowsOfDuplicateKeys, "reading duplicate keys of \(plan.staging)") { message in
       let isNewKey = try piece.append(message)

@@ -21,7 +21,7 @@ struct RangeProbe {
     try index(stretch, of: batch)
     let start = answer.bytes.count
     _ = try production.copyOut(
-      ProbeSQL.copyRange(plan, stretch.lowest, stretch.highest),
+      ProbeSQL.copyRange(plan, from: stretch.lowest, to: stretch.highest),
       into: &answer.bytes,
       "reading versions of \(plan.production)"
     )

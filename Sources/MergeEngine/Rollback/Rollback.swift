@@ -93,7 +93,7 @@ public struct Rollback: Sendable {
           record,
           staging: staging[index],
           others: plan.siblings[index],
-          connections
+          on: connections
         )
       }
     }
@@ -101,13 +101,13 @@ public struct Rollback: Sendable {
     var passes = RollbackPasses(
       batches,
       batchRowCount: options.merge.batchRows,
-      connections,
-      stop,
-      logger
+      on: connections,
+      stop: stop,
+      logger: logger
     )
     try passes.run()
     let closing = RollbackClosing(options: options, plan: plan, staging: staging, record: record, connection: control)
-    return try closing.close(passes, warnings: warnings, stop, clock)
+    return try closing.close(passes, warnings: warnings, stop: stop, clock: clock)
   }
 
   private func connect() throws -> Connection {
@@ -119,7 +119,7 @@ public struct Rollback: Sendable {
     let schemas = options.merge.schemas
     try requireAdminSchema(schemas, connection)
     let record = RollbackRecord(runID: options.runID, admin: Identifier(schemas.admin))
-    let plan = try RollbackPlan(record, only: options.merge.tables, schemas, connection)
+    let plan = try RollbackPlan(record, only: options.merge.tables, schemas: schemas, on: connection)
     let denied = try RollbackAccess(schemas: schemas, readsOnly: options.isDryRun).blockers(plan.tables, connection)
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     return plan

@@ -20,7 +20,7 @@ final class ControlConnection {
   private static let lockPauseSeconds = 0.2
 
   /// - Throws: ``MergeFailure/unreachable(_:)``.
-  init(_ session: Session, _ retries: RetryPolicy, _ stop: StopSignal) throws {
+  init(_ session: Session, _ retries: RetryPolicy, stop: StopSignal) throws {
     self.session = session
     self.retries = retries
     self.stop = stop

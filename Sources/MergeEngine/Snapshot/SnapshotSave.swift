@@ -53,7 +53,7 @@ public struct SnapshotSave: Sendable {
     let names = try tables(Catalog(staging, schemas: [options.schemas.staging])).map(\.name)
     let wasMade = try folder.prepare()
     do {
-      let manifest = try save(names, folder, keys: keys, loaded, staging)
+      let manifest = try save(names, folder, keys: keys, loaded: loaded, on: staging)
       try folder.write(manifest)
       return manifest
     } catch {
@@ -66,8 +66,8 @@ public struct SnapshotSave: Sendable {
     _ names: [QualifiedName],
     _ folder: SnapshotDirectory,
     keys: SnapshotKeys,
-    _ loaded: LoadedWindow?,
-    _ connection: Connection
+    loaded: LoadedWindow?,
+    on connection: Connection
   ) throws -> SnapshotManifest {
     // The locks before the snapshot, which the first query takes: a TRUNCATE in between would show empty tables.
     try connection.execute(
@@ -85,7 +85,7 @@ public struct SnapshotSave: Sendable {
     let takenAt = Date()
     let found = names.compactMap { catalog.table($0) }
     let window = try loaded?.proven(for: found, connection)
-    let tables = try found.map { try save($0, folder, keys, connection) }
+    let tables = try found.map { try save($0, folder, keys: keys, on: connection) }
     try connection.execute("COMMIT", "ending the snapshot")
     return SnapshotManifest(
       engineVersion: EngineVersion.current,
@@ -102,8 +102,8 @@ public struct SnapshotSave: Sendable {
   private func save(
     _ table: CatalogTable,
     _ folder: SnapshotDirectory,
-    _ keys: SnapshotKeys,
-    _ connection: Connection
+    keys: SnapshotKeys,
+    on connection: Connection
   ) throws -> SnapshotManifest.Table {
     let name = table.name.name.name
     let columns = table.columns.filter { !$0.isGenerated }

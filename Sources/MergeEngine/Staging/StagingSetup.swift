@@ -75,7 +75,7 @@ public struct StagingSetup: Sendable {
     )
     var reports: [TableReport] = []
     for table in production {
-      reports.append(try setUp(table, catalog, connection))
+      reports.append(try setUp(table, catalog, on: connection))
     }
     try MonitoringViews(schemas: options.schemas).create(connection, logger)
     try connection.execute("COMMIT", "making staging")
@@ -146,7 +146,7 @@ public struct StagingSetup: Sendable {
     return nil
   }
 
-  private func setUp(_ table: CatalogTable, _ catalog: Catalog, _ connection: Connection) throws -> TableReport {
+  private func setUp(_ table: CatalogTable, _ catalog: Catalog, on connection: Connection) throws -> TableReport {
     let name = table.name.name.name
     if let reason = reasonToSkip(table) { return TableReport(table: name, action: .skipped, note: reason) }
     let staging = QualifiedName(schema: options.schemas.staging, name: name)

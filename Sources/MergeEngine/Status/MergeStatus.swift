@@ -72,7 +72,7 @@ public struct MergeStatus: Sendable, Codable {
   ) throws -> MergeStatus {
     let session = Session(target: target, schemas: schemas, logger: logger)
     let connection = try session.reachControl()
-    try StagingStatus.require(tables, connection, schemas)
+    try StagingStatus.require(tables, on: connection, schemas: schemas)
     let runs = try readRuns(connection, schemas, limit: runLimit)
     return MergeStatus(
       tables: try StagingStatus.read(connection, schemas, only: tables),

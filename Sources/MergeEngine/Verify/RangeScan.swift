@@ -36,8 +36,8 @@ struct RangeScan {
     _ batch: StagedBatch,
     _ judge: RowJudge,
     on production: Connection,
-    _ counts: inout RowCheckCounts,
-    _ suspects: inout [UInt64]
+    counts: inout RowCheckCounts,
+    suspects: inout [UInt64]
   ) throws -> [UInt32] {
     try stretches.divide(batch)
     var rest: [UInt32] = []
@@ -49,7 +49,7 @@ struct RangeScan {
         rest += batch.candidates[candidates]
         continue
       }
-      let settledEnd = try look(stretch, batch, judge, on: production, &counts, &suspects)
+      let settledEnd = try look(stretch, of: batch, judge, on: production, counts: &counts, suspects: &suspects)
       rest += batch.candidates[settledEnd..<candidates.upperBound]
       if settledEnd - candidates.lowerBound < candidates.count / 2 { isSparse = true }
     }
@@ -61,11 +61,11 @@ struct RangeScan {
   /// - Returns: the place behind the last candidate that is settled.
   private func look(
     _ stretch: KeyStretches.Stretch,
-    _ batch: StagedBatch,
+    of batch: StagedBatch,
     _ judge: RowJudge,
     on production: Connection,
-    _ counts: inout RowCheckCounts,
-    _ suspects: inout [UInt64]
+    counts: inout RowCheckCounts,
+    suspects: inout [UInt64]
   ) throws -> Int {
     let limit = Self.densityLimit * stretch.candidates.count + 100
     var join = Join(next: stretch.candidates.lowerBound, end: stretch.candidates.upperBound, rowCount: 0)
@@ -73,11 +73,11 @@ struct RangeScan {
       query(stretch, limit: limit),
       "streaming \(plan.production) in key order"
     ) { message in
-      try take(message, batch, judge, &join, &counts, &suspects)
+      try take(message, of: batch, judge, join: &join, counts: &counts, suspects: &suspects)
     }
     // The stream ended by itself: what is left in the batch has no row in production.
     guard join.rowCount < limit else { return join.next }
-    while join.next < join.end { skip(batch, &join, &counts, &suspects) }
+    while join.next < join.end { skip(batch, join: &join, counts: &counts, suspects: &suspects) }
     return join.next
   }
 
@@ -92,33 +92,35 @@ struct RangeScan {
 
   private func take(
     _ message: RawSpan,
-    _ batch: StagedBatch,
+    of batch: StagedBatch,
     _ judge: RowJudge,
-    _ join: inout Join,
-    _ counts: inout RowCheckCounts,
-    _ suspects: inout [UInt64]
+    join: inout Join,
+    counts: inout RowCheckCounts,
+    suspects: inout [UInt64]
   ) throws(BinaryCopyError) {
     var cursor = CopyCursor()
     guard try cursor.beginMessage(message) != nil else { return }
     join.rowCount += 1
     let fields = cursor.offset..<message.byteCount
     guard let key = try message.integer(cursor.readField(in: message)) else { return }
-    while join.next < join.end, stretches.keys[join.next] < key { skip(batch, &join, &counts, &suspects) }
+    while join.next < join.end, stretches.keys[join.next] < key {
+      skip(batch, join: &join, counts: &counts, suspects: &suspects)
+    }
     guard join.next < join.end, stretches.keys[join.next] == key else { return }
     let row = batch.rows[Int(batch.candidates[join.next])]
-    let standing = try judge.standing(row, batch.bytes.rawSpan, fields, message)
-    counts.add(standing, row.address, &suspects)
+    let standing = try judge.standing(row, in: batch.bytes.rawSpan, fields, in: message)
+    counts.add(standing, at: row.address, suspects: &suspects)
     join.next += 1
   }
 
   /// Production has no row for the candidate.
   private func skip(
     _ batch: StagedBatch,
-    _ join: inout Join,
-    _ counts: inout RowCheckCounts,
-    _ suspects: inout [UInt64]
+    join: inout Join,
+    counts: inout RowCheckCounts,
+    suspects: inout [UInt64]
   ) {
-    counts.add(.missing, batch.rows[Int(batch.candidates[join.next])].address, &suspects)
+    counts.add(.missing, at: batch.rows[Int(batch.candidates[join.next])].address, suspects: &suspects)
     join.next += 1
   }
 

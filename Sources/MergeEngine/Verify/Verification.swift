@@ -91,7 +91,7 @@ public struct Verification: Sendable {
     } catch MergeFailure.blocked(let findings) {
       return report(.blocked, clock, comparing: .zero, tables: [], types: types, findings: findings)
     }
-    let (outcomes, comparing) = try compare(plan, clock, onProgress)
+    let (outcomes, comparing) = try compare(plan, clock: clock, onProgress: onProgress)
     let extra = try completeness.check(control, isSplit: isSplit, deletion: deletion)
     let tables = try plan.tables.indices.map { index in
       try DifferenceReader(plan: plan.tables[index], production: control, staging: staging)
@@ -118,8 +118,8 @@ public struct Verification: Sendable {
 
   private func compare(
     _ plan: MergePlan,
-    _ clock: ReportClock,
-    _ onProgress: (RunProgress) -> Void
+    clock: ReportClock,
+    onProgress: (RunProgress) -> Void
   ) throws -> ([RowCheckOutcome], Duration) {
     var plan = plan
     plan.forgetOrder()
@@ -132,7 +132,14 @@ public struct Verification: Sendable {
       whileWaiting: { onProgress(RunProgress(queue.snapshot, since: clock.start)) },
       onError: { queue.stop() },
       { number in
-        let worker = try RowCheckWorker(number: number, unordered, queue, session, options, stop)
+        let worker = try RowCheckWorker(
+          number: number,
+          unordered,
+          queue,
+          session: session,
+          options: options,
+          stop: stop
+        )
         return (outcomes: try worker.run(), comparedAt: worker.comparedAt)
       }
     )
