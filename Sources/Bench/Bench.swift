@@ -62,7 +62,7 @@ public struct Bench: Sendable {
     return try options.workloads.map { workload in
       onProgress(.loading(workload))
       let contenders = try options.contenders(on: workload, serverVersionNumber: databases.serverVersionNumber)
-      let course = try Course(workload, options, databases, stop)
+      let course = try Course(workload, options: options, databases, stop: stop)
       var measurements = [[Measurement]](repeating: [], count: contenders.count)
       for repetition in 1...options.repetitions {
         guard pace.begin(workload, repetition: repetition) else { break }

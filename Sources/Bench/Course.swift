@@ -18,7 +18,7 @@ struct Course {
   private var sql: WorkloadSQL { WorkloadSQL(workload, size) }
 
   /// Loads the workload into the template.
-  init(_ workload: Workload, _ options: BenchOptions, _ databases: ScratchDatabases, _ stop: StopSignal) throws {
+  init(_ workload: Workload, options: BenchOptions, _ databases: ScratchDatabases, stop: StopSignal) throws {
     self.workload = workload
     self.options = options
     self.databases = databases
@@ -103,9 +103,9 @@ struct Course {
       let floor = Floor(workload.table, connections: connections, batchRows: options.batchRows)
       let shares = try floor.shares(observer)
       return {
-        try onThreads(shares.count) { [stop, target] index in
+        try WorkerThreads.run(count: shares.count) { [stop, target] number in
           let connection = try ScratchDatabases.connect(to: target)
-          try stop.covering(connection) { try floor.write(shares[index], connection) }
+          try stop.covering(connection) { try floor.write(shares[number - 1], connection) }
         }
       }
     }
@@ -132,12 +132,12 @@ struct Course {
   ///
   /// Without JIT, as the engine and the floor: compiling is not what is compared.
   private func transact(_ transactions: [[SQL]]) throws {
-    try onThreads(transactions.count) { [stop, target] index in
+    try WorkerThreads.run(count: transactions.count) { [stop, target] number in
       let connection = try ScratchDatabases.connect(to: target)
       try stop.covering(connection) {
         try connection.execute("SET jit = off", "setting up the session")
         try connection.execute("BEGIN", "beginning")
-        for statement in transactions[index] { try connection.execute(statement, "merging by SQL") }
+        for statement in transactions[number - 1] { try connection.execute(statement, "merging by SQL") }
         try connection.execute("COMMIT", "committing")
       }
     }

@@ -13,12 +13,12 @@ enum WorkloadTable {
 
   /// Key, payload and version, in the order of the table.
   var columns: [Column] {
-    [Column(Self.key, "integer", "key")] + payload
+    [Column(Self.key, "integer", value: "key")] + payload
       + [
         Column(
           Self.version,
           "timestamp",
-          "timestamp '2025-01-10' + key * interval '1 second' + coalesce(hours_newer, 1) * interval '1 hour'"
+          value: "timestamp '2025-01-10' + key * interval '1 second' + coalesce(hours_newer, 1) * interval '1 hour'"
         )
       ]
   }
@@ -35,15 +35,19 @@ enum WorkloadTable {
 
   private var payload: [Column] {
     let orders = [
-      Column(Identifier("customer_id"), "integer", "(1 + key::bigint * 7919 % 20000)::integer"),
-      Column(Identifier("amount"), "numeric(10,2)", "(key::bigint * 31 % 100000 + coalesce(hours_newer, 1)) / 100.0"),
-      Column(Identifier("order_date"), "timestamp", "timestamp '2025-01-01' + (key % 31) * interval '1 day'"),
+      Column(Identifier("customer_id"), "integer", value: "(1 + key::bigint * 7919 % 20000)::integer"),
+      Column(
+        Identifier("amount"),
+        "numeric(10,2)",
+        value: "(key::bigint * 31 % 100000 + coalesce(hours_newer, 1)) / 100.0"
+      ),
+      Column(Identifier("order_date"), "timestamp", value: "timestamp '2025-01-01' + (key % 31) * interval '1 day'"),
     ]
     guard self == .wide else { return orders }
     // With the five of the orders 60 columns.
     return orders
       + (1...55).map { number in
-        Column(Identifier("field_\(number)"), "varchar(40)", "'value ' || \(number) || ' of ' || key")
+        Column(Identifier("field_\(number)"), "varchar(40)", value: "'value ' || \(number) || ' of ' || key")
       }
   }
 
@@ -53,7 +57,7 @@ enum WorkloadTable {
     let type: SQL
     let value: SQL
 
-    init(_ name: Identifier, _ type: SQL, _ value: SQL) {
+    init(_ name: Identifier, _ type: SQL, value: SQL) {
       self.name = name
       self.type = type
       self.value = value

@@ -11,6 +11,20 @@ extension RawSpan {
     // Safe: offset + size <= byteCount was checked above, and every bit pattern is an integer.
     return unsafe Integer(bigEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: Integer.self))
   }
+
+  /// A signed integer of two, four or eight bytes; nil for NULL.
+  ///
+  /// - Throws: ``BinaryCopyError/wrongWidth(found:expected:offset:)`` for a value of another length.
+  @inlinable
+  public func integer(_ field: FieldRange) throws(BinaryCopyError) -> Int64? {
+    switch field.byteCount {
+    case -1: nil
+    case 2: Int64(try bigEndian(at: field.offset, as: Int16.self))
+    case 4: Int64(try bigEndian(at: field.offset, as: Int32.self))
+    case 8: try bigEndian(at: field.offset, as: Int64.self)
+    default: throw .wrongWidth(found: field.byteCount, expected: 8, offset: field.offset)
+    }
+  }
 }
 
 extension [UInt8] {

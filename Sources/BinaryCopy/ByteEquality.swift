@@ -8,7 +8,7 @@ extension RawSpan {
   /// - Precondition: both stretches lie within their bytes.
   /// - Complexity: O(bytes), eight at a time.
   @inlinable
-  public func equals(_ range: Range<Int>, _ other: RawSpan, _ otherRange: Range<Int>) -> Bool {
+  public func equals(_ range: Range<Int>, to other: RawSpan, at otherRange: Range<Int>) -> Bool {
     guard range.count == otherRange.count else { return false }
     precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
     precondition(otherRange.lowerBound >= 0 && otherRange.upperBound <= other.byteCount)

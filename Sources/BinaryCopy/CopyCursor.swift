@@ -41,7 +41,7 @@ public struct CopyCursor: Sendable {
   public var offset: Int
 
   /// The first four bytes of the signature, `PGCO`: no row begins with them, since it would have 20,551 fields.
-  public static let signaturePrefix: UInt32 = 0x5047_434F
+  private static let signaturePrefix: UInt32 = 0x5047_434F
 
   /// A cursor at the first byte, or further on.
   @inlinable
@@ -81,6 +81,18 @@ public struct CopyCursor: Sendable {
     guard count >= -1 else { throw .negativeLength(Int(count), offset: offset) }
     offset += 2
     return count == -1 ? nil : Int(count)
+  }
+
+  /// Begins the row of one message of a COPY from the server, which sends each row in a message of its own, the header in
+  /// front of the first.
+  ///
+  /// - Returns: the row's field count, or nil at the trailer and in a message without a row.
+  /// - Throws: as ``readHeader(in:)`` and ``beginRow(in:)``.
+  public mutating func beginMessage(_ message: RawSpan) throws(BinaryCopyError) -> Int? {
+    if message.byteCount >= 19, try message.bigEndian(at: 0, as: UInt32.self) == Self.signaturePrefix {
+      try readHeader(in: message)
+    }
+    return offset < message.byteCount ? try beginRow(in: message) : nil
   }
 
   /// Steps over one field.

@@ -26,15 +26,15 @@ public enum NumericOrder {
     guard leftHead.rank == rightHead.rank else { return leftHead.rank - rightHead.rank }
     // Zero, infinities and NaN have no digits that could differ.
     guard leftHead.isFinite, leftHead.rank != Head.zeroRank else { return 0 }
-    let magnitude = try compareMagnitudes(leftHead, leftBytes, rightHead, rightBytes)
+    let magnitude = try compareMagnitudes(leftHead, in: leftBytes, rightHead, in: rightBytes)
     return leftHead.rank > Head.zeroRank ? magnitude : -magnitude
   }
 
   private static func compareMagnitudes(
     _ left: Head,
-    _ leftBytes: RawSpan,
+    in leftBytes: RawSpan,
     _ right: Head,
-    _ rightBytes: RawSpan
+    in rightBytes: RawSpan
   ) throws(BinaryCopyError) -> Int {
     guard left.weight == right.weight else { return left.weight - right.weight }
     for index in 0..<min(left.digitCount, right.digitCount) {

@@ -47,7 +47,7 @@ extension Connection {
     _ operation: String,
     _ body: (borrowing CopyInStream) throws -> Void
   ) throws -> Int {
-    try beginCopy(sql, PGRES_COPY_IN, operation)
+    try beginCopy(sql, PGRES_COPY_IN, operation: operation)
     do {
       try body(CopyInStream(self, operation))
     } catch {

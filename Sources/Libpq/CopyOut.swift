@@ -24,7 +24,7 @@ extension Connection {
     byteLimit: Int = .max,
     _ operation: String
   ) throws(PostgresError) -> CopyOutEnd {
-    try beginCopy(sql, PGRES_COPY_OUT, operation)
+    try beginCopy(sql, PGRES_COPY_OUT, operation: operation)
     var messageCount = 0
     while let message = try nextCopyMessage(operation) {
       defer { PQfreemem(message.baseAddress) }
@@ -55,7 +55,7 @@ extension Connection {
     _ operation: String,
     consume: (RawSpan) throws -> Void
   ) throws {
-    try beginCopy(sql, PGRES_COPY_OUT, operation)
+    try beginCopy(sql, PGRES_COPY_OUT, operation: operation)
     do {
       while let message = try nextCopyMessage(operation) {
         defer { PQfreemem(message.baseAddress) }
@@ -70,7 +70,7 @@ extension Connection {
   }
 
   /// Sends the statement and checks that the server has entered the COPY.
-  func beginCopy(_ sql: SQL, _ expected: ExecStatusType, _ operation: String) throws(PostgresError) {
+  func beginCopy(_ sql: SQL, _ expected: ExecStatusType, operation: String) throws(PostgresError) {
     guard PQsendQuery(handle, sql.text) == 1 else { throw lost(operation) }
     guard let result = try nextResult(operation) else { throw lost(operation) }
     guard result.status == expected else {

@@ -15,40 +15,43 @@ public struct Parameter: Sendable {
 
   /// A text value.
   public static func text(_ value: String?) -> Parameter {
-    Parameter(binary: value.map { Array($0.utf8) }, type: 25)
+    Parameter(binary: value.map { Array($0.utf8) }, type: TypeOID.text)
   }
 
   /// A bigint value.
   public static func bigint(_ value: Int?) -> Parameter {
-    Parameter(binary: value.map { withUnsafeBytes(of: Int64($0).bigEndian) { Array($0) } }, type: 20)
+    Parameter(binary: value.map { withUnsafeBytes(of: Int64($0).bigEndian) { Array($0) } }, type: TypeOID.int8)
   }
 
   /// An integer value.
   public static func integer(_ value: Int32) -> Parameter {
-    Parameter(binary: withUnsafeBytes(of: value.bigEndian) { Array($0) }, type: 23)
+    Parameter(binary: withUnsafeBytes(of: value.bigEndian) { Array($0) }, type: TypeOID.int4)
   }
 
   /// A boolean value.
   public static func bool(_ value: Bool) -> Parameter {
-    Parameter(binary: [value ? 1 : 0], type: 16)
+    Parameter(binary: [value ? 1 : 0], type: TypeOID.bool)
   }
 
   /// A jsonb value from its text.
   public static func jsonb(_ text: String) -> Parameter {
     // The binary form of jsonb is a version byte, 1, and the text.
-    Parameter(binary: [1] + Array(text.utf8), type: 3802)
+    Parameter(binary: [1] + Array(text.utf8), type: TypeOID.jsonb)
   }
 
   /// A text[] value.
   public static func textArray(_ values: [String]) -> Parameter {
-    Parameter(binary: array(of: 25, elements: values.map { Array($0.utf8) }), type: 1009)
+    Parameter(binary: array(of: TypeOID.text, elements: values.map { Array($0.utf8) }), type: TypeOID.textArray)
   }
 
   /// An oid[] value.
   public static func oidArray(_ values: [UInt32]) -> Parameter {
     Parameter(
-      binary: array(of: 26, elements: values.map { value in withUnsafeBytes(of: value.bigEndian) { Array($0) } }),
-      type: 1028
+      binary: array(
+        of: TypeOID.oid,
+        elements: values.map { value in withUnsafeBytes(of: value.bigEndian) { Array($0) } }
+      ),
+      type: TypeOID.oidArray
     )
   }
 

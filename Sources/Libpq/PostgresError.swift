@@ -65,8 +65,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
 
   /// The line of the COPY data at which the server stopped, from 1, if the context names one.
   ///
-  /// The form `COPY table, line N` is the server's own (`CopyFromErrorCallback` in its source), in English because
-  /// the session pins `lc_messages` where it may; without a number nil, and the caller finds the row by splitting.
+  /// The form `COPY table, line N` is the server's own (`CopyFromErrorCallback` in its source), and in the language of its
+  /// `lc_messages`; in another one than English there is no number, and the caller finds the row by splitting.
   public var copyLine: Int? {
     guard let context, let first = context.split(separator: "\n").first(where: { $0.hasPrefix("COPY ") }) else {
       return nil

@@ -45,15 +45,7 @@ public struct MergeRun: Sendable {
     self.snapshot = snapshot
     self.stop = stop
     self.logger = logger
-    session = Session(
-      target: target,
-      stagingTarget: stagingTarget,
-      schemas: options.schemas,
-      timeZone: options.timeZone,
-      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
-      statementTimeoutMilliseconds: options.statementTimeoutMilliseconds,
-      logger: logger
-    )
+    session = Session(target: target, stagingTarget: stagingTarget, options: options, logger: logger)
   }
 
   /// Merges; blocks the calling thread until the run is closed.
@@ -67,7 +59,7 @@ public struct MergeRun: Sendable {
     let clockStart = ContinuousClock.now
     let retries = RetryPolicy(reconnectLimitSeconds: Double(options.reconnectLimitSeconds))
     let files = try snapshot?.checked(pieceRows: options.rowsPerBatch, tables: options.tables, stop: stop)
-    let control = try ControlConnection(session, retries, stop)
+    let control = try ControlConnection(session, retries, stop: stop)
     var plan = try resolvePlan(control.current, files)
     let record = try open(&plan, control)
 
@@ -78,7 +70,7 @@ public struct MergeRun: Sendable {
       isAtomic: options.atomic,
       record: record,
       retries: retries,
-      pressure: Pressure(options, stop, logger),
+      pressure: Pressure(options, stop: stop, logger: logger),
       stop: stop,
       logger: logger
     )
@@ -94,7 +86,7 @@ public struct MergeRun: Sendable {
         refusalLimit: options.maxErrors,
         slices: try ReplayProgress(plan, options.schemas).remaining(control.current)
       )
-      try carry(queue, context, control, since: clockStart, &outcome, onProgress)
+      try carry(queue, context, control: control, since: clockStart, outcome: &outcome, onProgress: onProgress)
     }
 
     let closed = try RunClosing(record: record, plan: plan, options: options, logger: logger)
@@ -116,9 +108,7 @@ public struct MergeRun: Sendable {
   }
 
   private func resolvePlan(_ control: Connection, _ files: CheckedSnapshot?) throws -> MergePlan {
-    let staging = try Reaching.database { () throws(PostgresError) in
-      try session.connectStagingControl(beside: control)
-    }
+    let staging = try session.reachStaging(beside: control)
     return try Preparation(options: options, logger: logger, snapshot: files)
       .plan(production: control, staging: staging)
   }
@@ -144,9 +134,9 @@ public struct MergeRun: Sendable {
       warnings: plan.warnings
     ) {
       guard options.beforeImages || options.continuedRunID != nil else { return }
-      keepsImages = try images.open($0, plan, isWanted: options.beforeImages, control.current)
+      keepsImages = try images.open($0, plan, isWanted: options.beforeImages, on: control.current)
     }
-    if keepsImages { plan.keepImages(in: try images.tables(record.id, plan, control.current)) }
+    if keepsImages { plan.keepImages(in: try images.tables(record.id, plan, on: control.current)) }
     control.hold(locks, runID: record.id)
     try replay.begin(startsOver: options.startsOver ?? false, control.current, logger)
     return record
@@ -156,16 +146,16 @@ public struct MergeRun: Sendable {
   private func carry(
     _ queue: WorkQueue,
     _ context: RunContext,
-    _ control: ControlConnection,
+    control: ControlConnection,
     since start: ContinuousClock.Instant,
-    _ outcome: inout RunOutcome,
-    _ onProgress: (RunProgress) -> Void
+    outcome: inout RunOutcome,
+    onProgress: (RunProgress) -> Void
   ) throws {
-    let threads = WorkerThreads(count: options.workerCount, context, queue)
+    let connectedCount = Monitor(0)
     var controlError: (any Error)?
-    while !threads.waitForAll(timeLimitSeconds: 0.25) {
+    let look = {
       onProgress(RunProgress(queue.snapshot, since: start))
-      guard controlError == nil else { continue }
+      guard controlError == nil else { return }
       do {
         let isRenewed = try control.beat { connection throws(PostgresError) in
           try context.pressure.measure(connection)
@@ -177,7 +167,15 @@ public struct MergeRun: Sendable {
         queue.stop()
       }
     }
+    var fatalError: (any Error)?
+    do {
+      try WorkerThreads.run(count: options.workerCount, whileWaiting: look, onError: { queue.stop() }) { number in
+        try Worker(number: number, context, queue).work(connectedCount)
+      }
+    } catch {
+      fatalError = error
+    }
     onProgress(RunProgress(queue.snapshot, since: start))
-    outcome.add(queue, fatalError: threads.fatalError ?? controlError, isStopped: stop.signal != nil)
+    outcome.add(queue, fatalError: fatalError ?? controlError, isStopped: stop.signal != nil)
   }
 }

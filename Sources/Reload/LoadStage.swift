@@ -89,7 +89,7 @@ struct LoadStage: Sendable {
   ///
   /// - Throws: ``ReloadFailure/badLoad(task:problems:)``.
   /// - Returns: rows in staging.
-  func judge(_ task: ReplicationTask, _ note: ReloadNote, _ counts: [StagingArea.Count], since seconds: Double)
+  func judge(_ task: ReplicationTask, _ note: ReloadNote, counts: [StagingArea.Count], since seconds: Double)
     async throws -> Int
   {
     let expected = counts.map { count in

@@ -4,7 +4,7 @@ import MergeEngine
 
 /// What a reload leaves behind in `merge_summary`, and what it says when it ends before its time.
 extension Reload {
-  func annotate(_ id: Int, _ note: ReloadNote, _ log: PhaseLog) async throws {
+  func annotate(_ id: Int, _ note: ReloadNote, log: PhaseLog) async throws {
     let annotations = note.annotations.merging(log.annotations) { $1 }
     try await onThreadOfItsOwn { try runs.annotate(id, annotations) }
   }
@@ -33,7 +33,7 @@ extension Reload {
   }
 
   /// Runs a part of the load; what ends it closes the run, unless the load itself goes on.
-  func closingRun<Value>(_ id: Int, _ note: ReloadNote, _ body: () async throws -> Value) async throws -> Value {
+  func closingRun<Value>(_ id: Int, _ note: ReloadNote, body: () async throws -> Value) async throws -> Value {
     do {
       return try await translating(task: note.task, goOn: goOn(id, note), body)
     } catch let failure as ReloadFailure {

@@ -62,9 +62,9 @@ public struct Reload: Sendable {
       }
     }
     note.taskARN = arn
-    try await annotate(id, note, log)
+    try await annotate(id, note, log: log)
     try await closingRun(id, note) { try await stage.start(arn: arn) }
-    return try await loadAndMerge(try await recorded(id), note, area, log)
+    return try await loadAndMerge(try await recorded(id), note, area: area, phases: log)
   }
 
   /// Goes on with a reload that was interrupted, from wherever it stands.
@@ -77,25 +77,32 @@ public struct Reload: Sendable {
     }
     let area = try await area(note.tables)
     if run.status == .success || run.status == .partial {
-      return try await finish(run.id, note, area, merge: nil, isComplete: run.status == .success, PhaseLog(onEvent))
+      return try await finish(
+        run.id,
+        note,
+        area: area,
+        merge: nil,
+        isComplete: run.status == .success,
+        phases: PhaseLog(onEvent)
+      )
     }
-    if note.isLoadGood { return try await merge(run.id, note, area, PhaseLog(onEvent)) }
+    if note.isLoadGood { return try await merge(run.id, note, area: area, phases: PhaseLog(onEvent)) }
     let found = note
     guard let task = try await translating(task: note.task, { try await stage.find(found) }) else {
       throw try await lost(run, note)
     }
     note.taskARN = task.arn
-    try await annotate(run.id, note, PhaseLog(onEvent))
+    try await annotate(run.id, note, log: PhaseLog(onEvent))
     if task.status == .creating || task.status == .ready {
       try await ReloadCheck.requireEmpty(area, note.span)
       try await closingRun(run.id, note) { try await stage.start(arn: task.arn) }
     }
-    return try await loadAndMerge(run, note, area, PhaseLog(onEvent))
+    return try await loadAndMerge(run, note, area: area, phases: PhaseLog(onEvent))
   }
 
   // MARK: - From the load on
 
-  private func loadAndMerge(_ run: LoadingRuns.Run, _ note: ReloadNote, _ area: StagingArea, _ phases: PhaseLog)
+  private func loadAndMerge(_ run: LoadingRuns.Run, _ note: ReloadNote, area: StagingArea, phases: PhaseLog)
     async throws -> ReloadReport
   {
     var log = phases
@@ -107,43 +114,43 @@ public struct Reload: Sendable {
       }
       try await log.measure(.judge) {
         let counts = try await onThreadOfItsOwn { try area.counts(loaded: note.span) }
-        let rows = try await stage.judge(task, note, counts, since: run.startedSecondsSince1970)
+        let rows = try await stage.judge(task, note, counts: counts, since: run.startedSecondsSince1970)
         return ((), "\(area.tables.count) tables, \(rows) rows, as many as DMS loaded and all inside the window")
       }
     }
-    return try await merge(run.id, note, area, log)
+    return try await merge(run.id, note, area: area, phases: log)
   }
 
-  private func merge(_ id: Int, _ note: ReloadNote, _ area: StagingArea, _ phases: PhaseLog) async throws
+  private func merge(_ id: Int, _ note: ReloadNote, area: StagingArea, phases: PhaseLog) async throws
     -> ReloadReport
   {
     var log = phases
-    let options = mergeOptions(id, note, log)
+    let options = mergeOptions(id, note, log: log)
     let report = try await log.measure(.merge) {
       let report = try await onThreadOfItsOwn { try steps.merge(options) }
       return (report, "run \(report.runID) \(report.status.rawValue): \(report.totals.read) rows read")
     }
-    try await annotate(id, note, log)
+    try await annotate(id, note, log: log)
     guard report.status == .success || report.status == .partial else {
-      return self.report(id, note, log, report, nil)
+      return self.report(id, note, log: log, merge: report, differs: nil)
     }
-    return try await finish(id, note, area, merge: report, isComplete: report.status == .success, log)
+    return try await finish(id, note, area: area, merge: report, isComplete: report.status == .success, phases: log)
   }
 
   /// Everything after a merge that came to its end.
   private func finish(
     _ id: Int,
     _ note: ReloadNote,
-    _ area: StagingArea,
+    area: StagingArea,
     merge: RunReport?,
     isComplete: Bool,
-    _ phases: PhaseLog
+    phases: PhaseLog
   ) async throws -> ReloadReport {
     var log = phases
     var note = note
     var differs: Bool?
     if let verify = steps.verify {
-      let options = mergeOptions(id, note, log)
+      let options = mergeOptions(id, note, log: log)
       differs = try await log.measure(.verify) {
         let result = try await onThreadOfItsOwn { try verify(options) }
         return (result.differs, result.summary)
@@ -160,8 +167,8 @@ public struct Reload: Sendable {
     }
     if !setting.keepsTask { note.isTaskDeleted = await delete(note, &log) }
     note.isFinished = true
-    try await annotate(id, note, log)
-    return report(id, note, log, merge, differs)
+    try await annotate(id, note, log: log)
+    return report(id, note, log: log, merge: merge, differs: differs)
   }
 
   /// What can't be deleted is said and left: everything else is done.
@@ -183,7 +190,7 @@ public struct Reload: Sendable {
     }
   }
 
-  private func report(_ id: Int, _ note: ReloadNote, _ log: PhaseLog, _ merge: RunReport?, _ differs: Bool?)
+  private func report(_ id: Int, _ note: ReloadNote, log: PhaseLog, merge: RunReport?, differs: Bool?)
     -> ReloadReport
   {
     ReloadReport(
@@ -198,7 +205,7 @@ public struct Reload: Sendable {
     )
   }
 
-  private func mergeOptions(_ id: Int, _ note: ReloadNote, _ log: PhaseLog) -> MergeOptions {
+  private func mergeOptions(_ id: Int, _ note: ReloadNote, log: PhaseLog) -> MergeOptions {
     var options = setting.options
     options.tables = note.tables
     options.from = note.window.from.description

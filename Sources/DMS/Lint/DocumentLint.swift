@@ -18,7 +18,8 @@ public enum DocumentLint {
         .notJSON,
         at: place,
         "this is not JSON: \(error.message)",
-        "mend the file at this place; DMS reads strict JSON, without comments and without commas at the end of a list"
+        advice:
+          "mend the file at this place; DMS reads strict JSON, without comments and without commas at the end of a list"
       )
       return LintReport(kind: .unknown, findings: found.sorted)
     }
@@ -45,7 +46,7 @@ public enum DocumentLint {
         at: root,
         "this is neither a table-mapping document, which is an object with \"rules\", nor a task-settings document, whose "
           + "sections are \(Spelling.list(SettingsVocabulary.sectionNames.prefix(3))) and others",
-        "give the file that goes into --table-mappings or --replication-task-settings"
+        advice: "give the file that goes into --table-mappings or --replication-task-settings"
       )
       return LintReport(kind: .unknown, findings: found.sorted)
     }
@@ -66,14 +67,14 @@ public enum DocumentLint {
     let document = MappingView(root)
     MappingShapeRules.check(document, &found)
     IdentityRules.check(document, &found)
-    NameRules.check(document, schema, &found)
+    NameRules.check(document, schema, into: &found)
     SelectionRules.check(document, &found)
-    FilterRules.check(document, schema, &found)
+    FilterRules.check(document, schema, into: &found)
     WindowRules.check(document, &found)
     TransformationRules.check(document, &found)
     ConflictRules.check(document, &found)
-    TargetNameRules.check(document, schema, &found)
-    TypeRules.check(document, schema, &found)
+    TargetNameRules.check(document, schema, into: &found)
+    TypeRules.check(document, schema, into: &found)
     TableSettingsRules.check(document, &found)
   }
 
@@ -93,7 +94,7 @@ public enum DocumentLint {
           .duplicateKey,
           at: key,
           "\"\(name)\" stands twice in the same object, and nothing says which of the two counts",
-          "keep one of them"
+          advice: "keep one of them"
         )
       }
       checkRepeatedKeys(value, &found)

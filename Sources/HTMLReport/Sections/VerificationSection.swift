@@ -113,7 +113,7 @@ struct VerificationSection {
         let key = sample.key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value ?? "NULL")" }.joined(
           separator: ", "
         )
-        func line(_ column: String, _ production: String, _ staging: String) -> Sample {
+        func line(_ column: String, production: String, staging: String) -> Sample {
           Sample(
             table: table.table,
             kind: sample.kind.rawValue,
@@ -123,8 +123,8 @@ struct VerificationSection {
             staging: staging
           )
         }
-        guard !sample.columns.isEmpty else { return [line("-", "-", sample.message ?? "-")] }
-        return sample.columns.map { line($0.column, $0.old ?? "NULL", $0.new ?? "NULL") }
+        guard !sample.columns.isEmpty else { return [line("-", production: "-", staging: sample.message ?? "-")] }
+        return sample.columns.map { line($0.column, production: $0.old ?? "NULL", staging: $0.new ?? "NULL") }
       }
     }
   }

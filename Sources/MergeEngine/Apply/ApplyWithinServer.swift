@@ -10,10 +10,7 @@ struct ApplyWithinServer {
   private let production: Connection
   private let insert: PreparedStatement
   private let updateOlder: PreparedStatement?
-  private var addresses = BinaryArrayWriter(elementType: Self.tidOid)
-
-  private static let tidOid: UInt32 = 27
-  private static let tidArrayOid: UInt32 = 1010
+  private var addresses = BinaryArrayWriter(elementType: TypeOID.tid)
 
   /// Prepares the statements.
   ///
@@ -24,7 +21,7 @@ struct ApplyWithinServer {
     insert = try production.prepare(
       "\(statementName)_insert",
       ApplySQL.insertAddressed(plan),
-      parameterTypes: [Self.tidArrayOid],
+      parameterTypes: [TypeOID.tidArray],
       "inserting into \(plan.production)"
     )
     updateOlder =
@@ -33,7 +30,7 @@ struct ApplyWithinServer {
       : try production.prepare(
         "\(statementName)_update",
         ApplySQL.updateAddressed(plan),
-        parameterTypes: [Self.tidArrayOid],
+        parameterTypes: [TypeOID.tidArray],
         "updating \(plan.production)"
       )
   }
@@ -68,7 +65,7 @@ struct ApplyWithinServer {
       addresses.appendTID(block: address.block, offset: address.offset)
     }
     addresses.finish()
-    let parameter = Parameter(binary: addresses.bytes, type: Self.tidArrayOid)
+    let parameter = Parameter(binary: addresses.bytes, type: TypeOID.tidArray)
     let writtenCount = try production.execute(statement, [parameter]).affectedRowCount
     if writtenCount < rows.count {
       let found = try production.query(ApplySQL.countAddressed(plan), [parameter], "looking rows of \(plan.staging) up")

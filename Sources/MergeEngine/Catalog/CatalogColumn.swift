@@ -47,7 +47,13 @@ struct CatalogColumn: Sendable {
     ///
     /// bpchar, varchar, bit and varbit, and arrays of them:
     /// <https://www.postgresql.org/docs/current/datatype-character.html>.
-    var castTruncates: Bool { [1042, 1043, 1560, 1562, 1014, 1015, 1561, 1563].contains(oid) }
+    var castTruncates: Bool {
+      switch oid {
+      case TypeOID.bpchar, TypeOID.varchar, TypeOID.bit, TypeOID.varbit: true
+      case TypeOID.bpcharArray, TypeOID.varcharArray, TypeOID.bitArray, TypeOID.varbitArray: true
+      default: false
+      }
+    }
 
     /// Equal values always have equal bytes, so that duplicates of a key can be found without asking the server.
     ///
@@ -55,10 +61,11 @@ struct CatalogColumn: Sendable {
     /// numeric without a scale (1.0 equals 1.00), records, ranges and arrays of such.
     var equalityIsBytewise: Bool {
       switch oid {
-      case 16, 18, 20, 21, 23, 26, 17, 2950, 1082, 1083, 1114, 1184, 829, 869: true
-      case 19, 25, 1043: nonDeterministicCollation == nil
+      case _ where TypeOID.shortAndFixed.contains(oid): true
+      case TypeOID.bytea, TypeOID.uuid, TypeOID.macaddr, TypeOID.inet: true
+      case TypeOID.name, TypeOID.text, TypeOID.varchar: nonDeterministicCollation == nil
       // With a scale in the modifier all values carry the same display scale.
-      case 1700: modifier >= 0
+      case TypeOID.numeric: modifier >= 0
       default: false
       }
     }

@@ -47,11 +47,10 @@ enum ClaimSQL {
 
   /// Whole rows by their addresses, which come back in the order of the addresses.
   static func copyRows(_ plan: TablePlan, at addresses: [UInt64]) -> SQL {
-    let list = addresses.map { "\"\(TupleAddress($0))\"" }.joined(separator: ",")
     let columns = plan.columns.map(\.readExpression).joined(", ")
     return """
       COPY (SELECT s.ctid, \(columns) FROM \(plan.batchSource) AS s
-            WHERE s.ctid = ANY (\(Literal("{\(list)}"))::tid[])) TO STDOUT (FORMAT binary)
+            WHERE \(SQL.rows(at: addresses))) TO STDOUT (FORMAT binary)
       """
   }
 

@@ -168,11 +168,7 @@ extension VersionType {
       guard field.byteCount == byteCount else {
         throw .wrongWidth(found: field.byteCount, expected: byteCount, offset: field.offset)
       }
-      return switch byteCount {
-      case 2: .integer(Int64(try bytes.bigEndian(at: field.offset, as: Int16.self)))
-      case 4: .integer(Int64(try bytes.bigEndian(at: field.offset, as: Int32.self)))
-      default: .integer(try bytes.bigEndian(at: field.offset, as: Int64.self))
-      }
+      return try bytes.integer(field).map { .integer($0) } ?? .null
     }
   }
 

@@ -57,6 +57,14 @@ struct TupleAddress: Sendable, Hashable, CustomStringConvertible {
   var offset: UInt16 { UInt16(truncatingIfNeeded: packed) }
 }
 
+extension SQL {
+  /// The rows of `s` at these addresses, as `s.ctid = ANY ('{"(0,1)","(0,2)"}'::tid[])`; they come in the addresses' order.
+  static func rows(at addresses: some Sequence<UInt64>) -> SQL {
+    let list = addresses.map { "\"\(TupleAddress($0))\"" }.joined(separator: ",")
+    return "s.ctid = ANY (\(Literal("{\(list)}"))::tid[])"
+  }
+}
+
 extension SQL.Interpolation {
   /// A tuple's address as a constant of type tid.
   mutating func appendInterpolation(_ address: TupleAddress) {

@@ -1,4 +1,4 @@
-/// What becomes of a staging row: the merge rule's seven words.
+/// What becomes of a staging row: the merge rule's six words.
 enum Verdict: UInt8, Sendable, CaseIterable {
   /// Production has no row with the key.
   case insert

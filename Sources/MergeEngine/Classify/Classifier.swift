@@ -22,7 +22,7 @@ struct Classifier {
     updates.removeAll(keepingCapacity: true)
     ties.removeAll(keepingCapacity: true)
     let rule = MergeRule(plan)
-    if !answer.firstOfKey.isEmpty { try settleDuplicates(&batch, answer, plan) }
+    if !answer.firstOfKey.isEmpty { try settleDuplicates(&batch, answer, plan: plan) }
     let canUpdate = !plan.updatedColumns.isEmpty
     for (index, candidate) in batch.candidates.enumerated() where batch.rows[Int(candidate)].verdict != .duplicate {
       let outcome = try rule.outcome(
@@ -54,7 +54,7 @@ struct Classifier {
   private func settleDuplicates(
     _ batch: inout StagedBatch,
     _ answer: ProbeAnswer,
-    _ plan: TablePlan
+    plan: TablePlan
   ) throws(BinaryCopyError) {
     var newest: [UInt32: UInt32] = [:]
     for (index, candidate) in batch.candidates.enumerated() {

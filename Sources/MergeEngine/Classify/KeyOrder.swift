@@ -1,4 +1,5 @@
 import BinaryCopy
+import Libpq
 
 /// Brings a batch into key order and leaves one candidate per key.
 ///
@@ -37,7 +38,7 @@ struct KeyOrder {
     for entry in entries {
       defer { previousPrefix = entry.prefix }
       guard entry.prefix == previousPrefix, let previous = batch.candidates.last,
-        try layout.areEqual(previous, entry.row, batch)
+        try layout.areEqual(previous, entry.row, of: batch)
       else {
         batch.candidates.append(entry.row)
         continue
@@ -73,14 +74,14 @@ struct KeyOrder {
         guard left.prefix == right.prefix else { return left.prefix < right.prefix }
         // NULL has the prefix of the lowest number and must not stand among its duplicates.
         let order =
-          left.prefix == 0 ? layout.compareBytes(batch.rows[Int(left.row)], batch.rows[Int(right.row)], bytes) : 0
+          left.prefix == 0 ? layout.compareBytes(batch.rows[Int(left.row)], batch.rows[Int(right.row)], in: bytes) : 0
         return order != 0 ? order < 0 : left.row < right.row
       }
       return
     }
     entries.sort { left, right in
       guard left.prefix == right.prefix else { return left.prefix < right.prefix }
-      let order = layout.compareBytes(batch.rows[Int(left.row)], batch.rows[Int(right.row)], bytes)
+      let order = layout.compareBytes(batch.rows[Int(left.row)], batch.rows[Int(right.row)], in: bytes)
       return order != 0 ? order < 0 : left.row < right.row
     }
   }
@@ -102,30 +103,26 @@ struct KeyLayout {
     parts = plan.keyColumns.map { column in
       let isBinary = column.travel == .binary
       return Part(
-        isSigned: isBinary && [20, 21, 23, 1082, 1083, 1114, 1184].contains(column.baseType.oid),
-        isFixedWidth: isBinary && [16, 18, 20, 21, 23, 26, 1082, 1083, 1114, 1184, 2950].contains(column.baseType.oid)
+        isSigned: isBinary && TypeOID.signedIntegers.contains(column.baseType.oid),
+        isFixedWidth: isBinary && TypeOID.shortAndFixed.union([TypeOID.uuid]).contains(column.baseType.oid)
       )
     }
     isSignedInteger = parts.count == 1 && parts[0].isSigned
     prefixIsWholeKey =
-      parts.count == 1 && parts[0].isFixedWidth && plan.keyColumns.first?.baseType.oid != 2950
+      parts.count == 1 && parts[0].isFixedWidth && plan.keyColumns.first?.baseType.oid != TypeOID.uuid
   }
 
   /// The key's first eight bytes as a number, signs turned so that negative values come first.
   func prefix(_ row: StagedRow, _ bytes: RawSpan) throws(BinaryCopyError) -> UInt64 {
-    try prefix(at: row.fields.lowerBound, bytes)
-  }
-
-  /// The same of a key whose first length stands at `offset`.
-  func prefix(at offset: Int, _ bytes: RawSpan) throws(BinaryCopyError) -> UInt64 {
-    var cursor = CopyCursor(offset: offset)
+    let start = CopyCursor(offset: row.fields.lowerBound)
+    var cursor = start
     if prefixIsWholeKey {
       let field = try cursor.readField(in: bytes)
       let sign: UInt64 = isSignedInteger ? 1 << 63 : 0
       // The usual keys, by one load each.
       if field.byteCount == 8 { return try bytes.bigEndian(at: field.offset, as: UInt64.self) ^ sign }
       if field.byteCount == 4 { return UInt64(try bytes.bigEndian(at: field.offset, as: UInt32.self)) << 32 ^ sign }
-      cursor = CopyCursor(offset: offset)
+      cursor = start
     }
     var prefix: UInt64 = 0
     var room = 64
@@ -144,7 +141,7 @@ struct KeyLayout {
   }
 
   /// Compares the keys' fields byte by byte, lengths included.
-  func compareBytes(_ left: StagedRow, _ right: StagedRow, _ bytes: RawSpan) -> Int {
+  func compareBytes(_ left: StagedRow, _ right: StagedRow, in bytes: RawSpan) -> Int {
     let leftKey = keyRange(left, bytes)
     let rightKey = keyRange(right, bytes)
     return unsafe bytes.withUnsafeBytes { buffer in
@@ -159,9 +156,9 @@ struct KeyLayout {
   }
 
   /// Whether both rows have the same key; a key with a NULL in it is nobody's.
-  func areEqual(_ left: UInt32, _ right: UInt32, _ batch: StagedBatch) throws(BinaryCopyError) -> Bool {
+  func areEqual(_ left: UInt32, _ right: UInt32, of batch: StagedBatch) throws(BinaryCopyError) -> Bool {
     let bytes = batch.bytes.rawSpan
-    guard compareBytes(batch.rows[Int(left)], batch.rows[Int(right)], bytes) == 0 else { return false }
+    guard compareBytes(batch.rows[Int(left)], batch.rows[Int(right)], in: bytes) == 0 else { return false }
     var cursor = CopyCursor(offset: batch.rows[Int(left)].fields.lowerBound)
     for _ in parts.indices where try cursor.readField(in: bytes).isNull { return false }
     return true

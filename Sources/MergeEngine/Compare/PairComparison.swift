@@ -25,17 +25,17 @@ struct PairComparison {
   func areEqual(
     _ pairs: [Pair],
     of column: RowComparison.Column,
-    _ leftBytes: RawSpan,
-    _ rightBytes: RawSpan
+    left leftBytes: RawSpan,
+    right rightBytes: RawSpan
   ) throws -> [Bool] {
     guard let equality = column.equality, !pairs.isEmpty else { return pairs.map { _ in false } }
     let planned = plan.columns[column.index]
     guard planned.travel == .text || planned.baseType.arrayOid != 0 else {
-      return try pairs.map { try isEqual($0, planned, equality, leftBytes, rightBytes) }
+      return try pairs.map { try isEqual($0, planned, equality: equality, left: leftBytes, right: rightBytes) }
     }
     let isText = planned.travel == .text
     let cast: SQL = isText ? "::\(planned.baseType.fullName)" : ""
-    var lefts = BinaryArrayWriter(elementType: isText ? 25 : planned.baseType.oid)
+    var lefts = BinaryArrayWriter(elementType: isText ? TypeOID.text : planned.baseType.oid)
     var rights = lefts
     lefts.removeAll()
     rights.removeAll()
@@ -45,7 +45,7 @@ struct PairComparison {
     }
     lefts.finish()
     rights.finish()
-    let arrayType = isText ? 1009 : planned.baseType.arrayOid
+    let arrayType = isText ? TypeOID.textArray : planned.baseType.arrayOid
     let result = try connection.query(
       """
       SELECT v.ordinal::integer
@@ -65,9 +65,9 @@ struct PairComparison {
   private func isEqual(
     _ pair: Pair,
     _ column: TablePlan.Column,
-    _ equality: EqualityOperators.Equality,
-    _ leftBytes: RawSpan,
-    _ rightBytes: RawSpan
+    equality: EqualityOperators.Equality,
+    left leftBytes: RawSpan,
+    right rightBytes: RawSpan
   ) throws -> Bool {
     let result = try connection.query(
       "SELECT $1\(equality.collation) \(equality.symbol) $2\(equality.collation)",

@@ -14,7 +14,7 @@ struct TieCheck {
   init(
     _ plan: TablePlan,
     _ comparison: RowComparison,
-    _ production: Connection,
+    on production: Connection,
     statementName: String
   ) throws(PostgresError) {
     self.plan = plan
@@ -35,9 +35,9 @@ struct TieCheck {
       guard let range = found.ranges[index] else { continue }
       let likeness = try comparison.likeness(
         batch.rows[Int(row)].fields,
-        batch.bytes.rawSpan,
+        in: batch.bytes.rawSpan,
         range,
-        found.bytes.rawSpan
+        in: found.bytes.rawSpan
       )
       switch likeness {
       case .equal: break
@@ -45,7 +45,7 @@ struct TieCheck {
       case .undecided: undecided.append(index)
       }
     }
-    if !undecided.isEmpty { try settle(undecided, ties, batch, &isDifferent) }
+    if !undecided.isEmpty { try settle(undecided, ties, of: batch, isDifferent: &isDifferent) }
     return ties.indices.filter { isDifferent[$0] }.map { ties[$0] }
   }
 
@@ -53,17 +53,17 @@ struct TieCheck {
   private func settle(
     _ undecided: [Int],
     _ ties: [UInt32],
-    _ batch: StagedBatch,
-    _ isDifferent: inout [Bool]
+    of batch: StagedBatch,
+    isDifferent: inout [Bool]
   ) throws {
     var places: [Int: [(tie: Int, pair: PairComparison.Pair)]] = [:]
     for index in undecided {
       guard let range = found.ranges[index] else { continue }
       let fields = try comparison.unequalFields(
         batch.rows[Int(ties[index])].fields,
-        batch.bytes.rawSpan,
+        in: batch.bytes.rawSpan,
         range,
-        found.bytes.rawSpan
+        in: found.bytes.rawSpan
       )
       for field in fields {
         places[field.column.index, default: []].append((index, .init(left: field.left, right: field.right)))
@@ -71,7 +71,12 @@ struct TieCheck {
     }
     for column in comparison.columns {
       guard let entries = places[column.index] else { continue }
-      let areEqual = try pairs.areEqual(entries.map(\.pair), of: column, batch.bytes.rawSpan, found.bytes.rawSpan)
+      let areEqual = try pairs.areEqual(
+        entries.map(\.pair),
+        of: column,
+        left: batch.bytes.rawSpan,
+        right: found.bytes.rawSpan
+      )
       for (entry, isEqual) in zip(entries, areEqual) where !isEqual { isDifferent[entry.tie] = true }
     }
   }

@@ -20,7 +20,7 @@ struct BatchReplay {
     _ plan: TablePlan,
     _ ranges: [TupleRange],
     updatesTies: Bool,
-    _ connections: WorkerConnections,
+    on connections: WorkerConnections,
     number: Int
   ) throws(PostgresError) {
     self.plan = plan
@@ -56,8 +56,8 @@ struct BatchReplay {
     for (key, rows) in keys.enumerated() {
       var present = Present.production
       for candidate in try newestOfEachBatch(rows) {
-        let alone = try verdict(candidate, .production, key)
-        let inTurn = try verdict(candidate, present, key)
+        let alone = try verdict(candidate, .production, key: key)
+        let inTurn = try verdict(candidate, present, key: key)
         outcome.exchange(alone.verdict, for: inTurn.verdict)
         outcome.differingTieCount += (inTurn.isDifferingTie ? 1 : 0) - (alone.isDifferingTie ? 1 : 0)
         if inTurn.verdict == .insert || inTurn.verdict == .update { present = .staged(candidate) }
@@ -83,7 +83,7 @@ struct BatchReplay {
     return newest
   }
 
-  private func verdict(_ row: UInt32, _ present: Present, _ key: Int) throws -> Verdicts {
+  private func verdict(_ row: UInt32, _ present: Present, key: Int) throws -> Verdicts {
     let bytes = batch.bytes.rawSpan
     let outcome: MergeRule.Outcome
     switch present {
@@ -103,35 +103,35 @@ struct BatchReplay {
       )
     }
     if outcome == .newer && plan.updatedColumns.isEmpty { return Verdicts(verdict: .unchanged, isDifferingTie: false) }
-    let differs = try outcome == .tie && self.differs(row, present, key)
+    let differs = try outcome == .tie && self.differs(row, from: present, key: key)
     return Verdicts(verdict: differs && updatesTies ? .update : outcome.verdict, isDifferingTie: differs)
   }
 
   /// Whether a row holds something else than what is there.
-  private func differs(_ row: UInt32, _ present: Present, _ key: Int) throws -> Bool {
+  private func differs(_ row: UInt32, from present: Present, key: Int) throws -> Bool {
     let fields = batch.rows[Int(row)].fields
     switch present {
     case .staged(let other):
-      return try differs(fields, batch.rows[Int(other)].fields, batch.bytes.rawSpan)
+      return try differs(fields, from: batch.rows[Int(other)].fields, in: batch.bytes.rawSpan)
     case .production:
       guard let range = found.ranges[key] else { return false }
-      return try differs(fields, range, found.bytes.rawSpan)
+      return try differs(fields, from: range, in: found.bytes.rawSpan)
     }
   }
 
-  private func differs(_ left: Range<Int>, _ right: Range<Int>, _ rightBytes: RawSpan) throws -> Bool {
+  private func differs(_ left: Range<Int>, from right: Range<Int>, in rightBytes: RawSpan) throws -> Bool {
     guard let comparison = plan.ties else { return false }
     let leftBytes = batch.bytes.rawSpan
-    switch try comparison.likeness(left, leftBytes, right, rightBytes) {
+    switch try comparison.likeness(left, in: leftBytes, right, in: rightBytes) {
     case .equal: return false
     case .different: return true
     case .undecided:
-      return try comparison.unequalFields(left, leftBytes, right, rightBytes).contains { field in
+      return try comparison.unequalFields(left, in: leftBytes, right, in: rightBytes).contains { field in
         try !pairs.areEqual(
           [PairComparison.Pair(left: field.left, right: field.right)],
           of: field.column,
-          leftBytes,
-          rightBytes
+          left: leftBytes,
+          right: rightBytes
         )[0]
       }
     }

@@ -36,10 +36,7 @@ public struct DryRun: Sendable {
     session = Session(
       target: target,
       stagingTarget: stagingTarget,
-      schemas: options.schemas,
-      timeZone: options.timeZone,
-      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
-      statementTimeoutMilliseconds: options.statementTimeoutMilliseconds,
+      options: options,
       isReadOnly: true,
       logger: logger
     )
@@ -52,10 +49,8 @@ public struct DryRun: Sendable {
   /// - Throws: ``MergeFailure/usage(_:)``, ``MergeFailure/unreachable(_:)``, ``PostgresError``.
   public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> PlanReport {
     let clock = ReportClock()
-    let control = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    let staging = try Reaching.database { () throws(PostgresError) in
-      try session.connectStagingControl(beside: control)
-    }
+    let control = try session.reachControl()
+    let staging = try session.reachStaging(beside: control)
     do {
       return try stop.covering(control) {
         try stop.covering(staging) { try look(clock, control: control, staging: staging, onProgress) }
@@ -83,7 +78,7 @@ public struct DryRun: Sendable {
     }
     try plan.compareTies(control)
     let findings = try PlanFindings(plan: plan, options: options, production: control, staging: staging).all()
-    let outcomes = try classify(plan, clock, staging: staging, onProgress)
+    let outcomes = try classify(plan, clock: clock, staging: staging, onProgress: onProgress)
     let tables = try zip(plan.tables, outcomes).map { table, outcome in
       PlanReport.Table(
         table: table.name,
@@ -114,9 +109,9 @@ public struct DryRun: Sendable {
   /// Gives every staging row its verdict.
   private func classify(
     _ plan: MergePlan,
-    _ clock: ReportClock,
+    clock: ReportClock,
     staging: Connection,
-    _ onProgress: (RunProgress) -> Void
+    onProgress: (RunProgress) -> Void
   ) throws -> [DryRunOutcome] {
     let queue = WorkQueue(plan, batchRows: options.rowsPerBatch)
     let connections = try session.connectWorker(role: "plan")
@@ -124,15 +119,14 @@ public struct DryRun: Sendable {
     var stations: [Int: DryRunStations] = [:]
     var outcomes = plan.tables.map { _ in DryRunOutcome(sampleLimit: sampleLimit) }
     while stop.signal == nil, let item = queue.take() {
-      var table = try stations[item.table] ?? self.stations(plan.tables[item.table], item.table, connections)
+      var table = try stations[item.table] ?? self.stations(plan.tables[item.table], item.table, on: connections)
       do {
         let counts = try connections.covered(by: stop) {
-          try table.look(item.range, &memory, &outcomes[item.table])
+          try table.look(item.range, memory: &memory, outcome: &outcomes[item.table])
         }
         queue.complete(item, counts, byteCount: memory.batch.bytes.count)
       } catch is Claim.TooLarge {
-        guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
-        queue.giveBack([upper, lower], of: item)
+        queue.divide(item)
       } catch {
         guard stop.signal != nil else { throw error }
         break
@@ -155,7 +149,7 @@ public struct DryRun: Sendable {
   private func stations(
     _ plan: TablePlan,
     _ number: Int,
-    _ connections: WorkerConnections
+    on connections: WorkerConnections
   ) throws(PostgresError) -> DryRunStations {
     try DryRunStations(
       Self.withoutMarks(plan),

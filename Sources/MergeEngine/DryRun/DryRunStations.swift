@@ -29,14 +29,14 @@ struct DryRunStations {
     claim = Claim(plan: plan, staging: connections.staging)
     probe = try Probe(plan, connections.production, statementName: "probe_\(number)")
     tieCheck = try plan.ties.map { comparison throws(PostgresError) in
-      try TieCheck(plan, comparison, connections.production, statementName: "ties_\(number)")
+      try TieCheck(plan, comparison, on: connections.production, statementName: "ties_\(number)")
     }
   }
 
   /// Classifies the staging rows of `range`, and adds what it finds to `findings`.
   ///
   /// - Throws: ``Claim/TooLarge`` when the range holds more than a batch may.
-  mutating func look(_ range: TupleRange, _ memory: inout BatchMemory, _ outcome: inout DryRunOutcome) throws
+  mutating func look(_ range: TupleRange, memory: inout BatchMemory, outcome: inout DryRunOutcome) throws
     -> VerdictCounts
   {
     let start = ContinuousClock.now

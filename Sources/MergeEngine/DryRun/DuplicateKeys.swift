@@ -33,7 +33,7 @@ struct DuplicateKeys {
   }
 
   private func replay(_ outcome: inout DryRunOutcome, _ connections: WorkerConnections, number: Int) throws {
-    var replay = try BatchReplay(plan, outcome.ranges, updatesTies: updatesTies, connections, number: number)
+    var replay = try BatchReplay(plan, outcome.ranges, updatesTies: updatesTies, on: connections, number: number)
     var piece = KeyedRows()
     try staging.copyOut(rowsOfDuplicateKeys, "reading duplicate keys of \(plan.staging)") { message in
       let isNewKey = try piece.append(message)
@@ -103,11 +103,7 @@ struct KeyedRows {
   /// - Returns: whether the row begins another key than the one before.
   mutating func append(_ message: RawSpan) throws(BinaryCopyError) -> Bool {
     var cursor = CopyCursor()
-    // The first message has the header in front.
-    if message.byteCount >= 19, try message.bigEndian(at: 0, as: UInt32.self) == CopyCursor.signaturePrefix {
-      try cursor.readHeader(in: message)
-    }
-    guard cursor.offset < message.byteCount, let fieldCount = try cursor.beginRow(in: message) else { return false }
+    guard let fieldCount = try cursor.beginMessage(message) else { return false }
     let numberField = try cursor.readField(in: message)
     let number: Int64 = try message.bigEndian(at: numberField.offset)
     let isNewKey = groups.last != number

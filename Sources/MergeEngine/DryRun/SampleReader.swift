@@ -35,13 +35,17 @@ struct SampleReader {
 
   /// Staging's shared columns as text, cast as the merge casts them.
   private func stagingValues(_ address: UInt64) throws(PostgresError) -> [String?]? {
-    let values = plan.columns.map { "(\($0.readExpression))::text" as SQL }
+    try staged(plan.columns.map { "(\($0.readExpression))::text" as SQL }, at: address)
+  }
+
+  /// - Returns: what the row at `address` has for these expressions; nil when it has gone.
+  private func staged(_ values: [SQL], at address: UInt64) throws(PostgresError) -> [String?]? {
     let result = try staging.query(
       "SELECT \(values.joined(", ")) FROM \(plan.staging) AS s WHERE s.ctid = \(TupleAddress(address))",
       "reading a sample of \(plan.staging)"
     )
     guard result.count == 1 else { return nil }
-    return plan.columns.indices.map { result.text(0, $0) }
+    return values.indices.map { result.text(0, $0) }
   }
 
   /// The columns in which production's row of the same key differs; none if there is no such row.
@@ -84,17 +88,8 @@ struct SampleReader {
   /// A row that can't be read as production's types, as staging itself has it.
   private func refusedSample(_ address: UInt64, _ refusal: String) throws(PostgresError) -> PlanReport.Sample? {
     let values = plan.keyColumns.map { "s.\($0.name)::text" as SQL }
-    let result = try staging.query(
-      "SELECT \(values.joined(", ")) FROM \(plan.staging) AS s WHERE s.ctid = \(TupleAddress(address))",
-      "reading a sample of \(plan.staging)"
-    )
-    guard result.count == 1 else { return nil }
-    return PlanReport.Sample(
-      verdict: .error,
-      key: key(plan.keyColumns.indices.map { result.text(0, $0) }),
-      columns: [],
-      message: refusal
-    )
+    guard let own = try staged(values, at: address) else { return nil }
+    return PlanReport.Sample(verdict: .error, key: key(own), columns: [], message: refusal)
   }
 
   private func key(_ values: [String?]) -> [String: String?] {

@@ -67,11 +67,11 @@ struct RowComparison: Sendable {
   /// - Complexity: O(bytes); no allocation.
   func likeness(
     _ left: Range<Int>,
-    _ leftBytes: RawSpan,
+    in leftBytes: RawSpan,
     _ right: Range<Int>,
-    _ rightBytes: RawSpan
+    in rightBytes: RawSpan
   ) throws(BinaryCopyError) -> Likeness {
-    if leftBytes.equals(left, rightBytes, right) { return .equal }
+    if leftBytes.equals(left, to: rightBytes, at: right) { return .equal }
     var likeness = Likeness.equal
     var leftCursor = CopyCursor(offset: left.lowerBound)
     var rightCursor = CopyCursor(offset: right.lowerBound)
@@ -79,7 +79,7 @@ struct RowComparison: Sendable {
       let leftField = try leftCursor.readField(in: leftBytes)
       let rightField = try rightCursor.readField(in: rightBytes)
       guard let method = methods[index] else { continue }
-      switch try method.likeness(leftField, leftBytes, rightField, rightBytes) {
+      switch try method.likeness(leftField, in: leftBytes, rightField, in: rightBytes) {
       case .equal: break
       case .different: return .different
       case .undecided: likeness = .undecided
@@ -91,9 +91,9 @@ struct RowComparison: Sendable {
   /// The fields of every compared column that are not known to be equal, with what is known of them.
   func unequalFields(
     _ left: Range<Int>,
-    _ leftBytes: RawSpan,
+    in leftBytes: RawSpan,
     _ right: Range<Int>,
-    _ rightBytes: RawSpan
+    in rightBytes: RawSpan
   ) throws(BinaryCopyError) -> [(column: Column, left: FieldRange, right: FieldRange, likeness: Likeness)] {
     var fields: [(column: Column, left: FieldRange, right: FieldRange, likeness: Likeness)] = []
     var leftCursor = CopyCursor(offset: left.lowerBound)
@@ -103,7 +103,7 @@ struct RowComparison: Sendable {
       let leftField = try leftCursor.readField(in: leftBytes)
       let rightField = try rightCursor.readField(in: rightBytes)
       guard columns[next].index == index else { continue }
-      let likeness = try columns[next].method.likeness(leftField, leftBytes, rightField, rightBytes)
+      let likeness = try columns[next].method.likeness(leftField, in: leftBytes, rightField, in: rightBytes)
       if likeness != .equal { fields.append((columns[next], leftField, rightField, likeness)) }
       next += 1
     }
@@ -125,10 +125,10 @@ extension RowComparison.Method {
     switch type.oid {
     case _ where type.equalityIsBytewise: self = .bytes
     // bit, varbit, timetz, money: their equality is that of their bytes too, though keys of them are left to the server.
-    case 1560, 1562, 1266, 790: self = .bytes
-    case 1700: self = .numeric
-    case 700, 701: self = .float
-    case 1042 where type.nonDeterministicCollation == nil: self = .padded
+    case TypeOID.bit, TypeOID.varbit, TypeOID.timetz, TypeOID.money: self = .bytes
+    case TypeOID.numeric: self = .numeric
+    case TypeOID.float4, TypeOID.float8: self = .float
+    case TypeOID.bpchar where type.nonDeterministicCollation == nil: self = .padded
     default: self = .server
     }
   }
@@ -136,11 +136,13 @@ extension RowComparison.Method {
   /// Compares two values whose bytes may differ.
   func likeness(
     _ left: FieldRange,
-    _ leftBytes: RawSpan,
+    in leftBytes: RawSpan,
     _ right: FieldRange,
-    _ rightBytes: RawSpan
+    in rightBytes: RawSpan
   ) throws(BinaryCopyError) -> RowComparison.Likeness {
-    if left.byteCount == right.byteCount, leftBytes.equals(left.bytes, rightBytes, right.bytes) { return .equal }
+    if left.byteCount == right.byteCount, leftBytes.equals(left.bytes, to: rightBytes, at: right.bytes) {
+      return .equal
+    }
     guard !left.isNull, !right.isNull else { return .different }
     switch self {
     case .bytes: return .different
@@ -155,7 +157,7 @@ extension RowComparison.Method {
     case .padded:
       let leftEnd = try Self.endBeforeSpaces(left, leftBytes)
       let rightEnd = try Self.endBeforeSpaces(right, rightBytes)
-      return leftBytes.equals(left.offset..<leftEnd, rightBytes, right.offset..<rightEnd) ? .equal : .different
+      return leftBytes.equals(left.offset..<leftEnd, to: rightBytes, at: right.offset..<rightEnd) ? .equal : .different
     }
   }
 

@@ -33,7 +33,7 @@ struct SnapshotCatalog {
       for column in file.table.columns {
         let key = TypeKey(column)
         if types[key] == nil { types[key] = try Self.lookUp(key, connection) }
-        if let problem = try Self.problem(column, types[key], connection) {
+        if let problem = try Self.problem(column, types[key], on: connection) {
           findings.append(.blocker(file.table.name, problem))
         }
       }
@@ -121,7 +121,7 @@ struct SnapshotCatalog {
   private static func problem(
     _ column: SnapshotManifest.Column,
     _ type: CatalogColumn.BaseType?,
-    _ connection: Connection
+    on connection: Connection
   ) throws(PostgresError) -> String? {
     guard let type else {
       return

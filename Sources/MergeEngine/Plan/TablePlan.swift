@@ -63,7 +63,7 @@ struct TablePlan: Sendable {
 
   /// The key is a single smallint, integer or bigint (or a domain over one).
   var keyIsOneInteger: Bool {
-    keyColumnCount == 1 && columns[0].travel == .binary && [20, 21, 23].contains(columns[0].baseType.oid)
+    keyColumnCount == 1 && columns[0].travel == .binary && TypeOID.integers.contains(columns[0].baseType.oid)
   }
 
   /// A column that staging and production share.
@@ -78,8 +78,8 @@ struct TablePlan: Sendable {
     /// Staging holds the value just as it travels, so that nothing can go wrong in reading it.
     var isReadAsItIs: Bool { travel == .binary && readExpression.text == ("s.\(name)" as SQL).text }
     /// The array in which keys are looked up: of the type itself, or of text.
-    var probeArrayOid: UInt32 { probesAsText ? 1009 : baseType.arrayOid }
-    var probeElementOid: UInt32 { probesAsText ? 25 : baseType.oid }
+    var probeArrayOid: UInt32 { probesAsText ? TypeOID.textArray : baseType.arrayOid }
+    var probeElementOid: UInt32 { probesAsText ? TypeOID.text : baseType.oid }
     var probesAsText: Bool { travel == .text || baseType.arrayOid == 0 }
   }
 

@@ -21,7 +21,7 @@ struct TablePlanner {
   mutating func plan(staging: CatalogTable, production: CatalogTable) -> TablePlan? {
     let table = production.name.name.name
     let blockersBefore = blockerCount
-    checkKinds(table, staging, production)
+    checkKinds(table, staging: staging, production: production)
     let key = production.primaryKey
     if key == nil {
       block(table, "\(production.name) has no primary key, so rows can't be matched. Add one.")
@@ -33,8 +33,8 @@ struct TablePlanner {
       )
     }
     let versionName = options.columns.version(of: table)
-    let versionType = checkVersion(table, versionName, staging, production)
-    let shared = sharedColumns(table, staging, production)
+    let versionType = checkVersion(table, versionName, staging: staging, production: production)
+    let shared = sharedColumns(table, staging: staging, production: production)
     for column in key?.columns ?? [] where staging.column(column.name) == nil {
       block(table, "the key column \(column.name) is missing in \(staging.name). Load it, or make it with init.")
     }
@@ -105,7 +105,7 @@ struct TablePlanner {
   private mutating func block(_ table: String, _ message: String) { findings.append(.blocker(table, message)) }
   private mutating func warn(_ table: String, _ message: String) { findings.append(.warning(table, message)) }
 
-  private mutating func checkKinds(_ table: String, _ staging: CatalogTable, _ production: CatalogTable) {
+  private mutating func checkKinds(_ table: String, staging: CatalogTable, production: CatalogTable) {
     if staging.kind != .table {
       block(table, "\(staging.name) is not an ordinary table. Staging is read by block ranges; load an ordinary table.")
     }
@@ -117,8 +117,8 @@ struct TablePlanner {
   private mutating func checkVersion(
     _ table: String,
     _ name: Identifier,
-    _ staging: CatalogTable,
-    _ production: CatalogTable
+    staging: CatalogTable,
+    production: CatalogTable
   ) -> VersionType? {
     guard let column = production.column(name) else {
       block(
@@ -144,8 +144,8 @@ struct TablePlanner {
   /// The production columns that staging has too and that can be written.
   private mutating func sharedColumns(
     _ table: String,
-    _ staging: CatalogTable,
-    _ production: CatalogTable
+    staging: CatalogTable,
+    production: CatalogTable
   ) -> [CatalogColumn] {
     let ignored = options.columns.ignored(of: table)
     for column in staging.columns where production.column(column.name) == nil {

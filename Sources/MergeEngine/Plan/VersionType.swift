@@ -1,3 +1,5 @@
+import Libpq
+
 /// How versions of a column's type are compared on the client.
 enum VersionType: Sendable {
   /// timestamp, timestamptz, date and the integers: compared as the integers they travel as, infinities included.
@@ -8,10 +10,10 @@ enum VersionType: Sendable {
   /// - Returns: nil for a type that can't be a version.
   init?(typeOid: UInt32) {
     switch typeOid {
-    case 1114, 1184, 20: self = .integer(byteCount: 8)
-    case 1082, 23: self = .integer(byteCount: 4)
-    case 21: self = .integer(byteCount: 2)
-    case 1700: self = .numeric
+    case TypeOID.timestamp, TypeOID.timestamptz, TypeOID.int8: self = .integer(byteCount: 8)
+    case TypeOID.date, TypeOID.int4: self = .integer(byteCount: 4)
+    case TypeOID.int2: self = .integer(byteCount: 2)
+    case TypeOID.numeric: self = .numeric
     default: return nil
     }
   }

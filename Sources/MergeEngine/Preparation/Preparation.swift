@@ -22,9 +22,13 @@ struct Preparation {
     let schemas = options.schemas
     if snapshot == nil {
       if staging === production { try schemas.requireTwo() }
-      try requireSchema(schemas.staging, "Make staging with merge-engine init, or name it: --staging-schema.", staging)
+      try requireSchema(
+        schemas.staging,
+        advice: "Make staging with merge-engine init, or name it: --staging-schema.",
+        on: staging
+      )
     }
-    try requireSchema(schemas.production, "Name the production schema: --production-schema.", production)
+    try requireSchema(schemas.production, advice: "Name the production schema: --production-schema.", on: production)
     let isSplit = staging !== production
     let productionCatalog = try Catalog(production, schemas: [schemas.staging, schemas.production])
     let snapshotCatalog = try snapshot.map { try SnapshotCatalog($0, production) }
@@ -60,7 +64,7 @@ struct Preparation {
     return plan
   }
 
-  private func requireSchema(_ name: String, _ advice: String, _ connection: Connection) throws {
+  private func requireSchema(_ name: String, advice: String, on connection: Connection) throws {
     let result = try connection.query(
       "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
       [.text(name)],

@@ -106,8 +106,8 @@ struct RefusalForecast {
   private static func sameValue(
     _ column: (plan: TablePlan.Column, staging: CatalogColumn, production: CatalogColumn)
   ) -> SQL {
-    let comparable: Set<UInt32> = [20, 21, 23, 700, 701, 1700, 1082, 1114, 1184]
-    guard comparable.contains(column.staging.baseType.oid) else { return "" }
+    let comparable = TypeOID.integers.union(TypeOID.floats).union(TypeOID.timestamps)
+    guard comparable.union([TypeOID.numeric, TypeOID.date]).contains(column.staging.baseType.oid) else { return "" }
     let name = column.plan.name
     return " AND t.\(name)::\(column.staging.baseType.plainName) <> s.\(name)"
   }

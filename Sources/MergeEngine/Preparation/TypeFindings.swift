@@ -14,46 +14,37 @@ struct TypeFindings {
     }
   }
 
-  private enum Oid {
-    static let bpchar: UInt32 = 1042
-    static let varchar: UInt32 = 1043
-    static let text: UInt32 = 25
-    static let date: UInt32 = 1082
-    static let timestamp: UInt32 = 1114
-    static let timestamptz: UInt32 = 1184
-    static let numeric: UInt32 = 1700
-    static let floats: Set<UInt32> = [700, 701]
-    static let strings: Set<UInt32> = [text, varchar, bpchar]
-    static let times: Set<UInt32> = [timestamp, timestamptz]
-  }
-
   private func notes(_ staging: CatalogColumn.BaseType, _ production: CatalogColumn.BaseType) -> [String] {
     var notes: [String] = []
     let pair = "\(staging.fullName.text) in staging, \(production.fullName.text) in production"
-    if staging.oid == Oid.numeric, production.oid == Oid.numeric, staging.modifier >= 0, production.modifier < 0 {
+    if staging.oid == TypeOID.numeric, production.oid == TypeOID.numeric, staging.modifier >= 0, production.modifier < 0
+    {
       notes.append(
         "\(pair). numeric(38,10) is what DMS makes of NUMBER without precision: digits behind the tenth are lost before "
           + "staging. Load it as numeric without precision, or set numberDataTypeScale."
       )
     }
-    if Oid.floats.contains(staging.oid), production.oid == Oid.numeric {
+    if TypeOID.floats.contains(staging.oid), production.oid == TypeOID.numeric {
       notes.append("\(pair). Binary fractions hold 15 digits: longer numbers are rounded before staging.")
     }
-    if Oid.times.contains(staging.oid), Oid.times.contains(production.oid), staging.oid == production.oid,
+    if TypeOID.timestamps.contains(staging.oid), TypeOID.timestamps.contains(production.oid),
+      staging.oid == production.oid,
       staging.precision < production.precision
     {
       notes.append("\(pair). Parts of a second are lost before staging.")
     }
-    if Oid.times.contains(staging.oid), Oid.times.contains(production.oid), staging.oid != production.oid {
+    if TypeOID.timestamps.contains(staging.oid), TypeOID.timestamps.contains(production.oid),
+      staging.oid != production.oid
+    {
       notes.append("\(pair). Times without a zone are read in --time-zone.")
     }
-    if staging.oid == Oid.date, Oid.times.contains(production.oid) {
+    if staging.oid == TypeOID.date, TypeOID.timestamps.contains(production.oid) {
       notes.append("\(pair). Oracle's DATE has a time of day, which staging does not.")
     }
-    if Oid.strings.contains(staging.oid), production.oid == Oid.bpchar, staging.oid != Oid.bpchar {
+    if TypeOID.strings.contains(staging.oid), production.oid == TypeOID.bpchar, staging.oid != TypeOID.bpchar {
       notes.append("\(pair). Spaces at the end are not kept, and production pads with spaces.")
     }
-    if staging.oid == Oid.bpchar, production.oid != Oid.bpchar, Oid.strings.contains(production.oid) {
+    if staging.oid == TypeOID.bpchar, production.oid != TypeOID.bpchar, TypeOID.strings.contains(production.oid) {
       notes.append("\(pair). Staging pads with spaces, and spaces at the end are cut on the way.")
     }
     if let stagingLength = staging.characterLimit, let limit = production.characterLimit, stagingLength < limit {
@@ -68,7 +59,7 @@ struct TypeFindings {
 
 extension CatalogColumn.BaseType {
   /// The length of varchar(n) and char(n) in characters; nil for other types and without a limit.
-  var characterLimit: Int? { [1042, 1043].contains(oid) && modifier >= 4 ? modifier - 4 : nil }
+  var characterLimit: Int? { [TypeOID.bpchar, TypeOID.varchar].contains(oid) && modifier >= 4 ? modifier - 4 : nil }
 
   /// Digits behind the second of timestamp, timestamptz, time; 6 without a modifier.
   fileprivate var precision: Int { modifier < 0 ? 6 : modifier }

@@ -17,7 +17,7 @@ enum ProbeSQL {
   }
 
   /// key and version of every production row between two integer keys, in no order that is relied on.
-  static func copyRange(_ plan: TablePlan, _ lowest: Int64, _ highest: Int64) -> SQL {
+  static func copyRange(_ plan: TablePlan, from lowest: Int64, to highest: Int64) -> SQL {
     let key = plan.columns[0].name
     return """
       COPY (SELECT p.\(key), p.\(plan.version.name) FROM \(plan.production) AS p

@@ -21,7 +21,7 @@ struct RangeProbe {
     try index(stretch, of: batch)
     let start = answer.bytes.count
     _ = try production.copyOut(
-      ProbeSQL.copyRange(plan, stretch.lowest, stretch.highest),
+      ProbeSQL.copyRange(plan, from: stretch.lowest, to: stretch.highest),
       into: &answer.bytes,
       "reading versions of \(plan.production)"
     )
@@ -35,7 +35,7 @@ struct RangeProbe {
     candidateOfKey.append(contentsOf: repeatElement(-1, count: Int(stretch.highest - stretch.lowest) + 1))
     for position in stretch.candidates {
       var cursor = CopyCursor(offset: batch.rows[Int(batch.candidates[position])].probeKey)
-      guard let key = try DenseKeys.integer(cursor.readField(in: bytes), bytes) else { continue }
+      guard let key = try bytes.integer(cursor.readField(in: bytes)) else { continue }
       candidateOfKey[Int(key - stretch.lowest)] = Int32(position)
     }
   }
@@ -56,7 +56,7 @@ struct RangeProbe {
       guard fieldCount == 2 else { throw .fieldCount(found: fieldCount, expected: 2, offset: cursor.offset) }
       let keyField = try cursor.readField(in: bytes)
       let versionField = try cursor.readField(in: bytes)
-      guard let key = try DenseKeys.integer(keyField, bytes), (stretch.lowest...stretch.highest).contains(key) else {
+      guard let key = try bytes.integer(keyField), (stretch.lowest...stretch.highest).contains(key) else {
         throw .unexpectedArray(offset: keyField.offset)
       }
       let position = candidateOfKey[Int(key - stretch.lowest)]

@@ -12,17 +12,19 @@ struct ProductionRows {
 /// Looks up whole production rows by key: what the probe does for versions, for all shared columns.
 struct RowLookUp {
   private let statement: PreparedStatement
+  private let operation: String
   private let columnCount: Int
   private var keys: KeyArrays
 
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
     keys = KeyArrays(plan)
     columnCount = plan.columns.count
+    operation = "looking up rows of \(plan.production)"
     statement = try production.prepare(
       statementName,
       ProbeSQL.lookUpRows(plan),
       parameterTypes: ProbeSQL.parameterTypes(plan),
-      "looking up rows of \(plan.production)"
+      operation
     )
   }
 
@@ -41,7 +43,11 @@ struct RowLookUp {
     let result = try production.execute(statement, keys.parameters)
     for row in 0..<result.count {
       guard let ordinal = result.integer(row, 0), (1...rows.count).contains(ordinal) else {
-        throw BinaryCopyError.unexpectedArray(offset: row)
+        throw PostgresError(
+          .malformedAnswer,
+          message: "row \(row + 1) of the answer is for none of the keys asked for",
+          operation: operation
+        )
       }
       let start = answer.bytes.count
       result.appendFields(of: row, columns: 1..<(1 + columnCount), to: &answer.bytes)

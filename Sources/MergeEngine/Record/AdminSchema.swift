@@ -16,9 +16,9 @@ struct AdminSchema {
     for table in AdminTables.all {
       let isThere = present.contains { $0.hasPrefix(table.name + ".") }
       if !isThere { statements.append("CREATE TABLE \(admin).\(Identifier(table.name)) (\(table.keyColumn))") }
-      let missing = table.columns.filter { !present.contains("\(table.name).\($0.name)") }
+      let missing = table.columns.filter { !present.contains("\(table.name).\($0.text.prefix { $0 != " " })") }
       if !missing.isEmpty {
-        let additions = missing.map { "ADD COLUMN \(Identifier($0.name)) \($0.type)" as SQL }.joined(", ")
+        let additions = missing.map { "ADD COLUMN \($0)" as SQL }.joined(", ")
         statements.append("ALTER TABLE \(admin).\(Identifier(table.name)) \(additions)")
       }
     }
@@ -105,12 +105,8 @@ private enum AdminTables {
   struct Table {
     let name: String
     let keyColumn: SQL
-    let columns: [Column]
-  }
-
-  struct Column {
-    let name: String
-    let type: SQL
+    /// Their definitions, the name first.
+    let columns: [SQL]
   }
 
   static let all = [
@@ -118,64 +114,35 @@ private enum AdminTables {
       name: "merge_summary",
       keyColumn: "id serial PRIMARY KEY",
       columns: [
-        Column(name: "merge_start", type: "timestamp"),
-        Column(name: "merge_end", type: "timestamp"),
-        Column(name: "status", type: "varchar(20)"),
-        Column(name: "notes", type: "text"),
-        Column(name: "parameters", type: "jsonb"),
-        Column(name: "engine_version", type: "text"),
-        Column(name: "warnings", type: "jsonb"),
+        "merge_start timestamp", "merge_end timestamp", "status varchar(20)", "notes text", "parameters jsonb",
+        "engine_version text", "warnings jsonb",
       ]
     ),
     Table(
       name: "merge_logs",
       keyColumn: "id serial PRIMARY KEY",
       columns: [
-        Column(name: "table_name", type: "varchar(100)"),
-        Column(name: "merge_time", type: "timestamp"),
-        Column(name: "records_updated", type: "bigint"),
-        Column(name: "records_inserted", type: "bigint"),
-        Column(name: "run_id", type: "integer"),
-        Column(name: "records_read", type: "bigint"),
-        Column(name: "records_unchanged", type: "bigint"),
-        Column(name: "records_stale", type: "bigint"),
-        Column(name: "records_duplicate", type: "bigint"),
-        Column(name: "records_error", type: "bigint"),
-        Column(name: "lost_races", type: "bigint"),
-        Column(name: "batches", type: "bigint"),
-        Column(name: "elapsed_ms", type: "bigint"),
+        "table_name varchar(100)", "merge_time timestamp", "records_updated bigint", "records_inserted bigint",
+        "run_id integer", "records_read bigint", "records_unchanged bigint", "records_stale bigint",
+        "records_duplicate bigint", "records_error bigint", "lost_races bigint", "batches bigint", "elapsed_ms bigint",
       ]
     ),
+    // forgotten_at, here and below: when the run has read the table from its first row again, to refuse and count anew.
     Table(
       name: "merge_errors",
       keyColumn: "id bigserial PRIMARY KEY",
       columns: [
-        Column(name: "run_id", type: "integer"),
-        Column(name: "table_name", type: "text"),
-        Column(name: "row_key", type: "jsonb"),
-        Column(name: "sqlstate", type: "text"),
-        Column(name: "message", type: "text"),
-        Column(name: "detail", type: "text"),
-        Column(name: "row_data", type: "jsonb"),
-        Column(name: "failed_at", type: "timestamp"),
-        Column(name: "retried_at", type: "timestamp"),
-        Column(name: "snapshot_id", type: "text"),
-        Column(name: "snapshot_row", type: "bigint"),
-        // Set when the run has read the table from its first row again, and may refuse the row again.
-        Column(name: "forgotten_at", type: "timestamp"),
+        "run_id integer", "table_name text", "row_key jsonb", "sqlstate text", "message text", "detail text",
+        "row_data jsonb", "failed_at timestamp", "retried_at timestamp", "snapshot_id text", "snapshot_row bigint",
+        "forgotten_at timestamp",
       ]
     ),
     Table(
       name: "snapshot_progress",
       keyColumn: "snapshot_id text NOT NULL",
       columns: [
-        Column(name: "table_name", type: "text"),
-        Column(name: "production_oid", type: "bigint"),
-        Column(name: "version_from", type: "text"),
-        Column(name: "version_to", type: "text"),
-        Column(name: "first_row", type: "bigint"),
-        Column(name: "row_count", type: "bigint"),
-        Column(name: "run_id", type: "integer"),
+        "table_name text", "production_oid bigint", "version_from text", "version_to text", "first_row bigint",
+        "row_count bigint", "run_id integer",
       ]
     ),
     // A row a batch: when, by which worker, and what it came to. What the report draws its rates from.
@@ -183,48 +150,26 @@ private enum AdminTables {
       name: "merge_batches",
       keyColumn: "id bigserial PRIMARY KEY",
       columns: [
-        Column(name: "run_id", type: "integer"),
-        Column(name: "table_name", type: "text"),
-        Column(name: "worker", type: "integer"),
-        Column(name: "started_at", type: "timestamp"),
-        Column(name: "finished_at", type: "timestamp"),
-        Column(name: "records_read", type: "bigint"),
-        Column(name: "records_inserted", type: "bigint"),
-        Column(name: "records_updated", type: "bigint"),
-        Column(name: "records_unchanged", type: "bigint"),
-        Column(name: "records_stale", type: "bigint"),
-        Column(name: "records_duplicate", type: "bigint"),
-        Column(name: "records_error", type: "bigint"),
-        Column(name: "lost_races", type: "bigint"),
-        Column(name: "elapsed_ms", type: "bigint"),
-        // Set when the run has read the table from its first row again, and counted again.
-        Column(name: "forgotten_at", type: "timestamp"),
+        "run_id integer", "table_name text", "worker integer", "started_at timestamp", "finished_at timestamp",
+        "records_read bigint", "records_inserted bigint", "records_updated bigint", "records_unchanged bigint",
+        "records_stale bigint", "records_duplicate bigint", "records_error bigint", "lost_races bigint",
+        "elapsed_ms bigint", "forgotten_at timestamp",
       ]
     ),
     Table(
       name: "merge_verifications",
       keyColumn: "id bigserial PRIMARY KEY",
       columns: [
-        Column(name: "run_id", type: "integer"),
-        Column(name: "verified_at", type: "timestamp"),
-        Column(name: "report", type: "jsonb"),
+        "run_id integer", "verified_at timestamp", "report jsonb",
       ]
     ),
     Table(
       name: "before_images",
       keyColumn: "image_oid oid PRIMARY KEY",
       columns: [
-        Column(name: "run_id", type: "integer"),
-        Column(name: "schema_name", type: "text"),
-        Column(name: "table_name", type: "text"),
-        Column(name: "image_table", type: "text"),
-        Column(name: "production_oid", type: "oid"),
-        Column(name: "key_column_count", type: "integer"),
-        Column(name: "created_at", type: "timestamp"),
-        Column(name: "created_xid", type: "bigint"),
-        Column(name: "records_restored", type: "bigint DEFAULT 0"),
-        Column(name: "records_deleted", type: "bigint DEFAULT 0"),
-        Column(name: "dropped_at", type: "timestamp"),
+        "run_id integer", "schema_name text", "table_name text", "image_table text", "production_oid oid",
+        "key_column_count integer", "created_at timestamp", "created_xid bigint", "records_restored bigint DEFAULT 0",
+        "records_deleted bigint DEFAULT 0", "dropped_at timestamp",
       ]
     ),
   ]

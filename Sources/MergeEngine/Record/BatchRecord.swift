@@ -42,7 +42,7 @@ struct BatchRecord {
           records_error = records_error + $7, lost_races = lost_races + $8, batches = batches + 1
       WHERE id = \(run.logIDs[plan.name] ?? 0)
       """,
-      parameterTypes: [UInt32](repeating: 20, count: 9),
+      parameterTypes: [UInt32](repeating: TypeOID.int8, count: 9),
       "recording the counts of \(plan.production)"
     )
   }

@@ -28,11 +28,11 @@ struct BeforeImageCatalog {
   ///   - connection: within the transaction that opens the run.
   /// - Returns: whether the run keeps images.
   /// - Throws: ``MergeFailure/blocked(_:)`` for a run that has merged without them: half a run can't be taken back.
-  func open(_ runID: Int, _ plan: MergePlan, isWanted: Bool, _ connection: Connection) throws -> Bool {
+  func open(_ runID: Int, _ plan: MergePlan, isWanted: Bool, on connection: Connection) throws -> Bool {
     let known = try entries(ofRun: runID, connection).filter { $0.droppedAt == nil }.map(\.productionOid)
     guard isWanted || !known.isEmpty else { return false }
     for table in plan.tables where !known.contains(table.productionOid) {
-      try requireNothingMerged(runID, table, connection)
+      try requireNothingMerged(runID, table, on: connection)
       let name = QualifiedName(
         schema: schemas.admin,
         name: BeforeImageTable.name(run: runID, table: table.name, oid: table.productionOid)
@@ -58,7 +58,7 @@ struct BeforeImageCatalog {
     return true
   }
 
-  private func requireNothingMerged(_ runID: Int, _ table: TablePlan, _ connection: Connection) throws {
+  private func requireNothingMerged(_ runID: Int, _ table: TablePlan, on connection: Connection) throws {
     let merged = try connection.query(
       """
       SELECT EXISTS (SELECT FROM \(admin).merge_logs
@@ -78,7 +78,7 @@ struct BeforeImageCatalog {
   }
 
   /// The image tables of a run for the tables of a plan, in the plan's order.
-  func tables(_ runID: Int, _ plan: MergePlan, _ connection: Connection) throws(PostgresError) -> [BeforeImageTable] {
+  func tables(_ runID: Int, _ plan: MergePlan, on connection: Connection) throws(PostgresError) -> [BeforeImageTable] {
     let entries = try entries(ofRun: runID, connection)
     var tables: [BeforeImageTable] = []
     for table in plan.tables {

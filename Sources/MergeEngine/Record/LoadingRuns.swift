@@ -106,7 +106,7 @@ public struct LoadingRuns: Sendable {
   private var admin: Identifier { Identifier(schemas.admin) }
 
   private func connect() throws -> Connection {
-    try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    try session.reachControl()
   }
 
   private func json(_ annotations: [String: String]) throws -> String {

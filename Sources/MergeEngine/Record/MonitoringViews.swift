@@ -10,12 +10,12 @@ struct MonitoringViews {
 
   /// Makes both views, or brings them up to date with the staging tables there are, within the open transaction.
   func create(_ connection: Connection, _ logger: Logger) throws {
-    try replace(Self.statusName, try statusQuery(connection), connection, logger)
-    try replace(Self.typesName, typesQuery, connection, logger)
+    try replace(Self.statusName, try statusQuery(connection), on: connection, logger: logger)
+    try replace(Self.typesName, typesQuery, on: connection, logger: logger)
   }
 
   /// A view of that name with other columns, or of another owner, is somebody's own work and stays.
-  private func replace(_ view: String, _ query: SQL, _ connection: Connection, _ logger: Logger) throws {
+  private func replace(_ view: String, _ query: SQL, on connection: Connection, logger: Logger) throws {
     do {
       try Savepoint.attempt(on: connection) {
         _ = try connection.execute("CREATE OR REPLACE VIEW \(name(view)) AS \(query)", "making the view \(view)")

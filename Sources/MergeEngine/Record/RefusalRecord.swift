@@ -16,19 +16,19 @@ struct RefusalRecord {
     for form in [RefusalSQL.RowForm.object, .string] {
       do {
         return try Savepoint.attempt(on: connections.staging) {
-          guard connections.staging !== connections.production else { return try insert(address, error, form) }
-          try Savepoint.attempt(on: connections.production) { try insert(address, error, form) }
+          guard connections.staging !== connections.production else { return try insert(address, error, form: form) }
+          try Savepoint.attempt(on: connections.production) { try insert(address, error, form: form) }
         }
       } catch let failure as PostgresError where failure.refusesRow {
         continue
       }
     }
-    try insert(address, error, .nothing)
+    try insert(address, error, form: .nothing)
   }
 
-  private func insert(_ address: UInt64, _ error: PostgresError, _ form: RefusalSQL.RowForm) throws(PostgresError) {
+  private func insert(_ address: UInt64, _ error: PostgresError, form: RefusalSQL.RowForm) throws(PostgresError) {
     let row = try connections.staging.query(
-      RefusalSQL.takeOut(plan, TupleAddress(address), form),
+      RefusalSQL.takeOut(plan, TupleAddress(address), form: form),
       "marking a refused row of \(plan.staging)"
     )
     guard row.count == 1 else { return }
@@ -51,7 +51,7 @@ enum RefusalSQL {
   }
 
   /// The row's key and all of it, as JSON, and its number in the snapshot's file it came from, if it did.
-  static func takeOut(_ plan: TablePlan, _ address: TupleAddress, _ form: RowForm) -> SQL {
+  static func takeOut(_ plan: TablePlan, _ address: TupleAddress, form: RowForm) -> SQL {
     let status = TablePlanner.statusColumn
     let own = [status, SnapshotTablePlan.rowColumn].map { " - \(Literal($0.name))" as SQL }.joined("")
     let row: SQL =

@@ -132,7 +132,10 @@ struct SnapshotProgress {
         SELECT $1, $2, $3, $4, $5, r.first::bigint, r.count::bigint, $6
         FROM unnest($7, $8) AS r (first, count)
         """,
-        parameterTypes: [25, 25, 20, 25, 25, 20, 1009, 1009],
+        parameterTypes: [
+          TypeOID.text, TypeOID.text, TypeOID.int8, TypeOID.text, TypeOID.text, TypeOID.int8, TypeOID.textArray,
+          TypeOID.textArray,
+        ],
         "recording how far the replay of \(progress.table.name) has come"
       )
     }

@@ -59,7 +59,7 @@ public struct StagingStatus: Sendable, Codable {
   /// Staging that is in another database is not seen from here; there the name is production's.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)``.
-  static func require(_ names: [String]?, _ connection: Connection, _ schemas: Schemas) throws {
+  static func require(_ names: [String]?, on connection: Connection, schemas: Schemas) throws {
     guard let names else { return }
     let rows = try connection.query(
       """

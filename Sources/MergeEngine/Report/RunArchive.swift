@@ -114,7 +114,7 @@ public struct RunArchive: Sendable {
   private static let isAtAnEnd: SQL = "status NOT IN ('RUNNING', 'LOADING', 'ROLLING BACK')"
 
   private func connect() throws -> Connection {
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let connection = try session.reachControl()
     try AdminSchema(schemas: session.schemas).require(connection)
     try RunRecord.closeDeadRuns(connection, session.schemas)
     return connection

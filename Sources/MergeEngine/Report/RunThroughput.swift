@@ -43,7 +43,7 @@ public struct RunThroughput: Sendable {
       Series(
         name: name,
         rowCount: stretches.reduce(0) { $0 + $1.rowCount },
-        rowsPerSecond: Self.rates(stretches, seconds, count)
+        rowsPerSecond: Self.rates(stretches, seconds, count: count)
       )
     }
     intervalSeconds = seconds
@@ -66,7 +66,7 @@ public struct RunThroughput: Sendable {
   }
 
   /// Rows of a stretch are spread evenly over its time, since nobody knows when in a batch a row was merged.
-  private static func rates(_ stretches: [Stretch], _ seconds: Double, _ count: Int) -> [Double] {
+  private static func rates(_ stretches: [Stretch], _ seconds: Double, count: Int) -> [Double] {
     var rates = [Double](repeating: 0, count: count)
     for stretch in stretches {
       // A batch that took no measurable time still has its rows.

@@ -18,7 +18,7 @@ public struct StoredRuns: Sendable {
   ///
   /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, ``MergeFailure/blocked(_:)`` without admin tables.
   public func read(_ id: Int) throws -> StoredRun {
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let connection = try session.reachControl()
     let columns = try AdminSchema(schemas: session.schemas).columns(connection)
     guard columns.isSuperset(of: ["merge_summary.parameters", "merge_logs.run_id", "merge_errors.retried_at"]) else {
       throw MergeFailure.blocked([
@@ -31,12 +31,12 @@ public struct StoredRuns: Sendable {
     }
     try RunRecord.closeDeadRunsIfAllowed(connection, session.schemas)
     try connection.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "reading run \(id)")
-    let run = try read(id, columns, connection)
+    let run = try read(id, columns: columns, on: connection)
     try connection.execute("COMMIT", "reading run \(id)")
     return run
   }
 
-  private func read(_ id: Int, _ columns: Set<String>, _ connection: Connection) throws -> StoredRun {
+  private func read(_ id: Int, columns: Set<String>, on connection: Connection) throws -> StoredRun {
     let admin = Identifier(session.schemas.admin)
     let warnings: SQL = columns.contains("merge_summary.warnings") ? "warnings::text" : "NULL::text"
     let row = try connection.query(
@@ -55,7 +55,7 @@ public struct StoredRuns: Sendable {
         "there is no run \(id) in \(session.schemas.admin).merge_summary; merge-engine status shows the last ones."
       )
     }
-    let tables = try tables(id, admin, connection)
+    let tables = try tables(id, admin: admin, on: connection)
     let refusals = try RefusalGroup.read(
       id,
       keepsForgotten: columns.contains("merge_errors.forgotten_at"),
@@ -76,7 +76,7 @@ public struct StoredRuns: Sendable {
       refusals: refusals.groups,
       refusalReasonCount: refusals.total,
       verifications: columns.contains("merge_verifications.report")
-        ? try verifications(id, tables, admin, connection) : [],
+        ? try verifications(id, tables, admin: admin, on: connection) : [],
       place: StoredRun.Place(
         database: row.text(0, 7) ?? "",
         serverVersion: row.text(0, 8) ?? "",
@@ -86,7 +86,7 @@ public struct StoredRuns: Sendable {
     )
   }
 
-  private func tables(_ id: Int, _ admin: Identifier, _ connection: Connection) throws(PostgresError) -> [StoredRun
+  private func tables(_ id: Int, admin: Identifier, on connection: Connection) throws(PostgresError) -> [StoredRun
     .Table]
   {
     let rows = try connection.query(
@@ -109,8 +109,8 @@ public struct StoredRuns: Sendable {
   private func verifications(
     _ id: Int,
     _ tables: [StoredRun.Table],
-    _ admin: Identifier,
-    _ connection: Connection
+    admin: Identifier,
+    on connection: Connection
   ) throws(PostgresError) -> [StoredRun.Verification] {
     let rows = try connection.query(
       // 100 is arbitrary: as far back as anybody may have looked at single tables.

@@ -32,17 +32,13 @@ public struct Rollback: Sendable {
     self.options = options
     self.stop = stop
     self.logger = logger
-    var session = Session(
+    session = Session(
       target: target,
       stagingTarget: stagingTarget,
-      schemas: options.merge.schemas,
-      timeZone: options.merge.timeZone,
-      lockTimeoutMilliseconds: options.merge.lockTimeoutMilliseconds,
-      statementTimeoutMilliseconds: options.merge.statementTimeoutMilliseconds,
+      options: options.merge,
+      isReadOnly: options.isDryRun,
       logger: logger
     )
-    session.isReadOnly = options.isDryRun
-    self.session = session
   }
 
   private var record: RollbackRecord {
@@ -97,7 +93,7 @@ public struct Rollback: Sendable {
           record,
           staging: staging[index],
           others: plan.siblings[index],
-          connections
+          on: connections
         )
       }
     }
@@ -105,17 +101,17 @@ public struct Rollback: Sendable {
     var passes = RollbackPasses(
       batches,
       batchRowCount: options.merge.batchRows,
-      connections,
-      stop,
-      logger
+      on: connections,
+      stop: stop,
+      logger: logger
     )
     try passes.run()
     let closing = RollbackClosing(options: options, plan: plan, staging: staging, record: record, connection: control)
-    return try closing.close(passes, warnings: warnings, stop, clock)
+    return try closing.close(passes, warnings: warnings, stop: stop, clock: clock)
   }
 
   private func connect() throws -> Connection {
-    try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    try session.reachControl()
   }
 
   /// Settles what is to be done, and that nothing stands against it.
@@ -123,7 +119,7 @@ public struct Rollback: Sendable {
     let schemas = options.merge.schemas
     try requireAdminSchema(schemas, connection)
     let record = RollbackRecord(runID: options.runID, admin: Identifier(schemas.admin))
-    let plan = try RollbackPlan(record, only: options.merge.tables, schemas, connection)
+    let plan = try RollbackPlan(record, only: options.merge.tables, schemas: schemas, on: connection)
     let denied = try RollbackAccess(schemas: schemas, readsOnly: options.isDryRun).blockers(plan.tables, connection)
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     return plan

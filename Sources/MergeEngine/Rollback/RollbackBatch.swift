@@ -33,7 +33,7 @@ struct RollbackBatch {
     _ record: RollbackRecord,
     staging: TablePlan?,
     others: [QualifiedName],
-    _ connections: WorkerConnections
+    on connections: WorkerConnections
   ) throws(PostgresError) {
     self.table = table
     self.record = record
@@ -45,14 +45,14 @@ struct RollbackBatch {
     let operation = "preparing the rollback of \(table.production)"
     try production.execute(sql.createUndone, operation)
     for other in others { try production.execute(RollbackSQL.discardRepeated(other), operation) }
-    predecessors = try Self.predecessors(among: others, sql, production, operation)
+    predecessors = try Self.predecessors(among: others, sql, on: production, operation)
   }
 
   /// Rows are looked up in these by key, so they get an index; a merge, which never looks, does without.
   private static func predecessors(
     among others: [QualifiedName],
     _ sql: RollbackSQL,
-    _ production: Connection,
+    on production: Connection,
     _ operation: String
   ) throws(PostgresError) -> [QualifiedName] {
     var found: [QualifiedName] = []

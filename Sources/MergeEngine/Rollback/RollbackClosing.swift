@@ -13,8 +13,8 @@ struct RollbackClosing {
   func close(
     _ passes: RollbackPasses,
     warnings: [String],
-    _ stop: StopSignal,
-    _ clock: ReportClock
+    stop: StopSignal,
+    clock: ReportClock
   ) throws -> RollbackReport {
     var warnings = warnings
     let failures = plan.tables.indices.compactMap { index in
@@ -22,7 +22,7 @@ struct RollbackClosing {
         "\(plan.tables[index].name): \($0). What was taken back until then is committed; run the rollback again."
       }
     }
-    let tables = try plan.tables.indices.map { try describe($0, passes, stop, &warnings) }
+    let tables = try plan.tables.indices.map { try describe($0, passes, stop: stop, warnings: &warnings) }
     let leftAlone = tables.reduce(0) { $0 + $1.leftAlone }
     let status: RunStatus =
       passes.wasInterrupted
@@ -46,8 +46,8 @@ struct RollbackClosing {
   private func describe(
     _ index: Int,
     _ passes: RollbackPasses,
-    _ stop: StopSignal,
-    _ warnings: inout [String]
+    stop: StopSignal,
+    warnings: inout [String]
   ) throws -> RollbackReport.Table {
     let table = plan.tables[index]
     let counts = passes.counts[index]

@@ -21,9 +21,9 @@ struct RollbackPasses {
   init(
     _ batches: [RollbackBatch],
     batchRowCount: Int,
-    _ connections: WorkerConnections,
-    _ stop: StopSignal,
-    _ logger: Logger
+    on connections: WorkerConnections,
+    stop: StopSignal,
+    logger: Logger
   ) {
     self.batches = batches
     self.batchRowCount = batchRowCount

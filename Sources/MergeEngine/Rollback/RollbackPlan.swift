@@ -11,7 +11,7 @@ struct RollbackPlan {
   /// - Parameter names: only these tables; nil for all of the run.
   /// - Throws: ``MergeFailure/usage(_:)`` for a run that there is none of, ``MergeFailure/blocked(_:)`` with
   ///   everything that stands against the rollback.
-  init(_ record: RollbackRecord, only names: [String]?, _ schemas: Schemas, _ connection: Connection) throws {
+  init(_ record: RollbackRecord, only names: [String]?, schemas: Schemas, on connection: Connection) throws {
     try record.requireEnded(connection)
     let list = BeforeImageCatalog(schemas: schemas)
     let entries = try Self.present(try list.entries(ofRun: record.runID, connection), record)
@@ -27,7 +27,7 @@ struct RollbackPlan {
     var tables: [RollbackTable] = []
     for entry in entries {
       do {
-        tables.append(try RollbackTable(entry, catalog, connection))
+        tables.append(try RollbackTable(entry, catalog, on: connection))
       } catch MergeFailure.blocked(let findings) {
         blockers += findings
       }

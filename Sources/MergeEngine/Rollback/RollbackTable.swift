@@ -19,7 +19,7 @@ struct RollbackTable: Sendable {
   ///
   /// - Parameter catalog: of the schemas of production and of the images.
   /// - Throws: ``MergeFailure/blocked(_:)`` when the table is gone, or is not the table any more that was merged.
-  init(_ entry: BeforeImageCatalog.Entry, _ catalog: Catalog, _ connection: Connection) throws {
+  init(_ entry: BeforeImageCatalog.Entry, _ catalog: Catalog, on connection: Connection) throws {
     let name = entry.production.name.name
     func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(name, message)]) }
     guard let table = catalog.tables.first(where: { $0.oid == entry.productionOid }) else {

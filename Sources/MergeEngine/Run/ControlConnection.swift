@@ -20,12 +20,12 @@ final class ControlConnection {
   private static let lockPauseSeconds = 0.2
 
   /// - Throws: ``MergeFailure/unreachable(_:)``.
-  init(_ session: Session, _ retries: RetryPolicy, _ stop: StopSignal) throws {
+  init(_ session: Session, _ retries: RetryPolicy, stop: StopSignal) throws {
     self.session = session
     self.retries = retries
     self.stop = stop
     logger = session.logger
-    current = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    current = try session.reachControl()
     backend = try Backend(of: current)
   }
 

@@ -22,7 +22,7 @@ final class Pressure: Sendable {
   /// How often standbys are asked. Arbitrary: the lag that `pg_stat_replication` shows is about as old.
   private static let measureInterval = Duration.seconds(1)
 
-  init(_ options: MergeOptions, _ stop: StopSignal, _ logger: Logger) {
+  init(_ options: MergeOptions, stop: StopSignal, logger: Logger) {
     self.logger = logger
     maxRowsPerSecond = options.maxRowsPerSecond
     maxLagSeconds = options.maxReplicaLagSeconds.map(Double.init)

@@ -36,11 +36,11 @@ struct Rounds {
     guard outcome.mayGoOn else { return nil }
     guard !context.isAtomic else {
       // Its transaction was rolled back; of one that was committed no loss is on record.
-      if let loss = outcome.takeLoss() { outcome.fail(all, loss.error ?? Self.controlLoss, context.plan) }
+      if let loss = outcome.takeLoss() { outcome.fail(all, loss.error ?? Self.controlLoss, plan: context.plan) }
       return nil
     }
     if let loss = outcome.takeLoss() ?? (controlWasLost ? RunOutcome.Loss(tables: [], error: nil) : nil) {
-      return try tablesAfter(loss, &outcome, control)
+      return try tablesAfter(loss, outcome: &outcome, control: control)
     }
     guard outcome.isClean else { return nil }
     return try circles.releaseRefused(control.current)
@@ -48,8 +48,8 @@ struct Rounds {
 
   private mutating func tablesAfter(
     _ loss: RunOutcome.Loss,
-    _ outcome: inout RunOutcome,
-    _ control: ControlConnection
+    outcome: inout RunOutcome,
+    control: ControlConnection
   ) throws -> Set<Int>? {
     try context.sessions.endAll(production: control.current) {
       try context.session.connectStagingControl(beside: control.current)
@@ -60,7 +60,7 @@ struct Rounds {
     lossesWithoutProgress = hasProgressed ? 0 : lossesWithoutProgress + 1
     if lossesWithoutProgress >= context.retries.attemptLimit {
       let tables = loss.tables.isEmpty ? outcome.tablesWithoutFailure : loss.tables
-      outcome.fail(tables, loss.error ?? Self.controlLoss, context.plan)
+      outcome.fail(tables, loss.error ?? Self.controlLoss, plan: context.plan)
     }
     let tables = outcome.tablesWithoutFailure
     // Without marks a table is read from its first row again, and counted again.

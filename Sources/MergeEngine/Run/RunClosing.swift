@@ -43,7 +43,7 @@ struct RunClosing {
       isInterrupted ? .aborted : !failures.isEmpty ? .failed : refusedCount > 0 ? .partial : .success
     let isDone = status == .success || status == .partial
     var warnings = isDone ? RowsWithoutStatus(plan: plan).warnings(staging) : []
-    if options.cleanup { warnings += try cleanUp(status, tables, staging) }
+    if options.cleanup { warnings += try cleanUp(status, tables, staging: staging) }
     for warning in warnings { logger.warning("\(warning)") }
     try connection.execute("BEGIN", "closing the run")
     if isDone {
@@ -51,7 +51,7 @@ struct RunClosing {
     }
     try record.close(
       status,
-      notes: notes(status, failures, refusedCount),
+      notes: notes(status, failures, refusedCount: refusedCount),
       warnings: warnings.map { .warning(nil, $0) },
       connection
     )
@@ -64,7 +64,7 @@ struct RunClosing {
   private func cleanUp(
     _ status: RunStatus,
     _ tables: [RunReport.TableReport],
-    _ staging: () throws -> Connection
+    staging: () throws -> Connection
   ) throws -> [String] {
     guard status == .success else {
       return plan.tables.map { "the staging table \($0.name) was not truncated: the run is \(status.rawValue)" }
@@ -85,7 +85,7 @@ struct RunClosing {
     return failures
   }
 
-  private func notes(_ status: RunStatus, _ failures: [String], _ refusedCount: Int) -> String {
+  private func notes(_ status: RunStatus, _ failures: [String], refusedCount: Int) -> String {
     switch status {
     case .success: "All staging rows merged."
     case .partial: "\(refusedCount) rows were refused: see merge_errors."

@@ -56,7 +56,7 @@ struct RunOutcome {
   }
 
   /// Gives tables up, and those that refer to them.
-  mutating func fail(_ indices: Set<Int>, _ error: any Error, _ plan: MergePlan) {
+  mutating func fail(_ indices: Set<Int>, _ error: any Error, plan: MergePlan) {
     for index in indices { tables[index].failure = tables[index].failure ?? error }
     for index in tables.indices
     where plan.parents[index].contains(where: { tables[$0].failure != nil || tables[$0].isSkipped }) {

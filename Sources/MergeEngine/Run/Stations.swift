@@ -64,7 +64,7 @@ struct Stations {
       applyWithinServer = try ApplyWithinServer(plan, production, statementName: "within_\(number)")
     }
     tieCheck = try plan.ties.map { comparison in
-      try TieCheck(plan, comparison, connections.production, statementName: "ties_\(number)")
+      try TieCheck(plan, comparison, on: connections.production, statementName: "ties_\(number)")
     }
     record = try BatchRecord(
       plan,

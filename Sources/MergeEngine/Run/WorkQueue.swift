@@ -145,11 +145,12 @@ final class WorkQueue: Sendable {
     }
   }
 
-  /// A batch was too large and comes back in two pieces.
-  func giveBack(_ pieces: [BatchPlace], of item: Item) {
+  /// A batch was too large, and comes back in halves.
+  func divide(_ item: Item) {
+    guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
     monitor.update { state in
       state.tables[item.table].inFlightCount -= 1
-      state.tables[item.table].givenBack += pieces
+      state.tables[item.table].givenBack += [upper, lower]
       if case .blocks(let range) = item.place {
         state.tables[item.table].size.learnTooLarge(blockCount: range.blockCount)
       }

@@ -18,11 +18,28 @@ final class Worker {
     self.queue = queue
   }
 
+  /// Connects, and carries batches until none is left.
+  ///
+  /// - Parameter connectedCount: of the round's workers, which do without those that come too late.
+  /// - Throws: what ends the whole run.
+  func work(_ connectedCount: Monitor<Int>) throws {
+    do {
+      guard try connect() else { return }
+    } catch MergeFailure.unreachable(let reason) where connectedCount.update({ $0 > 0 }) {
+      return context.logger.warning(
+        "worker got no connection, the others go on without it",
+        metadata: ["worker": "\(number)", "reason": "\(reason)"]
+      )
+    }
+    connectedCount.update { $0 += 1 }
+    try run()
+  }
+
   /// Opens the worker's connections, as patiently as the run is.
   ///
   /// - Returns: false when nobody needs them any more.
   /// - Throws: ``MergeFailure/unreachable(_:)`` when there is none within the time limit.
-  func connect() throws -> Bool {
+  private func connect() throws -> Bool {
     let queue = queue
     stations = [:]
     connections = nil
@@ -43,7 +60,7 @@ final class Worker {
   ///
   /// - Throws: what ends the whole run: a failed atomic run. The failure of one table is left with the queue.
   /// - Precondition: connected.
-  func run() throws {
+  private func run() throws {
     if context.isAtomic {
       try connections?.execute("BEGIN", "beginning the transaction")
       // Nothing comes after this commit that would make it safe.
@@ -81,8 +98,7 @@ final class Worker {
         return
       } catch is Claim.TooLarge {
         try undo()
-        guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
-        return queue.giveBack([upper, lower], of: item)
+        return queue.divide(item)
       } catch is RowRoute.Closed {
         // The stations take another one from now on.
         try undo()
@@ -183,5 +199,4 @@ final class Worker {
       return false
     }
   }
-
 }

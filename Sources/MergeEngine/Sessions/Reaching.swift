@@ -12,3 +12,15 @@ enum Reaching {
     }
   }
 }
+
+extension Session {
+  /// As ``connectControl()``, but for how a failure is told.
+  func reachControl() throws(MergeFailure) -> Connection {
+    try Reaching.database { () throws(PostgresError) in try connectControl() }
+  }
+
+  /// As ``connectStagingControl(beside:)``, but for how a failure is told.
+  func reachStaging(beside control: Connection) throws(MergeFailure) -> Connection {
+    try Reaching.database { () throws(PostgresError) in try connectStagingControl(beside: control) }
+  }
+}

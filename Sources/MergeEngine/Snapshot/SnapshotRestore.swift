@@ -45,12 +45,12 @@ public struct SnapshotRestore: Sendable {
   public func run() throws -> [TableReport] {
     try options.schemas.requireTwo()
     let files = try snapshot.checked(pieceRows: .max, tables: options.tables, stop: stop)
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let connection = try session.reachControl()
     return try stop.covering(connection) {
       let types = try SnapshotCatalog(files, connection)
       try connection.execute("BEGIN", "beginning to restore staging")
       do {
-        let reports = try restore(files, types, connection)
+        let reports = try restore(files, types, on: connection)
         try connection.execute("COMMIT", "restoring staging")
         return reports
       } catch {
@@ -63,7 +63,7 @@ public struct SnapshotRestore: Sendable {
   private func restore(
     _ snapshot: CheckedSnapshot,
     _ types: SnapshotCatalog,
-    _ connection: Connection
+    on connection: Connection
   ) throws -> [TableReport] {
     let present = try Catalog(connection, schemas: [options.schemas.staging])
     let wanted = types.catalog
@@ -71,15 +71,15 @@ public struct SnapshotRestore: Sendable {
     for file in snapshot.files {
       guard let table = present.table(staging(file)) else { continue }
       let target = wanted.table(QualifiedName(schema: SnapshotCatalog.schema, name: file.table.name))
-      findings += try obstacles(table, target, file.table, connection).map { .blocker(file.table.name, $0) }
+      findings += try obstacles(table, target, saved: file.table, on: connection).map { .blocker(file.table.name, $0) }
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
     try makeSchema(connection)
     return try snapshot.files.map { file in
       let isMissing = present.table(staging(file)) == nil
       let columns = types.columns(of: file.table)
-      if isMissing { try make(file, columns, connection) }
-      try fill(file, columns.map(\.name), connection)
+      if isMissing { try make(file, columns, on: connection) }
+      try fill(file, columns.map(\.name), on: connection)
       return TableReport(table: file.table.name, rows: file.table.rowCount, created: isMissing)
     }
   }
@@ -92,8 +92,8 @@ public struct SnapshotRestore: Sendable {
   private func obstacles(
     _ present: CatalogTable,
     _ wanted: CatalogTable?,
-    _ saved: SnapshotManifest.Table,
-    _ connection: Connection
+    saved: SnapshotManifest.Table,
+    on connection: Connection
   ) throws(PostgresError) -> [String] {
     guard present.kind == .table else { return ["\(present.name) is not an ordinary table."] }
     try connection.execute("LOCK TABLE \(present.name) IN SHARE ROW EXCLUSIVE MODE", "locking \(present.name)")
@@ -146,7 +146,7 @@ public struct SnapshotRestore: Sendable {
   private func make(
     _ file: SnapshotFile,
     _ columns: [(name: Identifier, type: SQL)],
-    _ connection: Connection
+    on connection: Connection
   ) throws(PostgresError) {
     let statement = StagingDefinition.create(
       staging(file),
@@ -156,7 +156,7 @@ public struct SnapshotRestore: Sendable {
     try connection.execute(statement, "making \(staging(file))")
   }
 
-  private func fill(_ file: SnapshotFile, _ columns: [Identifier], _ connection: Connection) throws {
+  private func fill(_ file: SnapshotFile, _ columns: [Identifier], on connection: Connection) throws {
     let handle = try file.open()
     defer { try? handle.close() }
     let count = try connection.copyIn(

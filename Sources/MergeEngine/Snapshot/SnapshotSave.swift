@@ -34,10 +34,8 @@ public struct SnapshotSave: Sendable {
   /// - Throws: ``MergeFailure`` before anything is written; ``SnapshotError`` or ``PostgresError`` later, after which what
   ///   was written is removed.
   public func run(into directory: URL) throws -> SnapshotManifest {
-    let production = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    let staging = try Reaching.database { () throws(PostgresError) in
-      try session.connectStagingControl(beside: production)
-    }
+    let production = try session.reachControl()
+    let staging = try session.reachStaging(beside: production)
     return try stop.covering(production) {
       try stop.covering(staging) {
         try run(into: SnapshotDirectory(url: directory), production: production, staging: staging)
@@ -55,7 +53,7 @@ public struct SnapshotSave: Sendable {
     let names = try tables(Catalog(staging, schemas: [options.schemas.staging])).map(\.name)
     let wasMade = try folder.prepare()
     do {
-      let manifest = try save(names, folder, keys: keys, loaded, staging)
+      let manifest = try save(names, folder, keys: keys, loaded: loaded, on: staging)
       try folder.write(manifest)
       return manifest
     } catch {
@@ -68,8 +66,8 @@ public struct SnapshotSave: Sendable {
     _ names: [QualifiedName],
     _ folder: SnapshotDirectory,
     keys: SnapshotKeys,
-    _ loaded: LoadedWindow?,
-    _ connection: Connection
+    loaded: LoadedWindow?,
+    on connection: Connection
   ) throws -> SnapshotManifest {
     // The locks before the snapshot, which the first query takes: a TRUNCATE in between would show empty tables.
     try connection.execute(
@@ -87,7 +85,7 @@ public struct SnapshotSave: Sendable {
     let takenAt = Date()
     let found = names.compactMap { catalog.table($0) }
     let window = try loaded?.proven(for: found, connection)
-    let tables = try found.map { try save($0, folder, keys, connection) }
+    let tables = try found.map { try save($0, folder, keys: keys, on: connection) }
     try connection.execute("COMMIT", "ending the snapshot")
     return SnapshotManifest(
       engineVersion: EngineVersion.current,
@@ -104,8 +102,8 @@ public struct SnapshotSave: Sendable {
   private func save(
     _ table: CatalogTable,
     _ folder: SnapshotDirectory,
-    _ keys: SnapshotKeys,
-    _ connection: Connection
+    keys: SnapshotKeys,
+    on connection: Connection
   ) throws -> SnapshotManifest.Table {
     let name = table.name.name.name
     let columns = table.columns.filter { !$0.isGenerated }

@@ -55,9 +55,6 @@ public struct StagingArea: Sendable {
   private let plan: MergePlan
   private let session: Session
 
-  /// timestamp, timestamptz, date.
-  private static let timeTypes: Set<UInt32> = [1114, 1184, 1082]
-
   /// Settles which tables a merge with these options would take.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` with everything that stands against a merge, ``MergeFailure/unreachable(_:)``.
@@ -67,17 +64,11 @@ public struct StagingArea: Sendable {
     options: MergeOptions,
     logger: Logger
   ) throws {
-    let session = Session(
-      target: target,
-      stagingTarget: stagingTarget,
-      schemas: options.schemas,
-      timeZone: options.timeZone,
-      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
-      logger: logger
-    )
-    let control = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    let staging = try Reaching.database { () throws(PostgresError) in try session.connectStagingControl(beside: control)
-    }
+    var session = Session(target: target, stagingTarget: stagingTarget, options: options, logger: logger)
+    // Counting takes as long as it takes.
+    session.statementTimeoutMilliseconds = 0
+    let control = try session.reachControl()
+    let staging = try session.reachStaging(beside: control)
     let plan = try Preparation(options: options, logger: logger).plan(production: control, staging: staging)
     self.session = session
     self.plan = plan
@@ -86,7 +77,7 @@ public struct StagingArea: Sendable {
         name: table.name,
         versionColumn: table.version.name.name,
         versionType: table.version.baseType.fullName.text,
-        versionIsTime: Self.timeTypes.contains(table.version.baseType.oid)
+        versionIsTime: TypeOID.timestamps.union([TypeOID.date]).contains(table.version.baseType.oid)
       )
     }
   }

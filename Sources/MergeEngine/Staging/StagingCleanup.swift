@@ -31,7 +31,7 @@ struct StagingCleanup {
         "locking \(table.staging) to truncate it"
       )
       let count = try count("true", of: table, connection)
-      let reason = try unmergedReason(table, count, connection)
+      let reason = try unmergedReason(table, count, on: connection)
       try connection.execute(
         reason == nil ? "TRUNCATE TABLE \(table.staging); COMMIT" : "ROLLBACK",
         "truncating \(table.staging)"
@@ -45,7 +45,7 @@ struct StagingCleanup {
   }
 
   /// Looks under the lock, when nobody can add a row any more.
-  private func unmergedReason(_ table: TablePlan, _ rows: Int, _ connection: Connection) throws(PostgresError)
+  private func unmergedReason(_ table: TablePlan, _ rows: Int, on connection: Connection) throws(PostgresError)
     -> String?
   {
     let unmerged: SQL = "\(TablePlanner.statusColumn) IS DISTINCT FROM 'PROCESSED'"

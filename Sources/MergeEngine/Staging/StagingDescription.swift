@@ -29,7 +29,7 @@ public struct StagingDescription: Sendable {
   /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
   public init(target: ConnectionTarget, schemas: Schemas, logger: Logger) throws {
     let session = Session(target: target, schemas: schemas, logger: logger)
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let connection = try session.reachControl()
     let catalog = try Catalog(connection, schemas: [schemas.staging])
     tables = catalog.tables(in: schemas.staging).filter { $0.kind == .table }.map { table in
       let key = Set((table.primaryKey?.columns ?? []).map(\.name))

@@ -75,7 +75,7 @@ public struct StagingSetup: Sendable {
     )
     var reports: [TableReport] = []
     for table in production {
-      reports.append(try setUp(table, catalog, connection))
+      reports.append(try setUp(table, catalog, on: connection))
     }
     try MonitoringViews(schemas: options.schemas).create(connection, logger)
     try connection.execute("COMMIT", "making staging")
@@ -100,14 +100,8 @@ public struct StagingSetup: Sendable {
 
   private func connect() throws -> Connection {
     try options.schemas.requireTwo()
-    let session = Session(
-      target: target,
-      schemas: options.schemas,
-      timeZone: "UTC",
-      lockTimeoutMilliseconds: 10_000,
-      logger: logger
-    )
-    return try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let session = Session(target: target, schemas: options.schemas, logger: logger)
+    return try session.reachControl()
   }
 
   private func productionTables(_ catalog: Catalog) throws -> [CatalogTable] {
@@ -152,7 +146,7 @@ public struct StagingSetup: Sendable {
     return nil
   }
 
-  private func setUp(_ table: CatalogTable, _ catalog: Catalog, _ connection: Connection) throws -> TableReport {
+  private func setUp(_ table: CatalogTable, _ catalog: Catalog, on connection: Connection) throws -> TableReport {
     let name = table.name.name.name
     if let reason = reasonToSkip(table) { return TableReport(table: name, action: .skipped, note: reason) }
     let staging = QualifiedName(schema: options.schemas.staging, name: name)

@@ -70,15 +70,9 @@ public struct MergeStatus: Sendable, Codable {
     runLimit: Int = 5,
     logger: Logger
   ) throws -> MergeStatus {
-    let session = Session(
-      target: target,
-      schemas: schemas,
-      timeZone: "UTC",
-      lockTimeoutMilliseconds: 10_000,
-      logger: logger
-    )
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    try StagingStatus.require(tables, connection, schemas)
+    let session = Session(target: target, schemas: schemas, logger: logger)
+    let connection = try session.reachControl()
+    try StagingStatus.require(tables, on: connection, schemas: schemas)
     let runs = try readRuns(connection, schemas, limit: runLimit)
     return MergeStatus(
       tables: try StagingStatus.read(connection, schemas, only: tables),

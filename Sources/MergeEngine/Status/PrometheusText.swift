@@ -29,7 +29,7 @@ struct PrometheusText {
   /// Adds a gauge with all its samples; one without samples is left out, help and all.
   ///
   /// - Precondition: the name is a metric's, ends in its unit, and comes once.
-  mutating func gauge(_ name: StaticString, _ help: StaticString, _ samples: [Sample]) {
+  mutating func gauge(_ name: StaticString, _ help: StaticString, samples: [Sample]) {
     guard !samples.isEmpty else { return }
     text += "# HELP \(name) \(help)\n# TYPE \(name) gauge\n"
     for sample in samples {

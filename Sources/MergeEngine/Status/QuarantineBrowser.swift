@@ -118,7 +118,7 @@ public struct QuarantineBrowser: Sendable {
   }
 
   private func connect() throws -> Connection {
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let connection = try session.reachControl()
     try AdminSchema(schemas: session.schemas).require(connection)
     return connection
   }
@@ -132,6 +132,6 @@ public struct QuarantineBrowser: Sendable {
   }
 
   private var tablesParameter: Parameter {
-    options.tables.map { .textArray($0) } ?? Parameter(binary: nil, type: 1009)
+    options.tables.map { .textArray($0) } ?? Parameter(binary: nil, type: TypeOID.textArray)
   }
 }

@@ -24,8 +24,8 @@ public struct StatusMetrics: Sendable {
   /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
   public func text() throws -> String {
     let start = ContinuousClock.now
-    let connection = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    try StagingStatus.require(tables, connection, session.schemas)
+    let connection = try session.reachControl()
+    try StagingStatus.require(tables, on: connection, schemas: session.schemas)
     let server = try connection.query(
       "SELECT current_database()::text, extract(epoch FROM clock_timestamp())::float8",
       "reading the database's name"
@@ -35,21 +35,21 @@ public struct StatusMetrics: Sendable {
     metrics.gauge(
       "merge_engine_info",
       "The version of merge-engine that wrote these metrics.",
-      [
+      samples: [
         .init(1, [("version", EngineVersion.current)])
       ]
     )
     metrics.gauge(
       "merge_engine_collected_timestamp_seconds",
       "When these metrics were read, by the database server's clock.",
-      [.init(server.double(0, 1) ?? 0)]
+      samples: [.init(server.double(0, 1) ?? 0)]
     )
     addStaging(try StagingStatus.read(connection, session.schemas, only: tables), &metrics)
     try addRuns(connection, &metrics)
     metrics.gauge(
       "merge_engine_collection_duration_seconds",
       "How long it took to read these metrics.",
-      [.init(Double((ContinuousClock.now - start).milliseconds) / 1000)]
+      samples: [.init(Double((ContinuousClock.now - start).milliseconds) / 1000)]
     )
     return metrics.text
   }
@@ -58,7 +58,7 @@ public struct StatusMetrics: Sendable {
     metrics.gauge(
       "merge_engine_staging_rows",
       "Staging rows by table and state.",
-      statuses.flatMap { status in
+      samples: statuses.flatMap { status in
         [("pending", status.pending), ("processed", status.processed), ("error", status.errors)].map { state, count in
           PrometheusText.Sample(count, [("table", status.table), ("state", state)])
         }
@@ -90,25 +90,25 @@ public struct StatusMetrics: Sendable {
     )
     guard runs.count == 1 else { return }
     let status = runs.text(0, 1) ?? ""
-    metrics.gauge("merge_engine_last_run_id", "The id of the last run.", [.init(runs.integer(0, 0) ?? 0)])
+    metrics.gauge("merge_engine_last_run_id", "The id of the last run.", samples: [.init(runs.integer(0, 0) ?? 0)])
     // One sample for every status there is, so that an alert on one of them finds it before it was ever reached.
     let statuses = RunStatus.all.contains(status) ? RunStatus.all : RunStatus.all + [status]
     metrics.gauge(
       "merge_engine_last_run_status",
       "1 for the status of the last run, 0 for the others.",
-      statuses.map { .init($0 == status ? 1 : 0, [("status", $0)]) }
+      samples: statuses.map { .init($0 == status ? 1 : 0, [("status", $0)]) }
     )
-    func time(_ name: StaticString, _ help: StaticString, _ column: Int) {
-      metrics.gauge(name, help, runs.double(0, column).map { [.init($0)] } ?? [])
+    func time(_ name: StaticString, _ help: StaticString, column: Int) {
+      metrics.gauge(name, help, samples: runs.double(0, column).map { [.init($0)] } ?? [])
     }
-    time("merge_engine_last_run_start_timestamp_seconds", "When the last run began.", 2)
-    time("merge_engine_last_run_end_timestamp_seconds", "When the last run ended; absent while it goes on.", 3)
-    time("merge_engine_last_run_duration_seconds", "How long the last run took, or has taken so far.", 4)
-    time("merge_engine_last_success_timestamp_seconds", "When the last run that refused no row ended.", 5)
-    try addCounts(runs.integer(0, 0) ?? 0, connection, &metrics)
+    time("merge_engine_last_run_start_timestamp_seconds", "When the last run began.", column: 2)
+    time("merge_engine_last_run_end_timestamp_seconds", "When the last run ended; absent while it goes on.", column: 3)
+    time("merge_engine_last_run_duration_seconds", "How long the last run took, or has taken so far.", column: 4)
+    time("merge_engine_last_success_timestamp_seconds", "When the last run that refused no row ended.", column: 5)
+    try addCounts(runs.integer(0, 0) ?? 0, on: connection, metrics: &metrics)
   }
 
-  private func addCounts(_ run: Int, _ connection: Connection, _ metrics: inout PrometheusText) throws(PostgresError) {
+  private func addCounts(_ run: Int, on connection: Connection, metrics: inout PrometheusText) throws(PostgresError) {
     let rows = try connection.query(
       "SELECT table_name::text, \(VerdictCounts.columns) FROM \(admin).merge_logs WHERE run_id = $1 ORDER BY id",
       [.bigint(run)],
@@ -118,7 +118,7 @@ public struct StatusMetrics: Sendable {
     metrics.gauge(
       "merge_engine_last_run_rows",
       "Staging rows that the last run read, by table and verdict.",
-      tables.flatMap { table in
+      samples: tables.flatMap { table in
         [
           ("insert", table.counts.inserted), ("update", table.counts.updated), ("unchanged", table.counts.unchanged),
           ("stale", table.counts.stale), ("duplicate", table.counts.duplicate), ("error", table.counts.errors),
@@ -128,7 +128,7 @@ public struct StatusMetrics: Sendable {
     metrics.gauge(
       "merge_engine_last_run_lost_race_rows",
       "Rows of the last run that only the server's second comparison found stale, by table.",
-      tables.map { .init($0.counts.lostRaces, [("table", $0.name)]) }
+      samples: tables.map { .init($0.counts.lostRaces, [("table", $0.name)]) }
     )
   }
 
@@ -143,7 +143,7 @@ public struct StatusMetrics: Sendable {
     metrics.gauge(
       "merge_engine_quarantined_rows",
       "Refused rows on record that were not set back to NEW, by table and SQLSTATE.",
-      (0..<rows.count).map { row in
+      samples: (0..<rows.count).map { row in
         .init(rows.integer(row, 2) ?? 0, [("table", rows.text(row, 0) ?? ""), ("sqlstate", rows.text(row, 1) ?? "")])
       }
     )

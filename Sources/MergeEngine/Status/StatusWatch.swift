@@ -65,7 +65,7 @@ public final class StatusWatch {
   }
 
   private func look(_ connection: Connection) throws -> LiveStatus {
-    try StagingStatus.require(tables, connection, session.schemas)
+    try StagingStatus.require(tables, on: connection, schemas: session.schemas)
     let clock = try connection.query(
       "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')",
       "reading the server's clock"
@@ -113,7 +113,7 @@ public final class StatusWatch {
 
   private func connected() throws -> Connection {
     if let connection, !connection.isBroken { return connection }
-    let made = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let made = try session.reachControl()
     connection = made
     return made
   }

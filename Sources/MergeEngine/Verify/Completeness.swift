@@ -39,13 +39,13 @@ struct Completeness {
     guard options.extra == .delete, !isSplit else { return nil }
     var writing = session
     writing.isReadOnly = false
-    let connection = try Reaching.database { () throws(PostgresError) in try writing.connectControl() }
+    let connection = try writing.reachControl()
     let denied = try plan.tables.compactMap { table in
       try ExtraDeletion(
-        ExtraRows(table, window(table), connection),
+        ExtraRows(table, window(table), on: connection),
         StagingState(table.staging, connection),
-        session.schemas,
-        connection
+        schemas: session.schemas,
+        on: connection
       ).missingRights()
     }
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
@@ -65,7 +65,7 @@ struct Completeness {
         return outcome
       }
     }
-    let tables = plan.tables.map { ExtraRows($0, window($0), production) }
+    let tables = plan.tables.map { ExtraRows($0, window($0), on: production) }
     let states = try plan.tables.map { try StagingState($0.staging, production) }
     var outcomes = try tables.map { try $0.find(sampleLimit: options.sampleLimit) }
     let found = outcomes.indices.filter { outcomes[$0].count > 0 }
@@ -84,7 +84,10 @@ struct Completeness {
           + "--max-extra-percent \(options.maxExtraPercent) allows. Is staging complete?"
         continue
       }
-      try ExtraDeletion(tables[index], states[index], session.schemas, deletion).run(&outcomes[index], stop)
+      try ExtraDeletion(tables[index], states[index], schemas: session.schemas, on: deletion).run(
+        &outcomes[index],
+        stop
+      )
     }
     return outcomes
   }

@@ -23,7 +23,7 @@ struct ExtraDeletion {
   /// - Parameters:
   ///   - state: of the staging table, from before it was looked at.
   ///   - connection: one that may write, to the database that holds both sides.
-  init(_ rows: ExtraRows, _ state: StagingState, _ schemas: Schemas, _ connection: Connection) throws(PostgresError) {
+  init(_ rows: ExtraRows, _ state: StagingState, schemas: Schemas, on connection: Connection) throws(PostgresError) {
     self.schemas = schemas
     self.rows = rows
     self.state = state

@@ -35,7 +35,7 @@ public struct ExtraRows {
   }
 
   /// - Parameter connection: to the database that holds both sides.
-  init(_ plan: TablePlan, _ window: TablePlan.Window, _ connection: Connection) {
+  init(_ plan: TablePlan, _ window: TablePlan.Window, on connection: Connection) {
     self.plan = plan
     self.window = window
     self.connection = connection

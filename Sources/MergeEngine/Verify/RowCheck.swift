@@ -21,7 +21,7 @@ struct RowCheck {
     _ plan: TablePlan,
     _ comparison: RowComparison,
     number: Int,
-    _ connections: WorkerConnections
+    on connections: WorkerConnections
   ) throws(PostgresError) {
     self.plan = plan
     self.connections = connections
@@ -40,9 +40,9 @@ struct RowCheck {
   /// - Throws: ``Claim/TooLarge`` when the range holds more than a batch may.
   mutating func look(
     _ range: TupleRange,
-    _ memory: inout BatchMemory,
-    _ outcome: inout RowCheckOutcome,
-    _ suspects: inout [UInt64]
+    memory: inout BatchMemory,
+    outcome: inout RowCheckOutcome,
+    suspects: inout [UInt64]
   ) throws -> Int {
     let refused = try claim.readWithoutMarks(range, into: &memory.batch)
     try memory.order.arrange(&memory.batch, plan)
@@ -50,27 +50,33 @@ struct RowCheck {
     outcome.counts.read += read + refused.count
     outcome.counts.superseded += read - memory.batch.candidates.count
     for (address, error) in refused { outcome.addUnreadable(address, error) }
-    let rest = try scan?.look(memory.batch, judge, on: connections.production, &outcome.counts, &suspects)
-    try lookUpRows(rest ?? memory.batch.candidates, memory.batch, &outcome.counts, &suspects)
+    let rest = try scan?.look(
+      memory.batch,
+      judge,
+      on: connections.production,
+      counts: &outcome.counts,
+      suspects: &suspects
+    )
+    try lookUpRows(rest ?? memory.batch.candidates, of: memory.batch, counts: &outcome.counts, suspects: &suspects)
     return read + refused.count
   }
 
   private mutating func lookUpRows(
     _ rows: [UInt32],
-    _ batch: StagedBatch,
-    _ counts: inout RowCheckCounts,
-    _ suspects: inout [UInt64]
+    of batch: StagedBatch,
+    counts: inout RowCheckCounts,
+    suspects: inout [UInt64]
   ) throws {
     guard !rows.isEmpty else { return }
     try lookUp.lookUp(rows, of: batch, on: connections.production, &found)
     var unequal: [Int] = []
     for (index, row) in rows.enumerated() {
       let staged = batch.rows[Int(row)]
-      let standing = try judge.standing(staged, batch.bytes.rawSpan, found.ranges[index], found.bytes.rawSpan)
+      let standing = try judge.standing(staged, in: batch.bytes.rawSpan, found.ranges[index], in: found.bytes.rawSpan)
       if case .unequal = standing, !plan.keyEqualityIsBytewise {
         unequal.append(index)
       } else {
-        counts.add(standing, staged.address, &suspects)
+        counts.add(standing, at: staged.address, suspects: &suspects)
       }
     }
     guard !unequal.isEmpty else { return }
@@ -92,9 +98,9 @@ struct RowCheck {
     for (index, row) in rows.enumerated() {
       let standing = try judge.standing(
         batch.rows[Int(row)],
-        batch.bytes.rawSpan,
+        in: batch.bytes.rawSpan,
         found.ranges[index],
-        found.bytes.rawSpan
+        in: found.bytes.rawSpan
       )
       if case .equal = standing, let key = try productionKey(index) { keys.insert(key) }
     }
@@ -111,7 +117,7 @@ struct RowCheck {
 
 extension RowCheckCounts {
   /// Counts what is certain, and keeps the address of what is not.
-  mutating func add(_ standing: RowStanding, _ address: UInt64, _ suspects: inout [UInt64]) {
+  mutating func add(_ standing: RowStanding, at address: UInt64, suspects: inout [UInt64]) {
     switch standing {
     case .equal: equal += 1
     case .productionNewer: productionNewer += 1

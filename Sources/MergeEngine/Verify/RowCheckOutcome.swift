@@ -26,7 +26,7 @@ struct RowCheckOutcome: Sendable {
   }
 
   /// Counts a row that differs.
-  mutating func add(_ kind: VerifyReport.DifferenceKind, _ address: UInt64, _ columns: [Int] = []) {
+  mutating func add(_ kind: VerifyReport.DifferenceKind, at address: UInt64, columns: [Int] = []) {
     switch kind {
     case .missing: counts.missing += 1
     case .outdated: counts.outdated += 1

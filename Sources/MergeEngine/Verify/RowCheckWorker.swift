@@ -24,9 +24,9 @@ final class RowCheckWorker {
     number: Int,
     _ plan: MergePlan,
     _ queue: WorkQueue,
-    _ session: Session,
-    _ options: VerifyOptions,
-    _ stop: StopSignal
+    session: Session,
+    options: VerifyOptions,
+    stop: StopSignal
   ) throws(PostgresError) {
     self.plan = plan
     self.queue = queue
@@ -53,18 +53,17 @@ final class RowCheckWorker {
   private func carry(_ item: WorkQueue.Item) throws {
     let table = plan.tables[item.table]
     guard let comparison = table.ties else { preconditionFailure("the plan was made without comparisons") }
-    var check = try checks[item.table] ?? RowCheck(table, comparison, number: item.table, connections)
+    var check = try checks[item.table] ?? RowCheck(table, comparison, number: item.table, on: connections)
     checks[item.table] = nil
     defer { checks[item.table] = check }
     let countBefore = suspects[item.table].count
     var counts = VerdictCounts()
     do {
       counts.read = try connections.covered(by: stop) {
-        try check.look(item.range, &memory, &outcomes[item.table], &suspects[item.table])
+        try check.look(item.range, memory: &memory, outcome: &outcomes[item.table], suspects: &suspects[item.table])
       }
     } catch is Claim.TooLarge {
-      guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
-      return queue.giveBack([upper, lower], of: item)
+      return queue.divide(item)
     }
     queue.complete(item, counts, byteCount: memory.batch.bytes.count)
     memory.batch.shrink(above: 2 * BatchLimit.byteCount)
@@ -83,9 +82,9 @@ final class RowCheckWorker {
     for index in suspects.indices where !suspects[index].isEmpty && stop.signal == nil {
       guard let comparison = plan.tables[index].ties else { continue }
       try connections.covered(by: stop) {
-        var look = try SecondLook(plan.tables[index], comparison, number: lookCount, connections)
+        var look = try SecondLook(plan.tables[index], comparison, number: lookCount, on: connections)
         lookCount += 1
-        try look.look(suspects[index], &memory.batch, &outcomes[index])
+        try look.look(suspects[index], into: &memory.batch, outcome: &outcomes[index])
       }
       suspects[index].removeAll(keepingCapacity: true)
     }

@@ -32,13 +32,13 @@ struct RowJudge {
   ///   - fields: production's row in `productionBytes`; nil if there is none.
   func standing(
     _ row: StagedRow,
-    _ bytes: RawSpan,
+    in bytes: RawSpan,
     _ fields: Range<Int>?,
-    _ productionBytes: RawSpan
+    in productionBytes: RawSpan
   ) throws(BinaryCopyError) -> RowStanding {
     guard let fields else { return .missing }
     // Nearly all rows end here, whole rows being the same bytes.
-    if bytes.equals(row.fields, productionBytes, fields) { return .equal }
+    if bytes.equals(row.fields, to: productionBytes, at: fields) { return .equal }
     var cursor = CopyCursor(offset: fields.lowerBound)
     try cursor.skipFields(versionIndex, in: productionBytes)
     let version = try versionType.read(cursor.readField(in: productionBytes), in: productionBytes)
@@ -47,7 +47,7 @@ struct RowJudge {
     case .newer: return ignoresVersion ? .equal : .outdated
     case .older, .unknown: return .productionNewer
     case .tie:
-      let likeness = try comparison.likeness(row.fields, bytes, fields, productionBytes)
+      let likeness = try comparison.likeness(row.fields, in: bytes, fields, in: productionBytes)
       return likeness == .equal ? .equal : .unequal(likeness)
     }
   }

@@ -21,7 +21,7 @@ struct SecondLook {
     _ plan: TablePlan,
     _ comparison: RowComparison,
     number: Int,
-    _ connections: WorkerConnections
+    on connections: WorkerConnections
   ) throws(PostgresError) {
     self.plan = plan
     self.comparison = comparison
@@ -32,35 +32,43 @@ struct SecondLook {
   }
 
   /// Counts what has settled, and what differs still.
-  mutating func look(_ suspects: [UInt64], _ batch: inout StagedBatch, _ outcome: inout RowCheckOutcome) throws {
+  mutating func look(_ suspects: [UInt64], into batch: inout StagedBatch, outcome: inout RowCheckOutcome) throws {
     for start in stride(from: 0, to: suspects.count, by: Self.pieceRowCount) {
-      try lookAtPiece(suspects[start..<min(start + Self.pieceRowCount, suspects.count)], &batch, &outcome)
+      try lookAtPiece(
+        suspects[start..<min(start + Self.pieceRowCount, suspects.count)],
+        into: &batch,
+        outcome: &outcome
+      )
     }
   }
 
   private mutating func lookAtPiece(
     _ piece: ArraySlice<UInt64>,
-    _ batch: inout StagedBatch,
-    _ outcome: inout RowCheckOutcome
+    into batch: inout StagedBatch,
+    outcome: inout RowCheckOutcome
   ) throws {
     guard try read(piece, into: &batch) || piece.count == 1 else {
       let middle = piece.startIndex + piece.count / 2
-      try lookAtPiece(piece[..<middle], &batch, &outcome)
-      try lookAtPiece(piece[middle...], &batch, &outcome)
+      try lookAtPiece(piece[..<middle], into: &batch, outcome: &outcome)
+      try lookAtPiece(piece[middle...], into: &batch, outcome: &outcome)
       return
     }
     outcome.counts.vanished += piece.count - batch.rows.count
     let rows = batch.rows.indices.map { UInt32($0) }
     try lookUp.lookUp(rows, of: batch, on: connections.production, &found)
     for (index, row) in batch.rows.enumerated() {
-      switch try judge.standing(row, batch.bytes.rawSpan, found.ranges[index], found.bytes.rawSpan) {
+      switch try judge.standing(row, in: batch.bytes.rawSpan, found.ranges[index], in: found.bytes.rawSpan) {
       case .equal: outcome.counts.equal += 1
       case .productionNewer: outcome.counts.productionNewer += 1
-      case .missing: outcome.add(.missing, row.address)
-      case .outdated: outcome.add(.outdated, row.address)
+      case .missing: outcome.add(.missing, at: row.address)
+      case .outdated: outcome.add(.outdated, at: row.address)
       case .unequal:
-        let columns = try differingColumns(row, found.ranges[index] ?? 0..<0, batch)
-        if columns.isEmpty { outcome.counts.equal += 1 } else { outcome.add(.differing, row.address, columns) }
+        let columns = try differingColumns(row, found.ranges[index] ?? 0..<0, of: batch)
+        if columns.isEmpty {
+          outcome.counts.equal += 1
+        } else {
+          outcome.add(.differing, at: row.address, columns: columns)
+        }
       }
     }
   }
@@ -68,16 +76,12 @@ struct SecondLook {
   /// - Returns: false when the rows are more than a batch may hold.
   private func read(_ addresses: ArraySlice<UInt64>, into batch: inout StagedBatch) throws -> Bool {
     batch.removeAll()
-    let list = addresses.map { address in
-      let tuple = TupleAddress(address)
-      return "\"(\(tuple.block),\(tuple.offset))\""
-    }.joined(separator: ",")
     let end = try connections.staging.copyOut(
       """
       COPY (
         SELECT \(ClaimSQL.outputs(plan))
         FROM \(plan.staging) AS s
-        WHERE s.ctid = ANY (\(Literal("{\(list)}"))::tid[])\(ClaimSQL.rowCondition(plan))
+        WHERE \(SQL.rows(at: addresses))\(ClaimSQL.rowCondition(plan))
       ) TO STDOUT (FORMAT binary)
       """,
       into: &batch.bytes,
@@ -90,12 +94,12 @@ struct SecondLook {
   }
 
   /// Places in ``TablePlan/columns``.
-  private func differingColumns(_ row: StagedRow, _ fields: Range<Int>, _ batch: StagedBatch) throws -> [Int] {
+  private func differingColumns(_ row: StagedRow, _ fields: Range<Int>, of batch: StagedBatch) throws -> [Int] {
     let bytes = batch.bytes.rawSpan
-    return try comparison.unequalFields(row.fields, bytes, fields, found.bytes.rawSpan).compactMap { field in
+    return try comparison.unequalFields(row.fields, in: bytes, fields, in: found.bytes.rawSpan).compactMap { field in
       if field.likeness == .undecided {
         let pair = PairComparison.Pair(left: field.left, right: field.right)
-        if try pairs.areEqual([pair], of: field.column, bytes, found.bytes.rawSpan)[0] { return nil }
+        if try pairs.areEqual([pair], of: field.column, left: bytes, right: found.bytes.rawSpan)[0] { return nil }
       }
       return field.column.index
     }

@@ -97,8 +97,8 @@ struct TypeCheck {
   ) -> [TypeDifference] {
     func difference(
       _ verdict: TypeDifference.Verdict,
-      _ production: CatalogColumn?,
-      _ stagingColumn: CatalogColumn?
+      production: CatalogColumn?,
+      staging stagingColumn: CatalogColumn?
     ) -> TypeDifference {
       TypeDifference(
         table: staging.name.name.name,
@@ -112,24 +112,26 @@ struct TypeCheck {
     var differences: [TypeDifference] = []
     for column in staging.columns where production.column(column.name) == nil {
       guard column.name != TablePlanner.statusColumn else { continue }
-      differences.append(difference(.missingInProduction, nil, column))
+      differences.append(difference(.missingInProduction, production: nil, staging: column))
     }
     for column in production.columns where !column.isGenerated {
       guard let other = staging.column(column.name) else {
-        differences.append(difference(.missingInStaging, column, nil))
+        differences.append(difference(.missingInStaging, production: column, staging: nil))
         continue
       }
       if !isSeen(column.name) {
         if column.baseType.plainName != other.baseType.plainName {
-          differences.append(difference(.typeMismatch, column, other))
+          differences.append(difference(.typeMismatch, production: column, staging: other))
         } else if column.baseType.modifier != other.baseType.modifier {
-          differences.append(difference(.modifierMismatch, column, other))
+          differences.append(difference(.modifierMismatch, production: column, staging: other))
         }
       }
       if column.declaredType != column.baseType.fullName, other.declaredType != column.declaredType {
-        differences.append(difference(.domain, column, other))
+        differences.append(difference(.domain, production: column, staging: other))
       }
-      if column.isNotNull && !other.isNotNull { differences.append(difference(.nullability, column, other)) }
+      if column.isNotNull && !other.isNotNull {
+        differences.append(difference(.nullability, production: column, staging: other))
+      }
     }
     return differences
   }

@@ -36,10 +36,7 @@ public struct Verification: Sendable {
     session = Session(
       target: target,
       stagingTarget: stagingTarget,
-      schemas: options.merge.schemas,
-      timeZone: options.merge.timeZone,
-      lockTimeoutMilliseconds: options.merge.lockTimeoutMilliseconds,
-      statementTimeoutMilliseconds: options.merge.statementTimeoutMilliseconds,
+      options: options.merge,
       isReadOnly: true,
       logger: logger
     )
@@ -52,10 +49,8 @@ public struct Verification: Sendable {
   /// - Throws: ``MergeFailure/usage(_:)``, ``MergeFailure/unreachable(_:)``, ``PostgresError``.
   public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> VerifyReport {
     let clock = ReportClock()
-    let control = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
-    let staging = try Reaching.database { () throws(PostgresError) in
-      try session.connectStagingControl(beside: control)
-    }
+    let control = try session.reachControl()
+    let staging = try session.reachStaging(beside: control)
     do {
       let report = try stop.covering(control) {
         try stop.covering(staging) { try verify(clock, control: control, staging: staging, onProgress) }
@@ -96,7 +91,7 @@ public struct Verification: Sendable {
     } catch MergeFailure.blocked(let findings) {
       return report(.blocked, clock, comparing: .zero, tables: [], types: types, findings: findings)
     }
-    let (outcomes, comparing) = try compare(plan, clock, onProgress)
+    let (outcomes, comparing) = try compare(plan, clock: clock, onProgress: onProgress)
     let extra = try completeness.check(control, isSplit: isSplit, deletion: deletion)
     let tables = try plan.tables.indices.map { index in
       try DifferenceReader(plan: plan.tables[index], production: control, staging: staging)
@@ -123,8 +118,8 @@ public struct Verification: Sendable {
 
   private func compare(
     _ plan: MergePlan,
-    _ clock: ReportClock,
-    _ onProgress: (RunProgress) -> Void
+    clock: ReportClock,
+    onProgress: (RunProgress) -> Void
   ) throws -> ([RowCheckOutcome], Duration) {
     var plan = plan
     plan.forgetOrder()
@@ -132,12 +127,19 @@ public struct Verification: Sendable {
     let queue = WorkQueue(unordered, batchRows: options.merge.batchRows)
     let start = ContinuousClock.now
     let (session, options, stop) = (session, options, stop)
-    let found = try ParallelWork.run(
+    let found = try WorkerThreads.run(
       count: options.merge.workerCount,
       whileWaiting: { onProgress(RunProgress(queue.snapshot, since: clock.start)) },
       onError: { queue.stop() },
       { number in
-        let worker = try RowCheckWorker(number: number, unordered, queue, session, options, stop)
+        let worker = try RowCheckWorker(
+          number: number,
+          unordered,
+          queue,
+          session: session,
+          options: options,
+          stop: stop
+        )
         return (outcomes: try worker.run(), comparedAt: worker.comparedAt)
       }
     )

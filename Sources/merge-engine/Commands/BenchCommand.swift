@@ -108,10 +108,10 @@ struct BenchCommand: DatabaseCommand {
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report: BenchReport
     if CommandContext.namesDatabase(database, file) {
-      report = try await bench(try CommandContext(database).target, options, stop)
+      report = try await bench(try CommandContext(database).target, options: options, stop: stop)
     } else {
       report = try await PrivateCluster.with(ClusterOptions(settings: Self.privateSettings)) { cluster in
-        try await bench(try ConnectionTarget(cluster.connectionString()), options, stop)
+        try await bench(try ConnectionTarget(cluster.connectionString()), options: options, stop: stop)
       }
     }
     withExtendedLifetime(interrupts) {}
@@ -123,7 +123,7 @@ struct BenchCommand: DatabaseCommand {
     guard report.isRight else { throw CommandEnd(status: .internalFailure) }
   }
 
-  private func bench(_ target: ConnectionTarget, _ options: BenchOptions, _ stop: StopSignal) async throws
+  private func bench(_ target: ConnectionTarget, options: BenchOptions, stop: StopSignal) async throws
     -> BenchReport
   {
     let display = BenchProgress(isQuiet: database.quiet)
@@ -159,17 +159,17 @@ struct BenchCommand: DatabaseCommand {
     options.batchRows = batch ?? options.batchRows
     options.seed = seed ?? options.seed
     options.label = label
-    try UsageCheck.range(options.rowCount, 100...100_000_000, "--rows", "from 100 to 100000000")
-    try UsageCheck.range(options.repetitions, 1...100, "--repeat", "from 1 to 100")
-    try UsageCheck.range(options.timeLimitMinutes, 1...1440, "--time-limit", "from 1 to 1440 minutes")
+    try UsageCheck.range(options.rowCount, 100...100_000_000, flag: "--rows", rule: "from 100 to 100000000")
+    try UsageCheck.range(options.repetitions, 1...100, flag: "--repeat", rule: "from 1 to 100")
+    try UsageCheck.range(options.timeLimitMinutes, 1...1440, flag: "--time-limit", rule: "from 1 to 1440 minutes")
     try UsageCheck.range(
       productionRows ?? options.largestStagedRowCount,
       options.largestStagedRowCount...1_000_000_000,
-      "--production-rows",
-      "from the \(options.largestStagedRowCount) rows of staging to 1000000000"
+      flag: "--production-rows",
+      rule: "from the \(options.largestStagedRowCount) rows of staging to 1000000000"
     )
-    try UsageCheck.range(options.connections, 1...64, "--connections", "from 1 to 64")
-    try UsageCheck.range(options.batchRows, MergeLimits.batchRows, "--batch", "from 1 to 10000000 rows")
+    try UsageCheck.range(options.connections, 1...64, flag: "--connections", rule: "from 1 to 64")
+    try UsageCheck.range(options.batchRows, MergeLimits.batchRows, flag: "--batch", rule: "from 1 to 10000000 rows")
     // By the newest server, so that a name that no server knows is told before one is asked.
     _ = try options.contenders(serverVersionNumber: .max)
     return options
@@ -185,6 +185,6 @@ struct BenchCommand: DatabaseCommand {
 
   private func show(_ report: BenchReport) throws {
     if database.json { return try StandardOutput.write(json: report) }
-    StandardOutput.write(BenchTable(report: report).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+    StandardOutput.write(BenchTable(report: report).rendered(StandardOutput.style))
   }
 }

@@ -33,7 +33,7 @@ struct DMSLintCommand: AsyncParsableCommand {
     if database.json {
       try StandardOutput.write(json: output)
     } else {
-      StandardOutput.write(output.rendered(Style(isTerminal: StandardOutput.isTerminal), isQuiet: database.quiet))
+      StandardOutput.write(output.rendered(StandardOutput.style, isQuiet: database.quiet))
     }
     if output.hasErrors { throw CommandEnd(status: .rowsRefused) }
   }

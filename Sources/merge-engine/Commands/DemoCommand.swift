@@ -39,7 +39,7 @@ struct DemoCommand: AsyncParsableCommand {
     try reportFile?.check()
     return try await onThreadOfItsOwn {
       let connection = try Connection(to: context.target, applicationName: "merge-engine demo") { _ in }
-      try prepare(connection, context, stop)
+      try prepare(connection, context, stop: stop)
       var options = MergeOptions()
       options.schemas = context.schemas
       say("\n$ merge-engine --batch \(options.batchRows)\n")
@@ -51,7 +51,7 @@ struct DemoCommand: AsyncParsableCommand {
         logger: context.logger
       )
       say("\n$ merge-engine status\n")
-      StandardOutput.write(StatusTable(status: status).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+      StandardOutput.write(StatusTable(status: status).rendered(StandardOutput.style))
       if let reportFile, reportFile.writeAfterMerge(run: report.runID) {
         say("\nThe report of the merge is in \(reportPath ?? "").")
       }
@@ -59,7 +59,7 @@ struct DemoCommand: AsyncParsableCommand {
     }
   }
 
-  private static func prepare(_ connection: Connection, _ context: CommandContext, _ stop: StopSignal) throws {
+  private static func prepare(_ connection: Connection, _ context: CommandContext, stop: StopSignal) throws {
     try connection.execute(DemoData.production, "making the production tables")
     try leaveIfInterrupted(stop)
     _ = try StagingSetup(target: context.target, options: StagingSetup.Options(), logger: context.logger).run()

@@ -53,11 +53,9 @@ struct ErrorsListCommand: AsyncParsableCommand {
     let rows = try await onThreadOfItsOwn { try browser.list(sqlState: options.sqlstate, limit: limit) }
     if context.writesJSON { return try StandardOutput.write(json: ["errors": rows]) }
     guard !rows.isEmpty else { return StandardOutput.write("No refused rows.\n") }
-    var table = TextTable(
-      ["run", "table", "key", "sqlstate", "message"].map { TextTable.Column(heading: $0, isNumeric: $0 == "run") }
-    )
+    var table = TextTable([.number("run"), .text("table"), .text("key"), .text("sqlstate"), .text("message")])
     for row in rows { table.add(["\(row.runID)", row.table, row.key, row.sqlState, row.message]) }
-    StandardOutput.write(table.rendered(Style(isTerminal: StandardOutput.isTerminal)))
+    StandardOutput.write(table.rendered(StandardOutput.style))
     if rows.count == limit { StandardOutput.write("There may be more: --limit.\n") }
   }
 }

@@ -50,11 +50,8 @@ struct InitCommand: DatabaseCommand {
   private func show(_ reports: [StagingSetup.TableReport], _ context: CommandContext) throws {
     if context.writesJSON { return try StandardOutput.write(json: ["tables": reports]) }
     guard !context.isQuiet else { return }
-    var table = TextTable([
-      .init(heading: "table", isNumeric: false), .init(heading: "staging", isNumeric: false),
-      .init(heading: "note", isNumeric: false),
-    ])
+    var table = TextTable(["table", "staging", "note"])
     for report in reports { table.add([report.table, report.action.rawValue, report.note]) }
-    StandardOutput.write(table.rendered(Style(isTerminal: StandardOutput.isTerminal)))
+    StandardOutput.write(table.rendered(StandardOutput.style))
   }
 }

@@ -43,7 +43,7 @@ struct MergeExecution: Sendable {
       try StandardOutput.write(json: report)
     } else if !context.isQuiet {
       StandardOutput.write(
-        RunTable(report: report, isReplay: snapshot != nil).rendered(Style(isTerminal: StandardOutput.isTerminal))
+        RunTable(report: report, isReplay: snapshot != nil).rendered(StandardOutput.style)
       )
     }
   }

@@ -65,13 +65,13 @@ struct PlanCommand: DatabaseCommand {
     options.ties = ties ?? file.ties.flatMap { .init(rawValue: $0) } ?? options.ties
     options.lockTimeoutMilliseconds = file.lockTimeout ?? options.lockTimeoutMilliseconds
     options.maxRowsPerSecond = file.maxRowsPerSecond
-    try UsageCheck.typed(samples, MergeLimits.samples, "--samples")
+    try UsageCheck.typed(samples, MergeLimits.samples, flag: "--samples")
     return options
   }
 
   private func show(_ report: PlanReport, _ context: CommandContext) throws {
     if context.writesJSON { return try StandardOutput.write(json: report) }
     guard !context.isQuiet || report.status == .blocked else { return }
-    StandardOutput.write(PlanTable(report: report).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+    StandardOutput.write(PlanTable(report: report).rendered(StandardOutput.style))
   }
 }

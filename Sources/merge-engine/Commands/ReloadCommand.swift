@@ -89,7 +89,7 @@ struct ReloadCommand: AsyncParsableCommand {
     )
     let task = task
     var request = ReloadRequest(window: window, route: try task.route(context.configuration.dms)) { tables in
-      try task.documents(planner, tables, window)
+      try task.documents(planner, tables, window: window)
     }
     request.padding = try planner.padding()
     request.truncatesFirst = truncate

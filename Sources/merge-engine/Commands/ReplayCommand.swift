@@ -53,18 +53,18 @@ struct ReplayCommand: DatabaseCommand {
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     if intoStaging {
-      try await restore(snapshot, options, context, stop)
+      try await restore(snapshot, options: options, context, stop: stop)
     } else {
-      try await merge(snapshot, options, context, stop)
+      try await merge(snapshot, options: options, context, stop: stop)
     }
     withExtendedLifetime(interrupts) {}
   }
 
   private func merge(
     _ snapshot: Snapshot,
-    _ options: MergeOptions,
+    options: MergeOptions,
     _ context: CommandContext,
-    _ stop: StopSignal
+    stop: StopSignal
   ) async throws {
     let execution = MergeExecution(context: context, snapshot: snapshot, options: options, stop: stop)
     let reportFile = merging.reportPath.map { ReportFile(path: $0, context) }
@@ -82,9 +82,9 @@ struct ReplayCommand: DatabaseCommand {
 
   private func restore(
     _ snapshot: Snapshot,
-    _ options: MergeOptions,
+    options: MergeOptions,
     _ context: CommandContext,
-    _ stop: StopSignal
+    stop: StopSignal
   ) async throws {
     let restore = SnapshotRestore(
       target: try context.stagingTarget(stagingDatabase) ?? context.target,

@@ -85,10 +85,10 @@ struct RollbackCommand: DatabaseCommand {
     options.merge.statementTimeoutMilliseconds =
       statementTimeout ?? file.statementTimeout ?? options.merge.statementTimeoutMilliseconds
     options.merge.timeZone = file.timeZone ?? options.merge.timeZone
-    try UsageCheck.typed(samples, MergeLimits.samples, "--samples")
-    try UsageCheck.typed(batch, MergeLimits.batchRows, "--batch")
-    try UsageCheck.typed(lockTimeout, MergeLimits.timeoutMilliseconds, "--lock-timeout")
-    try UsageCheck.typed(statementTimeout, MergeLimits.timeoutMilliseconds, "--statement-timeout")
+    try UsageCheck.typed(samples, MergeLimits.samples, flag: "--samples")
+    try UsageCheck.typed(batch, MergeLimits.batchRows, flag: "--batch")
+    try UsageCheck.typed(lockTimeout, MergeLimits.timeoutMilliseconds, flag: "--lock-timeout")
+    try UsageCheck.typed(statementTimeout, MergeLimits.timeoutMilliseconds, flag: "--statement-timeout")
     return options
   }
 
@@ -97,6 +97,6 @@ struct RollbackCommand: DatabaseCommand {
     for warning in report.warnings { context.logger.warning("\(warning)") }
     if context.writesJSON { return try StandardOutput.write(json: report) }
     guard !context.isQuiet else { return }
-    StandardOutput.write(RollbackOutput(report: report).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+    StandardOutput.write(RollbackOutput(report: report).rendered(StandardOutput.style))
   }
 }

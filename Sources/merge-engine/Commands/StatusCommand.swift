@@ -54,12 +54,12 @@ struct StatusCommand: DatabaseCommand {
     }
     if context.writesJSON { return try StandardOutput.write(json: status) }
     guard !context.isQuiet else { return }
-    StandardOutput.write(StatusTable(status: status).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+    StandardOutput.write(StatusTable(status: status).rendered(StandardOutput.style))
   }
 
   private func watch(_ context: CommandContext) async throws {
     let interval = seconds ?? 1
-    try UsageCheck.range(interval, 0.1...86_400, "--watch", "from 0.1 to 86400 seconds")
+    try UsageCheck.range(interval, 0.1...86_400, flag: "--watch", rule: "from 0.1 to 86400 seconds")
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     try await onThreadOfItsOwn {

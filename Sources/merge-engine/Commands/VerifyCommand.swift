@@ -81,15 +81,20 @@ struct VerifyCommand: DatabaseCommand {
     options.sampleLimit = samples
     options.extra = extra ?? file.extra.flatMap { .init(rawValue: $0) } ?? options.extra
     options.maxExtraPercent = maxExtraPercent ?? file.maxExtraPercent ?? options.maxExtraPercent
-    try UsageCheck.typed(samples, MergeLimits.samples, "--samples")
-    try UsageCheck.range(options.recheckAfterSeconds, 0...86_400, "--recheck-after", "from 0 to 86400 seconds")
-    try UsageCheck.range(options.maxExtraPercent, 0...100, "--max-extra-percent", "from 0 to 100")
+    try UsageCheck.typed(samples, MergeLimits.samples, flag: "--samples")
+    try UsageCheck.range(
+      options.recheckAfterSeconds,
+      0...86_400,
+      flag: "--recheck-after",
+      rule: "from 0 to 86400 seconds"
+    )
+    try UsageCheck.range(options.maxExtraPercent, 0...100, flag: "--max-extra-percent", rule: "from 0 to 100")
     return options
   }
 
   private func show(_ report: VerifyReport, _ context: CommandContext) throws {
     if context.writesJSON { return try StandardOutput.write(json: report) }
     guard !context.isQuiet || report.status == .blocked else { return }
-    StandardOutput.write(VerifyTable(report: report).rendered(Style(isTerminal: StandardOutput.isTerminal)))
+    StandardOutput.write(VerifyTable(report: report).rendered(StandardOutput.style))
   }
 }

@@ -48,9 +48,9 @@ struct ComparisonOptions: ParsableArguments {
     options.timeZone = timeZone ?? file.timeZone ?? options.timeZone
     options.statementTimeoutMilliseconds =
       statementTimeout ?? file.statementTimeout ?? options.statementTimeoutMilliseconds
-    try UsageCheck.typed(batch, MergeLimits.batchRows, "--batch")
-    try UsageCheck.typed(workers, MergeLimits.workers, "--workers")
-    try UsageCheck.typed(statementTimeout, MergeLimits.timeoutMilliseconds, "--statement-timeout")
+    try UsageCheck.typed(batch, MergeLimits.batchRows, flag: "--batch")
+    try UsageCheck.typed(workers, MergeLimits.workers, flag: "--workers")
+    try UsageCheck.typed(statementTimeout, MergeLimits.timeoutMilliseconds, flag: "--statement-timeout")
     return options
   }
 }

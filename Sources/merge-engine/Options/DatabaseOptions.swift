@@ -81,7 +81,7 @@ struct CommandContext {
     logger.logLevel = options.quiet ? .error : .info
     self.logger = logger
     configuration = file
-    target = try Self.target(options.database, file, logger)
+    target = try Self.target(options.database, file, logger: logger)
     var schemas = Schemas()
     schemas.staging = options.stagingSchema ?? file.stagingSchema ?? schemas.staging
     schemas.production = options.productionSchema ?? file.productionSchema ?? schemas.production
@@ -121,7 +121,7 @@ struct CommandContext {
     return ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"].contains { environment[$0] != nil }
   }
 
-  private static func target(_ typed: String?, _ file: ConfigurationFile, _ logger: Logger) throws -> ConnectionTarget {
+  private static func target(_ typed: String?, _ file: ConfigurationFile, logger: Logger) throws -> ConnectionTarget {
     // Not a reason to look further: whoever types --database "$TARGET" with nothing in it means no other database.
     guard typed?.isEmpty != true else { throw MergeFailure.usage("no database given: --database is empty.") }
     let string = string(typed, file)

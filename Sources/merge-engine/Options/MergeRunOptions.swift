@@ -66,11 +66,11 @@ struct MergeRunOptions: ParsableArguments {
     options.maxRowsPerSecond = maxRowsPerSecond ?? file.maxRowsPerSecond
     options.maxReplicaLagSeconds = maxReplicaLag ?? file.maxReplicaLag
     options.replica = replica ?? file.replica
-    try UsageCheck.typed(lockTimeout, MergeLimits.timeoutMilliseconds, "--lock-timeout")
-    try UsageCheck.typed(reconnectTimeout, MergeLimits.seconds, "--reconnect-timeout")
-    try UsageCheck.typed(maxErrors, MergeLimits.refusedRows, "--max-errors")
-    try UsageCheck.typed(maxRowsPerSecond, MergeLimits.rows, "--max-rows-per-second")
-    try UsageCheck.typed(maxReplicaLag, MergeLimits.seconds, "--max-replica-lag")
+    try UsageCheck.typed(lockTimeout, MergeLimits.timeoutMilliseconds, flag: "--lock-timeout")
+    try UsageCheck.typed(reconnectTimeout, MergeLimits.seconds, flag: "--reconnect-timeout")
+    try UsageCheck.typed(maxErrors, MergeLimits.refusedRows, flag: "--max-errors")
+    try UsageCheck.typed(maxRowsPerSecond, MergeLimits.rows, flag: "--max-rows-per-second")
+    try UsageCheck.typed(maxReplicaLag, MergeLimits.seconds, flag: "--max-replica-lag")
     return options
   }
 }

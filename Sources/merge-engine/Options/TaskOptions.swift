@@ -40,7 +40,7 @@ struct TaskOptions: ParsableArguments {
 
   /// The three ARNs, flags before the configuration file.
   func route(_ section: DMSConfiguration) throws -> TaskRoute {
-    func required(_ typed: String?, _ configured: String?, _ flag: String, _ key: String) throws -> String {
+    func required(_ typed: String?, _ configured: String?, flag: String, key: String) throws -> String {
       guard let value = typed ?? configured else {
         throw MergeFailure.usage("\(flag) is missing. Give it, or dms.\(key) in the configuration file.")
       }
@@ -50,26 +50,26 @@ struct TaskOptions: ParsableArguments {
       sourceEndpointARN: try required(
         sourceEndpointARN,
         section.sourceEndpointARN,
-        "--source-endpoint-arn",
-        "source_endpoint_arn"
+        flag: "--source-endpoint-arn",
+        key: "source_endpoint_arn"
       ),
       targetEndpointARN: try required(
         targetEndpointARN,
         section.targetEndpointARN,
-        "--target-endpoint-arn",
-        "target_endpoint_arn"
+        flag: "--target-endpoint-arn",
+        key: "target_endpoint_arn"
       ),
       replicationInstanceARN: try required(
         replicationInstanceARN,
         section.replicationInstanceARN,
-        "--replication-instance-arn",
-        "replication_instance_arn"
+        flag: "--replication-instance-arn",
+        key: "replication_instance_arn"
       )
     )
   }
 
   /// The task's documents: generated, or the user's own.
-  func documents(_ planner: MappingPlanner, _ tables: [String], _ window: TimeWindow) throws -> TaskDocuments {
+  func documents(_ planner: MappingPlanner, _ tables: [String], window: TimeWindow) throws -> TaskDocuments {
     let plan = try planner.plan(tables, window: window)
     var sources: [String: (schema: String, table: String)] = [:]
     for table in plan.tables {

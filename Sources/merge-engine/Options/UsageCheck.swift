@@ -6,8 +6,8 @@ enum UsageCheck {
   static func range<Value: Comparable & CustomStringConvertible>(
     _ value: Value,
     _ allowed: ClosedRange<Value>,
-    _ flag: String,
-    _ rule: String
+    flag: String,
+    rule: String
   ) throws {
     guard allowed.contains(value) else { throw MergeFailure.usage("\(flag) is \(value); it must be \(rule).") }
   }
@@ -15,8 +15,8 @@ enum UsageCheck {
   /// Checks what was typed, if anything: the file's values are checked where it is read, with their lines.
   ///
   /// - Throws: ``MergeFailure/usage(_:)``.
-  static func typed(_ value: Int?, _ limits: ClosedRange<Int>, _ flag: String) throws {
+  static func typed(_ value: Int?, _ limits: ClosedRange<Int>, flag: String) throws {
     guard let value else { return }
-    try range(value, limits, flag, "from \(limits.lowerBound) to \(limits.upperBound)")
+    try range(value, limits, flag: flag, rule: "from \(limits.lowerBound) to \(limits.upperBound)")
   }
 }

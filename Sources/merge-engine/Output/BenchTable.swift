@@ -9,15 +9,12 @@ struct BenchTable {
     report.workloads.map { section($0, style) }.joined(separator: "\n") + "\n" + footer
   }
 
-  private static let columns =
-    [TextTable.Column(heading: "contender", isNumeric: false)]
-    + ["median", "spread", "runs", "rows/s", "× guide", "÷ floor", "WAL", "dead tuples", "client CPU", "client peak"]
-    .map {
-      TextTable.Column(heading: $0, isNumeric: true)
-    }
+  private static let figures = [
+    "median", "spread", "runs", "rows/s", "× guide", "÷ floor", "WAL", "dead tuples", "client CPU", "client peak",
+  ]
 
   private func section(_ workload: BenchReport.WorkloadReport, _ style: Style) -> String {
-    var table = TextTable(Self.columns)
+    var table = TextTable(["contender"], numbers: Self.figures)
     for contender in workload.contenders { table.add(cells(contender, workload)) }
     return style.paint(workload.workload.rawValue, .bold) + ": \(workload.summary); "
       + "\(Numbers.grouped(workload.stagedRowCount)) staging rows, "

@@ -11,26 +11,24 @@ struct PlanTable {
       for table in report.tables { text += samples(table, style) }
       text += "\n"
     }
-    for finding in report.findings {
-      let mark = finding.grade == .blocker ? style.paint("blocker", .red) : style.paint("warning", .yellow)
-      text += "\(mark) \(finding.table.map { "\($0): " } ?? "")\(finding.message)\n"
-    }
-    return text + headline(style) + "\n"
+    return text + style.lines(report.findings) + headline(style) + "\n"
   }
 
   private var counts: TextTable {
     var table = TextTable(
-      [TextTable.Column(heading: "table", isNumeric: false)]
-        + ["read", "insert", "update", "unchanged", "stale", "duplicate", "errors", "ties differing"].map {
-          TextTable.Column(heading: $0, isNumeric: true)
-        }
+      ["table"],
+      numbers: ["read", "insert", "update", "unchanged", "stale", "duplicate", "errors", "ties differing"]
     )
-    for entry in report.tables { table.add(cells(entry.table, entry.counts, entry.differingTieCount)) }
-    table.addTotals(cells("total", report.totals, report.tables.reduce(0) { $0 + $1.differingTieCount }))
+    for entry in report.tables {
+      table.add(cells(entry.table, entry.counts, differingTieCount: entry.differingTieCount))
+    }
+    table.addTotals(
+      cells("total", report.totals, differingTieCount: report.tables.reduce(0) { $0 + $1.differingTieCount })
+    )
     return table
   }
 
-  private func cells(_ name: String, _ counts: VerdictCounts, _ differingTieCount: Int) -> [String] {
+  private func cells(_ name: String, _ counts: VerdictCounts, differingTieCount: Int) -> [String] {
     [name]
       + [
         counts.read, counts.inserted, counts.updated, counts.unchanged, counts.stale, counts.duplicate, counts.errors,
@@ -40,10 +38,8 @@ struct PlanTable {
 
   private var estimates: TextTable {
     var table = TextTable(
-      [TextTable.Column(heading: "estimate", isNumeric: false)]
-        + ["time", "WAL", "full pages up to", "dead in production", "dead in staging"].map {
-          TextTable.Column(heading: $0, isNumeric: true)
-        }
+      ["estimate"],
+      numbers: ["time", "WAL", "full pages up to", "dead in production", "dead in staging"]
     )
     for entry in report.tables {
       let estimate = entry.estimate

@@ -31,12 +31,9 @@ struct ReloadOutput {
   private func show(_ report: ReloadReport) throws {
     if context.writesJSON { return try StandardOutput.write(json: report) }
     guard !context.isQuiet else { return }
-    let style = Style(isTerminal: StandardOutput.isTerminal)
+    let style = StandardOutput.style
     if let merge = report.merge { StandardOutput.write(RunTable(report: merge).rendered(style) + "\n") }
-    var table = TextTable([
-      .init(heading: "phase", isNumeric: false), .init(heading: "time", isNumeric: true),
-      .init(heading: "result", isNumeric: false),
-    ])
+    var table = TextTable([.text("phase"), .number("time"), .text("result")])
     for phase in report.phases {
       let time = Numbers.duration(milliseconds: phase.elapsedMilliseconds)
       table.add([phase.phase.rawValue, time, phase.result])

@@ -5,12 +5,7 @@ struct RollbackOutput {
   let report: RollbackReport
 
   func rendered(_ style: Style) -> String {
-    var table = TextTable(
-      [TextTable.Column(heading: "table", isNumeric: false)]
-        + ["restored", "deleted", "left alone", "staging NEW again"].map {
-          TextTable.Column(heading: $0, isNumeric: true)
-        }
-    )
+    var table = TextTable(["table"], numbers: ["restored", "deleted", "left alone", "staging NEW again"])
     for entry in report.tables {
       table.add(
         [entry.table]

@@ -8,10 +8,8 @@ struct RunTable {
 
   func rendered(_ style: Style) -> String {
     var table = TextTable(
-      [TextTable.Column(heading: "table", isNumeric: false)]
-        + ["read", "inserted", "updated", "unchanged", "stale", "duplicate", "errors", "rows/s", "time"].map {
-          TextTable.Column(heading: $0, isNumeric: true)
-        }
+      ["table"],
+      numbers: ["read", "inserted", "updated", "unchanged", "stale", "duplicate", "errors", "rows/s", "time"]
     )
     for entry in report.tables {
       table.add(cells(entry.table, entry.counts, milliseconds: entry.elapsedMilliseconds))

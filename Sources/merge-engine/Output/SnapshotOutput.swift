@@ -10,15 +10,13 @@ struct SnapshotOutput {
   func write(asJSON: Bool, isQuiet: Bool, verb: String) throws {
     if asJSON { return try StandardOutput.write(json: manifest) }
     guard !isQuiet else { return }
-    StandardOutput.write(rendered(Style(isTerminal: StandardOutput.isTerminal), verb: verb))
+    StandardOutput.write(rendered(StandardOutput.style, verb: verb))
   }
 
   private func rendered(_ style: Style, verb: String) -> String {
     var table = TextTable([
-      .init(heading: "table", isNumeric: false), .init(heading: "rows", isNumeric: true),
-      .init(heading: "size", isNumeric: true), .init(heading: "columns", isNumeric: true),
-      .init(heading: "key", isNumeric: false), .init(heading: "version", isNumeric: false),
-      .init(heading: "SHA-256", isNumeric: false),
+      .text("table"), .number("rows"), .number("size"), .number("columns"), .text("key"), .text("version"),
+      .text("SHA-256"),
     ])
     for entry in manifest.tables {
       table.add([

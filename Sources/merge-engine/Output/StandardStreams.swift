@@ -31,6 +31,9 @@ enum StandardOutput {
   /// Whether a person is looking.
   static var isTerminal: Bool { isatty(FileHandle.standardOutput.fileDescriptor) == 1 }
 
+  /// Colour for whom it reaches.
+  static var style: Style { Style(isTerminal: isTerminal) }
+
   /// Writes a value as one JSON object on one line, for streams of them.
   static func write(jsonLine value: some Encodable) throws {
     let encoder = JSONEncoder()

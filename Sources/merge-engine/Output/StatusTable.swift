@@ -9,10 +9,7 @@ struct StatusTable {
     if status.tables.isEmpty {
       text += "There is no staging table with a status column. merge-engine init makes them.\n"
     } else {
-      var table = TextTable(
-        [TextTable.Column(heading: "staging table", isNumeric: false)]
-          + ["total", "pending", "processed", "errors"].map { TextTable.Column(heading: $0, isNumeric: true) }
-      )
+      var table = TextTable(["staging table"], numbers: ["total", "pending", "processed", "errors"])
       for entry in status.tables {
         let numbers = [entry.total, entry.pending, entry.processed, entry.errors]
         table.add([entry.table] + numbers.map(Numbers.grouped))
@@ -25,8 +22,8 @@ struct StatusTable {
 
   private var runs: TextTable {
     var table = TextTable(
-      ["run", "status", "started (UTC)", "ended (UTC)"].map { TextTable.Column(heading: $0, isNumeric: $0 == "run") }
-        + ["read", "inserted", "updated", "errors"].map { TextTable.Column(heading: $0, isNumeric: true) }
+      [.number("run"), .text("status"), .text("started (UTC)"), .text("ended (UTC)")]
+        + ["read", "inserted", "updated", "errors"].map(TextTable.Column.number)
     )
     for run in status.runs {
       table.add(

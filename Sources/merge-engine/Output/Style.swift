@@ -1,4 +1,5 @@
 import Foundation
+import MergeEngine
 
 /// Colour, where a terminal shows it and nobody has asked to leave it out (<https://no-color.org>).
 struct Style {
@@ -22,5 +23,13 @@ struct Style {
   /// The text in a colour, or as it is.
   func paint(_ text: String, _ colour: Colour) -> String {
     isColoured ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
+  }
+
+  /// Findings, a line each, with their grade in front.
+  func lines(_ findings: [Finding]) -> String {
+    findings.map { finding in
+      let mark = finding.grade == .blocker ? paint("blocker", .red) : paint("warning", .yellow)
+      return "\(mark) \(finding.table.map { "\($0): " } ?? "")\(finding.message)\n"
+    }.joined()
   }
 }

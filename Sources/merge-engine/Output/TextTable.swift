@@ -4,6 +4,9 @@ struct TextTable {
   struct Column {
     let heading: String
     let isNumeric: Bool
+
+    static func text(_ heading: String) -> Column { Column(heading: heading, isNumeric: false) }
+    static func number(_ heading: String) -> Column { Column(heading: heading, isNumeric: true) }
   }
 
   private let columns: [Column]
@@ -12,6 +15,11 @@ struct TextTable {
 
   init(_ columns: [Column]) {
     self.columns = columns
+  }
+
+  /// Columns of text, and behind them columns of numbers.
+  init(_ texts: [String], numbers: [String] = []) {
+    self.init(texts.map(Column.text) + numbers.map(Column.number))
   }
 
   /// Adds a row with one cell a column.

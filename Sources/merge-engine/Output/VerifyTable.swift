@@ -9,11 +9,7 @@ struct VerifyTable {
     if !report.tables.isEmpty { text += counts.rendered(style) }
     for table in report.tables { text += details(table, style) }
     text += "\n"
-    for finding in report.findings {
-      let mark = finding.grade == .blocker ? style.paint("blocker", .red) : style.paint("warning", .yellow)
-      text += "\(mark) \(finding.table.map { "\($0): " } ?? "")\(finding.message)\n"
-    }
-    return text + headline(style) + "\n"
+    return text + style.lines(report.findings) + headline(style) + "\n"
   }
 
   private func types(_ style: Style) -> String {
@@ -22,9 +18,7 @@ struct VerifyTable {
     let notes =
       noteCount > 0 ? "\(noteCount) columns only differ in what production refuses: domains, NOT NULL (--json).\n" : ""
     guard !mismatches.isEmpty else { return "The types of staging and production are the same. \(notes)\n" }
-    var table = TextTable(
-      ["table", "column", "production", "staging", "types"].map { TextTable.Column(heading: $0, isNumeric: false) }
-    )
+    var table = TextTable(["table", "column", "production", "staging", "types"])
     for type in mismatches {
       table.add([type.table, type.column, type.production ?? "-", type.staging ?? "-", type.status])
     }
@@ -33,10 +27,8 @@ struct VerifyTable {
 
   private var counts: TextTable {
     var table = TextTable(
-      [TextTable.Column(heading: "table", isNumeric: false)]
-        + ["compared", "equal", "newer in production", "missing", "outdated", "differing", "extra", "deleted"].map {
-          TextTable.Column(heading: $0, isNumeric: true)
-        }
+      ["table"],
+      numbers: ["compared", "equal", "newer in production", "missing", "outdated", "differing", "extra", "deleted"]
     )
     for entry in report.tables {
       let counts = entry.counts

@@ -39,10 +39,8 @@ struct WatchTable {
 
   private var tables: TextTable {
     var table = TextTable(
-      [TextTable.Column(heading: "staging table", isNumeric: false), .init(heading: "done", isNumeric: false)]
-        + ["", "total", "pending", "processed", "errors", "rows/s", "left"].map {
-          TextTable.Column(heading: $0, isNumeric: true)
-        }
+      ["staging table", "done"],
+      numbers: ["", "total", "pending", "processed", "errors", "rows/s", "left"]
     )
     for entry in status.tables {
       let rows = entry.status
@@ -62,10 +60,8 @@ struct WatchTable {
 
   private var workers: TextTable {
     var table = TextTable([
-      .init(heading: "worker", isNumeric: false), .init(heading: "pid", isNumeric: true),
-      .init(heading: "table", isNumeric: false), .init(heading: "doing", isNumeric: false),
-      .init(heading: "rows", isNumeric: true), .init(heading: "batch for", isNumeric: true),
-      .init(heading: "waits for", isNumeric: false),
+      .text("worker"), .number("pid"), .text("table"), .text("doing"), .number("rows"), .number("batch for"),
+      .text("waits for"),
     ])
     for worker in status.workers {
       let blockers = worker.blockedBy.isEmpty ? "" : " of \(worker.blockedBy.map(String.init).joined(separator: ", "))"

@@ -8,7 +8,7 @@ struct RuleWriter {
   mutating func select(_ table: ResolvedTable, filters: [SourceFilter]) {
     let rule = SelectionRule(
       ruleID: nextID,
-      ruleName: ruleName(table.name, "window"),
+      ruleName: ruleName([table.name, "window"]),
       objectLocator: ObjectLocator(schemaName: table.schema, tableName: table.name),
       ruleAction: .include,
       loadOrder: table.plan.loadOrder.map(String.init),
@@ -18,28 +18,29 @@ struct RuleWriter {
   }
 
   mutating func rename(schema: String, to target: String) {
-    transform(.schema, ObjectLocator(schemaName: schema), .rename, value: target, name: ruleName(schema, "to", target))
+    transform(.schema, ObjectLocator(schemaName: schema), action: .rename, value: target, name: [schema, "to", target])
   }
 
   mutating func rename(_ table: ResolvedTable) {
     let locator = ObjectLocator(schemaName: table.schema, tableName: table.name)
-    transform(.table, locator, .rename, value: table.targetName, name: ruleName(table.name, "to", table.targetName))
+    let target = table.targetName
+    transform(.table, locator, action: .rename, value: target, name: [table.name, "to", target])
   }
 
   mutating func lowerCase(schema: String, table: String) {
-    let name = table == "%" ? ruleName(schema, "tables", "lower") : ruleName(table, "lower")
-    transform(.table, ObjectLocator(schemaName: schema, tableName: table), .convertLowercase, name: name)
+    let name = table == "%" ? [schema, "tables", "lower"] : [table, "lower"]
+    transform(.table, ObjectLocator(schemaName: schema, tableName: table), action: .convertLowercase, name: name)
   }
 
   mutating func lowerCaseColumns(schema: String) {
     let locator = ObjectLocator(schemaName: schema, tableName: "%", columnName: "%")
-    transform(.column, locator, .convertLowercase, name: ruleName(schema, "columns", "lower"))
+    transform(.column, locator, action: .convertLowercase, name: [schema, "columns", "lower"])
   }
 
   mutating func settings(_ table: ResolvedTable) {
     let rule = TableSettingsRule(
       ruleID: nextID,
-      ruleName: ruleName(table.name, "load"),
+      ruleName: ruleName([table.name, "load"]),
       objectLocator: ObjectLocator(schemaName: table.schema, tableName: table.name),
       parallelLoad: table.parallelLoad,
       lobSettings: table.plan.lobSettings
@@ -50,13 +51,13 @@ struct RuleWriter {
   private mutating func transform(
     _ target: TransformationRule.Target,
     _ locator: ObjectLocator,
-    _ action: TransformationRule.Action,
+    action: TransformationRule.Action,
     value: String? = nil,
-    name: String
+    name: [String]
   ) {
     let rule = TransformationRule(
       ruleID: nextID,
-      ruleName: name,
+      ruleName: ruleName(name),
       ruleTarget: target,
       objectLocator: locator,
       ruleAction: action,
@@ -66,7 +67,7 @@ struct RuleWriter {
   }
 
   /// Lower-case letters, digits and hyphens, made unique by the rule's number where two names coincide.
-  private mutating func ruleName(_ parts: String...) -> String {
+  private mutating func ruleName(_ parts: [String]) -> String {
     let name = parts.joined(separator: "-").lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
     let unique = usedNames.contains(String(name)) ? String(name) + "-" + nextID : String(name)
     usedNames.insert(unique)

@@ -13,7 +13,7 @@ enum ConflictRules {
     }
     for (index, later) in rules.enumerated() {
       for earlier in rules[..<index] where earlier.knownTarget == later.knownTarget && overlap(earlier, later) {
-        report(earlier, later, document, &found)
+        report(earlier, later, document: document, into: &found)
       }
     }
   }
@@ -21,8 +21,8 @@ enum ConflictRules {
   private static func report(
     _ earlier: RuleView,
     _ later: RuleView,
-    _ document: MappingView,
-    _ found: inout FindingList
+    document: MappingView,
+    into found: inout FindingList
   ) {
     let place = later.action ?? later.cursor
     let (first, second) = (earlier.action?.text ?? "?", later.action?.text ?? "?")
@@ -37,7 +37,7 @@ enum ConflictRules {
         at: place,
         "\(earlier.label) (\(first)) and \(later.label) (\(second)) both act on \(object); DMS applies one action to an object, "
           + "the one with the lower number, so \"\(second)\" does nothing there",
-        "keep one of the two; tables that exist need no change of types, only names in lower case"
+        advice: "keep one of the two; tables that exist need no change of types, only names in lower case"
       )
       return
     }
@@ -45,7 +45,8 @@ enum ConflictRules {
       .renameAndLowerCase,
       at: place,
       "\(earlier.label) (\(first)) and \(later.label) (\(second)) both act on \(object), and DMS applies only the first",
-      "write the new name in lower case in the rename, and name the other objects one by one in the rules that lower-case them"
+      advice:
+        "write the new name in lower case in the rename, and name the other objects one by one in the rules that lower-case them"
     )
   }
 

@@ -8,7 +8,7 @@ enum FilterRules {
     "not-between": "notbetween", "range": "between",
   ]
 
-  static func check(_ document: MappingView, _ schema: KnownSchema?, _ found: inout FindingList) {
+  static func check(_ document: MappingView, _ schema: KnownSchema?, into found: inout FindingList) {
     let names = TargetNames(document)
     for rule in document.selections {
       for filter in rule.filters {
@@ -16,7 +16,7 @@ enum FilterRules {
         checkPresence(filter, &found)
         for condition in filter.conditions { checkCondition(condition, &found) }
         checkNegatives(filter, &found)
-        if let schema { checkColumnType(filter, of: rule, names, schema, &found) }
+        if let schema { checkColumnType(filter, of: rule, names, schema: schema, into: &found) }
       }
     }
   }
@@ -27,7 +27,7 @@ enum FilterRules {
       .wrongShape,
       at: type,
       "\"\(text)\" is not a filter type; the only one is \"source\"",
-      "write \"filter-type\": \"source\""
+      advice: "write \"filter-type\": \"source\""
     )
   }
 
@@ -37,7 +37,7 @@ enum FilterRules {
       .missingFilterValue,
       at: place,
       "the filter on \(filter.column?.text ?? "?") has no condition",
-      "add one, or remove the filter"
+      advice: "add one, or remove the filter"
     )
   }
 
@@ -50,7 +50,7 @@ enum FilterRules {
         .unknownFilterOperator,
         at: place,
         "DMS has no filter operator \"\(text)\"",
-        meant.map { "write \"\($0)\"\(hint(text))" } ?? "use \(Spelling.list(known))"
+        advice: meant.map { "write \"\($0)\"\(hint(text))" } ?? "use \(Spelling.list(known))"
       )
       return
     }
@@ -62,7 +62,7 @@ enum FilterRules {
         .missingFilterValue,
         at: node ?? condition,
         "the operator \"\(text)\" needs \(needed), and \"\(key)\" is \(node == nil ? "missing" : "empty")",
-        "add \"\(key)\""
+        advice: "add \"\(key)\""
       )
     }
   }
@@ -84,7 +84,7 @@ enum FilterRules {
       at: place,
       "a filter with noteq, notbetween or notnull may hold one condition only; joined by OR, \"not A or not B\" is true for "
         + "every row",
-      "put each condition into a filter of its own; filters are joined by AND"
+      advice: "put each condition into a filter of its own; filters are joined by AND"
     )
   }
 
@@ -94,12 +94,12 @@ enum FilterRules {
     _ filter: FilterView,
     of rule: RuleView,
     _ names: TargetNames,
-    _ schema: KnownSchema,
-    _ found: inout FindingList
+    schema: KnownSchema,
+    into found: inout FindingList
   ) {
     guard let place = filter.column, let column = place.text, let schemaName = rule.schema?.text,
       let tableName = rule.table?.text, let table = schema.table(names.table(schemaName, tableName)),
-      let known = table.columns.first(where: { $0.name == names.column(schemaName, tableName, column) })
+      let known = table.columns.first(where: { $0.name == names.column(schemaName, tableName, name: column) })
     else { return }
     let source = known.sourceType?.uppercased() ?? ""
     guard largeObjectTypes.contains(where: { source.hasPrefix($0) }) else { return }
@@ -107,7 +107,7 @@ enum FilterRules {
       .filterOnLOB,
       at: place,
       "\(column) is a large object (\(known.sourceType ?? known.type)), and DMS does not filter on those",
-      "filter on a column of another type"
+      advice: "filter on a column of another type"
     )
   }
 }

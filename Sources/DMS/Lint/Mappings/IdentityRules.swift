@@ -11,7 +11,7 @@ enum IdentityRules {
             .badRuleID,
             at: id,
             "\"\(text)\" is not a whole number; DMS orders transformation rules by their number",
-            "give the rule a number of its own, such as \"\(document.rules.count + 1)\""
+            advice: "give the rule a number of its own, such as \"\(document.rules.count + 1)\""
           )
         }
         if let other = ruleOfID.updateValue(rule, forKey: text) {
@@ -19,7 +19,7 @@ enum IdentityRules {
             .duplicateRuleID,
             at: id,
             "rule-id \"\(text)\" is already the one of \(other.cursor.path); DMS refuses the document",
-            "give every rule a number of its own"
+            advice: "give every rule a number of its own"
           )
         }
       }
@@ -28,7 +28,7 @@ enum IdentityRules {
           .duplicateRuleName,
           at: name,
           "rule-name \"\(text)\" is already the one of \(other.cursor.path); names must be unique",
-          "give every rule a name of its own"
+          advice: "give every rule a name of its own"
         )
       }
     }
@@ -44,7 +44,7 @@ enum IdentityRules {
       .unknownRuleType,
       at: type,
       "DMS has no rule type \"\(text)\"",
-      meant ?? "use \(Spelling.list(known))"
+      advice: meant ?? "use \(Spelling.list(known))"
     )
   }
 }

@@ -8,7 +8,7 @@ enum MappingShapeRules {
           .wrongShape,
           at: rule.cursor,
           "a rule must be an object, and here is \(rule.cursor.node.kindInWords)",
-          "write the rule as {\"rule-type\": …}"
+          advice: "write the rule as {\"rule-type\": …}"
         )
         continue
       }
@@ -66,7 +66,7 @@ enum MappingShapeRules {
       // Its own key already said what it should be; elements of arrays have no key.
       if object.path.hasSuffix("]") {
         let kind = object.node.kindInWords
-        found.add(.wrongShape, at: object, "here must stand an object, and it is \(kind)", "write it as {…}")
+        found.add(.wrongShape, at: object, "here must stand an object, and it is \(kind)", advice: "write it as {…}")
       }
       return
     }
@@ -84,7 +84,7 @@ enum MappingShapeRules {
           .wrongShape,
           at: value,
           "\"\(name)\" must be \(shape.inWords), and here is \(kind)",
-          "write \(shape.inWords)"
+          advice: "write \(shape.inWords)"
         )
       }
     }
@@ -92,7 +92,7 @@ enum MappingShapeRules {
   }
 
   private static func missing(_ key: String, in object: Cursor, _ found: inout FindingList) {
-    found.add(.missingKey, at: object, "\"\(key)\" is missing here, and DMS needs it", "add \"\(key)\"")
+    found.add(.missingKey, at: object, "\"\(key)\" is missing here, and DMS needs it", advice: "add \"\(key)\"")
   }
 }
 
@@ -105,7 +105,7 @@ enum UnknownKey {
         .misspeltKey,
         at: key,
         "there is no key \"\(name)\" here, so what it says does not count",
-        "write \"\(correct)\""
+        advice: "write \"\(correct)\""
       )
       return correct
     }
@@ -113,7 +113,7 @@ enum UnknownKey {
       .unknownKey,
       at: key,
       "\"\(name)\" is not a documented key here; what DMS does with it is not known",
-      "remove it, or use one of \(Spelling.list(allowed))"
+      advice: "remove it, or use one of \(Spelling.list(allowed))"
     )
     return nil
   }

@@ -1,6 +1,6 @@
 /// Names as the source spells them: case, length, and `_` where it is a wildcard.
 enum NameRules {
-  static func check(_ document: MappingView, _ schema: KnownSchema?, _ found: inout FindingList) {
+  static func check(_ document: MappingView, _ schema: KnownSchema?, into found: inout FindingList) {
     let mentioned = namesMentioned(in: document, schema)
     for rule in document.rules where rule.kind != nil {
       var names = [rule.schema, rule.table, rule.column].compactMap { $0 }
@@ -24,7 +24,7 @@ enum NameRules {
       at: place,
       "names are compared case by case, and Oracle keeps its names in upper case: \"\(text)\" meets nothing"
         + (isMixed ? ", unless the name was made in double quotes, just so" : ""),
-      "write \"\(text.uppercased())\""
+      advice: "write \"\(text.uppercased())\""
     )
   }
 
@@ -34,7 +34,7 @@ enum NameRules {
       .nameTooLong,
       at: place,
       "\"\(text)\" has \(text.utf8.count) bytes; AWS documents that Oracle names of more than 30 bytes are not supported",
-      "try the table alone first, or load it from a view with a shorter name"
+      advice: "try the table alone first, or load it from a view with a shorter name"
     )
   }
 
@@ -50,7 +50,7 @@ enum NameRules {
       .underscoreIsWildcard,
       at: place,
       "'_' stands for any one character, so \"\(text)\" also meets \(example)",
-      "write \"\(pattern.withLiteralUnderscores)\""
+      advice: "write \"\(pattern.withLiteralUnderscores)\""
     )
   }
 

@@ -8,7 +8,7 @@ enum SelectionRules {
           .noSelection,
           at: document.place,
           "no selection rule includes a table, so there is nothing to load",
-          "add a rule with \"rule-type\": \"selection\" and \"rule-action\": \"include\" for each table"
+          advice: "add a rule with \"rule-type\": \"selection\" and \"rule-action\": \"include\" for each table"
         )
       }
       return
@@ -34,7 +34,7 @@ enum SelectionRules {
         .unknownRuleAction,
         at: action,
         "\"\(text)\" is not an action of a selection rule",
-        meant ?? "use \(Spelling.list(actions))"
+        advice: meant ?? "use \(Spelling.list(actions))"
       )
     }
   }
@@ -48,7 +48,7 @@ enum SelectionRules {
           .tableSelectedTwice,
           at: rule.table ?? rule.cursor,
           "\(schema).\(table) is already selected by \(other.label); AWS does not say how the filters of two rules combine",
-          "put everything about this table into one rule"
+          advice: "put everything about this table into one rule"
         )
       }
     }
@@ -59,7 +59,7 @@ enum SelectionRules {
       .unfilteredSelection,
       at: rule.cursor,
       "other tables have a filter and \(rule.tableLabel) has none, so all of its rows are loaded",
-      "add the window to \"filters\" here too, unless the whole table is meant"
+      advice: "add the window to \"filters\" here too, unless the whole table is meant"
     )
   }
 
@@ -70,7 +70,7 @@ enum SelectionRules {
         .wildcardInFilteredSelection,
         at: name,
         "\"\(text)\" has a wildcard, and filters act only on tables that are named exactly",
-        "write one selection rule with the exact schema and table name for each table"
+        advice: "write one selection rule with the exact schema and table name for each table"
       )
     }
   }
@@ -83,7 +83,7 @@ enum SelectionRules {
       .filterWithoutInclude,
       at: filters,
       "filters act only in rules with the action \"include\", and this one says \"\(action.text ?? "")\"",
-      "write \"rule-action\": \"include\", with a filter that takes the rows that are wanted"
+      advice: "write \"rule-action\": \"include\", with a filter that takes the rows that are wanted"
     )
   }
 }

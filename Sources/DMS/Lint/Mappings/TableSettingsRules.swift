@@ -3,10 +3,10 @@ enum TableSettingsRules {
   static func check(_ document: MappingView, _ found: inout FindingList) {
     for rule in document.tableSettings {
       checkNames(rule, &found)
-      checkSelection(rule, document, &found)
+      checkSelection(rule, document, into: &found)
       if let load = rule.cursor["parallel-load"] {
         checkLoad(load, &found)
-        checkFilters(rule, load, document, &found)
+        checkFilters(rule, load, document: document, into: &found)
       }
       if let lobs = rule.cursor["lob-settings"] { checkLobs(lobs, &found) }
     }
@@ -19,12 +19,12 @@ enum TableSettingsRules {
         .wildcardInTableSettings,
         at: name,
         "\"\(text)\" has a wildcard; DMS refuses it with \"Exact schema and table name required when using table settings rule\"",
-        "write one table-settings rule with exact names for each table"
+        advice: "write one table-settings rule with exact names for each table"
       )
     }
   }
 
-  private static func checkSelection(_ rule: RuleView, _ document: MappingView, _ found: inout FindingList) {
+  private static func checkSelection(_ rule: RuleView, _ document: MappingView, into found: inout FindingList) {
     guard let place = rule.table, let schema = rule.schema?.text, let table = place.text,
       !NamePattern(table).hasWildcards,
       !document.includes.isEmpty, !document.includes.contains(where: { $0.locates(schema: schema, table: table) })
@@ -33,7 +33,7 @@ enum TableSettingsRules {
       .settingsForUnselectedTable,
       at: place,
       "no selection rule includes \(schema).\(table), so these settings act on nothing",
-      "add a selection rule for the table, or remove this rule"
+      advice: "add a selection rule for the table, or remove this rule"
     )
   }
 
@@ -46,7 +46,7 @@ enum TableSettingsRules {
         .unknownParallelLoad,
         at: place,
         "DMS has no parallel load of type \"\(text)\"",
-        meant ?? "use \(Spelling.list(known))"
+        advice: meant ?? "use \(Spelling.list(known))"
       )
       return
     }
@@ -57,7 +57,7 @@ enum TableSettingsRules {
         .missingKey,
         at: load,
         "a parallel load of type \"partitions-list\" needs the list",
-        "add \"partitions\": [\"…\"], or use \"partitions-auto\""
+        advice: "add \"partitions\": [\"…\"], or use \"partitions-auto\""
       )
     default: break
     }
@@ -70,14 +70,19 @@ enum TableSettingsRules {
         .badRanges,
         at: load[key] ?? load,
         "a parallel load by ranges needs \"\(key)\", and there are none",
-        key == "columns"
+        advice: key == "columns"
           ? "add \"columns\": [\"ID\"], one to ten columns"
           : "add \"boundaries\": [[\"1000\"], [\"2000\"]], the upper bound of each segment"
       )
     }
     guard let first = columns.first, let place = load["columns"] else { return }
     if columns.count > 10 {
-      found.add(.badRanges, at: place, "there are \(columns.count) columns, and DMS takes ten", "name ten or fewer")
+      found.add(
+        .badRanges,
+        at: place,
+        "there are \(columns.count) columns, and DMS takes ten",
+        advice: "name ten or fewer"
+      )
     }
     for boundary in load["boundaries"]?.elements ?? [] where boundary.elements.count != columns.count {
       let count = boundary.elements.count
@@ -86,7 +91,7 @@ enum TableSettingsRules {
         at: boundary,
         "the boundary has \(count) \(count == 1 ? "value" : "values") for \(columns.count) "
           + (columns.count == 1 ? "column" : "columns"),
-        "write an array with one value for each column"
+        advice: "write an array with one value for each column"
       )
     }
     for column in columns {
@@ -95,22 +100,22 @@ enum TableSettingsRules {
         .nameNotUpperCase,
         at: column,
         "names are compared case by case, and Oracle keeps its names in upper case: \"\(text)\" meets nothing",
-        "write \"\(text.uppercased())\""
+        advice: "write \"\(text.uppercased())\""
       )
     }
     found.add(
       .rangesSkipNull,
       at: place,
       "rows with NULL in a range column are not loaded (\(first.text ?? "?")\(columns.count > 1 ? ", …" : ""))",
-      "use columns that are NOT NULL, best the primary key"
+      advice: "use columns that are NOT NULL, best the primary key"
     )
   }
 
   private static func checkFilters(
     _ rule: RuleView,
     _ load: Cursor,
-    _ document: MappingView,
-    _ found: inout FindingList
+    document: MappingView,
+    into found: inout FindingList
   ) {
     guard load["type"]?.text != "none", let schema = rule.schema?.text, let table = rule.table?.text,
       document.includes.contains(where: { $0.locates(schema: schema, table: table) && !$0.filters.isEmpty })
@@ -119,7 +124,7 @@ enum TableSettingsRules {
       .parallelLoadWithFilter,
       at: load,
       "\(schema).\(table) has a filter too, and AWS does not say how a parallel load and a filter combine",
-      "compare the number of loaded rows with a count on the source before relying on it"
+      advice: "compare the number of loaded rows with a count on the source before relying on it"
     )
   }
 
@@ -132,7 +137,7 @@ enum TableSettingsRules {
         .unknownLOBMode,
         at: lobs["mode"] ?? lobs,
         "DMS has no LOB mode \"\(mode)\"",
-        meant ?? "use \(Spelling.list(known))"
+        advice: meant ?? "use \(Spelling.list(known))"
       )
       return
     }
@@ -142,7 +147,7 @@ enum TableSettingsRules {
         .lobSizeMissing,
         at: lobs["bulk-max-size"] ?? lobs,
         "the mode \"limited\" needs \"bulk-max-size\", in kilobytes and more than 0",
-        "add \"bulk-max-size\": \"…\" with the size of the largest LOB, or use the mode \"unlimited\""
+        advice: "add \"bulk-max-size\": \"…\" with the size of the largest LOB, or use the mode \"unlimited\""
       )
       return
     }
@@ -150,7 +155,7 @@ enum TableSettingsRules {
       .lobTruncation,
       at: place,
       "a LOB of more than \(size) kB is cut off, with no more than a warning in the log",
-      "give the size of the largest LOB, use \"unlimited\", or set FailTasksOnLobTruncation on the endpoint"
+      advice: "give the size of the largest LOB, use \"unlimited\", or set FailTasksOnLobTruncation on the endpoint"
     )
   }
 }

@@ -1,11 +1,11 @@
 /// Where the rows go: whether the names that result are those of the tables that wait for them.
 enum TargetNameRules {
-  static func check(_ document: MappingView, _ schema: KnownSchema?, _ found: inout FindingList) {
+  static func check(_ document: MappingView, _ schema: KnownSchema?, into found: inout FindingList) {
     let names = TargetNames(document)
-    checkLowerCase(document, names, schema, &found)
-    checkSchemas(document, names, &found)
-    checkTargets(document, names, &found)
-    if let schema { checkKnown(document, names, schema, &found) }
+    checkLowerCase(document, names, schema: schema, into: &found)
+    checkSchemas(document, names, into: &found)
+    checkTargets(document, names, into: &found)
+    if let schema { checkKnown(document, names, schema: schema, into: &found) }
   }
 
   /// `%` and the like cannot be looked up; a name that no rule singles out stands for all that they meet.
@@ -16,8 +16,8 @@ enum TargetNameRules {
   private static func checkLowerCase(
     _ document: MappingView,
     _ names: TargetNames,
-    _ schema: KnownSchema?,
-    _ found: inout FindingList
+    schema: KnownSchema?,
+    into found: inout FindingList
   ) {
     var tables: [String] = []
     var columns: [String] = []
@@ -29,16 +29,17 @@ enum TargetNameRules {
       let filtered = rule.filters.compactMap { $0.column?.text }
       let checked = known.map { $0.columns.map { $0.name.uppercased() } } ?? (filtered.isEmpty ? ["SAMPLE"] : filtered)
       let kept = checked.filter { column in
-        let result = names.column(schemaName, sample(table), column)
+        let result = names.column(schemaName, sample(table), name: column)
         return result.contains(where: \.isUppercase) && known?.columns.contains { $0.name == result } != true
       }
       if !kept.isEmpty { columns.append(filtered.isEmpty && known == nil ? table : "\(table).\(kept[0])") }
     }
-    report("table", tables, in: document, &found)
-    report("column", columns, in: document, &found)
+    report("table", tables, in: document, into: &found)
+    report("column", columns, in: document, into: &found)
   }
 
-  private static func report(_ kind: String, _ names: [String], in document: MappingView, _ found: inout FindingList) {
+  private static func report(_ kind: String, _ names: [String], in document: MappingView, into found: inout FindingList)
+  {
     guard let first = names.first else { return }
     let others = names.count > 1 ? " and \(names.count - 1) more" : ""
     let locator =
@@ -48,12 +49,13 @@ enum TargetNameRules {
       at: document.place,
       "no rule makes the \(kind) names lower case (\(first)\(others)): DMS then writes to upper-case names in double quotes, "
         + "which are not the \(kind)s that PostgreSQL has",
-      "add a transformation rule with \"rule-action\": \"convert-lowercase\", \"rule-target\": \"\(kind)\" and \(locator), and "
+      advice:
+        "add a transformation rule with \"rule-action\": \"convert-lowercase\", \"rule-target\": \"\(kind)\" and \(locator), and "
         + "no other action on the same \(kind)s"
     )
   }
 
-  private static func checkSchemas(_ document: MappingView, _ names: TargetNames, _ found: inout FindingList) {
+  private static func checkSchemas(_ document: MappingView, _ names: TargetNames, into found: inout FindingList) {
     var seen: Set<String> = []
     for rule in document.includes {
       guard let place = rule.schema, let text = place.text, seen.insert(text).inserted else { continue }
@@ -63,13 +65,14 @@ enum TargetNameRules {
         at: place,
         "no rule renames the schema \(text), so the rows go to a schema of that name unless TargetSchema in the task settings "
           + "says otherwise",
-        "add a transformation rule with \"rule-action\": \"rename\", \"rule-target\": \"schema\" and the staging schema as "
+        advice:
+          "add a transformation rule with \"rule-action\": \"rename\", \"rule-target\": \"schema\" and the staging schema as "
           + "\"value\""
       )
     }
   }
 
-  private static func checkTargets(_ document: MappingView, _ names: TargetNames, _ found: inout FindingList) {
+  private static func checkTargets(_ document: MappingView, _ names: TargetNames, into found: inout FindingList) {
     var sourceOfTarget: [String: String] = [:]
     for rule in document.includes {
       guard let schema = rule.schema?.text, let table = rule.table?.text, !NamePattern(table).hasWildcards else {
@@ -82,7 +85,7 @@ enum TargetNameRules {
           .twoTablesOneTarget,
           at: rule.table ?? rule.cursor,
           "\(other) and \(source) would both be loaded into \(target), which DMS does not do",
-          "rename one of the two, or load them in two tasks"
+          advice: "rename one of the two, or load them in two tasks"
         )
       }
     }
@@ -91,8 +94,8 @@ enum TargetNameRules {
   private static func checkKnown(
     _ document: MappingView,
     _ names: TargetNames,
-    _ schema: KnownSchema,
-    _ found: inout FindingList
+    schema: KnownSchema,
+    into found: inout FindingList
   ) {
     for rule in document.includes {
       guard let place = rule.table, let schemaName = rule.schema?.text, let name = place.text,
@@ -105,11 +108,13 @@ enum TargetNameRules {
           .unknownTable,
           at: place,
           "\(name) would be loaded into \"\(target)\", and there is no such table",
-          advice(target, among: schema.tables.map(\.name)) ?? "create it with init, or remove the rule"
+          advice: advice(target, among: schema.tables.map(\.name)) ?? "create it with init, or remove the rule"
         )
         continue
       }
-      for filter in rule.filters { filter.column.map { check($0, of: table, schemaName, name, names, &found) } }
+      for filter in rule.filters {
+        filter.column.map { check($0, of: table, schemaName, source: name, names: names, into: &found) }
+      }
     }
     for rule in document.transformations {
       guard let place = rule.column, let column = place.text, !NamePattern(column).hasWildcards,
@@ -117,7 +122,7 @@ enum TargetNameRules {
         rule.knownAction != .removeColumn,
         let table = schema.tables.first(where: { $0.name == names.table(schemaName, tableName).lowercased() })
       else { continue }
-      check(place, of: table, schemaName, tableName, names, &found)
+      check(place, of: table, schemaName, source: tableName, names: names, into: &found)
     }
   }
 
@@ -125,18 +130,18 @@ enum TargetNameRules {
     _ place: Cursor,
     of table: KnownSchema.Table,
     _ schema: String,
-    _ source: String,
-    _ names: TargetNames,
-    _ found: inout FindingList
+    source: String,
+    names: TargetNames,
+    into found: inout FindingList
   ) {
     guard let column = place.text else { return }
-    let target = names.column(schema, source, column)
+    let target = names.column(schema, source, name: column)
     guard !table.columns.contains(where: { $0.name.lowercased() == target.lowercased() }) else { return }
     found.add(
       .unknownColumn,
       at: place,
       "\(source).\(column) would be the column \"\(target)\" of \(table.name), and there is no such column",
-      advice(target, among: table.columns.map(\.name)) ?? "name a column of that table"
+      advice: advice(target, among: table.columns.map(\.name)) ?? "name a column of that table"
     )
   }
 

@@ -15,7 +15,7 @@ struct TargetNames {
     renamed(name, by: .table) { $0.locates(schema: schema, table: name) }
   }
 
-  func column(_ schema: String, _ table: String, _ name: String) -> String {
+  func column(_ schema: String, _ table: String, name: String) -> String {
     renamed(name, by: .column) { $0.locates(schema: schema, table: table, column: name) }
   }
 

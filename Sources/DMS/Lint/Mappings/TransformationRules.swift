@@ -31,13 +31,13 @@ enum TransformationRules {
       checkTarget(rule, &found)
       checkCharacters(rule, &found)
       guard let action = rule.knownAction else { continue }
-      checkFit(rule, action, &found)
+      checkFit(rule, action, into: &found)
       for key in neededKeys(action) where rule.cursor[key] == nil || rule.cursor[key]?.text?.isEmpty == true {
         found.add(
           .missingValue,
           at: rule.cursor[key] ?? rule.cursor,
           "the action \"\(action.rawValue)\" needs \"\(key)\", and it is \(rule.cursor[key] == nil ? "missing" : "empty")",
-          "add \"\(key)\""
+          advice: "add \"\(key)\""
         )
       }
     }
@@ -58,7 +58,7 @@ enum TransformationRules {
       .unknownRuleAction,
       at: place,
       "DMS has no transformation action \"\(text)\"; actions are compared case by case",
-      advice
+      advice: advice
     )
   }
 
@@ -70,11 +70,11 @@ enum TransformationRules {
       .unknownRuleTarget,
       at: place,
       "\"\(text)\" is nothing that a transformation rule can act on",
-      meant ?? "use \(Spelling.list(known.prefix(3)))"
+      advice: meant ?? "use \(Spelling.list(known.prefix(3)))"
     )
   }
 
-  private static func checkFit(_ rule: RuleView, _ action: TransformationRule.Action, _ found: inout FindingList) {
+  private static func checkFit(_ rule: RuleView, _ action: TransformationRule.Action, into found: inout FindingList) {
     guard let target = rule.knownTarget, let place = rule.target else { return }
     let needed: TransformationRule.Target? =
       if onlyForColumns.contains(action) { .column } else if action == .definePrimaryKey { .table } else { nil }
@@ -83,7 +83,7 @@ enum TransformationRules {
       .actionNotForTarget,
       at: place,
       "\"\(action.rawValue)\" acts on a \(needed.rawValue), and the rule's target is a \(target.rawValue)",
-      "write \"rule-target\": \"\(needed.rawValue)\", with the names in \"object-locator\" that it needs"
+      advice: "write \"rule-target\": \"\(needed.rawValue)\", with the names in \"object-locator\" that it needs"
     )
   }
 
@@ -95,7 +95,7 @@ enum TransformationRules {
       .specialCharacterInColumn,
       at: column,
       "DMS cannot transform columns whose names hold # \\ / or -, and \"\(text)\" holds '\(character)'",
-      "leave the column out of the rule, or read it through a view that gives it another name"
+      advice: "leave the column out of the rule, or read it through a view that gives it another name"
     )
   }
 

@@ -1,8 +1,8 @@
 /// Values that change on their way: NUMBER and timestamps against the staging columns, and types that rules change.
 enum TypeRules {
-  static func check(_ document: MappingView, _ schema: KnownSchema?, _ found: inout FindingList) {
+  static func check(_ document: MappingView, _ schema: KnownSchema?, into found: inout FindingList) {
     let names = TargetNames(document)
-    for rule in document.transformations { checkDataType(rule, names, schema, &found) }
+    for rule in document.transformations { checkDataType(rule, names, schema: schema, into: &found) }
     guard let schema else { return }
     for rule in document.includes {
       guard let place = rule.table, let schemaName = rule.schema?.text, let name = place.text,
@@ -17,8 +17,8 @@ enum TypeRules {
   private static func checkDataType(
     _ rule: RuleView,
     _ names: TargetNames,
-    _ schema: KnownSchema?,
-    _ found: inout FindingList
+    schema: KnownSchema?,
+    into found: inout FindingList
   ) {
     guard let type = rule.cursor["data-type"], let place = type["type"], let name = place.text else { return }
     guard MappingVocabulary.dataTypes.contains(name) else {
@@ -27,7 +27,7 @@ enum TypeRules {
         .unknownDataType,
         at: place,
         "DMS has no data type \"\(name)\"",
-        meant ?? "use \(Spelling.list(MappingVocabulary.dataTypes))"
+        advice: meant ?? "use \(Spelling.list(MappingVocabulary.dataTypes))"
       )
       return
     }
@@ -36,11 +36,11 @@ enum TypeRules {
         .needlessDataType,
         at: rule.action ?? rule.cursor,
         "with tables that exist the column's own type counts, so this rule has no use",
-        "remove the rule unless DMS makes the tables; it also keeps the column's name from being lower-cased"
+        advice: "remove the rule unless DMS makes the tables; it also keeps the column's name from being lower-cased"
       )
     }
     if name == "datetime" { checkDatetime(type, &found) }
-    if name == "numeric" { checkNumeric(type, rule, names, schema, &found) }
+    if name == "numeric" { checkNumeric(type, rule, names: names, schema: schema, into: &found) }
   }
 
   private static func checkDatetime(_ type: Cursor, _ found: inout FindingList) {
@@ -50,7 +50,7 @@ enum TypeRules {
         digits > 6
         ? "more than 6 decimals make the column VARCHAR(37) on PostgreSQL"
         : "fewer than 6 decimals cut the times off, so rows look older than they are and newer ones can be missed"
-      found.add(.timestampPrecision, at: place, "\"\(key)\": \(digits) for a datetime: \(effect)", "write 6")
+      found.add(.timestampPrecision, at: place, "\"\(key)\": \(digits) for a datetime: \(effect)", advice: "write 6")
       return
     }
   }
@@ -58,9 +58,9 @@ enum TypeRules {
   private static func checkNumeric(
     _ type: Cursor,
     _ rule: RuleView,
-    _ names: TargetNames,
-    _ schema: KnownSchema?,
-    _ found: inout FindingList
+    names: TargetNames,
+    schema: KnownSchema?,
+    into found: inout FindingList
   ) {
     let precision = type["precision"]?.text.flatMap { Int($0) }
     let scale = type["scale"]?.text.flatMap { Int($0) } ?? 0
@@ -70,7 +70,7 @@ enum TypeRules {
         .numberPrecision,
         at: place,
         "a scale of \(scale) in a number of \(precision) digits leaves no room before the decimal point",
-        "write the scale and precision of the staging column"
+        advice: "write the scale and precision of the staging column"
       )
     }
     guard let schemaName = rule.schema?.text, let tableName = rule.table?.text, let columnName = rule.column?.text,
@@ -86,7 +86,7 @@ enum TypeRules {
       at: type,
       "the rule carries numeric(\(precision),\(scale)), and \(table.name).\(column.name) is \(column.type): digits can be lost "
         + "before they arrive",
-      "write the precision and scale of the column, or remove the rule"
+      advice: "write the precision and scale of the column, or remove the rule"
     )
   }
 
@@ -106,15 +106,15 @@ enum TypeRules {
         .unsupportedSourceType,
         at: place,
         "\(label) is \(source.name) on the source, which DMS does not support: the column arrives as NULL",
-        "leave the column out of the merge, or read it through a view that converts it"
+        advice: "leave the column out of the merge, or read it through a view that converts it"
       )
       return
     }
     if let (trap, advice) = NumberTraps.trap(source, staging, isKey: column.isKey == true) {
-      found.add(.numberPrecision, at: place, "\(label) is \(column.type): \(trap)", advice)
+      found.add(.numberPrecision, at: place, "\(label) is \(column.type): \(trap)", advice: advice)
     }
     if let (trap, advice) = TimestampTraps.trap(source, staging) {
-      found.add(.timestampPrecision, at: place, "\(label) is \(column.type): \(trap)", advice)
+      found.add(.timestampPrecision, at: place, "\(label) is \(column.type): \(trap)", advice: advice)
     }
   }
 }

@@ -66,7 +66,8 @@ enum WindowRules {
           at: place,
           "conditions in one filter are joined by OR: \(start.column) >= \(start.text) OR \(start.column) <= \(end.text) is true "
             + "for every row that has a value, so the whole table is loaded",
-          "write one condition {\"filter-operator\": \"between\", \"start-value\": \"\(start.text)\", \"end-value\": "
+          advice:
+            "write one condition {\"filter-operator\": \"between\", \"start-value\": \"\(start.text)\", \"end-value\": "
             + "\"\(end.text)\"}, or two filters with one condition each"
         )
         return
@@ -82,7 +83,7 @@ enum WindowRules {
       at: place,
       "\(column) changes when a row does: a row changed again after the window's end has left the window and is not loaded; "
         + "AWS advises to filter on columns that never change",
-      "keep it only if CDC brings the later changes, or filter on the creation time or a key"
+      advice: "keep it only if CDC brings the later changes, or filter on the creation time or a key"
     )
   }
 
@@ -92,7 +93,7 @@ enum WindowRules {
         .badDate,
         at: bound.place,
         "\"\(bound.text)\" is not a date that DMS documents: \(fault)",
-        "write YYYY-MM-DD HH:MM:SS as the source's clock shows it, for example \"2025-01-31 18:00:00\""
+        advice: "write YYYY-MM-DD HH:MM:SS as the source's clock shows it, for example \"2025-01-31 18:00:00\""
       )
       return
     }
@@ -102,14 +103,14 @@ enum WindowRules {
         .windowEndsEarly,
         at: bound.place,
         "\"\(bound.text)\" means its first moment, 00:00:00, so the rest of that day is not loaded",
-        "write the time too, and a little later than needed: the merge cuts exactly"
+        advice: "write the time too, and a little later than needed: the merge cuts exactly"
       )
     } else if end.second == 59 {
       found.add(
         .windowEndsEarly,
         at: bound.place,
         "a TIMESTAMP between \(bound.text) and the next second is not loaded; only DATE columns hold whole seconds",
-        "end at the next full second, a little later than needed: the merge cuts exactly"
+        advice: "end at the next full second, a little later than needed: the merge cuts exactly"
       )
     }
   }
@@ -129,7 +130,7 @@ enum WindowRules {
         .emptyWindow,
         at: end.place,
         "the window on \(column) ends at \(end.text), before it starts at \(start.text), so no row is loaded",
-        "exchange the two values"
+        advice: "exchange the two values"
       )
     }
   }

@@ -7,7 +7,7 @@ struct FindingList {
   /// - Parameters:
   ///   - message: what is wrong and why; no full stop at the end.
   ///   - advice: what to write instead; no full stop at the end.
-  mutating func add(_ code: LintCode, at place: Cursor, _ message: String, _ advice: String) {
+  mutating func add(_ code: LintCode, at place: Cursor, _ message: String, advice: String) {
     let finding = Finding(
       code: code,
       grade: code.grade,

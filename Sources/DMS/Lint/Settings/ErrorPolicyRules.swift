@@ -43,14 +43,14 @@ enum ErrorPolicyRules {
         .silentErrorPolicy,
         at: written ?? section ?? root,
         "\(origin): \(effect), and the task still ends as if all were well",
-        "write \"\(policy.key)\": \"STOP_TASK\" in \"ErrorBehavior\""
+        advice: "write \"\(policy.key)\": \"STOP_TASK\" in \"ErrorBehavior\""
       )
     }
-    checkNoTables(root, section, &found)
-    checkRestarts(root, section, &found)
+    checkNoTables(root, section, into: &found)
+    checkRestarts(root, section, into: &found)
   }
 
-  private static func checkNoTables(_ root: Cursor, _ section: Cursor?, _ found: inout FindingList) {
+  private static func checkNoTables(_ root: Cursor, _ section: Cursor?, into found: inout FindingList) {
     let written = section?["FailOnNoTablesCaptured"]
     guard written?.node.bool != true else { return }
     let origin =
@@ -60,12 +60,12 @@ enum ErrorPolicyRules {
       .silentErrorPolicy,
       at: written ?? section ?? root,
       "\(origin): a mapping that finds no table then ends as a load of nothing, and successfully",
-      "write \"FailOnNoTablesCaptured\": true in \"ErrorBehavior\""
+      advice: "write \"FailOnNoTablesCaptured\": true in \"ErrorBehavior\""
     )
   }
 
   /// With DO_NOTHING a restart loads rows again that are already there.
-  private static func checkRestarts(_ root: Cursor, _ section: Cursor?, _ found: inout FindingList) {
+  private static func checkRestarts(_ root: Cursor, _ section: Cursor?, into found: inout FindingList) {
     guard let place = section?["RecoverableErrorCount"], let count = place.node.integer, count != 0,
       root["FullLoadSettings"]?["TargetTablePrepMode"]?.node.string == "DO_NOTHING"
     else { return }
@@ -74,7 +74,7 @@ enum ErrorPolicyRules {
       at: place,
       "RecoverableErrorCount is \(count): a task that restarts by itself loads rows again into tables that DO_NOTHING does not "
         + "empty, which ends in key violations or in rows that are there twice",
-      "write \"RecoverableErrorCount\": 0, and run the reload again instead"
+      advice: "write \"RecoverableErrorCount\": 0, and run the reload again instead"
     )
   }
 }

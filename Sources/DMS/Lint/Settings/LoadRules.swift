@@ -22,7 +22,7 @@ enum LoadRules {
           .settingWithoutEffect,
           at: place,
           "\(key) has no effect in a task that only does a full load",
-          "leave it out, or leave it as it is"
+          advice: "leave it out, or leave it as it is"
         )
       }
     }
@@ -48,7 +48,8 @@ enum LoadRules {
       .targetTablePreparation,
       at: place ?? section ?? root,
       effect,
-      "write \"TargetTablePrepMode\": \"DO_NOTHING\" in \"FullLoadSettings\", and empty the tables before the load"
+      advice:
+        "write \"TargetTablePrepMode\": \"DO_NOTHING\" in \"FullLoadSettings\", and empty the tables before the load"
     )
   }
 
@@ -60,7 +61,7 @@ enum LoadRules {
         .cloudWatchSetOnCreate,
         at: place,
         "\(key) is filled in by the service; a task that sets it is refused with \"cannot be set on create\"",
-        "remove it; the log group is dms-tasks- and the name of the replication instance"
+        advice: "remove it; the log group is dms-tasks- and the name of the replication instance"
       )
     }
     let isOn = section?["EnableLogging"]?.node.bool == true
@@ -69,7 +70,7 @@ enum LoadRules {
         .loggingOff,
         at: section?["EnableLogging"] ?? section ?? root,
         "logging is not on, so nobody can see later why a table failed or which rows were left out",
-        "write \"EnableLogging\": true in \"Logging\""
+        advice: "write \"EnableLogging\": true in \"Logging\""
       )
     }
     if !isOn, let place = section?["EnableLogContext"], place.node.bool == true {
@@ -77,7 +78,7 @@ enum LoadRules {
         .logContextWithoutLogging,
         at: place,
         "EnableLogContext works only with EnableLogging",
-        "write \"EnableLogging\": true, or remove it"
+        advice: "write \"EnableLogging\": true, or remove it"
       )
     }
     for component in section?["LogComponents"]?.elements ?? [] { checkComponent(component, &found) }
@@ -92,7 +93,7 @@ enum LoadRules {
         .badSettingValue,
         at: place,
         "DMS knows no log \(key) \"\(text)\"",
-        meant ?? "use \(Spelling.list(known))"
+        advice: meant ?? "use \(Spelling.list(known))"
       )
     }
   }
@@ -107,7 +108,7 @@ enum LoadRules {
       at: place,
       "AWS does not say whether validation honours the filters of a mapping, and it compares while other writers change the "
         + "target",
-      "switch it off and compare after the merge, or try it on one table first"
+      advice: "switch it off and compare after the merge, or try it on one table first"
     )
   }
 }

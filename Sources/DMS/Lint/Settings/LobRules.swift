@@ -11,7 +11,7 @@ enum LobRules {
         .twoLOBModes,
         at: place,
         "FullLobMode and LimitedSizeLobMode are both true, and only one of them can be",
-        "keep LimitedSizeLobMode where the largest LOB is known, FullLobMode where it is not"
+        advice: "keep LimitedSizeLobMode where the largest LOB is known, FullLobMode where it is not"
       )
     }
     guard isOn("SupportLobs") else {
@@ -23,7 +23,7 @@ enum LobRules {
         .lobsWithoutMode,
         at: place,
         "SupportLobs is true, and neither FullLobMode nor LimitedSizeLobMode is",
-        "set \"LimitedSizeLobMode\": true with LobMaxSize, or \"FullLobMode\": true with LobChunkSize"
+        advice: "set \"LimitedSizeLobMode\": true with LobMaxSize, or \"FullLobMode\": true with LobChunkSize"
       )
     }
     if isLimited {
@@ -32,19 +32,21 @@ enum LobRules {
           .lobTruncation,
           at: place,
           "a LOB of more than \(kilobytes) kB is cut off, with no more than a warning in the log",
-          "give the size of the largest LOB, use FullLobMode, or set FailTasksOnLobTruncation on the endpoint"
+          advice: "give the size of the largest LOB, use FullLobMode, or set FailTasksOnLobTruncation on the endpoint"
         )
       } else {
-        sizeMissing("LobMaxSize", "LimitedSizeLobMode", metadata, &found)
+        sizeMissing("LobMaxSize", "LimitedSizeLobMode", metadata: metadata, into: &found)
       }
     }
-    if isFull, (size("LobChunkSize") ?? 0) <= 0 { sizeMissing("LobChunkSize", "FullLobMode", metadata, &found) }
+    if isFull, (size("LobChunkSize") ?? 0) <= 0 {
+      sizeMissing("LobChunkSize", "FullLobMode", metadata: metadata, into: &found)
+    }
     if isFull, let place = metadata["LobChunkSize"], let kilobytes = size("LobChunkSize"), kilobytes > 64 {
       found.add(
         .badSettingValue,
         at: place,
         "a LobChunkSize of \(kilobytes) kB is more than the 64 that AWS recommends, and can make the task fail",
-        "write 64"
+        advice: "write 64"
       )
     }
     if !isFull, let place = metadata["LobChunkSize"], (size("LobChunkSize") ?? 0) > 0 {
@@ -52,7 +54,7 @@ enum LobRules {
         .settingWithoutEffect,
         at: place,
         "LobChunkSize counts only when FullLobMode is true",
-        "leave it out, or leave it as it is"
+        advice: "leave it out, or leave it as it is"
       )
     }
   }
@@ -63,16 +65,16 @@ enum LobRules {
       .lobsNotLoaded,
       at: metadata["SupportLobs"] ?? metadata,
       "a LOB mode is set, and SupportLobs is not true: LOB columns are not loaded at all",
-      "write \"SupportLobs\": true, or set both modes to false"
+      advice: "write \"SupportLobs\": true, or set both modes to false"
     )
   }
 
-  private static func sizeMissing(_ name: String, _ mode: String, _ metadata: Cursor, _ found: inout FindingList) {
+  private static func sizeMissing(_ name: String, _ mode: String, metadata: Cursor, into found: inout FindingList) {
     found.add(
       .lobSizeMissing,
       at: metadata[name] ?? metadata,
       "\(mode) needs \(name), in kilobytes and more than 0",
-      "add \"\(name)\" with a number, for example 64"
+      advice: "add \"\(name)\" with a number, for example 64"
     )
   }
 }

@@ -3,27 +3,32 @@ enum SectionRules {
   static func check(_ root: Cursor, _ found: inout FindingList) {
     for (name, value, key) in root.members {
       if SettingsVocabulary.endpointSections.contains(name) {
-        checkEndpointSection(name, value, key, &found)
+        checkEndpointSection(name, value, key: key, into: &found)
         continue
       }
       guard let keys = SettingsVocabulary.keysOfSection[name] else {
-        unknownSection(name, key, &found)
+        unknownSection(name, key, into: &found)
         continue
       }
       guard let keys, !value.node.isNull else { continue }
       guard value.node.members != nil else {
         let kind = value.node.kindInWords
-        found.add(.wrongShape, at: value, "the section \"\(name)\" must be an object, and here is \(kind)", "write {…}")
+        found.add(
+          .wrongShape,
+          at: value,
+          "the section \"\(name)\" must be an object, and here is \(kind)",
+          advice: "write {…}"
+        )
         continue
       }
       checkKeys(of: value, in: name, allowed: keys, &found)
     }
   }
 
-  private static func unknownSection(_ name: String, _ key: Cursor, _ found: inout FindingList) {
+  private static func unknownSection(_ name: String, _ key: Cursor, into found: inout FindingList) {
     let sections = SettingsVocabulary.sectionNames
     if let meant = Spelling.closest(to: name, in: sections) {
-      found.add(.unknownSection, at: key, "task settings have no section \"\(name)\"", "write \"\(meant)\"")
+      found.add(.unknownSection, at: key, "task settings have no section \"\(name)\"", advice: "write \"\(meant)\"")
       return
     }
     let owner = sections.first { SettingsVocabulary.keysOfSection[$0]??[name] != nil }
@@ -31,18 +36,19 @@ enum SectionRules {
       .unknownSection,
       at: key,
       "task settings have no section \"\(name)\"; the service refuses it with \"Invalid task settings JSON\" or leaves it out",
-      owner.map { "move it into the section \"\($0)\"" }
+      advice: owner.map { "move it into the section \"\($0)\"" }
         ?? "remove it, or use one of \(Spelling.list(sections.prefix(5)))"
     )
   }
 
-  private static func checkEndpointSection(_ name: String, _ value: Cursor, _ key: Cursor, _ found: inout FindingList) {
+  private static func checkEndpointSection(_ name: String, _ value: Cursor, key: Cursor, into found: inout FindingList)
+  {
     let option = name == "OracleSettings" ? "--oracle-settings" : "its own option"
     found.add(
       .endpointSettingsInTaskSettings,
       at: key,
       "\"\(name)\" belongs to an endpoint, not to a task: nothing in it has an effect here",
-      "remove it, and give what is needed to `aws dms modify-endpoint` with \(option)"
+      advice: "remove it, and give what is needed to `aws dms modify-endpoint` with \(option)"
     )
     guard name == "OracleSettings" else { return }
     for (name, value, key) in value.members {
@@ -52,7 +58,7 @@ enum SectionRules {
           .misspeltEndpointSetting,
           at: key,
           "the endpoint too would refuse \"\(name)\": the API has no such key",
-          meant.map { "write \"\($0)\"" } ?? "look the name up with `aws dms create-endpoint help`"
+          advice: meant.map { "write \"\($0)\"" } ?? "look the name up with `aws dms create-endpoint help`"
         )
         continue
       }
@@ -61,7 +67,7 @@ enum SectionRules {
           .misspeltEndpointSetting,
           at: value,
           "the endpoint too would refuse this value of \"\(name)\": \(fault)",
-          "write a value of that kind"
+          advice: "write a value of that kind"
         )
       }
     }
@@ -83,7 +89,7 @@ enum SectionRules {
         .badSettingValue,
         at: value,
         "\(sectionName).\(name) must be \(shape.inWords), and here is \(written(value.node))",
-        "write \(shape.inWords)"
+        advice: "write \(shape.inWords)"
       )
     }
   }

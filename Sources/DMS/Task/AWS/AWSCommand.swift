@@ -117,7 +117,7 @@ public struct AWSCommand: Sendable {
       let reader = AWSErrorReader(command: name(operation), subject: subject)
       throw reader.error(standardError: result.standardError, exitStatus: status)
     } catch let error as SubprocessError {
-      throw launchError(error, operation, subject)
+      throw launchError(error, operation, subject: subject)
     }
   }
 
@@ -125,7 +125,7 @@ public struct AWSCommand: Sendable {
   private func limited<Result: Sendable>(
     _ operation: String,
     _ subject: String?,
-    _ call: @escaping @Sendable () async throws -> Result
+    call: @escaping @Sendable () async throws -> Result
   ) async throws -> Result {
     try await withThrowingTaskGroup(of: Result?.self) { group in
       group.addTask { try await call() }
@@ -148,7 +148,7 @@ public struct AWSCommand: Sendable {
     }
   }
 
-  private func launchError(_ error: SubprocessError, _ operation: String, _ subject: String?) -> any Error {
+  private func launchError(_ error: SubprocessError, _ operation: String, subject: String?) -> any Error {
     if Task.isCancelled { return CancellationError() }
     let isMissing = error.code == .executableNotFound
     return AWSError(

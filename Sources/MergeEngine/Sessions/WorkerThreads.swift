@@ -3,7 +3,7 @@ import Foundation
 /// Work on several threads at once, each with connections of its own.
 ///
 /// Threads, because libpq blocks: on Swift's cooperative pool a blocked call would keep a core's only thread.
-enum ParallelWork {
+package enum WorkerThreads {
   private struct State<Value> {
     var values: [Value] = []
     var error: (any Error)?
@@ -14,17 +14,18 @@ enum ParallelWork {
   ///
   /// - Parameters:
   ///   - whileWaiting: called on this thread a few times a second.
-  ///   - onError: called by the thread that fails first or later, to tell the others.
+  ///   - onError: called by each thread that fails, to tell the others.
   /// - Returns: what the threads returned, in no order.
   /// - Throws: the first error of any of them, when all have ended.
-  static func run<Value: Sendable>(
+  @discardableResult
+  package static func run<Value: Sendable>(
     count: Int,
-    whileWaiting: () -> Void,
-    onError: @escaping @Sendable () -> Void,
+    whileWaiting: () -> Void = {},
+    onError: @escaping @Sendable () -> Void = {},
     _ body: @escaping @Sendable (Int) throws -> Value
   ) throws -> [Value] {
     let monitor = Monitor(State<Value>(runningCount: count))
-    for number in 1...count {
+    for number in 1..<(count + 1) {
       let thread = Thread {
         let result = Result { try body(number) }
         monitor.update { state in

@@ -1,0 +1,24 @@
+import Libpq
+import Logging
+
+extension Session {
+  /// Sessions as the options of a merge want them.
+  init(
+    target: ConnectionTarget,
+    stagingTarget: ConnectionTarget?,
+    options: MergeOptions,
+    isReadOnly: Bool = false,
+    logger: Logger
+  ) {
+    self.init(
+      target: target,
+      stagingTarget: stagingTarget,
+      schemas: options.schemas,
+      timeZone: options.timeZone,
+      lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
+      statementTimeoutMilliseconds: options.statementTimeoutMilliseconds,
+      isReadOnly: isReadOnly,
+      logger: logger
+    )
+  }
+}
