@@ -11,16 +11,11 @@ import Testing
 
   /// A server of its own behind a proxy: `body` gets a direct look into it, and the proxied way there.
   private func withProxy(_ body: (TestDatabase, CuttingProxy, ConnectionTarget) async throws -> Void) async throws {
-    var options = ClusterOptions()
-    options.loopbackPassword = "secret"
-    try await PrivateCluster.with(options) { cluster in
+    try await TestServer.withOwn { cluster in
       let database = try TestDatabase(connectionString: cluster.connectionString())
       let proxy = try CuttingProxy(serverPort: cluster.port)
       defer { proxy.close() }
-      let target = try ConnectionTarget(
-        "host=127.0.0.1 port=\(proxy.port) user=postgres dbname=postgres password=secret sslmode=disable gssencmode=disable"
-      )
-      try await body(database, proxy, target)
+      try await body(database, proxy, ConnectionTarget(TestServer.connectionString(through: proxy)))
     }
   }
 

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Locks, deadlocks and statements that take too long are waited for, a limited number of times.

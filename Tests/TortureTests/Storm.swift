@@ -42,7 +42,7 @@ struct Storm {
   }
 
   /// Statuses that a disturbed merge may end with: done, with refused rows, unreachable, or signalled.
-  private static let expectedStatuses: Set<Int32> = [0, 65, 69, 143, -9, -15]
+  private static let expectedStatuses: Set<Int32> = [0, 65, 69, 128 + SIGKILL, 128 + SIGTERM]
 
   mutating func rage(seconds: Double) async throws {
     let target = try ConnectionTarget(direct)
@@ -69,6 +69,11 @@ struct Storm {
     tally.loads = loaders.reduce(0) { $0 + $1.end() }
   }
 
+  /// Starts a merge that can be killed.
+  static func merge(_ arguments: [String], _ database: String) throws -> CommandLineProgram {
+    try CommandLineProgram(arguments + ["--quiet"], environment: ["DATABASE_URL": database])
+  }
+
   private mutating func disturbOneMerge(restarts: Bool) async throws {
     // Not --mark none: rows that are read again in every run can't add up to the rows there are.
     var arguments = [
@@ -80,8 +85,8 @@ struct Storm {
     let isProxied = Bool.random(using: &random)
     let database = isProxied ? proxied : direct
     try await waitUntilNobodyHoldsLocks()
-    let merge = try MergeProcess(arguments, database: database)
-    let rival = Int.random(in: 0..<6, using: &random) == 0 ? try MergeProcess(arguments, database: direct) : nil
+    let merge = try Self.merge(arguments, database)
+    let rival = Int.random(in: 0..<6, using: &random) == 0 ? try Self.merge(arguments, direct) : nil
     tally.runs += rival == nil ? 1 : 2
     try await Task.sleep(for: .milliseconds(Int.random(in: 20...900, using: &random)))
     if restarts {
@@ -90,7 +95,7 @@ struct Storm {
     } else {
       disturb(merge, isProxied: isProxied)
     }
-    for process in [merge, rival].compactMap({ $0 }) { note(process.wait(), hasRival: rival != nil) }
+    for process in [merge, rival].compactMap({ $0 }) { note(try await process.outcome(), hasRival: rival != nil) }
   }
 
   /// The server may need a moment to notice that a killed merge is gone: then the next one would be refused rightly.
@@ -107,7 +112,7 @@ struct Storm {
     }
   }
 
-  private mutating func disturb(_ merge: MergeProcess, isProxied: Bool) {
+  private mutating func disturb(_ merge: CommandLineProgram, isProxied: Bool) {
     guard merge.isRunning else { return }
     switch Int.random(in: 0..<10, using: &random) {
     case 0..<4:
@@ -124,7 +129,7 @@ struct Storm {
     }
   }
 
-  private mutating func note(_ end: (status: Int32, errors: String), hasRival: Bool) {
+  private mutating func note(_ end: CommandLineProgram.Outcome, hasRival: Bool) {
     tally.statuses[end.status, default: 0] += 1
     if end.status == 75 { tally.busy += 1 }
     if end.status == 75 && hasRival { return }

@@ -26,7 +26,7 @@ import Testing
     let proxied = "host=127.0.0.1 port=\(proxy.port) user=postgres dbname=postgres password=torture sslmode=disable"
     var storm = Storm(cluster, proxy, direct: direct, proxied: proxied, seed: seed)
     try await storm.rage(seconds: seconds)
-    let last = try MergeProcess([], database: direct).wait()
+    let last = try await Storm.merge([], direct).outcome()
     print("torture: \(storm.tally)")
     #expect(last.status == 0 || last.status == 65, "the last merge, undisturbed: \(last.errors)")
     #expect(storm.tally.surprises.isEmpty)

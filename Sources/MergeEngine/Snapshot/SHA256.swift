@@ -3,7 +3,7 @@ import CLibcrypto
 /// A SHA-256 digest of bytes that come in parts, by OpenSSL's libcrypto.
 ///
 /// Source: <https://docs.openssl.org/3.0/man3/EVP_DigestInit/>; the algorithm is FIPS 180-4.
-final class SHA256 {
+@safe final class SHA256 {
   private let context: OpaquePointer
 
   /// A digest of nothing yet.

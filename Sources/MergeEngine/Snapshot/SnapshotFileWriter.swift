@@ -68,7 +68,7 @@ struct SnapshotFileWriter {
     } catch {
       throw failure(error)
     }
-    digest.update(buffer.span.bytes)
+    digest.update(buffer.rawSpan)
     byteCount += buffer.count
     buffer.removeAll(keepingCapacity: true)
   }

@@ -1,20 +1,18 @@
 import Libpq
+import TestSupport
 import Testing
 
 /// Two merges at once, and others that hold locks.
 @Suite struct ConcurrentMergeTests {
   @Test func `a second merge of the same table ends with 75 and writes nothing`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
+    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
       let other = try database.session()
       try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
-      let first = try database.start(["--workers", "1", "--json"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let first = try database.launch(["--workers", "1", "--json"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let before = try database.contents()
       for arguments in [[], ["--table", "orders"], ["--atomic"]] {
-        let second = try await database.run(arguments: arguments)
+        let second = try await database.call(arguments: arguments)
         #expect(second.status == 75)
         #expect(second.errors.contains("another merge holds the table"))
         #expect(second.output == "")
@@ -28,15 +26,12 @@ import Testing
   }
 
   @Test func `merges of different tables do not hinder each other`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
+    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
       let other = try database.session()
       try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
-      let first = try database.start(["--table", "orders"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      #expect(try await database.run("--table", "customers").status == 0)
+      let first = try database.launch(["--table", "orders"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      #expect(try await database.call("--table", "customers").status == 0)
       // The live run is not taken for a dead one.
       #expect(try database.runStatuses() == "RUNNING SUCCESS")
       try other.execute("ROLLBACK", "letting go")
@@ -46,17 +41,14 @@ import Testing
   }
 
   @Test func `a row that another session holds longer than the lock timeout is tried again`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
+    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
       let other = try database.session()
       try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
-      let merge = try database.start(["--lock-timeout", "2000", "--json"])
+      let merge = try database.launch(["--lock-timeout", "2000", "--json"])
       // Seen waiting twice: it has given up in between.
       for _ in 0..<2 {
-        try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-        try await database.wait(for: "NOT " + ScratchDatabase.somebodyWaitsForALock)
+        try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+        try await database.wait(for: "NOT " + TestDatabase.somebodyWaitsForALock)
       }
       try other.execute("ROLLBACK", "letting go")
       #expect(try await merge.outcome().status == 0)
@@ -65,9 +57,7 @@ import Testing
   }
 
   @Test func `a row that CDC makes newer meanwhile stays as CDC wrote it, as a lost race`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       let cdc = try database.session()
       try cdc.execute(
         """
@@ -76,8 +66,8 @@ import Testing
         """,
         "changing rows"
       )
-      let merge = try database.start(["--json"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let merge = try database.launch(["--json"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       try cdc.execute("COMMIT", "changing rows")
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0)

@@ -1,12 +1,15 @@
 import Foundation
 import PrivateCluster
+import TestSupport
 import Testing
 
 /// A server process that answers nothing, as one whose storage hangs.
 @Suite struct SilentBackendTests {
   /// A server of the test's own: making or dropping any database waits until every backend of the server has heard of it.
-  private func withOwnServer(_ body: (ScratchDatabase) async throws -> Void) async throws {
-    try await PrivateCluster.with { cluster in try await ScratchDatabase.with(cluster, body) }
+  private func withOwnServer(_ body: (TestDatabase) async throws -> Void) async throws {
+    try await TestServer.withOwn(in: .sleeping) { cluster in
+      try await body(TestDatabase(connectionString: cluster.connectionString()))
+    }
   }
 
   /// Stops a backend of the test's own server, and always lets it go on again.
@@ -29,19 +32,18 @@ import Testing
 
   private static let worker = "application_name LIKE 'merge-engine run % worker 1'"
 
-  private func processID(of condition: String, _ database: ScratchDatabase) throws -> Int {
+  private func processID(of condition: String, _ database: TestDatabase) throws -> Int {
     try #require(
       try database.number("SELECT min(pid) FROM pg_stat_activity WHERE datname = current_database() AND \(condition)")
     )
   }
 
   /// A merge whose only worker waits for a row that `other` holds.
-  private func startBlocked(_ database: ScratchDatabase, _ arguments: [String] = []) async throws -> CommandLineProgram
-  {
-    let merge = try database.start(
+  private func startBlocked(_ database: TestDatabase, _ arguments: [String] = []) async throws -> CommandLineProgram {
+    let merge = try database.launch(
       ["--workers", "1", "--batch", "300", "--statement-timeout", "1000", "--json"] + arguments
     )
-    try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+    try await database.wait(for: TestDatabase.somebodyWaitsForALock)
     return merge
   }
 
@@ -59,8 +61,7 @@ import Testing
         // Silent for longer than the statement may take and 15 seconds more: a new connection is there.
         try await database.wait(
           for:
-            "EXISTS (SELECT FROM pg_stat_activity WHERE pid <> \(silent) AND datname = current_database() AND \(Self.worker))",
-          timeLimitSeconds: 90
+            "EXISTS (SELECT FROM pg_stat_activity WHERE pid <> \(silent) AND datname = current_database() AND \(Self.worker))"
         )
       }
       let outcome = try await outcome(of: merge)
@@ -91,7 +92,7 @@ import Testing
       }
       try other.execute("ROLLBACK", "letting go")
       try await database.waitForTheEndOfAllSessions()
-      #expect(try await database.run("--quiet").status == 0)
+      #expect(try await database.call("--quiet").status == 0)
       #expect(try database.differencesFromExpected() == 0)
     }
   }
@@ -122,10 +123,10 @@ import Testing
       let other = try database.session()
       try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE", "holding a row")
       // The batch is tried again for as long as the row is held.
-      let merge = try database.start(
+      let merge = try database.launch(
         ["--workers", "1", "--batch", "300", "--lock-timeout", "0", "--statement-timeout", "1000", "--json"]
       )
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let control = "application_name = 'merge-engine control'"
       let silent = try processID(of: control, database)
       try await withSilenced(silent) {
@@ -134,8 +135,7 @@ import Testing
         // The new connection is there, and the silent one holds the locks as long as it can't be ended.
         try await database.wait(
           for:
-            "EXISTS (SELECT FROM pg_stat_activity WHERE pid <> \(silent) AND datname = current_database() AND \(control))",
-          timeLimitSeconds: 90
+            "EXISTS (SELECT FROM pg_stat_activity WHERE pid <> \(silent) AND datname = current_database() AND \(control))"
         )
         try await Task.sleep(for: .seconds(1))
       }

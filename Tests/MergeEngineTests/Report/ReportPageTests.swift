@@ -1,5 +1,6 @@
 import Foundation
 import Libpq
+import TestSupport
 import Testing
 
 /// What a report shows, seen in a real Chromium.
@@ -8,18 +9,17 @@ import Testing
   private static let markup = #"<script>document.title='owned'</script><img src=x onerror=alert(1)> "q" 'q' & x"#
   private static let hiddenQuote = "\"\u{338} onclick=\"alert(1)"
 
-  private func html(of database: ScratchDatabase, _ run: Int = 1) async throws -> String {
-    let outcome = try await database.run("report", "\(run)", "--output", "-")
+  private func html(of database: TestDatabase, _ run: Int = 1) async throws -> String {
+    let outcome = try await database.call("report", "\(run)", "--output", "-")
     #expect(outcome.status == 0, "\(outcome.errors)")
     return outcome.output
   }
 
   @Test func `the report of a run with quarantined rows shows its counts, reasons, keys and parameters`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
-      let json = try await database.run("--json", "--batch", "300", "--from", "2024-01-01", "--to", "2027-01-01").json()
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
+      let json = try await database.call("--json", "--batch", "300", "--from", "2024-01-01", "--to", "2027-01-01")
+        .json()
       let page = try await Chromium.open(html(of: database))
       #expect(page.title == "Run 1 - PARTIAL - merge-engine")
       for table in ["customers", "orders"] {
@@ -33,7 +33,7 @@ import Testing
       #expect(states == 2)
       #expect(page.text.contains("23514\ncheck_violation"))
       #expect(page.text.contains("violates check constraint \"amounts\""))
-      for key in try database.rows("SELECT row_key ->> 'order_id' FROM admin.merge_errors") {
+      for key in try database.sortedRows("SELECT row_key ->> 'order_id' FROM admin.merge_errors") {
         #expect(page.text.contains("{\"order_id\": \(key.trimmingCharacters(in: ["(", ")"]))}"))
       }
       #expect(page.text.contains("from 2024-01-01, before 2027-01-01"))
@@ -46,13 +46,13 @@ import Testing
   @Test func `markup in names, keys and messages shows as text, and nothing of it becomes part of the page`()
     async throws
   {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       // As long as the server lets a name be.
       let table = String(Self.markup.prefix(63))
       try await makeHostileTable(database, table)
       // In an attribute a quote would end it: with two tables there is a picture named after each.
       try await makeHostileTable(database, Self.hiddenQuote)
-      #expect(try await database.run().status == 65)
+      #expect(try await database.call().status == 65)
       let page = try await Chromium.open(html(of: database))
       #expect(page.title == "Run 1 - PARTIAL - merge-engine")
       #expect(page.text.contains("\(table)\t1\t0"))
@@ -67,9 +67,9 @@ import Testing
   }
 
   /// A table whose name is markup, with rows that are refused with markup as the reason.
-  private func makeHostileTable(_ database: ScratchDatabase, _ name: String) async throws {
+  private func makeHostileTable(_ database: TestDatabase, _ name: String) async throws {
     let table = Identifier(name).quoted
-    try database.execute(
+    try database.run(
       """
       CREATE SCHEMA IF NOT EXISTS production;
       CREATE TABLE production.\(table) (id text PRIMARY KEY, updated_at int);
@@ -78,13 +78,13 @@ import Testing
       CREATE TRIGGER refuse BEFORE INSERT ON production.\(table) FOR EACH ROW EXECUTE FUNCTION production.refuse();
       """
     )
-    #expect(try await database.run("init").status == 0)
-    try database.execute("INSERT INTO staging.\(table) (id, updated_at) VALUES ($k$\(Self.hiddenQuote)$k$, 1)")
+    #expect(try await database.call("init").status == 0)
+    try database.run("INSERT INTO staging.\(table) (id, updated_at) VALUES ($k$\(Self.hiddenQuote)$k$, 1)")
   }
 
   @Test(arguments: Chromium.Scheme.allCases)
   func `in light and in dark every text stands out from its ground by 4_5 to 1`(scheme: Chromium.Scheme) async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeEveryKindOfContent(database)
       let page = try await Chromium.open(html(of: database), scheme: scheme)
       #expect(page.lowestContrast >= 4.5, "\(page.faintestText)")
@@ -93,7 +93,7 @@ import Testing
   }
 
   @Test func `a screen reader gets a table for every chart, names, scopes, and headings in order`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeEveryKindOfContent(database)
       let page = try await Chromium.open(html(of: database))
       #expect(page.language == "en")
@@ -109,7 +109,7 @@ import Testing
   }
 
   @Test func `the page asks for nothing beside itself and holds no script`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeEveryKindOfContent(database)
       let html = try await html(of: database)
       let page = try await Chromium.open(html)
@@ -121,48 +121,46 @@ import Testing
 
   @Test(arguments: [360, 700, 1200])
   func `the page is never wider than the window; wide tables scroll in themselves`(width: Int) async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeEveryKindOfContent(database)
       #expect(try await Chromium.open(html(of: database), width: width).overflowPixels == 0)
     }
   }
 
   /// A run with refused rows and warnings, and a verification that finds differences and types.
-  private func makeEveryKindOfContent(_ database: ScratchDatabase) async throws {
+  private func makeEveryKindOfContent(_ database: TestDatabase) async throws {
     try await database.makeGuideTables()
     try database.fillGuideTables()
-    try database.execute(
+    try database.run(
       """
       ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75);
       ALTER TABLE production.orders ALTER amount TYPE numeric(14,4);
       CREATE TABLE staging.nowhere_in_production (id integer);
       """
     )
-    #expect(try await database.run("--batch", "300", "--ties", "compare").status == 65)
-    try database.execute("DELETE FROM production.orders WHERE order_id = 8")
-    #expect(try await database.run("verify", "--recheck-after", "0").status == 65)
+    #expect(try await database.call("--batch", "300", "--ties", "compare").status == 65)
+    try database.run("DELETE FROM production.orders WHERE order_id = 8")
+    #expect(try await database.call("verify", "--recheck-after", "0").status == 65)
   }
 
   @Test func `warnings and the newest verification are shown, with what differs`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeEveryKindOfContent(database)
       let text = try await Chromium.open(html(of: database)).text
       #expect(text.contains("staging.nowhere_in_production has no table of the same name in production"))
       #expect(text.contains("✕ DIFFERENT"))
       #expect(text.contains("orders\tmissing\torder_id 8"))
       #expect(text.contains("PRECISION MISMATCH"))
-      try database.execute("INSERT INTO production.orders SELECT 8, 1, 1, now(), now()")
-      #expect(try await database.run("verify", "--recheck-after", "0").status == 0)
+      try database.run("INSERT INTO production.orders SELECT 8, 1, 1, now(), now()")
+      #expect(try await database.call("verify", "--recheck-after", "0").status == 0)
       #expect(try await Chromium.open(html(of: database)).text.contains("✓ SUCCESS"))
     }
   }
 
   @Test func `a run from before there were records of batches has a sentence in the place of its chart`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run().status == 0)
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call().status == 0)
+      try database.run(
         """
         DROP TABLE admin.merge_batches, admin.merge_verifications;
         ALTER TABLE admin.merge_summary DROP COLUMN warnings;
@@ -178,9 +176,8 @@ import Testing
   }
 
   @Test func `a run of which only the beginning is on record has its sentences and no empty chart`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.execute("INSERT INTO admin.merge_summary (merge_start, status) VALUES (now(), 'LOADING')")
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
+      try database.run("INSERT INTO admin.merge_summary (merge_start, status) VALUES (now(), 'LOADING')")
       let page = try await Chromium.open(html(of: database))
       #expect(page.title == "Run 1 - LOADING - merge-engine")
       #expect(page.text.contains("The load into staging was still going"))
@@ -191,11 +188,9 @@ import Testing
   }
 
   @Test func `a run that was rolled back by a later command says so in its own words`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run().status == 0)
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call().status == 0)
+      try database.run(
         "UPDATE admin.merge_summary SET status = 'ROLLED BACK', notes = 'Rolled back: 2 rows were left alone.'"
       )
       let text = try await Chromium.open(html(of: database)).text
@@ -205,14 +200,12 @@ import Testing
   }
 
   @Test func `a run that is being rolled back, or was, does not read as if all were merged`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run("--before-images").status == 0)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call("--before-images").status == 0)
       let other = try database.session()
       try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
-      let rollback = try database.start(["rollback", "1", "--lock-timeout", "0", "--quiet"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let rollback = try database.launch(["rollback", "1", "--lock-timeout", "0", "--quiet"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let going = try await Chromium.open(html(of: database))
       #expect(going.title == "Run 1 - ROLLING BACK - merge-engine")
       #expect(going.text.contains("The run was being rolled back when this page was made"))
@@ -222,8 +215,8 @@ import Testing
       let part = try await Chromium.open(html(of: database))
       #expect(part.text.contains("↺ ROLLED BACK IN PART"))
       #expect(part.text.contains("1 left alone."))
-      try database.execute("DELETE FROM admin.before_1_orders")
-      #expect(try await database.run("rollback", "1", "--quiet").status == 0)
+      try database.run("DELETE FROM admin.before_1_orders")
+      #expect(try await database.call("rollback", "1", "--quiet").status == 0)
       let done = try await Chromium.open(html(of: database))
       #expect(done.title == "Run 1 - ROLLED BACK - merge-engine")
       #expect(done.text.contains("0 rows restored, 0 deleted, 0 left alone."))
@@ -232,13 +225,11 @@ import Testing
   }
 
   @Test func `rows that were refused before the run read their table anew are not counted twice`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
-      #expect(try await database.run().status == 65)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
+      #expect(try await database.call().status == 65)
       // What a lost connection leaves behind with --mark none: the same rows, refused once more.
-      try database.execute(
+      try database.run(
         """
         INSERT INTO admin.merge_errors (run_id, table_name, row_key, sqlstate, message, failed_at, retried_at, forgotten_at)
         SELECT run_id, table_name, row_key, sqlstate, message, failed_at, now(), now() FROM admin.merge_errors
@@ -251,17 +242,15 @@ import Testing
   }
 
   @Test func `what a merge found about its tables stands on the page and in its JSON`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run(
         """
         CREATE FUNCTION public.stamp() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN NEW.updated_at := now(); RETURN NEW; END';
         CREATE TRIGGER stamper BEFORE INSERT OR UPDATE ON production.orders FOR EACH ROW EXECUTE FUNCTION public.stamp();
         """
       )
-      let merge = try await database.run("--json")
+      let merge = try await database.call("--json")
       #expect(merge.status == 0)
       let warning = "the trigger stamper of production.orders seems to set updated_at (function public.stamp)"
       let told = try merge.json()["warnings"].elements.compactMap(\.text)
@@ -274,7 +263,7 @@ import Testing
   }
 
   @Test func `on paper every table can be seen, those in what is closed on the screen too`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeEveryKindOfContent(database)
       let html = try await html(of: database)
       let printed = try await Chromium.open(html, asPrinted: true)
@@ -288,13 +277,13 @@ import Testing
   }
 
   @Test func `charts have areas that are drawn, and bars whose segments are as wide as their counts`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeEveryKindOfContent(database)
       let page = try await Chromium.open(html(of: database))
       // All together, two workers, two tables.
       #expect(page.areas.count == 5)
       #expect(page.areas.allSatisfy { $0[0] > 0 && $0[1] > 0 }, "\(page.areas)")
-      let counts = try database.rows(
+      let counts = try database.sortedRows(
         """
         SELECT records_inserted, records_updated, records_unchanged, records_stale, records_error FROM admin.merge_logs
         WHERE table_name = 'orders'
@@ -311,16 +300,14 @@ import Testing
   }
 
   @Test func `refused rows stand by reason, most rows first, with some keys and how many more`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run(
         """
         ALTER TABLE production.orders ADD CONSTRAINT few CHECK (order_id % 100 <> 7) NOT VALID;
         ALTER TABLE production.orders ADD CONSTRAINT many CHECK (order_id % 20 <> 8) NOT VALID;
         """
       )
-      #expect(try await database.run().status == 65)
+      #expect(try await database.call().status == 65)
       let page = try await Chromium.open(html(of: database))
       let many = try #require(page.text.firstRange(of: "100\torders\t23514"))
       let few = try #require(page.text.firstRange(of: "20\torders\t23514"))
@@ -334,11 +321,9 @@ import Testing
   }
 
   @Test func `a report of a run whose table is gone since is what it was`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run().status == 0)
-      try database.execute("DROP TABLE production.orders, staging.orders CASCADE")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call().status == 0)
+      try database.run("DROP TABLE production.orders, staging.orders CASCADE")
       #expect(try await Chromium.open(html(of: database)).text.contains("orders\t2,000"))
     }
   }

@@ -1,5 +1,6 @@
 import Foundation
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Tables of a million rows, and of many megabytes.
@@ -44,10 +45,10 @@ import Testing
 
   #if os(Linux)
     @Test func `save, info and replay hold a small part of a large table at a time`() async throws {
-      try await ScratchDatabase.with { database async throws in
+      try await TestDatabase.with { database async throws in
         let folder = try SnapshotFolder()
         // 30,000 rows of 10 kB.
-        try database.execute(
+        try database.run(
           """
           CREATE SCHEMA production; CREATE SCHEMA staging;
           CREATE TABLE production.t (id integer PRIMARY KEY, body text, updated_at date);

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Rows for the tests that disturb a run.

@@ -1,5 +1,6 @@
 import Libpq
 import MergeEngine
+import TestSupport
 
 extension TestDatabase {
   /// Verifies, without a pause before the second look.

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// `verify` finds what is wrong with merged rows, by key, and nothing else.
