@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `cleanup`: what goes, and what stays because it would be missed.
-@Suite(.serialized) struct CleanupTests {
+@Suite struct CleanupTests {
   @Test func aTableWithARowThatIsNotMergedIsLeftUntilForced() async throws {
     try await World.with { world in
       try world.database.run(

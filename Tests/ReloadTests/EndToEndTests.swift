@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The whole way with the real `aws` command: DMS's calls, rows by COPY, the merge, and CDC beside it.
-@Suite(.serialized) struct EndToEndTests {
+@Suite struct EndToEndTests {
   @Test func aWindowGoesFromOracleToProductionWhileCDCWritesThere() async throws {
     try await World.with(.real, simulator: ["--seconds", "3"]) { world in
       let report = FileManager.default.temporaryDirectory.appending(path: "reload-\(UUID().uuidString).html")

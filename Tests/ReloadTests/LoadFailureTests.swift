@@ -2,7 +2,7 @@ import Testing
 
 /// Every way in which a load can go wrong ends with 76 or 69 and a message that names task, table and reason, and leaves
 /// production as it was.
-@Suite(.serialized) struct LoadFailureTests {
+@Suite struct LoadFailureTests {
   struct Case: CustomTestStringConvertible, Sendable {
     let failure: String
     var status: Int32 = 76

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Whatever ends a reload, `reload --resume` goes on where it stood, and nothing is merged twice.
-@Suite(.serialized) struct ResumeTests {
+@Suite struct ResumeTests {
   private static let loaded = 448
 
   private func start(_ world: World) throws -> CommandLineProgram {
@@ -36,7 +36,7 @@ import Testing
 
   @Test(arguments: [SIGINT, SIGTERM])
   func ctrlCLeavesTheTaskRunningAndSaysHowToGoOn(_ signal: Int32) async throws {
-    try await World.with(simulator: ["--seconds", "15"]) { world in
+    try await World.with(holdsLoad: true) { world in
       let program = try start(world)
       try await waitUntilRowsArrive(world)
       program.send(signal)
@@ -52,6 +52,7 @@ import Testing
       let second = try await world.reload(["--truncate"])
       #expect(second.status == 75, "\(second.transcript)")
       #expect(second.errors.contains("is under way"))
+      try world.letLoadGoOn()
 
       try expectEverythingMergedOnce(world, try await world.resume(["--cleanup"]))
       #expect(try await world.resume().status == 64)
@@ -59,13 +60,14 @@ import Testing
   }
 
   @Test func aReloadKilledDuringTheLoadIsGoneOnWith() async throws {
-    try await World.with(simulator: ["--seconds", "2"]) { world in
+    try await World.with(holdsLoad: true) { world in
       let program = try start(world)
       try await waitUntilRowsArrive(world)
       program.send(SIGKILL)
       _ = try await program.outcome()
       // Looking does not close it: the load goes on without anybody.
       #expect(try await world.run(["status"]).output.contains("LOADING"))
+      try world.letLoadGoOn()
       try expectEverythingMergedOnce(world, try await world.resume(["--cleanup"]))
     }
   }

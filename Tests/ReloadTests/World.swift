@@ -19,6 +19,7 @@ final class World {
   /// One line of JSON a call to the simulator.
   let journal: URL
   private let simulator: CommandLineProgram
+  private let hold: URL
   private let command: Command
   private let folder: URL
 
@@ -42,28 +43,37 @@ final class World {
 
   /// Makes a world, lends it to `body`, and ends it.
   ///
-  /// - Parameter simulator: more arguments for the simulator, as `--fail`.
+  /// - Parameters:
+  ///   - simulator: more arguments for the simulator, as `--fail`.
+  ///   - holdsLoad: a load stands still behind its first rows until ``letLoadGoOn()``.
   static func with(
     _ command: Command = .short,
     simulator: [String] = [],
+    holdsLoad: Bool = false,
     _ body: (World) async throws -> Void
   ) async throws {
     try await TestDatabase.with(copyOf: template) { database in
-      try await body(World(database, command, simulator))
+      try await body(World(database, command, simulator, holdsLoad: holdsLoad))
     }
   }
 
-  private init(_ database: TestDatabase, _ command: Command, _ arguments: [String]) async throws {
+  private init(_ database: TestDatabase, _ command: Command, _ arguments: [String], holdsLoad: Bool) async throws {
     self.database = database
     self.command = command
     folder = FileManager.default.temporaryDirectory.appending(path: "reload-world-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     journal = folder.appending(path: "journal")
+    let hold = folder.appending(path: "hold")
+    self.hold = hold
+    if holdsLoad { try Data().write(to: hold) }
+    // Debian's psql is a script in Perl that looks for the server's own one.
+    let psql = try await TestServer.shared().binaries.path("psql")
     let script = Self.repository.appending(path: "Tests/DMSSimulator/simulator.py")
     let options =
       [
         "python3", script.path, "--database", database.connectionString, "--port", "0", "--seconds", "0.3",
-        "--delay", "0.1", "--end-with-parent", "--journal", journal.path,
+        "--delay", "0.1", "--end-with-parent", "--journal", journal.path, "--hold", hold.path, "--psql",
+        FileManager.default.isExecutableFile(atPath: psql) ? psql : "psql",
       ] + arguments
     let simulator = try CommandLineProgram(options, executable: URL(filePath: "/usr/bin/env"))
     self.simulator = simulator
@@ -78,6 +88,9 @@ final class World {
     simulator.send(SIGTERM)
     try? FileManager.default.removeItem(at: folder)
   }
+
+  /// Ends a hold.
+  func letLoadGoOn() throws { try FileManager.default.removeItem(at: hold) }
 
   // MARK: - The program
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The guide's own documents: what they would have merged, and what stops them.
-@Suite(.serialized) struct WrongWindowTests {
+@Suite struct WrongWindowTests {
   private static let guide = World.repository.appending(path: "Fixtures/dms/guide")
   private static let mappings = guide.appending(path: "oracle-pg-time-window-mapping.json").path
   private static let settings = guide.appending(path: "oracle-pg-task-settings.json").path

@@ -90,6 +90,9 @@ public final class CommandLineProgram: Sendable {
   /// What stdout has so far.
   public func outputSoFar() throws -> String { try said("output") }
 
+  /// What stderr has so far.
+  public func errorsSoFar() throws -> String { try said("errors") }
+
   private func said(_ name: String) throws -> String {
     String(decoding: try Data(contentsOf: directory.appending(path: name)), as: UTF8.self)
   }

@@ -96,9 +96,6 @@ public final class TestDatabase {
   /// Another connection, as CDC has one.
   public func connect() throws -> TestDatabase { try TestDatabase(connectionString: connectionString) }
 
-  /// A second session, as the one that another program has.
-  public func session() throws -> Connection { try connect().connection }
-
   /// What connects as another role, over the socket, where nobody asks for a password.
   public func connectionString(role: String) -> String {
     connectionString.replacing("user='postgres'", with: "user='\(role)'")

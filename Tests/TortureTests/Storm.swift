@@ -44,7 +44,9 @@ struct Storm {
   /// Statuses that a disturbed merge may end with: done, with refused rows, unreachable, or signalled.
   private static let expectedStatuses: Set<Int32> = [0, 65, 69, 128 + SIGKILL, 128 + SIGTERM]
 
-  mutating func rage(seconds: Double) async throws {
+  /// Rages for so long, and on until it has killed and restarted so often: how many merges fit into a time is up to the
+  /// machine.
+  mutating func rage(seconds: Double, kills: Int, restarts: Int) async throws {
     let target = try ConnectionTarget(direct)
     var disturberCount: UInt64 = 0
     func disturber(_ pauseSeconds: Double, _ statement: SQL) -> Disturber {
@@ -60,7 +62,7 @@ struct Storm {
     ]
     let deadline = Date(timeIntervalSinceNow: seconds)
     var nextRestart = Date(timeIntervalSinceNow: min(seconds / 5, 20))
-    while Date() < deadline {
+    while Date() < deadline || tally.kills < kills || tally.restarts < restarts {
       let restarts = Date() > nextRestart
       if restarts { nextRestart = Date(timeIntervalSinceNow: Double.random(in: 15...45, using: &random)) }
       try await disturbOneMerge(restarts: restarts)

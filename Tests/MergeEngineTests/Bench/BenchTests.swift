@@ -10,8 +10,8 @@ import Testing
 
 /// `bench` on a server: every contender right, and nothing left behind.
 ///
-/// One after the other and on a server of their own, since the scratch databases have fixed names.
-@Suite(.serialized) struct BenchTests {
+/// Each on a server of its own, since the scratch databases have fixed names.
+@Suite struct BenchTests {
   @Test func `every contender leaves the right production on every workload`() async throws {
     try await TestServer.withOwn { cluster async throws in
       let report = try await bench(cluster) { options in

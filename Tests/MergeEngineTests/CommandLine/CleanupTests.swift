@@ -48,12 +48,12 @@ import Testing
 
   @Test func `a row that arrives during the merge is kept`() async throws {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
       let merge = try database.launch(["--cleanup"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       try database.run("INSERT INTO staging.orders (order_id, updated_at) VALUES (99999, now())")
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
       #expect(try database.number("SELECT count(*) FROM staging.orders WHERE order_id = 99999") == 1)
     }

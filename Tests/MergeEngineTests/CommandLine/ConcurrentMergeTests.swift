@@ -6,8 +6,8 @@ import Testing
 @Suite struct ConcurrentMergeTests {
   @Test func `a second merge of the same table ends with 75 and writes nothing`() async throws {
     try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
       let first = try database.launch(["--workers", "1", "--json"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let before = try database.contents()
@@ -18,7 +18,7 @@ import Testing
         #expect(second.output == "")
       }
       #expect(try database.contents() == before)
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await first.outcome().status == 0)
       #expect(try database.differencesFromExpected() == 0)
       #expect(try database.runStatuses() == "SUCCESS")
@@ -27,14 +27,14 @@ import Testing
 
   @Test func `merges of different tables do not hinder each other`() async throws {
     try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
       let first = try database.launch(["--table", "orders"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       #expect(try await database.call("--table", "customers").status == 0)
       // The live run is not taken for a dead one.
       #expect(try database.runStatuses() == "RUNNING SUCCESS")
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await first.outcome().status == 0)
       #expect(try database.differencesFromExpected() == 0)
     }
@@ -42,15 +42,15 @@ import Testing
 
   @Test func `a row that another session holds longer than the lock timeout is tried again`() async throws {
     try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
       let merge = try database.launch(["--lock-timeout", "2000", "--json"])
       // Seen waiting twice: it has given up in between.
       for _ in 0..<2 {
         try await database.wait(for: TestDatabase.somebodyWaitsForALock)
         try await database.wait(for: "NOT " + TestDatabase.somebodyWaitsForALock)
       }
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
       #expect(try database.differencesFromExpected() == 0)
     }
@@ -58,17 +58,16 @@ import Testing
 
   @Test func `a row that CDC makes newer meanwhile stays as CDC wrote it, as a lost race`() async throws {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
-      let cdc = try database.session()
-      try cdc.execute(
+      let cdc = try database.connect()
+      try cdc.run(
         """
         BEGIN; UPDATE production.orders SET amount = 1, updated_at = '2026-01-01' WHERE order_id = 8;
         INSERT INTO production.orders VALUES (11, 1, 2, '2026-01-01', '2026-01-01'), (21, 1, 3, NULL, '2024-01-01')
-        """,
-        "changing rows"
+        """
       )
       let merge = try database.launch(["--json"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
-      try cdc.execute("COMMIT", "changing rows")
+      try cdc.run("COMMIT")
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0)
       #expect(try database.holds("SELECT amount = 1 FROM production.orders WHERE order_id = 8"))

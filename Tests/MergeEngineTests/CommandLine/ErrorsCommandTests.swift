@@ -142,14 +142,14 @@ import Testing
       try database.run(
         "UPDATE staging.orders SET _dms_processing_status = 'NEW', updated_at = now() WHERE order_id = 8"
       )
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
       let merge = try database.launch(["--quiet"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let retry = try await database.call("errors", "retry")
       #expect(retry.status == 75)
       #expect(retry.errors.contains("another merge holds the table"))
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
       #expect(try database.number("SELECT count(*) FROM admin.merge_errors WHERE retried_at IS NULL") == 3)
     }

@@ -5,13 +5,13 @@ import Testing
 @Suite struct MergeOptionTests {
   @Test func `atomic shows nothing to others before everything is written`() async throws {
     try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE")
       let before = try database.versions(of: "production.customers") + database.versions(of: "staging.orders")
       let merge = try database.launch(["--atomic", "--batch", "100", "--workers", "4", "--json"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       #expect(try database.versions(of: "production.customers") + database.versions(of: "staging.orders") == before)
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0)
       #expect(try outcome.json()["workers"].integer == 1)

@@ -7,7 +7,7 @@ import Testing
   func `a run takes at least as long as its rows are worth, and a batch is at most a second's worth`(workers: Int)
     async throws
   {
-    try await TestDatabase.with(copyOf: .guide) { database async throws in
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       try database.fillGuideTables(orderCount: 1500, customerCount: 300)
       try database.expectGuideResult()
       // With statistics the rows of a block are known, and the first batch has the right size.
@@ -32,7 +32,7 @@ import Testing
   }
 
   @Test func `the configuration file has the same key, and a flag wins over it`() async throws {
-    try await TestDatabase.with(copyOf: .guide) { database async throws in
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       try database.fillGuideTables(orderCount: 400, customerCount: 20)
       try database.run("ANALYZE staging.orders; ANALYZE staging.customers")
       let files = ["merge-engine.yaml": "max_rows_per_second: 200\n"]
@@ -52,7 +52,7 @@ import Testing
   }
 
   @Test func `waiting holds no lock and no transaction on production`() async throws {
-    try await TestDatabase.with(copyOf: .guide) { database async throws in
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       try database.fillGuideTables(orderCount: 1500, customerCount: 300)
       try database.run("ANALYZE staging.orders; ANALYZE staging.customers")
       let merge = try database.launch(["--max-rows-per-second", "100", "--workers", "1", "--quiet"])

@@ -92,13 +92,13 @@ import Testing
     begin: () async throws -> Void,
     end: () async throws -> Void
   ) async throws {
-    let other = try database.session()
-    try other.execute("BEGIN; SELECT FROM production.customers WHERE customer_id = 3 FOR UPDATE", "holding a row")
+    let other = try database.connect()
+    try other.run("BEGIN; SELECT FROM production.customers WHERE customer_id = 3 FOR UPDATE")
     let merge = try await startHeld(database, arguments)
     try await begin()
     // The lag is asked for every second.
     try await Task.sleep(for: .seconds(2.5))
-    try other.execute("COMMIT", "letting go")
+    try other.run("COMMIT")
     try await database.wait(for: "EXISTS (SELECT FROM staging.customers WHERE _dms_processing_status = 'PROCESSED')")
     try await database.wait(for: Self.isPaused)
     try await Task.sleep(for: .seconds(2))

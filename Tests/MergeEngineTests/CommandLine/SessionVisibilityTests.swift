@@ -6,8 +6,8 @@ import Testing
   @Test func `application_name says which run and which worker, and which connection is the control`() async throws {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       // Uncommitted keys: every worker that comes to one waits, so that all of them can be looked at.
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders FOR UPDATE", "holding all rows")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders FOR UPDATE")
       let merge = try database.launch(["--batch", "100", "--workers", "3", "--quiet"])
       try await database.wait(
         for: """
@@ -26,7 +26,7 @@ import Testing
         ]
       )
       #expect(try database.holds("SELECT status = 'RUNNING' FROM admin.merge_summary WHERE id = 1"))
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
     }
   }
@@ -72,11 +72,11 @@ import Testing
       var cdc: CommandLineProgram.Outcome?
       if way == .insertsBesideCDC {
         // A key that is there only when COPY comes to it: the batch falls back to the exact way.
-        let other = try database.session()
-        try other.execute("BEGIN; INSERT INTO production.orders VALUES (10, 1, 1, now(), now())", "writing as CDC")
+        let other = try database.connect()
+        try other.run("BEGIN; INSERT INTO production.orders VALUES (10, 1, 1, now(), now())")
         let merge = try database.launch(arguments)
         try await database.wait(for: TestDatabase.somebodyWaitsForALock)
-        try other.execute("COMMIT", "committing as CDC")
+        try other.run("COMMIT")
         cdc = try await merge.outcome()
       }
       let outcome = if let cdc { cdc } else { try await database.call(arguments: arguments) }
@@ -93,8 +93,8 @@ import Testing
     async throws
   {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
       let merge = try database.launch(["--workers", "2", "--quiet"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       #expect(
@@ -119,7 +119,7 @@ import Testing
         DELETE FROM production.orders WHERE order_id = 99999;
         """
       )
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
     }
   }

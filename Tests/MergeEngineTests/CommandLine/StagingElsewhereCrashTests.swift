@@ -68,8 +68,8 @@ import Testing
         FOR EACH ROW EXECUTE FUNCTION staging.linger();
         """
       )
-      let other = try staging.session()
-      try other.execute("SELECT pg_advisory_lock(4711)", "holding the commit")
+      let other = try staging.connect()
+      try other.run("SELECT pg_advisory_lock(4711)")
       let merge = try production.launch([
         "--batch", "100", "--workers", "1", "--lock-timeout", "0", "--staging-database", staging.connectionString,
       ])
@@ -85,7 +85,7 @@ import Testing
       try await staging.waitForTheEndOfAllSessions()
       try await production.waitForTheEndOfAllSessions()
       #expect(try staging.staged("NEW", in: "staging.t") == 400)
-      try other.execute("SELECT pg_advisory_unlock(4711)", "letting go")
+      try other.run("SELECT pg_advisory_unlock(4711)")
 
       let versions = try production.sortedRows("SELECT t.xmin, t.* FROM production.t AS t WHERE v = 'new'")
       let again = try await run(production, staging, "--json")
@@ -123,9 +123,9 @@ import Testing
     try await TestDatabase.withPair { production, staging async throws in
       try prepare(production, staging)
       for lost in [staging, production] {
-        let holder = try production.session()
+        let holder = try production.connect()
         try staging.run("UPDATE staging.t SET _dms_processing_status = 'NEW', updated_at = updated_at + 1")
-        try holder.execute("BEGIN; SELECT FROM production.t WHERE id = 399 FOR UPDATE", "holding a row")
+        try holder.run("BEGIN; SELECT FROM production.t WHERE id = 399 FOR UPDATE")
         let merge = try production.launch([
           "--batch", "100", "--json", "--staging-database", staging.connectionString,
         ])
@@ -136,7 +136,7 @@ import Testing
           WHERE datname = current_database() AND application_name LIKE 'merge-engine run %'
           """
         )
-        try holder.execute("ROLLBACK", "letting go")
+        try holder.run("ROLLBACK")
         let outcome = try await merge.outcome()
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(outcome.errors.contains("connection lost, connecting again"))

@@ -8,7 +8,7 @@ import Testing
     connectionLimit: Int,
     _ body: (TestDatabase, _ connectionString: String) async throws -> Void
   ) async throws {
-    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
+    try await TestDatabase.with(copyOf: .expectedGuide, in: .sleeping) { database async throws in
       let role = "few_\(database.name.suffix(12))"
       try database.run("CREATE ROLE \(role) LOGIN CONNECTION LIMIT \(connectionLimit)")
       let grants = try await database.call("init", "--print-grants", role)
@@ -34,14 +34,16 @@ import Testing
     async throws
   {
     try await withRole(connectionLimit: 2) { database, connectionString in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE")
       let merge = try CommandLineProgram(
         ["--database", connectionString, "--workers", "2", "--batch", "200", "--reconnect-timeout", "1", "--json"]
       )
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
-      try await Task.sleep(for: .seconds(4))
-      try other.execute("COMMIT", "letting go")
+      try await eventually("the shortage") {
+        try merge.errorsSoFar().contains("worker got no connection, the others go on without it") ? () : nil
+      }
+      try other.run("COMMIT")
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0, "\(outcome.errors)")
       #expect(outcome.errors.contains("worker got no connection, the others go on without it"))

@@ -35,8 +35,8 @@ import Testing
 
   @Test func `a run that a signal ends has its report, and ends with 130`() async throws {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
       try await withFolder { folder in
         let merge = try database.launch(["--report", "\(folder)/report.html", "--quiet"])
         try await database.wait(for: TestDatabase.somebodyWaitsForALock)
@@ -44,7 +44,7 @@ import Testing
         #expect(try await merge.outcome().status == 130)
         #expect(try report(folder).contains("<title>Run 1 - ABORTED - merge-engine</title>"))
       }
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
     }
   }
 
@@ -74,14 +74,14 @@ import Testing
     async throws
   {
     try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
       try await withFolder { folder in
         try FileManager.default.createDirectory(atPath: "\(folder)/a", withIntermediateDirectories: false)
         let merge = try database.launch(["--report", "\(folder)/a/report.html", "--json"])
         try await database.wait(for: TestDatabase.somebodyWaitsForALock)
         try FileManager.default.removeItem(atPath: "\(folder)/a")
-        try other.execute("ROLLBACK", "letting go")
+        try other.run("ROLLBACK")
         let outcome = try await merge.outcome()
         #expect(outcome.status == 70)
         #expect(try outcome.json()["status"].text == "SUCCESS")

@@ -68,15 +68,15 @@ import Testing
       #expect(try database.contents() == before)
       try await database.makeGuideTables()
       try database.fillGuideTables()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
       let merge = try database.launch(["--quiet"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let running = try await metrics(of: database)
       #expect(running.value("merge_engine_last_run_status", ["database": database.name, "status": "RUNNING"]) == 1)
       #expect(running.value("merge_engine_last_run_duration_seconds", ["database": database.name]) ?? -1 > 0)
       #expect(!running.samples.contains { $0.name == "merge_engine_last_run_end_timestamp_seconds" })
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
     }
   }

@@ -116,8 +116,8 @@ import Testing
 
   @Test func `the report of a run that still goes on says so, with the figures up to now`() async throws {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders FOR UPDATE", "holding all rows")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders FOR UPDATE")
       let merge = try database.launch(["--batch", "100", "--quiet"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let outcome = try await database.call("report", "1", "--output", "-")
@@ -125,7 +125,7 @@ import Testing
       #expect(outcome.output.contains("<title>Run 1 - RUNNING - merge-engine</title>"))
       #expect(outcome.output.contains("The run was still going when this page was made"))
       #expect(outcome.output.contains("still going"))
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
     }
   }

@@ -9,8 +9,8 @@ import Testing
   private static let markup = #"<script>document.title='owned'</script><img src=x onerror=alert(1)> "q" 'q' & x"#
   private static let hiddenQuote = "\"\u{338} onclick=\"alert(1)"
 
-  private func html(of database: TestDatabase, _ run: Int = 1) async throws -> String {
-    let outcome = try await database.call("report", "\(run)", "--output", "-")
+  private static func html(of database: TestDatabase) async throws -> String {
+    let outcome = try await database.call("report", "1", "--output", "-")
     #expect(outcome.status == 0, "\(outcome.errors)")
     return outcome.output
   }
@@ -20,7 +20,7 @@ import Testing
       try database.run("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
       let json = try await database.call("--json", "--batch", "300", "--from", "2024-01-01", "--to", "2027-01-01")
         .json()
-      let page = try await Chromium.open(html(of: database))
+      let page = try await Chromium.open(Self.html(of: database))
       #expect(page.title == "Run 1 - PARTIAL - merge-engine")
       for table in ["customers", "orders"] {
         let counts = json["tables"].table(table)
@@ -53,7 +53,7 @@ import Testing
       // In an attribute a quote would end it: with two tables there is a picture named after each.
       try await makeHostileTable(database, Self.hiddenQuote)
       #expect(try await database.call().status == 65)
-      let page = try await Chromium.open(html(of: database))
+      let page = try await Chromium.open(Self.html(of: database))
       #expect(page.title == "Run 1 - PARTIAL - merge-engine")
       #expect(page.text.contains("\(table)\t1\t0"))
       #expect(page.text.contains("\(Self.hiddenQuote)\t1\t0"))
@@ -84,51 +84,39 @@ import Testing
 
   @Test(arguments: Chromium.Scheme.allCases)
   func `in light and in dark every text stands out from its ground by 4_5 to 1`(scheme: Chromium.Scheme) async throws {
-    try await TestDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let page = try await Chromium.open(html(of: database), scheme: scheme)
-      #expect(page.lowestContrast >= 4.5, "\(page.faintestText)")
-      #expect(page.background == (scheme == .light ? "rgb(255, 255, 255)" : "rgb(18, 22, 26)"))
-    }
+    let page = try await Chromium.open(Self.storedPage.value, scheme: scheme)
+    #expect(page.lowestContrast >= 4.5, "\(page.faintestText)")
+    #expect(page.background == (scheme == .light ? "rgb(255, 255, 255)" : "rgb(18, 22, 26)"))
   }
 
   @Test func `a screen reader gets a table for every chart, names, scopes, and headings in order`() async throws {
-    try await TestDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let page = try await Chromium.open(html(of: database))
-      #expect(page.language == "en")
-      #expect(page.unnamed == [])
-      #expect(page.sectionsWithoutTable == [])
-      #expect(page.elements["svg"] ?? 0 > 4)
-      #expect(page.headings.first == "h1")
-      #expect(page.headings.filter { $0 == "h1" }.count == 1)
-      for (above, below) in zip(page.headings, page.headings.dropFirst()) {
-        #expect(Int(below.dropFirst()) ?? 9 <= (Int(above.dropFirst()) ?? 0) + 1)
-      }
+    let page = try await Self.storedView.value
+    #expect(page.language == "en")
+    #expect(page.unnamed == [])
+    #expect(page.sectionsWithoutTable == [])
+    #expect(page.elements["svg"] ?? 0 > 4)
+    #expect(page.headings.first == "h1")
+    #expect(page.headings.filter { $0 == "h1" }.count == 1)
+    for (above, below) in zip(page.headings, page.headings.dropFirst()) {
+      #expect(Int(below.dropFirst()) ?? 9 <= (Int(above.dropFirst()) ?? 0) + 1)
     }
   }
 
   @Test func `the page asks for nothing beside itself and holds no script`() async throws {
-    try await TestDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let html = try await html(of: database)
-      let page = try await Chromium.open(html)
-      #expect(page.requests == [])
-      for element in ["script", "link", "img", "iframe", "object", "embed"] { #expect(page.elements[element] == nil) }
-      #expect(!html.contains("http:") && !html.contains("https:") && !html.contains("url("))
-    }
+    let html = try await Self.storedPage.value
+    let page = try await Self.storedView.value
+    #expect(page.requests == [])
+    for element in ["script", "link", "img", "iframe", "object", "embed"] { #expect(page.elements[element] == nil) }
+    #expect(!html.contains("http:") && !html.contains("https:") && !html.contains("url("))
   }
 
   @Test(arguments: [360, 700, 1200])
   func `the page is never wider than the window; wide tables scroll in themselves`(width: Int) async throws {
-    try await TestDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      #expect(try await Chromium.open(html(of: database), width: width).overflowPixels == 0)
-    }
+    #expect(try await Chromium.open(Self.storedPage.value, width: width).overflowPixels == 0)
   }
 
   /// A run with refused rows and warnings, and a verification that finds differences and types.
-  private func makeEveryKindOfContent(_ database: TestDatabase) async throws {
+  private static let everyKindOfContent = DatabaseTemplate("every_kind_of_content") { database in
     try await database.makeGuideTables()
     try database.fillGuideTables()
     try database.run(
@@ -143,17 +131,25 @@ import Testing
     #expect(try await database.call("verify", "--recheck-after", "0").status == 65)
   }
 
+  /// Its report, made once, and what a window of the usual width shows of it. To be asked for outside of a lane's turn.
+  private static let storedPage = Task {
+    var page = ""
+    try await TestDatabase.with(copyOf: everyKindOfContent) { page = try await html(of: $0) }
+    return page
+  }
+
+  private static let storedView = Task { try await Chromium.open(storedPage.value) }
+
   @Test func `warnings and the newest verification are shown, with what differs`() async throws {
-    try await TestDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let text = try await Chromium.open(html(of: database)).text
+    try await TestDatabase.with(copyOf: Self.everyKindOfContent) { database async throws in
+      let text = try await Chromium.open(Self.html(of: database)).text
       #expect(text.contains("staging.nowhere_in_production has no table of the same name in production"))
       #expect(text.contains("✕ DIFFERENT"))
       #expect(text.contains("orders\tmissing\torder_id 8"))
       #expect(text.contains("PRECISION MISMATCH"))
       try database.run("INSERT INTO production.orders SELECT 8, 1, 1, now(), now()")
       #expect(try await database.call("verify", "--recheck-after", "0").status == 0)
-      #expect(try await Chromium.open(html(of: database)).text.contains("✓ SUCCESS"))
+      #expect(try await Chromium.open(Self.html(of: database)).text.contains("✓ SUCCESS"))
     }
   }
 
@@ -167,7 +163,7 @@ import Testing
         """
       )
       let before = try database.contents()
-      let text = try await Chromium.open(html(of: database)).text
+      let text = try await Chromium.open(Self.html(of: database)).text
       #expect(text.contains("This run is from before merge-engine recorded its batches one by one."))
       #expect(text.contains("This run is from before merge-engine kept the warnings of a run."))
       #expect(text.contains("orders\t2,000"))
@@ -178,7 +174,7 @@ import Testing
   @Test func `a run of which only the beginning is on record has its sentences and no empty chart`() async throws {
     try await TestDatabase.with(copyOf: .guide) { database async throws in
       try database.run("INSERT INTO admin.merge_summary (merge_start, status) VALUES (now(), 'LOADING')")
-      let page = try await Chromium.open(html(of: database))
+      let page = try await Chromium.open(Self.html(of: database))
       #expect(page.title == "Run 1 - LOADING - merge-engine")
       #expect(page.text.contains("The load into staging was still going"))
       #expect(page.text.contains("No counts by table are recorded"))
@@ -193,7 +189,7 @@ import Testing
       try database.run(
         "UPDATE admin.merge_summary SET status = 'ROLLED BACK', notes = 'Rolled back: 2 rows were left alone.'"
       )
-      let text = try await Chromium.open(html(of: database)).text
+      let text = try await Chromium.open(Self.html(of: database)).text
       #expect(text.contains("↺ ROLLED BACK"))
       #expect(text.contains("Rolled back: 2 rows were left alone."))
     }
@@ -202,22 +198,22 @@ import Testing
   @Test func `a run that is being rolled back, or was, does not read as if all were merged`() async throws {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       #expect(try await database.call("--before-images").status == 0)
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
       let rollback = try database.launch(["rollback", "1", "--lock-timeout", "0", "--quiet"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
-      let going = try await Chromium.open(html(of: database))
+      let going = try await Chromium.open(Self.html(of: database))
       #expect(going.title == "Run 1 - ROLLING BACK - merge-engine")
       #expect(going.text.contains("The run was being rolled back when this page was made"))
       #expect(!going.text.contains("rows merged,"), "\(going.text.prefix(500))")
-      try other.execute("UPDATE production.orders SET amount = 1 WHERE order_id = 8; COMMIT", "changing a row")
+      try other.run("UPDATE production.orders SET amount = 1 WHERE order_id = 8; COMMIT")
       #expect(try await rollback.outcome().status == 65)
-      let part = try await Chromium.open(html(of: database))
+      let part = try await Chromium.open(Self.html(of: database))
       #expect(part.text.contains("↺ ROLLED BACK IN PART"))
       #expect(part.text.contains("1 left alone."))
       try database.run("DELETE FROM admin.before_1_orders")
       #expect(try await database.call("rollback", "1", "--quiet").status == 0)
-      let done = try await Chromium.open(html(of: database))
+      let done = try await Chromium.open(Self.html(of: database))
       #expect(done.title == "Run 1 - ROLLED BACK - merge-engine")
       #expect(done.text.contains("0 rows restored, 0 deleted, 0 left alone."))
       #expect(done.text.contains("None is recorded for this run"))
@@ -235,7 +231,7 @@ import Testing
         SELECT run_id, table_name, row_key, sqlstate, message, failed_at, now(), now() FROM admin.merge_errors
         """
       )
-      let page = try await Chromium.open(html(of: database))
+      let page = try await Chromium.open(Self.html(of: database))
       #expect(page.text.contains("2\torders\t23514"))
       #expect(!page.text.contains("set back to NEW since"))
     }
@@ -258,28 +254,24 @@ import Testing
       #expect(told.first?.hasPrefix(warning) == true)
       #expect(merge.errors.split(separator: "\n").count == 1)
       #expect(merge.errors.contains(warning))
-      #expect(try await Chromium.open(html(of: database)).text.contains("orders \(warning)"))
+      #expect(try await Chromium.open(Self.html(of: database)).text.contains("orders \(warning)"))
     }
   }
 
   @Test func `on paper every table can be seen, those in what is closed on the screen too`() async throws {
-    try await TestDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let html = try await html(of: database)
-      let printed = try await Chromium.open(html, asPrinted: true)
-      #expect(printed.elements["details"] ?? 0 > 0)
-      #expect(printed.hiddenTables == [])
-      #expect(printed.text.contains("Rows per second in intervals of"))
-      // That the question can be answered with no: without the style of paper it stays closed.
-      let closed = try await Chromium.open(html.replacing("@media print", with: "@media none"), asPrinted: true)
-      #expect(!closed.hiddenTables.isEmpty)
-    }
+    let html = try await Self.storedPage.value
+    let printed = try await Chromium.open(html, asPrinted: true)
+    #expect(printed.elements["details"] ?? 0 > 0)
+    #expect(printed.hiddenTables == [])
+    #expect(printed.text.contains("Rows per second in intervals of"))
+    // That the question can be answered with no: without the style of paper it stays closed.
+    let closed = try await Chromium.open(html.replacing("@media print", with: "@media none"), asPrinted: true)
+    #expect(!closed.hiddenTables.isEmpty)
   }
 
   @Test func `charts have areas that are drawn, and bars whose segments are as wide as their counts`() async throws {
-    try await TestDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let page = try await Chromium.open(html(of: database))
+    try await TestDatabase.with(copyOf: Self.everyKindOfContent) { database async throws in
+      let page = try await Chromium.open(Self.html(of: database))
       // All together, two workers, two tables.
       #expect(page.areas.count == 5)
       #expect(page.areas.allSatisfy { $0[0] > 0 && $0[1] > 0 }, "\(page.areas)")
@@ -308,7 +300,7 @@ import Testing
         """
       )
       #expect(try await database.call().status == 65)
-      let page = try await Chromium.open(html(of: database))
+      let page = try await Chromium.open(Self.html(of: database))
       let many = try #require(page.text.firstRange(of: "100\torders\t23514"))
       let few = try #require(page.text.firstRange(of: "20\torders\t23514"))
       #expect(many.lowerBound < few.lowerBound)
@@ -324,7 +316,7 @@ import Testing
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       #expect(try await database.call().status == 0)
       try database.run("DROP TABLE production.orders, staging.orders CASCADE")
-      #expect(try await Chromium.open(html(of: database)).text.contains("orders\t2,000"))
+      #expect(try await Chromium.open(Self.html(of: database)).text.contains("orders\t2,000"))
     }
   }
 

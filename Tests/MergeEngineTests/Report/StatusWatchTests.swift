@@ -11,15 +11,15 @@ import Testing
     _ arguments: [String] = [],
     _ body: (TestDatabase) async throws -> Void
   ) async throws {
-    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders FOR UPDATE", "holding all rows")
+    try await TestDatabase.with(copyOf: .filledGuide, in: .sleeping) { database async throws in
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders FOR UPDATE")
       let merge = try database.launch(
         ["--batch", "300", "--workers", "1", "--lock-timeout", "0", "--quiet"] + arguments
       )
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       try await body(database)
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
     }
   }
@@ -107,13 +107,13 @@ import Testing
   {
     try await withWaitingMerge { database async throws in
       try database.run("ANALYZE staging.orders")
-      let other = try database.session()
+      let other = try database.connect()
       // As a TRUNCATE by DMS would hold it; the merge's own lock on orders is in the way of that one.
-      try other.execute("BEGIN; LOCK TABLE staging.customers IN ACCESS EXCLUSIVE MODE", "locking a staging table")
+      try other.run("BEGIN; LOCK TABLE staging.customers IN ACCESS EXCLUSIVE MODE")
       let watch = try database.launch(["status", "--watch", "0.4", "--json"])
       let json = try JSONValue(text: try await watch.waitForLines(2)[1])
       #expect(json["tables"].table("customers")["is_estimate"] == .bool(true))
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       watch.send(SIGINT)
       #expect(try await watch.outcome().status == 130)
     }
@@ -129,7 +129,7 @@ import Testing
   }
 
   @Test func `a table's name can neither move the cursor nor break its line`() async throws {
-    try await TestDatabase.with { database async throws in
+    try await TestDatabase.with(in: .sleeping) { database async throws in
       try database.run(
         "CREATE SCHEMA production; CREATE TABLE production.\"a\u{1B}[31m\nb\" (id int PRIMARY KEY, updated_at int)"
       )
@@ -155,11 +155,11 @@ import Testing
   }
 
   @Test func `a replay leaves staging as it is, and the watch says so`() async throws {
-    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+    try await TestDatabase.with(copyOf: .filledGuide, in: .sleeping) { database async throws in
       let folder = try SnapshotFolder()
       #expect(try await database.call("snapshot", "save", folder.path, "--quiet").status == 0)
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders FOR UPDATE", "holding all rows")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders FOR UPDATE")
       let replay = try database.launch(["replay", folder.path, "--workers", "1", "--lock-timeout", "0", "--quiet"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let watch = try database.launch(["status", "--watch", "0.2", "--json"])
@@ -168,13 +168,13 @@ import Testing
       #expect(customers["pending"].integer == 500 && customers["done"].integer == 0)
       watch.send(SIGINT)
       _ = try await watch.outcome()
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await replay.outcome().status == 0)
     }
   }
 
   @Test func `rows that a COPY has carried so far are shown, and the rate of what was committed`() async throws {
-    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+    try await TestDatabase.with(copyOf: .filledGuide, in: .sleeping) { database async throws in
       // New rows of orders wait at two of them, one in the first batch and one in the last.
       try database.run(
         """
@@ -184,8 +184,8 @@ import Testing
         EXECUTE FUNCTION public.wait();
         """
       )
-      let other = try database.session()
-      try other.execute("SELECT pg_advisory_lock(21), pg_advisory_lock(1992)", "holding two rows")
+      let other = try database.connect()
+      try other.run("SELECT pg_advisory_lock(21), pg_advisory_lock(1992)")
       let merge = try database.launch(["--batch", "300", "--workers", "1", "--lock-timeout", "0", "--quiet"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let watch = try database.launch(["status", "--watch", "0.2", "--json"])
@@ -196,7 +196,7 @@ import Testing
       #expect(worker["copied_rows"].integer == 6)
       #expect(before["tables"].table("orders")["done"].integer == 0)
       let seen = try watch.outputSoFar().split(separator: "\n").count
-      try other.execute("SELECT pg_advisory_unlock(21)", "letting go of the first")
+      try other.run("SELECT pg_advisory_unlock(21)")
       let batches = "(SELECT count(*) FROM admin.merge_batches WHERE table_name = 'orders') >= 2"
       try await database.wait(for: batches)
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
@@ -205,7 +205,7 @@ import Testing
       #expect(orders["rows_per_second"].integer ?? 0 > 0)
       #expect(orders["done"].integer ?? 0 > 0)
       #expect(orders["seconds_left"].integer != nil)
-      try other.execute("SELECT pg_advisory_unlock_all()", "letting go")
+      try other.run("SELECT pg_advisory_unlock_all()")
       watch.send(SIGINT)
       _ = try await watch.outcome()
       #expect(try await merge.outcome().status == 0)
@@ -216,7 +216,7 @@ import Testing
   func `a table that there is not is refused with 73 and named; one that is gone since as well`(_ arguments: [String])
     async throws
   {
-    try await TestDatabase.with(copyOf: .guide) { database async throws in
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       try database.fillGuideTables(orderCount: 20, customerCount: 10)
       #expect(try await database.call("--quiet").status == 0)
       try database.run("DROP TABLE staging.orders CASCADE")
@@ -232,11 +232,13 @@ import Testing
   }
 
   @Test func `a table that goes while it is watched is told, and the watch goes on`() async throws {
-    try await TestDatabase.with(copyOf: .guide) { database async throws in
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       let watch = try database.launch(["status", "--watch", "0.2", "--json", "--table", "orders"])
       _ = try await watch.waitForLines(1)
       try database.run("ALTER TABLE staging.orders RENAME TO aside")
-      try await Task.sleep(for: .seconds(1))
+      try await eventually("the missing table") {
+        try watch.errorsSoFar().contains("there is no staging table staging.orders.") ? () : nil
+      }
       try database.run("ALTER TABLE staging.aside RENAME TO orders")
       let seen = try watch.outputSoFar().split(separator: "\n").count
       _ = try await watch.waitForLines(seen + 2)
@@ -271,7 +273,7 @@ import Testing
   }
 
   @Test func `a watch never closes a run, dead or not, and writes nothing`() async throws {
-    try await TestDatabase.with(copyOf: .guide) { database async throws in
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       try database.fillGuideTables(orderCount: 20, customerCount: 10)
       #expect(try await database.call("--quiet").status == 0)
       try database.run("UPDATE admin.merge_summary SET status = 'RUNNING', merge_end = NULL")
@@ -286,7 +288,7 @@ import Testing
   }
 
   @Test func `before anything was merged, and without staging, it says so`() async throws {
-    try await TestDatabase.with { database async throws in
+    try await TestDatabase.with(in: .sleeping) { database async throws in
       let watch = try database.launch(["status", "--watch", "0.2"])
       let text = try await watch.waitForLines(3).joined(separator: "\n")
       #expect(text.contains("Nothing has been merged yet.") && text.contains("merge-engine init"))
@@ -300,7 +302,7 @@ import Testing
     ["--prometheus", "-", "--json"], ["--watch", "90000"],
   ])
   func `what makes no sense is wrong usage`(arguments: [String]) async throws {
-    try await TestDatabase.with { database async throws in
+    try await TestDatabase.with(in: .sleeping) { database async throws in
       let outcome = try await database.call(arguments: ["status"] + arguments)
       #expect(outcome.status == 64, "\(outcome.everything)")
       #expect(outcome.output == "")

@@ -61,7 +61,7 @@ import Testing
 
   /// The lines that COPY writes of both tables, by table and key.
   private func dump(_ database: TestDatabase) throws -> [String: String] {
-    let connection = try database.session()
+    let connection = try database.connect().connection
     var lines: [String: String] = [:]
     for (table, key) in [("customers", "customer_id"), ("orders", "order_id")] {
       var bytes: [UInt8] = []

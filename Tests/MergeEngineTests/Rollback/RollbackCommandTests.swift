@@ -111,8 +111,8 @@ import Testing
       #expect(try await database.call(arguments: ["rollback", "1", "--batch", "0"] + plan).status == 64)
       #expect(try database.contents() == before)
 
-      let other = try database.session()
-      try other.execute("BEGIN; LOCK TABLE production.orders IN SHARE MODE", "holding a table")
+      let other = try database.connect()
+      try other.run("BEGIN; LOCK TABLE production.orders IN SHARE MODE")
       let merge = try database.launch(["--before-images", "--lock-timeout", "0"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let live = try await database.call(arguments: ["rollback", "4"] + plan)
@@ -123,7 +123,7 @@ import Testing
         #expect(busy.status == 75)
         #expect(busy.errors.contains("another merge holds the table"))
       }
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
     }
   }
@@ -226,13 +226,13 @@ import Testing
   @Test(arguments: [["--plan"], []])
   func `Ctrl-C ends a rollback that waits before it takes anything back`(_ arguments: [String]) async throws {
     try await withMergedRun { database in
-      let other = try database.session()
-      try other.execute("BEGIN; LOCK TABLE admin.before_1_orders IN ACCESS EXCLUSIVE MODE", "locking images")
+      let other = try database.connect()
+      try other.run("BEGIN; LOCK TABLE admin.before_1_orders IN ACCESS EXCLUSIVE MODE")
       let rollback = try database.launch(["rollback", "1", "--lock-timeout", "0"] + arguments)
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       rollback.send(SIGINT)
       #expect(try await rollback.outcome().status == 130)
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       // Nothing was begun, so nothing has to be gone on with.
       #expect(try database.runStatuses() == "SUCCESS")
       #expect(try await database.call("rollback", "1").status == 0)

@@ -61,8 +61,8 @@ import Testing
         CREATE TRIGGER defer BEFORE UPDATE ON admin.before_images EXECUTE FUNCTION production.defer();
         """
       )
-      let other = try production.session()
-      try other.execute("SELECT pg_advisory_lock(4711)", "holding the commit")
+      let other = try production.connect()
+      try other.run("SELECT pg_advisory_lock(4711)")
       let rollback = try production.launch(["rollback", "1", "--batch", "100", "--lock-timeout", "0"] + elsewhere)
       try await staging.wait(for: "EXISTS (SELECT FROM staging.t WHERE _dms_processing_status = 'NEW')")
       rollback.send(9)
@@ -71,7 +71,7 @@ import Testing
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
       )
       try await production.waitForTheEndOfAllSessions()
-      try other.execute("SELECT pg_advisory_unlock(4711)", "letting go")
+      try other.run("SELECT pg_advisory_unlock(4711)")
       #expect(try production.holds("(SELECT count(*) FROM production.t WHERE v = 'new') = 300"))
       let second = try await production.call(arguments: ["rollback", "1"] + elsewhere)
       #expect(second.status == 0, "\(second.everything)")
@@ -85,8 +85,8 @@ import Testing
       try prepare(production, staging)
       let elsewhere = ["--staging-database", staging.connectionString]
       #expect(try await production.call(arguments: ["--before-images"] + elsewhere).status == 0)
-      let other = try production.session()
-      try other.execute("BEGIN; SELECT FROM production.t WHERE id = 150 FOR UPDATE", "holding a row")
+      let other = try production.connect()
+      try other.run("BEGIN; SELECT FROM production.t WHERE id = 150 FOR UPDATE")
       let rollback = try production.launch(["rollback", "1", "--lock-timeout", "0"] + elsewhere)
       try await production.wait(for: TestDatabase.somebodyWaitsForALock)
       try production.run(
@@ -95,7 +95,7 @@ import Testing
       let first = try await rollback.outcome()
       #expect(first.status == 74, "\(first.everything)")
       #expect(first.errors.contains("run the rollback again"))
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try production.runStatuses() == "ROLLED BACK IN PART")
       #expect(try await production.call(arguments: ["rollback", "1"] + elsewhere).status == 0)
       #expect(try isAsBefore(production))

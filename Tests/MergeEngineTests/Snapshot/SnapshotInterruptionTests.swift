@@ -102,14 +102,14 @@ import Testing
   @Test func `saving that waits for a lock is interrupted at once, and has made no folder`() async throws {
     try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
-      let blocker = try database.session()
-      try blocker.execute("BEGIN; LOCK TABLE staging.orders", "holding a table")
+      let blocker = try database.connect()
+      try blocker.run("BEGIN; LOCK TABLE staging.orders")
       let save = try database.launch(["snapshot", "save", folder.path])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       save.send(SIGTERM)
       // Not before the lock is given up by itself: it is held until the program has ended.
       #expect(try await save.outcome().status == 143)
-      try blocker.execute("ROLLBACK", "letting go")
+      try blocker.run("ROLLBACK")
       #expect(!FileManager.default.fileExists(atPath: folder.path))
     }
   }

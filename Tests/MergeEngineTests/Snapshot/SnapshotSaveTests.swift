@@ -133,13 +133,12 @@ import Testing
     try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
       try database.fillGuideTables(orderCount: 100, customerCount: 50)
-      let loader = try database.session()
-      try loader.execute("BEGIN; TRUNCATE staging.orders", "loading anew")
+      let loader = try database.connect()
+      try loader.run("BEGIN; TRUNCATE staging.orders")
       let save = try database.launch(["snapshot", "save", folder.path, "--json"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
-      try loader.execute(
-        "INSERT INTO staging.orders (order_id) SELECT generate_series(1, 5); COMMIT",
-        "loading anew"
+      try loader.run(
+        "INSERT INTO staging.orders (order_id) SELECT generate_series(1, 5); COMMIT"
       )
       let outcome = try await save.outcome()
       #expect(outcome.status == 0)

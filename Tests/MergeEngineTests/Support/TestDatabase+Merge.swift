@@ -33,15 +33,20 @@ extension TestDatabase {
   }
 
   /// Begins a merge that runs beside the test.
+  ///
+  /// - Parameter patience: changes how long it waits by itself.
   func start(
     stop: StopSignal = StopSignal(),
-    _ change: (inout MergeOptions) -> Void = { _ in }
+    _ change: (inout MergeOptions) -> Void = { _ in },
+    patience: (inout MergeRun) -> Void = { _ in }
   ) -> RunningMerge {
     var options = MergeOptions()
     change(&options)
-    let run = MergeRun(target: target, options: options, logger: .silent, stop: stop)
+    var run = MergeRun(target: target, options: options, logger: .silent, stop: stop)
+    patience(&run)
+    let merge = run
     return RunningMerge(
-      report: Task { try await onItsOwnThread { try run.run() } },
+      report: Task { try await onItsOwnThread { try merge.run() } },
       adminSchema: options.schemas.admin
     )
   }
