@@ -122,8 +122,10 @@ public final class CommandLineProgram: Sendable {
     }
   }
 
-  /// The test runner lies in the folder that the products are built into; on macOS some levels below it.
+  /// What `MERGE_ENGINE_TEST_PROGRAM` says, as an optimised build of the same sources, which starts seven times as fast.
+  /// Else what lies beside the test runner, in the folder that the products are built into; on macOS some levels above.
   private static func built() throws -> URL {
+    if let path = ProcessInfo.processInfo.environment["MERGE_ENGINE_TEST_PROGRAM"] { return URL(filePath: path) }
     let runner = URL(fileURLWithPath: CommandLine.arguments[0])
     let starts = [runner] + Bundle.allBundles.map(\.bundleURL)
     for start in starts {
