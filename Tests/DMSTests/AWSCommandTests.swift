@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite struct AWSCommandTests {
+@Suite(.inTurn) struct AWSCommandTests {
   @Test func aRequestTravelsInAFileThatOnlyThisUserCanReadAndIsGoneAfterwards() async throws {
     let aws = try FakeAWS([
       FakeAWS.Answer(

@@ -23,9 +23,15 @@ enum MotoServer {
     let process = Process()
     let lifeline = Pipe()
     process.executableURL = URL(filePath: "/bin/sh")
-    process.arguments = [
-      "-c", #"moto_server -H 127.0.0.1 -p 0 </dev/null >"$1" 2>&1 & cat >/dev/null; kill $!"#, "moto", log.path,
-    ]
+    // In a process group of its own: moto_server may be a script with the server as its child. KILL, since the threads that
+    // children are started from may block the other signals, and children inherit that.
+    let script = #"""
+      python3 -c 'import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' moto_server -H 127.0.0.1 -p 0 \
+        </dev/null >"$1" 2>&1 &
+      cat >/dev/null
+      kill -s KILL -- -$!
+      """#
+    process.arguments = ["-c", script, "moto", log.path]
     process.standardInput = lifeline
     try process.run()
     let needed = "the URL of moto_server, which these tests need (pip install 'moto[server]' awscli),"
