@@ -74,7 +74,12 @@ let package = Package(
       swiftSettings: strictAndSafe
     ),
     // What several test targets share.
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strictAndSafe),
+    .target(
+      name: "TestSupport",
+      dependencies: ["Libpq", "PrivateCluster"],
+      path: "Tests/TestSupport",
+      swiftSettings: strictAndSafe
+    ),
     .testTarget(
       name: "BinaryCopyTests",
       dependencies: ["BinaryCopy", "TestSupport"],
@@ -87,12 +92,12 @@ let package = Package(
     ),
     .testTarget(
       name: "DMSTests",
-      dependencies: ["DMS", .product(name: "Subprocess", package: "swift-subprocess")],
+      dependencies: ["DMS", "TestSupport", .product(name: "Subprocess", package: "swift-subprocess")],
       swiftSettings: strictAndSafe
     ),
     .testTarget(
       name: "PrivateClusterTests",
-      dependencies: ["PrivateCluster", .product(name: "Subprocess", package: "swift-subprocess")],
+      dependencies: ["PrivateCluster", "TestSupport", .product(name: "Subprocess", package: "swift-subprocess")],
       swiftSettings: strictAndSafe
     ),
     // What needs no server: the pure parts, from inside.
@@ -104,7 +109,7 @@ let package = Package(
     // DMSSimulator, beside it, is Python: what a load is tested against.
     .testTarget(
       name: "ReloadTests",
-      dependencies: ["DMS", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "merge-engine"],
+      dependencies: ["DMS", "Libpq", "MergeEngine", "Reload", "TestSupport", "merge-engine"],
       swiftSettings: strictAndSafe
     ),
     .testTarget(

@@ -8,9 +8,6 @@ public final class CancelToken: @unchecked Sendable {
   private let handle: OpaquePointer?
   private let requested = Atomic(false)
 
-  /// How long a cancelled server may take to answer before its connection is given up. Arbitrary.
-  static let graceSeconds = 10.0
-
   init(_ connection: OpaquePointer) {
     handle = PQgetCancel(connection)
   }
@@ -24,7 +21,7 @@ public final class CancelToken: @unchecked Sendable {
   /// Asks the server to end the running statement, which then fails with SQLSTATE 57014.
   ///
   /// The connection is meant to be closed soon after: from now on it is given up whenever the server stays silent for
-  /// ten seconds. Blocks while the request is made, which is a connection of its own.
+  /// ``Connection/cancelGraceSeconds``. Blocks while the request is made, which is a connection of its own.
   ///
   /// - Returns: whether the request was sent; not whether there was a statement to end.
   @discardableResult

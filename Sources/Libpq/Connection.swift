@@ -24,6 +24,9 @@ public final class Connection {
   /// ever. A silent server is one that sends not a single byte: a long UPDATE is silent too.
   public var answerTimeLimitSeconds: Double?
 
+  /// How long a cancelled server may take to answer before the connection is given up. Arbitrary.
+  public var cancelGraceSeconds = 10.0
+
   /// Connects and pins the client encoding to UTF-8, or to SQL_ASCII where the database is of that kind.
   ///
   /// - Parameters:
@@ -192,7 +195,7 @@ public final class Connection {
       if let limit = answerTimeLimitSeconds, waitedSeconds >= limit {
         throw givenUp("the server has sent nothing for \(limit) s", operation)
       }
-      if cancelToken.isRequested && waitedSeconds >= CancelToken.graceSeconds {
+      if cancelToken.isRequested && waitedSeconds >= cancelGraceSeconds {
         throw givenUp("the server did not answer the request to cancel", operation)
       }
     }

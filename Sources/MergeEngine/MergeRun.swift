@@ -14,9 +14,21 @@ import Logging
 public struct MergeRun: Sendable {
   private let options: MergeOptions
   private let snapshot: Snapshot?
-  private let session: Session
+  private var session: Session
   private let stop: StopSignal
   private let logger: Logger
+
+  /// How long a server may be silent beyond what a statement may take; tests wait for less than fifteen seconds.
+  package var silenceGraceSeconds: Double {
+    get { session.silenceGraceSeconds }
+    set { session.silenceGraceSeconds = newValue }
+  }
+
+  /// How long a server may be silent when the run is stopped; tests wait for less than ten seconds.
+  package var cancelGraceSeconds: Double {
+    get { session.cancelGraceSeconds }
+    set { session.cancelGraceSeconds = newValue }
+  }
 
   /// - Parameters:
   ///   - target: the database that holds production, and staging too unless that is elsewhere.

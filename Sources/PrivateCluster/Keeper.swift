@@ -21,11 +21,15 @@ final class Keeper: Sendable {
   private let life: Task<Void, Never>
 
   /// Starts the process. That it could not be started is the answer to the first request.
-  init(binaries: PostgresBinaries, parentDirectory: String, locale: String, encoding: String, account: ServerAccount?) {
+  ///
+  /// - Throws: ``PrivateClusterError/noUnprivilegedUser``.
+  init(_ options: ClusterOptions, binaries: PostgresBinaries) async throws {
+    let account = try await ServerAccount.forThisProcess()
     var platformOptions = PlatformOptions()
     platformOptions.createSession = true
     let shell = [
-      "/bin/sh", "-c", KeeperScript.text, "merge-engine-keeper", binaries.directory, parentDirectory, locale, encoding,
+      "/bin/sh", "-c", KeeperScript.text, "merge-engine-keeper", binaries.directory, options.parentDirectory,
+      options.locale, options.encoding,
     ]
     let command = account?.command(shell, options: &platformOptions) ?? shell
     let configuration = Configuration(
@@ -62,6 +66,11 @@ final class Keeper: Sendable {
       try await append([password], toFile: "password")
     }
     try await ask("initialize", step: "initdb")
+  }
+
+  /// Copies a data folder that no server runs in, instead of running initdb.
+  func copy(_ dataDirectory: String) async throws {
+    try await ask("copy \(dataDirectory)", step: "copying \(dataDirectory)")
   }
 
   /// Adds lines to a file in the folder, as the server's user and seen by nobody else.

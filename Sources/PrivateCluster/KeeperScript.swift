@@ -45,6 +45,8 @@ enum KeeperScript {
       return $status
     }
 
+    copy() { quietly cp -R "$1" "$directory/data"; }
+
     # Lines up to a lone dot go to the end of a file in the folder; each comes with a colon before it.
     append() {
       while IFS= read -r line && [ "$line" != . ]; do printf '%s\n' "${line#:}"; done >>"$directory/$1"
@@ -114,6 +116,7 @@ enum KeeperScript {
       case $request in
       create) create ;;
       initialize) initialize ;;
+      copy) copy "$argument" ;;
       append) append "$argument" ;;
       start) start ;;
       restart) restart "$argument" ;;

@@ -33,24 +33,28 @@ public final class PrivateCluster: Sendable {
   /// The folder the server calls its data directory.
   public var dataDirectory: String { directory + "/data" }
 
-  /// Makes a cluster and starts it; takes about a second.
+  /// Makes a cluster and starts it; takes about a second, or a quarter of one with a template.
   ///
+  /// - Parameter template: where its data are copied from, with locale, encoding and password as they were there. Nil
+  ///   runs initdb.
   /// - Returns: a server that accepts connections.
   /// - Throws: ``PrivateClusterError`` when PostgreSQL is not installed or does not start, with what it said. Nothing
   ///   is left behind then either.
-  public static func start(_ options: ClusterOptions = .init()) async throws -> PrivateCluster {
+  public static func start(
+    _ options: ClusterOptions = .init(),
+    copying template: ClusterTemplate? = nil
+  ) async throws -> PrivateCluster {
     let binaries = try await PostgresBinaries.find(in: options.binaryDirectory)
     let version = try await binaries.version()
-    let account = try await ServerAccount.forThisProcess()
-    let keeper = Keeper(
-      binaries: binaries,
-      parentDirectory: options.parentDirectory,
-      locale: options.locale,
-      encoding: options.encoding,
-      account: account
-    )
+    let keeper = try await Keeper(options, binaries: binaries)
     do {
-      return try await PrivateCluster(options: options, binaries: binaries, version: version, keeper: keeper)
+      return try await PrivateCluster(
+        options: options,
+        template: template,
+        binaries: binaries,
+        version: version,
+        keeper: keeper
+      )
     } catch {
       await keeper.end()
       throw error
@@ -77,6 +81,7 @@ public final class PrivateCluster: Sendable {
 
   private init(
     options: ClusterOptions,
+    template: ClusterTemplate?,
     binaries: PostgresBinaries,
     version: PostgresVersion,
     keeper: Keeper
@@ -92,7 +97,11 @@ public final class PrivateCluster: Sendable {
     self.port = options.loopbackPassword == nil ? 5432 : .random(in: 20_000..<32_000)
 
     let settings = try options.configurationLines(socketDirectory: socketDirectory, port: port)
-    try await keeper.initialize(password: options.loopbackPassword)
+    if let template {
+      try await keeper.copy(template.dataDirectory)
+    } else {
+      try await keeper.initialize(password: options.loopbackPassword)
+    }
     try await keeper.append(settings, toFile: "data/postgresql.conf")
     try await keeper.startServer()
   }

@@ -1,6 +1,7 @@
 """A full load: rows from the CSV files into PostgreSQL, by COPY, over time."""
 
 import io
+import os
 import subprocess
 import threading
 import time
@@ -60,9 +61,9 @@ class TableLoad:
 class Load:
     """One start of a task. `stopped` is set by whoever wants it to stop; `on_table` may break a table on purpose."""
 
-    def __init__(self, mapping, settings, tables, target, seconds):
+    def __init__(self, mapping, settings, tables, target, seconds, hold=None):
         self.mapping, self.settings, self.tables = mapping, settings, tables
-        self.target, self.seconds = target, seconds
+        self.target, self.seconds, self.hold = target, seconds, hold
         self.stopped = threading.Event()
         self.loads = [TableLoad(table.schema, table.name) for table, _ in mapping.selected(tables)]
         missing = [TableLoad(*name) for name in mapping.named(tables)]
@@ -115,6 +116,8 @@ class Load:
             values = [[table.columns[i].value(row[i], lobs) for i in kept] for row in sent]
             self.target.run(copy, csv_text(values))
             entry.rows += len(part)
+            while self.hold and os.path.exists(self.hold) and not self.stopped.wait(0.01):
+                pass
         entry.state, entry.ended = "Table completed", time.time()
 
     def _prepare(self, table):

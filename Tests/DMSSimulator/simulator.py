@@ -88,7 +88,7 @@ class Task:
         tables = [t for t in simulator.tables if not (simulator.fails("missing-table") and t.name == simulator.victim)]
         if simulator.fails("no-tables"):
             tables = []
-        self.load = load.Load(self.mapping, self.settings, tables, simulator.target, simulator.seconds)
+        self.load = load.Load(self.mapping, self.settings, tables, simulator.target, simulator.seconds, simulator.hold)
         if simulator.fails("no-tables"):
             self.load.missing = []
         self.status = "running"
@@ -175,6 +175,7 @@ class Simulator:
             raise SystemExit(f"there is no SCHEMA/TABLE.csv below {options.source}")
         self.target = load.Target(options.psql, options.database)
         self.seconds, self.delay, self.page_size = options.seconds, options.delay, options.page_size
+        self.hold = options.hold
         kind, _, victim = (options.fail or "").partition("@")
         if kind and kind not in FAILURES:
             raise SystemExit(f"unknown failure {kind}; there are: {', '.join(FAILURES)}")
@@ -361,6 +362,7 @@ def main():
     parser.add_argument("--psql", default="psql")
     parser.add_argument("--port", type=int, default=4566, help="0 for any free one")
     parser.add_argument("--seconds", type=float, default=5, help="how long the load of a table takes")
+    parser.add_argument("--hold", metavar="FILE", help="every load stands still behind its first rows while FILE is there")
     parser.add_argument("--delay", type=float, default=1, help="how long states last that pass by themselves")
     parser.add_argument("--page-size", type=int, help="entries to a page, whatever was asked for")
     parser.add_argument("--throttle", type=int, default=0, metavar="N", help="refuse N calls after the start")

@@ -1,9 +1,10 @@
 import DMS
 import Foundation
+import TestSupport
 import Testing
 
 /// Texts as the `aws` command writes them, version 1 with 255 and version 2 with 252 to 255.
-@Suite struct AWSErrorTests {
+@Suite(.inTurn) struct AWSErrorTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let text: String
     let status: Int

@@ -1,53 +1,44 @@
 import Foundation
-import Subprocess
+import TestSupport
 
-/// The AWS emulator on a free port of the loopback interface, for as long as a test runs.
+/// The AWS emulator on a free port of the loopback interface: one for all tests of the process.
 enum MotoServer {
-  struct NotStarted: Error, CustomStringConvertible {
-    let output: String
-    var description: String {
-      "moto_server did not start; these tests need it: pip install 'moto[server]' awscli. It said: \(output)"
-    }
+  /// What keeps it running. Its shell waits for the end of this pipe, which comes when this process ends, in whatever way.
+  private struct Running: Sendable {
+    let process: Process
+    let lifeline: Pipe
+    let endpoint: String
   }
 
-  /// Starts a server, calls the body with its URL, and ends the server by its own process group.
-  static func run(_ body: @escaping @Sendable (_ endpoint: String) async throws -> Void) async throws {
-    var options = PlatformOptions()
-    options.createSession = true
-    options.teardownSequence = [.gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .seconds(3))]
-    let configuration = Configuration(
-      executable: .name("moto_server"),
-      arguments: ["-H", "127.0.0.1", "-p", "0"],
-      platformOptions: options
-    )
-    do {
-      _ = try await Subprocess.run(configuration, input: .none, output: .discarded, error: .sequence) { execution in
-        var lines = execution.standardError.strings().makeAsyncIterator()
-        var said = ""
-        var endpoint: String?
-        while endpoint == nil, let line = try await lines.next() {
-          said += line
-          endpoint = line.firstRange(of: "http://127.0.0.1:").map {
-            line[$0.lowerBound...].trimmingCharacters(in: .whitespacesAndNewlines)
-          }
-        }
-        guard let endpoint else { throw NotStarted(output: said) }
-        // The server logs every request; unread, a full pipe would stop it.
-        let drain = Task { [lines] in
-          var rest = lines
-          while try await rest.next() != nil {}
-        }
-        do {
-          try await body(endpoint)
-        } catch {
-          await execution.teardown(using: options.teardownSequence)
-          throw error
-        }
-        await execution.teardown(using: options.teardownSequence)
-        drain.cancel()
-      }
-    } catch let error as SubprocessError where error.code == .executableNotFound {
-      throw NotStarted(output: "the command is not in PATH")
+  private static let started = Task { try await start() }
+
+  /// Calls the body with the server's URL.
+  static func run(_ body: (_ endpoint: String) async throws -> Void) async throws {
+    try await Lane.working.turn { try await body(started.value.endpoint) }
+  }
+
+  private static func start() async throws -> Running {
+    let log = FileManager.default.temporaryDirectory.appending(path: "moto-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: log) }
+    let process = Process()
+    let lifeline = Pipe()
+    process.executableURL = URL(filePath: "/bin/sh")
+    // In a process group of its own: moto_server may be a script with the server as its child. KILL, since the threads that
+    // children are started from may block the other signals, and children inherit that.
+    let script = #"""
+      python3 -c 'import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' moto_server -H 127.0.0.1 -p 0 \
+        </dev/null >"$1" 2>&1 &
+      cat >/dev/null
+      kill -s KILL -- -$!
+      """#
+    process.arguments = ["-c", script, "moto", log.path]
+    process.standardInput = lifeline
+    try process.run()
+    let needed = "the URL of moto_server, which these tests need (pip install 'moto[server]' awscli),"
+    let endpoint = try await eventually(needed) {
+      let said = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+      return said.firstMatch(of: /http:\/\/127\.0\.0\.1:[0-9]+(?=\s)/).map { String($0.output) }
     }
+    return Running(process: process, lifeline: lifeline, endpoint: endpoint)
   }
 }

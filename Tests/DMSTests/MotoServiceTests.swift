@@ -5,7 +5,7 @@ import Testing
 /// The real `aws` command against an emulator, for the calls that it has.
 ///
 /// It never makes a task `ready` nor ends one by itself and has no table statistics; those are tested with a fake command.
-@Suite(.serialized) struct MotoServiceTests {
+@Suite struct MotoServiceTests {
   @Test func aTaskIsMadeFoundStartedStoppedAndDeleted() async throws {
     try await MotoServer.run { endpoint in
       let service = DMSService(command: TestAWS.command(endpoint: endpoint))

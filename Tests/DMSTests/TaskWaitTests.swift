@@ -1,8 +1,9 @@
 import DMS
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite struct TaskWaitTests {
+@Suite(.inTurn) struct TaskWaitTests {
   private func wait(_ aws: FakeAWS, limit: Duration? = nil) -> TaskWait<InstantClock> {
     TaskWait(service: aws.service, clock: InstantClock(), interval: .seconds(15), limit: limit)
   }

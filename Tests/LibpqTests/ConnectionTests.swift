@@ -1,6 +1,7 @@
 import Foundation
 import Libpq
 import PrivateCluster
+import TestSupport
 import Testing
 
 extension LibpqTests {
@@ -13,7 +14,7 @@ extension LibpqTests {
 
     @Test func `connects by URI, with everything in the password that has a meaning there`() async throws {
       let cluster = try await Server.cluster.value
-      let uri = "postgresql://postgres:\(Self.percentEncoded(Server.password))@127.0.0.1:\(cluster.port)/postgres"
+      let uri = "postgresql://postgres:\(Self.percentEncoded(TestServer.password))@127.0.0.1:\(cluster.port)/postgres"
       let connection = try Connection(to: ConnectionTarget(uri), applicationName: "uri") { _ in }
       #expect(try connection.text("SELECT host(inet_server_addr())") == "127.0.0.1")
       connection.expectUsable()

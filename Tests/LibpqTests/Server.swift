@@ -3,6 +3,7 @@ import Foundation
 import Libpq
 import PrivateCluster
 import Synchronization
+import TestSupport
 import Testing
 
 /// All tests that talk to a server, one after the other: one of them restarts it.
@@ -26,16 +27,9 @@ private final class BlockingExecutor: SerialExecutor {
   }
 }
 
-/// The one server of this test process; it vanishes with the process.
+/// The server of these tests, who silence and restart it.
 enum Server {
-  /// What `postgres` needs over TCP: with everything in it that has a meaning in a connection string.
-  static let password = #"pa55 'wörd\ @/:?%41"#
-
-  static let cluster = Task {
-    var options = ClusterOptions()
-    options.loopbackPassword = password
-    return try await PrivateCluster.start(options)
-  }
+  static let cluster = Task { try await TestServer.start() }
 
   /// A connection of the test's own.
   @DatabaseThread

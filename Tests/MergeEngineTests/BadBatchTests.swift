@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Batches with more wrong than one row: broken triggers, unreadable rows, every third row bad, all or nothing.

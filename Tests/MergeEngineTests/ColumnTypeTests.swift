@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Columns of every type arrive as they were, whichever way they go.

@@ -11,23 +11,20 @@ import Testing
 
   /// A server of its own behind a proxy: `body` gets a direct look into it, and the proxied way there.
   private func withProxy(_ body: (TestDatabase, CuttingProxy, ConnectionTarget) async throws -> Void) async throws {
-    var options = ClusterOptions()
-    options.loopbackPassword = "secret"
-    try await PrivateCluster.with(options) { cluster in
+    try await TestServer.withOwn(in: .sleeping) { cluster in
       let database = try TestDatabase(connectionString: cluster.connectionString())
       let proxy = try CuttingProxy(serverPort: cluster.port)
       defer { proxy.close() }
-      let target = try ConnectionTarget(
-        "host=127.0.0.1 port=\(proxy.port) user=postgres dbname=postgres password=secret sslmode=disable gssencmode=disable"
-      )
-      try await body(database, proxy, target)
+      try await body(database, proxy, ConnectionTarget(TestServer.connectionString(through: proxy)))
     }
   }
 
   private func start(_ target: ConnectionTarget, _ change: (inout MergeOptions) -> Void) -> TestDatabase.RunningMerge {
     var options = MergeOptions()
     change(&options)
-    let run = MergeRun(target: target, options: options, logger: .silent)
+    var patient = MergeRun(target: target, options: options, logger: .silent)
+    patient.silenceGraceSeconds = 0.5
+    let run = patient
     return TestDatabase.RunningMerge(
       report: Task { try await onItsOwnThread { try run.run() } },
       adminSchema: options.schemas.admin
@@ -131,7 +128,7 @@ import Testing
       let merge = start(target) {
         $0.batchRows = 300
         $0.workers = 1
-        $0.statementTimeoutMilliseconds = 2000
+        $0.statementTimeoutMilliseconds = 1500
         $0.lockTimeoutMilliseconds = 500
       }
       try await database.waitForBlockedWorker()

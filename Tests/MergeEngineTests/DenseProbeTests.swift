@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Integer keys that lie close together are not looked up one by one; the verdicts are the same.

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Staging columns of other types than production's: cast as storing would cast them, and refused, never cut.

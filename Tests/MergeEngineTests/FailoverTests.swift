@@ -2,6 +2,7 @@ import Foundation
 import Libpq
 import MergeEngine
 import PrivateCluster
+import TestSupport
 import Testing
 
 /// A primary that stops answering in the middle of a run, and a standby that takes its place.
@@ -9,7 +10,7 @@ import Testing
   /// By default libpq would take the first server that answers, also one that takes no writes yet.
   @Test(arguments: ["", " target_session_attrs=any"])
   func `a run goes on with the standby that was promoted, once it was`(_ choice: String) async throws {
-    try await PrivateCluster.with { cluster in
+    try await TestServer.withOwn(in: .sleeping) { cluster in
       let primary = try TestDatabase(connectionString: cluster.connectionString())
       let columns = "id int, updated_at int, v text"
       try primary.makePair(production: columns + ", PRIMARY KEY (id)", staging: columns)

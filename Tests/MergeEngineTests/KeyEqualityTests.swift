@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Keys that are equal without being the same bytes, and types of keys that need a detour.

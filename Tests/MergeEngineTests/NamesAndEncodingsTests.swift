@@ -1,5 +1,6 @@
 import Libpq
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Names that need quotes, and databases that are not UTF-8.

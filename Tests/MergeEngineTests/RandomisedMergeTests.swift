@@ -1,5 +1,6 @@
 import Foundation
 import MergeEngine
+import TestSupport
 import Testing
 
 /// The engine against the guide's rule as plain SQL, over random tables.

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Where few rows are to be written, staging is read by key and version alone, and the server copies what is to be written.

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// How a run ends that may not go on.

@@ -1,5 +1,6 @@
 import MergeEngine
 import PrivateCluster
+import TestSupport
 import Testing
 
 /// A server that goes down in the middle of a run costs time and no row.
@@ -7,7 +8,7 @@ import Testing
   /// Nothing but the run's end is written to disk at once: with this setting a crash is sure to lose batches.
   @Test(arguments: [false, true])
   func `a server that is restarted in the middle of a run costs no row`(immediate: Bool) async throws {
-    try await PrivateCluster.with(ClusterOptions(settings: ["wal_writer_delay": "10s"])) { cluster async throws in
+    try await TestServer.withOwn(settings: ["wal_writer_delay": "10s"]) { cluster async throws in
       let database = try TestDatabase(connectionString: cluster.connectionString())
       try database.fill(20_000)
       try database.run("CHECKPOINT")
@@ -28,7 +29,7 @@ import Testing
   }
 
   @Test func `a server that does not come back ends the run with the time limit for connecting`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let database = try TestDatabase(connectionString: cluster.connectionString())
       try database.fill(2000)
       let cdc = try database.connect()
@@ -49,7 +50,7 @@ import Testing
   }
 
   @Test func `marks on another server never outlive the rows that production has lost in a crash`() async throws {
-    try await PrivateCluster.with(ClusterOptions(settings: ["wal_writer_delay": "10s"])) { cluster async throws in
+    try await TestServer.withOwn(settings: ["wal_writer_delay": "10s"]) { cluster async throws in
       try await TestDatabase.with { staging in
         try staging.fill(20_000)
         let production = try TestDatabase(connectionString: cluster.connectionString())

@@ -1,6 +1,7 @@
 import Libpq
 import Logging
 import MergeEngine
+import TestSupport
 import Testing
 
 /// What `init` makes, and what a merge makes of a database that `init` has not seen.

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Staging tables as they come: empty, one-sided, without a status, growing while they are read.

@@ -1,5 +1,6 @@
 import Foundation
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Rows of many columns and of many bytes.

@@ -1,9 +1,10 @@
 import Foundation
 import PrivateCluster
+import TestSupport
 import Testing
 
 /// However the owning process ends, server and folder vanish. The owners are child processes (exit tests).
-@Suite struct OwnerEndTests {
+@Suite(.inTurn) struct OwnerEndTests {
   /// Starts a cluster, checks that it answers, and tells the parent what to look for.
   private static func announce(_ cluster: PrivateCluster) async throws {
     guard try await psql(cluster, "SELECT 1") == "1" else { exit(3) }

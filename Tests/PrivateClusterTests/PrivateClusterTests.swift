@@ -1,9 +1,10 @@
 import Foundation
 import PrivateCluster
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite struct PrivateClusterTests {
+@Suite(.inTurn) struct PrivateClusterTests {
   @Test func `starts and answers with the version its programs have`() async throws {
     try await PrivateCluster.with { cluster async throws in
       #expect(try await psql(cluster, "SHOW server_version").hasPrefix(cluster.serverVersion.description))

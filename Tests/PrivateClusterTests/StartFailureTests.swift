@@ -1,8 +1,9 @@
 import Foundation
 import PrivateCluster
+import TestSupport
 import Testing
 
-@Suite struct StartFailureTests {
+@Suite(.inTurn) struct StartFailureTests {
   /// Starts with these options in a folder of the test's own and expects it to fail with nothing left in the folder.
   private func failure(
     folder: String = "/tmp/merge-engine-failure.\(UUID().uuidString.prefix(8))",

@@ -1,27 +1,27 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `cleanup`: what goes, and what stays because it would be missed.
-@Suite(.serialized) struct CleanupTests {
+@Suite struct CleanupTests {
   @Test func aTableWithARowThatIsNotMergedIsLeftUntilForced() async throws {
     try await World.with { world in
-      try world.connect().execute(
+      try world.database.run(
         """
         INSERT INTO staging.orders (order_id, customer_id, updated_at, _dms_processing_status)
         VALUES (1, 1, '2025-01-10', 'NEW'), (2, 1, '2025-01-10', 'PROCESSED');
         INSERT INTO staging.customers (customer_id, updated_at, _dms_processing_status) VALUES (1, '2025-01-10', 'PROCESSED')
-        """,
-        "rows in staging"
+        """
       )
       let first = try await world.run(["cleanup", "--json"])
       #expect(first.status == 65, "\(first.transcript)")
       #expect(first.output.contains("1 of its rows are not merged"))
-      #expect(try world.integer("SELECT count(*) FROM staging.orders") == 2)
-      #expect(try world.integer("SELECT count(*) FROM staging.customers") == 0)
-      try world.connect().execute("UPDATE staging.orders SET _dms_processing_status = 'ERROR'", "refused rows")
+      #expect(try world.database.count("SELECT count(*) FROM staging.orders") == 2)
+      #expect(try world.database.count("SELECT count(*) FROM staging.customers") == 0)
+      try world.database.run("UPDATE staging.orders SET _dms_processing_status = 'ERROR'")
       #expect(try await world.run(["cleanup"]).status == 65)
       #expect(try await world.run(["cleanup", "--force"]).status == 0)
-      #expect(try world.integer("SELECT count(*) FROM staging.orders") == 0)
+      #expect(try world.database.count("SELECT count(*) FROM staging.orders") == 0)
       // Nothing was ever reloaded, so AWS was not asked for anything.
       #expect(try world.calls() == [])
     }
@@ -32,34 +32,31 @@ import Testing
       let reload = try await world.reload(["--keep-task"])
       #expect(reload.status == 0, "\(reload.transcript)")
       #expect(!(try world.calls().contains("DeleteReplicationTask")))
-      #expect(try world.integer("SELECT count(*) FROM staging.orders WHERE _dms_processing_status = 'NEW'") == 1)
+      #expect(try world.database.count("SELECT count(*) FROM staging.orders WHERE _dms_processing_status = 'NEW'") == 1)
 
       let folder = FileManager.default.temporaryDirectory.appending(path: "archive-\(UUID().uuidString)")
       defer { try? FileManager.default.removeItem(at: folder) }
       let outcome = try await world.run(["cleanup", "--archive", folder.path])
       #expect(outcome.status == 0, "\(outcome.transcript)")
       // The row at the window's end is loaded and never merged; it is no work that is left.
-      #expect(try world.integer("SELECT count(*) FROM staging.orders") == 0)
+      #expect(try world.database.count("SELECT count(*) FROM staging.orders") == 0)
       #expect(try world.calls().count { $0 == "DeleteReplicationTask" } == 1)
       let file = folder.appending(path: "run-1.json")
-      let archive = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
-      #expect((archive["run"] as? [String: Any])?["status"] as? String == "SUCCESS")
-      #expect((archive["tables"] as? [Any])?.count == 2)
+      let archive = try JSONValue(data: Data(contentsOf: file))
+      #expect(archive["run"]["status"].text == "SUCCESS")
+      #expect(archive["tables"].elements.count == 2)
       #expect(try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int == 0o600)
 
       // Once is enough; and a run of today is not old.
       let again = try await world.run(["cleanup", "--older-than", "1"])
       #expect(again.status == 0, "\(again.transcript)")
       #expect(try world.calls().count { $0 == "DeleteReplicationTask" } == 1)
-      #expect(try world.integer("SELECT count(*) FROM admin.merge_summary") == 1)
-      try world.connect().execute(
-        "UPDATE admin.merge_summary SET merge_start = merge_start - interval '2 days'",
-        "two days later"
-      )
+      #expect(try world.database.count("SELECT count(*) FROM admin.merge_summary") == 1)
+      try world.database.run("UPDATE admin.merge_summary SET merge_start = merge_start - interval '2 days'")
       let pruned = try await world.run(["cleanup", "--older-than", "1", "--archive", folder.path])
       #expect(pruned.status == 0, "\(pruned.transcript)")
-      #expect(try world.integer("SELECT count(*) FROM admin.merge_summary") == 0)
-      #expect(try world.integer("SELECT count(*) FROM admin.merge_logs") == 0)
+      #expect(try world.database.count("SELECT count(*) FROM admin.merge_summary") == 0)
+      #expect(try world.database.count("SELECT count(*) FROM admin.merge_logs") == 0)
     }
   }
 
@@ -69,7 +66,7 @@ import Testing
       let outcome = try await world.run(["cleanup", "--force"])
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(try world.calls().count { $0 == "DeleteReplicationTask" } == 1)
-      try world.connect().execute("UPDATE admin.merge_summary SET status = 'LOADING'", "a load that goes on")
+      try world.database.run("UPDATE admin.merge_summary SET status = 'LOADING'")
       let loading = try await world.run(["cleanup"])
       #expect(loading.status == 65, "\(loading.transcript)")
       #expect(loading.output.contains("run 1 is loading into it"))

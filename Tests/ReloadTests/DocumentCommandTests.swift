@@ -1,5 +1,6 @@
 import DMS
 import Foundation
+import TestSupport
 import Testing
 
 /// `dms mappings`, `dms settings` and `dms lint`, which need no database unless tables are to be found.
@@ -24,13 +25,9 @@ import Testing
         parallel_load: partitions-auto
     """
 
-  private func run(_ arguments: [String], configuration: String? = nil) async throws -> Program.Outcome {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "documents-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    if let configuration { try Data(configuration.utf8).write(to: folder.appending(path: "merge-engine.yaml")) }
-    let program = try #require(Bundle.main.executableURL).deletingLastPathComponent().appending(path: "merge-engine")
-    return try await Program(program, arguments, environment: ["NO_COLOR": "1"], in: folder).wait()
+  private func run(_ arguments: [String], configuration: String? = nil) async throws -> CommandLineProgram.Outcome {
+    let files = configuration.map { ["merge-engine.yaml": $0] } ?? [:]
+    return try await CommandLineProgram.run(arguments, files: files)
   }
 
   @Test func mappingsFollowTheConfigurationAndFlagsWin() async throws {
@@ -69,7 +66,7 @@ import Testing
     ("dms:\n  lobs: {limited_kilobytes: 3, chunk_kilobytes: 4}", 78, "merge-engine.yaml:2: dms.lobs must be"),
     ("tables:\n  orders:\n    parallel_load: ranges", 78, "tables.orders.parallel_load must be"),
   ])
-  func mistakesInTheConfigurationAreNamed(_ text: String, _ status: Int, _ words: String) async throws {
+  func mistakesInTheConfigurationAreNamed(_ text: String, _ status: Int32, _ words: String) async throws {
     let outcome = try await run(["dms", "settings"], configuration: text)
     #expect(outcome.status == status, "\(outcome.transcript)")
     #expect(outcome.errors.contains(words), "\(outcome.transcript)")
@@ -99,9 +96,9 @@ import Testing
     }
     let asJSON = try await run(["dms", "lint", "--json"] + files)
     #expect(asJSON.status == 65)
-    let object = try #require(try JSONSerialization.jsonObject(with: Data(asJSON.output.utf8)) as? [String: Any])
-    #expect((object["files"] as? [[String: Any]])?.compactMap { $0["kind"] as? String } == ["mappings", "settings"])
-    #expect(try #require(object["errors"] as? Int) > 3)
+    let object = try asJSON.json()
+    #expect(object["files"].elements.map(\.["kind"].text) == ["mappings", "settings"])
+    #expect(try #require(object["errors"].integer) > 3)
     #expect(try await run(["dms", "lint", "/nonexistent.json"]).status == 64)
   }
 

@@ -1,17 +1,18 @@
 import Foundation
 import Libpq
+import TestSupport
 import Testing
 
 /// The whole way with the real `aws` command: DMS's calls, rows by COPY, the merge, and CDC beside it.
-@Suite(.serialized) struct EndToEndTests {
+@Suite struct EndToEndTests {
   @Test func aWindowGoesFromOracleToProductionWhileCDCWritesThere() async throws {
     try await World.with(.real, simulator: ["--seconds", "3"]) { world in
       let report = FileManager.default.temporaryDirectory.appending(path: "reload-\(UUID().uuidString).html")
       defer { try? FileManager.default.removeItem(at: report) }
       let reload = try world.start(["reload"] + World.window + World.route + ["--report", report.path])
-      let target = try ConnectionTarget(world.database)
+      let target = world.database.target
       let cdc = Task { try await Self.writeLikeCDC(target) }
-      let outcome = await reload.wait()
+      let outcome = try await reload.outcome()
       cdc.cancel()
       let writes = try await cdc.value
       #expect(outcome.status == 0, "\(outcome.transcript)")
@@ -22,20 +23,20 @@ import Testing
       #expect(page.contains("merged rows were compared"))
 
       // Every row of the window is in production, in its own version or in a newer one of CDC's.
-      let window: SQL = "s.updated_at >= '2025-01-01' AND s.updated_at < '2025-02-01'"
-      #expect(try world.integer("SELECT count(*) FROM staging.orders s WHERE \(window)") == 372)
-      let behind: SQL = """
+      let window = "s.updated_at >= '2025-01-01' AND s.updated_at < '2025-02-01'"
+      #expect(try world.database.count("SELECT count(*) FROM staging.orders s WHERE \(window)") == 372)
+      let behind = """
         SELECT count(*) FROM staging.orders s LEFT JOIN production.orders p USING (order_id)
         WHERE \(window) AND (p.order_id IS NULL OR p.updated_at < s.updated_at)
         """
-      #expect(try world.integer(behind) == 0)
-      let different: SQL = """
+      #expect(try world.database.count(behind) == 0)
+      let different = """
         SELECT count(*) FROM staging.orders s JOIN production.orders p USING (order_id, updated_at)
         WHERE \(window) AND (s.customer_id, s.amount, s.order_date) IS DISTINCT FROM (p.customer_id, p.amount, p.order_date)
         """
-      #expect(try world.integer(different) == 0)
+      #expect(try world.database.count(different) == 0)
       // CDC's own rows are as CDC wrote them last.
-      #expect(try world.integer("SELECT count(*) FROM production.orders WHERE amount = 99999") == Self.cdcOrders)
+      #expect(try world.database.count("SELECT count(*) FROM production.orders WHERE amount = 99999") == Self.cdcOrders)
       // The row at the window's end was loaded, since DMS knows no "before", and not merged.
       #expect(
         try world.text("SELECT _dms_processing_status FROM staging.orders WHERE updated_at = '2025-02-01'") == "NEW"
@@ -66,24 +67,24 @@ import Testing
     try await World.with { world in
       let outcome = try await world.reload(["--json", "--cleanup", "--pad", "1h"])
       #expect(outcome.status == 0, "\(outcome.transcript)")
-      let json = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
-      let phases = try #require(json["phases"] as? [[String: Any]]).compactMap { $0["phase"] as? String }
+      let json = try outcome.json()
+      let phases = json["phases"].elements.map(\.["phase"].text)
       #expect(phases == ["check", "create", "load", "judge", "merge", "verify", "cleanup", "delete"])
-      #expect(json["run_id"] as? Int == 1)
-      #expect((json["merge"] as? [String: Any])?["status"] as? String == "SUCCESS")
+      #expect(json["run_id"].integer == 1)
+      #expect(json["merge"]["status"].text == "SUCCESS")
       // The padding was loaded and not merged, and does not keep staging from being emptied.
-      #expect(try world.integer("SELECT records_read FROM admin.merge_logs WHERE table_name = 'orders'") == 372)
-      #expect(try world.integer("SELECT count(*) FROM staging.orders") == 0)
+      #expect(try world.database.count("SELECT records_read FROM admin.merge_logs WHERE table_name = 'orders'") == 372)
+      #expect(try world.database.count("SELECT count(*) FROM staging.orders") == 0)
       #expect(try world.annotation("window_from") == "2025-01-01 00:00:00")
       #expect(try world.annotation("window_to") == "2025-02-01 00:00:00")
-      #expect(try world.annotation("task_arn") == json["task_arn"] as? String)
+      #expect(try world.annotation("task_arn") == json["task_arn"].text)
       #expect(Int(try world.annotation("load_ms")) ?? 0 > 0)
       #expect(try world.lastRun().status == "SUCCESS")
       let calls = try world.calls()
       let marks = ["TestConnection", "CreateReplicationTask", "StartReplicationTask", "DeleteReplicationTask"]
       #expect(calls.filter(marks.contains) == [marks[0]] + marks)
       let journal = try String(contentsOf: world.journal, encoding: .utf8)
-      #expect(!journal.contains("secret-key") && !journal.contains(world.database))
+      #expect(!journal.contains("secret-key") && !journal.contains(world.database.connectionString))
     }
   }
 
@@ -96,7 +97,7 @@ import Testing
       }
       #expect(try world.calls() == [])
       #expect(try world.text("SELECT to_regclass('admin.merge_summary')") != "")
-      #expect(try world.integer("SELECT count(*) FROM admin.merge_summary") == 0)
+      #expect(try world.database.count("SELECT count(*) FROM admin.merge_summary") == 0)
     }
   }
 

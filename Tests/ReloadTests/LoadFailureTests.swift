@@ -2,10 +2,10 @@ import Testing
 
 /// Every way in which a load can go wrong ends with 76 or 69 and a message that names task, table and reason, and leaves
 /// production as it was.
-@Suite(.serialized) struct LoadFailureTests {
+@Suite struct LoadFailureTests {
   struct Case: CustomTestStringConvertible, Sendable {
     let failure: String
-    var status = 76
+    var status: Int32 = 76
     let says: [String]
     var arguments: [String] = []
     /// What `merge_summary` says afterwards; nil where no run was opened.
@@ -42,7 +42,7 @@ import Testing
         #expect(outcome.errors.contains(words), "\(words) is missing: \(outcome.transcript)")
       }
       #expect(try world.productionFingerprint() == before)
-      #expect(try world.integer("SELECT count(*) FROM admin.merge_logs") == 0)
+      #expect(try world.database.count("SELECT count(*) FROM admin.merge_logs") == 0)
       let run = try world.lastRun()
       #expect(run.status == failure.run ?? "")
       if failure.run != nil {
@@ -69,9 +69,8 @@ import Testing
 
   @Test func stagingThatIsNotEmptyBlocksUntilItIsTruncated() async throws {
     try await World.with { world in
-      try world.connect().execute(
-        "INSERT INTO staging.orders (order_id, customer_id, updated_at) VALUES (1, 1, '2025-01-10')",
-        "a row that is left over"
+      try world.database.run(
+        "INSERT INTO staging.orders (order_id, customer_id, updated_at) VALUES (1, 1, '2025-01-10')"
       )
       let blocked = try await world.reload()
       #expect(blocked.status == 73, "\(blocked.transcript)")

@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The guide's own documents: what they would have merged, and what stops them.
-@Suite(.serialized) struct WrongWindowTests {
+@Suite struct WrongWindowTests {
   private static let guide = World.repository.appending(path: "Fixtures/dms/guide")
   private static let mappings = guide.appending(path: "oracle-pg-time-window-mapping.json").path
   private static let settings = guide.appending(path: "oracle-pg-task-settings.json").path
@@ -53,17 +54,16 @@ import Testing
   /// The guide's mapping with the rules that bring its rows into the staging tables there are; its window as it is.
   private static func withLowerCase(_ file: URL) throws {
     let text = try Data(contentsOf: URL(filePath: mappings))
-    var document = try #require(try JSONSerialization.jsonObject(with: text) as? [String: Any])
-    var rules = try #require(document["rules"] as? [[String: Any]])
-    for (id, target, column) in [("11", "table", [:]), ("12", "column", ["column-name": "%"])] {
-      let locator = ["schema-name": "SOURCE_SCHEMA", "table-name": "%"].merging(column) { $1 }
+    var document = try JSONValue(data: text)
+    for (id, target, column) in [("11", "table", ""), ("12", "column", #", "column-name": "%""#)] {
       // A rule with an action that DMS does not have does nothing; before it, since the lowest number counts.
-      rules.append([
-        "rule-type": "transformation", "rule-id": id, "rule-name": "lower-\(target)", "rule-target": target,
-        "rule-action": "convert-lowercase", "object-locator": locator,
-      ])
+      let rule = """
+        {"rule-type": "transformation", "rule-id": "\(id)", "rule-name": "lower-\(target)", "rule-target": "\(target)",
+         "rule-action": "convert-lowercase",
+         "object-locator": {"schema-name": "SOURCE_SCHEMA", "table-name": "%"\(column)}}
+        """
+      document["rules"].elements.append(try JSONValue(text: rule))
     }
-    document["rules"] = rules
-    try JSONSerialization.data(withJSONObject: document).write(to: file)
+    try JSONEncoder().encode(document).write(to: file)
   }
 }

@@ -42,9 +42,11 @@ struct Storm {
   }
 
   /// Statuses that a disturbed merge may end with: done, with refused rows, unreachable, or signalled.
-  private static let expectedStatuses: Set<Int32> = [0, 65, 69, 143, -9, -15]
+  private static let expectedStatuses: Set<Int32> = [0, 65, 69, 128 + SIGKILL, 128 + SIGTERM]
 
-  mutating func rage(seconds: Double) async throws {
+  /// Rages for so long, and on until it has killed and restarted so often: how many merges fit into a time is up to the
+  /// machine.
+  mutating func rage(seconds: Double, kills: Int, restarts: Int) async throws {
     let target = try ConnectionTarget(direct)
     var disturberCount: UInt64 = 0
     func disturber(_ pauseSeconds: Double, _ statement: SQL) -> Disturber {
@@ -60,13 +62,18 @@ struct Storm {
     ]
     let deadline = Date(timeIntervalSinceNow: seconds)
     var nextRestart = Date(timeIntervalSinceNow: min(seconds / 5, 20))
-    while Date() < deadline {
+    while Date() < deadline || tally.kills < kills || tally.restarts < restarts {
       let restarts = Date() > nextRestart
       if restarts { nextRestart = Date(timeIntervalSinceNow: Double.random(in: 15...45, using: &random)) }
       try await disturbOneMerge(restarts: restarts)
     }
     tally.changes = writers.reduce(0) { $0 + $1.end() }
     tally.loads = loaders.reduce(0) { $0 + $1.end() }
+  }
+
+  /// Starts a merge that can be killed.
+  static func merge(_ arguments: [String], _ database: String) throws -> CommandLineProgram {
+    try CommandLineProgram(arguments + ["--quiet"], environment: ["DATABASE_URL": database])
   }
 
   private mutating func disturbOneMerge(restarts: Bool) async throws {
@@ -80,8 +87,8 @@ struct Storm {
     let isProxied = Bool.random(using: &random)
     let database = isProxied ? proxied : direct
     try await waitUntilNobodyHoldsLocks()
-    let merge = try MergeProcess(arguments, database: database)
-    let rival = Int.random(in: 0..<6, using: &random) == 0 ? try MergeProcess(arguments, database: direct) : nil
+    let merge = try Self.merge(arguments, database)
+    let rival = Int.random(in: 0..<6, using: &random) == 0 ? try Self.merge(arguments, direct) : nil
     tally.runs += rival == nil ? 1 : 2
     try await Task.sleep(for: .milliseconds(Int.random(in: 20...900, using: &random)))
     if restarts {
@@ -90,7 +97,7 @@ struct Storm {
     } else {
       disturb(merge, isProxied: isProxied)
     }
-    for process in [merge, rival].compactMap({ $0 }) { note(process.wait(), hasRival: rival != nil) }
+    for process in [merge, rival].compactMap({ $0 }) { note(try await process.outcome(), hasRival: rival != nil) }
   }
 
   /// The server may need a moment to notice that a killed merge is gone: then the next one would be refused rightly.
@@ -107,7 +114,7 @@ struct Storm {
     }
   }
 
-  private mutating func disturb(_ merge: MergeProcess, isProxied: Bool) {
+  private mutating func disturb(_ merge: CommandLineProgram, isProxied: Bool) {
     guard merge.isRunning else { return }
     switch Int.random(in: 0..<10, using: &random) {
     case 0..<4:
@@ -124,7 +131,7 @@ struct Storm {
     }
   }
 
-  private mutating func note(_ end: (status: Int32, errors: String), hasRival: Bool) {
+  private mutating func note(_ end: CommandLineProgram.Outcome, hasRival: Bool) {
     tally.statuses[end.status, default: 0] += 1
     if end.status == 75 { tally.busy += 1 }
     if end.status == 75 && hasRival { return }

@@ -12,27 +12,25 @@ import Testing
 /// decisions of a storm. The interleaving of processes is up to the machine.
 @Test func nothingIsLostAndNothingNewerIsOverwrittenWhateverHappens() async throws {
   let environment = ProcessInfo.processInfo.environment
-  let seconds = environment["MERGE_ENGINE_TORTURE_SECONDS"].flatMap(Double.init) ?? 45
+  let seconds = environment["MERGE_ENGINE_TORTURE_SECONDS"].flatMap(Double.init) ?? 15
   let seed = environment["MERGE_ENGINE_TORTURE_SEED"].flatMap(UInt64.init) ?? .random(in: 0...999_999)
   print("torture: \(Int(seconds)) s with seed \(seed)")
 
-  var options = ClusterOptions()
-  options.loopbackPassword = "torture"
-  try await PrivateCluster.with(options) { cluster in
+  try await TestServer.withOwn { cluster in
     let direct = cluster.connectionString()
     try prepare(direct)
     let proxy = try CuttingProxy(serverPort: cluster.port)
     defer { proxy.close() }
-    let proxied = "host=127.0.0.1 port=\(proxy.port) user=postgres dbname=postgres password=torture sslmode=disable"
+    let proxied = TestServer.connectionString(through: proxy)
     var storm = Storm(cluster, proxy, direct: direct, proxied: proxied, seed: seed)
-    try await storm.rage(seconds: seconds)
-    let last = try MergeProcess([], database: direct).wait()
+    // 50 kills and 10 restarts in 20 minutes, and so in proportion.
+    let (kills, restarts) = (max(1, Int(seconds * 50 / 1200)), max(1, Int(seconds * 10 / 1200)))
+    try await storm.rage(seconds: seconds, kills: kills, restarts: restarts)
+    let last = try await Storm.merge([], direct).outcome()
     print("torture: \(storm.tally)")
     #expect(last.status == 0 || last.status == 65, "the last merge, undisturbed: \(last.errors)")
     #expect(storm.tally.surprises.isEmpty)
-    // 50 kills and 10 restarts in 20 minutes, and so in proportion.
-    #expect(storm.tally.kills >= max(1, Int(seconds * 50 / 1200)))
-    #expect(storm.tally.restarts >= max(1, Int(seconds * 10 / 1200)))
+    #expect(storm.tally.kills >= kills && storm.tally.restarts >= restarts)
     #expect(storm.tally.changes > 0 && storm.tally.loads > 0)
     if seconds >= 1200 { #expect(storm.tally.cuts > 0 && storm.tally.terminations > 0 && storm.tally.busy > 0) }
 

@@ -15,6 +15,10 @@ struct Session: Sendable {
   var statementTimeoutMilliseconds = 0
   /// The server refuses every write on these connections: for commands that only look.
   var isReadOnly = false
+  /// How long a server may be silent beyond ``statementTimeoutMilliseconds``, which it sees to itself. Arbitrary.
+  var silenceGraceSeconds = 15.0
+  /// How long one may be silent that was asked to cancel. Arbitrary.
+  var cancelGraceSeconds = 10.0
   let logger: Logger
 
   /// The oldest server that the statements work on: TID range scans came with 14.
@@ -44,9 +48,10 @@ struct Session: Sendable {
         operation: "connecting to \(target)"
       )
     }
+    connection.cancelGraceSeconds = cancelGraceSeconds
     if statementTimeoutMilliseconds > 0 {
       // The server ends a long statement itself; only one that does not even manage that is given up from here.
-      connection.answerTimeLimitSeconds = Double(statementTimeoutMilliseconds) / 1000 + 15
+      connection.answerTimeLimitSeconds = Double(statementTimeoutMilliseconds) / 1000 + silenceGraceSeconds
     }
     try pin(connection)
     try shortenSilence(connection)

@@ -1,6 +1,7 @@
 import Foundation
 import Libpq
 import PrivateCluster
+import TestSupport
 import Testing
 
 /// `merge-engine bench` as it is typed.
@@ -72,7 +73,7 @@ import Testing
 
   @Test func `a wrong answer ends with 70, and table and page say whose`() async throws {
     try await withFolder { folder async throws in
-      try await PrivateCluster.with { cluster async throws in
+      try await TestServer.withOwn { cluster async throws in
         let outcome = try await benchOnChangedWorkload(
           cluster,
           "UPDATE production.orders SET amount = amount + 1 WHERE order_id = 1",
@@ -88,7 +89,7 @@ import Testing
   }
 
   @Test func `an engine that fails is an internal failure, told with its reason`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let outcome = try await benchOnChangedWorkload(
         cluster,
         "ALTER TABLE production.orders ADD CHECK (amount < 0) NOT VALID",
@@ -133,14 +134,14 @@ import Testing
   }
 
   @Test func `a role that may not create databases is told what to do`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let role = "bench_\(UUID().uuidString.prefix(8).lowercased())"
-      try database.execute("CREATE ROLE \(role) LOGIN")
+      try database.run("CREATE ROLE \(role) LOGIN")
       let outcome = try await CommandLineProgram.run(
         ["bench", "--rows", "1000"],
         environment: ["DATABASE_URL": database.connectionString(role: role)]
       )
-      try database.execute("DROP ROLE \(role)")
+      try database.run("DROP ROLE \(role)")
       #expect(outcome.status == 73)
       #expect(outcome.errors.contains("CREATEDB"), "\(outcome.errors)")
     }

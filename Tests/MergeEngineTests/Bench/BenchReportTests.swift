@@ -1,5 +1,6 @@
 import Foundation
 import HTMLReport
+import TestSupport
 import Testing
 
 @testable import Bench

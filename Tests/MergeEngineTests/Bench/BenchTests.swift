@@ -3,16 +3,17 @@ import Libpq
 import MergeEngine
 import PrivateCluster
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Bench
 
 /// `bench` on a server: every contender right, and nothing left behind.
 ///
-/// One after the other and on a server of their own, since the scratch databases have fixed names.
-@Suite(.serialized) struct BenchTests {
+/// Each on a server of its own, since the scratch databases have fixed names.
+@Suite struct BenchTests {
   @Test func `every contender leaves the right production on every workload`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let report = try await bench(cluster) { options in
         options.rowCount = 1000
         options.repetitions = 1
@@ -40,7 +41,7 @@ import Testing
   }
 
   @Test func `contenders that are asked for run on every workload, and are right there`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let report = try await bench(cluster) { options in
         options.rowCount = 1000
         options.repetitions = 1
@@ -63,7 +64,7 @@ import Testing
   }
 
   @Test func `the figures are those of the rows that the workload says`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let report = try await bench(cluster) { options in
         options.rowCount = 1000
         options.repetitions = 2
@@ -87,7 +88,7 @@ import Testing
   }
 
   @Test func `a database that merely has the name is left alone`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let connection = try Connection(to: ConnectionTarget(cluster.connectionString()), applicationName: "test") { _ in
       }
       try connection.execute("CREATE DATABASE merge_engine_bench_run", "making somebody's database")
@@ -99,7 +100,7 @@ import Testing
   }
 
   @Test func `a bench that is interrupted drops its databases`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let stop = StopSignal()
       await #expect(throws: BenchError.self) {
         try await bench(cluster, stop) { options in
@@ -114,7 +115,7 @@ import Testing
   }
 
   @Test func `what no longer has the answer is wrong, and gives no ratios`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let template = try ConnectionTarget(cluster.connectionString(database: "merge_engine_bench_template"))
       let firstName = Mutex("")
       let report = try await bench(cluster) { options in
@@ -135,7 +136,7 @@ import Testing
   }
 
   @Test func `who says that staging is marked and leaves it as it was is wrong`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let template = try ConnectionTarget(cluster.connectionString(database: "merge_engine_bench_template"))
       let report = try await bench(cluster) { options in
         options.rowCount = 1000
@@ -161,7 +162,7 @@ import Testing
   }
 
   @Test func `another bench on any database of the server is refused and disturbs nothing`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let administration = try ConnectionTarget(cluster.connectionString())
       Self.change(administration, "CREATE DATABASE other")
       let other = Bench(
@@ -192,7 +193,7 @@ import Testing
   }
 
   @Test func `every contender runs once in each repetition, in the order that the seed gives`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let names = Mutex<[Int: [String]]>([:])
       let report = try await bench(cluster) { options in
         options.rowCount = 100
@@ -226,7 +227,7 @@ import Testing
   }
 
   @Test func `when the time is up every workload still has its one repetition`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let report = try await bench(cluster) { options in
         options.rowCount = 100
         options.timeLimitMinutes = 0
@@ -239,7 +240,7 @@ import Testing
   }
 
   @Test func `what the bare writes leave behind is what the workloads say`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let report = try await bench(cluster) { options in
         options.rowCount = 1000
         options.repetitions = 1
@@ -255,7 +256,7 @@ import Testing
   }
 
   @Test func `the sparse workload meets the same rows in a production of another size`() async throws {
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let report = try await bench(cluster) { options in
         options.rowCount = 1000
         options.productionRowCount = 20_000
@@ -276,7 +277,7 @@ import Testing
     #expect(WorkloadTable.wide.columns.count == 60)
     // The primary key's is the seventh.
     #expect(Workload.indexed.productionIndexes.count == 6)
-    try await PrivateCluster.with { cluster async throws in
+    try await TestServer.withOwn { cluster async throws in
       let template = cluster.connectionString(database: "merge_engine_bench_template")
       let byteCount = Mutex(0)
       _ = try await bench(cluster) { options in

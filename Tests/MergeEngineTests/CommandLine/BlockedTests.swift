@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// What stands against a merge is said, with status 73, and nothing at all is written.
@@ -96,11 +97,11 @@ import Testing
     ),
   ])
   func `blocks`(_ case: Case) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try database.execute(Self.tables)
-      if !`case`.sql.isEmpty { try database.execute(`case`.sql) }
+    try await TestDatabase.with { database async throws in
+      try database.run(Self.tables)
+      if !`case`.sql.isEmpty { try database.run(`case`.sql) }
       let before = try database.contents()
-      let outcome = try await database.run("--json", arguments: `case`.arguments)
+      let outcome = try await database.call("--json", arguments: `case`.arguments)
       #expect(outcome.status == 73)
       for part in `case`.message { #expect(outcome.errors.contains(part)) }
       #expect(outcome.errors.contains("Nothing was written."))
@@ -110,15 +111,15 @@ import Testing
   }
 
   @Test func `names all that stands against it at once, with the table in front`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try database.execute(Self.tables)
-      try database.execute(
+    try await TestDatabase.with { database async throws in
+      try database.run(Self.tables)
+      try database.run(
         """
         CREATE TABLE production.other (id integer, updated_at date); CREATE TABLE staging.other (id integer);
         ALTER TABLE production.items DROP COLUMN updated_at;
         """
       )
-      let outcome = try await database.run()
+      let outcome = try await database.call()
       #expect(outcome.status == 73)
       #expect(outcome.errors.contains("items: production.items has no column updated_at"))
       #expect(outcome.errors.contains("other: production.other has no primary key"))
@@ -127,10 +128,10 @@ import Testing
   }
 
   @Test func `a staging table without production table is only warned of when others can be merged`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try database.execute(Self.tables)
-      try database.execute("CREATE TABLE staging.orphans (id integer)")
-      let outcome = try await database.run("--json")
+    try await TestDatabase.with { database async throws in
+      try database.run(Self.tables)
+      try database.run("CREATE TABLE staging.orphans (id integer)")
+      let outcome = try await database.call("--json")
       #expect(outcome.status == 0)
       #expect(outcome.errors.contains("warning"))
       #expect(outcome.errors.contains("staging.orphans has no table of the same name in production: not merged"))
@@ -140,9 +141,9 @@ import Testing
   }
 
   @Test func `the guide's tables that nobody has made yet block init, which writes nothing`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let before = try database.contents()
-      let outcome = try await database.run("init")
+      let outcome = try await database.call("init")
       #expect(outcome.status == 73)
       #expect(outcome.errors.contains("no table in the schema production"))
       #expect(try database.contents() == before)

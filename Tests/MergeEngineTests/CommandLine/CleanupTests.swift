@@ -1,14 +1,12 @@
+import TestSupport
 import Testing
 
 /// `--cleanup` truncates what is merged, and nothing else.
 @Suite struct CleanupTests {
   @Test(arguments: ["all", "none"])
   func `truncates staging when every row is merged, with marks and without`(mark: String) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
-      #expect(try await database.run("--cleanup", "--mark", mark).status == 0)
+    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
+      #expect(try await database.call("--cleanup", "--mark", mark).status == 0)
       #expect(try database.number("SELECT count(*) FROM staging.orders") == 0)
       #expect(try database.number("SELECT count(*) FROM staging.customers") == 0)
       #expect(try database.differencesFromExpected() == 0)
@@ -17,10 +15,8 @@ import Testing
 
   @Test(arguments: ["all", "none"])
   func `rows outside the window keep their table from being truncated, with a warning`(mark: String) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      let outcome = try await database.run("--cleanup", "--mark", mark, "--to", "2025-01-20")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      let outcome = try await database.call("--cleanup", "--mark", mark, "--to", "2025-01-20")
       #expect(outcome.status == 0)
       #expect(outcome.errors.contains("the staging table orders was not truncated"))
       #expect(try database.number("SELECT count(*) FROM staging.orders") == 2000)
@@ -29,11 +25,9 @@ import Testing
 
   @Test(arguments: ["all", "none"])
   func `refused rows keep all tables from being truncated, with a warning`(mark: String) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")
-      let outcome = try await database.run("--cleanup", "--mark", mark, "--json")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")
+      let outcome = try await database.call("--cleanup", "--mark", mark, "--json")
       #expect(outcome.status == 65)
       #expect(outcome.errors.contains("the staging table orders was not truncated"))
       #expect(try outcome.json()["warnings"].elements.contains { $0.text?.contains("table orders") == true })
@@ -42,11 +36,9 @@ import Testing
   }
 
   @Test func `rows refused by an earlier run are kept`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("UPDATE staging.orders SET _dms_processing_status = 'ERROR' WHERE order_id = 17")
-      let outcome = try await database.run("--cleanup")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("UPDATE staging.orders SET _dms_processing_status = 'ERROR' WHERE order_id = 17")
+      let outcome = try await database.call("--cleanup")
       #expect(outcome.status == 0)
       #expect(outcome.errors.contains("the staging table orders was not truncated: 1 of its rows"))
       #expect(try database.staged("ERROR") == 1)
@@ -55,26 +47,22 @@ import Testing
   }
 
   @Test func `a row that arrives during the merge is kept`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
-      let merge = try database.start(["--cleanup"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      try database.execute("INSERT INTO staging.orders (order_id, updated_at) VALUES (99999, now())")
-      try other.execute("ROLLBACK", "letting go")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
+      let merge = try database.launch(["--cleanup"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      try database.run("INSERT INTO staging.orders (order_id, updated_at) VALUES (99999, now())")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
       #expect(try database.number("SELECT count(*) FROM staging.orders WHERE order_id = 99999") == 1)
     }
   }
 
   @Test func `a failed run truncates nothing`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")
-      #expect(try await database.run("--cleanup", "--atomic").status == 74)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")
+      #expect(try await database.call("--cleanup", "--atomic").status == 74)
       #expect(try database.staged("NEW") == 2000)
       #expect(try database.staged("NEW", in: "staging.customers") == 500)
     }

@@ -1,26 +1,24 @@
 import Libpq
+import TestSupport
 import Testing
 
 /// Two merges at once, and others that hold locks.
 @Suite struct ConcurrentMergeTests {
   @Test func `a second merge of the same table ends with 75 and writes nothing`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
-      let first = try database.start(["--workers", "1", "--json"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
+      let first = try database.launch(["--workers", "1", "--json"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let before = try database.contents()
       for arguments in [[], ["--table", "orders"], ["--atomic"]] {
-        let second = try await database.run(arguments: arguments)
+        let second = try await database.call(arguments: arguments)
         #expect(second.status == 75)
         #expect(second.errors.contains("another merge holds the table"))
         #expect(second.output == "")
       }
       #expect(try database.contents() == before)
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await first.outcome().status == 0)
       #expect(try database.differencesFromExpected() == 0)
       #expect(try database.runStatuses() == "SUCCESS")
@@ -28,57 +26,48 @@ import Testing
   }
 
   @Test func `merges of different tables do not hinder each other`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
-      let first = try database.start(["--table", "orders"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      #expect(try await database.run("--table", "customers").status == 0)
+    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
+      let first = try database.launch(["--table", "orders"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      #expect(try await database.call("--table", "customers").status == 0)
       // The live run is not taken for a dead one.
       #expect(try database.runStatuses() == "RUNNING SUCCESS")
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await first.outcome().status == 0)
       #expect(try database.differencesFromExpected() == 0)
     }
   }
 
   @Test func `a row that another session holds longer than the lock timeout is tried again`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
-      let merge = try database.start(["--lock-timeout", "2000", "--json"])
+    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
+      let merge = try database.launch(["--lock-timeout", "2000", "--json"])
       // Seen waiting twice: it has given up in between.
       for _ in 0..<2 {
-        try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-        try await database.wait(for: "NOT " + ScratchDatabase.somebodyWaitsForALock)
+        try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+        try await database.wait(for: "NOT " + TestDatabase.somebodyWaitsForALock)
       }
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
       #expect(try database.differencesFromExpected() == 0)
     }
   }
 
   @Test func `a row that CDC makes newer meanwhile stays as CDC wrote it, as a lost race`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      let cdc = try database.session()
-      try cdc.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      let cdc = try database.connect()
+      try cdc.run(
         """
         BEGIN; UPDATE production.orders SET amount = 1, updated_at = '2026-01-01' WHERE order_id = 8;
         INSERT INTO production.orders VALUES (11, 1, 2, '2026-01-01', '2026-01-01'), (21, 1, 3, NULL, '2024-01-01')
-        """,
-        "changing rows"
+        """
       )
-      let merge = try database.start(["--json"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      try cdc.execute("COMMIT", "changing rows")
+      let merge = try database.launch(["--json"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      try cdc.run("COMMIT")
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0)
       #expect(try database.holds("SELECT amount = 1 FROM production.orders WHERE order_id = 8"))

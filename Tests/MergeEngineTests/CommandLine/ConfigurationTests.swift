@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// The YAML file: every key, every mistake, and what wins over it.
@@ -26,10 +27,9 @@ import Testing
     text: String,
     message: [String]
   ) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let before = try database.contents()
-      let outcome = try await database.run(files: ["merge-engine.yaml": text])
+      let outcome = try await database.call(files: ["merge-engine.yaml": text])
       #expect(outcome.status == 78)
       for part in message { #expect(outcome.errors.contains(part)) }
       #expect(outcome.output == "")
@@ -52,8 +52,8 @@ import Testing
   }
 
   @Test func `every key has its effect`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try database.execute(
+    try await TestDatabase.with { database async throws in
+      try database.run(
         """
         CREATE SCHEMA prod; CREATE SCHEMA load;
         CREATE TABLE prod.a (id int PRIMARY KEY, x text, made text, changed int);
@@ -96,11 +96,11 @@ import Testing
         files: ["mine.yaml": file]
       )
       #expect(outcome.status == 0)
-      #expect(try database.rows("TABLE prod.a") == ["(1,new,old,2)", "(2,old,old,)"])
-      #expect(try database.rows("TABLE prod.b") == ["(1,new,new,2)"])
+      #expect(try database.sortedRows("TABLE prod.a") == ["(1,new,old,2)", "(2,old,old,)"])
+      #expect(try database.sortedRows("TABLE prod.b") == ["(1,new,new,2)"])
       #expect(try database.number("SELECT count(*) FROM load.a") == 0)
       #expect(
-        try database.rows(
+        try database.sortedRows(
           """
           SELECT p ->> 'batch_rows', p ->> 'workers', p ->> 'atomic', p ->> 'mark', p ->> 'nulls',
                  p ->> 'lock_timeout_milliseconds', p ->> 'time_zone', p ->> 'cleanup'
@@ -116,8 +116,7 @@ import Testing
   }
 
   @Test func `flags win over the file`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       try database.fillGuideTables(orderCount: 20, customerCount: 10)
       let file = """
         database: postgresql://127.0.0.1:1/wrong
@@ -133,7 +132,7 @@ import Testing
         cleanup: true
         log_format: json
         """
-      let outcome = try await database.run(
+      let outcome = try await database.call(
         "--staging-schema",
         "staging",
         "--production-schema",
@@ -166,17 +165,17 @@ import Testing
   }
 
   @Test func `DATABASE_URL names the database, libpq's own variables do where it is missing`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let byURL = try await CommandLineProgram.run(
         ["status", "--json"],
         environment: ["DATABASE_URL": database.connectionString]
       )
       #expect(try byURL.json()["tables"].elements.count == 2)
+      let cluster = try await TestServer.shared()
       let byVariables = try await CommandLineProgram.run(
         ["status", "--json"],
         environment: [
-          "PGHOST": database.cluster.socketDirectory, "PGPORT": "\(database.cluster.port)", "PGUSER": "postgres",
+          "PGHOST": cluster.socketDirectory, "PGPORT": "\(cluster.port)", "PGUSER": "postgres",
           "PGDATABASE": database.name,
         ]
       )
@@ -185,10 +184,9 @@ import Testing
   }
 
   @Test func `an empty file and a file of comments change nothing`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       for text in ["", "# nothing yet\n", "---\n"] {
-        #expect(try await database.run("status", "--json", files: ["merge-engine.yaml": text]).status == 0)
+        #expect(try await database.call("status", "--json", files: ["merge-engine.yaml": text]).status == 0)
       }
     }
   }

@@ -1,12 +1,11 @@
+import TestSupport
 import Testing
 
 /// Servers with settings of their own, lost connections, and tables that fail.
 @Suite struct DisturbedMergeTests {
   @Test func `no setting of the database or of the environment changes the result`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run(
         """
         ALTER TABLE production.orders ADD COLUMN ratio float8; ALTER TABLE staging.orders ADD COLUMN ratio text;
         ALTER TABLE production.orders ADD COLUMN span interval; ALTER TABLE staging.orders ADD COLUMN span text;
@@ -31,9 +30,9 @@ import Testing
         "enable_tidscan = off", "synchronous_commit = off", "lock_timeout = '1ms'", "idle_session_timeout = '100ms'",
         "idle_in_transaction_session_timeout = '100ms'", "tcp_keepalives_idle = 7000",
       ] + (isSeventeen ? ["transaction_timeout = '200ms'"] : []) {
-        try database.execute("ALTER DATABASE \(database.name) SET \(setting)")
+        try database.run("ALTER DATABASE \(database.name) SET \(setting)")
       }
-      let outcome = try await database.run(
+      let outcome = try await database.call(
         "--batch",
         "100",
         "--time-zone",
@@ -46,7 +45,7 @@ import Testing
       #expect(try outcome.json()["totals"]["updated"].integer == 1000)
       // Costs time if anything, but much of it: the engine's statements need these, a paused session must not be ended.
       #expect(
-        try database.rows(
+        try database.sortedRows(
           """
           SELECT DISTINCT name, setting FROM public.seen
           WHERE place = 'orders' AND setting = 'off' AND name ~ '^enable_(?!partition).*(scan|join|loop)$|^synch'
@@ -58,11 +57,11 @@ import Testing
           ]
       )
       #expect(
-        try database.rows("SELECT DISTINCT place, setting FROM public.seen WHERE name LIKE '%\\_timeout'")
+        try database.sortedRows("SELECT DISTINCT place, setting FROM public.seen WHERE name LIKE '%\\_timeout'")
           == ["(merge_logs,0)", "(merge_logs,10000)", "(orders,0)", "(orders,10000)"]
       )
       #expect(
-        try database.rows(
+        try database.sortedRows(
           "SELECT DISTINCT setting FROM public.seen WHERE place = 'merge_logs' AND name = 'synchronous_commit'"
         ) == ["(on)"]
       )
@@ -80,24 +79,23 @@ import Testing
   }
 
   @Test func `lost connections are made again, and nothing is lost or counted twice`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       try database.fillGuideTables(orderCount: 4000, customerCount: 500)
       try database.expectGuideResult()
-      try database.execute(
+      try database.run(
         """
         CREATE FUNCTION production.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END';
         CREATE TRIGGER slow AFTER INSERT OR UPDATE ON production.orders EXECUTE FUNCTION production.slow();
         """
       )
-      let merge = try database.start(["--batch", "150", "--json"])
-      try await database.wait(for: ScratchDatabase.somebodySleeps)
+      let merge = try database.launch(["--batch", "150", "--json"])
+      try await database.wait(for: TestDatabase.somebodySleeps)
       for _ in 0..<3 {
         // On a busy machine the run may be over before the third time.
         try await database.wait(
-          for: "\(ScratchDatabase.somebodySleeps) OR EXISTS (SELECT FROM admin.merge_summary WHERE status = 'SUCCESS')"
+          for: "\(TestDatabase.somebodySleeps) OR EXISTS (SELECT FROM admin.merge_summary WHERE status = 'SUCCESS')"
         )
-        try database.execute(
+        try database.run(
           """
           SELECT pg_terminate_backend(pid) FROM pg_stat_activity
           WHERE datname = current_database() AND application_name LIKE 'merge-engine%'
@@ -115,10 +113,8 @@ import Testing
   }
 
   @Test func `a table that fails does not stop the others, but those that refer to it`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run(
         """
         CREATE TABLE production.lines (id int PRIMARY KEY, order_id int REFERENCES production.orders, updated_at date);
         CREATE TABLE staging.lines AS TABLE production.lines;
@@ -128,7 +124,7 @@ import Testing
         CREATE TRIGGER fail BEFORE INSERT ON production.orders EXECUTE FUNCTION production.fail();
         """
       )
-      let outcome = try await database.run("--json")
+      let outcome = try await database.call("--json")
       #expect(outcome.status == 74)
       #expect(outcome.errors.contains("SQLSTATE 58P01"))
       #expect(outcome.errors.contains("lines: not begun, since a table that it refers to has failed"))
@@ -142,8 +138,8 @@ import Testing
       #expect(try database.runStatuses() == "FAILED")
       #expect(try database.holds("SELECT notes LIKE '%no such file today%' FROM admin.merge_summary"))
       // Mended and run again, it goes on from there.
-      try database.execute("DROP TRIGGER fail ON production.orders")
-      let second = try await database.run("--json")
+      try database.run("DROP TRIGGER fail ON production.orders")
+      let second = try await database.call("--json")
       #expect(second.status == 0)
       #expect(try second.json()["tables"].table("customers")["read"].integer == 0)
       #expect(try second.json()["tables"].table("orders")["read"].integer == 2000)
@@ -153,11 +149,9 @@ import Testing
 
   @Test(arguments: [["--table", "orders", "--table", "orders"], []])
   func `a table that is named twice is merged once`(arguments: [String]) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       let files = arguments.isEmpty ? ["merge-engine.yaml": "include: [orders, orders]\n"] : [:]
-      let outcome = try await database.run("--json", arguments: arguments, files: files)
+      let outcome = try await database.call("--json", arguments: arguments, files: files)
       #expect(outcome.status == 0)
       #expect(try outcome.json()["tables"].elements.count == 1)
       #expect(try outcome.json()["totals"]["read"].integer == 2000)

@@ -1,21 +1,22 @@
+import TestSupport
 import Testing
 
 /// `--max-errors`: so many refused rows are borne, and one more ends the run.
 @Suite struct ErrorLimitTests {
   /// Two of the 2000 orders are refused, far from each other.
-  private func makeTwoBadOrders(_ database: ScratchDatabase) async throws {
+  private func makeTwoBadOrders(_ database: TestDatabase) async throws {
     try await database.makeGuideTables()
     try database.fillGuideTables()
     try database.expectGuideResult()
-    try database.execute("ALTER TABLE production.orders ADD CONSTRAINT not_that CHECK (amount <> 517.75)")
+    try database.run("ALTER TABLE production.orders ADD CONSTRAINT not_that CHECK (amount <> 517.75)")
   }
 
   private static let oneByOne = ["--batch", "100", "--workers", "1", "--json"]
 
   @Test func `zero stops at the first refused row, keeps the batches before, and another run goes on`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeTwoBadOrders(database)
-      let outcome = try await database.run(arguments: Self.oneByOne + ["--max-errors", "0"])
+      let outcome = try await database.call(arguments: Self.oneByOne + ["--max-errors", "0"])
       #expect(outcome.status == 74)
       #expect(outcome.errors.contains("more rows were refused than --max-errors 0 allows"))
       let json = try outcome.json()
@@ -38,7 +39,7 @@ import Testing
           """
         ) == 0
       )
-      let second = try await database.run(arguments: Self.oneByOne)
+      let second = try await database.call(arguments: Self.oneByOne)
       #expect(second.status == 65)
       #expect(try second.json()["totals"]["read"].integer == 2000 - processed - 1)
       #expect(try second.json()["totals"]["errors"].integer == 1)
@@ -51,9 +52,9 @@ import Testing
   func `as many refused rows as are allowed end the run no differently`(limit: Int, status: Int32, word: String)
     async throws
   {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeTwoBadOrders(database)
-      let outcome = try await database.run(arguments: Self.oneByOne + ["--max-errors", "\(limit)"])
+      let outcome = try await database.call(arguments: Self.oneByOne + ["--max-errors", "\(limit)"])
       #expect(outcome.status == status)
       #expect(try outcome.json()["status"].text == word)
       #expect(try database.staged("ERROR") == min(limit + 1, 2))
@@ -61,55 +62,55 @@ import Testing
   }
 
   @Test func `a batch that goes over the limit is merged whole, with all its refused rows on record`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeTwoBadOrders(database)
-      let outcome = try await database.run("--max-errors", "0", "--workers", "1", "--json")
+      let outcome = try await database.call("--max-errors", "0", "--workers", "1", "--json")
       #expect(outcome.status == 74)
       #expect(try outcome.json()["totals"]["read"].integer == 2500)
       #expect(try database.staged("ERROR") == 2)
       #expect(try database.staged("PROCESSED") == 1998)
       #expect(try database.number("SELECT count(*) FROM admin.merge_errors") == 2)
       // All that is left to do is to mend, to set back and to run again.
-      try database.execute("ALTER TABLE production.orders DROP CONSTRAINT not_that")
-      #expect(try await database.run("errors", "retry").status == 0)
-      #expect(try await database.run("--max-errors", "0").status == 0)
+      try database.run("ALTER TABLE production.orders DROP CONSTRAINT not_that")
+      #expect(try await database.call("errors", "retry").status == 0)
+      #expect(try await database.call("--max-errors", "0").status == 0)
       #expect(try database.differencesFromExpected() == 0)
     }
   }
 
   @Test func `the limit counts the rows of one run, not those of the runs before`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeTwoBadOrders(database)
-      #expect(try await database.run("--quiet").status == 65)
-      try database.execute("INSERT INTO staging.orders (order_id, amount, updated_at) VALUES (5001, 1, '2025-02-01')")
-      #expect(try await database.run("--max-errors", "0").status == 0)
+      #expect(try await database.call("--quiet").status == 65)
+      try database.run("INSERT INTO staging.orders (order_id, amount, updated_at) VALUES (5001, 1, '2025-02-01')")
+      #expect(try await database.call("--max-errors", "0").status == 0)
     }
   }
 
   @Test func `tables after the one that went over the limit are not begun`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeTwoBadOrders(database)
-      try database.execute(
+      try database.run(
         """
         CREATE TABLE production.lines (id int PRIMARY KEY, order_id int REFERENCES production.orders, updated_at date);
         CREATE TABLE staging.lines (id int, order_id int, updated_at date, _dms_processing_status text DEFAULT 'NEW');
         INSERT INTO staging.lines VALUES (1, 10, '2025-01-01');
         """
       )
-      #expect(try await database.run(arguments: Self.oneByOne + ["--max-errors", "0"]).status == 74)
+      #expect(try await database.call(arguments: Self.oneByOne + ["--max-errors", "0"]).status == 74)
       #expect(try database.staged("NEW", in: "staging.lines") == 1)
       #expect(try database.number("SELECT count(*) FROM production.lines") == 0)
     }
   }
 
   @Test func `the configuration file has the same key, and a flag wins over it`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await makeTwoBadOrders(database)
       let files = ["merge-engine.yaml": "max_errors: 0\n"]
-      let flagWins = try await database.run(arguments: Self.oneByOne + ["--max-errors", "2"], files: files)
+      let flagWins = try await database.call(arguments: Self.oneByOne + ["--max-errors", "2"], files: files)
       #expect(flagWins.status == 65)
-      #expect(try await database.run("errors", "retry").status == 0)
-      let fromFile = try await database.run(arguments: Self.oneByOne, files: files)
+      #expect(try await database.call("errors", "retry").status == 0)
+      let fromFile = try await database.call(arguments: Self.oneByOne, files: files)
       #expect(fromFile.status == 74)
       #expect(fromFile.errors.contains("--max-errors 0"))
       #expect(try database.holds("SELECT bool_or(parameters ->> 'max_errors' = '0') FROM admin.merge_summary"))
@@ -117,12 +118,11 @@ import Testing
   }
 
   @Test func `a limit below zero is wrong usage, or a wrong file`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      let typed = try await database.run("--max-errors=-1")
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
+      let typed = try await database.call("--max-errors=-1")
       #expect(typed.status == 64)
       #expect(typed.errors.contains("--max-errors is -1; it must be from 0"))
-      let written = try await database.run(files: ["merge-engine.yaml": "batch: 10\nmax_errors: -1\n"])
+      let written = try await database.call(files: ["merge-engine.yaml": "batch: 10\nmax_errors: -1\n"])
       #expect(written.status == 78)
       #expect(written.errors.contains("merge-engine.yaml:2: max_errors is -1"))
     }

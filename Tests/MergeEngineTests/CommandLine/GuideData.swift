@@ -1,14 +1,34 @@
+import TestSupport
+
+extension DatabaseTemplate {
+  /// The guide's tables, with staging made by `init`.
+  static let guide = DatabaseTemplate("guide") { try await $0.makeGuideTables() }
+
+  /// The same with rows on both sides.
+  static let filledGuide = DatabaseTemplate("filled_guide") { database in
+    try await database.makeGuideTables()
+    try database.fillGuideTables()
+  }
+
+  /// The same with the result that a merge must have.
+  static let expectedGuide = DatabaseTemplate("expected_guide") { database in
+    try await database.makeGuideTables()
+    try database.fillGuideTables()
+    try database.expectGuideResult()
+  }
+}
+
 /// Rows for the guide's two tables, and what a merge has to make of them.
-extension ScratchDatabase {
+extension TestDatabase {
   /// The guide's production tables alone, empty.
   func makeGuideProduction() throws {
-    try execute(GuideSQL.production)
+    try run(GuideSQL.production)
   }
 
   /// The guide's production tables, and staging made by `init`.
   func makeGuideTables() async throws {
     try makeGuideProduction()
-    let outcome = try await run("init", "--quiet")
+    let outcome = try await call("init", "--quiet")
     guard outcome.status == 0 else { throw NotPrepared(outcome: outcome) }
   }
 
@@ -19,7 +39,7 @@ extension ScratchDatabase {
   /// Fills both tables on both sides: in ten staging rows one is new and unversioned, two are new, three newer, one is
   /// older, one equal, one unversioned, and one meets an unversioned production row.
   func fillGuideTables(orderCount: Int = 2000, customerCount: Int = 500) throws {
-    try execute(
+    try run(
       """
       INSERT INTO production.customers
       SELECT n, 'name ' || n, n || '@old.example', 'old', timestamp '2024-01-01', \(productionVersion)
@@ -54,7 +74,7 @@ extension ScratchDatabase {
   /// - Parameter nullsLose: a production row without a version loses, as the contract has it; the guide's `>` is strict.
   func expectGuideResult(nullsLose: Bool = true) throws {
     let orNull = nullsLose ? "OR p.updated_at IS NULL AND s.updated_at IS NOT NULL" : ""
-    try execute(
+    try run(
       """
       CREATE SCHEMA expected;
       CREATE TABLE expected.customers AS TABLE production.customers;
@@ -96,11 +116,11 @@ extension ScratchDatabase {
 
   /// The rows of a production table with the transactions that wrote them.
   func versions(of table: String) throws -> [String] {
-    try rows("SELECT t.xmin, t.ctid, t.* FROM \(table) AS t")
+    try sortedRows("SELECT t.xmin, t.ctid, t.* FROM \(table) AS t")
   }
 
   /// The statuses of all runs, oldest first.
   func runStatuses() throws -> String? {
-    try text("SELECT string_agg(status, ' ' ORDER BY id) FROM admin.merge_summary")
+    try value("SELECT string_agg(status, ' ' ORDER BY id) FROM admin.merge_summary")
   }
 }

@@ -1,11 +1,12 @@
+import TestSupport
 import Testing
 
 /// Staging made from production.
 @Suite struct InitTests {
   @Test func `makes staging, admin tables and views from production alone, and merges right after`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try database.makeGuideProduction()
-      let outcome = try await database.run("init")
+      let outcome = try await database.call("init")
       #expect(outcome.status == 0)
       #expect(outcome.output.contains("orders") && outcome.output.contains("created"))
       #expect(
@@ -15,7 +16,7 @@ import Testing
         ]
       )
       #expect(
-        try database.rows(
+        try database.sortedRows(
           "SELECT c.relname FROM pg_class c WHERE relnamespace = 'admin'::regnamespace AND relkind IN ('r', 'v')"
         )
           == [
@@ -26,24 +27,24 @@ import Testing
       )
       try database.fillGuideTables()
       try database.expectGuideResult()
-      #expect(try await database.run().status == 0)
+      #expect(try await database.call().status == 0)
       #expect(try database.differencesFromExpected() == 0)
       #expect(
-        try database.rows("TABLE admin.oracle_pg_migration_status")
+        try database.sortedRows("TABLE admin.oracle_pg_migration_status")
           == ["(customers,500,0,500,0)", "(orders,2000,0,2000,0)"]
       )
     }
   }
 
   @Test func `makes staging cheap to mark: room in every block, no index on status or version`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       #expect(
-        try database.text("SELECT reloptions FROM pg_class WHERE oid = 'staging.orders'::regclass") == "{fillfactor=45}"
+        try database.value("SELECT reloptions FROM pg_class WHERE oid = 'staging.orders'::regclass")
+          == "{fillfactor=45}"
       )
       #expect(try indexedColumns(of: "staging.orders", database) == ["(order_id)"])
       try database.fillGuideTables()
-      #expect(try await database.run().status == 0)
+      #expect(try await database.call().status == 0)
       // Both versions of every row share a block: the marks were HOT updates.
       try await database.wait(
         for:
@@ -53,37 +54,34 @@ import Testing
   }
 
   @Test func `indexes the version column only when asked to, again without harm`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       for _ in 0..<2 {
-        #expect(try await database.run("init", "--index-updated-at").status == 0)
+        #expect(try await database.call("init", "--index-updated-at").status == 0)
         #expect(try indexedColumns(of: "staging.orders", database) == ["(order_id)", "(updated_at)"])
       }
     }
   }
 
   @Test func `unlogged staging is unlogged, production and admin tables stay logged`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try database.makeGuideProduction()
-      #expect(try await database.run("init", "--unlogged").status == 0)
+      #expect(try await database.call("init", "--unlogged").status == 0)
       #expect(
-        try database.rows(
+        try database.sortedRows(
           "SELECT relnamespace::regnamespace, relname FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'"
         )
           == ["(staging,customers)", "(staging,orders)"]
       )
       try database.fillGuideTables()
-      #expect(try await database.run().status == 0)
+      #expect(try await database.call().status == 0)
     }
   }
 
   @Test func `repeated it changes nothing at all`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run().status == 0)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call().status == 0)
       let before = try database.contents()
-      let again = try await database.run("init", "--json")
+      let again = try await database.call("init", "--json")
       #expect(again.status == 0)
       #expect(try again.json()["tables"].elements.compactMap { $0["action"].text } == ["present", "present"])
       #expect(try database.contents() == before)
@@ -91,16 +89,16 @@ import Testing
   }
 
   @Test func `extends a staging table that lacks columns, and drops or alters none`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try database.makeGuideProduction()
-      try database.execute(
+      try database.run(
         """
         CREATE SCHEMA staging;
         CREATE TABLE staging.orders (order_id bigint, extra text, amount double precision, updated_at date);
         INSERT INTO staging.orders VALUES (1, 'kept', 1.5, '2025-01-01');
         """
       )
-      let outcome = try await database.run("init", "--json")
+      let outcome = try await database.call("init", "--json")
       #expect(outcome.status == 0)
       let report = try outcome.json()["tables"].table("orders")
       #expect(report["action"].text == "extended")
@@ -113,14 +111,14 @@ import Testing
           "order_date timestamp without time zone", "_dms_processing_status character varying(20)",
         ]
       )
-      #expect(try database.rows("TABLE staging.orders") == ["(1,kept,1.5,2025-01-01,,,NEW)"])
+      #expect(try database.sortedRows("TABLE staging.orders") == ["(1,kept,1.5,2025-01-01,,,NEW)"])
     }
   }
 
   @Test func `says which tables it skips and why, and makes the others`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try database.makeGuideProduction()
-      try database.execute(
+      try database.run(
         """
         CREATE TABLE production.keyless (id int, updated_at date);
         CREATE TABLE production.unversioned (id int PRIMARY KEY);
@@ -128,7 +126,7 @@ import Testing
         CREATE VIEW production.seen AS TABLE production.orders;
         """
       )
-      let outcome = try await database.run("init", "--json")
+      let outcome = try await database.call("init", "--json")
       #expect(outcome.status == 0)
       let tables = try outcome.json()["tables"]
       for (table, reason) in [
@@ -136,23 +134,25 @@ import Testing
       ] {
         #expect(tables.table(table)["action"].text == "skipped")
         #expect(tables.table(table)["note"].text?.contains(reason) == true)
-        let named = try await database.run("init", "--table", table)
+        let named = try await database.call("init", "--table", table)
         #expect(named.status == 73)
         #expect(named.errors.contains(reason))
       }
       #expect(
-        try database.rows("SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r'")
+        try database.sortedRows(
+          "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r'"
+        )
           == ["(customers)", "(orders)"]
       )
-      #expect(try await database.run("init", "--table", "nothing").status == 73)
+      #expect(try await database.call("init", "--table", "nothing").status == 73)
     }
   }
 
   @Test func `makes and merges tables of every kind: composite keys, domains, generated and identity columns`()
     async throws
   {
-    try await ScratchDatabase.with { database async throws in
-      try database.execute(
+    try await TestDatabase.with { database async throws in
+      try database.run(
         """
         CREATE SCHEMA production;
         CREATE DOMAIN production.code AS varchar(5) NOT NULL CHECK (VALUE <> 'bad');
@@ -170,12 +170,12 @@ import Testing
         INSERT INTO production.parts VALUES (1, 'n', '2025-01-01');
         """
       )
-      let outcome = try await database.run("init", "--json")
+      let outcome = try await database.call("init", "--json")
       #expect(outcome.status == 0)
       #expect(
         try outcome.json()["tables"].elements.compactMap { $0["table"].text } == ["composite", "made", "parts"]
       )
-      try database.execute(
+      try database.run(
         """
         INSERT INTO staging.composite VALUES ('y', 'x', '{2,3}', 'good', '{"k": 1}', '2025-01-02 00:00+00'),
           ('z', 'x', NULL, NULL, NULL, '2025-01-02 00:00+00'), ('z', 'bad', NULL, NULL, NULL, '2025-01-02 00:00+00');
@@ -184,19 +184,19 @@ import Testing
         """
       )
       // A value that a domain forbids and a row without a partition: each costs itself.
-      #expect(try await database.run().status == 65)
+      #expect(try await database.call().status == 65)
       #expect(
-        try database.rows("SELECT b, a, v, m, j FROM production.composite")
+        try database.sortedRows("SELECT b, a, v, m, j FROM production.composite")
           == ["(y,x,\"{2,3}\",good,\"{\"\"k\"\": 1}\")", "(z,x,,,)"]
       )
-      #expect(try database.rows("TABLE production.made") == ["(1,10,5,10,2)", "(77,70,7,14,2)"])
-      #expect(try database.rows("TABLE production.parts") == ["(1,n,2025-01-02)", "(1,s,2025-01-02)"])
+      #expect(try database.sortedRows("TABLE production.made") == ["(1,10,5,10,2)", "(77,70,7,14,2)"])
+      #expect(try database.sortedRows("TABLE production.parts") == ["(1,n,2025-01-02)", "(1,s,2025-01-02)"])
       #expect(try database.number("SELECT count(*) FROM admin.merge_errors") == 2)
     }
   }
 
-  private func columns(of table: String, _ database: ScratchDatabase) throws -> [String] {
-    let list = try database.text(
+  private func columns(of table: String, _ database: TestDatabase) throws -> [String] {
+    let list = try database.value(
       """
       SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), '|' ORDER BY attnum)
       FROM pg_attribute WHERE attrelid = '\(table)'::regclass AND attnum > 0
@@ -205,8 +205,8 @@ import Testing
     return (list ?? "").split(separator: "|").map(String.init)
   }
 
-  private func indexedColumns(of table: String, _ database: ScratchDatabase) throws -> [String] {
-    try database.rows(
+  private func indexedColumns(of table: String, _ database: TestDatabase) throws -> [String] {
+    try database.sortedRows(
       """
       SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
       WHERE i.indrelid = '\(table)'::regclass

@@ -1,19 +1,17 @@
+import TestSupport
 import Testing
 
 /// What the options of merge change.
 @Suite struct MergeOptionTests {
   @Test func `atomic shows nothing to others before everything is written`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE", "holding a row")
+    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE")
       let before = try database.versions(of: "production.customers") + database.versions(of: "staging.orders")
-      let merge = try database.start(["--atomic", "--batch", "100", "--workers", "4", "--json"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let merge = try database.launch(["--atomic", "--batch", "100", "--workers", "4", "--json"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       #expect(try database.versions(of: "production.customers") + database.versions(of: "staging.orders") == before)
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0)
       #expect(try outcome.json()["workers"].integer == 1)
@@ -24,15 +22,13 @@ import Testing
 
   @Test func `atomic that fails leaves production and marks as they were, and says why in merge_summary`() async throws
   {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run(
         "ALTER TABLE production.orders ADD CONSTRAINT no_seventeen CHECK (amount <> 1997 % 1000 + 0.75)"
       )
       let tables = ["production.orders", "production.customers", "staging.orders", "staging.customers"]
       let before = try tables.map { try database.versions(of: $0) }
-      let outcome = try await database.run("--atomic", "--batch", "100", "--json")
+      let outcome = try await database.call("--atomic", "--batch", "100", "--json")
       #expect(outcome.status == 74)
       #expect(try outcome.json()["status"].text == "FAILED")
       #expect(try outcome.json()["totals"]["read"].integer == 0)
@@ -47,10 +43,8 @@ import Testing
   }
 
   @Test func `atomic that fails at its commit leaves everything as it was`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run(
         """
         ALTER TABLE production.orders ADD CONSTRAINT known_customer
         FOREIGN KEY (customer_id) REFERENCES production.customers DEFERRABLE INITIALLY DEFERRED NOT VALID;
@@ -58,7 +52,7 @@ import Testing
         """
       )
       let orders = try database.versions(of: "production.orders")
-      let outcome = try await database.run("--atomic")
+      let outcome = try await database.call("--atomic")
       #expect(outcome.status == 74)
       #expect(outcome.errors.contains("known_customer"))
       #expect(try database.versions(of: "production.orders") == orders)
@@ -68,16 +62,13 @@ import Testing
   }
 
   @Test func `without marks staging is not touched, and a second run reads all and changes nothing`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
+    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
       let staging = try database.versions(of: "staging.orders")
-      #expect(try await database.run("--mark", "none").status == 0)
+      #expect(try await database.call("--mark", "none").status == 0)
       #expect(try database.differencesFromExpected() == 0)
       #expect(try database.versions(of: "staging.orders") == staging)
       let production = try database.versions(of: "production.orders")
-      let second = try await database.run("--mark", "none", "--json")
+      let second = try await database.call("--mark", "none", "--json")
       #expect(try second.json()["totals"]["read"].integer == 2500)
       #expect(try second.json()["totals"]["updated"].integer == 0)
       #expect(try second.json()["totals"]["inserted"].integer == 0)
@@ -86,12 +77,11 @@ import Testing
   }
 
   @Test func `staging without a status column is merged without marks, with a warning`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.execute("ALTER TABLE staging.orders DROP COLUMN _dms_processing_status CASCADE")
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
+      try database.run("ALTER TABLE staging.orders DROP COLUMN _dms_processing_status CASCADE")
       try database.fillGuideTables()
       try database.expectGuideResult()
-      let outcome = try await database.run()
+      let outcome = try await database.call()
       #expect(outcome.status == 0)
       #expect(outcome.errors.contains("staging.orders has no column _dms_processing_status"))
       #expect(try database.differencesFromExpected() == 0)
@@ -99,40 +89,37 @@ import Testing
   }
 
   @Test func `strict nulls are the guide's comparison`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       try database.expectGuideResult(nullsLose: false)
-      #expect(try await database.run("--nulls", "strict").status == 0)
+      #expect(try await database.call("--nulls", "strict").status == 0)
       #expect(try database.differencesFromExpected() == 0)
     }
   }
 
   @Test func `a window takes its first moment, not its last, and leaves the rest for later`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.execute(
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
+      try database.run(
         """
         INSERT INTO staging.orders (order_id, updated_at) VALUES
         (1, '2025-01-01'), (2, '2025-01-10'), (3, '2025-01-15'), (4, '2025-01-20'), (5, NULL), (6, 'infinity')
         """
       )
-      func merged() throws -> [String] { try database.rows("SELECT order_id FROM production.orders") }
-      #expect(try await database.run("--from", "2025-01-10", "--to", "2025-01-20 00:00:00").status == 0)
+      func merged() throws -> [String] { try database.sortedRows("SELECT order_id FROM production.orders") }
+      #expect(try await database.call("--from", "2025-01-10", "--to", "2025-01-20 00:00:00").status == 0)
       #expect(try merged() == ["(2)", "(3)"])
       #expect(try database.staged("NEW") == 4)
-      #expect(try await database.run("--to", "2025-01-10").status == 0)
+      #expect(try await database.call("--to", "2025-01-10").status == 0)
       #expect(try merged() == ["(1)", "(2)", "(3)"])
-      #expect(try await database.run("--from", "2025-01-20").status == 0)
+      #expect(try await database.call("--from", "2025-01-20").status == 0)
       #expect(try merged() == ["(1)", "(2)", "(3)", "(4)", "(6)"])
-      #expect(try await database.run().status == 0)
+      #expect(try await database.call().status == 0)
       #expect(try merged().count == 6)
     }
   }
 
   @Test func `the time zone says what a time without one means`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try database.execute(
+    try await TestDatabase.with { database async throws in
+      try database.run(
         """
         CREATE SCHEMA production; CREATE SCHEMA staging;
         CREATE TABLE production.t (id int PRIMARY KEY, updated_at timestamptz);
@@ -140,19 +127,17 @@ import Testing
         INSERT INTO staging.t VALUES (1, '2025-07-01 12:00');
         """
       )
-      #expect(try await database.run("--time-zone", "Europe/Berlin").status == 0)
+      #expect(try await database.call("--time-zone", "Europe/Berlin").status == 0)
       #expect(try database.holds("SELECT updated_at = '2025-07-01 10:00+00' FROM production.t"))
     }
   }
 
   @Test func `only the named tables are merged`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      let outcome = try await database.run("--table", "customers", "--json")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      let outcome = try await database.call("--table", "customers", "--json")
       #expect(try outcome.json()["tables"].elements.compactMap { $0["table"].text } == ["customers"])
       #expect(try database.staged("NEW") == 2000)
-      #expect(try await database.run("--table", "customers", "--table", "orders").status == 0)
+      #expect(try await database.call("--table", "customers", "--table", "orders").status == 0)
       #expect(try database.staged("NEW") == 0)
     }
   }

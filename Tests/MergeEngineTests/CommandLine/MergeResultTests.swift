@@ -1,21 +1,19 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct MergeResultTests {
   @Test func `the guide's tables end as plain SQL has them, all rows marked, the run on record`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
-      let outcome = try await database.run("--batch", "50000", "--json")
+    try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
+      let outcome = try await database.call("--batch", "50000", "--json")
       #expect(outcome.status == 0)
       #expect(try database.differencesFromExpected() == 0)
       #expect(try database.staged("PROCESSED") == 2000)
       #expect(try database.staged("PROCESSED", in: "staging.customers") == 500)
-      #expect(try database.rows("SELECT status FROM admin.merge_summary") == ["(SUCCESS)"])
+      #expect(try database.sortedRows("SELECT status FROM admin.merge_summary") == ["(SUCCESS)"])
       #expect(try database.holds("SELECT bool_and(merge_end > merge_start) FROM admin.merge_summary"))
       #expect(
-        try database.rows(
+        try database.sortedRows(
           """
           SELECT table_name, records_read, records_inserted, records_updated, records_unchanged, records_stale,
                  records_duplicate, records_error, run_id = (SELECT id FROM admin.merge_summary)
@@ -27,13 +25,11 @@ import Testing
   }
 
   @Test func `run again at once it reads nothing and touches no row`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run("--quiet").status == 0)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call("--quiet").status == 0)
       let orders = try database.versions(of: "production.orders")
       let staging = try database.versions(of: "staging.orders")
-      let second = try await database.run("--json")
+      let second = try await database.call("--json")
       #expect(second.status == 0)
       #expect(try second.json()["totals"]["read"].integer == 0)
       #expect(try database.versions(of: "production.orders") == orders)
@@ -44,10 +40,8 @@ import Testing
   }
 
   @Test func `the JSON has every key of the contract in its type, and counts that add up`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      let outcome = try await database.run("--batch", "300", "--workers", "3", "--json")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      let outcome = try await database.call("--batch", "300", "--workers", "3", "--json")
       let json = try outcome.json()
       #expect(json["run_id"].integer == 1)
       #expect(json["status"].text == "SUCCESS")
@@ -82,11 +76,10 @@ import Testing
 
   @Test(arguments: [1, 7, 100, 1_000_000], [1, 4])
   func `no batch size and no number of workers changes the result`(batch: Int, workers: Int) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       try database.fillGuideTables(orderCount: 1000, customerCount: 100)
       try database.expectGuideResult()
-      let outcome = try await database.run("--batch", "\(batch)", "--workers", "\(workers)", "--json")
+      let outcome = try await database.call("--batch", "\(batch)", "--workers", "\(workers)", "--json")
       #expect(outcome.status == 0)
       #expect(try outcome.json()["totals"]["read"].integer == 1100)
       #expect(try database.differencesFromExpected() == 0)
@@ -95,11 +88,9 @@ import Testing
 
   @Test func `refused rows end the run as PARTIAL with 65, stand in merge_errors, and the rest is merged`() async throws
   {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")
-      let outcome = try await database.run("--json")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")
+      let outcome = try await database.call("--json")
       #expect(outcome.status == 65)
       #expect(try outcome.json()["status"].text == "PARTIAL")
       // 17 and 1017 are both newer than production's.
@@ -107,7 +98,7 @@ import Testing
       #expect(try database.staged("ERROR") == 2)
       #expect(try database.staged("PROCESSED") == 1998)
       #expect(
-        try database.rows("SELECT run_id, table_name, row_key ->> 'order_id', sqlstate FROM admin.merge_errors")
+        try database.sortedRows("SELECT run_id, table_name, row_key ->> 'order_id', sqlstate FROM admin.merge_errors")
           == ["(1,orders,1017,23514)", "(1,orders,17,23514)"]
       )
     }

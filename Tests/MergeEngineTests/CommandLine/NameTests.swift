@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Names with everything that SQL allows, in every kind of database.
@@ -7,14 +8,14 @@ import Testing
   private static let admin = "日本 admin"
   private static let table = #"Or"ders %d \ ' Ünï"#
 
-  @Test(arguments: [("UTF8", "C.UTF-8"), ("UTF8", "C"), ("LATIN1", "C")])
-  func `capitals, quotes, spaces and letters beyond ASCII work in every name`(encoding: String, locale: String)
+  @Test(arguments: [TestDatabase.Encoding.utf8, .utf8InC, .latin1])
+  func `capitals, quotes, spaces and letters beyond ASCII work in every name`(encoding: TestDatabase.Encoding)
     async throws
   {
-    try await ScratchDatabase.with(encoding: encoding, locale: locale) { database async throws in
+    try await TestDatabase.with(encoding) { database async throws in
       // Latin 1 has no Japanese.
-      let admin = encoding == "UTF8" ? Self.admin : "ädmin"
-      try database.execute(
+      let admin = encoding == .latin1 ? "ädmin" : Self.admin
+      try database.run(
         """
         CREATE SCHEMA \(quoted(Self.production));
         CREATE TABLE \(quoted(Self.production)).\(quoted(Self.table)) (
@@ -27,28 +28,28 @@ import Testing
         "--staging-schema", Self.staging, "--production-schema", Self.production, "--admin-schema", admin,
       ]
       let files = ["merge-engine.yaml": "version_column: Updated At\n"]
-      #expect(try await database.run("init", "--index-updated-at", arguments: names, files: files).status == 0)
-      try database.execute(
+      #expect(try await database.call("init", "--index-updated-at", arguments: names, files: files).status == 0)
+      try database.run(
         """
         INSERT INTO \(quoted(Self.staging)).\(quoted(Self.table)) VALUES
         ('ä', 1, 'néw', '2025-01-02'), ('ö', 2, 'néw', '2025-01-02'), ('ü', 3, '', 'infinity')
         """
       )
-      let merge = try await database.run(arguments: names + ["--table", Self.table, "--json"], files: files)
+      let merge = try await database.call(arguments: names + ["--table", Self.table, "--json"], files: files)
       #expect(merge.status == 0)
       #expect(try merge.json()["tables"].table(Self.table)["inserted"].integer == 2)
       #expect(
-        try database.rows("TABLE \(quoted(Self.production)).\(quoted(Self.table))") == [
+        try database.sortedRows("TABLE \(quoted(Self.production)).\(quoted(Self.table))") == [
           "(ä,1,néw,\"2025-01-02 00:00:00\")", "(ö,2,néw,\"2025-01-02 00:00:00\")", "(ü,3,\"\",infinity)",
         ]
       )
-      let status = try await database.run("status", arguments: names + ["--json"], files: files)
+      let status = try await database.call("status", arguments: names + ["--json"], files: files)
       #expect(try status.json()["tables"].table(Self.table)["processed"].integer == 3)
       #expect(
         try database.number("SELECT processed_records FROM \(quoted(admin)).oracle_pg_migration_status") == 3
       )
-      let grants = try await database.run("init", arguments: names + ["--print-grants", "postgres"], files: files)
-      try database.execute(grants.output)
+      let grants = try await database.call("init", arguments: names + ["--print-grants", "postgres"], files: files)
+      try database.run(grants.output)
     }
   }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// What goes to stdout, what to stderr, and in what form.
@@ -5,10 +6,8 @@ import Testing
   @Test func `without a terminal a merge prints one table on stdout, without colour, and nothing on stderr`()
     async throws
   {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      let outcome = try await database.run()
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      let outcome = try await database.call()
       #expect(outcome.status == 0)
       #expect(outcome.errors == "")
       #expect(!outcome.output.contains("\u{1B}"))
@@ -21,16 +20,14 @@ import Testing
   }
 
   @Test func `quiet says nothing when all is well, and only errors when it is not`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("CREATE TABLE staging.orphans (id integer)")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("CREATE TABLE staging.orphans (id integer)")
       for command in [[], ["init"]] {
-        let outcome = try await database.run(arguments: command + ["--quiet"])
+        let outcome = try await database.call(arguments: command + ["--quiet"])
         #expect(outcome.status == 0)
         #expect(outcome.everything == "")
       }
-      let blocked = try await database.run("--quiet", "--table", "orphans")
+      let blocked = try await database.call("--quiet", "--table", "orphans")
       #expect(blocked.status == 73)
       #expect(blocked.errors.contains("orphans"))
       #expect(blocked.output == "")
@@ -38,22 +35,18 @@ import Testing
   }
 
   @Test func `quiet and json together print the JSON alone`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("CREATE TABLE staging.orphans (id integer)")
-      let outcome = try await database.run("--quiet", "--json")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("CREATE TABLE staging.orphans (id integer)")
+      let outcome = try await database.call("--quiet", "--json")
       #expect(try outcome.json()["totals"]["read"].integer == 2500)
       #expect(outcome.errors == "")
     }
   }
 
   @Test func `log lines as JSON have time, level and message, one object a line`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("CREATE TABLE staging.\"or\"\"phans\" (id integer)")
-      let outcome = try await database.run("--log-format", "json", "--json")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("CREATE TABLE staging.\"or\"\"phans\" (id integer)")
+      let outcome = try await database.call("--log-format", "json", "--json")
       #expect(outcome.status == 0)
       let lines = outcome.errors.split(separator: "\n")
       #expect(lines.count == 1)
@@ -68,9 +61,9 @@ import Testing
   }
 
   @Test func `with json log lines errors are such lines too`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try database.makeGuideProduction()
-      let outcome = try await database.run("--log-format", "json")
+      let outcome = try await database.call("--log-format", "json")
       #expect(outcome.status == 73)
       for line in outcome.errors.split(separator: "\n") {
         #expect(try JSONValue(text: String(line))["level"].text == "error")
@@ -79,16 +72,14 @@ import Testing
   }
 
   @Test func `status counts marks by table and shows the last runs`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")
-      let before = try await database.run("status", "--json").json()
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")
+      let before = try await database.call("status", "--json").json()
       #expect(before["last_run"] == .null)
       #expect(before.keys.contains("last_run"))
-      #expect(try await database.run().status == 65)
-      try database.execute("INSERT INTO staging.orders (order_id, updated_at) VALUES (99999, now())")
-      let outcome = try await database.run("status", "--json")
+      #expect(try await database.call().status == 65)
+      try database.run("INSERT INTO staging.orders (order_id, updated_at) VALUES (99999, now())")
+      let outcome = try await database.call("status", "--json")
       #expect(outcome.status == 0)
       #expect(outcome.errors == "")
       let json = try outcome.json()
@@ -100,16 +91,16 @@ import Testing
       #expect(json["last_run"]["status"].text == "PARTIAL")
       #expect(json["last_run"]["read"].integer == 2500)
       #expect(json["last_run"]["finished_at"].text?.hasSuffix("Z") == true)
-      let text = try await database.run("status").output
+      let text = try await database.call("status").output
       #expect(text.contains("2,001") && text.contains("PARTIAL"))
-      #expect(try await database.run("status", "--table", "customers", "--json").json()["tables"].elements.count == 1)
+      #expect(try await database.call("status", "--table", "customers", "--json").json()["tables"].elements.count == 1)
     }
   }
 
   @Test func `status of a database that has nothing yet says so and makes nothing`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let before = try database.contents()
-      let outcome = try await database.run("status")
+      let outcome = try await database.call("status")
       #expect(outcome.status == 0)
       #expect(outcome.output.contains("init"))
       #expect(try database.contents() == before)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// `--max-rows-per-second`. Only from below: no run is too slow for a test.
@@ -6,13 +7,12 @@ import Testing
   func `a run takes at least as long as its rows are worth, and a batch is at most a second's worth`(workers: Int)
     async throws
   {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       try database.fillGuideTables(orderCount: 1500, customerCount: 300)
       try database.expectGuideResult()
       // With statistics the rows of a block are known, and the first batch has the right size.
-      try database.execute("ANALYZE staging.orders; ANALYZE staging.customers")
-      let outcome = try await database.run(
+      try database.run("ANALYZE staging.orders; ANALYZE staging.customers")
+      let outcome = try await database.call(
         "--max-rows-per-second",
         "600",
         "--workers",
@@ -32,15 +32,14 @@ import Testing
   }
 
   @Test func `the configuration file has the same key, and a flag wins over it`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       try database.fillGuideTables(orderCount: 400, customerCount: 20)
-      try database.execute("ANALYZE staging.orders; ANALYZE staging.customers")
+      try database.run("ANALYZE staging.orders; ANALYZE staging.customers")
       let files = ["merge-engine.yaml": "max_rows_per_second: 200\n"]
-      let outcome = try await database.run("--json", files: files)
+      let outcome = try await database.call("--json", files: files)
       #expect(outcome.status == 0)
       #expect(try #require(try outcome.json()["elapsed_ms"].integer) >= 1000)
-      let flag = try await database.run("--max-rows-per-second", "100000", "--json", files: files)
+      let flag = try await database.call("--max-rows-per-second", "100000", "--json", files: files)
       #expect(flag.status == 0)
       #expect(
         try database.holds(
@@ -53,11 +52,10 @@ import Testing
   }
 
   @Test func `waiting holds no lock and no transaction on production`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       try database.fillGuideTables(orderCount: 1500, customerCount: 300)
-      try database.execute("ANALYZE staging.orders; ANALYZE staging.customers")
-      let merge = try database.start(["--max-rows-per-second", "100", "--workers", "1", "--quiet"])
+      try database.run("ANALYZE staging.orders; ANALYZE staging.customers")
+      let merge = try database.launch(["--max-rows-per-second", "100", "--workers", "1", "--quiet"])
       try await database.wait(
         for: """
           EXISTS (SELECT FROM staging.orders WHERE _dms_processing_status = 'PROCESSED')
@@ -75,8 +73,8 @@ import Testing
   }
 
   @Test func `a rate of none is wrong usage`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      let outcome = try await database.run("--max-rows-per-second", "0")
+    try await TestDatabase.with { database async throws in
+      let outcome = try await database.call("--max-rows-per-second", "0")
       #expect(outcome.status == 64)
       #expect(outcome.errors.contains("--max-rows-per-second is 0; it must be from 1"))
     }

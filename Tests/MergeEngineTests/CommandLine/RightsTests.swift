@@ -1,33 +1,34 @@
+import TestSupport
 import Testing
 
 /// Roles that own nothing: what they need, and what they are told when they lack it.
 @Suite struct RightsTests {
   @Test func `a role with the printed grants merges, resumes, and looks at the status`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let role = try makeRole(database, name: "Merger \"x\"")
       try database.makeGuideProduction()
-      try database.execute("CREATE TABLE production.items (id serial PRIMARY KEY, n serial, updated_at date)")
-      #expect(try await database.run("init").status == 0)
-      try database.execute(
+      try database.run("CREATE TABLE production.items (id serial PRIMARY KEY, n serial, updated_at date)")
+      #expect(try await database.call("init").status == 0)
+      try database.run(
         "ALTER TABLE staging.items DROP COLUMN n; INSERT INTO staging.items VALUES (1, '2025-01-01')"
       )
       try database.fillGuideTables()
       try database.expectGuideResult()
-      let grants = try await database.run("init", "--print-grants", role)
+      let grants = try await database.call("init", "--print-grants", role)
       #expect(grants.status == 0)
-      try database.execute(grants.output)
+      try database.run(grants.output)
 
       let merge = try await run(database, role, "--json")
       #expect(merge.status == 0)
       #expect(merge.errors == "")
       #expect(try database.differencesFromExpected() == 0)
-      #expect(try database.rows("TABLE production.items") == ["(1,1,2025-01-01)"])
+      #expect(try database.sortedRows("TABLE production.items") == ["(1,1,2025-01-01)"])
       #expect(try await run(database, role).status == 0)
       let status = try await run(database, role, "status", "--json")
       #expect(status.status == 0)
       #expect(try status.json()["last_run"]["status"].text == "SUCCESS")
       // Refused rows go to merge_errors, and dead runs are closed, with the same rights.
-      try database.execute(
+      try database.run(
         """
         ALTER TABLE production.orders ADD CHECK (amount <> 17.75) NOT VALID;
         INSERT INTO staging.orders (order_id, amount, updated_at) VALUES (99999, 17.75, now());
@@ -40,10 +41,9 @@ import Testing
   }
 
   @Test func `the printed grants change nothing by themselves`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let before = try database.contents()
-      let outcome = try await database.run("init", "--print-grants", "anybody")
+      let outcome = try await database.call("init", "--print-grants", "anybody")
       #expect(outcome.status == 0)
       for line in outcome.output.split(separator: "\n") {
         // What only other commands need is a comment.
@@ -73,12 +73,12 @@ import Testing
   func `a missing right blocks with 73, is named, and nothing is written`(revoke: String, message: [String])
     async throws
   {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let role = try makeRole(database, name: "merger")
       try await database.makeGuideTables()
       try database.fillGuideTables(orderCount: 20, customerCount: 10)
-      try database.execute(try await database.run("init", "--print-grants", role).output)
-      try database.execute(revoke.replacing("%", with: "\"\(role)\"").replacing("@", with: database.name))
+      try database.run(try await database.call("init", "--print-grants", role).output)
+      try database.run(revoke.replacing("%", with: "\"\(role)\"").replacing("@", with: database.name))
       let before = try database.contents()
       let outcome = try await run(database, role, "--json")
       #expect(outcome.status == 73)
@@ -91,11 +91,11 @@ import Testing
   }
 
   @Test func `a role that may only read is refused by merge and served by status`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let role = try makeRole(database, name: "reader")
       try await database.makeGuideTables()
       try database.fillGuideTables()
-      try database.execute(
+      try database.run(
         """
         GRANT USAGE ON SCHEMA staging, production, admin TO "\(role)";
         GRANT SELECT ON ALL TABLES IN SCHEMA staging, production, admin TO "\(role)";
@@ -116,10 +116,10 @@ import Testing
   @Test func `a role that may not make the admin schema is given the statements for the DBA, and they suffice`()
     async throws
   {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let role = try makeRole(database, name: "merger")
       try database.makeGuideProduction()
-      try database.execute(
+      try database.run(
         """
         CREATE SCHEMA staging; CREATE TABLE staging.orders AS TABLE production.orders;
         GRANT USAGE ON SCHEMA staging, production TO "\(role)";
@@ -132,8 +132,8 @@ import Testing
       #expect(try database.contents() == before)
       let lines = first.errors.split(separator: "\n").map(String.init)
       let statements = lines.filter { $0.hasSuffix(";") && ($0.hasPrefix("CREATE") || $0.hasPrefix("ALTER")) }
-      try database.execute(statements.joined(separator: "\n"))
-      try database.execute(
+      try database.run(statements.joined(separator: "\n"))
+      try database.run(
         """
         GRANT USAGE ON SCHEMA admin TO "\(role)";
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA admin TO "\(role)";
@@ -149,10 +149,10 @@ import Testing
 
   @Test(arguments: ["init", "status"])
   func `without the rights for it, init and status end with 73 and say which is missing`(command: String) async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let role = try makeRole(database, name: "nobody")
       try await database.makeGuideTables()
-      try database.execute("CREATE TABLE production.items (id int PRIMARY KEY, updated_at date)")
+      try database.run("CREATE TABLE production.items (id int PRIMARY KEY, updated_at date)")
       let before = try database.contents()
       let outcome = try await run(database, role, command)
       #expect(outcome.status == 73)
@@ -163,12 +163,11 @@ import Testing
   }
 
   @Test func `a read-only server or session blocks with a message and nothing is written`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       try database.fillGuideTables(orderCount: 20, customerCount: 10)
-      try database.execute("ALTER DATABASE \(database.name) SET default_transaction_read_only = on")
+      try database.run("ALTER DATABASE \(database.name) SET default_transaction_read_only = on")
       let before = try database.contents()
-      let outcome = try await database.run()
+      let outcome = try await database.call()
       #expect(outcome.status == 73)
       #expect(outcome.errors.contains("read-only"))
       #expect(try database.contents() == before)
@@ -176,13 +175,13 @@ import Testing
   }
 
   /// Roles belong to the whole server, so their names must not meet those of other tests.
-  private func makeRole(_ database: ScratchDatabase, name: String) throws -> String {
+  private func makeRole(_ database: TestDatabase, name: String) throws -> String {
     let role = "\(name) \(database.name.suffix(8))"
-    try database.execute("CREATE ROLE \"\(role.replacing("\"", with: "\"\""))\" LOGIN")
+    try database.run("CREATE ROLE \"\(role.replacing("\"", with: "\"\""))\" LOGIN")
     return role
   }
 
-  private func run(_ database: ScratchDatabase, _ role: String, _ arguments: String...) async throws
+  private func run(_ database: TestDatabase, _ role: String, _ arguments: String...) async throws
     -> CommandLineProgram.Outcome
   {
     try await CommandLineProgram.run(arguments + ["--database", database.connectionString(role: role)])

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Connection strings with several hosts, as failover clusters have them: libpq tries one after the other.
@@ -8,14 +9,15 @@ import Testing
     case keywords, addresses, uri, socketAfterTCP, wantsPrimary
   }
 
-  private func connectionString(_ form: Form, _ database: ScratchDatabase) -> String {
-    let port = database.cluster.port
+  private func connectionString(_ form: Form, _ database: TestDatabase) async throws -> String {
+    let cluster = try await TestServer.shared()
+    let port = cluster.port
     let rest = "user=postgres dbname=\(database.name)"
     return switch form {
     case .keywords: "host=127.0.0.1,127.0.0.1 port=1,\(port) \(rest)"
     case .addresses: "hostaddr=127.0.0.1,127.0.0.1 port=1,\(port) \(rest)"
     case .uri: "postgresql://postgres@127.0.0.1:1,127.0.0.1:\(port)/\(database.name)"
-    case .socketAfterTCP: "host='127.0.0.1,\(database.cluster.socketDirectory)' port=1,\(port) \(rest)"
+    case .socketAfterTCP: "host='127.0.0.1,\(cluster.socketDirectory)' port=1,\(port) \(rest)"
     case .wantsPrimary:
       "postgresql://postgres@127.0.0.1:1,127.0.0.1:\(port)/\(database.name)?target_session_attrs=read-write"
     }
@@ -23,13 +25,12 @@ import Testing
 
   @Test(arguments: Form.allCases)
   func `the living server is found behind the dead one, by every connection of the run`(form: Form) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       try database.fillGuideTables(orderCount: 200, customerCount: 50)
       try database.expectGuideResult()
       let outcome = try await CommandLineProgram.run(
-        ["--database", connectionString(form, database), "--workers", "3", "--json"],
-        environment: ["PGPASSWORD": ScratchDatabase.password]
+        ["--database", try await connectionString(form, database), "--workers", "3", "--json"],
+        environment: ["PGPASSWORD": TestServer.password]
       )
       #expect(outcome.status == 0)
       #expect(outcome.errors == "")
@@ -46,14 +47,13 @@ import Testing
   }
 
   @Test func `staging may be named the same way`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       try database.fillGuideTables(orderCount: 200, customerCount: 50)
       try database.expectGuideResult()
-      let outcome = try await database.run(
+      let outcome = try await database.call(
         "--staging-database",
-        connectionString(.keywords, database),
-        environment: ["PGPASSWORD": ScratchDatabase.password]
+        try await connectionString(.keywords, database),
+        environment: ["PGPASSWORD": TestServer.password]
       )
       #expect(outcome.status == 0)
       #expect(try database.differencesFromExpected() == 0)

@@ -1,73 +1,78 @@
 import Foundation
-import PrivateCluster
+import MergeEngine
+import TestSupport
 import Testing
 
 /// A server process that answers nothing, as one whose storage hangs.
 @Suite struct SilentBackendTests {
-  /// A server of the test's own: making or dropping any database waits until every backend of the server has heard of it.
-  private func withOwnServer(_ body: (ScratchDatabase) async throws -> Void) async throws {
-    try await PrivateCluster.with { cluster in try await ScratchDatabase.with(cluster, body) }
-  }
-
-  /// Stops a backend of the test's own server, and always lets it go on again.
-  private func withSilenced(_ processID: Int, _ body: () async throws -> Void) async throws {
-    let backend = Int32(processID)
-    #expect(kill(backend, SIGSTOP) == 0)
-    defer { kill(backend, SIGCONT) }
-    try await body()
-  }
-
-  /// Ends a program that would hang, so that the test fails instead of waiting for ever.
-  private func outcome(of merge: CommandLineProgram) async throws -> CommandLineProgram.Outcome {
-    let watchdog = Task {
-      try await Task.sleep(for: .seconds(180))
-      merge.send(SIGKILL)
-    }
-    defer { watchdog.cancel() }
-    return try await merge.outcome()
-  }
-
   private static let worker = "application_name LIKE 'merge-engine run % worker 1'"
 
-  private func processID(of condition: String, _ database: ScratchDatabase) throws -> Int {
-    try #require(
-      try database.number("SELECT min(pid) FROM pg_stat_activity WHERE datname = current_database() AND \(condition)")
-    )
-  }
-
-  /// A merge whose only worker waits for a row that `other` holds.
-  private func startBlocked(_ database: ScratchDatabase, _ arguments: [String] = []) async throws -> CommandLineProgram
-  {
-    let merge = try database.start(
-      ["--workers", "1", "--batch", "300", "--statement-timeout", "1000", "--json"] + arguments
-    )
-    try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-    return merge
-  }
-
-  @Test func `a worker whose server falls silent is given up, and the run goes on with a new one`() async throws {
-    try await withOwnServer { database async throws in
+  /// Guide tables on a server of the test's own, with a row that `holder` holds: making or dropping any database waits
+  /// until every backend of the server has heard of it.
+  private func withHeldRow(
+    _ body: (_ database: TestDatabase, _ holder: TestDatabase) async throws -> Void
+  ) async throws {
+    try await TestServer.withOwn(in: .sleeping) { cluster in
+      let database = try TestDatabase(connectionString: cluster.connectionString())
       try await database.makeGuideTables()
       try database.fillGuideTables()
       try database.expectGuideResult()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE", "holding a row")
+      let holder = try database.connect()
+      try holder.run("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE")
+      try await body(database, holder)
+    }
+  }
+
+  /// Begins a merge whose only worker waits for the held row, and which has less patience than usual.
+  private func startBlocked(
+    _ database: TestDatabase,
+    stop: StopSignal = StopSignal(),
+    _ change: (inout MergeOptions) -> Void = { _ in }
+  ) async throws -> TestDatabase.RunningMerge {
+    let merge = database.start(stop: stop) {
+      $0.workers = 1
+      $0.batchRows = 300
+      $0.lockTimeoutMilliseconds = 0
+      $0.statementTimeoutMilliseconds = 1000
+      change(&$0)
+    } patience: {
+      #expect($0.silenceGraceSeconds == 15 && $0.cancelGraceSeconds == 10)
+      $0.silenceGraceSeconds = 0.5
+      $0.cancelGraceSeconds = 0.5
+    }
+    try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+    return merge
+  }
+
+  /// Stops the backend for which a condition holds, and always lets it go on again.
+  private func withSilenced(
+    _ condition: String,
+    _ database: TestDatabase,
+    _ body: (_ processID: Int) async throws -> Void
+  ) async throws {
+    let backends = "FROM pg_stat_activity WHERE datname = current_database() AND \(condition)"
+    let backend = try #require(try database.number("SELECT min(pid) \(backends)"))
+    #expect(kill(Int32(backend), SIGSTOP) == 0)
+    defer { kill(Int32(backend), SIGCONT) }
+    try await body(backend)
+  }
+
+  /// A condition: there is another session like the silent one.
+  private func another(_ condition: String, than silent: Int) -> String {
+    "EXISTS (SELECT FROM pg_stat_activity WHERE pid <> \(silent) AND datname = current_database() AND \(condition))"
+  }
+
+  @Test func `a worker whose server falls silent is given up, and the run goes on with a new one`() async throws {
+    try await withHeldRow { database, holder in
       let merge = try await startBlocked(database)
-      let silent = try processID(of: Self.worker, database)
-      try await withSilenced(silent) {
-        try other.execute("ROLLBACK", "letting go")
-        // Silent for longer than the statement may take and 15 seconds more: a new connection is there.
-        try await database.wait(
-          for:
-            "EXISTS (SELECT FROM pg_stat_activity WHERE pid <> \(silent) AND datname = current_database() AND \(Self.worker))",
-          timeLimitSeconds: 90
-        )
+      try await withSilenced(Self.worker, database) { silent in
+        try holder.run("ROLLBACK")
+        try await database.wait(for: another(Self.worker, than: silent))
       }
-      let outcome = try await outcome(of: merge)
-      #expect(outcome.status == 0, "\(outcome.errors)")
-      #expect(outcome.errors.contains("the server has sent nothing for 16.0 s"))
+      let report = try await database.finish(merge)
+      #expect(report.status == .success, "\(report.failures)")
       #expect(try database.differencesFromExpected() == 0)
-      #expect(try outcome.json()["totals"]["read"].integer == 2500)
+      #expect(report.totals.read == 2500)
       #expect(try database.staged("PROCESSED") == 2000)
     }
   }
@@ -75,38 +80,28 @@ import Testing
   @Test func `a silent server that keeps its locks fails the table with a clear message, and another run goes on`()
     async throws
   {
-    try await withOwnServer { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE", "holding a row")
-      let merge = try await startBlocked(database, ["--lock-timeout", "100"])
-      try await withSilenced(try processID(of: Self.worker, database)) {
-        let outcome = try await outcome(of: merge)
-        #expect(outcome.status == 74, "\(outcome.errors)")
-        #expect(outcome.errors.contains("SQLSTATE 55P03"))
-        #expect(try outcome.json()["status"].text == "FAILED")
+    try await withHeldRow { database, holder in
+      let merge = try await startBlocked(database) { $0.lockTimeoutMilliseconds = 100 }
+      try await withSilenced(Self.worker, database) { _ async throws in
+        let report = try await database.finish(merge)
+        #expect(report.status == .failed)
+        #expect(report.failures.contains { $0.contains("SQLSTATE 55P03") }, "\(report.failures)")
         #expect(try database.runStatuses() == "FAILED")
       }
-      try other.execute("ROLLBACK", "letting go")
+      try holder.run("ROLLBACK")
       try await database.waitForTheEndOfAllSessions()
-      #expect(try await database.run("--quiet").status == 0)
+      #expect(try await database.merge().status == .success)
       #expect(try database.differencesFromExpected() == 0)
     }
   }
 
   @Test func `a silent server does not keep a run from being interrupted`() async throws {
-    try await withOwnServer { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE", "holding a row")
-      let merge = try await startBlocked(database, ["--statement-timeout", "0"])
-      try await withSilenced(try processID(of: Self.worker, database)) {
-        merge.send(SIGTERM)
-        let outcome = try await outcome(of: merge)
-        #expect(outcome.status == 143)
+    try await withHeldRow { database, holder in
+      let stop = StopSignal()
+      let merge = try await startBlocked(database, stop: stop) { $0.statementTimeoutMilliseconds = 0 }
+      try await withSilenced(Self.worker, database) { _ async throws in
+        stop.request(signal: SIGTERM)
+        #expect(try await database.finish(merge).status == .aborted)
         #expect(try database.runStatuses() == "ABORTED")
       }
     }
@@ -115,34 +110,18 @@ import Testing
   @Test func `a run whose control connection falls silent has its old session ended, and goes on with its locks`()
     async throws
   {
-    try await withOwnServer { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE", "holding a row")
+    try await withHeldRow { database, holder in
       // The batch is tried again for as long as the row is held.
-      let merge = try database.start(
-        ["--workers", "1", "--batch", "300", "--lock-timeout", "0", "--statement-timeout", "1000", "--json"]
-      )
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let merge = try await startBlocked(database)
       let control = "application_name = 'merge-engine control'"
-      let silent = try processID(of: control, database)
-      try await withSilenced(silent) {
-        try await Task.sleep(for: .seconds(3))
-        try other.execute("ROLLBACK", "letting go")
+      try await withSilenced(control, database) { silent in
         // The new connection is there, and the silent one holds the locks as long as it can't be ended.
-        try await database.wait(
-          for:
-            "EXISTS (SELECT FROM pg_stat_activity WHERE pid <> \(silent) AND datname = current_database() AND \(control))",
-          timeLimitSeconds: 90
-        )
-        try await Task.sleep(for: .seconds(1))
+        try await database.wait(for: another(control, than: silent))
+        try holder.run("ROLLBACK")
       }
-      let outcome = try await outcome(of: merge)
-      #expect(outcome.status == 0, "\(outcome.status) \(outcome.errors)")
-      #expect(outcome.errors.contains("control connection lost, connecting again"))
-      #expect(try outcome.json()["totals"]["read"].integer == 2500)
+      let report = try await database.finish(merge)
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.totals.read == 2500)
       #expect(try database.differencesFromExpected() == 0)
     }
   }

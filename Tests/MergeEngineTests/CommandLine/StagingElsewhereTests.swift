@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// `--staging-database`: staging in another database than production.
@@ -30,34 +31,34 @@ import Testing
     """
   }
 
-  private func run(_ production: ScratchDatabase, _ staging: ScratchDatabase, _ arguments: String...) async throws
+  private func run(_ production: TestDatabase, _ staging: TestDatabase, _ arguments: String...) async throws
     -> CommandLineProgram.Outcome
   {
-    try await production.run(arguments: arguments + ["--staging-database", staging.connectionString])
+    try await production.call(arguments: arguments + ["--staging-database", staging.connectionString])
   }
 
   @Test func `types that production alone has are merged as in one database`() async throws {
-    try await ScratchDatabase.withPair { production, staging async throws in
-      try production.execute(Self.production)
-      try staging.execute(Self.staging())
+    try await TestDatabase.withPair { production, staging async throws in
+      try production.run(Self.production)
+      try staging.run(Self.staging())
       let outcome = try await run(production, staging, "--batch", "100", "--json")
       #expect(outcome.status == 0)
-      let result = try production.rows("TABLE production.t")
+      let result = try production.sortedRows("TABLE production.t")
       #expect(try staging.number("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'PROCESSED'") == 600)
       // The runs, their counts and the views are where production is, and nothing is made beside staging.
       #expect(try production.runStatuses() == "SUCCESS")
       #expect(try staging.holds("to_regnamespace('admin') IS NULL AND to_regnamespace('production') IS NULL"))
 
       // The same in one database.
-      try production.execute(
+      try production.run(
         """
         DROP SCHEMA production CASCADE; DROP SCHEMA admin CASCADE; DROP EXTENSION citext; \(Self.production)
         \(Self.staging())
         """
       )
-      let single = try await production.run("--batch", "100", "--json")
+      let single = try await production.call("--batch", "100", "--json")
       #expect(single.status == 0)
-      #expect(try production.rows("TABLE production.t") == result)
+      #expect(try production.sortedRows("TABLE production.t") == result)
       for count in ["read", "inserted", "updated", "unchanged", "stale", "duplicate", "errors"] {
         #expect(try outcome.json()["totals"][count].integer == single.json()["totals"][count].integer, "\(count)")
       }
@@ -67,9 +68,9 @@ import Testing
   }
 
   @Test func `a second run reads nothing, and without marks it changes nothing`() async throws {
-    try await ScratchDatabase.withPair { production, staging async throws in
-      try production.execute(Self.production)
-      try staging.execute(Self.staging())
+    try await TestDatabase.withPair { production, staging async throws in
+      try production.run(Self.production)
+      try staging.run(Self.staging())
       #expect(try await run(production, staging, "--mark", "none", "--quiet").status == 0)
       #expect(try staging.number("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'NEW'") == 600)
       let versions = try production.versions(of: "production.t")
@@ -84,10 +85,10 @@ import Testing
   }
 
   @Test func `refused rows are marked in staging, recorded beside production, and set back across`() async throws {
-    try await ScratchDatabase.withPair { production, staging async throws in
-      try production.execute(Self.production)
-      try staging.execute(Self.staging())
-      try staging.execute(
+    try await TestDatabase.withPair { production, staging async throws in
+      try production.run(Self.production)
+      try staging.run(Self.staging())
+      try staging.run(
         """
         UPDATE staging.t SET updated_at = '2025-02-01' WHERE code IN ('K10', 'K20', 'K30');
         UPDATE staging.t SET mood = 'furious' WHERE code = 'K10';
@@ -101,15 +102,15 @@ import Testing
       #expect(try outcome.json()["totals"]["errors"].integer == 4)
       #expect(try outcome.json()["totals"]["read"].integer == 600)
       let refused = "SELECT code FROM staging.t WHERE _dms_processing_status = 'ERROR'"
-      #expect(try staging.rows(refused) == ["(K10)", "(K20)", "(K30)", "(lower)"])
+      #expect(try staging.sortedRows(refused) == ["(K10)", "(K20)", "(K30)", "(lower)"])
       #expect(
-        try production.rows("SELECT row_key ->> 'code', sqlstate, row_data ->> 'mood' FROM admin.merge_errors")
+        try production.sortedRows("SELECT row_key ->> 'code', sqlstate, row_data ->> 'mood' FROM admin.merge_errors")
           == ["(K10,22P02,furious)", "(K20,23514,cross)", "(K30,22P02,cross)", "(lower,23514,cross)"]
       )
       #expect(try production.number("SELECT count(*) FROM production.t WHERE code IN ('K10', 'K20', 'K30')") == 0)
 
       // Mended in staging, set back by code, and merged.
-      try staging.execute(
+      try staging.run(
         """
         UPDATE staging.t SET mood = 'cross' WHERE code = 'K10';
         UPDATE staging.t SET place = '(1,y)' WHERE code = 'K30';
@@ -117,7 +118,7 @@ import Testing
       )
       let retry = try await run(production, staging, "errors", "retry", "--sqlstate", "22P02", "--json")
       #expect(try retry.json()["released"]["t"].integer == 2)
-      #expect(try staging.rows(refused) == ["(K20)", "(lower)"])
+      #expect(try staging.sortedRows(refused) == ["(K20)", "(lower)"])
       let second = try await run(production, staging, "--json")
       #expect(second.status == 0)
       #expect(try second.json()["totals"]["inserted"].integer == 2)
@@ -126,17 +127,17 @@ import Testing
   }
 
   @Test func `cleanup truncates staging where it is, and only when every row is merged`() async throws {
-    try await ScratchDatabase.withPair { production, staging async throws in
-      try production.execute(Self.production)
-      try staging.execute(Self.staging())
-      try staging.execute("UPDATE staging.t SET share = 101, updated_at = '2025-02-01' WHERE code = 'K20'")
+    try await TestDatabase.withPair { production, staging async throws in
+      try production.run(Self.production)
+      try staging.run(Self.staging())
+      try staging.run("UPDATE staging.t SET share = 101, updated_at = '2025-02-01' WHERE code = 'K20'")
       // A table of the same name beside production is none of the merge's business.
-      try production.execute(Self.staging())
+      try production.run(Self.staging())
       let kept = try await run(production, staging, "--cleanup")
       #expect(kept.status == 65)
       #expect(kept.errors.contains("the staging table t was not truncated"))
       #expect(try staging.number("SELECT count(*) FROM staging.t") == 600)
-      try staging.execute("UPDATE staging.t SET share = 100 WHERE code = 'K20'")
+      try staging.run("UPDATE staging.t SET share = 100 WHERE code = 'K20'")
       #expect(try await run(production, staging, "errors", "retry").status == 0)
       #expect(try await run(production, staging, "--cleanup").status == 0)
       #expect(try staging.number("SELECT count(*) FROM staging.t") == 0)
@@ -145,10 +146,10 @@ import Testing
   }
 
   @Test func `staging that can't be reached ends with 69 before anything is written`() async throws {
-    try await ScratchDatabase.withPair { production, _ async throws in
-      try production.execute(Self.production)
+    try await TestDatabase.withPair { production, _ async throws in
+      try production.run(Self.production)
       let before = try production.contents()
-      let outcome = try await production.run("--staging-database", "host=127.0.0.1 port=1 dbname=elsewhere")
+      let outcome = try await production.call("--staging-database", "host=127.0.0.1 port=1 dbname=elsewhere")
       #expect(outcome.status == 69)
       #expect(outcome.errors.contains("connecting to database elsewhere on 127.0.0.1:1"))
       #expect(try production.contents() == before)

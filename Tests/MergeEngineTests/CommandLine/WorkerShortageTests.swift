@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Servers that allow fewer connections than the run would like to have.
@@ -5,18 +6,15 @@ import Testing
   /// Guide tables, and a role that may do the merge on so many connections.
   private func withRole(
     connectionLimit: Int,
-    _ body: (ScratchDatabase, _ connectionString: String) async throws -> Void
+    _ body: (TestDatabase, _ connectionString: String) async throws -> Void
   ) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.expectGuideResult()
+    try await TestDatabase.with(copyOf: .expectedGuide, in: .sleeping) { database async throws in
       let role = "few_\(database.name.suffix(12))"
-      try database.execute("CREATE ROLE \(role) LOGIN CONNECTION LIMIT \(connectionLimit)")
-      let grants = try await database.run("init", "--print-grants", role)
-      try database.execute(grants.output)
+      try database.run("CREATE ROLE \(role) LOGIN CONNECTION LIMIT \(connectionLimit)")
+      let grants = try await database.call("init", "--print-grants", role)
+      try database.run(grants.output)
       try await body(database, database.connectionString(role: role))
-      try database.execute("DROP OWNED BY \(role); DROP ROLE \(role)")
+      try database.run("DROP OWNED BY \(role); DROP ROLE \(role)")
     }
   }
 
@@ -36,14 +34,16 @@ import Testing
     async throws
   {
     try await withRole(connectionLimit: 2) { database, connectionString in
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE", "holding a row")
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 1998 FOR UPDATE")
       let merge = try CommandLineProgram(
         ["--database", connectionString, "--workers", "2", "--batch", "200", "--reconnect-timeout", "1", "--json"]
       )
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      try await Task.sleep(for: .seconds(4))
-      try other.execute("COMMIT", "letting go")
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      try await eventually("the shortage") {
+        try merge.errorsSoFar().contains("worker got no connection, the others go on without it") ? () : nil
+      }
+      try other.run("COMMIT")
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0, "\(outcome.errors)")
       #expect(outcome.errors.contains("worker got no connection, the others go on without it"))

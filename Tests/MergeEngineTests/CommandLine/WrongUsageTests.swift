@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Options that make no sense end with 64 before anything is written.
@@ -19,11 +20,11 @@ import Testing
     (["init", "--staging-schema", "production"], "schema are the same: production"),
   ])
   func `refuses`(arguments: [String], message: String) async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try database.makeGuideProduction()
-      try database.execute("CREATE SCHEMA staging; CREATE TABLE staging.orders AS TABLE production.orders")
+      try database.run("CREATE SCHEMA staging; CREATE TABLE staging.orders AS TABLE production.orders")
       let before = try database.contents()
-      let outcome = try await database.run(arguments: arguments + ["--json"])
+      let outcome = try await database.call(arguments: arguments + ["--json"])
       #expect(outcome.status == 64)
       #expect(outcome.errors.contains(message))
       #expect(outcome.output == "")

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import MergeEngine
@@ -45,10 +46,10 @@ import Testing
       #expect(report.status == (atomic ? .success : .partial))
       #expect(report.totals.batches > 4)
       #expect(try differenceFromLog(database) == [])
-      let workers = try database.rows("SELECT DISTINCT worker FROM admin.merge_batches ORDER BY 1")
+      let workers = try database.sortedRows("SELECT DISTINCT worker FROM admin.merge_batches ORDER BY 1")
       #expect(Set(workers).isSubset(of: atomic ? ["(1)"] : ["(1)", "(2)"]) && !workers.isEmpty)
       #expect(
-        try database.rows(
+        try database.sortedRows(
           """
           SELECT b.* FROM admin.merge_batches b JOIN admin.merge_summary r ON r.id = b.run_id
           WHERE b.started_at IS NULL OR b.started_at < r.merge_start OR b.finished_at < b.started_at
@@ -101,36 +102,32 @@ import Testing
       #expect(
         try database.count("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == 0
       )
-      #expect(try database.rows("SELECT status FROM admin.merge_summary") == ["(RUNNING)"])
+      #expect(try database.sortedRows("SELECT status FROM admin.merge_summary") == ["(RUNNING)"])
     }
   }
 
   @Test func `a run keeps the warnings of its plan and of its end`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run(
         """
         ALTER TABLE production.orders ADD CHECK (amount <> 17.75);
         CREATE TABLE staging.orphans (id integer);
         """
       )
-      #expect(try await database.run("--cleanup", "--quiet").status == 65)
-      let warnings = try #require(try database.text("SELECT warnings FROM admin.merge_summary WHERE id = 1"))
+      #expect(try await database.call("--cleanup", "--quiet").status == 65)
+      let warnings = try #require(try database.value("SELECT warnings FROM admin.merge_summary WHERE id = 1"))
       #expect(warnings.contains("staging.orphans has no table of the same name in production"))
       #expect(warnings.contains("the staging table orders was not truncated"))
     }
   }
 
   @Test func `an archived run has its batches and verifications, and a pruned one takes them along`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run("--quiet", "--ties", "compare").status == 0)
-      #expect(try await database.run("verify", "--quiet").status == 0)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call("--quiet", "--ties", "compare").status == 0)
+      #expect(try await database.call("verify", "--quiet").status == 0)
       let batches = try #require(try database.number("SELECT count(*) FROM admin.merge_batches"))
       try await withFolder { folder in
-        let outcome = try await database.run("cleanup", "--archive", folder, "--older-than", "0", "--keep-task")
+        let outcome = try await database.call("cleanup", "--archive", folder, "--older-than", "0", "--keep-task")
         #expect(outcome.status == 0, "\(outcome.errors)")
         let archive = try JSONValue(text: String(contentsOfFile: "\(folder)/run-1.json", encoding: .utf8))
         #expect(archive["batches"].elements.count == batches)

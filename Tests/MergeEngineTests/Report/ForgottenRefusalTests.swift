@@ -1,4 +1,5 @@
 import Libpq
+import TestSupport
 import Testing
 
 @testable import MergeEngine

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `report RUN`: where it writes, and what it refuses.
@@ -6,12 +7,12 @@ import Testing
   @Test func `the file stands in the working directory under the run's number, readable by its owner alone`()
     async throws
   {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await mergeOnce(database)
       try await withFolder { folder in
         let path = "\(folder)/report.html"
         try "an older report".write(toFile: path, atomically: true, encoding: .utf8)
-        let outcome = try await database.run("report", "1", "--output", path)
+        let outcome = try await database.call("report", "1", "--output", path)
         #expect(outcome.status == 0)
         #expect(outcome.output == "The report of run 1, SUCCESS, is in \(path).\n")
         #expect(outcome.errors == "")
@@ -20,31 +21,31 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["report.html"])
       }
       // Without --output it is the program's own folder, which goes with it.
-      #expect(try await database.run("report", "1").output == "The report of run 1, SUCCESS, is in run-1.html.\n")
+      #expect(try await database.call("report", "1").output == "The report of run 1, SUCCESS, is in run-1.html.\n")
     }
   }
 
   @Test func `JSON says run, status and file; quiet says nothing`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await mergeOnce(database)
-      let json = try await database.run("report", "1", "--json").json()
+      let json = try await database.call("report", "1", "--json").json()
       #expect(json["run_id"].integer == 1)
       #expect(json["status"].text == "SUCCESS")
       #expect(json["file"].text == "run-1.html")
-      #expect(try await database.run("report", "1", "--quiet").everything == "")
+      #expect(try await database.call("report", "1", "--quiet").everything == "")
     }
   }
 
   @Test func `a run that there is not is refused with 64, and where to look is said`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await mergeOnce(database)
       for id in ["2", "0", "9223372036854775807"] {
-        let outcome = try await database.run("report", id)
+        let outcome = try await database.call("report", id)
         #expect(outcome.status == 64, "\(id): \(outcome.errors)")
         #expect(outcome.output == "")
       }
       #expect(
-        try await database.run("report", "2").errors.contains(
+        try await database.call("report", "2").errors.contains(
           "there is no run 2 in admin.merge_summary; merge-engine status"
         )
       )
@@ -61,10 +62,10 @@ import Testing
   }
 
   @Test func `without admin tables it is blocked with 73, and makes none`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try database.makeGuideProduction()
       let before = try database.contents()
-      let outcome = try await database.run("report", "1")
+      let outcome = try await database.call("report", "1")
       #expect(outcome.status == 73)
       #expect(outcome.errors.contains("the admin schema admin is missing or incomplete"))
       #expect(try database.contents() == before)
@@ -72,7 +73,7 @@ import Testing
   }
 
   @Test func `a file that can't be written is blocked with 73, and what stands there stays`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await mergeOnce(database)
       try await withFolder { folder in
         let cases = [
@@ -80,7 +81,7 @@ import Testing
           ("/dev/null", "no regular file"), ("", "a file without a name"),
         ]
         for (path, reason) in cases {
-          let outcome = try await database.run("report", "1", "--output", path)
+          let outcome = try await database.call("report", "1", "--output", path)
           #expect(outcome.status == 73, "\(path)")
           #expect(outcome.errors.contains(reason), "\(path): \(outcome.errors)")
           #expect(outcome.output == "")
@@ -95,7 +96,7 @@ import Testing
   }
 
   @Test func `through a link the file behind it is replaced, and the link stays`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await mergeOnce(database)
       try await withFolder { folder in
         try FileManager.default.createDirectory(atPath: "\(folder)/kept", withIntermediateDirectories: false)
@@ -104,7 +105,7 @@ import Testing
           atPath: "\(folder)/latest.html",
           withDestinationPath: "\(folder)/kept/report.html"
         )
-        #expect(try await database.run("report", "1", "--output", "\(folder)/latest.html").status == 0)
+        #expect(try await database.call("report", "1", "--output", "\(folder)/latest.html").status == 0)
         #expect(try String(contentsOfFile: "\(folder)/kept/report.html", encoding: .utf8).contains("Run 1"))
         let kind =
           try FileManager.default.attributesOfItem(atPath: "\(folder)/latest.html")[.type] as? FileAttributeType
@@ -114,28 +115,26 @@ import Testing
   }
 
   @Test func `the report of a run that still goes on says so, with the figures up to now`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders FOR UPDATE", "holding all rows")
-      let merge = try database.start(["--batch", "100", "--quiet"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      let outcome = try await database.run("report", "1", "--output", "-")
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders FOR UPDATE")
+      let merge = try database.launch(["--batch", "100", "--quiet"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      let outcome = try await database.call("report", "1", "--output", "-")
       #expect(outcome.status == 0)
       #expect(outcome.output.contains("<title>Run 1 - RUNNING - merge-engine</title>"))
       #expect(outcome.output.contains("The run was still going when this page was made"))
       #expect(outcome.output.contains("still going"))
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
     }
   }
 
   @Test func `a role that may only read makes reports and changes nothing`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await mergeOnce(database)
       let role = "reader_\(database.name)"
-      try database.execute(
+      try database.run(
         """
         CREATE ROLE \(role) LOGIN;
         ALTER ROLE \(role) SET default_transaction_read_only = on;
@@ -151,14 +150,14 @@ import Testing
       #expect(outcome.status == 0, "\(outcome.errors)")
       #expect(outcome.output.contains("RUNNING"))
       #expect(try database.contents() == before)
-      try database.execute("DROP OWNED BY \(role); DROP ROLE \(role)")
+      try database.run("DROP OWNED BY \(role); DROP ROLE \(role)")
     }
   }
 
-  private func mergeOnce(_ database: ScratchDatabase) async throws {
+  private func mergeOnce(_ database: TestDatabase) async throws {
     try await database.makeGuideTables()
     try database.fillGuideTables(orderCount: 20, customerCount: 10)
-    #expect(try await database.run("--quiet").status == 0)
+    #expect(try await database.call("--quiet").status == 0)
   }
 }
 

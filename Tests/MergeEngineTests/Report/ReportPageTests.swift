@@ -1,5 +1,6 @@
 import Foundation
 import Libpq
+import TestSupport
 import Testing
 
 /// What a report shows, seen in a real Chromium.
@@ -8,19 +9,18 @@ import Testing
   private static let markup = #"<script>document.title='owned'</script><img src=x onerror=alert(1)> "q" 'q' & x"#
   private static let hiddenQuote = "\"\u{338} onclick=\"alert(1)"
 
-  private func html(of database: ScratchDatabase, _ run: Int = 1) async throws -> String {
-    let outcome = try await database.run("report", "\(run)", "--output", "-")
+  private static func html(of database: TestDatabase) async throws -> String {
+    let outcome = try await database.call("report", "1", "--output", "-")
     #expect(outcome.status == 0, "\(outcome.errors)")
     return outcome.output
   }
 
   @Test func `the report of a run with quarantined rows shows its counts, reasons, keys and parameters`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
-      let json = try await database.run("--json", "--batch", "300", "--from", "2024-01-01", "--to", "2027-01-01").json()
-      let page = try await Chromium.open(html(of: database))
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
+      let json = try await database.call("--json", "--batch", "300", "--from", "2024-01-01", "--to", "2027-01-01")
+        .json()
+      let page = try await Chromium.open(Self.html(of: database))
       #expect(page.title == "Run 1 - PARTIAL - merge-engine")
       for table in ["customers", "orders"] {
         let counts = json["tables"].table(table)
@@ -33,7 +33,7 @@ import Testing
       #expect(states == 2)
       #expect(page.text.contains("23514\ncheck_violation"))
       #expect(page.text.contains("violates check constraint \"amounts\""))
-      for key in try database.rows("SELECT row_key ->> 'order_id' FROM admin.merge_errors") {
+      for key in try database.sortedRows("SELECT row_key ->> 'order_id' FROM admin.merge_errors") {
         #expect(page.text.contains("{\"order_id\": \(key.trimmingCharacters(in: ["(", ")"]))}"))
       }
       #expect(page.text.contains("from 2024-01-01, before 2027-01-01"))
@@ -46,14 +46,14 @@ import Testing
   @Test func `markup in names, keys and messages shows as text, and nothing of it becomes part of the page`()
     async throws
   {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       // As long as the server lets a name be.
       let table = String(Self.markup.prefix(63))
       try await makeHostileTable(database, table)
       // In an attribute a quote would end it: with two tables there is a picture named after each.
       try await makeHostileTable(database, Self.hiddenQuote)
-      #expect(try await database.run().status == 65)
-      let page = try await Chromium.open(html(of: database))
+      #expect(try await database.call().status == 65)
+      let page = try await Chromium.open(Self.html(of: database))
       #expect(page.title == "Run 1 - PARTIAL - merge-engine")
       #expect(page.text.contains("\(table)\t1\t0"))
       #expect(page.text.contains("\(Self.hiddenQuote)\t1\t0"))
@@ -67,9 +67,9 @@ import Testing
   }
 
   /// A table whose name is markup, with rows that are refused with markup as the reason.
-  private func makeHostileTable(_ database: ScratchDatabase, _ name: String) async throws {
+  private func makeHostileTable(_ database: TestDatabase, _ name: String) async throws {
     let table = Identifier(name).quoted
-    try database.execute(
+    try database.run(
       """
       CREATE SCHEMA IF NOT EXISTS production;
       CREATE TABLE production.\(table) (id text PRIMARY KEY, updated_at int);
@@ -78,98 +78,92 @@ import Testing
       CREATE TRIGGER refuse BEFORE INSERT ON production.\(table) FOR EACH ROW EXECUTE FUNCTION production.refuse();
       """
     )
-    #expect(try await database.run("init").status == 0)
-    try database.execute("INSERT INTO staging.\(table) (id, updated_at) VALUES ($k$\(Self.hiddenQuote)$k$, 1)")
+    #expect(try await database.call("init").status == 0)
+    try database.run("INSERT INTO staging.\(table) (id, updated_at) VALUES ($k$\(Self.hiddenQuote)$k$, 1)")
   }
 
   @Test(arguments: Chromium.Scheme.allCases)
   func `in light and in dark every text stands out from its ground by 4_5 to 1`(scheme: Chromium.Scheme) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let page = try await Chromium.open(html(of: database), scheme: scheme)
-      #expect(page.lowestContrast >= 4.5, "\(page.faintestText)")
-      #expect(page.background == (scheme == .light ? "rgb(255, 255, 255)" : "rgb(18, 22, 26)"))
-    }
+    let page = try await Chromium.open(Self.storedPage.value, scheme: scheme)
+    #expect(page.lowestContrast >= 4.5, "\(page.faintestText)")
+    #expect(page.background == (scheme == .light ? "rgb(255, 255, 255)" : "rgb(18, 22, 26)"))
   }
 
   @Test func `a screen reader gets a table for every chart, names, scopes, and headings in order`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let page = try await Chromium.open(html(of: database))
-      #expect(page.language == "en")
-      #expect(page.unnamed == [])
-      #expect(page.sectionsWithoutTable == [])
-      #expect(page.elements["svg"] ?? 0 > 4)
-      #expect(page.headings.first == "h1")
-      #expect(page.headings.filter { $0 == "h1" }.count == 1)
-      for (above, below) in zip(page.headings, page.headings.dropFirst()) {
-        #expect(Int(below.dropFirst()) ?? 9 <= (Int(above.dropFirst()) ?? 0) + 1)
-      }
+    let page = try await Self.storedView.value
+    #expect(page.language == "en")
+    #expect(page.unnamed == [])
+    #expect(page.sectionsWithoutTable == [])
+    #expect(page.elements["svg"] ?? 0 > 4)
+    #expect(page.headings.first == "h1")
+    #expect(page.headings.filter { $0 == "h1" }.count == 1)
+    for (above, below) in zip(page.headings, page.headings.dropFirst()) {
+      #expect(Int(below.dropFirst()) ?? 9 <= (Int(above.dropFirst()) ?? 0) + 1)
     }
   }
 
   @Test func `the page asks for nothing beside itself and holds no script`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let html = try await html(of: database)
-      let page = try await Chromium.open(html)
-      #expect(page.requests == [])
-      for element in ["script", "link", "img", "iframe", "object", "embed"] { #expect(page.elements[element] == nil) }
-      #expect(!html.contains("http:") && !html.contains("https:") && !html.contains("url("))
-    }
+    let html = try await Self.storedPage.value
+    let page = try await Self.storedView.value
+    #expect(page.requests == [])
+    for element in ["script", "link", "img", "iframe", "object", "embed"] { #expect(page.elements[element] == nil) }
+    #expect(!html.contains("http:") && !html.contains("https:") && !html.contains("url("))
   }
 
   @Test(arguments: [360, 700, 1200])
   func `the page is never wider than the window; wide tables scroll in themselves`(width: Int) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      #expect(try await Chromium.open(html(of: database), width: width).overflowPixels == 0)
-    }
+    #expect(try await Chromium.open(Self.storedPage.value, width: width).overflowPixels == 0)
   }
 
   /// A run with refused rows and warnings, and a verification that finds differences and types.
-  private func makeEveryKindOfContent(_ database: ScratchDatabase) async throws {
+  private static let everyKindOfContent = DatabaseTemplate("every_kind_of_content") { database in
     try await database.makeGuideTables()
     try database.fillGuideTables()
-    try database.execute(
+    try database.run(
       """
       ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75);
       ALTER TABLE production.orders ALTER amount TYPE numeric(14,4);
       CREATE TABLE staging.nowhere_in_production (id integer);
       """
     )
-    #expect(try await database.run("--batch", "300", "--ties", "compare").status == 65)
-    try database.execute("DELETE FROM production.orders WHERE order_id = 8")
-    #expect(try await database.run("verify", "--recheck-after", "0").status == 65)
+    #expect(try await database.call("--batch", "300", "--ties", "compare").status == 65)
+    try database.run("DELETE FROM production.orders WHERE order_id = 8")
+    #expect(try await database.call("verify", "--recheck-after", "0").status == 65)
   }
 
+  /// Its report, made once, and what a window of the usual width shows of it. To be asked for outside of a lane's turn.
+  private static let storedPage = Task {
+    var page = ""
+    try await TestDatabase.with(copyOf: everyKindOfContent) { page = try await html(of: $0) }
+    return page
+  }
+
+  private static let storedView = Task { try await Chromium.open(storedPage.value) }
+
   @Test func `warnings and the newest verification are shown, with what differs`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let text = try await Chromium.open(html(of: database)).text
+    try await TestDatabase.with(copyOf: Self.everyKindOfContent) { database async throws in
+      let text = try await Chromium.open(Self.html(of: database)).text
       #expect(text.contains("staging.nowhere_in_production has no table of the same name in production"))
       #expect(text.contains("✕ DIFFERENT"))
       #expect(text.contains("orders\tmissing\torder_id 8"))
       #expect(text.contains("PRECISION MISMATCH"))
-      try database.execute("INSERT INTO production.orders SELECT 8, 1, 1, now(), now()")
-      #expect(try await database.run("verify", "--recheck-after", "0").status == 0)
-      #expect(try await Chromium.open(html(of: database)).text.contains("✓ SUCCESS"))
+      try database.run("INSERT INTO production.orders SELECT 8, 1, 1, now(), now()")
+      #expect(try await database.call("verify", "--recheck-after", "0").status == 0)
+      #expect(try await Chromium.open(Self.html(of: database)).text.contains("✓ SUCCESS"))
     }
   }
 
   @Test func `a run from before there were records of batches has a sentence in the place of its chart`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run().status == 0)
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call().status == 0)
+      try database.run(
         """
         DROP TABLE admin.merge_batches, admin.merge_verifications;
         ALTER TABLE admin.merge_summary DROP COLUMN warnings;
         """
       )
       let before = try database.contents()
-      let text = try await Chromium.open(html(of: database)).text
+      let text = try await Chromium.open(Self.html(of: database)).text
       #expect(text.contains("This run is from before merge-engine recorded its batches one by one."))
       #expect(text.contains("This run is from before merge-engine kept the warnings of a run."))
       #expect(text.contains("orders\t2,000"))
@@ -178,10 +172,9 @@ import Testing
   }
 
   @Test func `a run of which only the beginning is on record has its sentences and no empty chart`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.execute("INSERT INTO admin.merge_summary (merge_start, status) VALUES (now(), 'LOADING')")
-      let page = try await Chromium.open(html(of: database))
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
+      try database.run("INSERT INTO admin.merge_summary (merge_start, status) VALUES (now(), 'LOADING')")
+      let page = try await Chromium.open(Self.html(of: database))
       #expect(page.title == "Run 1 - LOADING - merge-engine")
       #expect(page.text.contains("The load into staging was still going"))
       #expect(page.text.contains("No counts by table are recorded"))
@@ -191,40 +184,36 @@ import Testing
   }
 
   @Test func `a run that was rolled back by a later command says so in its own words`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run().status == 0)
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call().status == 0)
+      try database.run(
         "UPDATE admin.merge_summary SET status = 'ROLLED BACK', notes = 'Rolled back: 2 rows were left alone.'"
       )
-      let text = try await Chromium.open(html(of: database)).text
+      let text = try await Chromium.open(Self.html(of: database)).text
       #expect(text.contains("↺ ROLLED BACK"))
       #expect(text.contains("Rolled back: 2 rows were left alone."))
     }
   }
 
   @Test func `a run that is being rolled back, or was, does not read as if all were merged`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run("--before-images").status == 0)
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE", "holding a row")
-      let rollback = try database.start(["rollback", "1", "--lock-timeout", "0", "--quiet"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      let going = try await Chromium.open(html(of: database))
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call("--before-images").status == 0)
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
+      let rollback = try database.launch(["rollback", "1", "--lock-timeout", "0", "--quiet"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      let going = try await Chromium.open(Self.html(of: database))
       #expect(going.title == "Run 1 - ROLLING BACK - merge-engine")
       #expect(going.text.contains("The run was being rolled back when this page was made"))
       #expect(!going.text.contains("rows merged,"), "\(going.text.prefix(500))")
-      try other.execute("UPDATE production.orders SET amount = 1 WHERE order_id = 8; COMMIT", "changing a row")
+      try other.run("UPDATE production.orders SET amount = 1 WHERE order_id = 8; COMMIT")
       #expect(try await rollback.outcome().status == 65)
-      let part = try await Chromium.open(html(of: database))
+      let part = try await Chromium.open(Self.html(of: database))
       #expect(part.text.contains("↺ ROLLED BACK IN PART"))
       #expect(part.text.contains("1 left alone."))
-      try database.execute("DELETE FROM admin.before_1_orders")
-      #expect(try await database.run("rollback", "1", "--quiet").status == 0)
-      let done = try await Chromium.open(html(of: database))
+      try database.run("DELETE FROM admin.before_1_orders")
+      #expect(try await database.call("rollback", "1", "--quiet").status == 0)
+      let done = try await Chromium.open(Self.html(of: database))
       #expect(done.title == "Run 1 - ROLLED BACK - merge-engine")
       #expect(done.text.contains("0 rows restored, 0 deleted, 0 left alone."))
       #expect(done.text.contains("None is recorded for this run"))
@@ -232,36 +221,32 @@ import Testing
   }
 
   @Test func `rows that were refused before the run read their table anew are not counted twice`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
-      #expect(try await database.run().status == 65)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run("ALTER TABLE production.orders ADD CONSTRAINT amounts CHECK (amount <> 17.75)")
+      #expect(try await database.call().status == 65)
       // What a lost connection leaves behind with --mark none: the same rows, refused once more.
-      try database.execute(
+      try database.run(
         """
         INSERT INTO admin.merge_errors (run_id, table_name, row_key, sqlstate, message, failed_at, retried_at, forgotten_at)
         SELECT run_id, table_name, row_key, sqlstate, message, failed_at, now(), now() FROM admin.merge_errors
         """
       )
-      let page = try await Chromium.open(html(of: database))
+      let page = try await Chromium.open(Self.html(of: database))
       #expect(page.text.contains("2\torders\t23514"))
       #expect(!page.text.contains("set back to NEW since"))
     }
   }
 
   @Test func `what a merge found about its tables stands on the page and in its JSON`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run(
         """
         CREATE FUNCTION public.stamp() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN NEW.updated_at := now(); RETURN NEW; END';
         CREATE TRIGGER stamper BEFORE INSERT OR UPDATE ON production.orders FOR EACH ROW EXECUTE FUNCTION public.stamp();
         """
       )
-      let merge = try await database.run("--json")
+      let merge = try await database.call("--json")
       #expect(merge.status == 0)
       let warning = "the trigger stamper of production.orders seems to set updated_at (function public.stamp)"
       let told = try merge.json()["warnings"].elements.compactMap(\.text)
@@ -269,32 +254,28 @@ import Testing
       #expect(told.first?.hasPrefix(warning) == true)
       #expect(merge.errors.split(separator: "\n").count == 1)
       #expect(merge.errors.contains(warning))
-      #expect(try await Chromium.open(html(of: database)).text.contains("orders \(warning)"))
+      #expect(try await Chromium.open(Self.html(of: database)).text.contains("orders \(warning)"))
     }
   }
 
   @Test func `on paper every table can be seen, those in what is closed on the screen too`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let html = try await html(of: database)
-      let printed = try await Chromium.open(html, asPrinted: true)
-      #expect(printed.elements["details"] ?? 0 > 0)
-      #expect(printed.hiddenTables == [])
-      #expect(printed.text.contains("Rows per second in intervals of"))
-      // That the question can be answered with no: without the style of paper it stays closed.
-      let closed = try await Chromium.open(html.replacing("@media print", with: "@media none"), asPrinted: true)
-      #expect(!closed.hiddenTables.isEmpty)
-    }
+    let html = try await Self.storedPage.value
+    let printed = try await Chromium.open(html, asPrinted: true)
+    #expect(printed.elements["details"] ?? 0 > 0)
+    #expect(printed.hiddenTables == [])
+    #expect(printed.text.contains("Rows per second in intervals of"))
+    // That the question can be answered with no: without the style of paper it stays closed.
+    let closed = try await Chromium.open(html.replacing("@media print", with: "@media none"), asPrinted: true)
+    #expect(!closed.hiddenTables.isEmpty)
   }
 
   @Test func `charts have areas that are drawn, and bars whose segments are as wide as their counts`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await makeEveryKindOfContent(database)
-      let page = try await Chromium.open(html(of: database))
+    try await TestDatabase.with(copyOf: Self.everyKindOfContent) { database async throws in
+      let page = try await Chromium.open(Self.html(of: database))
       // All together, two workers, two tables.
       #expect(page.areas.count == 5)
       #expect(page.areas.allSatisfy { $0[0] > 0 && $0[1] > 0 }, "\(page.areas)")
-      let counts = try database.rows(
+      let counts = try database.sortedRows(
         """
         SELECT records_inserted, records_updated, records_unchanged, records_stale, records_error FROM admin.merge_logs
         WHERE table_name = 'orders'
@@ -311,17 +292,15 @@ import Testing
   }
 
   @Test func `refused rows stand by reason, most rows first, with some keys and how many more`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      try database.execute(
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      try database.run(
         """
         ALTER TABLE production.orders ADD CONSTRAINT few CHECK (order_id % 100 <> 7) NOT VALID;
         ALTER TABLE production.orders ADD CONSTRAINT many CHECK (order_id % 20 <> 8) NOT VALID;
         """
       )
-      #expect(try await database.run().status == 65)
-      let page = try await Chromium.open(html(of: database))
+      #expect(try await database.call().status == 65)
+      let page = try await Chromium.open(Self.html(of: database))
       let many = try #require(page.text.firstRange(of: "100\torders\t23514"))
       let few = try #require(page.text.firstRange(of: "20\torders\t23514"))
       #expect(many.lowerBound < few.lowerBound)
@@ -334,12 +313,10 @@ import Testing
   }
 
   @Test func `a report of a run whose table is gone since is what it was`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run().status == 0)
-      try database.execute("DROP TABLE production.orders, staging.orders CASCADE")
-      #expect(try await Chromium.open(html(of: database)).text.contains("orders\t2,000"))
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call().status == 0)
+      try database.run("DROP TABLE production.orders, staging.orders CASCADE")
+      #expect(try await Chromium.open(Self.html(of: database)).text.contains("orders\t2,000"))
     }
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import MergeEngine
@@ -8,19 +9,17 @@ import Testing
   /// A merge of several batches that waits for a row lock in its first one.
   private func withWaitingMerge(
     _ arguments: [String] = [],
-    _ body: (ScratchDatabase) async throws -> Void
+    _ body: (TestDatabase) async throws -> Void
   ) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders FOR UPDATE", "holding all rows")
-      let merge = try database.start(
+    try await TestDatabase.with(copyOf: .filledGuide, in: .sleeping) { database async throws in
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders FOR UPDATE")
+      let merge = try database.launch(
         ["--batch", "300", "--workers", "1", "--lock-timeout", "0", "--quiet"] + arguments
       )
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       try await body(database)
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
     }
   }
@@ -30,7 +29,7 @@ import Testing
   {
     try await withWaitingMerge { database async throws in
       // Half of the interval is for counting: time enough on a busy machine, too.
-      let watch = try database.start(["status", "--watch", "4", "--json"])
+      let watch = try database.launch(["status", "--watch", "4", "--json"])
       let lines = try await watch.waitForLines(2)
       for line in lines.prefix(2) {
         let json = try JSONValue(text: line)
@@ -46,7 +45,7 @@ import Testing
         #expect(worker["table"].text == "orders")
         #expect(worker["waits_for"].text?.hasPrefix("Lock: ") == true)
         let holder = try #require(worker["blocked_by"].elements.first?.integer)
-        #expect(try database.text("SELECT application_name FROM pg_stat_activity WHERE pid = \(holder)") == "test")
+        #expect(try database.value("SELECT application_name FROM pg_stat_activity WHERE pid = \(holder)") == "test")
       }
       watch.send(SIGINT)
       let outcome = try await watch.outcome()
@@ -58,7 +57,7 @@ import Testing
   @Test func `without a terminal it prints a plain snapshot after another, and SIGTERM ends it with 143`() async throws
   {
     try await withWaitingMerge { database async throws in
-      let watch = try database.start(["status", "--watch", "0.2"])
+      let watch = try database.launch(["status", "--watch", "0.2"])
       let text = try await watch.waitForLines(25).joined(separator: "\n")
       #expect(!text.contains("\u{1B}"))
       #expect(text.components(separatedBy: "run 1 RUNNING since").count > 2)
@@ -107,14 +106,14 @@ import Testing
   @Test func `a count that can't be had in time becomes an estimate that says so, and the watch goes on`() async throws
   {
     try await withWaitingMerge { database async throws in
-      try database.execute("ANALYZE staging.orders")
-      let other = try database.session()
+      try database.run("ANALYZE staging.orders")
+      let other = try database.connect()
       // As a TRUNCATE by DMS would hold it; the merge's own lock on orders is in the way of that one.
-      try other.execute("BEGIN; LOCK TABLE staging.customers IN ACCESS EXCLUSIVE MODE", "locking a staging table")
-      let watch = try database.start(["status", "--watch", "0.4", "--json"])
+      try other.run("BEGIN; LOCK TABLE staging.customers IN ACCESS EXCLUSIVE MODE")
+      let watch = try database.launch(["status", "--watch", "0.4", "--json"])
       let json = try JSONValue(text: try await watch.waitForLines(2)[1])
       #expect(json["tables"].table("customers")["is_estimate"] == .bool(true))
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       watch.send(SIGINT)
       #expect(try await watch.outcome().status == 130)
     }
@@ -130,12 +129,12 @@ import Testing
   }
 
   @Test func `a table's name can neither move the cursor nor break its line`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try database.execute(
+    try await TestDatabase.with(in: .sleeping) { database async throws in
+      try database.run(
         "CREATE SCHEMA production; CREATE TABLE production.\"a\u{1B}[31m\nb\" (id int PRIMARY KEY, updated_at int)"
       )
-      #expect(try await database.run("init", "--quiet").status == 0)
-      let watch = try database.start(["status", "--watch", "0.2"])
+      #expect(try await database.call("init", "--quiet").status == 0)
+      let watch = try database.launch(["status", "--watch", "0.2"])
       let text = try await watch.waitForLines(6).joined(separator: "\n")
       #expect(text.contains("a\u{FFFD}[31m\u{FFFD}b  "))
       watch.send(SIGINT)
@@ -145,7 +144,7 @@ import Testing
 
   @Test func `without marks what the run has read is done`() async throws {
     try await withWaitingMerge(["--mark", "none"]) { database async throws in
-      let watch = try database.start(["status", "--watch", "0.2", "--json"])
+      let watch = try database.launch(["status", "--watch", "0.2", "--json"])
       let json = try JSONValue(text: try await watch.waitForLines(1)[0])
       let customers = json["tables"].table("customers")
       #expect(customers["done"].integer == 500 && customers["pending"].integer == 500)
@@ -156,32 +155,28 @@ import Testing
   }
 
   @Test func `a replay leaves staging as it is, and the watch says so`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
+    try await TestDatabase.with(copyOf: .filledGuide, in: .sleeping) { database async throws in
       let folder = try SnapshotFolder()
-      #expect(try await database.run("snapshot", "save", folder.path, "--quiet").status == 0)
-      let other = try database.session()
-      try other.execute("BEGIN; SELECT FROM production.orders FOR UPDATE", "holding all rows")
-      let replay = try database.start(["replay", folder.path, "--workers", "1", "--lock-timeout", "0", "--quiet"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      let watch = try database.start(["status", "--watch", "0.2", "--json"])
+      #expect(try await database.call("snapshot", "save", folder.path, "--quiet").status == 0)
+      let other = try database.connect()
+      try other.run("BEGIN; SELECT FROM production.orders FOR UPDATE")
+      let replay = try database.launch(["replay", folder.path, "--workers", "1", "--lock-timeout", "0", "--quiet"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      let watch = try database.launch(["status", "--watch", "0.2", "--json"])
       let json = try JSONValue(text: try await watch.waitForLines(1)[0])
       let customers = json["tables"].table("customers")
       #expect(customers["pending"].integer == 500 && customers["done"].integer == 0)
       watch.send(SIGINT)
       _ = try await watch.outcome()
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await replay.outcome().status == 0)
     }
   }
 
   @Test func `rows that a COPY has carried so far are shown, and the rate of what was committed`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
+    try await TestDatabase.with(copyOf: .filledGuide, in: .sleeping) { database async throws in
       // New rows of orders wait at two of them, one in the first batch and one in the last.
-      try database.execute(
+      try database.run(
         """
         CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN PERFORM pg_advisory_xact_lock_shared(NEW.order_id); RETURN NEW; END $$;
@@ -189,11 +184,11 @@ import Testing
         EXECUTE FUNCTION public.wait();
         """
       )
-      let other = try database.session()
-      try other.execute("SELECT pg_advisory_lock(21), pg_advisory_lock(1992)", "holding two rows")
-      let merge = try database.start(["--batch", "300", "--workers", "1", "--lock-timeout", "0", "--quiet"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      let watch = try database.start(["status", "--watch", "0.2", "--json"])
+      let other = try database.connect()
+      try other.run("SELECT pg_advisory_lock(21), pg_advisory_lock(1992)")
+      let merge = try database.launch(["--batch", "300", "--workers", "1", "--lock-timeout", "0", "--quiet"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      let watch = try database.launch(["status", "--watch", "0.2", "--json"])
       let before = try JSONValue(text: try await watch.waitForLines(1)[0])
       let worker = try #require(before["workers"].elements.first)
       #expect(worker["activity"].text == "inserting")
@@ -201,16 +196,16 @@ import Testing
       #expect(worker["copied_rows"].integer == 6)
       #expect(before["tables"].table("orders")["done"].integer == 0)
       let seen = try watch.outputSoFar().split(separator: "\n").count
-      try other.execute("SELECT pg_advisory_unlock(21)", "letting go of the first")
+      try other.run("SELECT pg_advisory_unlock(21)")
       let batches = "(SELECT count(*) FROM admin.merge_batches WHERE table_name = 'orders') >= 2"
       try await database.wait(for: batches)
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let lines = try await watch.waitForLines(max(seen, try watch.outputSoFar().split(separator: "\n").count) + 2)
       let orders = try JSONValue(text: lines[lines.count - 1])["tables"].table("orders")
       #expect(orders["rows_per_second"].integer ?? 0 > 0)
       #expect(orders["done"].integer ?? 0 > 0)
       #expect(orders["seconds_left"].integer != nil)
-      try other.execute("SELECT pg_advisory_unlock_all()", "letting go")
+      try other.run("SELECT pg_advisory_unlock_all()")
       watch.send(SIGINT)
       _ = try await watch.outcome()
       #expect(try await merge.outcome().status == 0)
@@ -221,13 +216,12 @@ import Testing
   func `a table that there is not is refused with 73 and named; one that is gone since as well`(_ arguments: [String])
     async throws
   {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       try database.fillGuideTables(orderCount: 20, customerCount: 10)
-      #expect(try await database.run("--quiet").status == 0)
-      try database.execute("DROP TABLE staging.orders CASCADE")
+      #expect(try await database.call("--quiet").status == 0)
+      try database.run("DROP TABLE staging.orders CASCADE")
       for table in ["nobody", "orders"] {
-        let outcome = try await database.run(
+        let outcome = try await database.call(
           arguments: ["status", "--table", "customers", "--table", table] + arguments
         )
         #expect(outcome.status == 73, "\(outcome.everything)")
@@ -238,13 +232,14 @@ import Testing
   }
 
   @Test func `a table that goes while it is watched is told, and the watch goes on`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      let watch = try database.start(["status", "--watch", "0.2", "--json", "--table", "orders"])
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
+      let watch = try database.launch(["status", "--watch", "0.2", "--json", "--table", "orders"])
       _ = try await watch.waitForLines(1)
-      try database.execute("ALTER TABLE staging.orders RENAME TO aside")
-      try await Task.sleep(for: .seconds(1))
-      try database.execute("ALTER TABLE staging.aside RENAME TO orders")
+      try database.run("ALTER TABLE staging.orders RENAME TO aside")
+      try await eventually("the missing table") {
+        try watch.errorsSoFar().contains("there is no staging table staging.orders.") ? () : nil
+      }
+      try database.run("ALTER TABLE staging.aside RENAME TO orders")
       let seen = try watch.outputSoFar().split(separator: "\n").count
       _ = try await watch.waitForLines(seen + 2)
       watch.send(SIGINT)
@@ -257,7 +252,7 @@ import Testing
 
   @Test func `a cut connection is told, and the watch goes on with a new one`() async throws {
     try await withWaitingMerge { database async throws in
-      let watch = try database.start(["status", "--watch", "0.2", "--json"])
+      let watch = try database.launch(["status", "--watch", "0.2", "--json"])
       _ = try await watch.waitForLines(1)
       #expect(
         try database.holds(
@@ -278,13 +273,12 @@ import Testing
   }
 
   @Test func `a watch never closes a run, dead or not, and writes nothing`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide, in: .sleeping) { database async throws in
       try database.fillGuideTables(orderCount: 20, customerCount: 10)
-      #expect(try await database.run("--quiet").status == 0)
-      try database.execute("UPDATE admin.merge_summary SET status = 'RUNNING', merge_end = NULL")
+      #expect(try await database.call("--quiet").status == 0)
+      try database.run("UPDATE admin.merge_summary SET status = 'RUNNING', merge_end = NULL")
       let before = try database.contents()
-      let watch = try database.start(["status", "--watch", "0.2"])
+      let watch = try database.launch(["status", "--watch", "0.2"])
       let text = try await watch.waitForLines(20).joined(separator: "\n")
       #expect(text.contains("No worker is connected"))
       watch.send(SIGINT)
@@ -294,8 +288,8 @@ import Testing
   }
 
   @Test func `before anything was merged, and without staging, it says so`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      let watch = try database.start(["status", "--watch", "0.2"])
+    try await TestDatabase.with(in: .sleeping) { database async throws in
+      let watch = try database.launch(["status", "--watch", "0.2"])
       let text = try await watch.waitForLines(3).joined(separator: "\n")
       #expect(text.contains("Nothing has been merged yet.") && text.contains("merge-engine init"))
       watch.send(SIGINT)
@@ -308,8 +302,8 @@ import Testing
     ["--prometheus", "-", "--json"], ["--watch", "90000"],
   ])
   func `what makes no sense is wrong usage`(arguments: [String]) async throws {
-    try await ScratchDatabase.with { database async throws in
-      let outcome = try await database.run(arguments: ["status"] + arguments)
+    try await TestDatabase.with(in: .sleeping) { database async throws in
+      let outcome = try await database.call(arguments: ["status"] + arguments)
       #expect(outcome.status == 64, "\(outcome.everything)")
       #expect(outcome.output == "")
     }

@@ -1,41 +1,40 @@
+import TestSupport
 import Testing
 
 /// What `verify` leaves behind for the report, and what it does where it may not.
 @Suite struct VerificationRecordTests {
   @Test func `a verification is recorded with the newest run, whatever it finds`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run("--quiet", "--ties", "compare").status == 0)
-      #expect(try await database.run("--quiet", "--ties", "compare").status == 0)
-      #expect(try await database.run("verify", "--quiet").status == 0)
-      try database.execute("DELETE FROM production.orders WHERE order_id = 8")
-      #expect(try await database.run("verify", "--quiet", "--recheck-after", "0").status == 65)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call("--quiet", "--ties", "compare").status == 0)
+      #expect(try await database.call("--quiet", "--ties", "compare").status == 0)
+      #expect(try await database.call("verify", "--quiet").status == 0)
+      try database.run("DELETE FROM production.orders WHERE order_id = 8")
+      #expect(try await database.call("verify", "--quiet", "--recheck-after", "0").status == 65)
       #expect(
-        try database.rows("SELECT run_id, report ->> 'status', verified_at IS NOT NULL FROM admin.merge_verifications")
+        try database.sortedRows(
+          "SELECT run_id, report ->> 'status', verified_at IS NOT NULL FROM admin.merge_verifications"
+        )
           == ["(2,DIFFERENT,t)", "(2,SUCCESS,t)"]
       )
     }
   }
 
   @Test func `it is recorded with a run whose rows were compared, and where none was there is none`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run("--quiet", "--ties", "compare", "--table", "customers").status == 0)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call("--quiet", "--ties", "compare", "--table", "customers").status == 0)
       #expect(
-        try await database.run("--quiet", "--ties", "compare", "--table", "orders", "--table", "customers").status == 0
+        try await database.call("--quiet", "--ties", "compare", "--table", "orders", "--table", "customers").status == 0
       )
-      #expect(try await database.run("--quiet", "--ties", "compare", "--table", "customers").status == 0)
-      #expect(try await database.run("verify", "--quiet", "--table", "orders").status == 0)
-      #expect(try await database.run("verify", "--quiet", "--table", "customers").status == 0)
-      try database.execute("UPDATE admin.merge_summary SET status = 'ROLLED BACK' WHERE id = 3")
-      #expect(try await database.run("verify", "--quiet").status == 0)
+      #expect(try await database.call("--quiet", "--ties", "compare", "--table", "customers").status == 0)
+      #expect(try await database.call("verify", "--quiet", "--table", "orders").status == 0)
+      #expect(try await database.call("verify", "--quiet", "--table", "customers").status == 0)
+      try database.run("UPDATE admin.merge_summary SET status = 'ROLLED BACK' WHERE id = 3")
+      #expect(try await database.call("verify", "--quiet").status == 0)
       // Nothing can be compared.
-      try database.execute("ALTER TABLE production.orders DROP CONSTRAINT orders_pkey")
-      #expect(try await database.run("verify", "--quiet").status == 73)
+      try database.run("ALTER TABLE production.orders DROP CONSTRAINT orders_pkey")
+      #expect(try await database.call("verify", "--quiet").status == 73)
       #expect(
-        try database.rows(
+        try database.sortedRows(
           "SELECT id, run_id, report ->> 'status', report -> 'scope' ->> 'tables' FROM admin.merge_verifications"
         )
           == [#"(1,2,SUCCESS,"[""orders""]")"#, #"(2,3,SUCCESS,"[""customers""]")"#, "(3,2,SUCCESS,)"]
@@ -44,35 +43,31 @@ import Testing
   }
 
   @Test func `a verification of a part hides none of the whole, and says what it left out`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run("--quiet", "--ties", "compare").status == 0)
-      try database.execute("DELETE FROM production.orders WHERE order_id = 8")
-      #expect(try await database.run("verify", "--quiet", "--recheck-after", "0").status == 65)
-      #expect(try await database.run("verify", "--quiet", "--table", "customers").status == 0)
-      #expect(try await database.run("verify", "--quiet", "--from", "2025-01-05", "--to", "2025-01-06").status == 0)
-      let page = try await Chromium.open(try await database.run("report", "1", "--output", "-").output)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call("--quiet", "--ties", "compare").status == 0)
+      try database.run("DELETE FROM production.orders WHERE order_id = 8")
+      #expect(try await database.call("verify", "--quiet", "--recheck-after", "0").status == 65)
+      #expect(try await database.call("verify", "--quiet", "--table", "customers").status == 0)
+      #expect(try await database.call("verify", "--quiet", "--from", "2025-01-05", "--to", "2025-01-06").status == 0)
+      let page = try await Chromium.open(try await database.call("report", "1", "--output", "-").output)
       #expect(page.text.contains("orders\tmissing\torder_id 8"))
       #expect(page.text.contains("Verification since then, of a part"))
       #expect(
         page.text.contains("Only rows whose version is not before 2025-01-05 and before 2025-01-06 were compared.")
       )
       #expect(page.unnamed == [])
-      try database.execute("DELETE FROM admin.merge_verifications WHERE id <> 2")
-      let part = try await Chromium.open(try await database.run("report", "1", "--output", "-").output)
+      try database.run("DELETE FROM admin.merge_verifications WHERE id <> 2")
+      let part = try await Chromium.open(try await database.call("report", "1", "--output", "-").output)
       #expect(part.text.contains("Not compared: orders."))
       #expect(!part.text.contains("Verification since then"))
     }
   }
 
   @Test func `a role that may not record verifies all the same, and is told so once`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
-      #expect(try await database.run("--quiet", "--ties", "compare").status == 0)
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call("--quiet", "--ties", "compare").status == 0)
       let role = "verifier_\(database.name)"
-      try database.execute(
+      try database.run(
         """
         CREATE ROLE \(role) LOGIN;
         GRANT USAGE ON SCHEMA staging, production, admin TO \(role);
@@ -88,15 +83,14 @@ import Testing
       #expect(outcome.errors.split(separator: "\n").count == 1)
       #expect(outcome.errors.contains("the result is not recorded") && outcome.errors.contains("SQLSTATE 42501"))
       #expect(try database.contents() == before)
-      try database.execute("DROP OWNED BY \(role); DROP ROLE \(role)")
+      try database.run("DROP OWNED BY \(role); DROP ROLE \(role)")
     }
   }
 
   @Test func `where nothing was ever merged there is nothing to record it with, and nothing is said`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.execute("DROP SCHEMA admin CASCADE")
-      let outcome = try await database.run("verify", "--json")
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
+      try database.run("DROP SCHEMA admin CASCADE")
+      let outcome = try await database.call("verify", "--json")
       #expect(outcome.status == 0)
       #expect(outcome.errors == "")
       #expect(try database.holds("to_regnamespace('admin') IS NULL"))

@@ -1,5 +1,6 @@
 import Foundation
 import MergeEngine
+import TestSupport
 import Testing
 
 /// The guide's tables with 200,000 orders: merged, written to by CDC, rolled back, and compared as dumps.
@@ -18,18 +19,17 @@ import Testing
     """
 
   @Test func `production comes back byte for byte but for what CDC has written since, which stays`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       try database.fillGuideTables(orderCount: Self.orderCount, customerCount: Self.customerCount)
       let before = try dump(database)
-      let merge = try await database.run("--before-images", "--json")
+      let merge = try await database.call("--before-images", "--json")
       #expect(merge.status == 0)
       let merged = try dump(database)
       #expect(merged != before)
-      try database.execute(Self.cdc)
+      try database.run(Self.cdc)
       let changed = try dump(database)
 
-      let rollback = try await database.run("rollback", "1", "--json")
+      let rollback = try await database.call("rollback", "1", "--json")
       #expect(rollback.status == 65)
       let after = try dump(database)
       // A key that CDC has touched is as CDC has left it, every other one is as it was before the merge.
@@ -49,20 +49,19 @@ import Testing
   }
 
   @Test func `without CDC the dump is the same`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       try database.fillGuideTables(orderCount: Self.orderCount, customerCount: Self.customerCount)
       let before = try dump(database)
-      #expect(try await database.run("--before-images", "--workers", "2").status == 0)
-      #expect(try await database.run("rollback", "1").status == 0)
+      #expect(try await database.call("--before-images", "--workers", "2").status == 0)
+      #expect(try await database.call("rollback", "1").status == 0)
       #expect(try dump(database) == before)
       #expect(try database.staged("NEW") == Self.orderCount * 7 / 10)
     }
   }
 
   /// The lines that COPY writes of both tables, by table and key.
-  private func dump(_ database: ScratchDatabase) throws -> [String: String] {
-    let connection = try database.session()
+  private func dump(_ database: TestDatabase) throws -> [String: String] {
+    let connection = try database.connect().connection
     var lines: [String: String] = [:]
     for (table, key) in [("customers", "customer_id"), ("orders", "order_id")] {
       var bytes: [UInt8] = []

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// CDC writes while images are made: what is kept is what is overwritten, on every way a batch can take.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `merge-engine rollback RUN`, as it is typed.
@@ -6,13 +7,11 @@ import Testing
   /// The guide's tables, merged as run 1 with before-images.
   private func withMergedRun(
     _ arguments: String...,
-    body: (ScratchDatabase) async throws -> Void
+    body: (TestDatabase) async throws -> Void
   ) async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.fillGuideTables()
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       try database.keepProduction()
-      let outcome = try await database.run(arguments: ["--before-images"] + arguments)
+      let outcome = try await database.call(arguments: ["--before-images"] + arguments)
       #expect(outcome.status == 0, "\(outcome.everything)")
       try await body(database)
     }
@@ -20,7 +19,7 @@ import Testing
 
   @Test func `takes a run back with 0, says so in JSON and in status, and a second time is refused`() async throws {
     try await withMergedRun { database in
-      let outcome = try await database.run("rollback", "1", "--json")
+      let outcome = try await database.call("rollback", "1", "--json")
       #expect(outcome.status == 0)
       #expect(outcome.errors == "")
       let json = try outcome.json()
@@ -35,27 +34,27 @@ import Testing
       #expect(try database.changesOfProduction() == [])
       #expect(try database.staged("NEW") == 1400)
 
-      let status = try await database.run("status", "--json").json()
+      let status = try await database.call("status", "--json").json()
       #expect(status["last_run"]["status"].text == "ROLLED BACK")
       #expect(status["last_run"]["notes"].text?.contains("1000 rows restored, 750 deleted, 0 left alone") == true)
-      #expect(try await database.run("status").output.contains("ROLLED BACK"))
+      #expect(try await database.call("status").output.contains("ROLLED BACK"))
 
       let before = try database.contents()
-      let second = try await database.run("rollback", "1")
+      let second = try await database.call("rollback", "1")
       #expect(second.status == 73)
       #expect(second.errors.contains("run 1 has been rolled back already"))
       #expect(try database.contents() == before)
       // The merge can be made again.
-      #expect(try await database.run("--before-images").status == 0)
-      #expect(try await database.run("rollback", "2").status == 0)
+      #expect(try await database.call("--before-images").status == 0)
+      #expect(try await database.call("rollback", "2").status == 0)
       #expect(try database.changesOfProduction() == [])
     }
   }
 
   @Test func `rows left alone end with 65, and stand below the counts with key and reason`() async throws {
     try await withMergedRun { database in
-      try database.execute("UPDATE production.orders SET amount = 0 WHERE order_id IN (8, 11)")
-      let outcome = try await database.run("rollback", "1", "--samples", "1")
+      try database.run("UPDATE production.orders SET amount = 0 WHERE order_id IN (8, 11)")
+      let outcome = try await database.call("rollback", "1", "--samples", "1")
       #expect(outcome.status == 65)
       #expect(outcome.output.contains("orders, left alone: 2 changed since"))
       #expect(outcome.output.contains(#"{"order_id": 8}: changed since"#) && outcome.output.contains("… (--samples)"))
@@ -67,19 +66,19 @@ import Testing
 
   @Test func `--plan shows what the rollback then does, and writes nothing`() async throws {
     try await withMergedRun { database in
-      try database.execute("UPDATE production.orders SET amount = 0 WHERE order_id IN (8, 11)")
+      try database.run("UPDATE production.orders SET amount = 0 WHERE order_id IN (8, 11)")
       let before = try database.contents()
-      let plan = try await database.run("rollback", "1", "--plan", "--json")
+      let plan = try await database.call("rollback", "1", "--plan", "--json")
       #expect(plan.status == 65)
       #expect(try database.contents() == before)
-      let text = try await database.run("rollback", "1", "--plan")
+      let text = try await database.call("rollback", "1", "--plan")
       #expect(
         text.output.contains(
           "DRY RUN: nothing was written. 999 rows of run 1 would be restored, 749 deleted, 2 left alone."
         )
       )
       #expect(text.output.contains(#"{"order_id": 11}: changed since"#))
-      let rollback = try await database.run("rollback", "1", "--json")
+      let rollback = try await database.call("rollback", "1", "--json")
       #expect(try plan.json()["dry_run"] == .bool(true))
       #expect(try plan.json()["totals"] == rollback.json()["totals"])
       for table in ["customers", "orders"] {
@@ -91,8 +90,8 @@ import Testing
   @Test(arguments: [["--plan"], []])
   func `what can't be taken back is refused with a reason, and nothing is written`(plan: [String]) async throws {
     try await withMergedRun { database in
-      #expect(try await database.run("--mark", "none").status == 0)
-      try database.execute(
+      #expect(try await database.call("--mark", "none").status == 0)
+      try database.run(
         """
         INSERT INTO admin.merge_summary (merge_start, status) VALUES (now(), 'LOADING');
         INSERT INTO staging.orders (order_id, amount, updated_at) VALUES (70000, 1, now());
@@ -103,28 +102,28 @@ import Testing
         ("99", 64, "there is no run 99"), ("x", 64, "run"), ("2", 73, "run 2 has no before-images"),
         ("3", 73, "run 3 is still loading"),
       ] {
-        let outcome = try await database.run(arguments: ["rollback", run] + plan)
+        let outcome = try await database.call(arguments: ["rollback", run] + plan)
         #expect(outcome.status == Int32(status), "\(outcome.everything)")
         #expect(outcome.errors.contains(message))
         #expect(outcome.output == "")
       }
-      #expect(try await database.run(arguments: ["rollback", "1", "--table", "nobody"] + plan).status == 73)
-      #expect(try await database.run(arguments: ["rollback", "1", "--batch", "0"] + plan).status == 64)
+      #expect(try await database.call(arguments: ["rollback", "1", "--table", "nobody"] + plan).status == 73)
+      #expect(try await database.call(arguments: ["rollback", "1", "--batch", "0"] + plan).status == 64)
       #expect(try database.contents() == before)
 
-      let other = try database.session()
-      try other.execute("BEGIN; LOCK TABLE production.orders IN SHARE MODE", "holding a table")
-      let merge = try database.start(["--before-images", "--lock-timeout", "0"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      let live = try await database.run(arguments: ["rollback", "4"] + plan)
+      let other = try database.connect()
+      try other.run("BEGIN; LOCK TABLE production.orders IN SHARE MODE")
+      let merge = try database.launch(["--before-images", "--lock-timeout", "0"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      let live = try await database.call(arguments: ["rollback", "4"] + plan)
       #expect(live.status == 73)
       #expect(live.errors.contains("run 4 is still going on"))
       if plan.isEmpty {
-        let busy = try await database.run("rollback", "1")
+        let busy = try await database.call("rollback", "1")
         #expect(busy.status == 75)
         #expect(busy.errors.contains("another merge holds the table"))
       }
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try await merge.outcome().status == 0)
     }
   }
@@ -176,16 +175,16 @@ import Testing
     async throws
   {
     try await withMergedRun { database in
-      try database.execute(change.statement)
+      try database.run(change.statement)
       let before = try database.contents()
       for arguments in [["rollback", "1"], ["rollback", "1", "--plan"]] {
-        let outcome = try await database.run(arguments: arguments)
+        let outcome = try await database.call(arguments: arguments)
         #expect(outcome.status == 73, "\(outcome.everything)")
         for message in change.messages { #expect(outcome.errors.contains(message)) }
         #expect(outcome.errors.contains("Nothing was written."))
       }
       #expect(try database.contents() == before)
-      let other = try await database.run("rollback", "1", "--table", "customers", "--json")
+      let other = try await database.call("rollback", "1", "--table", "customers", "--json")
       #expect(other.status == 0, "\(other.everything)")
       #expect(try other.json()["totals"]["restored"].integer == 200)
       #expect(try database.runStatuses() == "ROLLED BACK IN PART")
@@ -194,8 +193,8 @@ import Testing
 
   @Test func `without staging, or with it emptied, production comes back and it is told`() async throws {
     try await withMergedRun { database in
-      try database.execute("DROP TABLE staging.orders CASCADE; TRUNCATE staging.customers")
-      let outcome = try await database.run("rollback", "1")
+      try database.run("DROP TABLE staging.orders CASCADE; TRUNCATE staging.customers")
+      let outcome = try await database.call("rollback", "1")
       #expect(outcome.status == 0, "\(outcome.everything)")
       #expect(
         outcome.errors.contains(
@@ -212,11 +211,11 @@ import Testing
   }
 
   @Test func `where nothing was ever merged, the rollback itself says so as its plan does`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try database.makeGuideProduction()
       let before = try database.contents()
       for arguments in [["rollback", "1"], ["rollback", "1", "--plan"]] {
-        let outcome = try await database.run(arguments: arguments)
+        let outcome = try await database.call(arguments: arguments)
         #expect(outcome.status == 73, "\(outcome.everything)")
         #expect(outcome.errors.contains("the admin schema admin is missing or incomplete: nothing has been merged"))
       }
@@ -227,35 +226,35 @@ import Testing
   @Test(arguments: [["--plan"], []])
   func `Ctrl-C ends a rollback that waits before it takes anything back`(_ arguments: [String]) async throws {
     try await withMergedRun { database in
-      let other = try database.session()
-      try other.execute("BEGIN; LOCK TABLE admin.before_1_orders IN ACCESS EXCLUSIVE MODE", "locking images")
-      let rollback = try database.start(["rollback", "1", "--lock-timeout", "0"] + arguments)
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
+      let other = try database.connect()
+      try other.run("BEGIN; LOCK TABLE admin.before_1_orders IN ACCESS EXCLUSIVE MODE")
+      let rollback = try database.launch(["rollback", "1", "--lock-timeout", "0"] + arguments)
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       rollback.send(SIGINT)
       #expect(try await rollback.outcome().status == 130)
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       // Nothing was begun, so nothing has to be gone on with.
       #expect(try database.runStatuses() == "SUCCESS")
-      #expect(try await database.run("rollback", "1").status == 0)
+      #expect(try await database.call("rollback", "1").status == 0)
       #expect(try database.changesOfProduction() == [])
     }
   }
 
   @Test func `columns added since keep what is in them`() async throws {
     try await withMergedRun { database in
-      try database.execute("ALTER TABLE production.orders ADD COLUMN note text DEFAULT 'new'")
-      #expect(try await database.run("rollback", "1").status == 0)
+      try database.run("ALTER TABLE production.orders ADD COLUMN note text DEFAULT 'new'")
+      #expect(try await database.call("rollback", "1").status == 0)
       #expect(try database.holds("(SELECT count(*) FROM production.orders WHERE note = 'new') = 1400"))
-      try database.execute("ALTER TABLE production.orders DROP COLUMN note")
+      try database.run("ALTER TABLE production.orders DROP COLUMN note")
       #expect(try database.changesOfProduction() == [])
     }
   }
 }
 
-extension ScratchDatabase {
+extension TestDatabase {
   /// Copies the guide's production tables into the schema `before`.
   func keepProduction() throws {
-    try execute(
+    try run(
       """
       CREATE SCHEMA before;
       CREATE TABLE before.customers AS TABLE production.customers;
@@ -266,7 +265,7 @@ extension ScratchDatabase {
 
   /// The keys whose rows are not what they were when they were copied.
   func changesOfProduction() throws -> [String] {
-    try rows(
+    try sortedRows(
       """
       SELECT DISTINCT 'customers' AS name, coalesce(p.customer_id, b.customer_id) AS id
       FROM production.customers p FULL JOIN before.customers b USING (customer_id) WHERE p IS DISTINCT FROM b

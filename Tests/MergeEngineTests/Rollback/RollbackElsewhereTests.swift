@@ -1,10 +1,11 @@
+import TestSupport
 import Testing
 
 /// Rollbacks of runs whose staging is in another database, and rollbacks that lose their line.
 @Suite struct RollbackElsewhereTests {
   /// Keys of a type that staging's database does not have, and one that travels as text.
-  private func prepare(_ production: ScratchDatabase, _ staging: ScratchDatabase) throws {
-    try production.execute(
+  private func prepare(_ production: TestDatabase, _ staging: TestDatabase) throws {
+    try production.run(
       """
       CREATE SCHEMA production; CREATE TYPE production.kind AS ENUM ('a', 'b');
       CREATE TABLE production.t (kind production.kind, id int, updated_at int, v text, PRIMARY KEY (kind, id));
@@ -13,7 +14,7 @@ import Testing
       CREATE TABLE before.t AS TABLE production.t;
       """
     )
-    try staging.execute(
+    try staging.run(
       """
       CREATE SCHEMA staging;
       CREATE TABLE staging.t (kind text, id numeric, updated_at int, v text, _dms_processing_status varchar(20) DEFAULT 'NEW');
@@ -22,18 +23,18 @@ import Testing
     )
   }
 
-  private func isAsBefore(_ production: ScratchDatabase) throws -> Bool {
+  private func isAsBefore(_ production: TestDatabase) throws -> Bool {
     try production.holds(
       "NOT EXISTS (TABLE production.t EXCEPT TABLE before.t) AND NOT EXISTS (TABLE before.t EXCEPT TABLE production.t)"
     )
   }
 
   @Test func `staging rows in another database are NEW again`() async throws {
-    try await ScratchDatabase.withPair { production, staging async throws in
+    try await TestDatabase.withPair { production, staging async throws in
       try prepare(production, staging)
       let elsewhere = ["--staging-database", staging.connectionString]
-      #expect(try await production.run(arguments: ["--before-images"] + elsewhere).status == 0)
-      let outcome = try await production.run(arguments: ["rollback", "1", "--json"] + elsewhere)
+      #expect(try await production.call(arguments: ["--before-images"] + elsewhere).status == 0)
+      let outcome = try await production.call(arguments: ["rollback", "1", "--json"] + elsewhere)
       #expect(outcome.status == 0, "\(outcome.everything)")
       #expect(try outcome.json()["tables"].table("t")["released"].integer == 300)
       #expect(try isAsBefore(production))
@@ -44,12 +45,12 @@ import Testing
   @Test func `killed between the two commits, staging rows are NEW rather than lost, and the next try goes on`()
     async throws
   {
-    try await ScratchDatabase.withPair { production, staging async throws in
+    try await TestDatabase.withPair { production, staging async throws in
       try prepare(production, staging)
       let elsewhere = ["--staging-database", staging.connectionString]
-      #expect(try await production.run(arguments: ["--before-images"] + elsewhere).status == 0)
+      #expect(try await production.call(arguments: ["--before-images"] + elsewhere).status == 0)
       // Production's commit, after the last statement has made constraints deferred again, waits for a lock.
-      try production.execute(
+      try production.run(
         """
         CREATE FUNCTION production.linger() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$;
@@ -60,19 +61,19 @@ import Testing
         CREATE TRIGGER defer BEFORE UPDATE ON admin.before_images EXECUTE FUNCTION production.defer();
         """
       )
-      let other = try production.session()
-      try other.execute("SELECT pg_advisory_lock(4711)", "holding the commit")
-      let rollback = try production.start(["rollback", "1", "--batch", "100", "--lock-timeout", "0"] + elsewhere)
+      let other = try production.connect()
+      try other.run("SELECT pg_advisory_lock(4711)")
+      let rollback = try production.launch(["rollback", "1", "--batch", "100", "--lock-timeout", "0"] + elsewhere)
       try await staging.wait(for: "EXISTS (SELECT FROM staging.t WHERE _dms_processing_status = 'NEW')")
       rollback.send(9)
       _ = try await rollback.outcome()
-      try production.execute(
+      try production.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
       )
       try await production.waitForTheEndOfAllSessions()
-      try other.execute("SELECT pg_advisory_unlock(4711)", "letting go")
+      try other.run("SELECT pg_advisory_unlock(4711)")
       #expect(try production.holds("(SELECT count(*) FROM production.t WHERE v = 'new') = 300"))
-      let second = try await production.run(arguments: ["rollback", "1"] + elsewhere)
+      let second = try await production.call(arguments: ["rollback", "1"] + elsewhere)
       #expect(second.status == 0, "\(second.everything)")
       #expect(try isAsBefore(production))
       #expect(try staging.staged("NEW", in: "staging.t") == 300)
@@ -80,23 +81,23 @@ import Testing
   }
 
   @Test func `a line that is cut ends the rollback with 74, and the next try goes on`() async throws {
-    try await ScratchDatabase.withPair { production, staging async throws in
+    try await TestDatabase.withPair { production, staging async throws in
       try prepare(production, staging)
       let elsewhere = ["--staging-database", staging.connectionString]
-      #expect(try await production.run(arguments: ["--before-images"] + elsewhere).status == 0)
-      let other = try production.session()
-      try other.execute("BEGIN; SELECT FROM production.t WHERE id = 150 FOR UPDATE", "holding a row")
-      let rollback = try production.start(["rollback", "1", "--lock-timeout", "0"] + elsewhere)
-      try await production.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      try production.execute(
+      #expect(try await production.call(arguments: ["--before-images"] + elsewhere).status == 0)
+      let other = try production.connect()
+      try other.run("BEGIN; SELECT FROM production.t WHERE id = 150 FOR UPDATE")
+      let rollback = try production.launch(["rollback", "1", "--lock-timeout", "0"] + elsewhere)
+      try await production.wait(for: TestDatabase.somebodyWaitsForALock)
+      try production.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'merge-engine rollback of run 1' AND datname = current_database()"
       )
       let first = try await rollback.outcome()
       #expect(first.status == 74, "\(first.everything)")
       #expect(first.errors.contains("run the rollback again"))
-      try other.execute("ROLLBACK", "letting go")
+      try other.run("ROLLBACK")
       #expect(try production.runStatuses() == "ROLLED BACK IN PART")
-      #expect(try await production.run(arguments: ["rollback", "1"] + elsewhere).status == 0)
+      #expect(try await production.call(arguments: ["rollback", "1"] + elsewhere).status == 0)
       #expect(try isAsBefore(production))
     }
   }

@@ -5,13 +5,13 @@ import Testing
 /// Rollbacks that are killed or interrupted, and runs that were before they are rolled back.
 @Suite struct RollbackInterruptionTests {
   /// The guide's tables with a production that stops at its so-manieth statement once the gate is closed.
-  private func prepare(_ database: ScratchDatabase, seed: UInt64) async throws {
+  private func prepare(_ database: TestDatabase, seed: UInt64) async throws {
     var random = SeededGenerator(seed: seed)
     let moment = Int.random(in: 1...40, using: &random)
     try await database.makeGuideTables()
     try database.fillGuideTables(orderCount: 6000)
     try database.keepProduction()
-    try database.execute(
+    try database.run(
       """
       CREATE TABLE public.gate (); CREATE SEQUENCE public.statements;
       CREATE FUNCTION public.stop() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -26,26 +26,26 @@ import Testing
     )
   }
 
-  private func closeGate(_ database: ScratchDatabase) throws {
-    try database.execute("INSERT INTO public.gate DEFAULT VALUES; SELECT setval('public.statements', 1, false)")
+  private func closeGate(_ database: TestDatabase) throws {
+    try database.run("INSERT INTO public.gate DEFAULT VALUES; SELECT setval('public.statements', 1, false)")
   }
 
   @Test(arguments: [SIGKILL, SIGTERM, SIGINT], [1, 2])
   func `stopped in the middle and run again, nothing of the run is left`(signal: Int32, seed: UInt64) async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await prepare(database, seed: seed)
-      #expect(try await database.run("--before-images").status == 0)
+      #expect(try await database.call("--before-images").status == 0)
       try closeGate(database)
-      let rollback = try database.start(["rollback", "1", "--batch", "100", "--json"])
-      try await database.wait(for: ScratchDatabase.somebodySleeps)
+      let rollback = try database.launch(["rollback", "1", "--batch", "100", "--json"])
+      try await database.wait(for: TestDatabase.somebodySleeps)
       rollback.send(signal)
       let first = try await rollback.outcome()
       #expect(first.status == 128 + signal)
-      try database.execute("DELETE FROM public.gate")
+      try database.run("DELETE FROM public.gate")
       try await database.waitForTheEndOfAllSessions()
       if signal == SIGKILL {
         #expect(try database.runStatuses() == "ROLLING BACK")
-        #expect(try await database.run("status").output.contains("ROLLED BACK IN PART"))
+        #expect(try await database.call("status").output.contains("ROLLED BACK IN PART"))
       } else {
         #expect(try first.json()["status"].text == "ABORTED")
         #expect(try database.runStatuses() == "ROLLED BACK IN PART")
@@ -56,7 +56,7 @@ import Testing
           "SELECT sum(records_restored + records_deleted) FROM admin.before_images WHERE table_name = 'orders'"
         ) == database.staged("NEW")
       )
-      let second = try await database.run("rollback", "1")
+      let second = try await database.call("rollback", "1")
       #expect(second.status == 0, "\(second.everything)")
       #expect(try database.changesOfProduction() == [])
       #expect(try database.staged("NEW") == 4200)
@@ -66,17 +66,17 @@ import Testing
 
   @Test(arguments: [[], ["--atomic"]])
   func `a merge that was killed in the middle is taken back as far as it came`(arguments: [String]) async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       try await prepare(database, seed: 5)
       try closeGate(database)
-      let merge = try database.start(["--before-images", "--batch", "150"] + arguments)
-      try await database.wait(for: ScratchDatabase.somebodySleeps)
+      let merge = try database.launch(["--before-images", "--batch", "150"] + arguments)
+      try await database.wait(for: TestDatabase.somebodySleeps)
       merge.send(SIGKILL)
       _ = try await merge.outcome()
-      try database.execute("DELETE FROM public.gate")
+      try database.run("DELETE FROM public.gate")
       try await database.waitForTheEndOfAllSessions()
       if arguments.isEmpty { #expect(try database.changesOfProduction() != []) }
-      #expect(try await database.run("rollback", "1").status == 0)
+      #expect(try await database.call("rollback", "1").status == 0)
       #expect(try database.changesOfProduction() == [])
       #expect(try database.runStatuses() == "ROLLED BACK")
     }

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Tables, rows and options with something special about them.

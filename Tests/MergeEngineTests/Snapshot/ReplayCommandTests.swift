@@ -1,14 +1,15 @@
 import Foundation
 import MergeEngine
+import TestSupport
 import Testing
 
 /// `replay` as it is typed: what it says, what it is kept from, what it leaves in the admin tables.
 @Suite struct ReplayCommandTests {
   @Test func `the result is that of a merge, and the run's parameters say which snapshot it was`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       let manifest = try await prepare(database, folder)
-      let outcome = try await database.run("replay", folder.path, "--json", "--batch", "60")
+      let outcome = try await database.call("replay", folder.path, "--json", "--batch", "60")
       #expect(outcome.status == 0)
       let json = try outcome.json()
       #expect(json["status"].text == "SUCCESS")
@@ -18,23 +19,23 @@ import Testing
       #expect(json["totals"]["read"].integer == 250)
       #expect(try database.differencesFromExpected() == 0)
       #expect(
-        try database.text("SELECT parameters->'snapshot'->>'id' FROM admin.merge_summary")
+        try database.value("SELECT parameters->'snapshot'->>'id' FROM admin.merge_summary")
           == manifest["snapshot_id"].text
       )
-      #expect(try database.text("SELECT parameters->'snapshot'->>'directory' FROM admin.merge_summary") == folder.path)
+      #expect(try database.value("SELECT parameters->'snapshot'->>'directory' FROM admin.merge_summary") == folder.path)
     }
   }
 
   @Test func `a report is written as after a merge, and one that can't be blocks before anything is done`() async throws
   {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       _ = try await prepare(database, folder)
-      let blocked = try await database.run("replay", folder.path, "--report", "/nowhere/at/all/report.html")
+      let blocked = try await database.call("replay", folder.path, "--report", "/nowhere/at/all/report.html")
       #expect(blocked.status == 73)
       #expect(try database.number("SELECT count(*) FROM production.orders") == 140)
       let report = folder.url.deletingLastPathComponent().appending(path: "report.html")
-      let outcome = try await database.run("replay", folder.path, "--report", report.path, "--json")
+      let outcome = try await database.call("replay", folder.path, "--report", report.path, "--json")
       #expect(outcome.status == 0)
       let page = try String(contentsOf: report, encoding: .utf8)
       #expect(page.contains("snapshot.directory"))
@@ -45,20 +46,20 @@ import Testing
   }
 
   @Test func `another key or version column than when the snapshot was taken is told`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       _ = try await prepare(database, folder)
-      let plain = try await database.run("replay", folder.path)
+      let plain = try await database.call("replay", folder.path)
       #expect(plain.status == 0)
       #expect(!plain.errors.contains("when the snapshot was taken"))
-      try database.execute(
+      try database.run(
         """
         ALTER TABLE production.orders DROP CONSTRAINT orders_pkey CASCADE;
         UPDATE production.orders SET order_date = coalesce(order_date, '2024-01-01');
         ALTER TABLE production.orders ADD PRIMARY KEY (order_id, customer_id)
         """
       )
-      let outcome = try await database.run(
+      let outcome = try await database.call(
         arguments: ["replay", folder.path, "--table", "orders", "--config", "other.yaml"],
         files: ["other.yaml": "version_column: order_date\n"]
       )
@@ -70,47 +71,47 @@ import Testing
   }
 
   @Test func `refused rows end with 65, are told, and errors retry says how they are tried again`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       _ = try await prepare(database, folder)
-      try database.execute("ALTER TABLE production.orders ADD CHECK (order_id <> 17) NOT VALID")
-      let outcome = try await database.run("replay", folder.path)
+      try database.run("ALTER TABLE production.orders ADD CHECK (order_id <> 17) NOT VALID")
+      let outcome = try await database.call("replay", folder.path)
       #expect(outcome.status == 65)
       #expect(outcome.output.contains("the next replay of the snapshot tries them again"))
-      #expect(try await database.run("errors", "list").output.contains("{\"order_id\": 17}"))
-      let retry = try await database.run("errors", "retry")
+      #expect(try await database.call("errors", "list").output.contains("{\"order_id\": 17}"))
+      let retry = try await database.call("errors", "retry")
       #expect(retry.status == 0)
       #expect(retry.errors.contains("1 refused rows came from a snapshot"))
       #expect(try database.staged("NEW") == 200)
-      try database.execute("ALTER TABLE production.orders DROP CONSTRAINT orders_order_id_check")
-      #expect(try await database.run("replay", folder.path).status == 0)
-      #expect(try await database.run("errors", "list").output == "No refused rows.\n")
+      try database.run("ALTER TABLE production.orders DROP CONSTRAINT orders_order_id_check")
+      #expect(try await database.call("replay", folder.path).status == 0)
+      #expect(try await database.call("errors", "list").output == "No refused rows.\n")
     }
   }
 
   @Test func `only the tables that are named are merged, and one that is not in the snapshot blocks`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       _ = try await prepare(database, folder)
       let before = try database.contents()
-      let unknown = try await database.run("replay", folder.path, "--table", "orders", "--table", "items")
+      let unknown = try await database.call("replay", folder.path, "--table", "orders", "--table", "items")
       #expect(unknown.status == 73)
       #expect(unknown.errors.contains("has no table items. It has: customers, orders."))
       #expect(try database.contents() == before)
       // The damage of a file that is not wanted is no obstacle.
       try folder.change("customers.pgcopy") { $0.removeAll() }
-      let outcome = try await database.run("replay", folder.path, "--table", "orders", "--json")
+      let outcome = try await database.call("replay", folder.path, "--table", "orders", "--json")
       #expect(outcome.status == 0)
       #expect(try outcome.json()["tables"].elements.count == 1)
     }
   }
 
   @Test func `columns that production lacks block as in a merge`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       _ = try await prepare(database, folder)
-      try database.execute("ALTER TABLE production.orders DROP amount")
-      let outcome = try await database.run("replay", folder.path)
+      try database.run("ALTER TABLE production.orders DROP amount")
+      let outcome = try await database.call("replay", folder.path)
       #expect(outcome.status == 73)
       #expect(outcome.errors.contains("the staging column amount does not exist in production.orders"))
       #expect(try database.number("SELECT count(*) FROM admin.merge_summary") == 0)
@@ -118,11 +119,11 @@ import Testing
   }
 
   @Test func `a table that production does not have is told and left out`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       _ = try await prepare(database, folder)
-      try database.execute("DROP TABLE production.customers CASCADE")
-      let outcome = try await database.run("replay", folder.path, "--json")
+      try database.run("DROP TABLE production.customers CASCADE")
+      let outcome = try await database.call("replay", folder.path, "--json")
       #expect(outcome.status == 0)
       #expect(outcome.errors.contains("snapshot.customers has no table of the same name in production: not merged"))
       #expect(try outcome.json()["tables"].elements.map { $0["table"].text } == ["orders"])
@@ -130,10 +131,10 @@ import Testing
   }
 
   @Test func `a file that changes while it is replayed ends with 74, and put back it goes on`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       _ = try await prepare(database, folder)
-      try database.execute(
+      try database.run(
         """
         CREATE TABLE production.gate (); INSERT INTO production.gate DEFAULT VALUES;
         CREATE FUNCTION production.stop() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -145,39 +146,39 @@ import Testing
         """
       )
       let original = try folder.bytes("orders.pgcopy")
-      let replay = try database.start(["replay", folder.path, "--workers", "1"])
-      try await database.wait(for: ScratchDatabase.somebodySleeps)
+      let replay = try database.launch(["replay", folder.path, "--workers", "1"])
+      try await database.wait(for: TestDatabase.somebodySleeps)
       try folder.change("orders.pgcopy") { $0[50] ^= 1 }
-      try database.execute("DELETE FROM production.gate")
+      try database.run("DELETE FROM production.gate")
       let outcome = try await replay.outcome()
       #expect(outcome.status == 74)
       #expect(
         outcome.errors.contains("orders: while reading \(folder.file("orders.pgcopy").path): it is not there any more")
       )
       try original.write(to: folder.file("orders.pgcopy"))
-      #expect(try await database.run("replay", folder.path).status == 0)
+      #expect(try await database.call("replay", folder.path).status == 0)
       #expect(try database.differencesFromExpected() == 0)
       #expect(try database.number("SELECT sum(records_read) FROM admin.merge_logs") == 250)
     }
   }
 
   @Test func `a role with the printed grants replays, and goes on with what is unfinished`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       _ = try await prepare(database, folder)
       let role = "replayer_\(database.name)"
-      try database.execute("CREATE ROLE \(role) LOGIN")
-      try database.execute(try await database.run("init", "--print-grants", role).output)
-      try database.execute("REVOKE ALL ON ALL TABLES IN SCHEMA staging FROM \(role)")
+      try database.run("CREATE ROLE \(role) LOGIN")
+      try database.run(try await database.call("init", "--print-grants", role).output)
+      try database.run("REVOKE ALL ON ALL TABLES IN SCHEMA staging FROM \(role)")
       let arguments = ["replay", folder.path, "--database", database.connectionString(role: role)]
-      try database.execute("REVOKE DELETE ON admin.snapshot_progress FROM \(role)")
+      try database.run("REVOKE DELETE ON admin.snapshot_progress FROM \(role)")
       let denied = try await CommandLineProgram.run(arguments)
       #expect(denied.status == 73)
       #expect(denied.errors.contains("DELETE on admin.snapshot_progress"))
-      try database.execute("GRANT DELETE ON admin.snapshot_progress TO \(role)")
+      try database.run("GRANT DELETE ON admin.snapshot_progress TO \(role)")
       #expect(try await CommandLineProgram.run(arguments).status == 0)
       #expect(try database.differencesFromExpected() == 0)
-      try database.execute("DROP OWNED BY \(role); DROP ROLE \(role)")
+      try database.run("DROP OWNED BY \(role); DROP ROLE \(role)")
     }
   }
 
@@ -204,11 +205,11 @@ import Testing
   /// The guide's tables with 200 orders and 50 customers, saved.
   ///
   /// - Returns: the manifest.
-  private func prepare(_ database: ScratchDatabase, _ folder: borrowing SnapshotFolder) async throws -> JSONValue {
+  private func prepare(_ database: TestDatabase, _ folder: borrowing SnapshotFolder) async throws -> JSONValue {
     try await database.makeGuideTables()
     try database.fillGuideTables(orderCount: 200, customerCount: 50)
     try database.expectGuideResult()
-    let outcome = try await database.run("snapshot", "save", folder.path, "--json")
+    let outcome = try await database.call("snapshot", "save", folder.path, "--json")
     try #require(outcome.status == 0)
     return try outcome.json()
   }

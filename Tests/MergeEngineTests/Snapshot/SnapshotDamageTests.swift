@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Files that are not as they were saved: nothing is merged from them, and the message says what is wrong with which.
@@ -77,7 +78,7 @@ import Testing
       )
     },
     Damage(name: "a manifest without a column", message: "a row has 6 fields instead of 5") { folder in
-      try changeTables(folder) { $0[1]["columns"] = ($0[1]["columns"] as? [Any]).map { Array($0.dropLast()) } }
+      try changeTables(folder) { $0[1]["columns"].elements.removeLast() }
     },
     Damage(name: "a manifest of a newer version", message: "format version 2, of a newer merge-engine") { folder in
       try folder.changeManifest("\"format_version\" : 1", to: "\"format_version\" : 2")
@@ -94,26 +95,26 @@ import Testing
     Damage(name: "a manifest with a table twice", message: "contradicts itself about the table orders") { folder in
       try changeTables(folder) { tables in
         var copy = tables[1]
-        copy["file"] = "other.pgcopy"
+        copy["file"] = .string("other.pgcopy")
         tables.append(copy)
       }
     },
     Damage(name: "a manifest with one file for two tables", message: "names the file customers.pgcopy for two") {
       folder in
-      try changeTables(folder) { $0[1]["file"] = "customers.pgcopy" }
+      try changeTables(folder) { $0[1]["file"] = .string("customers.pgcopy") }
     },
     Damage(name: "a manifest with a negative count", message: "contradicts itself about the table orders") { folder in
-      try changeTables(folder) { $0[1]["rows"] = -1 }
+      try changeTables(folder) { $0[1]["rows"] = .number(-1) }
     },
     Damage(name: "a manifest with a negative length", message: "contradicts itself about the table orders") { folder in
-      try changeTables(folder) { $0[1]["bytes"] = -1 }
+      try changeTables(folder) { $0[1]["bytes"] = .number(-1) }
     },
     Damage(name: "a manifest whose key is no column", message: "contradicts itself about the table orders") { folder in
-      try changeTables(folder) { $0[1]["primary_key"] = ["no_such"] }
+      try changeTables(folder) { $0[1]["primary_key"] = .array([.string("no_such")]) }
     },
     Damage(name: "a manifest whose version is no column", message: "contradicts itself about the table orders") {
       folder in
-      try changeTables(folder) { $0[1]["version_column"] = "no_such" }
+      try changeTables(folder) { $0[1]["version_column"] = .string("no_such") }
     },
     Damage(name: "no manifest", message: "or an unfinished one") { folder in
       try FileManager.default.removeItem(at: folder.file("manifest.json"))
@@ -123,28 +124,26 @@ import Testing
   /// Writes the manifest anew with other tables: customers is the first, orders the second.
   private static func changeTables(
     _ folder: borrowing SnapshotFolder,
-    _ change: (inout [[String: Any]]) -> Void
+    _ change: (inout [JSONValue]) -> Void
   ) throws {
     try folder.change("manifest.json") { data in
-      var object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-      var tables = try #require(object["tables"] as? [[String: Any]])
-      try #require(tables.map { $0["name"] as? String } == ["customers", "orders"])
-      change(&tables)
-      object["tables"] = tables
-      data = try JSONSerialization.data(withJSONObject: object)
+      var object = try JSONValue(data: data)
+      try #require(object["tables"].elements.map(\.["name"].text) == ["customers", "orders"])
+      change(&object["tables"].elements)
+      data = try JSONEncoder().encode(object)
     }
   }
 
   @Test(arguments: damages)
   func `from a damaged snapshot nothing is merged, and the message says what is wrong`(_ damage: Damage) async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       try await prepare(database, folder)
       try damage.inflict(folder)
       if damage.mendsChecksum { try mendManifest(folder) }
       let before = try database.contents()
       for arguments in [["replay", folder.path], ["replay", folder.path, "--into-staging"]] {
-        let outcome = try await database.run(arguments: arguments)
+        let outcome = try await database.call(arguments: arguments)
         #expect(outcome.status == 73)
         #expect(outcome.errors.contains(damage.message), "\(outcome.errors)")
         #expect(outcome.errors.contains("Nothing was written."))
@@ -155,7 +154,7 @@ import Testing
   }
 
   @Test func `info names every damaged file at once, needs no database, and ends with 73`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       try await prepare(database, folder)
       try folder.change("orders.pgcopy") { $0[100] ^= 0x80 }
@@ -167,12 +166,12 @@ import Testing
     }
   }
 
-  private func prepare(_ database: ScratchDatabase, _ folder: borrowing SnapshotFolder) async throws {
+  private func prepare(_ database: TestDatabase, _ folder: borrowing SnapshotFolder) async throws {
     try await database.makeGuideTables()
     try database.fillGuideTables(orderCount: 40, customerCount: 50)
-    #expect(try await database.run("snapshot", "save", folder.path, "--quiet").status == 0)
+    #expect(try await database.call("snapshot", "save", folder.path, "--quiet").status == 0)
     // So that what stands against a restore is the damage and nothing else.
-    try database.execute("TRUNCATE staging.orders, staging.customers")
+    try database.run("TRUNCATE staging.orders, staging.customers")
   }
 
   /// Writes the file's own length and checksum into the manifest.
@@ -188,8 +187,8 @@ import Testing
     process.waitUntilExit()
     let digest = String(decoding: output.prefix(64), as: UTF8.self)
     try Self.changeTables(folder) { tables in
-      tables[1]["bytes"] = data.count
-      tables[1]["sha256"] = digest
+      tables[1]["bytes"] = .number(Double(data.count))
+      tables[1]["sha256"] = .string(digest)
     }
   }
 }

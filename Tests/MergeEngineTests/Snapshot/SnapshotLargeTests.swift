@@ -1,5 +1,6 @@
 import Foundation
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Tables of a million rows, and of many megabytes.
@@ -44,10 +45,10 @@ import Testing
 
   #if os(Linux)
     @Test func `save, info and replay hold a small part of a large table at a time`() async throws {
-      try await ScratchDatabase.with { database async throws in
+      try await TestDatabase.with { database async throws in
         let folder = try SnapshotFolder()
         // 30,000 rows of 10 kB.
-        try database.execute(
+        try database.run(
           """
           CREATE SCHEMA production; CREATE SCHEMA staging;
           CREATE TABLE production.t (id integer PRIMARY KEY, body text, updated_at date);
@@ -63,10 +64,10 @@ import Testing
           ["snapshot", "info", folder.path],
           ["replay", folder.path, "--workers", "1", "--database", database.connectionString],
         ] {
-          let program = try CommandLineProgram(arguments)
-          let peak = try await Self.peakByteCount(of: program.processID)
-          #expect(try await program.outcome().status == 0)
-          #expect((10_000_000...200_000_000).contains(peak), "\(arguments[0]): \(peak) bytes")
+          let outcome = try await CommandLineProgram.run(arguments, through: Self.tellingPeak)
+          #expect(outcome.status == 0, "\(outcome.errors)")
+          let kibibytes = try #require(outcome.errors.split(separator: "\n").last.flatMap { Int($0) })
+          #expect((10_000...200_000).contains(kibibytes), "\(arguments[0]): \(kibibytes) KiB")
         }
         let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int
         #expect(try #require(size) > 300_000_000)
@@ -74,16 +75,12 @@ import Testing
       }
     }
 
-    /// The most memory that a process holds resident until its end: the system's own high-water mark, read again and again.
-    private static func peakByteCount(of processID: Int32) async throws -> Int {
-      var peak = 0
-      while let status = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8),
-        let kibibytes = status.firstMatch(of: /VmHWM:\s+([0-9]+) kB/).flatMap({ Int($0.1) })
-      {
-        peak = max(peak, kibibytes * 1024)
-        try await Task.sleep(for: .milliseconds(5))
-      }
-      return peak
-    }
+    /// Runs the program, and says on stderr how much memory it held resident at most, by the system's own account.
+    private static let tellingPeak = """
+      exec python3 -c 'import resource, subprocess, sys
+      status = subprocess.call(sys.argv[1:])
+      print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+      sys.exit(status)' "$0" "$@"
+      """
   #endif
 }

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Merging from files what a merge would take from staging, where it is not plain.

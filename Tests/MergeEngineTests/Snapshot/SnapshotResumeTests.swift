@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// A replay that was not finished goes on where it stopped, and begins anew where that would be wrong.

@@ -1,16 +1,16 @@
 import Foundation
 import MergeEngine
+import TestSupport
 import Testing
 
 /// What a snapshot holds, and what stands against taking one.
 @Suite struct SnapshotSaveTests {
   @Test func `psql loads the files with its copy command, row by row what staging has`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
-      try await database.makeGuideTables()
       try database.fillGuideTables(orderCount: 100, customerCount: 50)
-      #expect(try await database.run("snapshot", "save", folder.path).status == 0)
-      try database.execute("CREATE TABLE public.loaded (LIKE staging.orders)")
+      #expect(try await database.call("snapshot", "save", folder.path).status == 0)
+      try database.run("CREATE TABLE public.loaded (LIKE staging.orders)")
       let psql = Process()
       psql.executableURL = URL(filePath: "/usr/bin/env")
       psql.arguments = [
@@ -20,31 +20,32 @@ import Testing
       try psql.run()
       psql.waitUntilExit()
       #expect(psql.terminationStatus == 0)
-      #expect(try database.rows("SELECT * FROM public.loaded") == database.rows("SELECT * FROM staging.orders"))
+      #expect(
+        try database.sortedRows("SELECT * FROM public.loaded") == database.sortedRows("SELECT * FROM staging.orders")
+      )
     }
   }
 
   @Test func `the manifest says what a replay needs to know, and nothing secret`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
-      try await database.makeGuideTables()
       try database.fillGuideTables(orderCount: 100, customerCount: 50)
       let before = Date()
       // What a load of the window brings.
       let outside = "WHERE NOT coalesce(updated_at >= '2025-01-15' AND updated_at < '2025-02-01', false)"
-      try database.execute("DELETE FROM staging.orders \(outside); DELETE FROM staging.customers \(outside)")
+      try database.run("DELETE FROM staging.orders \(outside); DELETE FROM staging.customers \(outside)")
       let rowCount = try database.staged("NEW")
-      #expect(try await database.run("merge", "--from", "2025-01-15", "--to", "2025-02-01").status == 0)
-      let save = try await database.run(
+      #expect(try await database.call("merge", "--from", "2025-01-15", "--to", "2025-02-01").status == 0)
+      let save = try await database.call(
         "snapshot",
         "save",
         folder.path,
         "--json",
-        environment: ["PGPASSWORD": ScratchDatabase.password]
+        environment: ["PGPASSWORD": TestServer.password]
       )
       #expect(save.status == 0)
       let text = String(decoding: try folder.bytes("manifest.json"), as: UTF8.self)
-      #expect(!text.contains(ScratchDatabase.password))
+      #expect(!text.contains(TestServer.password))
       #expect(!text.contains("host="))
       let manifest = try JSONValue(text: text)
       #expect(try save.json() == manifest)
@@ -58,7 +59,7 @@ import Testing
       #expect(orders["bytes"].integer == (try folder.bytes("orders.pgcopy")).count)
       #expect(orders["key"] == .array([.string("order_id")]))
       #expect(orders["version_column"].text == "updated_at")
-      #expect(manifest["server_version"].text == (try database.text("current_setting('server_version')")))
+      #expect(manifest["server_version"].text == (try database.value("current_setting('server_version')")))
       #expect(manifest["engine_version"].text == EngineVersion.current)
       let takenAt = try Date(
         manifest["taken_at"].text ?? "",
@@ -83,32 +84,29 @@ import Testing
   }
 
   @Test func `rows that were loaded after the last merge are not said to be of its window`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.execute("INSERT INTO staging.orders (order_id, updated_at) VALUES (1, '2025-01-20')")
-      #expect(try await database.run("merge", "--from", "2025-01-15", "--to", "2025-02-01").status == 0)
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
+      try database.run("INSERT INTO staging.orders (order_id, updated_at) VALUES (1, '2025-01-20')")
+      #expect(try await database.call("merge", "--from", "2025-01-15", "--to", "2025-02-01").status == 0)
       #expect(try await savedWindow(database)["from"].text == "2025-01-15")
-      try database.execute("INSERT INTO staging.orders (order_id, updated_at) VALUES (2, '2025-01-20')")
+      try database.run("INSERT INTO staging.orders (order_id, updated_at) VALUES (2, '2025-01-20')")
       #expect(try await savedWindow(database) == .null)
-      #expect(try await database.run("merge").status == 0)
+      #expect(try await database.call("merge").status == 0)
       #expect(try await savedWindow(database) == .null)
     }
   }
 
   @Test func `where rows are not marked no window is claimed`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      try database.execute("INSERT INTO staging.orders (order_id, updated_at) VALUES (1, '2025-01-20')")
-      #expect(try await database.run("merge", "--from", "2025-01-15", "--mark", "none").status == 0)
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
+      try database.run("INSERT INTO staging.orders (order_id, updated_at) VALUES (1, '2025-01-20')")
+      #expect(try await database.call("merge", "--from", "2025-01-15", "--mark", "none").status == 0)
       #expect(try await savedWindow(database) == .null)
     }
   }
 
   @Test func `a load under way has its own window, whatever was merged before`() async throws {
-    try await ScratchDatabase.with { database async throws in
-      try await database.makeGuideTables()
-      #expect(try await database.run("merge", "--from", "2025-01-15", "--to", "2025-02-01").status == 0)
-      try database.execute(
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
+      #expect(try await database.call("merge", "--from", "2025-01-15", "--to", "2025-02-01").status == 0)
+      try database.run(
         """
         INSERT INTO staging.orders (order_id, updated_at) VALUES (1, '2025-03-20');
         INSERT INTO admin.merge_summary (merge_start, status, parameters)
@@ -119,30 +117,28 @@ import Testing
       #expect(window["from"].text == "2025-03-01 00:00:00")
       #expect(window["to"].text == "2025-04-01")
       // Its load came to nothing: what is in staging is nobody's window.
-      try database.execute("UPDATE admin.merge_summary SET status = 'FAILED' WHERE status = 'LOADING'")
+      try database.run("UPDATE admin.merge_summary SET status = 'FAILED' WHERE status = 'LOADING'")
       #expect(try await savedWindow(database) == .null)
     }
   }
 
-  private func savedWindow(_ database: ScratchDatabase) async throws -> JSONValue {
+  private func savedWindow(_ database: TestDatabase) async throws -> JSONValue {
     let folder = try SnapshotFolder()
-    let outcome = try await database.run("snapshot", "save", folder.path, "--json")
+    let outcome = try await database.call("snapshot", "save", folder.path, "--json")
     try #require(outcome.status == 0, "\(outcome.errors)")
     return try outcome.json()["window"]
   }
 
   @Test func `a TRUNCATE that is not committed is waited for, and the rows after it are saved`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
-      try await database.makeGuideTables()
       try database.fillGuideTables(orderCount: 100, customerCount: 50)
-      let loader = try database.session()
-      try loader.execute("BEGIN; TRUNCATE staging.orders", "loading anew")
-      let save = try database.start(["snapshot", "save", folder.path, "--json"])
-      try await database.wait(for: ScratchDatabase.somebodyWaitsForALock)
-      try loader.execute(
-        "INSERT INTO staging.orders (order_id) SELECT generate_series(1, 5); COMMIT",
-        "loading anew"
+      let loader = try database.connect()
+      try loader.run("BEGIN; TRUNCATE staging.orders")
+      let save = try database.launch(["snapshot", "save", folder.path, "--json"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      try loader.run(
+        "INSERT INTO staging.orders (order_id) SELECT generate_series(1, 5); COMMIT"
       )
       let outcome = try await save.outcome()
       #expect(outcome.status == 0)
@@ -153,11 +149,10 @@ import Testing
   }
 
   @Test func `info shows what was saved, as a table and as JSON, without a database`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
-      try await database.makeGuideTables()
       try database.fillGuideTables(orderCount: 1234, customerCount: 50)
-      let save = try await database.run("snapshot", "save", folder.path, "--json")
+      let save = try await database.call("snapshot", "save", folder.path, "--json")
       let text = try await CommandLineProgram.run(["snapshot", "info", folder.path])
       #expect(text.status == 0)
       #expect(text.output.contains(/orders +1,234 +78.3 kB +6 +order_id +updated_at/))
@@ -168,27 +163,27 @@ import Testing
   }
 
   @Test func `all tables are saved as they are at one moment`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
       for name in ["a", "z"] {
-        try database.execute(
+        try database.run(
           "CREATE SCHEMA IF NOT EXISTS staging; CREATE TABLE staging.\(name) (id integer, body text)"
         )
       }
       // So much that the first table is not through when it is noticed that it was begun.
-      try database.execute(
+      try database.run(
         """
         INSERT INTO staging.a SELECT n, repeat('x', 1000) FROM generate_series(1, 100000) AS n;
         INSERT INTO staging.z VALUES (1, 'x')
         """
       )
-      let save = try database.start(["snapshot", "save", folder.path, "--json"])
+      let save = try database.launch(["snapshot", "save", folder.path, "--json"])
       while !FileManager.default.fileExists(atPath: folder.file("a.pgcopy").path) {
         try await Task.sleep(for: .milliseconds(1))
       }
       save.send(SIGSTOP)
       #expect(!FileManager.default.fileExists(atPath: folder.file("z.pgcopy").path))
-      try database.execute("BEGIN; INSERT INTO staging.a VALUES (0); INSERT INTO staging.z VALUES (0); COMMIT")
+      try database.run("BEGIN; INSERT INTO staging.a VALUES (0); INSERT INTO staging.z VALUES (0); COMMIT")
       save.send(SIGCONT)
       let outcome = try await save.outcome()
       #expect(try outcome.json()["tables"].elements.map { $0["rows"].integer } == [100_000, 1])
@@ -196,12 +191,11 @@ import Testing
   }
 
   @Test func `a folder that holds anything is left alone`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
-      try await database.makeGuideTables()
-      #expect(try await database.run("snapshot", "save", folder.path).status == 0)
+      #expect(try await database.call("snapshot", "save", folder.path).status == 0)
       let manifest = try folder.bytes("manifest.json")
-      let again = try await database.run("snapshot", "save", folder.path)
+      let again = try await database.call("snapshot", "save", folder.path)
       #expect(again.status == 73)
       #expect(again.errors.contains("is not empty: it holds a snapshot"))
       #expect(try folder.bytes("manifest.json") == manifest)
@@ -209,12 +203,11 @@ import Testing
   }
 
   @Test func `a folder that another save is writing to is left alone`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
-      try await database.makeGuideTables()
       try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: false)
       try Data().write(to: folder.file("manifest.json.unfinished"))
-      let outcome = try await database.run("snapshot", "save", folder.path)
+      let outcome = try await database.call("snapshot", "save", folder.path)
       #expect(outcome.status == 73)
       #expect(outcome.errors.contains("is not empty"))
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["manifest.json.unfinished"])
@@ -222,17 +215,17 @@ import Testing
   }
 
   @Test func `staging in another database is saved, with production's key, and replayed without it`() async throws {
-    try await ScratchDatabase.withPair { production, staging async throws in
+    try await TestDatabase.withPair { production, staging async throws in
       let folder = try SnapshotFolder()
       try production.makeGuideProduction()
-      try staging.execute(
+      try staging.run(
         """
         CREATE SCHEMA staging;
         CREATE TABLE staging.orders (order_id integer, amount numeric(10,2), updated_at timestamp);
         INSERT INTO staging.orders SELECT n, n, '2025-01-01' FROM generate_series(1, 20) AS n
         """
       )
-      let save = try await production.run(
+      let save = try await production.call(
         "snapshot",
         "save",
         folder.path,
@@ -243,26 +236,24 @@ import Testing
       #expect(save.status == 0)
       #expect(try save.json()["tables"].elements[0]["key"] == .array([.string("order_id")]))
       #expect(try save.json()["tables"].elements[0]["primary_key"] == .array([]))
-      #expect(try await production.run("replay", folder.path).status == 0)
+      #expect(try await production.call("replay", folder.path).status == 0)
       #expect(try production.number("SELECT count(*) FROM production.orders") == 20)
     }
   }
 
   @Test func `where no file can be written it says so and ends with 73`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
-      try await database.makeGuideTables()
       try Data().write(to: folder.url)
-      let outcome = try await database.run("snapshot", "save", folder.path + "/below-a-file")
+      let outcome = try await database.call("snapshot", "save", folder.path + "/below-a-file")
       #expect(outcome.status == 73)
       #expect(outcome.errors.contains("can't be made or read"))
     }
   }
 
   @Test func `a full disk ends with 74, says what to do, and leaves no folder`() async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
-      try await database.makeGuideTables()
       try database.fillGuideTables(orderCount: 20_000, customerCount: 50)
       // A limit of the process stands for a full disk: the write fails in the same place, in another word. No signal.
       let shell = "trap '' XFSZ; ulimit -f 512; exec \"$0\" \"$@\""
@@ -278,10 +269,9 @@ import Testing
 
   @Test(arguments: [["--table", "no_such"], ["--staging-schema", "nowhere"]])
   func `what is not there can't be saved, and no folder is made`(arguments: [String]) async throws {
-    try await ScratchDatabase.with { database async throws in
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
       let folder = try SnapshotFolder()
-      try await database.makeGuideTables()
-      let outcome = try await database.run("snapshot", "save", folder.path, arguments: arguments)
+      let outcome = try await database.call("snapshot", "save", folder.path, arguments: arguments)
       #expect(outcome.status == 73)
       #expect(outcome.errors.contains(arguments[1]))
       #expect(!FileManager.default.fileExists(atPath: folder.path))

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Values of every size, encoding and form come through a snapshot, or are refused.

@@ -1,5 +1,6 @@
 import Libpq
 import Logging
+import TestSupport
 
 @testable import MergeEngine
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Opens a page in a real headless Chromium, and says what it shows.
@@ -65,7 +66,7 @@ enum Chromium {
     try Data(html.utf8).write(to: folder.appending(path: "page.html"))
     let frame = folder.appending(path: "frame.html")
     try Data(owner(width: width, opens: !asPrinted).utf8).write(to: frame)
-    let document = try await dump(frame, scheme, folder)
+    let document = try await Lane.working.turn { try await dump(frame, scheme, folder) }
     guard let start = document.firstRange(of: "<pre id=\"seen\">"),
       let end = document.firstRange(of: "</pre>"), start.upperBound < end.lowerBound
     else { throw Failure(what: "Chromium did not open the page: \(document.prefix(500))") }

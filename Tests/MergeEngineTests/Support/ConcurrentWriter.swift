@@ -1,4 +1,4 @@
-import Testing
+import TestSupport
 
 extension TestDatabase {
   /// Has another session write to production at the moment when the engine begins to write there, after its probe.
@@ -27,17 +27,21 @@ extension TestDatabase {
   }
 
   /// Waits until a session of the engine waits for a lock.
-  func waitForBlockedWorker() async throws {
-    for _ in 0..<1500 {
-      let count = try count(
-        """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE application_name LIKE 'merge-engine%' AND wait_event_type = 'Lock' AND datname = current_database()
-        """
+  func waitForBlockedWorker() async throws { try await waitForBlockedTries(1) }
+
+  /// Waits until the server has shown so many transactions of the engine that wait for a lock.
+  func waitForBlockedTries(_ count: Int) async throws {
+    var seen: Set<String> = []
+    try await eventually("try \(count) that waits for a lock") {
+      seen.formUnion(
+        try rows(
+          """
+          SELECT pid, xact_start FROM pg_stat_activity
+          WHERE application_name LIKE 'merge-engine%' AND wait_event_type = 'Lock' AND datname = current_database()
+          """
+        )
       )
-      if count > 0 { return }
-      try await Task.sleep(for: .milliseconds(20))
+      return seen.count >= count ? () : nil
     }
-    Issue.record("no worker ever waited for a lock")
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import MergeEngine
+import TestSupport
 import Testing
 
 /// A folder of `Fixtures/guide`: tables before and after a merge, as CSV.

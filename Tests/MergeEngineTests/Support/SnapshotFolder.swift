@@ -1,5 +1,6 @@
 import Foundation
 import MergeEngine
+import TestSupport
 
 /// A place for a snapshot: a folder that is not there yet, and goes away with its test.
 struct SnapshotFolder: ~Copyable {

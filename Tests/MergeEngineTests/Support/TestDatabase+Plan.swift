@@ -1,5 +1,6 @@
 import Libpq
 import MergeEngine
+import TestSupport
 import Testing
 
 extension TestDatabase {

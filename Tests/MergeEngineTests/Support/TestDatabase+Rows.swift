@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Rows for the tests that disturb a run.
@@ -5,8 +6,12 @@ extension TestDatabase {
   static let rowColumns = "id int, updated_at int, v text"
 
   /// Makes a database with ``fill(_:)`` done.
-  static func withRows(_ rowCount: Int, _ body: (TestDatabase) async throws -> Void) async throws {
-    try await with { database in
+  static func withRows(
+    _ rowCount: Int,
+    in lane: Lane = .working,
+    _ body: (TestDatabase) async throws -> Void
+  ) async throws {
+    try await with(in: lane) { database in
       try database.fill(rowCount)
       try await body(database)
     }

@@ -1,5 +1,6 @@
 import Libpq
 import MergeEngine
+import TestSupport
 
 extension TestDatabase {
   /// Verifies, without a pause before the second look.
@@ -25,12 +26,12 @@ extension TestDatabase {
     }
   }
 
-  /// Waits until all workers of a verification have done nothing for half a second: they wait for the second look.
+  /// Waits until a verification has asked nothing for half a second: it waits for the second look.
   func waitForPause() async throws {
     let isPausing = """
       SELECT count(*) > 0 AND bool_and(state = 'idle' AND state_change < clock_timestamp() - interval '0.5 s')
       FROM pg_stat_activity
-      WHERE datname = current_database() AND application_name LIKE 'merge-engine verify worker%'
+      WHERE datname = current_database() AND application_name LIKE 'merge-engine%'
       """
     while try value(isPausing) != "true" { try await Task.sleep(for: .milliseconds(20)) }
   }

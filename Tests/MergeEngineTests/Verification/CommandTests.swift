@@ -1,14 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The commands as scripts call them: exit statuses, JSON, bad input.
 @Suite struct CommandTests {
-  private func call(_ arguments: String..., database: TestDatabase? = nil) async throws -> Command.Outcome {
-    try await Command.call(arguments, database: database)
-  }
-
-  private func call(_ arguments: [String], database: TestDatabase? = nil) async throws -> Command.Outcome {
-    try await Command.call(arguments, database: database)
+  private func call(_ arguments: String..., database: TestDatabase) async throws -> CommandLineProgram.Outcome {
+    try await database.call(arguments: arguments)
   }
 
   private func withTable(_ body: (TestDatabase) async throws -> Void) async throws {
@@ -24,10 +21,10 @@ import Testing
     try await withTable { database in
       let plan = try await call("plan", "--json", database: database)
       #expect(plan.status == 0)
-      #expect(plan.json?["dry_run"] as? Bool == true)
+      #expect(try plan.json()["dry_run"] == .bool(true))
       let merge = try await call("merge", "--json", database: database)
-      #expect(((plan.json?["totals"] as? [String: Any])?["inserted"] as? Int) == 10)
-      #expect(((merge.json?["totals"] as? [String: Any])?["inserted"] as? Int) == 10)
+      #expect(try plan.json()["totals"]["inserted"].integer == 10)
+      #expect(try merge.json()["totals"]["inserted"].integer == 10)
       let text = try await call("plan", database: database)
       #expect(text.output.contains("DRY RUN"))
     }
@@ -39,7 +36,7 @@ import Testing
       for flag in ["--json", "--quiet"] {
         let plan = try await call("plan", flag, database: database)
         #expect(plan.status == 73)
-        #expect((plan.output + plan.error).contains("no primary key"))
+        #expect((plan.output + plan.errors).contains("no primary key"))
       }
     }
   }
@@ -54,7 +51,7 @@ import Testing
       #expect(text.output.contains("column a differs in 1 rows: k 3"))
       let json = try await call("verify", "--recheck-after", "0", "--json", database: database)
       #expect(json.status == 65)
-      #expect(json.json?["status"] as? String == "DIFFERENT")
+      #expect(try json.json()["status"].text == "DIFFERENT")
     }
   }
 
@@ -63,7 +60,7 @@ import Testing
       try database.run("INSERT INTO production.t VALUES (1, 'old', 1)")
       #expect(try await call("merge", "--ties", "maybe", database: database).status == 64)
       let merge = try await call("merge", "--ties", "compare", "--json", database: database)
-      #expect(((merge.json?["totals"] as? [String: Any])?["updated"] as? Int) == 1)
+      #expect(try merge.json()["totals"]["updated"].integer == 1)
     }
   }
 
@@ -78,13 +75,13 @@ import Testing
         encoding: .utf8
       )
       let plan = try await call("plan", "--json", "--config", file.path, database: database)
-      #expect(((plan.json?["totals"] as? [String: Any])?["updated"] as? Int) == 1)
+      #expect(try plan.json()["totals"]["updated"].integer == 1)
       for wrong in ["ties: maybe", "recheck_after: soon", "extra: keep", "max_extra_percent: some"] {
         try wrong.write(to: file, atomically: true, encoding: .utf8)
         let command = wrong.hasPrefix("ties") ? "plan" : "verify"
         let result = try await call(command, "--config", file.path, database: database)
         #expect(result.status == 78, "\(wrong)")
-        #expect(result.error.contains(wrong.prefix { $0 != ":" }))
+        #expect(result.errors.contains(wrong.prefix { $0 != ":" }))
       }
     }
   }
@@ -101,15 +98,17 @@ import Testing
   @Test(arguments: wrongUsages)
   func `wrong usage ends with 64 and a message`(_ arguments: [String]) async throws {
     try await withTable { database in
-      let result = try await call(arguments, database: database)
-      #expect(result.status == 64, "\(result.error)")
-      #expect(!result.error.isEmpty)
+      let result = try await database.call(arguments: arguments)
+      #expect(result.status == 64, "\(result.errors)")
+      #expect(!result.errors.isEmpty)
     }
   }
 
   @Test func `a database that can't be reached ends with 69`() async throws {
     for command in ["plan", "verify"] {
-      let result = try await call(command, "--database", "host=/nowhere dbname=x connect_timeout=1")
+      let result = try await CommandLineProgram.run([
+        command, "--database", "host=/nowhere dbname=x connect_timeout=1",
+      ])
       #expect(result.status == 69)
     }
   }
@@ -135,12 +134,12 @@ import Testing
       }
       try await database.waitForBlockedSessions()
       let plan = try await call("plan", "--json", database: database)
-      #expect(plan.status == 0, "\(plan.error)")
-      #expect((plan.json?["totals"] as? [String: Any])?["read"] as? Int == 10)
+      #expect(plan.status == 0, "\(plan.errors)")
+      #expect(try plan.json()["totals"]["read"].integer == 10)
       // The merge is told as what it is.
       #expect(plan.output.contains("merge-engine run 1 worker 1") && plan.output.contains("is writing to staging.t"))
       let verify = try await call("verify", "--json", "--recheck-after", "0", database: database)
-      #expect(verify.status == 0, "\(verify.error)")
+      #expect(verify.status == 0, "\(verify.errors)")
       try holder.run("COMMIT")
       #expect(try await database.finish(merge).totals.read == 10)
       try database.run("UPDATE admin.merge_summary SET status = 'ROLLING BACK'")

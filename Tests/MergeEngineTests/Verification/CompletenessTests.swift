@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// Production rows inside the window that staging lacks.
@@ -154,9 +155,9 @@ import Testing
       try fill(database, missing: "5, 700")
       let verify = database.verifying {
         window(&$0)
-        $0.recheckAfterSeconds = 1.5
+        $0.recheckAfterSeconds = 3
       }
-      try await Task.sleep(for: .seconds(0.75))
+      try await database.waitForPause()
       try database.run("DELETE FROM production.t WHERE k = 5")
       #expect(try await verify.value.tables[0].extra.sampleKeys == [["k": "700"]])
     }

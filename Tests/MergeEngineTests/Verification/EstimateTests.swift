@@ -1,6 +1,7 @@
 import Libpq
 import MergeEngine
 import PrivateCluster
+import TestSupport
 import Testing
 
 /// What `plan` says a merge will cost, beside what the merge then costs.
@@ -25,16 +26,9 @@ import Testing
 
   /// On a server of its own, since WAL is everybody's.
   private func withServer(_ body: (TestDatabase) async throws -> Void) async throws {
-    let cluster = try await PrivateCluster.start(ClusterOptions(settings: ["autovacuum": "off"]))
-    let result: Result<Void, any Error>
-    do {
+    try await TestServer.withOwn(settings: ["autovacuum": "off"]) { cluster in
       try await body(TestDatabase(connectionString: cluster.connectionString()))
-      result = .success(())
-    } catch {
-      result = .failure(error)
     }
-    await cluster.stop()
-    try result.get()
   }
 
   @Test func `WAL is told within a quarter of what the merge writes, and dead rows are exact`() async throws {

@@ -1,5 +1,6 @@
 import Libpq
 import MergeEngine
+import TestSupport
 import Testing
 
 /// `verify --extra delete`: what keeps it from deleting what it should not.

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// The guide's two tables with 200,000 staged orders, as DMS would have loaded a window of them.

@@ -1,6 +1,7 @@
 import Foundation
 import Libpq
 import MergeEngine
+import TestSupport
 import Testing
 
 /// What `plan` warns of, shows and refuses; and that it writes nothing.
@@ -321,22 +322,15 @@ import Testing
       try database.makePair(production: columns, staging: columns)
       try database.run("INSERT INTO staging.t VALUES (1, 1)")
       let (plan, merge) = try await database.planAndMerge()
-      func object(_ value: some Encodable) throws -> [String: Any] {
-        try #require(try JSONSerialization.jsonObject(with: JSONEncoder().encode(value)) as? [String: Any])
-      }
-      let planned = try object(plan)
-      let merged = try object(merge)
-      #expect(planned["dry_run"] as? Bool == true)
-      #expect(Set(merged.keys).subtracting(["warnings"]).isSubset(of: planned.keys))
-      let plannedTable = try #require((planned["tables"] as? [[String: Any]])?.first)
-      let mergedTable = try #require((merged["tables"] as? [[String: Any]])?.first)
-      #expect(Set(mergedTable.keys).isSubset(of: plannedTable.keys))
-      #expect(plannedTable["estimate"] != nil && plannedTable["samples"] != nil && planned["findings"] != nil)
-      #expect(
-        Set(try #require(merged["totals"] as? [String: Any]).keys).isSubset(
-          of: try #require(planned["totals"] as? [String: Any]).keys
-        )
-      )
+      let planned = try JSONValue(encoding: plan)
+      let merged = try JSONValue(encoding: merge)
+      #expect(planned["dry_run"] == .bool(true))
+      #expect(merged.keys.subtracting(["warnings"]).isSubset(of: planned.keys))
+      let plannedTable = try #require(planned["tables"].elements.first)
+      let mergedTable = try #require(merged["tables"].elements.first)
+      #expect(mergedTable.keys.isSubset(of: plannedTable.keys))
+      #expect(plannedTable.keys.isSuperset(of: ["estimate", "samples"]) && planned.keys.contains("findings"))
+      #expect(!merged["totals"].keys.isEmpty && merged["totals"].keys.isSubset(of: planned["totals"].keys))
     }
   }
 }

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// What `plan` prints.
@@ -32,8 +33,8 @@ import Testing
   @Test func `counts, a sample of every verdict, findings, and that nothing was written`() async throws {
     try await TestDatabase.with { database in
       try fill(database)
-      let outcome = try await Command.call("plan", "--samples", "1", database: database)
-      #expect(outcome.status == 0, "\(outcome.error)")
+      let outcome = try await database.call("plan", "--samples", "1")
+      #expect(outcome.status == 0, "\(outcome.errors)")
       #expect(
         stable(outcome.output) == """
           table  read  insert  update  unchanged  stale  duplicate  errors  ties differing
@@ -75,7 +76,7 @@ import Testing
   func `no more samples of a verdict than were asked for`(_ asked: Int, _ insertCount: Int) async throws {
     try await TestDatabase.with { database in
       try fill(database)
-      let text = try await Command.call("plan", "--samples", "\(asked)", database: database).output
+      let text = try await database.call("plan", "--samples", "\(asked)").output
       #expect(text.components(separatedBy: "\n  insert k ").count - 1 == insertCount)
       #expect(text.contains("t, samples") == (asked > 0))
     }

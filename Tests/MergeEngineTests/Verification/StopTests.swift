@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// What happens to commands that only look when somebody asks to stop.

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// `--ties compare`: rows as new as production's that hold something else.

@@ -1,4 +1,5 @@
 import MergeEngine
+import TestSupport
 import Testing
 
 /// The types of both sides: the guide's view, and what it can't see.

@@ -1,19 +1,24 @@
 import Foundation
 
-/// The built command, run as a child process of its own: what a user types, and what they get.
-struct CommandLineProgram {
+/// The built command, or another program, run as a child process of its own: what a user types, and what they get.
+public final class CommandLineProgram: Sendable {
   /// What a run of the program left behind.
-  struct Outcome: Sendable {
+  public struct Outcome: Sendable {
     /// The exit status; for a program that a signal killed, 128 and the signal.
-    let status: Int32
-    let output: String
-    let errors: String
+    public let status: Int32
+    /// What it wrote to stdout.
+    public let output: String
+    /// What it wrote to stderr.
+    public let errors: String
 
     /// Both streams, for what must stand in neither.
-    var everything: String { output + errors }
+    public var everything: String { output + errors }
+
+    /// Everything it said, for a failed expectation.
+    public var transcript: String { "exit \(status)\n\(output)\n\(errors)" }
 
     /// stdout as the one JSON object it has to be.
-    func json() throws -> JSONValue { try JSONValue(text: output) }
+    public func json() throws -> JSONValue { try JSONValue(text: output) }
   }
 
   /// There is no executable beside the test runner.
@@ -24,16 +29,21 @@ struct CommandLineProgram {
   private let ended: AsyncStream<Void>
 
   /// The process's id, for as long as it runs.
-  var processID: Int32 { process.processIdentifier }
+  public var processID: Int32 { process.processIdentifier }
+
+  /// Whether it has not ended.
+  public var isRunning: Bool { process.isRunning }
 
   /// Starts the program in an empty folder, with nothing of the caller's environment that could name a database.
   ///
   /// - Parameters:
+  ///   - executable: another program than the built command.
   ///   - files: what lies in the folder, by name.
   ///   - terminal: where stdout goes, instead of what ``outcome()`` returns.
   ///   - shell: a script that ends by starting `"$0" "$@"`, for what only a shell can prepare, as limits.
-  init(
+  public init(
     _ arguments: [String],
+    executable: URL? = nil,
     environment: [String: String] = [:],
     files: [String: String] = [:],
     terminal: PseudoTerminal? = nil,
@@ -44,7 +54,7 @@ struct CommandLineProgram {
     for (name, text) in files { try Data(text.utf8).write(to: directory.appending(path: name)) }
     // Files rather than pipes: no output is too much for them, and nobody has to read meanwhile.
     for name in ["output", "errors"] { try Data().write(to: directory.appending(path: name)) }
-    let program = try Self.executable()
+    let program = try executable ?? Self.built()
     process.executableURL = shell == nil ? program : URL(filePath: "/bin/sh")
     process.arguments = shell.map { ["-c", $0, program.path] + arguments } ?? arguments
     process.currentDirectoryURL = directory
@@ -65,55 +75,57 @@ struct CommandLineProgram {
     try process.run()
   }
 
+  deinit {
+    if process.isRunning { process.terminate() }
+    try? FileManager.default.removeItem(at: directory)
+  }
+
   /// Waits for the end.
-  func outcome() async throws -> Outcome {
+  public func outcome() async throws -> Outcome {
     for await _ in ended {}
-    defer { try? FileManager.default.removeItem(at: directory) }
     let signal: Int32 = process.terminationReason == .uncaughtSignal ? 128 : 0
-    return Outcome(
-      status: signal + process.terminationStatus,
-      output: try String(contentsOf: directory.appending(path: "output"), encoding: .utf8),
-      errors: try String(contentsOf: directory.appending(path: "errors"), encoding: .utf8)
-    )
+    return try Outcome(status: signal + process.terminationStatus, output: said("output"), errors: said("errors"))
   }
 
   /// What stdout has so far.
-  func outputSoFar() throws -> String {
-    String(decoding: try Data(contentsOf: directory.appending(path: "output")), as: UTF8.self)
+  public func outputSoFar() throws -> String { try said("output") }
+
+  /// What stderr has so far.
+  public func errorsSoFar() throws -> String { try said("errors") }
+
+  private func said(_ name: String) throws -> String {
+    String(decoding: try Data(contentsOf: directory.appending(path: name)), as: UTF8.self)
   }
 
   /// Waits until stdout has so many lines.
-  func waitForLines(_ count: Int) async throws -> [String] {
-    for _ in 0..<3000 {
+  public func waitForLines(_ count: Int) async throws -> [String] {
+    try await eventually("line \(count)") {
       let lines = try outputSoFar().split(separator: "\n", omittingEmptySubsequences: false).dropLast()
-      if lines.count >= count { return lines.map(String.init) }
-      try await Task.sleep(for: .milliseconds(20))
+      return lines.count >= count ? lines.map(String.init) : nil
     }
-    throw NotWritten(lineCount: count)
-  }
-
-  /// The lines did not come within a minute.
-  struct NotWritten: Error {
-    let lineCount: Int
   }
 
   /// Sends a signal, as `kill` does.
-  func send(_ signal: Int32) {
+  public func send(_ signal: Int32) {
     kill(process.processIdentifier, signal)
   }
 
   /// Runs the program from start to end.
-  static func run(
+  public static func run(
     _ arguments: [String],
     environment: [String: String] = [:],
     files: [String: String] = [:],
     through shell: String? = nil
   ) async throws -> Outcome {
-    try await CommandLineProgram(arguments, environment: environment, files: files, through: shell).outcome()
+    try await Lane.working.turn {
+      try await CommandLineProgram(arguments, environment: environment, files: files, through: shell).outcome()
+    }
   }
 
-  /// The test runner lies in the folder that the products are built into; on macOS some levels below it.
-  private static func executable() throws -> URL {
+  /// What `MERGE_ENGINE_TEST_PROGRAM` says, as an optimised build of the same sources, which starts seven times as fast.
+  /// Else what lies beside the test runner, in the folder that the products are built into; on macOS some levels above.
+  private static func built() throws -> URL {
+    if let path = ProcessInfo.processInfo.environment["MERGE_ENGINE_TEST_PROGRAM"] { return URL(filePath: path) }
     let runner = URL(fileURLWithPath: CommandLine.arguments[0])
     let starts = [runner] + Bundle.allBundles.map(\.bundleURL)
     for start in starts {

@@ -2,9 +2,9 @@ import Foundation
 import Synchronization
 
 /// A terminal without a screen: what a program writes to it is kept, and it has a size like any other.
-final class PseudoTerminal: Sendable {
+public final class PseudoTerminal: Sendable {
   /// Where the program's stdout goes.
-  let programSide: FileHandle
+  public let programSide: FileHandle
   private let ownSide: Int32
   private let written = Mutex<[UInt8]>([])
 
@@ -12,7 +12,7 @@ final class PseudoTerminal: Sendable {
   struct Failure: Error {}
 
   /// Opens a terminal of that size.
-  init(rows: UInt16, columns: UInt16) throws {
+  public init(rows: UInt16, columns: UInt16) throws {
     ownSide = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
     guard ownSide >= 0 else { throw Failure() }
     // What unlockpt and ptsname do; glibc hides them from Swift (TIOCSPTLCK and TIOCGPTN in asm-generic/ioctls.h).
@@ -29,13 +29,13 @@ final class PseudoTerminal: Sendable {
   }
 
   /// Changes the window's size.
-  func resize(rows: UInt16, columns: UInt16) {
+  public func resize(rows: UInt16, columns: UInt16) {
     var size = winsize(ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
     _ = unsafe ioctl(ownSide, UInt(TIOCSWINSZ), &size)
   }
 
   /// All that was written so far.
-  var text: String { written.withLock { String(decoding: $0, as: UTF8.self) } }
+  public var text: String { written.withLock { String(decoding: $0, as: UTF8.self) } }
 
   private func keepReading() {
     var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -1,0 +1,50 @@
+/// So many tests at a time; the others wait in line.
+///
+/// Swift Testing starts all tests at once, and hundreds of servers' sessions and child processes would starve each other.
+public actor Lane {
+  /// For tests that compute: as many as keep two cores busy, since each waits for a server or a program half its time.
+  public static let working = Lane(4)
+
+  /// For tests whose subject is time that passes: they hold up nobody while they wait.
+  public static let sleeping = Lane(12)
+
+  /// Whether the current task is in a turn already: one within another waits for nothing.
+  @TaskLocal private static var isInTurn = false
+
+  private var free: Int
+  private var line: [CheckedContinuation<Void, Never>] = []
+
+  init(_ count: Int) {
+    free = count
+  }
+
+  /// Runs `body` when a place is free.
+  public nonisolated func turn<Result>(_ body: () async throws -> Result) async throws -> Result {
+    if Self.isInTurn { return try await body() }
+    await take()
+    do {
+      let result = try await Self.$isInTurn.withValue(true) { try await body() }
+      await giveBack()
+      return result
+    } catch {
+      await giveBack()
+      throw error
+    }
+  }
+
+  private func take() async {
+    if free > 0 {
+      free -= 1
+    } else {
+      await withCheckedContinuation { line.append($0) }
+    }
+  }
+
+  private func giveBack() {
+    if line.isEmpty {
+      free += 1
+    } else {
+      line.removeFirst().resume()
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import Foundation
+
+/// Waiting for what the server reports.
+extension TestDatabase {
+  /// Waits until a condition holds. A minute is arbitrary; it only ends a test that would wait for ever.
+  public func wait(for condition: String) async throws {
+    try await eventually(condition) { try holds(condition) ? () : nil }
+  }
+
+  /// A condition: a session of this database waits for a lock.
+  public static let somebodyWaitsForALock =
+    "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+
+  /// A condition: a session of this database sleeps in a trigger.
+  public static let somebodySleeps =
+    "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')"
+
+  /// Waits until the server has noticed that the sessions of a killed program are gone.
+  public func waitForTheEndOfAllSessions() async throws {
+    try await wait(
+      for: """
+        NOT EXISTS (SELECT FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name LIKE 'merge-engine%')
+        """
+    )
+  }
+}
+
+/// What a test waited for did not come.
+public struct WaitedInVain: Error, CustomStringConvertible {
+  /// What it was.
+  public let description: String
+}
+
+/// Asks until there is an answer, for a minute at most: only a test that would fail waits that long.
+public func eventually<Value>(_ what: String, _ ask: () throws -> Value?) async throws -> Value {
+  let deadline = ContinuousClock.now + .seconds(60)
+  while true {
+    if let value = try ask() { return value }
+    guard .now < deadline else { throw WaitedInVain(description: "\(what) did not come within a minute") }
+    try await Task.sleep(for: .milliseconds(10))
+  }
+}
