@@ -22,14 +22,20 @@ public actor Lane {
   public nonisolated func turn<Result>(_ body: () async throws -> Result) async throws -> Result {
     if Self.isInTurn { return try await body() }
     await take()
+    let start = ContinuousClock.now
     do {
       let result = try await Self.$isInTurn.withValue(true) { try await body() }
-      await giveBack()
+      await end(since: start)
       return result
     } catch {
-      await giveBack()
+      await end(since: start)
       throw error
     }
+  }
+
+  private func end(since start: ContinuousClock.Instant) {
+    TestDurations.add(.now - start)
+    giveBack()
   }
 
   private func take() async {

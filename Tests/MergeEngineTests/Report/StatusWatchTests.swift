@@ -268,7 +268,11 @@ import Testing
       watch.send(SIGINT)
       let outcome = try await watch.outcome()
       #expect(outcome.status == 130)
-      #expect(outcome.errors.contains("terminating connection due to administrator command"))
+      // The server's farewell does not always come through.
+      #expect(
+        outcome.errors.contains("terminating connection due to administrator command")
+          || outcome.errors.contains("server closed the connection unexpectedly")
+      )
     }
   }
 

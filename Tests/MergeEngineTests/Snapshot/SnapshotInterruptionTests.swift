@@ -94,6 +94,7 @@ import Testing
       let folder = try SnapshotFolder()
       let save = try await startSaving(database, folder)
       save.send(SIGINT)
+      save.send(SIGCONT)
       #expect(try await save.outcome().status == 130)
       #expect(!FileManager.default.fileExists(atPath: folder.path))
     }
@@ -114,18 +115,25 @@ import Testing
     }
   }
 
-  /// Starts a save, and waits until it is in the middle: customers is saved first, and orders takes long enough.
+  /// Starts a save, and stops it in the middle: customers is saved first, and orders takes long enough. A save that is
+  /// through before it is caught is made again.
   private func startSaving(
     _ database: TestDatabase,
     _ folder: borrowing SnapshotFolder
   ) async throws -> CommandLineProgram {
     try await database.makeGuideTables()
     try database.fillGuideTables(orderCount: 200_000, customerCount: 50)
-    let save = try database.launch(["snapshot", "save", folder.path])
-    while !FileManager.default.fileExists(atPath: folder.file("orders.pgcopy").path) {
-      try await Task.sleep(for: .milliseconds(1))
+    while true {
+      let save = try database.launch(["snapshot", "save", folder.path])
+      while !FileManager.default.fileExists(atPath: folder.file("orders.pgcopy").path) {
+        try await Task.sleep(for: .milliseconds(1))
+      }
+      save.send(SIGSTOP)
+      if !FileManager.default.fileExists(atPath: folder.file("manifest.json").path) { return save }
+      save.send(SIGCONT)
+      _ = try await save.outcome()
+      try FileManager.default.removeItem(atPath: folder.path)
     }
-    return save
   }
 
   /// The guide's tables, saved, and a production that stops at the statement the seed says, until the gate is opened.
