@@ -59,25 +59,33 @@ enum TortureCheck {
         """
     ),
     Rule(
-      claim: "every staging row is marked, and only rows that can't be stored are marked ERROR",
+      claim: "every staging row is merged or stands refused",
+      violations: "SELECT sum(pending_records)::bigint FROM admin.oracle_pg_migration_status"
+    ),
+    Rule(
+      claim:
+        "where staging has a status column every row is marked, and only rows that can't be stored are marked ERROR",
       violations: """
-        SELECT count(*) FROM model.staged
-        WHERE status IS NULL OR status NOT IN ('PROCESSED', 'ERROR') OR status = 'ERROR' AND is_good
+        SELECT count(*) FROM staging.orders
+        WHERE (_dms_processing_status IN ('PROCESSED', 'ERROR')) IS NOT TRUE
+           OR _dms_processing_status = 'ERROR' AND account > 0 AND code <> 'taken' AND amount >= 0
         """
     ),
     Rule(
-      claim: "every ERROR mark has its row in merge_errors",
+      claim: "every refusal on record stands, and every ERROR mark is on record",
       violations: """
-        SELECT abs((SELECT count(*) FROM model.staged WHERE status = 'ERROR')
-                 - (SELECT count(*) FROM admin.merge_errors))
+        SELECT abs((SELECT error_records FROM admin.oracle_pg_migration_status WHERE table_name = 'orders')
+                 - (SELECT count(*) FROM admin.merge_errors WHERE retried_at IS NULL AND table_name = 'orders'))
+             + abs((SELECT count(*) FROM staging.orders WHERE _dms_processing_status = 'ERROR')
+                 - (SELECT count(*) FROM admin.merge_errors WHERE retried_at IS NULL AND table_name = 'orders'))
         """
     ),
     Rule(
-      claim: "the counts of all runs add up to the staging rows there are",
+      claim: "the counts of all runs add up to the staging rows there are, and the refused ones that were tried again",
       violations: """
-        SELECT abs((SELECT count(*) FROM model.staged)
-                 - (SELECT coalesce(sum(records_read), 0) FROM admin.merge_logs
-                    WHERE table_name IN ('orders', 'items')))::bigint
+        SELECT abs((SELECT count(*) FROM staging.orders)
+                 + (SELECT count(*) FROM admin.merge_errors WHERE retried_at IS NOT NULL AND table_name = 'orders')
+                 - (SELECT coalesce(sum(records_read), 0) FROM admin.merge_logs WHERE table_name = 'orders'))::bigint
              + (SELECT count(*) FROM admin.merge_logs
                 WHERE records_read <> records_inserted + records_updated + records_unchanged + records_stale
                                       + records_duplicate + records_error)

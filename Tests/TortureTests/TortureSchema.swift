@@ -6,7 +6,8 @@ import Libpq
 /// key and version, so that a row put together from two writes shows.
 ///
 /// `orders` has a key of two columns, whose versions are looked up; `items` has one integer, loaded in dense stretches,
-/// which are read from end to end. In the model the rows of `items` are those of a tenant that `orders` does not have.
+/// which are read from end to end. Staging of `orders` has a status column; that of `items` has none, is rewritten and changed
+/// while it is read. In the model the rows of `items` are those of a tenant that `orders` does not have.
 enum TortureSchema {
   static let keyCount = 4000
   static let itemCount = 3000
@@ -150,10 +151,26 @@ enum TortureSchema {
       INSERT INTO model.loaded SELECT \(itemTenant), n, version, is_poison FROM versioned;
     END $$;
 
+    -- A second load that changes a row which is in staging already, merged or not.
+    CREATE FUNCTION model.change_item() RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE
+      old record;
+      v timestamp := model.tick();
+    BEGIN
+      SELECT ctid AS address, id, updated_at INTO old FROM staging.items WHERE amount >= 0
+      OFFSET floor(random() * 300) LIMIT 1 FOR UPDATE SKIP LOCKED;
+      IF NOT found THEN RETURN; END IF;
+      UPDATE staging.items SET updated_at = v, payload = model.payload(\(itemTenant), old.id, v) WHERE ctid = old.address;
+      DELETE FROM model.loaded AS l
+      USING (SELECT ctid FROM model.loaded
+             WHERE tenant = \(itemTenant) AND id = old.id AND version = old.updated_at LIMIT 1) AS gone
+      WHERE l.ctid = gone.ctid;
+      INSERT INTO model.loaded VALUES (\(itemTenant), old.id, v, false);
+    END $$;
+
     ALTER TABLE staging.items DROP CONSTRAINT items_pkey;
     CREATE VIEW model.staged AS
-    SELECT tenant, id, updated_at, _dms_processing_status AS status, account > 0 AND code <> 'taken' AND amount >= 0 AS is_good
-    FROM staging.orders
-    UNION ALL SELECT \(itemTenant), id, updated_at, _dms_processing_status, amount >= 0 FROM staging.items;
+    SELECT tenant, id, updated_at, account > 0 AND code <> 'taken' AND amount >= 0 AS is_good FROM staging.orders
+    UNION ALL SELECT \(itemTenant), id, updated_at, amount >= 0 FROM staging.items;
     """
 }

@@ -51,6 +51,11 @@ private func prepare(_ database: String) throws {
   let connection = try Connection(to: target, applicationName: "torture") { _ in }
   try connection.execute(TortureSchema.create, "making the schema")
   let logger = Logger(label: "torture") { _ in SwiftLogNoOpLogHandler() }
-  _ = try StagingSetup(target: target, options: StagingSetup.Options(), logger: logger).run()
+  for (table, hasStatusColumn) in [("orders", true), ("items", false)] {
+    var options = StagingSetup.Options()
+    options.tables = [table]
+    options.hasStatusColumn = hasStatusColumn
+    _ = try StagingSetup(target: target, options: options, logger: logger).run()
+  }
   try connection.execute(TortureSchema.createWriters, "making the writers")
 }
