@@ -5,7 +5,6 @@ import BinaryCopy
 /// A station of the client.
 enum Station: String, CaseIterable {
   case read = "binary COPY read"
-  case complete = "whole rows after keys and versions"
   case sort = "key sort"
   case divide = "dense keys"
   case collect = "key arrays"
@@ -18,7 +17,6 @@ enum Station: String, CaseIterable {
 /// A batch that has come as far as its stations need it, to be sent through one of them again and again.
 struct StationBench {
   private let bytes: [UInt8]
-  private let narrowBytes: [UInt8]
   private let stretchBytes: [UInt8]
   private let stretch: DenseKeys.Stretch
   private let answer: ProbeAnswer
@@ -28,8 +26,6 @@ struct StationBench {
   private var arrays = KeyArrays(OrdersBatch.plan)
   private var classifier = Classifier()
   private var writer: CopyWriter
-  private var narrow = StagedBatch()
-  private let positions: [UInt32]
   private var rangeProbe = RangeProbe(OrdersBatch.plan)
   private var rangeAnswer = ProbeAnswer()
 
@@ -40,8 +36,6 @@ struct StationBench {
     try batch.index(OrdersBatch.plan)
     try order.arrange(&batch, OrdersBatch.plan)
     answer = OrdersBatch.answer(batch)
-    narrowBytes = OrdersBatch.bytes(rowCount: rowCount, columnCount: OrdersBatch.plan.comparedColumnCount)
-    positions = (0..<UInt32(rowCount)).map { $0 }
     stretchBytes = OrdersBatch.productionStretch(rowCount: rowCount)
     stretch = DenseKeys.Stretch(
       candidates: batch.candidates.indices,
@@ -57,13 +51,6 @@ struct StationBench {
       batch.removeAll()
       batch.bytes += bytes
       try batch.index(OrdersBatch.plan)
-    case .complete:
-      narrow.removeAll()
-      narrow.bytes += narrowBytes
-      try narrow.index(OrdersBatch.plan, columnCount: OrdersBatch.plan.comparedColumnCount)
-      let start = narrow.bytes.count
-      narrow.bytes += bytes
-      guard try narrow.replaceFields(of: positions, from: start, OrdersBatch.plan) else { throw Incomplete() }
     case .sort: try order.arrange(&batch, OrdersBatch.plan)
     case .divide: try keys.divide(batch)
     case .collect: try arrays.collect(batch.candidates, of: batch)

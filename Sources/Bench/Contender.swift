@@ -2,7 +2,7 @@ import Libpq
 
 /// A way to merge staging into production.
 public enum Contender: Sendable, Hashable {
-  /// merge-engine.
+  /// merge-engine; with marks on staging that has a status column.
   case engine(workers: Int, marks: Bool)
   /// The guide's statements in one transaction; on staging as the guide makes it, or as `init` does.
   case guide(onOwnStaging: Bool)
@@ -19,7 +19,7 @@ public enum Contender: Sendable, Hashable {
   /// A short name, unique within a run.
   public var name: String {
     switch self {
-    case .engine(let workers, let marks): "engine, \(Self.counted(workers, "worker"))\(marks ? "" : Self.unmarked)"
+    case .engine(let workers, let marks): "engine, \(Self.counted(workers, "worker"))\(marks ? ", marks" : "")"
     case .guide(onOwnStaging: true): "guide"
     case .guide(onOwnStaging: false): "guide on init's staging"
     case .merge: "MERGE"
@@ -55,7 +55,8 @@ public enum Contender: Sendable, Hashable {
 
   /// The schema whose staging table it merges.
   var stagingSchema: Identifier {
-    self == .guide(onOwnStaging: true) ? WorkloadSQL.guideStaging : Identifier("staging")
+    guard marksRows else { return WorkloadSQL.staging }
+    return self == .guide(onOwnStaging: true) ? WorkloadSQL.guideStaging : WorkloadSQL.markedStaging
   }
 
   /// The contenders of a run.
@@ -66,8 +67,8 @@ public enum Contender: Sendable, Hashable {
   public static func all(connections: Int, serverVersionNumber: Int) -> [Contender] {
     let workers = Set([1, 2, connections]).sorted()
     let writers = Set([2, connections]).sorted()
-    return workers.map { .engine(workers: $0, marks: true) }
-      + [.engine(workers: 2, marks: false), .guide(onOwnStaging: true), .guide(onOwnStaging: false)]
+    return workers.map { .engine(workers: $0, marks: false) }
+      + [.engine(workers: 2, marks: true), .guide(onOwnStaging: true), .guide(onOwnStaging: false)]
       + (serverVersionNumber >= 150_000 ? [.merge] : [])
       + [.onConflict(connections: 1, marks: true), .onConflict(connections: 1, marks: false), .onConflictJoined]
       + (connections > 1 ? [.onConflict(connections: connections, marks: true)] : [])

@@ -31,7 +31,12 @@ struct Course {
     expectedFingerprint = try stop.covering(connection) {
       try connection.execute(Self.observerSettings, "setting up the session")
       for statement in sql.makeProduction { try connection.execute(statement, "loading production") }
-      _ = try StagingSetup(target: template, options: StagingSetup.Options(), logger: Self.silence).run()
+      for schema in [WorkloadSQL.staging, WorkloadSQL.markedStaging] {
+        var setup = StagingSetup.Options()
+        setup.schemas.staging = schema.name
+        setup.hasStatusColumn = schema == WorkloadSQL.markedStaging
+        _ = try StagingSetup(target: template, options: setup, logger: Self.silence).run()
+      }
       for statement in sql.fillStaging { try connection.execute(statement, "loading staging") }
       for statement in sql.fillAnswer { try connection.execute(statement, "computing the answer") }
       try connection.execute("VACUUM (FREEZE, ANALYZE)", "vacuuming the workload")
@@ -71,11 +76,12 @@ struct Course {
     SET max_parallel_workers_per_gather = 4; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET jit = off
     """
 
-  /// Whether production holds just the rows that it must, and staging is marked, or not, as the contender says.
+  /// Whether production holds just the rows that it must, and staging is marked if the contender says so.
   private func isRight(_ contender: Contender, _ observer: Connection) throws(PostgresError) -> Bool {
-    let unmarked = contender.marksRows ? 0 : size.stagedRowCount
-    let marks = sql.leaves(unmarked: unmarked, in: contender.stagingSchema)
-    guard try observer.query(marks, "checking the marks").bool(0, 0) == true else { return false }
+    if contender.marksRows {
+      let areMarked = sql.areMarked(in: contender.stagingSchema)
+      guard try observer.query(areMarked, "checking the marks").bool(0, 0) == true else { return false }
+    }
     return try observer.query(sql.fingerprint, "checking the result").text(0, 0) == expectedFingerprint
   }
 
@@ -83,8 +89,8 @@ struct Course {
   private func prepare(_ contender: Contender, _ observer: Connection) throws -> () throws -> Void {
     let statements = StatementSQL(workload.table, staging: contender.stagingSchema, marks: contender.marksRows)
     switch contender {
-    case .engine(let workers, let marks):
-      return { try merge(workers: workers, marks: marks) }
+    case .engine(let workers, _):
+      return { try merge(workers: workers, from: contender.stagingSchema) }
     case .guide:
       return { try transact([statements.guide]) }
     case .merge:
@@ -111,10 +117,10 @@ struct Course {
     }
   }
 
-  private func merge(workers: Int, marks: Bool) throws {
+  private func merge(workers: Int, from staging: Identifier) throws {
     var merge = MergeOptions()
+    merge.schemas.staging = staging.name
     merge.workers = workers
-    merge.mark = marks ? .all : .none
     merge.batchRows = options.batchRows
     let report = try MergeRun(
       target: target,
@@ -180,7 +186,8 @@ struct Course {
     return try connection.query(
       """
       SELECT coalesce(sum(n_dead_tup), 0)::bigint FROM pg_stat_user_tables
-      WHERE schemaname IN ('staging', 'production', \(Literal(WorkloadSQL.guideStaging.name)))
+      WHERE schemaname IN ('production', \(Literal(WorkloadSQL.staging.name)), \(Literal(WorkloadSQL.markedStaging.name)),
+                           \(Literal(WorkloadSQL.guideStaging.name)))
       """,
       "counting dead tuples"
     ).integer(0, 0) ?? 0

@@ -8,7 +8,11 @@ struct WorkloadSQL {
   private let table: WorkloadTable
   private let size: WorkloadSize
 
-  /// The schema with staging as the guide's statements create it; `staging` is as `init` does.
+  /// The schema with staging as `init` creates it.
+  static let staging = Identifier("staging")
+  /// The one with staging as `init --status-column` does.
+  static let markedStaging = Identifier("staging_marked")
+  /// The one with staging as the guide's statements do.
   static let guideStaging = Identifier("staging_guide")
   /// The schema with the answer: which rows a merge has to insert, and which to update.
   static let answer = Identifier("bench")
@@ -33,7 +37,7 @@ struct WorkloadSQL {
     ] + workload.productionIndexes.map { "CREATE INDEX ON \(production) \($0)" }
   }
 
-  /// Fills the staging table that `init` has made, and one as the guide makes it.
+  /// Fills the staging tables that `init` has made, and one as the guide makes it.
   var fillStaging: [SQL] {
     let guide = QualifiedName(schema: Self.guideStaging, name: table.name)
     let row = workload.stagedRow(size)
@@ -42,9 +46,13 @@ struct WorkloadSQL {
       FROM (SELECT \(row.key) AS key, \(row.hoursNewer) AS hours_newer
             FROM generate_series(1, \(size.stagedRowCount)) AS n) AS rows
       """
-    return [
-      "ALTER TABLE \(name("staging")) SET (autovacuum_enabled = off)",
-      "INSERT INTO \(name("staging")) (\(table.columnList())) \(rows)",
+    let made = [Self.staging, Self.markedStaging].map { QualifiedName(schema: $0, name: table.name) }
+    return made.flatMap { staging -> [SQL] in
+      [
+        "ALTER TABLE \(staging) SET (autovacuum_enabled = off)",
+        "INSERT INTO \(staging) (\(table.columnList())) \(rows)",
+      ]
+    } + [
       "CREATE SCHEMA \(Self.guideStaging)",
       """
       CREATE TABLE \(guide) (\(definitions), \(WorkloadTable.status) varchar(20) DEFAULT 'NEW',
@@ -92,10 +100,10 @@ struct WorkloadSQL {
   /// The same of the rows that production holds.
   var fingerprint: SQL { fingerprint(of: "\(name("production"))") }
 
-  /// Whether just so many staging rows are not marked.
-  func leaves(unmarked count: Int, in schema: Identifier) -> SQL {
+  /// Whether all staging rows are marked.
+  func areMarked(in schema: Identifier) -> SQL {
     """
-    SELECT count(*) = \(count) FROM \(QualifiedName(schema: schema, name: table.name)) WHERE \(WorkloadTable.status) = 'NEW'
+    SELECT NOT EXISTS (SELECT FROM \(QualifiedName(schema: schema, name: table.name)) WHERE \(WorkloadTable.status) = 'NEW')
     """
   }
 

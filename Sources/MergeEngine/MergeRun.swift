@@ -75,11 +75,13 @@ public struct MergeRun: Sendable {
     var plan = try resolvePlan(control.current, files)
     let record = try open(&plan, control)
 
-    let context = RunContext(
+    var context = RunContext(
       plan: plan,
       session: session,
       schemas: options.schemas,
       isAtomic: options.atomic,
+      batchRows: options.rowsPerBatch,
+      budget: try budget(control.current),
       record: record,
       retries: retries,
       pressure: Pressure(options, stop: stop, logger: logger),
@@ -87,18 +89,28 @@ public struct MergeRun: Sendable {
       logger: logger
     )
     var outcome = RunOutcome(plan)
-    var rounds = Rounds(context)
-    while let tables = try rounds.next(after: &outcome, control) {
-      let queue = WorkQueue(
-        plan,
-        only: tables,
-        blockCounts: rounds.blockCounts,
-        batchRows: options.rowsPerBatch,
-        workerCount: options.workerCount,
-        refusalLimit: options.maxErrors,
-        slices: try ReplayProgress(plan, options.schemas).remaining(control.current)
-      )
-      try carry(queue, context, control: control, since: clockStart, outcome: &outcome, onProgress: onProgress)
+    var rounds = Rounds(context, startsAnew: options.again)
+    while true {
+      do {
+        guard let tables = try rounds.next(after: &outcome, control) else { break }
+        try look(at: &context.plan, onlyRun: options.again ? record.id : nil, control.current)
+        let queue = WorkQueue(
+          context.plan,
+          only: tables,
+          batchRows: options.rowsPerBatch,
+          workerCount: options.workerCount,
+          refusalLimit: options.maxErrors,
+          slices: try ReplayProgress(plan, options.schemas).remaining(control.current)
+        )
+        try carry(queue, context, control: control, since: clockStart, outcome: &outcome, onProgress: onProgress)
+      } catch let error as PostgresError where control.current.isBroken {
+        // The next round gets another connection.
+        logger.debug("round ended", metadata: ["reason": "\(error)"])
+      } catch {
+        guard !control.current.isBroken else { throw error }
+        outcome.end(error)
+        break
+      }
     }
 
     let closed = try RunClosing(record: record, plan: plan, options: options, logger: logger)
@@ -115,7 +127,9 @@ public struct MergeRun: Sendable {
       batchRows: options.batchRows,
       tables: closed.tables,
       failures: closed.failures,
-      warnings: plan.warnings.map(\.message) + closed.warnings
+      warnings: plan.warnings.map(\.message) + closed.warnings,
+      standingErrors: closed.standingCount,
+      pending: closed.pendingCount
     )
   }
 
@@ -123,6 +137,41 @@ public struct MergeRun: Sendable {
     let staging = try session.reachStaging(beside: control)
     return try Preparation(options: options, logger: logger, snapshot: files)
       .plan(production: control, staging: staging)
+  }
+
+  /// Half of the time after which a session that waits looks for a deadlock: nobody who waits for the merge ever does.
+  private func budget(_ control: Connection) throws(PostgresError) -> LockBudget {
+    guard !options.atomic else { return LockBudget(nil) }
+    let deadlock = try control.query(
+      "SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)::float8",
+      "reading deadlock_timeout"
+    ).double(0, 0)
+    let limits =
+      [.milliseconds(options.maxLockMilliseconds), .seconds((deadlock ?? 1) / 2)]
+      + Self.limit(options.statementTimeoutMilliseconds)
+    return LockBudget(limits.min(), waitLimit: Self.limit(options.lockTimeoutMilliseconds).first)
+  }
+
+  /// A time limit in whose terms 0 is none.
+  private static func limit(_ milliseconds: Int) -> [Duration] { milliseconds > 0 ? [.milliseconds(milliseconds)] : [] }
+
+  /// Looks what of staging is merged, and whose rows are to be read now.
+  ///
+  /// - Returns: what should be known of it.
+  @discardableResult
+  private func look(at plan: inout MergePlan, onlyRun: Int? = nil, _ control: Connection) throws -> [Finding] {
+    guard snapshot == nil else { return [] }
+    try RunLocks(plan: plan)
+      .awaitBatches(control, limitSeconds: Double(options.reconnectLimitSeconds), stop: stop)
+    return try plan.look(
+      through: StagingReader(
+        admin: Identifier(options.schemas.admin),
+        production: control,
+        staging: try session.connectStagingControl(beside: control)
+      ),
+      onlyRun: onlyRun,
+      isToBeMerged: true
+    )
   }
 
   /// Takes the tables' locks, and only then writes for the first time.
@@ -136,6 +185,9 @@ public struct MergeRun: Sendable {
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     try MonitoringViews(schemas: options.schemas).createMissing(control.current, logger)
     try RunRecord.closeDeadRuns(control.current, options.schemas)
+    let warnings = try look(at: &plan, control.current)
+    plan.add(warnings)
+    for warning in warnings { logger.warning("\(warning.message)", metadata: warning.table.map { ["table": "\($0)"] }) }
     let images = BeforeImageCatalog(schemas: options.schemas)
     var keepsImages = false
     let record = try RunRecord(

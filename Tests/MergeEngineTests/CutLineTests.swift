@@ -60,9 +60,11 @@ import Testing
   ) async throws {
     try await withProxy { database, proxy, target in
       try fill(database)
+      try database.letBatchesWait()
       let cdc = try database.connect()
       try cdc.run("BEGIN; SELECT FROM production.t WHERE id = 1001 FOR UPDATE")
       let merge = start(target) {
+        $0.maxLockMilliseconds = 60_000
         $0.batchRows = 300
         $0.workers = 1
       }

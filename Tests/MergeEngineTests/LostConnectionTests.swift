@@ -148,18 +148,15 @@ import Testing
     }
   }
 
-  @Test func `without marks a run that loses its connection at ever other places is given up too`() async throws {
+  @Test func `without marks a run that loses its connection at ever other places reads no row twice`() async throws {
     try await TestDatabase.withRows(500) { database in
       try database.run(
         """
-        CREATE EXTENSION dblink SCHEMA public;
         CREATE SEQUENCE public.losses;
         CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-          IF new.id = (SELECT CASE WHEN last_value % 2 = 0 THEN 400 ELSE 100 END FROM public.losses) THEN
+          IF new.id >= 30 * (SELECT last_value FROM public.losses) THEN
             PERFORM nextval('public.losses');
-            -- So that every round is like the first.
-            PERFORM public.dblink_exec($c$\(database.connectionString)$c$, $s$DELETE FROM production.t WHERE v = 's'$s$);
             PERFORM pg_terminate_backend(pg_backend_pid());
           END IF;
           RETURN new;
@@ -167,20 +164,15 @@ import Testing
         CREATE TRIGGER poison BEFORE INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION poison();
         """
       )
-      let stop = StopSignal()
-      let watchdog = Task {
-        try await Task.sleep(for: .seconds(120))
-        stop.request(signal: 15)
-      }
-      let report = try await database.merge(stop: stop) {
+      let report = try await database.merge {
         $0.mark = .none
         $0.batchRows = 20
         $0.workers = 1
       }
-      watchdog.cancel()
-      #expect(report.status == .failed)
-      #expect(report.failures.first?.contains("terminating connection") == true, "\(report.failures)")
-      #expect(try database.count("SELECT last_value FROM public.losses") < 15)
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.totals.read == 500)
+      // More often than a run is patient with losses that nothing is gained between.
+      #expect(try database.count("SELECT last_value FROM public.losses") > 10)
     }
   }
 }

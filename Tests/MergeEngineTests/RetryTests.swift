@@ -4,24 +4,21 @@ import Testing
 
 /// Locks, deadlocks and statements that take too long are waited for, a limited number of times.
 @Suite struct RetryTests {
-  @Test func `a deadlock with CDC is resolved by trying the batch again`() async throws {
+  @Test func `where CDC and a batch wait for each other the batch gives way, before anybody looks for a deadlock`()
+    async throws
+  {
     try await TestDatabase.withRows(10, in: .sleeping) { database in
-      // The engine looks for a deadlock after two seconds, CDC never: so the engine is the one to give way.
-      let name = try #require(try database.value("SELECT current_database()"))
-      try database.run("ALTER DATABASE \(name) SET deadlock_timeout = '2s'")
       let cdc = try database.connect()
-      try cdc.run("SET deadlock_timeout = '60s'; BEGIN; UPDATE production.t SET updated_at = 9, v = 'cdc' WHERE id = 9")
+      try cdc.run("BEGIN; UPDATE production.t SET updated_at = 9, v = 'cdc' WHERE id = 9")
       let merge = database.start()
       try await database.waitForBlockedWorker()
       try cdc.run("UPDATE production.t SET updated_at = 2, v = 'cdc' WHERE id = 1; COMMIT")
       let report = try await database.finish(merge)
       #expect(report.status == .success, "\(report.failures)")
-      #expect(report.totals.stale == 1)
-      #expect(try database.rows("SELECT * FROM production.t WHERE v <> 's'") == ["(9,9,cdc)"])
-      // The server counts them up some time later.
-      let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-      try await database.wait(for: "(\(deadlocks)) > 0")
-      #expect(try database.count(deadlocks) == 1)
+      #expect(report.totals.stale >= 1)
+      #expect(try database.rows("SELECT * FROM production.t WHERE id = 9") == ["(9,9,cdc)"])
+      try database.run("SELECT pg_stat_force_next_flush()")
+      #expect(try database.count("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0)
     }
   }
 
@@ -57,7 +54,8 @@ import Testing
       #expect(report.status == .failed)
       #expect(report.failures.first?.contains("55P03") == true)
       #expect(try database.count("SELECT count(*) FROM production.u") == 1)
-      #expect(try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'NEW'") == 10)
+      // All but the row that was held are merged: a batch that must wait is divided.
+      #expect(try database.rows("SELECT id FROM staging.t WHERE _dms_processing_status = 'NEW'") == ["(5)"])
       let second = try await database.merge()
       #expect(second.status == .success)
       try database.expectEverythingMerged()

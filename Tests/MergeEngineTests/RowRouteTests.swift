@@ -178,7 +178,8 @@ import Testing
         let byAddress = try database.count(
           "SELECT count(DISTINCT event) FROM statements WHERE statement LIKE '%AS t ON t.ctid%'"
         )
-        #expect(byAddress == (equalCount == 0 ? 0 : 2))
+        // Where rows were refused the batch was taken again, by way of the client.
+        #expect(byAddress == (equalCount == 0 || someAreRefused ? 0 : 2))
         outcome = try database.rows("SELECT * FROM production.t WHERE id <= 28 ORDER BY id")
         outcome += try database.rows("SELECT row_key, sqlstate, message FROM admin.merge_errors ORDER BY row_key")
       }
@@ -188,7 +189,10 @@ import Testing
     #expect(try await merged(equalCount: 3000) == byWayOfTheClient)
   }
 
-  @Test func `rows that a trigger of staging moves on are read again, whole`() async throws {
+  @Test
+  func `a trigger of staging that changes rows when they are marked makes new rows of them, which are merged too`()
+    async throws
+  {
     try await TestDatabase.with { database in
       try Self.fill(database)
       try database.run(
@@ -212,8 +216,6 @@ import Testing
       #expect(report.status == .success)
       #expect(report.totals.read == 5000)
       #expect(try database.difference("TABLE production.t", "TABLE expected") == [])
-      // Sequences know nothing of a rollback: the batch that did not find its rows again shows.
-      #expect(try database.count("SELECT last_value FROM marked") > 5000)
     }
   }
 

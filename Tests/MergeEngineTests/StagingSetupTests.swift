@@ -59,7 +59,7 @@ import Testing
   @Test func `a row of staging that init made can't be without a status`() async throws {
     try await TestDatabase.with { database in
       try database.run(Self.production)
-      _ = try setUp(database)
+      _ = try setUp(database) { $0.hasStatusColumn = true }
       let error = #expect(throws: PostgresError.self) {
         try database.run("INSERT INTO staging.t (id, part, _dms_processing_status) VALUES (1, 'a', NULL)")
       }
@@ -72,7 +72,7 @@ import Testing
   @Test func `marks on staging that init made are HOT updates`() async throws {
     try await TestDatabase.with { database in
       try database.run(Self.production)
-      _ = try setUp(database)
+      _ = try setUp(database) { $0.hasStatusColumn = true }
       try database.run(
         "INSERT INTO staging.t (id, part, updated_at, v, net, serial_no) SELECT n, 'a', '2025-01-01', 'v', 1, n FROM generate_series(1, 5000) n"
       )

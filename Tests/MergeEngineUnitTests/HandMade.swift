@@ -117,7 +117,7 @@ extension TablePlan {
       hasStatusColumn: true,
       marksRows: true,
       nullRule: nullRule,
-      window: Window(from: nil, to: nil)
+      window: .unbounded
     )
   }
 

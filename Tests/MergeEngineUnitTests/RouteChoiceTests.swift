@@ -31,11 +31,8 @@ import Testing
     #expect(Self.afterBatch(of: .handMade(), updated: 1).next == .wholeRows, "there is nothing but key and version")
   }
 
-  @Test func `from another database the rows to be written are read later`() {
-    #expect(Self.afterBatch(of: Self.narrow, updated: 10, isOneDatabase: false).next == .lateRows)
-    #expect(Self.afterBatch(of: Self.narrow, updated: 20, isOneDatabase: false).next == .wholeRows)
-    #expect(Self.afterBatch(of: Self.wide, updated: 70, isOneDatabase: false).next == .lateRows)
-    #expect(Self.afterBatch(of: Self.wide, updated: 80, isOneDatabase: false).next == .wholeRows)
+  @Test func `from another database rows are always read whole`() {
+    #expect(Self.afterBatch(of: Self.wide, updated: 10, isOneDatabase: false).next == .wholeRows)
   }
 
   @Test func `the last batch decides, and one without rows says nothing`() {
@@ -46,18 +43,13 @@ import Testing
     #expect(routes.next == .wholeRows)
   }
 
-  @Test func `what others could change in between, or what could fail to be read, is read whole`() {
-    var unmarked = Self.wide
-    unmarked.marksRows = false
-    #expect(Self.afterBatch(of: unmarked).next == .wholeRows)
+  @Test func `what could fail to be read is read whole`() {
     #expect(Self.afterBatch(of: .handMade(others: [TypeOid.text], casts: true)).next == .wholeRows)
   }
 
   @Test func `a closed route is not taken any more`() {
     var routes = Self.afterBatch(of: Self.wide)
     routes.close(.withinServer)
-    #expect(routes.next == .lateRows)
-    routes.close(.lateRows)
     #expect(routes.next == .wholeRows)
   }
 }

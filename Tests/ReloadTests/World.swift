@@ -37,7 +37,7 @@ final class World {
   private static let template = DatabaseTemplate("reload") { database in
     let production = repository.appending(path: "Fixtures/dms/oracle/production.sql")
     try database.run(String(contentsOf: production, encoding: .utf8))
-    let made = try await database.call("init", "--quiet")
+    let made = try await database.call("init", "--status-column", "--quiet")
     try #require(made.status == 0, "\(made.transcript)")
   }
 

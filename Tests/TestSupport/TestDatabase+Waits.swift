@@ -15,6 +15,14 @@ extension TestDatabase {
   public static let somebodySleeps =
     "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')"
 
+  /// Has sessions that connect from now on wait an hour before they look for a deadlock, so that a batch of
+  /// `--max-lock-time 600000` waits whole for five minutes, where others would be divided.
+  public func letBatchesWait() throws {
+    try run(
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = %L', current_database(), '1h'); END $$"
+    )
+  }
+
   /// Waits until the server has noticed that the sessions of a killed program are gone.
   public func waitForTheEndOfAllSessions() async throws {
     try await wait(

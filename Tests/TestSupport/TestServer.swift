@@ -6,7 +6,9 @@ public enum TestServer {
   public static let password = #"pa55 'wörd\ @/:?%41"#
 
   /// Superuser settings that a test server needs and a throw-away server does not have.
-  private static let settings = ["max_connections": "150", "deadlock_timeout": "100ms", "autovacuum": "off"]
+  private static let settings = [
+    "max_connections": "150", "autovacuum": "off", "max_prepared_transactions": "4",
+  ]
 
   private static let initialized = Task {
     var options = ClusterOptions()

@@ -57,11 +57,11 @@ struct RefusalSection {
     {{#hasRefusals}}
     <div class="scroll" tabindex="0" role="region" aria-label="Refused rows by reason">
     <table>
-    <caption>Quarantined staging rows by table and reason, most rows first. They are marked ERROR; merge-engine errors retry sets them back to NEW once the cause is mended.</caption>
+    <caption>Quarantined staging rows by table and reason, most rows first. Once the cause is mended, merge-engine errors retry has them read again.</caption>
     <thead><tr><th scope="col" class="n">rows</th><th scope="col">table</th><th scope="col">SQLSTATE</th><th scope="col">what the server said</th><th scope="col">keys</th></tr></thead>
     <tbody>
     {{#groups}}
-    <tr><td class="n alert">{{count}}</td><th scope="row"><bdi>{{table}}</bdi></th><td><code>{{sqlState}}</code>{{#condition}}<br><small>{{.}}</small>{{/condition}}</td><td class="text"><bdi>{{message}}</bdi>{{#retried}}<br><small>{{.}} of them were set back to NEW since.</small>{{/retried}}</td><td class="text keys">{{#keys}}<code><bdi>{{.}}</bdi></code><br>{{/keys}}{{#remaining}}<small>and {{.}} more</small>{{/remaining}}</td></tr>
+    <tr><td class="n alert">{{count}}</td><th scope="row"><bdi>{{table}}</bdi></th><td><code>{{sqlState}}</code>{{#condition}}<br><small>{{.}}</small>{{/condition}}</td><td class="text"><bdi>{{message}}</bdi>{{#retried}}<br><small>{{.}} of them were retried since.</small>{{/retried}}</td><td class="text keys">{{#keys}}<code><bdi>{{.}}</bdi></code><br>{{/keys}}{{#remaining}}<small>and {{.}} more</small>{{/remaining}}</td></tr>
     {{/groups}}
     </tbody>
     </table>

@@ -1,4 +1,3 @@
-import BinaryCopy
 import Libpq
 
 /// Writes the classified rows of a batch into production.
@@ -9,10 +8,7 @@ struct Apply {
   private let insertMissing: PreparedStatement
   private let updateOlder: PreparedStatement?
   private var writtenRowCount = 0
-  private var writer = CopyWriter(capacity: 2 * Apply.pieceByteCount)
-
-  /// COPY data goes out in pieces of about this size. Arbitrary, between the costs of a call and of a cache miss.
-  private static let pieceByteCount = 128 * 1024
+  private var copier: RowCopier
 
   private static let truncateAboveRowCount = 1000
 
@@ -29,6 +25,7 @@ struct Apply {
     self.plan = plan
     self.production = production
     self.batchTable = batchTable
+    copier = RowCopier(columnCount: plan.columns.count, production)
     try production.execute(ApplySQL.createBatchTable(plan, batchTable), "making a temporary table")
     insertMissing = try production.prepare(
       "\(batchTable)_insert",
@@ -49,13 +46,21 @@ struct Apply {
   ///
   /// - Throws: ``PostgresError`` with `uniqueViolation` when somebody else has inserted one of the keys meanwhile;
   ///   the transaction (or savepoint) must then be rolled back, and the batch be taken the exact way.
-  mutating func writeFast(_ batch: StagedBatch, inserts: [UInt32], updates: [UInt32]) throws -> Counts {
+  mutating func writeFast(
+    _ batch: StagedBatch,
+    inserts: [UInt32],
+    updates: [UInt32],
+    _ budget: inout LockBudget
+  ) throws -> Counts {
     guard plan.insertsByCopy, plan.images?.asksForInsertedKeys != true else {
-      return try writeExactly(batch, inserts: inserts, updates: updates)
+      return try writeExactly(batch, inserts: inserts, updates: updates, &budget)
     }
     var counts = Counts()
+    // Before the first lock, as everything that can be.
+    if !updates.isEmpty { try fillBatchTable(updates[...], of: batch) }
+    try budget.start(on: production)
     if !inserts.isEmpty {
-      counts.inserted = try copy(
+      counts.inserted = try copier.copy(
         inserts[...],
         of: batch,
         by: ApplySQL.copyIntoProduction(plan),
@@ -66,7 +71,7 @@ struct Apply {
       counts.lostRaces = inserts.count - counts.inserted
     }
     if !updates.isEmpty {
-      try fillBatchTable(updates[...], of: batch)
+      if !inserts.isEmpty { try budget.limitNext(on: production) }
       counts.updated = try updateFromBatchTable()
       counts.lostRaces += updates.count - counts.updated
     }
@@ -74,13 +79,20 @@ struct Apply {
   }
 
   /// The exact way: through the temporary table, where a key that is there by now is no error.
-  mutating func writeExactly(_ batch: StagedBatch, inserts: [UInt32], updates: [UInt32]) throws -> Counts {
+  mutating func writeExactly(
+    _ batch: StagedBatch,
+    inserts: [UInt32],
+    updates: [UInt32],
+    _ budget: inout LockBudget
+  ) throws -> Counts {
     var counts = Counts()
+    try budget.start(on: production)
     if !inserts.isEmpty {
       try emptyBatchTable()
       counts += try insertExactly(inserts[...], of: batch)
     }
     if !updates.isEmpty {
+      try budget.limitNext(on: production)
       try emptyBatchTable()
       counts += try updateExactly(updates[...], of: batch)
     }
@@ -128,7 +140,7 @@ struct Apply {
 
   private mutating func fillBatchTable(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws {
     writtenRowCount += rows.count
-    try copy(
+    try copier.copy(
       rows,
       of: batch,
       by: ApplySQL.copyIntoBatchTable(plan, batchTable),
@@ -142,46 +154,13 @@ struct Apply {
     of batch: StagedBatch,
     in images: BeforeImageTable
   ) throws {
-    try copy(
+    try copier.copy(
       rows,
       of: batch,
       by: ApplySQL.copyIntoImages(plan, images),
       fieldCount: plan.keyColumnCount,
       "keeping the keys inserted into \(plan.production)"
     )
-  }
-
-  /// - Parameter fieldCount: how many fields of each row, counted from the first; nil for all.
-  @discardableResult
-  private mutating func copy(
-    _ rows: ArraySlice<UInt32>,
-    of batch: StagedBatch,
-    by statement: SQL,
-    fieldCount: Int? = nil,
-    _ operation: String
-  ) throws -> Int {
-    let columnCount = plan.columns.count
-    let fieldCount = fieldCount ?? columnCount
-    return try production.copyIn(statement, operation) { stream in
-      let bytes = batch.bytes.rawSpan
-      writer.removeAll()
-      writer.writeHeader()
-      for row in rows {
-        var fields = batch.rows[Int(row)].fields
-        if fieldCount < columnCount {
-          var cursor = CopyCursor(offset: fields.lowerBound)
-          try cursor.skipFields(fieldCount, in: bytes)
-          fields = fields.lowerBound..<cursor.offset
-        }
-        writer.writeRow(fieldCount: fieldCount, fields: fields, of: bytes)
-        if writer.bytes.count >= Self.pieceByteCount {
-          try stream.write(writer.bytes.rawSpan)
-          writer.removeAll()
-        }
-      }
-      writer.writeTrailer()
-      try stream.write(writer.bytes.rawSpan)
-    }
   }
 }
 

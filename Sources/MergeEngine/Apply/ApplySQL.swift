@@ -64,9 +64,11 @@ enum ApplySQL {
     "SELECT count(*) FROM \(addressed(plan))"
   }
 
-  /// Staging rows as `t` by an array of addresses, one by one: a TID scan inside a nested loop.
+  /// Staging rows as `t` by an array of addresses, one by one: a TID scan inside a nested loop. What the horizon has not
+  /// seen is a row that has taken the place of the one that was read.
   private static func addressed(_ plan: TablePlan) -> SQL {
-    "unnest($1) AS a (address) JOIN \(plan.batchSource) AS t ON t.ctid = a.address"
+    let isSame: SQL = plan.reading.horizon.map { " AND \($0.hasSeen("t"))" } ?? ""
+    return "unnest($1) AS a (address) JOIN \(plan.batchSource) AS t ON t.ctid = a.address\(isSame)"
   }
 
   /// The keys of rows that went into production by COPY.

@@ -37,13 +37,19 @@ struct ApplyWithinServer {
 
   /// Writes rows of `batch`, positions in ``StagedBatch/rows``.
   ///
-  /// - Precondition: the rows were marked in this transaction, so that nobody else can have changed them.
   /// - Throws: ``RowRoute/Closed`` when rows are not at their addresses any more, a trigger having moved them on, or
   ///   when the server can't do this with such tables; ``PostgresError``, as ``Apply/writeFast(_:inserts:updates:)``.
-  mutating func write(_ batch: StagedBatch, inserts: [UInt32], updates: [UInt32]) throws -> Apply.Counts {
+  mutating func write(
+    _ batch: StagedBatch,
+    inserts: [UInt32],
+    updates: [UInt32],
+    _ budget: inout LockBudget
+  ) throws -> Apply.Counts {
     do {
+      try budget.start(on: production)
       var counts = Apply.Counts()
       counts.inserted = try execute(insert, inserts, of: batch)
+      try budget.limitNext(on: production)
       counts.updated = try updateOlder.map { try execute($0, updates, of: batch) } ?? 0
       counts.lostRaces = inserts.count + updates.count - counts.inserted - counts.updated
       return counts

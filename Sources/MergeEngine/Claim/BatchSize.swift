@@ -27,7 +27,8 @@ struct BatchSize {
   /// How many blocks to ask for, at least one.
   func blockCount(forRows wanted: Int) -> Int {
     let rows = min(Double(wanted), Self.fillLimit / bytesPerRow)
-    return Int(min(max((rows / rowsPerBlock).rounded(.up), 1), 1e9))
+    // Rather a block too few: what does not fit would be another batch.
+    return Int(min(max((rows / rowsPerBlock).rounded(.down), 1), 1e9))
   }
 
   /// A batch came out like this; follows it by at most ``largestStep``.

@@ -1,7 +1,7 @@
 import BinaryCopy
 import Libpq
 
-/// Reads the staging rows of a range into a batch, and marks them.
+/// Reads the staging rows of a range into a batch.
 struct Claim {
   let plan: TablePlan
   let staging: Connection
@@ -9,67 +9,80 @@ struct Claim {
   /// The range holds more than a batch may.
   struct TooLarge: Error {}
 
-  /// Reads the whole range with one statement.
+  /// Reads the range with one statement, up to a number of rows.
   ///
-  /// - Parameter columnCount: how many of the plan's columns are read of each row; nil for all.
+  /// - Parameters:
+  ///   - columnCount: how many of the plan's columns are read of each row; nil for all.
+  ///   - rowLimit: how many rows are read at most; nil for all.
+  /// - Returns: the part of the range that was read: all of it, or up to the last row.
   /// - Throws: ``TooLarge``; ``PostgresError``. In both cases the transaction has failed.
-  func read(_ range: TupleRange, columnCount: Int? = nil, into batch: inout StagedBatch) throws {
+  @discardableResult
+  func read(
+    _ range: TupleRange,
+    columnCount: Int? = nil,
+    rowLimit: Int? = nil,
+    into batch: inout StagedBatch
+  ) throws -> TupleRange {
     batch.removeAll()
-    try copy(ClaimSQL.copy(plan, range, columnCount: columnCount), into: &batch)
+    try copy(ClaimSQL.copy(plan, .range(range), columnCount: columnCount, rowLimit: rowLimit), into: &batch)
     try batch.index(plan, columnCount: columnCount)
+    guard let rowLimit, batch.rows.count == rowLimit, let last = batch.rows.map(\.address).max() else { return range }
+    return TupleRange(start: range.start, end: last + 1)
   }
 
-  /// Reads whole the rows that are to be written and were not read whole before.
-  ///
-  /// - Parameter rows: positions in ``StagedBatch/rows``, in any order.
-  /// - Precondition: the rows were marked in this transaction, so that nobody else can have changed them.
-  /// - Throws: ``TooLarge``; ``RowRoute/Closed`` when rows are not at their addresses any more, a trigger having moved
-  ///   them on; ``PostgresError``; ``BinaryCopyError``.
-  func readWhole(_ rows: [UInt32], of batch: inout StagedBatch) throws {
-    guard !rows.isEmpty else { return }
-    let inOrder = rows.sorted { batch.rows[Int($0)].address < batch.rows[Int($1)].address }
-    let start = batch.bytes.count
-    try copy(ClaimSQL.copyRows(plan, at: inOrder.map { batch.rows[Int($0)].address }), into: &batch)
-    guard try batch.replaceFields(of: inOrder, from: start, plan) else { throw RowRoute.Closed() }
-  }
-
-  /// Reads the range in halves wherever the server refuses it, down to the single rows that can't be read as
+  /// Reads the place in halves wherever the server refuses it, down to the single rows that can't be read as
   /// production's types.
   ///
   /// - Parameter refuse: gets the address of each row that was refused, and the server's reason.
-  /// - Returns: how many rows were refused.
   func readCarefully(
-    _ range: TupleRange,
+    _ place: StagedPlace,
     into batch: inout StagedBatch,
     refuse: (UInt64, PostgresError) throws -> Void
-  ) throws -> Int {
+  ) throws {
     batch.removeAll()
-    let refusedCount = try appendCarefully(range, to: &batch, refuse)
+    try appendCarefully(place, to: &batch, refuse)
     try batch.index(plan)
-    return refusedCount
+  }
+
+  /// The part of a range that holds no more rows than `rowLimit`, found without reading their values.
+  func start(of range: TupleRange, rowLimit: Int) throws(PostgresError) -> TupleRange {
+    let end = try staging.query(
+      """
+      SELECT max(a.address)::text, count(*)
+      FROM (SELECT s.ctid AS address FROM \(plan.batchSource) AS s
+            WHERE \(ClaimSQL.isWanted(plan, in: range)) LIMIT \(rowLimit)) AS a
+      """,
+      "measuring a batch of \(plan.staging)"
+    )
+    guard end.integer(0, 1) == rowLimit, let last = end.text(0, 0).flatMap(TupleAddress.init(text:)) else {
+      return range
+    }
+    return TupleRange(start: range.start, end: last.packed + 1)
   }
 
   /// Reads the range for commands that write nothing, with care only where it is needed.
   ///
-  /// - Returns: the addresses of the rows that were refused, and the server's reasons.
+  /// - Returns: the part of the range that was read; the addresses of the rows that were refused, and the server's reasons.
   /// - Throws: ``TooLarge``; ``PostgresError``. No transaction is left open.
-  func readWithoutMarks(_ range: TupleRange, into batch: inout StagedBatch) throws -> [(UInt64, PostgresError)] {
+  func readToLook(_ range: TupleRange, rowLimit: Int = .max, into batch: inout StagedBatch) throws
+    -> (range: TupleRange, refused: [(UInt64, PostgresError)])
+  {
     do {
-      try read(range, into: &batch)
-      return []
+      return (try read(range, rowLimit: rowLimit, into: &batch), [])
     } catch let error as PostgresError where error.refusesRow {
       // Row by row then.
     }
     var refused: [(UInt64, PostgresError)] = []
+    let range = try start(of: range, rowLimit: rowLimit)
     try staging.execute("BEGIN", "beginning to read with care")
     do {
-      _ = try readCarefully(range, into: &batch) { refused.append(($0, $1)) }
+      try readCarefully(.range(range), into: &batch) { refused.append(($0, $1)) }
       try staging.execute("COMMIT", "ending to read with care")
     } catch {
       if !staging.isBroken { try staging.execute("ROLLBACK", "giving up reading with care") }
       throw error
     }
-    return refused
+    return (range, refused)
   }
 
   private func copy(_ statement: SQL, into batch: inout StagedBatch) throws {
@@ -83,21 +96,18 @@ struct Claim {
   }
 
   private func appendCarefully(
-    _ range: TupleRange,
+    _ place: StagedPlace,
     to batch: inout StagedBatch,
     _ refuse: (UInt64, PostgresError) throws -> Void
-  ) throws -> Int {
+  ) throws {
     let byteCount = batch.bytes.count
     do {
-      try Savepoint.attempt(on: staging) { try copy(ClaimSQL.copy(plan, range, columnCount: nil), into: &batch) }
-      return 0
+      try Savepoint.attempt(on: staging) { try copy(ClaimSQL.copy(plan, place, columnCount: nil), into: &batch) }
     } catch let error as PostgresError where error.refusesRow {
       batch.bytes.removeSubrange(byteCount...)
-      guard let (lower, upper) = range.halves else {
-        try refuse(range.start, error)
-        return 1
-      }
-      return try appendCarefully(lower, to: &batch, refuse) + appendCarefully(upper, to: &batch, refuse)
+      guard let (lower, upper) = place.halves else { return try refuse(place.start, error) }
+      try appendCarefully(lower, to: &batch, refuse)
+      try appendCarefully(upper, to: &batch, refuse)
     }
   }
 }

@@ -1,57 +1,53 @@
 import Libpq
 
-/// The statements that read a batch of staging rows, and mark them in the same breath.
-///
-/// Fused because a mark must speak of exactly the rows that were read: a row that arrives between a read and a
-/// separate UPDATE would be marked unseen.
+/// The statements that read a batch of staging rows.
 enum ClaimSQL {
-  /// `COPY (UPDATE … RETURNING …) TO STDOUT`, or `COPY (SELECT …)` when marks are left alone.
+  /// `COPY (SELECT …) TO STDOUT`, in the order of the addresses.
   ///
-  /// - Parameter columnCount: how many of the plan's columns are read of each row; nil for all.
-  static func copy(_ plan: TablePlan, _ range: TupleRange, columnCount: Int?) -> SQL {
-    let status = TablePlanner.statusColumn
-    let source: SQL =
-      plan.marksRows
-      ? """
-      UPDATE \(plan.batchSource) AS s SET \(status) = 'PROCESSED'
-      WHERE \(range.condition)\(rowCondition(plan))
-      RETURNING \(outputs(plan, columnCount: columnCount))
-      """
-      : """
-      SELECT \(outputs(plan, columnCount: columnCount))
-      FROM \(plan.batchSource) AS s
-      WHERE \(range.condition)\(rowCondition(plan))
-      """
-    return "COPY (\(source)) TO STDOUT (FORMAT binary)"
-  }
-
-  /// Which rows of a range are to be read; begins with AND.
-  static func rowCondition(_ plan: TablePlan) -> SQL {
-    var condition: SQL = ""
-    if plan.hasStatusColumn {
-      switch plan.selection {
-      case .pending: condition = condition + " AND s.\(TablePlanner.statusColumn) = 'NEW'"
-      case .merged: condition = condition + " AND s.\(TablePlanner.statusColumn) = 'PROCESSED'"
-      case .all: condition = condition + " AND s.\(TablePlanner.statusColumn) IS DISTINCT FROM 'ERROR'"
-      }
-    }
-    let version = plan.version
-    if let from = plan.window.from {
-      condition = condition + " AND \(version.readExpression) >= \(Literal(from))::\(version.baseType.fullName)"
-    }
-    if let to = plan.window.to {
-      condition = condition + " AND \(version.readExpression) < \(Literal(to))::\(version.baseType.fullName)"
-    }
-    return condition
-  }
-
-  /// Whole rows by their addresses, which come back in the order of the addresses.
-  static func copyRows(_ plan: TablePlan, at addresses: [UInt64]) -> SQL {
-    let columns = plan.columns.map(\.readExpression).joined(", ")
+  /// - Parameters:
+  ///   - columnCount: how many of the plan's columns are read of each row; nil for all.
+  ///   - rowLimit: the first rows of the range that are read; nil for all.
+  static func copy(_ plan: TablePlan, _ place: StagedPlace, columnCount: Int?, rowLimit: Int? = nil) -> SQL {
+    let limit: SQL = rowLimit.map { " LIMIT \($0)" } ?? ""
     return """
-      COPY (SELECT s.ctid, \(columns) FROM \(plan.batchSource) AS s
-            WHERE \(SQL.rows(at: addresses))) TO STDOUT (FORMAT binary)
+      COPY (SELECT \(outputs(plan, columnCount: columnCount)) FROM \(plan.batchSource) AS s
+            WHERE \(isWanted(plan, at: place))\(limit)) TO STDOUT (FORMAT binary)
       """
+  }
+
+  /// Which rows of a place are to be read.
+  static func isWanted(_ plan: TablePlan, at place: StagedPlace) -> SQL {
+    switch place {
+    case .range(let range): isWanted(plan, in: range)
+    case .rows(let rows): "\(SQL.rows(at: rows)) AND \(isWanted(plan, in: .everything))"
+    }
+  }
+
+  /// Which rows of a range are to be read.
+  static func isWanted(_ plan: TablePlan, in range: TupleRange) -> SQL {
+    guard plan.snapshot == nil else { return "\(range.condition)\(windowCondition(plan))" }
+    let reading = plan.reading
+    let isUnread = reading.coverage.isUnread(in: range, version: plan.stagedVersion)
+    var condition: SQL
+    switch plan.selection {
+    case .pending: condition = isUnread
+    case .merged: condition = "\(range.condition) AND (\(isUnread)) IS NOT TRUE"
+    case .all: condition = range.condition
+    }
+    if plan.selection != .pending {
+      let refused = reading.refused.filter(range.contains)
+      if !refused.isEmpty { condition = "\(condition) AND s.ctid <> ALL (\(TupleAddress.list(refused)))" }
+    }
+    if let horizon = reading.horizon { condition = "\(condition) AND \(horizon.hasSeen())" }
+    return condition + windowCondition(plan)
+  }
+
+  /// Which rows of the table are to be read; begins with AND.
+  static func rowCondition(_ plan: TablePlan) -> SQL { " AND \(isWanted(plan, in: .everything))" }
+
+  /// Which rows lie in the window; begins with AND, or is empty.
+  static func windowCondition(_ plan: TablePlan) -> SQL {
+    plan.window.isUnbounded ? "" : " AND \(plan.window.condition(on: plan.stagedVersion))"
   }
 
   /// The wire order drawn at ``TablePlan``.

@@ -2,8 +2,6 @@
 enum RowRoute: CaseIterable {
   /// All rows are read whole, and those to be written are sent back.
   case wholeRows
-  /// Keys and versions are read; the rows to be written are read whole after that, and sent back.
-  case lateRows
   /// Keys and versions are read; the rows to be written are copied by the server itself, by their addresses.
   case withinServer
 
@@ -13,8 +11,8 @@ enum RowRoute: CaseIterable {
 
 /// Chooses each batch's route by what the batch before has shown.
 ///
-/// On the other two routes the columns of rows that turn out equal are never sent, in the usual reload most of the
-/// bytes; within the server, none but keys and versions are.
+/// Within the server none but keys and versions are sent; in the usual reload, where most rows turn out equal, the other
+/// columns are most of the bytes.
 struct RouteChoice {
   /// Columns that whole rows have besides key and version.
   private let fieldCount: Double
@@ -22,17 +20,15 @@ struct RouteChoice {
   /// Of the batches so far; nil before the first one, which is read whole.
   private var shares: (inserted: Double, updated: Double)?
 
-  /// Only whole rows are read where a mark does not keep everybody else from the rows in between, where a read can
-  /// fail (a value that can't be cast makes its row an error whether the row would be written or not), and where the
-  /// client itself must see or keep values.
+  /// Only whole rows are read where a read can fail (a value that can't be cast makes its row an error whether the row would
+  /// be written or not), and where the client itself must see or keep values.
   ///
   /// - Parameter isOneDatabase: staging is where production is.
   init(_ plan: TablePlan, isOneDatabase: Bool) {
     fieldCount = Double(plan.columns.count - plan.comparedColumnCount)
     open = [.wholeRows]
-    guard plan.marksRows, plan.ties == nil, plan.columns.allSatisfy(\.isReadAsItIs) else { return }
-    open.insert(.lateRows)
-    if isOneDatabase && plan.images == nil { open.insert(.withinServer) }
+    guard isOneDatabase, plan.snapshot == nil, plan.ties == nil, plan.images == nil else { return }
+    if plan.columns.allSatisfy(\.isReadAsItIs) { open.insert(.withinServer) }
   }
 
   /// Whether a batch may ever take the route.
@@ -64,7 +60,6 @@ struct RouteChoice {
     let filling = 0.18 * fieldCount * shares.updated
     switch route {
     case .wholeRows: return sending + filling
-    case .lateRows: return (1.9 + sending) * (shares.inserted + shares.updated) + filling
     // An INSERT costs more than a COPY, and fetching single rows more than reading them in one go.
     case .withinServer: return (2 + 0.08 * fieldCount) * shares.inserted + 2.5 * shares.updated
     }

@@ -2,7 +2,7 @@ import BinaryCopy
 
 /// One staging row of a batch: places in the batch's bytes, and what the client needs of the values.
 struct StagedRow {
-  /// The tuple's address after marking, packed as in ``TupleRange``.
+  /// The tuple's address, packed as in ``TupleRange``.
   var address: UInt64
   /// Where the key begins that production is asked for; its fields follow each other.
   var probeKey: Int
@@ -45,7 +45,20 @@ struct StagedBatch {
     if bytes.capacity > byteCount { bytes = [] }
   }
 
+  /// Where the refused rows lie in staging.
+  var refusedAddresses: [UInt64] { rows.filter { $0.verdict == .error }.map(\.address) }
+
   var hasDuplicates: Bool { rows.contains { $0.verdict == .duplicate } }
+
+  /// Where the older rows of keys with several rows lie in staging; from now on they count as to be written, elsewhere.
+  mutating func setDuplicatesApart() -> [UInt64] {
+    var addresses: [UInt64] = []
+    for index in rows.indices where rows[index].verdict == .duplicate {
+      addresses.append(rows[index].address)
+      rows[index].verdict = .insert
+    }
+    return addresses
+  }
 
   mutating func setVerdict(_ verdict: Verdict, row: UInt32) {
     rows[Int(row)].verdict = verdict
@@ -79,34 +92,6 @@ struct StagedBatch {
         rows.append(try layout.readRow(at: &cursor, in: bytes))
       }
     }
-  }
-
-  /// Gives rows the fields that have come for them later: address and all columns, from `start` in ``bytes`` on.
-  ///
-  /// - Parameter positions: the rows' places in ``rows``, in the order in which they have come.
-  /// - Returns: whether all of them have come, and nothing else.
-  mutating func replaceFields(of positions: [UInt32], from start: Int, _ plan: TablePlan) throws(BinaryCopyError)
-    -> Bool
-  {
-    var rows = rows
-    self.rows = []
-    defer { self.rows = rows }
-    let bytes = bytes.rawSpan
-    var cursor = CopyCursor(offset: start)
-    var count = 0
-    try cursor.readHeader(in: bytes)
-    while let fieldCount = try cursor.beginRow(in: bytes) {
-      guard fieldCount == 1 + plan.columns.count else {
-        throw .fieldCount(found: fieldCount, expected: 1 + plan.columns.count, offset: cursor.offset)
-      }
-      let address = try RowLayout.readAddress(at: &cursor, in: bytes)
-      guard count < positions.count, rows[Int(positions[count])].address == address else { return false }
-      let fieldsStart = cursor.offset
-      try cursor.skipFields(plan.columns.count, in: bytes)
-      rows[Int(positions[count])].fields = fieldsStart..<cursor.offset
-      count += 1
-    }
-    return count == positions.count
   }
 }
 

@@ -42,6 +42,12 @@ struct Classifier {
     }
   }
 
+  /// Takes rows out of those to be written.
+  mutating func leaveOut(_ rows: Set<UInt32>) {
+    inserts.removeAll { rows.contains($0) }
+    updates.removeAll { rows.contains($0) }
+  }
+
   /// Turns ties that were found to differ into updates.
   mutating func update(_ differing: [UInt32], _ batch: inout StagedBatch) {
     guard !differing.isEmpty else { return }

@@ -102,7 +102,8 @@ public struct DryRun: Sendable {
       stop.signal == nil ? .success : .aborted,
       clock,
       tables: tables,
-      findings: plan.findings + findings + notes
+      findings: plan.findings + findings + notes,
+      standingErrors: plan.tables.reduce(0) { $0 + $1.reading.refused.count }
     )
   }
 
@@ -121,10 +122,10 @@ public struct DryRun: Sendable {
     while stop.signal == nil, let item = queue.take() {
       var table = try stations[item.table] ?? self.stations(plan.tables[item.table], item.table, on: connections)
       do {
-        let counts = try connections.covered(by: stop) {
-          try table.look(item.range, memory: &memory, outcome: &outcomes[item.table])
+        let carried = try connections.covered(by: stop) {
+          try table.look(item, memory: &memory, outcome: &outcomes[item.table])
         }
-        queue.complete(item, counts, byteCount: memory.batch.bytes.count)
+        queue.complete(item, carried, byteCount: memory.batch.bytes.count)
       } catch is Claim.TooLarge {
         queue.divide(item)
       } catch {
@@ -169,7 +170,8 @@ public struct DryRun: Sendable {
     _ status: PlanReport.Status,
     _ clock: ReportClock,
     tables: [PlanReport.Table],
-    findings: [Finding]
+    findings: [Finding],
+    standingErrors: Int = 0
   ) -> PlanReport {
     PlanReport(
       status: status,
@@ -179,7 +181,8 @@ public struct DryRun: Sendable {
       workers: options.workerCount,
       batchRows: options.batchRows,
       tables: tables,
-      findings: findings.filter { $0.grade == .blocker } + findings.filter { $0.grade == .warning }
+      findings: findings.filter { $0.grade == .blocker } + findings.filter { $0.grade == .warning },
+      standingErrors: standingErrors
     )
   }
 }

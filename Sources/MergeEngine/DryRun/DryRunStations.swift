@@ -33,14 +33,13 @@ struct DryRunStations {
     }
   }
 
-  /// Classifies the staging rows of `range`, and adds what it finds to `findings`.
+  /// Classifies the staging rows of a batch, as many as a merge would take, and adds what it finds to `outcome`.
   ///
   /// - Throws: ``Claim/TooLarge`` when the range holds more than a batch may.
-  mutating func look(_ range: TupleRange, memory: inout BatchMemory, outcome: inout DryRunOutcome) throws
-    -> VerdictCounts
+  mutating func look(_ item: WorkQueue.Item, memory: inout BatchMemory, outcome: inout DryRunOutcome) throws -> Carried
   {
     let start = ContinuousClock.now
-    let refused = try claim.readWithoutMarks(range, into: &memory.batch)
+    let (range, refused) = try claim.readToLook(item.range, rowLimit: item.rowLimit, into: &memory.batch)
     outcome.readTime += .now - start
     for (address, error) in refused { outcome.addRefused(address, error) }
     try memory.order.arrange(&memory.batch, plan)
@@ -57,7 +56,7 @@ struct DryRunStations {
     outcome.ranges.append(range)
     outcome.measureWidths(memory)
     outcome.takeSamples(memory.batch, differingTies: updatesTies ? [] : differing)
-    return counts
+    return Carried(counts: counts, place: .blocks(range))
   }
 
   private func tally(_ memory: BatchMemory, _ refusedCount: Int) -> VerdictCounts {

@@ -28,6 +28,8 @@ public struct PlanReport: Sendable, Encodable {
   public let tables: [Table]
   /// Blockers first, then warnings.
   public let findings: [Finding]
+  /// Rows that earlier runs have refused, and that are still in staging as they were.
+  public let standingErrors: Int
 
   /// The sum of all tables.
   public var totals: VerdictCounts { tables.reduce(into: VerdictCounts()) { $0 += $1.counts } }
@@ -102,6 +104,8 @@ public struct PlanReport: Sendable, Encodable {
 
   private enum TotalsKeys: String, CodingKey {
     case rowsPerSecond = "rows_per_second"
+    case standingErrors = "standing_errors"
+    case pending
     case differingTieCount = "ties_differing"
     case estimate
   }
@@ -125,6 +129,9 @@ public struct PlanReport: Sendable, Encodable {
     var totalsContainer = totalsEncoder.container(keyedBy: TotalsKeys.self)
     let rate = elapsedMilliseconds > 0 ? totals.read * 1000 / elapsedMilliseconds : 0
     try totalsContainer.encode(rate, forKey: .rowsPerSecond)
+    try totalsContainer.encode(standingErrors, forKey: .standingErrors)
+    // All that are to be read meet a verdict.
+    try totalsContainer.encode(0, forKey: .pending)
     try totalsContainer.encode(tables.reduce(0) { $0 + $1.differingTieCount }, forKey: .differingTieCount)
     try totalsContainer.encode(tables.reduce(into: MergeEstimate()) { $0 += $1.estimate }, forKey: .estimate)
   }

@@ -66,7 +66,7 @@ struct AccessCheck {
         SELECT c.oid, c.relname, n.nspname
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = $1
-          AND (c.relname IN ('merge_summary', 'merge_logs', 'merge_errors', 'merge_batches')
+          AND (c.relname IN ('merge_summary', 'merge_logs', 'merge_errors', 'merge_batches', 'merge_progress')
                OR $2 AND c.relname = 'before_images')
       )
       SELECT current_user::text, 'USAGE on the schema ' || nspname FROM pg_namespace
@@ -77,7 +77,7 @@ struct AccessCheck {
       UNION ALL
       SELECT current_user::text, r.name || ' on ' || t.nspname || '.' || t.relname
       FROM tables t CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS r (name)
-      WHERE (t.relname NOT IN ('merge_errors', 'merge_batches') OR r.name = 'INSERT') AND NOT has_table_privilege(t.oid, r.name)
+      WHERE (t.relname <> 'merge_batches' OR r.name = 'INSERT') AND NOT has_table_privilege(t.oid, r.name)
       UNION ALL
       SELECT current_user::text, 'USAGE on ' || t.nspname || '.' || s.relname
       FROM tables t

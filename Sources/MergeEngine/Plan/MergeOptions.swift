@@ -25,6 +25,8 @@ public struct MergeOptions: Sendable, Codable {
   public var to: String?
   /// How long a statement may wait for a lock; 0 for ever.
   public var lockTimeoutMilliseconds = 10_000
+  /// How long a batch may hold locks on rows of production; batches get smaller to keep it.
+  public var maxLockMilliseconds = 500
   /// How long a statement may take; 0 for ever.
   public var statementTimeoutMilliseconds = 600_000
   /// For how long a lost connection is tried to be made again.
@@ -41,6 +43,8 @@ public struct MergeOptions: Sendable, Codable {
   public var timeZone = "UTC"
   /// What is overwritten is kept, and the keys of what is inserted, so that the run can be taken back.
   public var beforeImages = false
+  /// Everything in staging is read anew, also what is merged already.
+  public var again = false
   /// Truncate staging tables whose rows are all merged.
   public var cleanup = false
   /// What differs from table to table.

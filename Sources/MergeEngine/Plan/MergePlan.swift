@@ -34,13 +34,16 @@ struct MergePlan: Sendable {
     for (index, image) in zip(tables.indices, images) { tables[index].images = image }
   }
 
+  /// What is read of a table from now on.
+  mutating func read(_ reading: TablePlan.Reading, table index: Int) { tables[index].reading = reading }
+
   /// Lets every table's turn come at once: for commands that write nothing.
   mutating func forgetOrder() { parents = tables.map { _ in [] } }
 
   /// Says which staging rows are read, of all tables; marks are left alone.
-  mutating func select(_ selection: TablePlan.Selection) {
+  mutating func select(_ selection: (TablePlan) -> TablePlan.Selection) {
     for index in tables.indices {
-      tables[index].selection = selection
+      tables[index].selection = selection(tables[index])
       tables[index].marksRows = false
     }
   }

@@ -26,15 +26,15 @@ struct TablePlan: Sendable {
   /// Duplicates of a key show in equal bytes; otherwise the server is asked which keys are equal.
   let keyEqualityIsBytewise: Bool
   let keyIsDeferrable: Bool
-  /// Staging rows carry a status that is read, and set unless marks are left alone.
+  /// Staging rows carry a status, which is set after their merge unless marks are left alone.
   let hasStatusColumn: Bool
   var marksRows: Bool
-  /// Rows may have no status at all; in tables that `init` has made they can't.
-  var statusIsNullable = false
   let nullRule: MergeOptions.NullRule
-  let window: Window
+  var window: VersionWindow
   /// Which staging rows are read.
   var selection = Selection.pending
+  /// What was found of staging when it was last looked at; anew for each round of a run.
+  var reading = Reading()
   /// How rows are compared whose versions are equal; nil when they are left alone.
   var ties: RowComparison?
   /// Production's columns that an UPDATE can set, but the key, whether staging has them or not.
@@ -49,8 +49,10 @@ struct TablePlan: Sendable {
 
   /// The relation that a batch is read from, and that addresses of rows mean.
   var batchSource: SQL { snapshot?.batchTable ?? "\(staging)" }
-  /// What is done stays known, by marks or by a replay's progress: nothing is read twice.
-  var resumes: Bool { marksRows || snapshot != nil }
+  /// The version of a staging row, as windows are compared with it.
+  var stagedVersion: VersionWindow.Version {
+    VersionWindow.Version(value: version.readExpression, type: version.baseType.fullName)
+  }
 
   var keyColumns: ArraySlice<Column> { columns[..<keyColumnCount] }
   var version: Column { columns[versionIndex] }
@@ -83,19 +85,25 @@ struct TablePlan: Sendable {
     var probesAsText: Bool { travel == .text || baseType.arrayOid == 0 }
   }
 
-  /// Which staging rows are read, by their marks.
+  /// Which staging rows are read, by what the ledger says of them.
   enum Selection: Sendable {
-    /// Those marked NEW: what a merge reads.
+    /// Those that are not merged: what a merge reads.
     case pending
-    /// Those marked PROCESSED: what merges have carried.
+    /// Those that merges have carried, but refused ones.
     case merged
-    /// Whatever they are marked, but refused ones.
+    /// All but refused ones.
     case all
   }
 
-  /// Bounds on the version, already checked by the server.
-  struct Window: Sendable {
-    let from: String?
-    let to: String?
+  /// What is read of a staging table, by what was found there.
+  struct Reading: Sendable {
+    /// What of it is merged.
+    var coverage = Coverage()
+    /// Whose rows are read, so that the ledger can say afterwards which they were; nil for whatever is there.
+    var horizon: Horizon?
+    /// Rows that stand refused, ascending.
+    var refused: [UInt64] = []
+    /// What tells this table's content from any other's.
+    var source: StagingSource?
   }
 }

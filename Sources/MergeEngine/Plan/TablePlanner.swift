@@ -70,12 +70,6 @@ struct TablePlanner {
     }
     let keyColumns = columns.prefix(key.columns.count)
     let hasStatusColumn = staging.column(Self.statusColumn) != nil && !readsSnapshot
-    if !hasStatusColumn && !readsSnapshot {
-      warn(
-        table,
-        "\(staging.name) has no column \(Self.statusColumn), so its rows can't be marked: every merge reads all of them."
-      )
-    }
     return TablePlan(
       staging: staging.name,
       production: production.name,
@@ -91,9 +85,8 @@ struct TablePlanner {
       keyIsDeferrable: key.isDeferrable,
       hasStatusColumn: hasStatusColumn,
       marksRows: hasStatusColumn && options.mark == .all,
-      statusIsNullable: staging.column(Self.statusColumn)?.isNotNull == false,
       nullRule: options.nulls,
-      window: TablePlan.Window(from: options.from, to: options.to),
+      window: VersionWindow(from: options.from, to: options.to),
       restorableColumns: production.columns.filter { column in
         !column.isGenerated && !column.isIdentityAlways && !key.columns.contains { $0.name == column.name }
       }

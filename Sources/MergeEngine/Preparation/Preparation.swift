@@ -53,7 +53,10 @@ struct Preparation {
     for table in plan.tables { try checkWindow(table, staging) }
     let unreadable = try plan.tables.compactMap { try unreadableFinding($0, staging) }
     guard unreadable.isEmpty else { throw MergeFailure.blocked(unreadable) }
-    guard !readsOnly else { return plan }
+    guard !readsOnly else {
+      if snapshot == nil { plan.add(try look(at: &plan, production: production, staging: staging)) }
+      return plan
+    }
     plan.add(
       try PlanFindings(plan: plan, options: options, production: production, staging: staging)
         .ofMerge(production: productionCatalog, staging: stagingCatalog ?? productionCatalog)
@@ -62,6 +65,23 @@ struct Preparation {
       logger.warning("\(warning.message)", metadata: warning.table.map { ["table": "\($0)"] })
     }
     return plan
+  }
+
+  /// Looks what of staging is merged, with the eyes of somebody who writes nothing.
+  ///
+  /// - Returns: what should be known of it.
+  private func look(at plan: inout MergePlan, production: Connection, staging: Connection) throws -> [Finding] {
+    let admin = Identifier(options.schemas.admin)
+    return try plan.look(
+      through: StagingReader(
+        admin: admin,
+        production: production,
+        staging: staging,
+        hasLedger: try AdminSchema.hasProgress(admin, production),
+        startsAnew: options.again
+      ),
+      isToBeMerged: false
+    )
   }
 
   private func requireSchema(_ name: String, advice: String, on connection: Connection) throws {

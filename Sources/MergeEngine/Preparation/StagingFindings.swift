@@ -40,7 +40,9 @@ struct StagingFindings {
 
   private func rowsOutsideWindow() throws(PostgresError) -> [Finding] {
     guard table.window.from != nil || table.window.to != nil else { return [] }
-    let pending: SQL = table.hasStatusColumn ? "s.\(TablePlanner.statusColumn) = 'NEW'" : "true"
+    var everything = table
+    everything.window = .unbounded
+    let pending = ClaimSQL.isWanted(everything, in: .everything)
     let result: ResultSet
     do {
       result = try connection.query(
@@ -59,8 +61,7 @@ struct StagingFindings {
     return [
       .warning(
         table.name,
-        "\(count.rows) of \(table.staging) not in the window (--from, --to), or without a version: they are not merged "
-          + "and stay NEW."
+        "\(count.rows) of \(table.staging) not in the window (--from, --to), or without a version: they are not merged."
       )
     ]
   }

@@ -6,7 +6,6 @@ struct KeyProbe {
   private let plan: TablePlan
   private let statement: PreparedStatement
   private var keys: KeyArrays
-  private var rows: [UInt32] = []
 
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
     self.plan = plan
@@ -23,31 +22,12 @@ struct KeyProbe {
   mutating func lookUp(_ batch: StagedBatch, on production: Connection, _ answer: inout ProbeAnswer) throws {
     try keys.collect(batch.candidates, of: batch)
     let result = try production.execute(statement, keys.parameters)
-    try readVersions(result, candidate: { $0 }, count: batch.candidates.count, &answer)
+    try readVersions(result, &answer)
     if !plan.keyEqualityIsBytewise { try readGroups(result, &answer) }
-  }
-
-  /// Fills `answer` for some candidates, by their positions.
-  ///
-  /// - Precondition: equal keys have equal bytes.
-  mutating func lookUp(
-    _ positions: [Int],
-    of batch: StagedBatch,
-    on production: Connection,
-    _ answer: inout ProbeAnswer
-  ) throws {
-    guard !positions.isEmpty else { return }
-    rows.removeAll(keepingCapacity: true)
-    for position in positions { rows.append(batch.candidates[position]) }
-    try keys.collect(rows, of: batch)
-    let result = try production.execute(statement, keys.parameters)
-    try readVersions(result, candidate: { positions[$0] }, count: positions.count, &answer)
   }
 
   private func readVersions(
     _ result: ResultSet,
-    candidate: (Int) -> Int,
-    count: Int,
     _ answer: inout ProbeAnswer
   ) throws(BinaryCopyError) {
     // No match at all: array_agg over nothing is NULL.
@@ -62,13 +42,13 @@ struct KeyProbe {
     var versionCursor = try BinaryArrayCursor(answer.bytes.rawSpan, at: start)
     var presenceCursor = presence.isEmpty ? nil : try BinaryArrayCursor(presence.rawSpan)
     for _ in 0..<ordinalCursor.count {
-      let index = try Self.readOrdinal(&ordinalCursor, ordinals.rawSpan, limit: count)
+      let index = try Self.readOrdinal(&ordinalCursor, ordinals.rawSpan, limit: matches.count)
       let field = try versionCursor.next(in: answer.bytes.rawSpan)
       let version = try plan.versionType.read(field, in: answer.bytes.rawSpan)
       if let isPresent = try presenceCursor?.next(in: presence.rawSpan) {
         guard try presence.rawSpan.bigEndian(at: isPresent.offset, as: UInt8.self) == 1 else { continue }
       }
-      matches[candidate(index)] = .found(version)
+      matches[index] = .found(version)
     }
   }
 

@@ -21,14 +21,20 @@ struct ProbeAnswer {
 /// Looks up production's versions for one batch after the other: dense stretches of integer keys by reading them from
 /// end to end, all other keys one by one.
 struct Probe {
-  private var keyProbe: KeyProbe
-  /// Nil where keys are no integers: then nothing says how many rows lie between two of them.
+  /// For keys that are integers, by arrays of them and from end to end.
+  private var integerProbe: IntegerKeyProbe?
   private var rangeProbe: RangeProbe?
+  /// For other keys: nothing says how many rows lie between two of them.
+  private var keyProbe: KeyProbe?
   private var keys = DenseKeys()
 
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
-    keyProbe = try KeyProbe(plan, production, statementName: statementName)
-    rangeProbe = plan.keyIsOneInteger ? RangeProbe(plan) : nil
+    if plan.keyIsOneInteger {
+      integerProbe = try IntegerKeyProbe(plan, production, statementName: statementName)
+      rangeProbe = RangeProbe(plan)
+    } else {
+      keyProbe = try KeyProbe(plan, production, statementName: statementName)
+    }
   }
 
   /// Fills `answer` for the candidates of `batch`.
@@ -40,9 +46,12 @@ struct Probe {
     answer.firstOfKey.removeAll(keepingCapacity: true)
     answer.matches.append(contentsOf: repeatElement(.missing, count: batch.candidates.count))
     guard !batch.candidates.isEmpty else { return }
-    guard rangeProbe != nil else { return try keyProbe.lookUp(batch, on: production, &answer) }
+    guard integerProbe != nil else {
+      try keyProbe?.lookUp(batch, on: production, &answer)
+      return
+    }
     try keys.divide(batch)
-    try keyProbe.lookUp(keys.others, of: batch, on: production, &answer)
+    try integerProbe?.lookUp(keys.others, of: batch, on: production, &answer)
     for stretch in keys.stretches { try rangeProbe?.lookUp(stretch, of: batch, on: production, &answer) }
   }
 }

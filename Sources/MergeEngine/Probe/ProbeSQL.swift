@@ -16,6 +16,15 @@ enum ProbeSQL {
     """
   }
 
+  /// Of the keys that production has, the key itself and production's version.
+  static func lookUpIntegers(_ plan: TablePlan) -> SQL {
+    let key = plan.columns[0].name
+    return """
+      SELECT array_agg(p.\(key)), array_agg(p.\(plan.version.name))
+      FROM \(plan.production) AS p WHERE p.\(key) = ANY ($1)
+      """
+  }
+
   /// key and version of every production row between two integer keys, in no order that is relied on.
   static func copyRange(_ plan: TablePlan, from lowest: Int64, to highest: Int64) -> SQL {
     let key = plan.columns[0].name

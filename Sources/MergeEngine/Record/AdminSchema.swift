@@ -30,6 +30,14 @@ struct AdminSchema {
   /// For commands that only look, and do with what an earlier version or the guide's own SQL has made.
   func columns(_ connection: Connection) throws(PostgresError) -> Set<String> { try inventory(connection).columns }
 
+  /// Whether the ledger is there as this version has it, and refusals with the places of their rows.
+  static func hasProgress(_ admin: Identifier, _ connection: Connection) throws(PostgresError) -> Bool {
+    var schemas = Schemas()
+    schemas.admin = admin.name
+    let columns = try AdminSchema(schemas: schemas).columns(connection)
+    return columns.contains("merge_progress.superseded_at") && columns.contains("merge_errors.staging_xmin")
+  }
+
   private func inventory(_ connection: Connection) throws(PostgresError) -> (isThere: Bool, columns: Set<String>) {
     let state = try connection.query(
       """
@@ -127,14 +135,31 @@ private enum AdminTables {
         "records_duplicate bigint", "records_error bigint", "lost_races bigint", "batches bigint", "elapsed_ms bigint",
       ]
     ),
-    // forgotten_at, here and below: when the run has read the table from its first row again, to refuse and count anew.
     Table(
       name: "merge_errors",
       keyColumn: "id bigserial PRIMARY KEY",
       columns: [
         "run_id integer", "table_name text", "row_key jsonb", "sqlstate text", "message text", "detail text",
         "row_data jsonb", "failed_at timestamp", "retried_at timestamp", "snapshot_id text", "snapshot_row bigint",
-        "forgotten_at timestamp",
+        // Set by `errors dismiss`.
+        "dismissed_at timestamp", "dismissed_because text",
+        // What tells whether the staging row is still there as it was refused.
+        "staging_source text", "staging_file_node bigint", "staging_address tid", "staging_xmin bigint",
+      ]
+    ),
+    // What of which staging is merged. A row is written in the transaction of the rows it speaks of.
+    Table(
+      name: ProgressTable.name,
+      keyColumn: "id bigserial PRIMARY KEY",
+      columns: [
+        "run_id integer", "table_name text", "production_oid bigint",
+        // The staging table, or the snapshot and its table; and what tells its content from any other.
+        "staging text", "source text", "file_node bigint",
+        "place_start tid", "place_end tid", "first_row bigint", "row_count bigint",
+        "horizon bigint", "recent bigint[]", "next_id bigint", "version_from text", "version_to text", "marker bigint",
+        // Rows that are to be read again, or have been; an entry that has these says nothing else.
+        "reopened tid[]", "settled tid[]",
+        "records bigint", "recorded_at timestamp", "superseded_at timestamp",
       ]
     ),
     Table(
@@ -153,7 +178,7 @@ private enum AdminTables {
         "run_id integer", "table_name text", "worker integer", "started_at timestamp", "finished_at timestamp",
         "records_read bigint", "records_inserted bigint", "records_updated bigint", "records_unchanged bigint",
         "records_stale bigint", "records_duplicate bigint", "records_error bigint", "lost_races bigint",
-        "elapsed_ms bigint", "forgotten_at timestamp",
+        "elapsed_ms bigint",
       ]
     ),
     Table(

@@ -1,26 +1,36 @@
 import Libpq
 
-/// Adds a batch to `merge_batches`, and its counts to its table's row in `merge_logs`, as the last statement of the
-/// batch's transaction.
+/// Writes down what a batch has done, as the last statement of its transaction: its place in `merge_progress`, a row in
+/// `merge_batches`, and its counts in its table's row of `merge_logs`.
 ///
-/// Counts commit with the rows they count: after a crash the log says exactly what was merged. Last, because all
-/// workers of a table meet at this row's lock, and then hold it only for the commit.
+/// Progress and counts commit with the rows they speak of: after a crash they say exactly what was merged. Last, because
+/// all workers of a table meet at the row of `merge_logs`, and then hold it only for the commit.
 struct BatchRecord {
   private let statement: PreparedStatement
   private let connection: Connection
 
+  /// Staging lies in another file than when the round looked at it: somebody has rewritten or truncated it.
+  struct StagingRewritten: Error, CustomStringConvertible {
+    var description: String {
+      "staging was rewritten or truncated again and again while it was read; run it again when nobody does that"
+    }
+  }
+
   /// - Parameters:
   ///   - worker: its number within the run.
   ///   - name: the prepared statement's.
+  ///   - isOneDatabase: staging is where production is.
   init(
     _ plan: TablePlan,
     run: RunRecord,
     worker: Int,
     admin: Identifier,
     name: String,
+    isOneDatabase: Bool,
     _ connection: Connection
   ) throws(PostgresError) {
     self.connection = connection
+    let progress = Self.progress(plan, run: run, admin: admin, isOneDatabase: isOneDatabase)
     // One statement, so that a record of each batch costs no further trip to the server. The start is told by the time
     // it took: with --atomic the transaction began with the first batch.
     statement = try connection.prepare(
@@ -33,29 +43,71 @@ struct BatchRecord {
         SELECT \(run.id), \(Literal(plan.name)), \(worker), now - $9 * interval '1 microsecond', now,
                $1, $2, $3, $4, $5, $6, $7, $8, $9 / 1000
         FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) AS clock
-      )
+      ), progress AS (\(progress))
       UPDATE \(admin).merge_logs
       SET merge_time = clock_timestamp() AT TIME ZONE 'UTC',
           records_read = records_read + $1, records_inserted = records_inserted + $2,
           records_updated = records_updated + $3, records_unchanged = records_unchanged + $4,
           records_stale = records_stale + $5, records_duplicate = records_duplicate + $6,
           records_error = records_error + $7, lost_races = lost_races + $8, batches = batches + 1
-      WHERE id = \(run.logIDs[plan.name] ?? 0)
+      WHERE id = \(run.logIDs[plan.name] ?? 0) AND EXISTS (SELECT FROM progress)
       """,
-      parameterTypes: [UInt32](repeating: TypeOID.int8, count: 9),
+      parameterTypes: [UInt32](repeating: TypeOID.int8, count: 9) + [
+        TypeOID.text, TypeOID.text, TypeOID.int8, TypeOID.text,
+      ],
       "recording the counts of \(plan.production)"
     )
   }
 
-  /// - Parameter elapsed: since the batch was begun.
-  func add(_ counts: VerdictCounts, elapsed: Duration) throws(PostgresError) {
-    _ = try connection.execute(
+  /// What notes the place of a batch, `$10` to `$11`, or its rows that had been set apart, `$13`, and the transaction of its
+  /// marks on another server, `$12`. Of a snapshot's rows progress is kept elsewhere.
+  private static func progress(_ plan: TablePlan, run: RunRecord, admin: Identifier, isOneDatabase: Bool) -> SQL {
+    guard plan.snapshot == nil, let source = plan.reading.source, let horizon = plan.reading.horizon else {
+      return "SELECT $10, $11, $12, $13"
+    }
+    let marker: SQL = plan.marksRows && isOneDatabase ? "pg_current_xact_id()::text::bigint" : "$12"
+    // The batch's own lock on staging keeps the file what it is until the commit.
+    let isSameFile: SQL =
+      isOneDatabase
+      ? " WHERE pg_relation_filenode(\(Literal(plan.staging.quoted))::regclass)::bigint = \(source.fileNode)" : ""
+    let recent = Literal("{" + horizon.recent.map(String.init).joined(separator: ",") + "}")
+    func text(_ value: String?) -> SQL { value.map { "\(Literal($0))" } ?? "NULL" }
+    return """
+      INSERT INTO \(admin).merge_progress
+        (run_id, table_name, production_oid, staging, source, file_node, place_start, place_end, horizon, recent, next_id,
+         version_from, version_to, marker, settled, records, recorded_at)
+      SELECT \(run.id), \(Literal(plan.name)), \(plan.productionOid), \(Literal(plan.staging.quoted)),
+             \(Literal(source.identity)), \(source.fileNode), $10::tid, $11::tid, \(horizon.oldest), \(recent)::bigint[],
+             \(horizon.next), \(text(plan.window.from)), \(text(plan.window.to)), \(marker), $13::tid[], $1,
+             clock_timestamp() AT TIME ZONE 'UTC'\(isSameFile)
+      RETURNING id
+      """
+  }
+
+  /// - Parameters:
+  ///   - place: where the rows were read.
+  ///   - marker: the transaction that marks them on another server.
+  ///   - elapsed: since the batch was begun.
+  /// - Throws: ``StagingRewritten``, ``PostgresError``.
+  func add(_ counts: VerdictCounts, at place: BatchPlace, marker: Int?, elapsed: Duration) throws {
+    var range: TupleRange?
+    var settled: String?
+    switch place {
+    case .blocks(let blocks): range = blocks
+    case .rows(let rows): settled = TupleAddress.arrayText(rows)
+    case .slice: break
+    }
+    let result = try connection.execute(
       statement,
       [
         .bigint(counts.read), .bigint(counts.inserted), .bigint(counts.updated), .bigint(counts.unchanged),
         .bigint(counts.stale), .bigint(counts.duplicate), .bigint(counts.errors), .bigint(counts.lostRaces),
         .bigint(Int(elapsed / .microseconds(1))),
+        .text(range.map { TupleAddress($0.start).description }),
+        .text(range.flatMap { $0.end < TupleRange.everything.end ? TupleAddress($0.end).description : nil }),
+        .bigint(marker), .text(settled),
       ]
     )
+    guard result.affectedRowCount > 0 else { throw StagingRewritten() }
   }
 }

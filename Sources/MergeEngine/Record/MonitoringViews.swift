@@ -57,17 +57,57 @@ struct MonitoringViews {
 
   private func name(_ view: String) -> QualifiedName { QualifiedName(schema: schemas.admin, name: view) }
 
-  /// A view's text is fixed when it is made, so it names the staging tables of that moment; `init` makes it anew.
+  /// What the ledger says of every staging table there is when somebody asks.
+  ///
+  /// Through `query_to_xml`, so that the view depends on no staging table: one that did would keep DMS from dropping it. A
+  /// server without libxml gets a view of the tables of this moment.
   private func statusQuery(_ connection: Connection) throws(PostgresError) -> SQL {
-    let tables = try StagingStatus.tables(connection, schemas)
-    guard !tables.isEmpty else {
-      return """
+    let hasXML = try connection.query(
+      "SELECT EXISTS (SELECT FROM pg_config WHERE name = 'CONFIGURE' AND setting LIKE '%--with-libxml%')",
+      "asking what the server was built with"
+    )
+    let admin = Identifier(schemas.admin)
+    guard hasXML.bool(0, 0) == true else {
+      let tables = try StagingStatus.tables(connection, schemas)
+      let none: SQL = """
         SELECT NULL::text AS table_name, 0::bigint AS total_records, 0::bigint AS pending_records,
                0::bigint AS processed_records, 0::bigint AS error_records
         WHERE false
         """
+      return tables.isEmpty
+        ? none
+        : tables.map {
+          "SELECT \(Literal($0.name.name.name)) AS table_name, c.* FROM (\($0.counts(admin))) AS c" as SQL
+        }
+        .joined("\nUNION ALL\n")
     }
-    return tables.map { StagingStatus.query($0) }.joined("\nUNION ALL\n")
+    // `%1$s` is the table, quoted, and `%2$L` that as a constant.
+    let counts = ProgressSQL.counts(
+      "%1$s",
+      literal: "%2$L",
+      version: "s.\(Identifier(ColumnRules().version))",
+      admin: admin
+    )
+    let without = ProgressSQL.counts("%1$s", literal: "%2$L", version: nil, admin: admin)
+    func count(_ name: SQL) -> SQL { "(xpath('/row/\(name)/text()', x.counts))[1]::text::bigint AS \(name)" }
+    return """
+      SELECT t.name::text COLLATE "default" AS table_name, \(count("total_records")), \(count("pending_records")),
+             \(count("processed_records")), \(count("error_records"))
+      FROM (
+        SELECT c.oid, c.relname AS name, format('%I.%I', n.nspname, c.relname) AS quoted,
+               concat('"', replace(n.nspname, '"', '""'), '"."', replace(c.relname, '"', '""'), '"') AS literal,
+               EXISTS (SELECT FROM pg_attribute a
+                       WHERE a.attrelid = c.oid AND a.attname = \(Literal(ColumnRules().version)) AND NOT a.attisdropped
+                         AND a.atttypid IN ('timestamp'::regtype, 'timestamptz'::regtype, 'date'::regtype)) AS has_version
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = \(Literal(schemas.staging)) AND c.relkind = 'r'
+      ) AS t
+      CROSS JOIN LATERAL (
+        SELECT query_to_xml(
+          format(CASE WHEN t.has_version THEN \(Literal(counts.text)) ELSE \(Literal(without.text)) END, t.quoted, t.literal),
+          false, true, '') AS counts
+      ) AS x
+      """
   }
 
   /// The guide's query, with its four verdicts and this configuration's schemas.

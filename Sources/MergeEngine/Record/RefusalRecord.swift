@@ -1,6 +1,6 @@
 import Libpq
 
-/// Writes refused staging rows into `merge_errors` and marks them ERROR, in the batch's own transaction.
+/// Writes refused staging rows into `merge_errors`, in the batch's own transaction.
 struct RefusalRecord {
   let plan: TablePlan
   let runID: Int
@@ -28,15 +28,20 @@ struct RefusalRecord {
 
   private func insert(_ address: UInt64, _ error: PostgresError, form: RefusalSQL.RowForm) throws(PostgresError) {
     let row = try connections.staging.query(
-      RefusalSQL.takeOut(plan, TupleAddress(address), form: form),
-      "marking a refused row of \(plan.staging)"
+      RefusalSQL.read(plan, TupleAddress(address), form: form),
+      "reading a refused row of \(plan.staging)"
     )
-    guard row.count == 1 else { return }
+    // Somebody may have changed or deleted it since it was read: then its reason is recorded, and the row is none any more.
+    let isThere = row.count == 1
     _ = try connections.production.query(
       RefusalSQL.insert(admin),
       [
-        .bigint(runID), .text(plan.name), .text(row.text(0, 0)), .text(error.sqlState?.code), .text(error.message),
-        .text(error.detail), .text(row.text(0, 1)), .text(plan.snapshot?.snapshotID), .bigint(row.integer(0, 2)),
+        .bigint(runID), .text(plan.name), .text(isThere ? row.text(0, 0) : nil), .text(error.sqlState?.code),
+        .text(error.message), .text(error.detail), .text(isThere ? row.text(0, 1) : nil),
+        .text(plan.snapshot?.snapshotID), .bigint(isThere ? row.integer(0, 2) : nil),
+        .text(plan.snapshot == nil ? plan.reading.source?.identity : nil),
+        .bigint(plan.snapshot == nil ? plan.reading.source?.fileNode : nil),
+        .text(TupleAddress(address).description), .bigint(isThere && plan.snapshot == nil ? row.integer(0, 3) : nil),
       ],
       "recording a refused row of \(plan.staging)"
     )
@@ -50,10 +55,11 @@ enum RefusalSQL {
     case object, string, nothing
   }
 
-  /// The row's key and all of it, as JSON, and its number in the snapshot's file it came from, if it did.
-  static func takeOut(_ plan: TablePlan, _ address: TupleAddress, form: RowForm) -> SQL {
-    let status = TablePlanner.statusColumn
-    let own = [status, SnapshotTablePlan.rowColumn].map { " - \(Literal($0.name))" as SQL }.joined("")
+  /// The row's key and all of it, as JSON, its number in the snapshot's file it came from, if it did, and its transaction.
+  static func read(_ plan: TablePlan, _ address: TupleAddress, form: RowForm) -> SQL {
+    let own = [TablePlanner.statusColumn, SnapshotTablePlan.rowColumn].map { " - \(Literal($0.name))" as SQL }.joined(
+      ""
+    )
     let row: SQL =
       switch form {
       case .object: "(to_jsonb(s)\(own))::text"
@@ -62,17 +68,20 @@ enum RefusalSQL {
       }
     let key = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
     let number: SQL = plan.snapshot == nil ? "NULL::bigint" : "s.\(SnapshotTablePlan.rowColumn)"
-    let outputs: SQL = "jsonb_build_object(\(key))::text, \(row), \(number)"
-    return plan.marksRows
-      ? "UPDATE \(plan.batchSource) AS s SET \(status) = 'ERROR' WHERE s.ctid = \(address) RETURNING \(outputs)"
-      : "SELECT \(outputs) FROM \(plan.batchSource) AS s WHERE s.ctid = \(address)"
+    let isSame: SQL = plan.snapshot == nil ? plan.reading.horizon.map { " AND \($0.hasSeen())" } ?? "" : ""
+    return """
+      SELECT jsonb_build_object(\(key))::text, \(row), \(number), s.xmin::text::bigint
+      FROM \(plan.batchSource) AS s WHERE s.ctid = \(address)\(isSame)
+      """
   }
 
   static func insert(_ admin: Identifier) -> SQL {
     """
     INSERT INTO \(admin).merge_errors
-      (run_id, table_name, row_key, sqlstate, message, detail, row_data, snapshot_id, snapshot_row, failed_at)
-    VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7::text::jsonb, $8, $9, clock_timestamp() AT TIME ZONE 'UTC')
+      (run_id, table_name, row_key, sqlstate, message, detail, row_data, snapshot_id, snapshot_row, staging_source,
+       staging_file_node, staging_address, staging_xmin, failed_at)
+    VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7::text::jsonb, $8, $9, $10, $11, $12::text::tid, $13,
+            clock_timestamp() AT TIME ZONE 'UTC')
     """
   }
 }

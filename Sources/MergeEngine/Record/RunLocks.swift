@@ -25,6 +25,41 @@ struct RunLocks {
     }
   }
 
+  /// Within the transaction of a batch: keeps ``awaitBatches(_:limitSeconds:stop:)`` waiting until it has ended.
+  static func joinBatches(of table: UInt32, _ connection: Connection) throws(PostgresError) {
+    try connection.execute(
+      "SELECT pg_advisory_xact_lock_shared(\(AdvisoryLock.batchClass), \(Int32(bitPattern: table)))",
+      "beginning a batch"
+    )
+  }
+
+  /// Waits for the batches of connections that were lost, or of a client that died: what they commit must be in the ledger
+  /// before it is read.
+  ///
+  /// - Parameter limitSeconds: how long they are waited for.
+  /// - Throws: ``MergeFailure/busy(table:)`` when a session keeps its batch open for longer.
+  func awaitBatches(_ connection: Connection, limitSeconds: Double, stop: StopSignal) throws {
+    let deadline = ContinuousClock.now + .seconds(limitSeconds)
+    for table in tables {
+      while try !areBatchesOver(of: table, connection), stop.signal == nil {
+        guard ContinuousClock.now < deadline else { throw MergeFailure.busy(table: table.name) }
+        stop.sleep(seconds: Self.batchPauseSeconds)
+      }
+    }
+  }
+
+  private func areBatchesOver(of table: (name: String, oid: UInt32), _ connection: Connection) throws(PostgresError)
+    -> Bool
+  {
+    try connection.query(
+      "SELECT pg_try_advisory_xact_lock(\(AdvisoryLock.batchClass), \(Int32(bitPattern: table.oid)))",
+      "waiting for the last batches of another merge of \(table.name)"
+    ).bool(0, 0) == true
+  }
+
+  /// How often batches that are to end are asked for. Arbitrary.
+  private static let batchPauseSeconds = 0.05
+
   /// Takes the lock by which others see that the run is alive.
   static func takeRun(_ id: Int, _ connection: Connection) throws(PostgresError) {
     _ = try AdvisoryLock.tryAcquire(AdvisoryLock.runClass, Int32(truncatingIfNeeded: id), on: connection)

@@ -130,28 +130,6 @@ struct RunRecord {
     try connection.execute("COMMIT", "opening the run")
   }
 
-  /// Forgets what was counted of a table without marks, which is read from its first row again.
-  func startOver(_ table: String, _ connection: Connection) throws(PostgresError) {
-    _ = try connection.query(
-      """
-      WITH forgotten AS (
-        UPDATE \(admin).merge_errors
-        SET retried_at = clock_timestamp() AT TIME ZONE 'UTC', forgotten_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE run_id = $1 AND table_name = $2
-      ), forgotten_batches AS (
-        UPDATE \(admin).merge_batches SET forgotten_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE run_id = $1 AND table_name = $2 AND forgotten_at IS NULL
-      )
-      UPDATE \(admin).merge_logs
-      SET records_updated = 0, records_inserted = 0, records_read = 0, records_unchanged = 0, records_stale = 0,
-          records_duplicate = 0, records_error = 0, lost_races = 0, batches = 0
-      WHERE run_id = $1 AND table_name = $2
-      """,
-      [.bigint(id), .text(table)],
-      "starting over with \(table)"
-    )
-  }
-
   private static func opening(_ admin: Identifier, continuing id: Int?) -> SQL {
     guard let id else {
       return """

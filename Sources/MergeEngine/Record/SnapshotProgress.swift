@@ -80,8 +80,20 @@ struct SnapshotProgress {
     guard !isWhole, let type = snapshot.columns.first(where: { $0.name == version })?.type else { return "" }
     return """
        AND EXISTS (SELECT FROM (SELECT (row_data ->> \(Literal(version.name)))::\(type) AS \(version)) AS s
-                   WHERE true\(ClaimSQL.rowCondition(table)))
+                   WHERE true\(ClaimSQL.windowCondition(table)))
       """
+  }
+
+  /// How many rows a foreign key refused in this run.
+  func orphanCount(runID: Int, _ connection: Connection) throws(PostgresError) -> Int {
+    try connection.query(
+      """
+      SELECT count(*) FROM \(admin).merge_errors
+      WHERE run_id = $1 AND table_name = $2 AND snapshot_id = $3 AND sqlstate = $4 AND retried_at IS NULL
+      """,
+      [.bigint(runID), .text(table.name), .text(snapshot.snapshotID), .text(SQLState.foreignKeyViolation.code)],
+      "counting the refused rows of \(table.name)"
+    ).integer(0, 0) ?? 0
   }
 
   /// Takes the rows out of what is done that a foreign key refused in this run, and out of its counts: the row that they

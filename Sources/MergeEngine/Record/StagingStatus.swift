@@ -6,33 +6,36 @@ public struct StagingStatus: Sendable, Codable {
   public let table: String
   /// All rows.
   public let total: Int
-  /// Rows marked NEW.
+  /// Rows that are not merged.
   public let pending: Int
-  /// Rows marked PROCESSED.
+  /// Rows that met a verdict other than error.
   public let processed: Int
-  /// Rows marked ERROR.
+  /// Rows that stand refused.
   public let errors: Int
 
-  /// Counts every staging table with a status column.
+  /// Counts every staging table.
   static func read(_ connection: Connection, _ schemas: Schemas, only names: [String]?) throws(PostgresError)
     -> [StagingStatus]
   {
     var statuses: [StagingStatus] = []
-    for table in try tables(connection, schemas) where names?.contains(table.name.name) ?? true {
-      statuses.append(try count(table, connection))
+    for table in try tables(connection, schemas) where names?.contains(table.name.name.name) ?? true {
+      statuses.append(try count(table, connection, admin: Identifier(schemas.admin)))
     }
     return statuses
   }
 
   /// Counts one staging table.
-  static func count(_ table: QualifiedName, _ connection: Connection) throws(PostgresError) -> StagingStatus {
-    let row = try connection.query(query(table), "counting \(table)")
+  static func count(_ table: Table, _ connection: Connection, admin: Identifier) throws(PostgresError) -> StagingStatus
+  {
+    let query: SQL =
+      table.hasLedger ? table.counts(admin) : "SELECT count(*), count(*), 0::bigint, 0::bigint FROM \(table.name)"
+    let row = try connection.query(query, "counting \(table.name)")
     return StagingStatus(
-      table: table.name.name,
-      total: row.integer(0, 1) ?? 0,
-      pending: row.integer(0, 2) ?? 0,
-      processed: row.integer(0, 3) ?? 0,
-      errors: row.integer(0, 4) ?? 0
+      table: table.name.name.name,
+      total: row.integer(0, 0) ?? 0,
+      pending: row.integer(0, 1) ?? 0,
+      processed: row.integer(0, 2) ?? 0,
+      errors: row.integer(0, 3) ?? 0
     )
   }
 
@@ -82,33 +85,46 @@ public struct StagingStatus: Sendable, Codable {
     )
   }
 
-  /// The staging tables that carry a status.
-  static func tables(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> [QualifiedName] {
+  /// A staging table that can be counted.
+  struct Table {
+    let name: QualifiedName
+    /// It has the guide's version column, a time.
+    let hasVersion: Bool
+    /// Something may be known of it.
+    let hasLedger: Bool
+
+    /// total_records, pending_records, processed_records, error_records.
+    func counts(_ admin: Identifier) -> SQL {
+      ProgressSQL.counts(
+        "\(name)",
+        literal: "\(Literal(name.quoted))",
+        version: hasVersion ? "s.\(Identifier(ColumnRules().version))" : nil,
+        admin: admin
+      )
+    }
+  }
+
+  /// The staging tables.
+  static func tables(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> [Table] {
+    let hasLedger = try AdminSchema.hasProgress(Identifier(schemas.admin), connection)
     let rows = try connection.query(
       """
-      SELECT c.relname::text
-      FROM pg_class c
-      JOIN pg_namespace n ON n.oid = c.relnamespace
-      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $2 AND NOT a.attisdropped
+      SELECT c.relname::text,
+             EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = $2 AND NOT a.attisdropped
+                     AND a.atttypid IN ('timestamp'::regtype, 'timestamptz'::regtype, 'date'::regtype))
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = $1 AND c.relkind = 'r'
       ORDER BY c.relname
       """,
-      [.text(schemas.staging), .text(TablePlanner.statusColumn.name)],
+      [.text(schemas.staging), .text(ColumnRules().version)],
       "looking for the staging tables"
     )
-    return (0..<rows.count).map { QualifiedName(schema: schemas.staging, name: rows.text($0, 0) ?? "") }
-  }
-
-  /// The guide's count: table_name, total_records, pending_records, processed_records, error_records.
-  static func query(_ table: QualifiedName) -> SQL {
-    let status = TablePlanner.statusColumn
-    return """
-      SELECT \(Literal(table.name.name)) AS table_name,
-             count(*) AS total_records,
-             count(*) FILTER (WHERE \(status) = 'NEW') AS pending_records,
-             count(*) FILTER (WHERE \(status) = 'PROCESSED') AS processed_records,
-             count(*) FILTER (WHERE \(status) = 'ERROR') AS error_records
-      FROM \(table)
-      """
+    return (0..<rows.count).map { row in
+      Table(
+        name: QualifiedName(schema: schemas.staging, name: rows.text(row, 0) ?? ""),
+        hasVersion: rows.bool(row, 1) == true,
+        hasLedger: hasLedger
+      )
+    }
   }
 }

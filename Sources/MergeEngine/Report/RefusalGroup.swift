@@ -10,7 +10,7 @@ public struct RefusalGroup: Sendable, Codable {
   public let message: String
   /// How many rows.
   public let count: Int
-  /// How many of them were set back to NEW since.
+  /// How many of them were retried since.
   public let retriedCount: Int
   /// Keys of some of them, as JSON text, in the order in which they were refused.
   public let sampleKeys: [String]
@@ -18,12 +18,10 @@ public struct RefusalGroup: Sendable, Codable {
   /// Reasons in a report at most. Arbitrary: messages that quote a value make a reason of every row.
   static let limit = 50
 
-  /// - Parameter keepsForgotten: rows of before the run had read their table from its first row again are told apart.
   /// - Returns: the groups with most rows, and how many groups there are.
   static func read(
     _ run: Int,
     sampleKeyCount: Int = 5,
-    keepsForgotten: Bool,
     _ admin: Identifier,
     _ connection: Connection
   ) throws(PostgresError) -> (groups: [RefusalGroup], total: Int) {
@@ -34,7 +32,7 @@ public struct RefusalGroup: Sendable, Codable {
              count(*) OVER ()
       FROM (SELECT *, row_number() OVER (PARTITION BY table_name, sqlstate, message ORDER BY id) AS position
             FROM \(admin).merge_errors
-            WHERE run_id = $1\(keepsForgotten ? " AND forgotten_at IS NULL" : "" as SQL)) AS e
+            WHERE run_id = $1) AS e
       GROUP BY table_name, sqlstate, message
       ORDER BY count(*) DESC, table_name, sqlstate, message
       LIMIT \(limit)

@@ -96,7 +96,7 @@ public struct RunThroughput: Sendable {
                extract(epoch FROM finished_at - min(started_at) OVER ())::float8 AS finished,
                extract(epoch FROM max(finished_at) OVER () - min(started_at) OVER ())::float8 AS duration
         FROM \(admin).merge_batches
-        WHERE run_id = $1 AND forgotten_at IS NULL AND started_at IS NOT NULL AND finished_at IS NOT NULL
+        WHERE run_id = $1 AND started_at IS NOT NULL AND finished_at IS NOT NULL
       )
       SELECT coalesce(worker, 0)::bigint, coalesce(table_name, ''), min(started), max(finished), sum(records_read)::bigint
       FROM batches

@@ -56,12 +56,7 @@ public struct StoredRuns: Sendable {
       )
     }
     let tables = try tables(id, admin: admin, on: connection)
-    let refusals = try RefusalGroup.read(
-      id,
-      keepsForgotten: columns.contains("merge_errors.forgotten_at"),
-      admin,
-      connection
-    )
+    let refusals = try RefusalGroup.read(id, admin, connection)
     return StoredRun(
       id: id,
       status: row.text(0, 0) ?? "",
@@ -72,7 +67,7 @@ public struct StoredRuns: Sendable {
       parameters: RunParameters.lines(row.text(0, 5)),
       warnings: JSONText.decode([Finding].self, row.text(0, 6)),
       tables: tables,
-      throughput: columns.contains("merge_batches.forgotten_at") ? try .read(id, admin, connection) : nil,
+      throughput: columns.contains("merge_batches.started_at") ? try .read(id, admin, connection) : nil,
       refusals: refusals.groups,
       refusalReasonCount: refusals.total,
       verifications: columns.contains("merge_verifications.report")

@@ -5,7 +5,7 @@ import Logging
 /// Takes back a run that was merged with before-images: old rows are put back, inserted rows deleted.
 ///
 /// ```
-/// images ─▶ lock the untouched ─▶ delete what was inserted, put back what was updated ─▶ staging rows NEW again
+/// images ─▶ lock the untouched ─▶ delete what was inserted, put back what was updated ─▶ staging rows to be read again
 ///             one stretch of images = one transaction, in which its images are deleted, too
 /// ```
 /// So the images that are left are the work that is left, whatever ends the process. A row that anyone has changed since

@@ -38,7 +38,7 @@ struct RollbackBatch {
     self.table = table
     self.record = record
     self.connections = connections
-    self.staging = staging.map { StagingRelease($0, connections) }
+    self.staging = staging.map { StagingRelease($0, admin: record.admin, on: connections) }
     undone = Identifier("merge_engine_undone_\(number)")
     sql = RollbackSQL(table: table, undone: undone)
     let production = connections.production

@@ -58,7 +58,7 @@ struct RollbackClosing {
     report.alteredByTriggers = counts.altered
     if let staging = staging[index], counts.released == 0, !counts.isEmpty {
       warnings.append(
-        "no staging rows of \(table.name) are set back to NEW: \(staging.staging) holds none of them, marked as PROCESSED."
+        "no staging rows of \(table.name) will be read again: \(staging.staging) holds none of them any more."
       )
     }
     if counts.altered > 0 {

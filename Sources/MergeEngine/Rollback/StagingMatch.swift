@@ -1,15 +1,20 @@
 import Libpq
 import Logging
 
-/// Which staging tables a rollback can set back to NEW. That one can't is told, and stops nothing.
+/// Which staging tables a rollback can have read again. That one can't is told, and stops nothing.
 struct StagingMatch {
   let options: MergeOptions
   let logger: Logger
 
   /// - Returns: for each table how its staging rows are found, or nil; and why not.
-  func plans(_ plan: RollbackPlan, _ connections: WorkerConnections) throws(PostgresError)
+  func plans(_ plan: RollbackPlan, _ connections: WorkerConnections) throws
     -> (plans: [TablePlan?], warnings: [String])
   {
+    let reader = StagingReader(
+      admin: Identifier(options.schemas.admin),
+      production: connections.production,
+      staging: connections.staging
+    )
     let isSplit = connections.staging !== connections.production
     let production = try Catalog(
       connections.production,
@@ -21,7 +26,7 @@ struct StagingMatch {
     for table in plan.tables {
       let name = QualifiedName(schema: options.schemas.staging, name: table.name)
       var planner = TablePlanner(options, isSplit: isSplit, readsSnapshot: false)
-      let match: TablePlan? =
+      var match: TablePlan? =
         if let present = staging.table(name), let target = production.table(table.production) {
           planner.plan(staging: present, production: target)
         } else {
@@ -29,10 +34,10 @@ struct StagingMatch {
         }
       let reason =
         match == nil
-        ? planner.findings.first { $0.grade == .blocker }?.message ?? "there is no table \(name) any more."
-        : match?.hasStatusColumn == false ? "it has no column \(TablePlanner.statusColumn)." : nil
-      plans.append(reason == nil ? match : nil)
-      if let reason { warnings.append("no staging rows of \(table.name) are set back to NEW: \(reason)") }
+        ? planner.findings.first { $0.grade == .blocker }?.message ?? "there is no table \(name) any more." : nil
+      if let found = match { match?.reading = try reader.look(at: found, isToBeMerged: false).reading }
+      plans.append(match)
+      if let reason { warnings.append("no staging rows of \(table.name) will be read again: \(reason)") }
     }
     return (plans, warnings)
   }

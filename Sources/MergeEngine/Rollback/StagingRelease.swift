@@ -1,13 +1,17 @@
 import Libpq
 
-/// Sets the staging rows whose effect was taken back to NEW, so that the next merge takes them again.
+/// Has the staging rows whose effect was taken back read again by the next merge.
 struct StagingRelease {
   private let plan: TablePlan
   private let staging: Connection
   private let production: Connection
+  private let admin: Identifier
 
-  init(_ plan: TablePlan, _ connections: WorkerConnections) {
+  init(_ plan: TablePlan, admin: Identifier, on connections: WorkerConnections) {
+    var plan = plan
+    plan.selection = .merged
     self.plan = plan
+    self.admin = admin
     staging = connections.staging
     production = connections.production
   }
@@ -15,7 +19,7 @@ struct StagingRelease {
   private var isSplit: Bool { staging !== production }
 
   /// - Parameter undone: production's temporary table of keys, numbered k0, k1, …
-  /// - Returns: how many rows are NEW again.
+  /// - Returns: how many rows will be read again.
   func release(_ undone: Identifier) throws(PostgresError) -> Int {
     let arrays = plan.keyColumns.indices.map { index in
       plan.columns[index].probesAsText ? "array_agg(u.k\(index)::text)" : "array_agg(u.k\(index))" as SQL
@@ -31,15 +35,24 @@ struct StagingRelease {
     try staging.execute("SET LOCAL enable_hashjoin = on", Self.operation(plan))
     let released = try staging.query(statement, parameters, Self.operation(plan))
     try staging.execute("SET LOCAL enable_hashjoin = off", Self.operation(plan))
-    return released.affectedRowCount
+    let addresses = (0..<released.count).compactMap { released.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } }
+    guard !addresses.isEmpty, let source = plan.reading.source else { return 0 }
+    try ProgressTable(admin: admin).reopen(addresses, of: plan, source, runID: nil, production)
+    if plan.marksRows {
+      // A changed row is a new one by itself; its old address is of no row any more.
+      try staging.execute(
+        "UPDATE \(plan.staging) AS s SET \(TablePlanner.statusColumn) = 'NEW' WHERE \(SQL.rows(at: addresses))",
+        Self.operation(plan)
+      )
+    }
+    return addresses.count
   }
 
   private static func operation(_ plan: TablePlan) -> String {
-    "setting rows of \(plan.staging) whose effect was taken back to NEW"
+    "having rows of \(plan.staging) whose effect was taken back read again"
   }
 
   private var statement: SQL {
-    let status = TablePlanner.statusColumn
     let arrays = plan.keyColumns.indices.map { "$\($0 + 1)" as SQL }.joined(", ")
     let names = plan.keyColumns.indices.map { "k\($0)" as SQL }.joined(", ")
     let match = plan.keyColumns.indices.map { index in
@@ -50,9 +63,8 @@ struct StagingRelease {
       return "\(column.readExpression) \(isSplit ? "=" : column.equality) \(value)"
     }
     return """
-      UPDATE \(plan.staging) AS s SET \(status) = 'NEW'
-      FROM unnest(\(arrays)) AS k (\(names))
-      WHERE s.\(status) = 'PROCESSED' AND \(match.joined(" AND "))
+      SELECT s.ctid::text FROM \(plan.staging) AS s, unnest(\(arrays)) AS k (\(names))
+      WHERE \(match.joined(" AND ")) AND \(ClaimSQL.isWanted(plan, in: .everything))
       """
   }
 }

@@ -1,15 +1,14 @@
 import Libpq
 
-/// Rows that were refused only because the row they refer to came later.
+/// Rows that were refused only because the row they refer to came later, in this run or in one before it.
 ///
-/// Tables are merged parents first, which a table that refers to itself, or a circle of tables, has no order for. So
-/// when all is merged, their rows that a foreign key refused are set back to NEW and merged once more, for as long as
-/// fewer remain each time. What then remains lacks its parent for good.
+/// Tables are merged parents first, which a table that refers to itself, or a circle of tables, has no order for; and a
+/// parent that was itself refused may be merged by a later run. So when all is merged, rows that a foreign key refused are
+/// read once more, for as long as fewer remain each time. What then remains lacks its parent for good.
 struct CircularReferences {
   private let context: RunContext
   private var lastCount = Int.max
-  /// How many blocks staging has by now: a row that was marked ERROR and then NEW again may lie behind all others.
-  private(set) var blockCounts: [Int: Int] = [:]
+  private var hasLooked = false
 
   init(_ context: RunContext) {
     self.context = context
@@ -17,41 +16,51 @@ struct CircularReferences {
 
   /// - Returns: the tables to merge again; nil when there is nothing to be gained.
   mutating func releaseRefused(_ control: Connection) throws -> Set<Int>? {
-    let tables = context.plan.circular.filter { context.plan.tables[$0].resumes }
-    guard !tables.isEmpty else { return nil }
+    if context.plan.tables.contains(where: { $0.snapshot != nil }) { return try releaseReplayed(control) }
     let admin = Identifier(context.schemas.admin)
-    let ledger = ErrorLedger(admin: admin)
-    let counts = try tables.map { table in
-      (table: table, count: try ledger.count(orphans(of: table), of: context.plan.tables[table], control))
+    let staging = try context.session.connectStagingControl(beside: control)
+    let standing = RefusalStanding(admin: admin, production: control, staging: staging)
+    let isFirstLook = !hasLooked
+    hasLooked = true
+    let waiting = try context.plan.tables.enumerated().map { index, table in
+      let source = try StagingSource(table.staging, isElsewhere: staging !== control, staging)
+      let refusals = try standing.refusals(of: table, source, sqlState: .foreignKeyViolation)
+      // Outside of circles all parents were merged before, and only what earlier runs have refused may have got one.
+      let isCircular = context.plan.circular.contains(index)
+      return (source, refusals.filter { isCircular || isFirstLook && $0.runID != context.record.id })
     }
-    let total = counts.reduce(0) { $0 + $1.count }
+    let total = waiting.reduce(0) { $0 + $1.1.count }
     guard total > 0, total < lastCount else { return nil }
     lastCount = total
-    let staging = try context.session.connectStagingControl(beside: control)
-    for (index, count) in counts where count > 0 {
-      let table = context.plan.tables[index]
-      if let progress = SnapshotProgress(table, admin: admin) {
-        try progress.reopenOrphans(runID: context.record.id, control)
-      } else {
-        try ledger.release(orphans(of: index), of: table, uncounts: true, production: control, staging: staging)
-        blockCounts[index] = try blockCount(of: table, staging)
-      }
+    for (table, (source, refusals)) in zip(context.plan.tables, waiting) {
+      try ErrorLedger(admin: admin).reopen(
+        refusals,
+        of: table,
+        source,
+        runID: context.record.id,
+        production: control,
+        staging: staging
+      )
     }
-    return Set(counts.filter { $0.count > 0 }.map(\.table))
+    return Set(waiting.indices.filter { !waiting[$0].1.isEmpty })
   }
 
-  private func blockCount(of table: TablePlan, _ staging: Connection) throws(PostgresError) -> Int? {
-    try staging.query(
-      "SELECT pg_relation_size(\(Literal(table.staging.quoted))::regclass) / current_setting('block_size')::bigint",
-      "asking for the size of \(table.staging)"
-    ).integer(0, 0)
-  }
-
-  private func orphans(of table: Int) -> ErrorLedger.Selection {
-    ErrorLedger.Selection(
-      runID: context.record.id,
-      sqlState: .foreignKeyViolation,
-      snapshotID: context.plan.tables[table].snapshot?.snapshotID
-    )
+  /// The same for rows of a snapshot's files, of this run.
+  private mutating func releaseReplayed(_ control: Connection) throws -> Set<Int>? {
+    let admin = Identifier(context.schemas.admin)
+    let tables = context.plan.circular.sorted()
+    let counts = try tables.map {
+      try SnapshotProgress(context.plan.tables[$0], admin: admin)?
+        .orphanCount(runID: context.record.id, control) ?? 0
+    }
+    let total = counts.reduce(0, +)
+    guard total > 0, total < lastCount else { return nil }
+    lastCount = total
+    let waiting = zip(tables, counts).filter { $0.1 > 0 }.map(\.0)
+    for table in waiting {
+      try SnapshotProgress(context.plan.tables[table], admin: admin)?
+        .reopenOrphans(runID: context.record.id, control)
+    }
+    return Set(waiting)
   }
 }

@@ -4,23 +4,30 @@ import Libpq
 ///
 /// Again, because batches commit with `synchronous_commit` off: a server that crashes takes back the last batches it
 /// had confirmed, and only the end of a run makes all of them safe. So a lost connection ends the round, and the next
-/// round goes through all tables, parents first; what is marked already costs it little. And again for rows that were
-/// refused only because the row they refer to came later (``CircularReferences``).
+/// round goes through all tables, parents first; what is merged already costs it little. Again for rows that were
+/// refused only because the row they refer to came later (``CircularReferences``). And again for what is left in the end:
+/// rows that were added or changed meanwhile.
 struct Rounds {
   private let context: RunContext
   private var circles: CircularReferences
   private var hasBegun = false
   private var lossesWithoutProgress = 0
-  /// The most rows of each table that were read before a loss: unmarked tables are counted from 0 in every round.
+  /// The most rows of each table that were read before a loss.
   private var mostRead: [String: Int] = [:]
 
-  init(_ context: RunContext) {
+  /// Rounds for what was left, without a lost connection between them.
+  private var followUpCount = 0
+  /// Only what this run has merged counts (`--again`).
+  private let startsAnew: Bool
+
+  /// Whoever writes to staging faster than it is merged would keep a run from ever ending. Arbitrary.
+  private static let followUpLimit = 3
+
+  init(_ context: RunContext, startsAnew: Bool) {
     self.context = context
+    self.startsAnew = startsAnew
     circles = CircularReferences(context)
   }
-
-  /// How many blocks of staging the next round goes through, where it is not as many as were planned.
-  var blockCounts: [Int: Int] { circles.blockCounts }
 
   /// - Parameters:
   ///   - outcome: what all rounds so far have come to; tables that end their connection every time become failed.
@@ -34,16 +41,36 @@ struct Rounds {
     }
     let controlWasLost = try control.renewIfLost()
     guard outcome.mayGoOn else { return nil }
-    guard !context.isAtomic else {
+    if context.isAtomic, let loss = outcome.takeLoss() {
       // Its transaction was rolled back; of one that was committed no loss is on record.
-      if let loss = outcome.takeLoss() { outcome.fail(all, loss.error ?? Self.controlLoss, plan: context.plan) }
+      outcome.fail(all, loss.error ?? Self.controlLoss, plan: context.plan)
       return nil
     }
     if let loss = outcome.takeLoss() ?? (controlWasLost ? RunOutcome.Loss(tables: [], error: nil) : nil) {
       return try tablesAfter(loss, outcome: &outcome, control: control)
     }
     guard outcome.isClean else { return nil }
-    return try circles.releaseRefused(control.current)
+    return try circles.releaseRefused(control.current) ?? tablesLeft(&outcome, control.current)
+  }
+
+  /// - Returns: the tables of which rows are left, and may be read in another round.
+  private mutating func tablesLeft(_ outcome: inout RunOutcome, _ control: Connection) throws -> Set<Int>? {
+    let completion = Completion(
+      admin: Identifier(context.schemas.admin),
+      production: control,
+      staging: try context.session.connectStagingControl(beside: control)
+    )
+    let runID = context.record.id
+    for (index, table) in context.plan.tables.enumerated() where table.snapshot == nil {
+      outcome.unreadCounts[index] = try completion.unreadCount(
+        of: table,
+        onlyRun: startsAnew ? runID : nil,
+        runID: runID
+      )
+    }
+    followUpCount += 1
+    let left = outcome.unreadCounts.filter { $0.value > 0 }
+    return left.isEmpty || followUpCount > Self.followUpLimit ? nil : Set(left.keys)
   }
 
   private mutating func tablesAfter(
@@ -63,10 +90,6 @@ struct Rounds {
       outcome.fail(tables, loss.error ?? Self.controlLoss, plan: context.plan)
     }
     let tables = outcome.tablesWithoutFailure
-    // Without marks a table is read from its first row again, and counted again.
-    for table in tables where !context.plan.tables[table].resumes {
-      try context.record.startOver(context.plan.tables[table].name, control.current)
-    }
     return tables.isEmpty ? nil : tables
   }
 

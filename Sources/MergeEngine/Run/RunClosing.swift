@@ -14,6 +14,10 @@ struct RunClosing {
     let tables: [RunReport.TableReport]
     let failures: [String]
     let warnings: [String]
+    /// Rows that earlier runs have refused, and that are still there as they were.
+    let standingCount: Int
+    /// Rows of staging that are not merged.
+    let pendingCount: Int
   }
 
   /// - Parameters:
@@ -39,38 +43,64 @@ struct RunClosing {
     }
     let failures = failures(outcome)
     let refusedCount = tables.reduce(0) { $0 + $1.counts.errors }
+    let isThrough = !isInterrupted && failures.isEmpty
+    let standingCount = isThrough ? try standingCount(connection, staging) : 0
     let status: RunStatus =
-      isInterrupted ? .aborted : !failures.isEmpty ? .failed : refusedCount > 0 ? .partial : .success
-    let isDone = status == .success || status == .partial
-    var warnings = isDone ? RowsWithoutStatus(plan: plan).warnings(staging) : []
-    if options.cleanup { warnings += try cleanUp(status, tables, staging: staging) }
+      isInterrupted
+      ? .aborted : !failures.isEmpty ? .failed : refusedCount + standingCount > 0 ? .partial : .success
+    let warnings = options.cleanup ? try cleanUp(status, production: connection, staging: staging) : []
     for warning in warnings { logger.warning("\(warning)") }
     try connection.execute("BEGIN", "closing the run")
-    if isDone {
+    if isThrough {
       try ReplayProgress(plan, options.schemas).finish(connection)
     }
     try record.close(
       status,
-      notes: notes(status, failures, refusedCount: refusedCount),
+      notes: notes(status, failures, refusedCount: refusedCount, standingCount: standingCount),
       warnings: warnings.map { .warning(nil, $0) },
       connection
     )
     try connection.execute("COMMIT", "closing the run")
     if let fatalError = outcome.fatalError as? MergeFailure { throw fatalError }
-    return ClosedRun(status: status, tables: tables, failures: failures, warnings: warnings)
+    return ClosedRun(
+      status: status,
+      tables: tables,
+      failures: failures,
+      warnings: warnings,
+      standingCount: standingCount,
+      pendingCount: outcome.unreadCounts.values.reduce(0, +)
+    )
+  }
+
+  /// How many rows stand refused by runs before this one.
+  private func standingCount(_ production: Connection, _ staging: () throws -> Connection) throws -> Int {
+    guard plan.tables.contains(where: { $0.snapshot == nil }) else { return 0 }
+    let staging = try staging()
+    let standing = RefusalStanding(admin: Identifier(options.schemas.admin), production: production, staging: staging)
+    return try plan.tables.reduce(0) { count, table in
+      let source = try StagingSource(table.staging, isElsewhere: staging !== production, staging)
+      let refusals = try standing.refusals(of: table, source)
+      try standing.retire(except: refusals, of: table, source)
+      return count + refusals.count { $0.runID != record.id }
+    }
   }
 
   /// - Returns: which tables were not truncated, and why not.
   private func cleanUp(
     _ status: RunStatus,
-    _ tables: [RunReport.TableReport],
+    production: Connection,
     staging: () throws -> Connection
   ) throws -> [String] {
     guard status == .success else {
       return plan.tables.map { "the staging table \($0.name) was not truncated: the run is \(status.rawValue)" }
     }
-    let counts = Dictionary(uniqueKeysWithValues: tables.map { ($0.table, $0.counts.read) })
-    return try StagingCleanup(plan: plan, rule: .read(counts)).truncate(try staging()).compactMap(\.warning)
+    return try StagingCleanup(
+      plan: plan,
+      rule: .merged(except: nil),
+      admin: Identifier(options.schemas.admin),
+      production: production,
+      staging: try staging()
+    ).truncate().compactMap(\.warning)
   }
 
   private func failures(_ outcome: RunOutcome) -> [String] {
@@ -79,16 +109,29 @@ struct RunClosing {
         ?? (outcome.isSkipped ? "\(table.name): not begun, since a table that it refers to has failed" : nil)
     }
     if outcome.isOverRefusalLimit {
-      failures.append("more rows were refused than --max-errors \(options.maxErrors ?? 0) allows: see merge_errors")
+      failures.append(
+        "more rows were refused than --max-errors \(options.maxErrors ?? 0) allows: merge-engine errors list shows them"
+      )
     }
     if let fatalError = outcome.fatalError { failures.append(Self.text(fatalError)) }
+    guard outcome.isClean else { return failures }
+    failures += outcome.unreadCounts.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { index, count in
+      "\(plan.tables[index].name): \(count.rows) of staging \(count == 1 ? "is" : "are") not merged yet, since rows were "
+        + "added or changed faster than they were merged; run it again"
+    }
     return failures
   }
 
-  private func notes(_ status: RunStatus, _ failures: [String], refusedCount: Int) -> String {
+  private func notes(_ status: RunStatus, _ failures: [String], refusedCount: Int, standingCount: Int) -> String {
     switch status {
     case .success: "All staging rows merged."
-    case .partial: "\(refusedCount) rows were refused: see merge_errors."
+    case .partial:
+      [
+        refusedCount > 0 ? "\(refusedCount.rows) \(refusedCount == 1 ? "was" : "were") refused." : nil,
+        standingCount > 0
+          ? "\(standingCount.rows) \(standingCount == 1 ? "stands" : "stand") refused by earlier runs." : nil,
+        "merge-engine errors list shows them.",
+      ].compactMap(\.self).joined(separator: " ")
     case .aborted: "Interrupted. The batches before are committed; run it again."
     case .failed, .running, .loading: failures.joined(separator: "\n")
     }

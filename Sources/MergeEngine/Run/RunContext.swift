@@ -3,10 +3,15 @@ import Logging
 
 /// What all workers of a run know, and none of them changes.
 struct RunContext: Sendable {
-  let plan: MergePlan
+  /// As the round found staging.
+  var plan: MergePlan
   let session: Session
   let schemas: Schemas
   let isAtomic: Bool
+  /// No transaction has more rows of staging than this, but for an atomic one.
+  let batchRows: Int
+  /// How long a batch may hold locks on rows of production; none for an atomic run.
+  let budget: LockBudget
   let record: RunRecord
   let retries: RetryPolicy
   let pressure: Pressure

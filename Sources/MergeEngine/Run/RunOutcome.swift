@@ -18,6 +18,8 @@ struct RunOutcome {
   /// What ended the run as a whole.
   private(set) var fatalError: (any Error)?
   private(set) var isOverRefusalLimit = false
+  /// By table, how many rows of staging were not merged when that was last asked.
+  var unreadCounts: [Int: Int] = [:]
   private var isStopped = false
   private var loss: Loss?
 
@@ -38,6 +40,9 @@ struct RunOutcome {
     isOverRefusalLimit = isOverRefusalLimit || queue.isOverRefusalLimit
     loss = queue.loss
   }
+
+  /// There is no other round.
+  mutating func end(_ error: any Error) { fatalError = fatalError ?? error }
 
   /// Nothing forbids another round.
   var mayGoOn: Bool { !isStopped && fatalError == nil && !isOverRefusalLimit }

@@ -22,6 +22,10 @@ public struct RunReport: Sendable, Encodable {
   public let failures: [String]
   /// What should be known though it stopped nothing.
   public let warnings: [String]
+  /// Rows that earlier runs have refused, and that are still in staging as they were.
+  public let standingErrors: Int
+  /// Rows of staging that were not merged when the run ended.
+  public let pending: Int
 
   /// The sum of all tables.
   public var totals: VerdictCounts {
@@ -69,6 +73,8 @@ public struct RunReport: Sendable, Encodable {
 
   private enum TotalsKeys: String, CodingKey {
     case rowsPerSecond = "rows_per_second"
+    case standingErrors = "standing_errors"
+    case pending
   }
 
   /// The contract's object.
@@ -87,6 +93,8 @@ public struct RunReport: Sendable, Encodable {
     try totals.encode(to: totalsEncoder)
     var totalsContainer = totalsEncoder.container(keyedBy: TotalsKeys.self)
     try totalsContainer.encode(rowsPerSecond, forKey: .rowsPerSecond)
+    try totalsContainer.encode(standingErrors, forKey: .standingErrors)
+    try totalsContainer.encode(pending, forKey: .pending)
     if !failures.isEmpty { try container.encode(failures, forKey: .failures) }
     if !warnings.isEmpty { try container.encode(warnings, forKey: .warnings) }
   }

@@ -14,7 +14,11 @@ struct Stations {
   enum Mode {
     /// Every statement once, for the whole batch: right unless somebody interferes or a row is bad.
     case fast
-    /// Row by row where needed: what others insert meanwhile is no error, what the server refuses is put aside.
+    /// What looks bad is set apart, to be tried by itself, and the rest is written in one go; what others insert meanwhile is
+    /// no error.
+    case asking
+    /// Row by row where needed: what others insert meanwhile is no error, what the server refuses is put aside. Locks are
+    /// held while that is searched for, so only for a few rows.
     case careful
   }
 
@@ -33,7 +37,15 @@ struct Stations {
   /// Only for rows of a snapshot.
   private let progress: SnapshotProgress.Writer?
   private let record: BatchRecord
+  private let ledger: ProgressTable
+  private let number: Int
+  /// Made when they are asked for the first time.
+  private var questions: Questions?
+  private let marks: StagingMarks
   private let quarantine: Quarantine
+  private let runID: Int
+  /// Of the batch under way.
+  private(set) var budget = LockBudget(nil)
   /// A refused row fails the batch instead of being put aside.
   private let isAllOrNothing: Bool
 
@@ -50,6 +62,9 @@ struct Stations {
     self.plan = plan
     production = connections.production
     self.isAllOrNothing = isAllOrNothing
+    runID = run.id
+    self.number = number
+    ledger = ProgressTable(admin: admin)
     loader = try plan.snapshot.map {
       try SnapshotLoader($0, connections.production, isAllOrNothing: isAllOrNothing)
     }
@@ -72,44 +87,50 @@ struct Stations {
       worker: worker,
       admin: admin,
       name: "record_\(number)",
+      isOneDatabase: !connections.isSplit,
       production
     )
+    marks = StagingMarks(plan, admin: admin, connections)
     quarantine = Quarantine(
       record: RefusalRecord(plan: plan, runID: run.id, admin: admin, connections: connections)
     )
   }
 
   /// Carries the rows of a batch into production, within the transaction that is open.
-  mutating func carry(_ place: BatchPlace, _ mode: Mode, _ memory: inout BatchMemory) throws -> VerdictCounts {
-    let start = ContinuousClock.now
-    switch place {
-    case .blocks(let range): return try carry(range, mode, &memory, since: start)
-    case .slice(let slice):
-      guard let range = try loader?.load(slice) else { preconditionFailure("slices are of snapshots only") }
-      try progress?.add(slice)
-      return try carry(range, mode, &memory, since: start)
-    }
-  }
-
-  private mutating func carry(
-    _ range: TupleRange,
+  ///
+  /// - Parameters:
+  ///   - item: the batch; the rows of its place that are beyond its limit are left for another one.
+  ///   - budget: how long locks may be held.
+  /// - Throws: ``Claim/TooLarge``, ``RowRoute/Closed``, ``BatchRecord/StagingRewritten``; ``PostgresError``.
+  mutating func carry(
+    _ item: WorkQueue.Item,
     _ mode: Mode,
-    _ memory: inout BatchMemory,
-    since start: ContinuousClock.Instant
-  ) throws -> VerdictCounts {
-    var refusedCount = 0
-    let route = mode == .fast ? routes.next : .wholeRows
-    if mode == .careful && !isAllOrNothing {
-      // Deferred constraints would speak up at the commit, when no row can be told from another any more.
-      try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
-      refusedCount = try claim.readCarefully(range, into: &memory.batch, refuse: quarantine.record.write)
-    } else {
-      try claim.read(range, columnCount: route == .wholeRows ? nil : plan.comparedColumnCount, into: &memory.batch)
+    within budget: LockBudget,
+    memory: inout BatchMemory
+  ) throws -> Carried {
+    let start = ContinuousClock.now
+    self.budget = budget
+    var place = item.place
+    let source: StagedPlace
+    switch place {
+    case .blocks(let blocks): source = .range(blocks)
+    case .rows(let rows): source = .rows(rows)
+    case .slice(let slice):
+      guard let loaded = try loader?.load(slice) else { preconditionFailure("slices are of snapshots only") }
+      try progress?.add(slice)
+      source = .range(loaded)
     }
+    let route = mode == .fast ? routes.next : .wholeRows
+    let (carried, refusedInReading) = try read(source, rowLimit: item.rowLimit, route, mode, memory: &memory)
+    if case .blocks = place, case .range(let range) = carried { place = .blocks(range) }
+    // A single row takes what it takes.
+    if memory.batch.rows.count <= 1 { self.budget = LockBudget(nil) }
     try memory.order.arrange(&memory.batch, plan)
     try probe.lookUp(memory.batch, on: production, &memory.answer)
     try memory.classifier.classify(&memory.batch, memory.answer, plan)
-    if let differing = try tieCheck?.differing(memory.classifier.ties, of: memory.batch, on: production) {
+    if var check = tieCheck {
+      let differing = try check.differing(memory.classifier.ties, of: memory.batch, on: production)
+      tieCheck = check
       memory.classifier.update(differing, &memory.batch)
     }
     routes.learn(
@@ -117,25 +138,83 @@ struct Stations {
       updatedCount: memory.classifier.updates.count,
       rowCount: memory.batch.rows.count
     )
+    let setApart = mode == .asking ? try setApart(&memory) : []
     let written =
       switch route {
       case .wholeRows: try write(mode, &memory)
-      case .lateRows: try writeLate(&memory)
       case .withinServer: try writeWithinServer(memory)
       }
-    let counts = tally(memory.batch, written, refusedCount)
-    if counts.read > 0 { try record.add(counts, elapsed: .now - start) }
-    return counts
+    var counts = tally(memory.batch, written, refusedCount: refusedInReading.count)
+    counts.read -= setApart.count
+    if counts.read + setApart.count > 0 {
+      let refused = refusedInReading + memory.batch.refusedAddresses
+      try finish(place, counts, refused: refused, setApart: setApart, elapsed: .now - start)
+    }
+    return Carried(counts: counts, place: place, setApart: setApart)
   }
 
-  private mutating func writeLate(_ memory: inout BatchMemory) throws -> Apply.Counts {
-    do {
-      try claim.readWhole(memory.classifier.inserts + memory.classifier.updates, of: &memory.batch)
-    } catch let error as RowRoute.Closed {
-      routes.close(.lateRows)
-      throw error
+  /// Takes what looks bad out of the rows to be written, and the older rows of keys that have several: they get their
+  /// chance if the newest is refused.
+  ///
+  /// - Returns: the addresses of these rows.
+  private mutating func setApart(_ memory: inout BatchMemory) throws -> [UInt64] {
+    if questions == nil { questions = try Questions(plan, production, number: number) }
+    let rows = memory.classifier.inserts + memory.classifier.updates
+    guard let suspects = try questions?.suspects(rows, of: memory.batch), !suspects.isEmpty else { return [] }
+    memory.classifier.leaveOut(suspects)
+    return (suspects.map { memory.batch.rows[Int($0)].address } + memory.batch.setDuplicatesApart()).sorted()
+  }
+
+  /// - Returns: the part of the place that was read, and the rows in it that can't be read as production's types.
+  private func read(
+    _ place: StagedPlace,
+    rowLimit: Int,
+    _ route: RowRoute,
+    _ mode: Mode,
+    memory: inout BatchMemory
+  ) throws -> (place: StagedPlace, refused: [UInt64]) {
+    let rowLimit = plan.snapshot == nil ? rowLimit : nil
+    if mode == .fast || isAllOrNothing, case .range(let range) = place {
+      let columnCount = route == .wholeRows ? nil : plan.comparedColumnCount
+      let read = try claim.read(range, columnCount: columnCount, rowLimit: rowLimit, into: &memory.batch)
+      return (.range(read), [])
     }
-    return try write(.fast, &memory)
+    // Deferred constraints would speak up at the commit, when no row can be told from another any more.
+    try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
+    var place = place
+    if case .range(let range) = place, let rowLimit {
+      place = .range(try claim.start(of: range, rowLimit: rowLimit))
+    }
+    var refused: [UInt64] = []
+    try claim.readCarefully(place, into: &memory.batch) { address, error in
+      refused.append(address)
+      try quarantine.record.write(address, error)
+    }
+    return (place, refused)
+  }
+
+  /// Marks the rows and notes what was done.
+  private func finish(
+    _ place: BatchPlace,
+    _ counts: VerdictCounts,
+    refused: [UInt64],
+    setApart: [UInt64],
+    elapsed: Duration
+  ) throws {
+    let source: StagedPlace
+    switch place {
+    case .blocks(let range): source = .range(range)
+    case .rows(let rows): source = .rows(rows)
+    case .slice: return try record.add(counts, at: place, marker: nil, elapsed: elapsed)
+    }
+    let marker = try marks.marker()
+    try budget.limitNext(on: production)
+    // With --atomic a batch is a savepoint; its marks would be of a transaction that nobody knows. All are made at the end.
+    if !isAllOrNothing { try marks.mark(source, refused: refused, leaving: setApart, runID: runID) }
+    try record.add(counts, at: place, marker: marker, elapsed: elapsed)
+    if let stagingSource = plan.reading.source {
+      try ledger.reopen(setApart, of: plan, stagingSource, runID: runID, production)
+    }
   }
 
   private mutating func writeWithinServer(_ memory: BatchMemory) throws -> Apply.Counts {
@@ -144,7 +223,8 @@ struct Stations {
       return try applyWithinServer?.write(
         memory.batch,
         inserts: memory.classifier.inserts,
-        updates: memory.classifier.updates
+        updates: memory.classifier.updates,
+        &budget
       ) ?? Apply.Counts()
     } catch let error as RowRoute.Closed {
       routes.close(.withinServer)
@@ -155,9 +235,12 @@ struct Stations {
   private mutating func write(_ mode: Mode, _ memory: inout BatchMemory) throws -> Apply.Counts {
     let inserts = memory.classifier.inserts
     let updates = memory.classifier.updates
-    guard mode == .careful else { return try apply.writeFast(memory.batch, inserts: inserts, updates: updates) }
-    guard !isAllOrNothing else { return try apply.writeExactly(memory.batch, inserts: inserts, updates: updates) }
+    guard mode != .fast else { return try apply.writeFast(memory.batch, inserts: inserts, updates: updates, &budget) }
+    guard mode == .careful && !isAllOrNothing else {
+      return try apply.writeExactly(memory.batch, inserts: inserts, updates: updates, &budget)
+    }
     var counts = Apply.Counts()
+    try budget.start(on: production)
     while true {
       let refusals = try writeAroundRefused(memory, &counts)
       try quarantine.put(refusals, of: memory.batch)
@@ -229,7 +312,7 @@ struct Stations {
   }
 
   /// Counts the verdicts; rows that lost the race count as stale.
-  private func tally(_ batch: StagedBatch, _ written: Apply.Counts, _ refusedCount: Int) -> VerdictCounts {
+  private func tally(_ batch: StagedBatch, _ written: Apply.Counts, refusedCount: Int) -> VerdictCounts {
     var counts = VerdictCounts()
     counts.read = batch.rows.count + refusedCount
     counts.inserted = written.inserted

@@ -9,6 +9,8 @@ final class WorkQueue: Sendable {
   struct Item: Sendable {
     let table: Int
     let place: BatchPlace
+    /// The rows of the place that are carried, at most.
+    let rowLimit: Int
 
     /// The place of a batch that comes from staging.
     ///
@@ -29,8 +31,12 @@ final class WorkQueue: Sendable {
     fileprivate var slices: [SnapshotSlice]
     fileprivate let sliceRowCount: Int
     fileprivate var givenBack: [BatchPlace] = []
+    /// What could not be carried within its time, and comes last.
+    fileprivate var waiting: [BatchPlace] = []
     fileprivate var inFlightCount = 0
     fileprivate var size: BatchSize
+    /// As many rows as were seen to be written within the time that locks may be held.
+    fileprivate var rowLimit = Int.max
     fileprivate(set) var failure: (any Error)?
     fileprivate(set) var startedAt: ContinuousClock.Instant?
     fileprivate(set) var finishedAt: ContinuousClock.Instant?
@@ -48,7 +54,9 @@ final class WorkQueue: Sendable {
 
     /// Rows that are neither merged nor in anybody's hands, about.
     fileprivate var remainingRowCount: Int { Int(Double(blockCount - nextBlock) * size.rowsPerBlock) }
-    fileprivate var isExhausted: Bool { nextBlock >= blockCount && slices.isEmpty && givenBack.isEmpty }
+    fileprivate var isExhausted: Bool {
+      nextBlock >= blockCount && slices.isEmpty && givenBack.isEmpty && waiting.isEmpty
+    }
     fileprivate var isOver: Bool { finishedAt != nil || failure != nil || isSkipped }
   }
 
@@ -72,7 +80,6 @@ final class WorkQueue: Sendable {
   /// - Parameters:
   ///   - plan: all tables of the run.
   ///   - only: the tables to be merged now; nil for all.
-  ///   - blockCounts: how large staging is by now, of the tables that have grown since they were planned.
   ///   - batchRows: rows to a batch, about.
   ///   - workerCount: how many take from the queue.
   ///   - refusalLimit: with more refused rows than this nothing is handed out any more.
@@ -80,7 +87,6 @@ final class WorkQueue: Sendable {
   init(
     _ plan: MergePlan,
     only: Set<Int>? = nil,
-    blockCounts: [Int: Int] = [:],
     batchRows: Int,
     workerCount: Int = 1,
     refusalLimit: Int? = nil,
@@ -99,10 +105,13 @@ final class WorkQueue: Sendable {
           return TableState(
             progress: TableProgress(table: table.name, expectedRowCount: table.estimatedRowCount),
             openParents: Set(plan.parents[index]).intersection(only ?? Set(plan.tables.indices)),
-            blockCount: isWanted ? blockCounts[index] ?? table.stagingBlockCount : 0,
+            blockCount: isWanted ? table.reading.source?.blockCount ?? table.stagingBlockCount : 0,
             slices: tableSlices.reversed(),
             sliceRowCount: tableSlices.reduce(0) { $0 + $1.rowCount },
-            size: BatchSize(blockCount: table.stagingBlockCount, estimatedRowCount: table.estimatedRowCount)
+            size: BatchSize(
+              blockCount: table.reading.source?.blockCount ?? table.stagingBlockCount,
+              estimatedRowCount: table.estimatedRowCount
+            )
           )
         }
       )
@@ -118,7 +127,9 @@ final class WorkQueue: Sendable {
       guard !state.isStopped else { return .some(nil) }
       for index in state.tables.indices {
         self.finishIfDone(index, &state)
-        if let place = self.nextPlace(index, &state) { return Item(table: index, place: place) }
+        if let place = self.nextPlace(index, &state) {
+          return Item(table: index, place: place, rowLimit: min(self.batchRows, state.tables[index].rowLimit))
+        }
       }
       return state.tables.allSatisfy(\.isOver) ? .some(nil) : nil
     } ?? nil
@@ -126,22 +137,54 @@ final class WorkQueue: Sendable {
 
   /// A batch has been committed.
   ///
-  /// - Parameter byteCount: what the batch held in memory.
-  func complete(_ item: Item, _ counts: VerdictCounts, byteCount: Int) {
+  /// - Parameters:
+  ///   - carried: what was done. What of the item's place is beyond the part that was carried comes back, and so do the
+  ///     rows that were set apart, a few at a time.
+  ///   - byteCount: what the batch held in memory.
+  ///   - lockShare: which part of the time that locks may be held they were held; nil if there is no limit.
+  func complete(_ item: Item, _ carried: Carried, byteCount: Int, lockShare: Double? = nil) {
+    let counts = carried.counts
     monitor.update { state in
+      state.tables[item.table].learn(lockShare: lockShare, rowCount: counts.read)
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].progress.counts += counts
-      state.tables[item.table].progress.blocksDone += item.place.progressCount
-      if case .blocks(let range) = item.place {
+      state.tables[item.table].progress.blocksDone += carried.place.progressCount
+      if case .blocks(let whole) = item.place, case .blocks(let done) = carried.place {
+        if done.end < whole.end {
+          state.tables[item.table].givenBack.append(.blocks(TupleRange(start: done.end, end: whole.end)))
+        }
         state.tables[item.table].size.learn(
-          blockCount: range.blockCount,
+          blockCount: done.blockCount,
           rowCount: counts.read,
           byteCount: byteCount
         )
       }
+      for start in stride(from: 0, to: carried.setApart.count, by: Carried.fewRows) {
+        let few = carried.setApart[start..<min(start + Carried.fewRows, carried.setApart.count)]
+        state.tables[item.table].givenBack.append(.rows(Array(few)))
+      }
       state.refusedCount += counts.errors
       if let refusalLimit, state.refusedCount > refusalLimit { state.isStopped = true }
       finishIfDone(item.table, &state)
+    }
+  }
+
+  /// A batch could not be carried within its time: there were too many rows for it, or somebody holds one of them.
+  ///
+  /// Both halves come back when all else of the table is done. So a row that is held keeps only itself waiting, and whoever
+  /// holds it has as long as the rest takes.
+  ///
+  /// - Parameters:
+  ///   - middle: the address of the row in the middle, where the place is a stretch.
+  ///   - rowCount: how many rows the batch had.
+  func shrink(_ item: Item, at middle: UInt64?, rowCount: Int) {
+    guard let (lower, upper) = item.place.halves(at: middle) else {
+      preconditionFailure("a single row waits by itself")
+    }
+    monitor.update { state in
+      state.tables[item.table].inFlightCount -= 1
+      state.tables[item.table].rowLimit = max(rowCount / 2, 1)
+      state.tables[item.table].waiting += [lower, upper]
     }
   }
 
@@ -220,8 +263,15 @@ final class WorkQueue: Sendable {
     if state.tables[index].startedAt == nil { state.tables[index].startedAt = .now }
     state.tables[index].inFlightCount += 1
     if let place = state.tables[index].givenBack.popLast() { return place }
-    if let slice = state.tables[index].slices.popLast() { return .slice(slice) }
+    if var slice = state.tables[index].slices.popLast() {
+      while slice.rowCount > state.tables[index].rowLimit, let (lower, upper) = slice.halves {
+        state.tables[index].slices.append(upper)
+        slice = lower
+      }
+      return .slice(slice)
+    }
     let table = state.tables[index]
+    if table.nextBlock >= table.blockCount { return state.tables[index].waiting.removeFirst() }
     let end = min(table.nextBlock + table.size.blockCount(forRows: wantedRows(of: table)), table.blockCount)
     defer { state.tables[index].nextBlock = end }
     return .blocks(TupleRange(blocks: table.nextBlock..<end))
@@ -243,7 +293,24 @@ final class WorkQueue: Sendable {
   }
 
   private func wantedRows(of table: TableState) -> Int {
-    guard workerCount > 1 else { return batchRows }
-    return min(batchRows, max(table.remainingRowCount / (2 * workerCount), Self.leastBatchRows))
+    let most = min(batchRows, table.rowLimit)
+    guard workerCount > 1 else { return most }
+    return min(most, max(table.remainingRowCount / (2 * workerCount), Self.leastBatchRows))
+  }
+}
+
+extension WorkQueue.TableState {
+  /// Batches are to hold locks for half the time that they may.
+  fileprivate static let wantedLockShare = 0.5
+
+  /// A batch of so many rows has held locks for a part of the time that it may.
+  fileprivate mutating func learn(lockShare: Double?, rowCount: Int) {
+    guard let lockShare, rowCount > 0 else { return }
+    let fitting = max(Int(Double(rowCount) * Self.wantedLockShare / max(lockShare, 0.001)), 1)
+    if lockShare > Self.wantedLockShare {
+      rowLimit = fitting
+    } else if rowLimit < Int.max {
+      rowLimit = max(rowLimit, min(fitting, rowLimit.multipliedReportingOverflow(by: 2).partialValue))
+    }
   }
 }

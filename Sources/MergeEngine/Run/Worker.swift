@@ -11,6 +11,8 @@ final class Worker {
   private var connections: WorkerConnections?
   private var stations: [Int: Stations] = [:]
   private var memory = BatchMemory()
+  /// Tables of which rows were refused.
+  private var asksFirst: Set<Int> = []
 
   init(number: Int, _ context: RunContext, _ queue: WorkQueue) {
     self.number = number
@@ -72,6 +74,12 @@ final class Worker {
     }
     guard context.isAtomic else { return }
     let isWhole = context.stop.signal == nil && queue.seal()
+    if isWhole, let connections {
+      for table in context.plan.tables {
+        try StagingMarks(table, admin: Identifier(context.schemas.admin), connections)
+          .mark(.range(.everything), refused: [], runID: context.record.id)
+      }
+    }
     try connections?.commit(isWhole ? "COMMIT" : "ROLLBACK", "ending the transaction")
   }
 
@@ -87,29 +95,46 @@ final class Worker {
 
   /// Carries one batch, again and again as long as there is hope.
   private func carryPatiently(_ item: WorkQueue.Item) throws {
-    var mode = Stations.Mode.fast
+    var mode = beginning(item)
     var attempt = 0
     while context.stop.signal == nil {
       do {
-        let counts = try attemptBatch(item, mode)
-        queue.complete(item, counts, byteCount: memory.batch.bytes.count)
-        context.pressure.spend(rowCount: counts.read)
+        let carried = try attemptBatch(item, mode)
+        queue.complete(
+          item,
+          carried,
+          byteCount: memory.batch.bytes.count,
+          lockShare: stations[item.table]?.budget.share
+        )
+        context.pressure.spend(rowCount: carried.counts.read)
         memory.batch.shrink(above: 2 * BatchLimit.byteCount)
         return
       } catch is Claim.TooLarge {
         try undo()
         return queue.divide(item)
+      } catch is BatchRecord.StagingRewritten {
+        try undo()
+        context.logger.warning(
+          "staging was rewritten or truncated while it was read, looking at it anew",
+          metadata: ["table": "\(context.plan.tables[item.table].name)"]
+        )
+        return queue.suspend(item, BatchRecord.StagingRewritten())
       } catch is RowRoute.Closed {
         // The stations take another one from now on.
         try undo()
       } catch let error as PostgresError {
         guard context.stop.signal == nil else { break }
         attempt += 1
-        switch reaction(to: error, on: item.table, mode, attempt) {
+        switch reaction(to: error, on: item, mode, attempt: attempt) {
         case .endRound: return lose(item, error)
-        case .carefully:
+        case .again(let next):
           try undo()
-          mode = .careful
+          mode = next
+        case .shrink:
+          try undo()
+          context.logger.debug("batch divided", metadata: ["reason": "\(error)", "rows": "\(memory.batch.rows.count)"])
+          let rows = memory.batch.rows
+          return queue.shrink(item, at: rows.isEmpty ? nil : rows[rows.count / 2].address, rowCount: rows.count)
         case .retry:
           try undo()
           context.logger.debug("batch tried again", metadata: ["reason": "\(error)", "attempt": "\(attempt)"])
@@ -128,11 +153,24 @@ final class Worker {
     if connections?.isBroken == false { try? undo() }
   }
 
-  private enum Reaction {
-    case retry, carefully, endRound, fail
+  /// How a batch is carried at first.
+  private func beginning(_ item: WorkQueue.Item) -> Stations.Mode {
+    if case .rows = item.place { return .careful }
+    return asksFirst.contains(item.table) ? .asking : .fast
   }
 
-  private func reaction(to error: PostgresError, on table: Int, _ mode: Stations.Mode, _ attempt: Int) -> Reaction {
+  private enum Reaction {
+    case retry, shrink, endRound, fail
+    case again(Stations.Mode)
+  }
+
+  /// What an error means for a batch: nothing, that it is tried again, in another way, or with fewer rows, or its table's end.
+  private func reaction(
+    to error: PostgresError,
+    on item: WorkQueue.Item,
+    _ mode: Stations.Mode,
+    attempt: Int
+  ) -> Reaction {
     switch error.origin {
     // A broken connection takes an atomic run's transaction with it.
     case .connectionLost, .connecting: return context.isAtomic ? .fail : .endRound
@@ -141,15 +179,31 @@ final class Worker {
     }
     guard let state = error.sqlState else { return .fail }
     // Tables are prepared before the savepoint: there is none to go back to.
-    if context.isAtomic && stations[table] == nil { return .fail }
-    // Nobody has asked to stop, so what was cancelled took too long: --statement-timeout. What is read-only now may be
-    // writable again when a switch-over is through.
-    let isPassing = state.isWorthRetrying || state == .queryCanceled || state == .readOnlyTransaction
-    if isPassing && attempt < context.retries.attemptLimit { return .retry }
-    return error.refusesRow && mode == .fast ? .carefully : .fail
+    if context.isAtomic && stations[item.table] == nil { return .fail }
+    let rowCount = memory.batch.rows.count
+    // Nobody has asked to stop, so what was cancelled took too long: a batch its locks, or --statement-timeout. What is
+    // read-only now may be writable again when a switch-over is through.
+    if state.isWorthRetrying || state == .queryCanceled || state == .readOnlyTransaction {
+      let tookLong = state == .queryCanceled || state == .lockNotAvailable
+      let holdsLocks = stations[item.table]?.budget.startedAt != nil
+      if tookLong, holdsLocks, rowCount > 1, !context.isAtomic { return .shrink }
+      return attempt < context.retries.attemptLimit ? .retry : .fail
+    }
+    guard error.refusesRow else { return .fail }
+    switch mode {
+    case .careful: return .fail
+    case _ where context.isAtomic || rowCount <= Carried.fewRows: return .again(.careful)
+    case .asking: return .shrink
+    case .fast:
+      // What is set apart must be found again by its address.
+      if case .slice = item.place { return .shrink }
+      // Where one row was refused others will be.
+      asksFirst.insert(item.table)
+      return .again(.asking)
+    }
   }
 
-  private func attemptBatch(_ item: WorkQueue.Item, _ mode: Stations.Mode) throws -> VerdictCounts {
+  private func attemptBatch(_ item: WorkQueue.Item, _ mode: Stations.Mode) throws -> Carried {
     guard let connections else { throw PostgresError(.connectionLost, message: "no connection", operation: "merging") }
     return try connections.covered(by: context.stop) {
       if stations[item.table] == nil {
@@ -164,9 +218,13 @@ final class Worker {
         )
       }
       try connections.execute(context.isAtomic ? "SAVEPOINT batch" : "BEGIN", "beginning a batch")
-      let counts = try stations[item.table]?.carry(item.place, mode, &memory) ?? VerdictCounts()
+      try RunLocks.joinBatches(of: context.plan.tables[item.table].productionOid, connections.production)
+      let carried =
+        try stations[item.table]?
+        .carry(item, mode, within: context.budget, memory: &memory)
+        ?? Carried(counts: VerdictCounts(), place: item.place)
       try connections.commit(context.isAtomic ? "RELEASE SAVEPOINT batch" : "COMMIT", "committing a batch")
-      return counts
+      return carried
     }
   }
 

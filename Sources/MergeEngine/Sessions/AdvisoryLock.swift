@@ -8,6 +8,8 @@ enum AdvisoryLock {
   static let tableClass: Int32 = 0x4D45_5254
   /// "MERR": a run is alive, by its id.
   static let runClass: Int32 = 0x4D45_5252
+  /// "MERB": a batch is under way, by its production table's oid.
+  static let batchClass: Int32 = 0x4D45_5242
   /// "MERA": somebody makes the admin schema.
   static let adminSchemaClass: Int32 = 0x4D45_5241
 

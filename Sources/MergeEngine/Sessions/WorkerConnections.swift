@@ -3,7 +3,7 @@ import Libpq
 /// A worker's connections: one to the database that holds everything, or one each to staging and production.
 ///
 /// With two, a batch is one transaction on each side. Production commits first, then staging with its marks: a crash
-/// in between leaves rows NEW that are merged already, and merging them again changes nothing.
+/// in between leaves rows unmarked that are merged, and the end of the next run marks them.
 struct WorkerConnections {
   let production: Connection
   let staging: Connection
@@ -26,9 +26,8 @@ struct WorkerConnections {
     for connection in inOrder.reversed() { try connection.execute(sql, operation) }
   }
 
-  /// Ends a transaction the other way round: for rows that are set back to NEW. A crash in between leaves them NEW and
-  /// still on record as refused, or still merged, which costs a look; production first would leave them marked with
-  /// nothing to set them back.
+  /// Ends a transaction the other way round: for rows that are to be read again. A crash in between leaves them NEW, and so
+  /// to be read, and still on record as refused.
   func commitStagingFirst(_ operation: String) throws(PostgresError) {
     for connection in inOrder { try connection.execute("COMMIT", operation) }
   }

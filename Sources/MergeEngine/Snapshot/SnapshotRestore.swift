@@ -151,7 +151,8 @@ public struct SnapshotRestore: Sendable {
     let statement = StagingDefinition.create(
       staging(file),
       columns: columns.filter { $0.name != TablePlanner.statusColumn },
-      key: file.table.primaryKey.map { Identifier($0) }
+      key: file.table.primaryKey.map { Identifier($0) },
+      hasStatus: columns.contains { $0.name == TablePlanner.statusColumn }
     )
     try connection.execute(statement, "making \(staging(file))")
   }

@@ -24,7 +24,7 @@ public struct StagingArea: Sendable {
     public let table: String
     /// All rows.
     public let rows: Int
-    /// Rows that are not marked as PROCESSED.
+    /// Rows that are not merged.
     public let unmerged: Int
     /// Rows whose version is not between the lowest and the highest that were asked for, or is missing.
     public let outside: Int
@@ -84,16 +84,23 @@ public struct StagingArea: Sendable {
 
   /// Counts the rows of every table.
   public func counts(loaded span: LoadedSpan) throws -> [Count] {
-    let connection = try connect()
-    return try plan.tables.map { table throws(PostgresError) in
+    let (production, staging) = try connect()
+    let reader = StagingReader(
+      admin: Identifier(session.schemas.admin),
+      production: production,
+      staging: staging,
+      hasLedger: try AdminSchema.hasProgress(Identifier(session.schemas.admin), production)
+    )
+    return try plan.tables.map { planned in
+      var table = planned
+      table.window = .unbounded
+      table.reading = try reader.look(at: table, isToBeMerged: false).reading
       let type = table.version.baseType.fullName
-      let isUnmerged: SQL =
-        table.hasStatusColumn ? "\(TablePlanner.statusColumn) IS DISTINCT FROM 'PROCESSED'" : "true"
-      let row = try connection.query(
+      let row = try staging.query(
         """
-        SELECT count(*), count(*) FILTER (WHERE \(isUnmerged)),
-               count(*) FILTER (WHERE (\(table.version.name) BETWEEN $1::text::\(type) AND $2::text::\(type)) IS NOT TRUE)
-        FROM \(table.staging)
+        SELECT count(*), count(*) FILTER (WHERE \(ClaimSQL.isWanted(table, in: .everything))),
+               count(*) FILTER (WHERE (s.\(table.version.name) BETWEEN $1::text::\(type) AND $2::text::\(type)) IS NOT TRUE)
+        FROM \(table.staging) AS s
         """,
         [.text(span.lowest), .text(span.highest)],
         "counting \(table.staging)"
@@ -101,28 +108,36 @@ public struct StagingArea: Sendable {
       return Count(
         table: table.name,
         rows: row.integer(0, 0) ?? 0,
-        unmerged: row.integer(0, 1) ?? 0,
+        unmerged: (row.integer(0, 1) ?? 0) + table.reading.refused.count,
         outside: row.integer(0, 2) ?? 0
       )
     }
   }
 
   /// Empties every table, whatever is in it.
-  public func truncate() throws -> [Emptied] {
-    try StagingCleanup(plan: plan, rule: .always).truncate(connect())
-  }
+  public func truncate() throws -> [Emptied] { try cleanup(.always) }
 
   /// Empties the tables that have no row left to merge.
   ///
   /// - Parameter span: what the last load brought; its rows outside of the window are not work that is left.
-  public func truncateMerged(after span: LoadedSpan?) throws -> [Emptied] {
-    try StagingCleanup(plan: plan, rule: .merged(except: span)).truncate(connect())
+  public func truncateMerged(after span: LoadedSpan?) throws -> [Emptied] { try cleanup(.merged(except: span)) }
+
+  private func cleanup(_ rule: StagingCleanup.Rule) throws -> [Emptied] {
+    let (production, staging) = try connect()
+    return try StagingCleanup(
+      plan: plan,
+      rule: rule,
+      admin: Identifier(session.schemas.admin),
+      production: production,
+      staging: staging
+    ).truncate()
   }
 
-  private func connect() throws -> Connection {
-    try Reaching.database { () throws(PostgresError) in
-      if let stagingTarget = session.stagingTarget { return try session.connect(stagingTarget, role: "control") }
-      return try session.connectControl()
+  private func connect() throws -> (production: Connection, staging: Connection) {
+    let production = try Reaching.database { () throws(PostgresError) in try session.connectControl() }
+    let staging = try Reaching.database { () throws(PostgresError) in
+      try session.connectStagingControl(beside: production)
     }
+    return (production, staging)
   }
 }

@@ -4,85 +4,75 @@ import Libpq
 struct StagingCleanup {
   let plan: MergePlan
   let rule: Rule
+  let admin: Identifier
+  let production: Connection
+  let staging: Connection
 
   /// When a table may be emptied.
   enum Rule {
-    /// Every row was merged by the run that has just ended; without marks, as many as it read.
-    ///
-    /// The rows that it read, by table.
-    case read([String: Int])
-    /// Every row is marked as PROCESSED, but for those that a load brought beyond its window.
+    /// Every row is merged, by the ledger, and none stands refused; rows that a load brought beyond its window don't count.
     case merged(except: LoadedSpan?)
     /// In any case.
     case always
   }
 
   /// Empties what may be emptied, table by table.
-  func truncate(_ connection: Connection) throws(PostgresError) -> [StagingArea.Emptied] {
-    var emptied: [StagingArea.Emptied] = []
-    for table in plan.tables { emptied.append(try truncate(table, connection)) }
-    return emptied
-  }
+  func truncate() throws -> [StagingArea.Emptied] { try plan.tables.map(truncate) }
 
-  private func truncate(_ table: TablePlan, _ connection: Connection) throws(PostgresError) -> StagingArea.Emptied {
+  private func truncate(_ table: TablePlan) throws -> StagingArea.Emptied {
     do {
-      try connection.execute(
+      try staging.execute(
         "BEGIN; LOCK TABLE \(table.staging) IN ACCESS EXCLUSIVE MODE",
         "locking \(table.staging) to truncate it"
       )
-      let count = try count("true", of: table, connection)
-      let reason = try unmergedReason(table, count, on: connection)
-      try connection.execute(
+      let count = try count("true", of: table)
+      let reason = try unmergedReason(table)
+      try staging.execute(
         reason == nil ? "TRUNCATE TABLE \(table.staging); COMMIT" : "ROLLBACK",
         "truncating \(table.staging)"
       )
       return .init(table: table.name, truncated: reason == nil ? count : nil, reason: reason)
-    } catch {
+    } catch let error as PostgresError {
       guard error.origin == .server else { throw error }
-      try connection.execute("ROLLBACK", "giving up truncating \(table.staging)")
+      try staging.execute("ROLLBACK", "giving up truncating \(table.staging)")
       return .init(table: table.name, truncated: nil, reason: error.message)
     }
   }
 
-  /// Looks under the lock, when nobody can add a row any more.
-  private func unmergedReason(_ table: TablePlan, _ rows: Int, on connection: Connection) throws(PostgresError)
-    -> String?
-  {
-    let unmerged: SQL = "\(TablePlanner.statusColumn) IS DISTINCT FROM 'PROCESSED'"
-    switch rule {
-    case .always:
-      return nil
-    case .read(let counts) where !table.marksRows:
-      // Without marks the only proof that every row was read is that there are as many as were read.
-      let read = counts[table.name] ?? 0
-      return rows == read ? nil : "it holds \(rows) rows, of which \(read) were read"
-    case .merged where !table.hasStatusColumn:
-      return rows == 0
-        ? nil : "it has no column \(TablePlanner.statusColumn), so nothing shows which of its \(rows) rows are merged"
-    case .read, .merged(except: nil):
-      return Self.reason(try count(unmerged, of: table, connection))
-    case .merged(let span?):
-      return Self.reason(try count("\(unmerged) AND NOT \(isBeyondWindow(table, span))", of: table, connection))
-    }
+  /// Looks under the lock, when nobody can add a row any more. Known by row and not by count: as many rows may have been
+  /// deleted as were added.
+  private func unmergedReason(_ table: TablePlan) throws -> String? {
+    guard case .merged(let span) = rule else { return nil }
+    let hasLedger = try AdminSchema.hasProgress(admin, production)
+    let reader = StagingReader(admin: admin, production: production, staging: staging, hasLedger: hasLedger)
+    var table = table
+    // A table is emptied whole.
+    table.window = .unbounded
+    table.selection = .pending
+    table.reading = try reader.look(at: table, isToBeMerged: false).reading
+    let unread = ClaimSQL.isWanted(table, in: .everything)
+    let count = try count(span.map { "\(unread) AND NOT \(isBeyondWindow(table, $0))" } ?? unread, of: table)
+    if let reason = Self.reason(count) { return reason }
+    let refusedCount = table.reading.refused.count
+    return refusedCount == 0 ? nil : "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
   }
 
   private static func reason(_ count: Int) -> String? { count == 0 ? nil : "\(count) of its rows are not merged" }
 
-  /// Loaded, though the merge was not asked for it: NEW only because nobody wants it. What the server has refused counts.
+  /// Loaded, though the merge was not asked for it: unread only because nobody wants it.
   private func isBeyondWindow(_ table: TablePlan, _ span: LoadedSpan) -> SQL {
-    let version = table.version.name
+    let version: SQL = "s.\(table.version.name)"
     let type = table.version.baseType.fullName
     func time(_ text: String) -> SQL { "\(Literal(text))::\(type)" }
     return """
-      (coalesce(\(TablePlanner.statusColumn), 'NEW') = 'NEW'
-       AND \(version) BETWEEN \(time(span.lowest)) AND \(time(span.highest))
+      (\(version) BETWEEN \(time(span.lowest)) AND \(time(span.highest))
        AND (\(version) < \(time(span.from)) OR \(version) >= \(time(span.to)))) IS TRUE
       """
   }
 
-  private func count(_ condition: SQL, of table: TablePlan, _ connection: Connection) throws(PostgresError) -> Int {
-    let result = try connection.query(
-      "SELECT count(*) FROM \(table.staging) WHERE \(condition)",
+  private func count(_ condition: SQL, of table: TablePlan) throws(PostgresError) -> Int {
+    let result = try staging.query(
+      "SELECT count(*) FROM \(table.staging) AS s WHERE \(condition)",
       "counting \(table.staging)"
     )
     return result.integer(0, 0) ?? 0

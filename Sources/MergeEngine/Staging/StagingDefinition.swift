@@ -1,12 +1,15 @@
 import Libpq
 
-/// A staging table: production's columns, nothing that could refuse a row, and room for marks.
+/// A staging table: production's columns, nothing that could refuse a row, and if that is wanted a status, with room for
+/// marks.
 struct StagingDefinition {
   let production: CatalogTable
   let staging: QualifiedName
   let isUnlogged: Bool
+  /// The guide's column is made.
+  let hasStatus: Bool
 
-  /// Half of every block stays free, so that marking a row writes its second version beside the first: a HOT update,
+  /// With a status half of every block stays free, so that marking a row writes its second version beside the first: a HOT update,
   /// which touches no index. 1M marks take 1.1 s instead of 5.0 s on full blocks. 45 rather than 50, since the second
   /// version must fit for all rows of a block.
   private static let fillFactor = 45
@@ -18,25 +21,27 @@ struct StagingDefinition {
       staging,
       columns: production.columns.map { (name: $0.name, type: $0.baseType.fullName) },
       key: (production.primaryKey?.columns ?? []).map(\.name),
-      isUnlogged: isUnlogged
+      isUnlogged: isUnlogged,
+      hasStatus: hasStatus
     )
   }
 
-  /// The statement for these columns and the one for marks.
+  /// The statement for these columns, and if that is wanted the one for marks.
   ///
   /// - Parameter key: the primary key's columns; none for a table that may hold duplicates.
   static func create(
     _ staging: QualifiedName,
     columns: [(name: Identifier, type: SQL)],
     key: [Identifier],
-    isUnlogged: Bool = false
+    isUnlogged: Bool = false,
+    hasStatus: Bool = false
   ) -> SQL {
-    let definitions = columns.map { "\($0.name) \($0.type)" as SQL } + [statusDefinition]
+    let definitions = columns.map { "\($0.name) \($0.type)" as SQL } + (hasStatus ? [statusDefinition] : [])
     let constraints: [SQL] = key.isEmpty ? [] : ["PRIMARY KEY (\(key.joined()))"]
     return """
       CREATE \(isUnlogged ? "UNLOGGED " as SQL : "")TABLE \(staging) (
         \((definitions + constraints).joined(",\n  "))
-      ) WITH (fillfactor = \(fillFactor))
+      )\(hasStatus ? " WITH (fillfactor = \(fillFactor))" as SQL : "")
       """
   }
 
@@ -48,7 +53,7 @@ struct StagingDefinition {
       names.append(column.name)
       clauses.append("ADD COLUMN \(column.name) \(column.baseType.fullName)")
     }
-    if present.column(TablePlanner.statusColumn) == nil {
+    if hasStatus && present.column(TablePlanner.statusColumn) == nil {
       names.append(TablePlanner.statusColumn)
       clauses.append("ADD COLUMN \(Self.statusDefinition)")
     }

@@ -15,6 +15,8 @@ public struct StagingSetup: Sendable {
     public var columns = ColumnRules()
     /// Index the version column, for those who look into staging by it.
     public var indexesVersion = false
+    /// Give staging the guide's status column, which merges then keep true.
+    public var hasStatusColumn = false
     /// Leave staging out of the write-ahead log.
     public var isUnlogged = false
 
@@ -150,7 +152,12 @@ public struct StagingSetup: Sendable {
     let name = table.name.name.name
     if let reason = reasonToSkip(table) { return TableReport(table: name, action: .skipped, note: reason) }
     let staging = QualifiedName(schema: options.schemas.staging, name: name)
-    let definition = StagingDefinition(production: table, staging: staging, isUnlogged: options.isUnlogged)
+    let definition = StagingDefinition(
+      production: table,
+      staging: staging,
+      isUnlogged: options.isUnlogged,
+      hasStatus: options.hasStatusColumn
+    )
     let report: TableReport
     if let present = catalog.table(staging) {
       let additions = definition.additions(to: present)
@@ -163,7 +170,11 @@ public struct StagingSetup: Sendable {
       }
     } else {
       try connection.execute(definition.create, "making \(staging)")
-      report = TableReport(table: name, action: .created, note: "\(staging) with \(table.columns.count + 1) columns")
+      report = TableReport(
+        table: name,
+        action: .created,
+        note: "\(staging) with \(table.columns.count + (options.hasStatusColumn ? 1 : 0)) columns"
+      )
     }
     if options.indexesVersion {
       try connection.execute(

@@ -4,7 +4,7 @@ import Foundation
 public struct LiveStatus: Sendable, Encodable {
   /// When the server was asked, by its clock, UTC, ISO 8601.
   public let at: String
-  /// One entry a staging table with a status column.
+  /// One entry a staging table.
   public let tables: [Table]
   /// The workers of merges in this database, by run and number.
   public let workers: [WorkerActivity]
@@ -34,7 +34,7 @@ public struct LiveStatus: Sendable, Encodable {
     public let status: StagingStatus
     /// The rows are the server's estimate, because counting takes too long.
     public let isEstimate: Bool
-    /// Rows that have met their verdict, in a run without marks those that it has read.
+    /// Rows that have met their verdict.
     public let done: Int
     /// Rows that the running merge reads in a second, over the last ten; nil when none is running.
     public let rowsPerSecond: Double?

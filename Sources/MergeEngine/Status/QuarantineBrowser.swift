@@ -29,7 +29,7 @@ public struct RefusedRow: Sendable, Codable {
   }
 }
 
-/// Lists refused rows and sets them back to NEW: what `errors` does.
+/// Lists refused rows, has them read again, or lets them be: what `errors` does.
 public struct QuarantineBrowser: Sendable {
   private let session: Session
   private let options: MergeOptions
@@ -54,7 +54,7 @@ public struct QuarantineBrowser: Sendable {
       SELECT run_id::bigint, table_name, row_key::text, sqlstate, message, detail,
              to_char(failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
       FROM \(Identifier(options.schemas.admin)).merge_errors
-      WHERE retried_at IS NULL AND ($1::text[] IS NULL OR table_name = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)
+      WHERE retried_at IS NULL AND dismissed_at IS NULL AND ($1::text[] IS NULL OR table_name = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)
       ORDER BY id
       LIMIT \(limit)
       """,
@@ -74,7 +74,7 @@ public struct QuarantineBrowser: Sendable {
     }
   }
 
-  /// Sets refused rows back to NEW, so that the next merge tries them again.
+  /// Has refused rows of staging that are still there read again by the next merge.
   ///
   /// - Returns: how many, by table.
   /// - Throws: ``MergeFailure/blocked(_:)`` when a table is gone or another merge holds it.
@@ -87,19 +87,36 @@ public struct QuarantineBrowser: Sendable {
     let plan = try Preparation(options: options, logger: session.logger).plan(production: production, staging: staging)
     // A merge that is under way would count such rows twice.
     try RunLocks(plan: plan).takeTables(production)
-    let ledger = ErrorLedger(admin: Identifier(options.schemas.admin))
-    let selection = ErrorLedger.Selection(sqlState: sqlState.map { SQLState($0) })
+    let admin = Identifier(options.schemas.admin)
+    let standing = RefusalStanding(admin: admin, production: production, staging: staging)
     var released: [String: Int] = [:]
     for table in plan.tables {
-      released[table.name] = try ledger.release(
-        selection,
-        of: table,
-        uncounts: false,
-        production: production,
-        staging: staging
-      )
+      let source = try StagingSource(table.staging, isElsewhere: staging !== production, staging)
+      let refusals = try standing.refusals(of: table, source, sqlState: sqlState.map { SQLState($0) })
+      try ErrorLedger(admin: admin)
+        .reopen(refusals, of: table, source, runID: nil, production: production, staging: staging)
+      if !refusals.isEmpty { released[table.name] = refusals.count }
     }
     return released
+  }
+
+  /// Lets refused rows be: they no longer count as standing.
+  ///
+  /// - Parameter reason: why; kept with them.
+  /// - Returns: how many.
+  /// - Throws: ``MergeFailure/blocked(_:)`` when there is no `merge_errors` yet.
+  public func dismiss(sqlState: String?, because reason: String) throws -> Int {
+    let result = try connect().query(
+      """
+      UPDATE \(Identifier(options.schemas.admin)).merge_errors
+      SET dismissed_at = clock_timestamp() AT TIME ZONE 'UTC', dismissed_because = $3
+      WHERE retried_at IS NULL AND dismissed_at IS NULL
+        AND ($1::text[] IS NULL OR table_name = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)
+      """,
+      [tablesParameter, .text(sqlState), .text(reason)],
+      "dismissing refused rows"
+    )
+    return result.affectedRowCount
   }
 
   /// How many refused rows came from the files of snapshots: there is no staging row to set back, and the next replay of
@@ -108,7 +125,7 @@ public struct QuarantineBrowser: Sendable {
     let result = try connect().query(
       """
       SELECT count(*) FROM \(Identifier(options.schemas.admin)).merge_errors
-      WHERE retried_at IS NULL AND snapshot_id IS NOT NULL
+      WHERE retried_at IS NULL AND dismissed_at IS NULL AND snapshot_id IS NOT NULL
         AND ($1::text[] IS NULL OR table_name = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)
       """,
       [tablesParameter, .text(sqlState)],
@@ -125,7 +142,7 @@ public struct QuarantineBrowser: Sendable {
 
   private func tablesWithRefusedRows(_ connection: Connection) throws -> [String] {
     let rows = try connection.query(
-      "SELECT DISTINCT table_name FROM \(Identifier(options.schemas.admin)).merge_errors WHERE retried_at IS NULL AND snapshot_id IS NULL ORDER BY 1",
+      "SELECT DISTINCT table_name FROM \(Identifier(options.schemas.admin)).merge_errors WHERE retried_at IS NULL AND dismissed_at IS NULL AND snapshot_id IS NULL ORDER BY 1",
       "looking for refused rows"
     )
     return (0..<rows.count).compactMap { rows.text($0, 0) }

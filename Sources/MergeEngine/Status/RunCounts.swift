@@ -4,8 +4,6 @@ import Libpq
 struct RunCounts {
   let id: Int
   let isRunning: Bool
-  /// Whether the run marks the rows that it reads.
-  let marksRows: Bool
   /// Whether its rows come from files, so that staging is left as it is.
   let isReplay: Bool
   let tables: [String: VerdictCounts]
@@ -16,8 +14,7 @@ struct RunCounts {
     let admin = Identifier(schemas.admin)
     let rows = try connection.query(
       """
-      SELECT r.id, r.status = 'RUNNING', coalesce(r.parameters ->> 'mark', 'all') <> 'none',
-             coalesce(r.parameters ? 'snapshot', false), l.table_name::text, \(VerdictCounts.columns)
+      SELECT r.id, r.status = 'RUNNING', coalesce(r.parameters ? 'snapshot', false), l.table_name::text, \(VerdictCounts.columns)
       FROM (SELECT * FROM \(admin).merge_summary ORDER BY id DESC LIMIT 1) AS r
       LEFT JOIN \(admin).merge_logs l ON l.run_id = r.id
       """,
@@ -26,14 +23,13 @@ struct RunCounts {
     guard rows.count > 0 else { return nil }
     var tables: [String: VerdictCounts] = [:]
     for row in 0..<rows.count {
-      guard let table = rows.text(row, 4) else { continue }
-      tables[table] = VerdictCounts(rows, row, from: 5)
+      guard let table = rows.text(row, 3) else { continue }
+      tables[table] = VerdictCounts(rows, row, from: 4)
     }
     return RunCounts(
       id: rows.integer(0, 0) ?? 0,
       isRunning: rows.bool(0, 1) ?? false,
-      marksRows: rows.bool(0, 2) ?? true,
-      isReplay: rows.bool(0, 3) ?? false,
+      isReplay: rows.bool(0, 2) ?? false,
       tables: tables
     )
   }

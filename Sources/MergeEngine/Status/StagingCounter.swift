@@ -46,7 +46,7 @@ struct StagingCounter {
   mutating func count(_ run: RunCounts?, _ connection: Connection) throws(PostgresError) -> [Count] {
     if base == nil || ContinuousClock.now >= notBefore { try countAnew(connection) }
     guard let base else { return [] }
-    guard let run, run.marksRows else { return base.counts }
+    guard let run, !run.isReplay else { return base.counts }
     return base.counts.map { count in
       let table = count.status.table
       let now = run.tables[table] ?? VerdictCounts()
@@ -77,21 +77,24 @@ struct StagingCounter {
 
   /// - Returns: nil when the time is over, be it that the table is large or that somebody has locked it.
   private func counted(
-    _ table: QualifiedName,
+    _ table: StagingStatus.Table,
     within limit: Duration,
     _ connection: Connection
   ) throws(PostgresError) -> Count? {
     guard limit > .milliseconds(1) else { return nil }
-    try connection.execute("SAVEPOINT counting", "counting \(table)")
+    try connection.execute("SAVEPOINT counting", "counting \(table.name)")
     do {
-      try connection.execute("SET LOCAL statement_timeout = \(limit.milliseconds)", "limiting the count of \(table)")
-      let status = try StagingStatus.count(table, connection)
-      try connection.execute("RELEASE SAVEPOINT counting", "counting \(table)")
+      try connection.execute(
+        "SET LOCAL statement_timeout = \(limit.milliseconds)",
+        "limiting the count of \(table.name)"
+      )
+      let status = try StagingStatus.count(table, connection, admin: Identifier(schemas.admin))
+      try connection.execute("RELEASE SAVEPOINT counting", "counting \(table.name)")
       return Count(status: status, isEstimate: false)
     } catch {
       guard error.sqlState == .queryCanceled else { throw error }
       // The limit goes with the savepoint.
-      try connection.execute("ROLLBACK TO SAVEPOINT counting", "giving up counting \(table)")
+      try connection.execute("ROLLBACK TO SAVEPOINT counting", "giving up counting \(table.name)")
       return nil
     }
   }
@@ -101,7 +104,7 @@ struct StagingCounter {
   private func estimates(
     _ run: RunCounts?,
     _ connection: Connection
-  ) throws(PostgresError) -> [(table: QualifiedName, status: StagingStatus)] {
+  ) throws(PostgresError) -> [(table: StagingStatus.Table, status: StagingStatus)] {
     let rows = try connection.query(
       """
       SELECT c.relname::text, greatest(coalesce(s.n_live_tup, 0), c.reltuples::bigint, 0)
@@ -114,12 +117,12 @@ struct StagingCounter {
     )
     var totals: [String: Int] = [:]
     for row in 0..<rows.count { totals[rows.text(row, 0) ?? ""] = rows.integer(row, 1) }
-    let tables = try StagingStatus.tables(connection, schemas).filter { names?.contains($0.name.name) ?? true }
+    let tables = try StagingStatus.tables(connection, schemas).filter { names?.contains($0.name.name.name) ?? true }
     return tables.map { table in
-      let name = table.name.name
+      let name = table.name.name.name
       let total = totals[name] ?? 0
       let all = StagingStatus(table: name, total: total, pending: total, processed: 0, errors: 0)
-      guard let run, run.marksRows, let counts = run.tables[name] else { return (table, all) }
+      guard let run, !run.isReplay, let counts = run.tables[name] else { return (table, all) }
       return (table, all.advanced(read: counts.read, refused: counts.errors))
     }
   }

@@ -142,7 +142,7 @@ public struct StatusMetrics: Sendable {
     )
     metrics.gauge(
       "merge_engine_quarantined_rows",
-      "Refused rows on record that were not set back to NEW, by table and SQLSTATE.",
+      "Refused rows on record that were not retried, by table and SQLSTATE.",
       samples: (0..<rows.count).map { row in
         .init(rows.integer(row, 2) ?? 0, [("table", rows.text(row, 0) ?? ""), ("sqlstate", rows.text(row, 1) ?? "")])
       }

@@ -79,11 +79,10 @@ public final class StatusWatch {
         let status = count.status
         // A replay reads files: what it has done says nothing about staging.
         let counts = run?.isReplay == true ? nil : run?.tables[status.table]
-        let isUnmarked = run?.marksRows == false && run?.isReplay == false
         return LiveStatus.Table(
           status: status,
           isEstimate: count.isEstimate,
-          done: isUnmarked ? min(counts?.read ?? 0, status.total) : status.processed + status.errors,
+          done: status.processed + status.errors,
           rowsPerSecond: counts == nil ? nil : rates[status.table]
         )
       },

@@ -9,11 +9,11 @@ struct Completeness {
   let stop: StopSignal
 
   /// What was given, else what the last run had, for the tables that it merged.
-  private func window(_ table: TablePlan) -> TablePlan.Window {
+  private func window(_ table: TablePlan) -> VersionWindow {
     let merge = options.merge
-    guard merge.from == nil && merge.to == nil else { return TablePlan.Window(from: merge.from, to: merge.to) }
-    guard let lastRun, lastRun.tables.contains(table.name) else { return TablePlan.Window(from: nil, to: nil) }
-    return TablePlan.Window(from: lastRun.from, to: lastRun.to)
+    guard merge.from == nil && merge.to == nil else { return VersionWindow(from: merge.from, to: merge.to) }
+    guard let lastRun, lastRun.tables.contains(table.name) else { return VersionWindow(from: nil, to: nil) }
+    return VersionWindow(from: lastRun.from, to: lastRun.to)
   }
 
   /// Rows that CDC has brought since the load are newer than every bound: without one they would be deleted.

@@ -3,7 +3,7 @@ import Libpq
 /// Production rows inside the window that staging lacks: deleted in Oracle, perhaps.
 public struct ExtraRows {
   let plan: TablePlan
-  private let window: TablePlan.Window
+  private let window: VersionWindow
   private let connection: Connection
 
   /// What was found of one table.
@@ -35,7 +35,7 @@ public struct ExtraRows {
   }
 
   /// - Parameter connection: to the database that holds both sides.
-  init(_ plan: TablePlan, _ window: TablePlan.Window, on connection: Connection) {
+  init(_ plan: TablePlan, _ window: VersionWindow, on connection: Connection) {
     self.plan = plan
     self.window = window
     self.connection = connection

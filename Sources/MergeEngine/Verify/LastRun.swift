@@ -3,14 +3,12 @@ import Libpq
 
 /// What the last merge of staging (and not a replay) was asked to do, from `merge_summary.parameters`.
 struct LastRun {
-  let mark: MergeOptions.Mark?
   let from: String?
   let to: String?
   /// The tables that it merged, by their plain names.
   let tables: Set<String>
 
   private struct Parameters: Decodable {
-    let mark: MergeOptions.Mark?
     let from: String?
     let to: String?
   }
@@ -37,7 +35,6 @@ struct LastRun {
       )
       guard result.count == 1, let parameters = JSONText.decode(Parameters.self, result.text(0, 0)) else { return nil }
       return LastRun(
-        mark: parameters.mark,
         from: parameters.from,
         to: parameters.to,
         tables: Set(JSONText.decode([String].self, result.text(0, 1)) ?? [])

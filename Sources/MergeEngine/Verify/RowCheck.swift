@@ -44,7 +44,7 @@ struct RowCheck {
     outcome: inout RowCheckOutcome,
     suspects: inout [UInt64]
   ) throws -> Int {
-    let refused = try claim.readWithoutMarks(range, into: &memory.batch)
+    let refused = try claim.readToLook(range, into: &memory.batch).refused
     try memory.order.arrange(&memory.batch, plan)
     let read = memory.batch.rows.count
     outcome.counts.read += read + refused.count

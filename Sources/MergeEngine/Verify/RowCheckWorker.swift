@@ -65,7 +65,7 @@ final class RowCheckWorker {
     } catch is Claim.TooLarge {
       return queue.divide(item)
     }
-    queue.complete(item, counts, byteCount: memory.batch.bytes.count)
+    queue.complete(item, Carried(counts: counts, place: item.place), byteCount: memory.batch.bytes.count)
     memory.batch.shrink(above: 2 * BatchLimit.byteCount)
     let added = suspects[item.table].count - countBefore
     guard added > 0 else { return }

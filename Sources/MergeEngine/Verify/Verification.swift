@@ -81,7 +81,8 @@ public struct Verification: Sendable {
       return report(.blocked, clock, comparing: .zero, tables: [], types: types, findings: findings)
     }
     try plan.compareTies(control)
-    plan.select((options.mark ?? lastRun?.mark ?? .all) == .all ? .merged : .all)
+    let hasLedger = try AdminSchema.hasProgress(Identifier(options.merge.schemas.admin), control)
+    plan.select { options.mark != MergeOptions.Mark.none && (hasLedger || $0.hasStatusColumn) ? .merged : .all }
     let completeness = Completeness(plan: plan, options: options, lastRun: lastRun, session: session, stop: stop)
     try completeness.checkWindows()
     let isSplit = control !== staging
@@ -105,7 +106,8 @@ public struct Verification: Sendable {
       comparing: comparing,
       tables: tables,
       types: types,
-      findings: plan.findings + VerifyFindings(plan: plan, outcomes: outcomes).all()
+      findings: plan.findings + VerifyFindings(plan: plan, outcomes: outcomes).all(),
+      standingErrors: plan.tables.reduce(0) { $0 + $1.reading.refused.count }
     )
   }
 
@@ -156,7 +158,8 @@ public struct Verification: Sendable {
     comparing: Duration,
     tables: [VerifyReport.Table],
     types: [TypeDifference],
-    findings: [Finding]
+    findings: [Finding],
+    standingErrors: Int = 0
   ) -> VerifyReport {
     VerifyReport(
       status: status,
@@ -168,7 +171,8 @@ public struct Verification: Sendable {
       tables: tables,
       types: types,
       findings: findings,
-      scope: VerifyReport.Scope(tables: options.merge.tables, from: options.merge.from, to: options.merge.to)
+      scope: VerifyReport.Scope(tables: options.merge.tables, from: options.merge.from, to: options.merge.to),
+      standingErrors: standingErrors
     )
   }
 }

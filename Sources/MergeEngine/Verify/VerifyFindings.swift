@@ -15,11 +15,10 @@ struct VerifyFindings {
   private func unmarked(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
     guard counts.read == 0, table.selection == .merged, table.stagingBlockCount > 0 else { return nil }
     return
-      "\(table.staging) has no row that is marked PROCESSED, so nothing was compared. After a merge with --mark none, "
-      + "verify with --mark none."
+      "\(table.staging) has no row that is merged, so nothing was compared. verify --mark none compares all rows."
   }
 
-  /// Only without marks: a merge that marks rows marks these as refused, and they are not read.
+  /// Only where all rows are compared: a merge refuses these, and they are not read then.
   private func unreadable(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
     guard counts.unreadable > 0 else { return nil }
     return

@@ -2,7 +2,7 @@
 public struct VerifyOptions: Sendable {
   /// Tables, schemas, columns, null rule, window, workers and batches; the rest has no meaning here.
   public var merge = MergeOptions()
-  /// Whether merged rows carry marks; nil: as the last run had it.
+  /// With `none` all rows are compared, and not only those that are merged.
   public var mark: MergeOptions.Mark?
   /// Differences are looked at again after so long before they count: CDC may be in flight.
   public var recheckAfterSeconds = 5.0

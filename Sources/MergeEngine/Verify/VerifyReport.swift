@@ -34,6 +34,8 @@ public struct VerifyReport: Sendable, Codable {
   public let findings: [Finding]
   /// What it was limited to; nil in the records of versions that did not say.
   public let scope: Scope?
+  /// Staging rows that stand refused, and so were not compared; nil in the records of versions that did not say.
+  public let standingErrors: Int?
 
   /// What a verification was limited to.
   public struct Scope: Sendable, Codable, Hashable {
@@ -115,6 +117,7 @@ public struct VerifyReport: Sendable, Codable {
     case elapsedMilliseconds = "elapsed_ms"
     case comparingMilliseconds = "comparing_ms"
     case rowsPerSecond = "rows_per_second"
+    case standingErrors = "standing_errors"
     case workers, tables, types, findings, scope
   }
 
@@ -133,6 +136,7 @@ public struct VerifyReport: Sendable, Codable {
     try container.encode(types, forKey: .types)
     try container.encode(findings, forKey: .findings)
     try container.encodeIfPresent(scope, forKey: .scope)
+    try container.encodeIfPresent(standingErrors, forKey: .standingErrors)
   }
 }
 
@@ -153,7 +157,8 @@ extension VerifyReport {
       tables: try container.decode([Table].self, forKey: .tables),
       types: try container.decode([TypeDifference].self, forKey: .types),
       findings: try container.decode([Finding].self, forKey: .findings),
-      scope: try container.decodeIfPresent(Scope.self, forKey: .scope)
+      scope: try container.decodeIfPresent(Scope.self, forKey: .scope),
+      standingErrors: try container.decodeIfPresent(Int.self, forKey: .standingErrors)
     )
   }
 }

@@ -6,7 +6,7 @@ struct ErrorsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "errors",
     abstract: "The staging rows that the server refused, with its reasons.",
-    subcommands: [ErrorsListCommand.self, ErrorsRetryCommand.self]
+    subcommands: [ErrorsListCommand.self, ErrorsRetryCommand.self, ErrorsDismissCommand.self]
   )
 }
 
@@ -64,7 +64,7 @@ struct ErrorsListCommand: AsyncParsableCommand {
 struct ErrorsRetryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "retry",
-    abstract: "Sets refused rows back to NEW, so that the next merge tries them again."
+    abstract: "Has refused rows read again by the next merge."
   )
 
   @OptionGroup var options: ErrorsOptions
@@ -86,7 +86,32 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
       return StandardOutput.write(replayedCount > 0 ? "No refused rows of staging.\n" : "No refused rows.\n")
     }
     for (table, count) in released.sorted(by: { $0.key < $1.key }) {
-      StandardOutput.write("\(table): \(Numbers.grouped(count)) rows are NEW again. Run merge-engine to try them.\n")
+      StandardOutput.write(
+        "\(table): \(Numbers.grouped(count)) \(count == 1 ? "row" : "rows") will be read again. Run merge-engine to try.\n"
+      )
     }
+  }
+}
+
+/// `merge-engine errors dismiss`
+struct ErrorsDismissCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dismiss",
+    abstract: "Lets refused rows be, with a reason: they no longer keep a run from being a success."
+  )
+
+  @OptionGroup var options: ErrorsOptions
+
+  @Option(help: ArgumentHelp("Why these rows need not be merged; kept with them.", valueName: "text"))
+  var reason: String
+
+  func run() async throws {
+    guard reason.contains(where: { !$0.isWhitespace }) else { throw MergeFailure.usage("--reason is empty.") }
+    let context = try CommandContext(options.database)
+    let browser = try options.browser(context)
+    let count = try await onThreadOfItsOwn { try browser.dismiss(sqlState: options.sqlstate, because: reason) }
+    if context.writesJSON { return try StandardOutput.write(json: ["dismissed": count]) }
+    guard !context.isQuiet else { return }
+    StandardOutput.write("\(Numbers.grouped(count)) refused \(count == 1 ? "row" : "rows") dismissed.\n")
   }
 }

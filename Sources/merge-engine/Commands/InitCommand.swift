@@ -20,6 +20,14 @@ struct InitCommand: DatabaseCommand {
 
   @Flag(
     help: """
+      Give staging the column _dms_processing_status, which merges keep true: NEW, PROCESSED or ERROR. Costs: marking rows \
+      takes longer than reading them, and staging takes twice the space. merge-engine itself does not need it.
+      """
+  )
+  var statusColumn = false
+
+  @Flag(
+    help: """
       Leave staging out of the write-ahead log: load and marks are about a third faster. Costs: after a crash of the \
       server the staging tables are empty and must be loaded again, and standbys do not have them.
       """
@@ -36,6 +44,7 @@ struct InitCommand: DatabaseCommand {
     options.tables = context.tables
     options.columns = context.columns
     options.indexesVersion = indexUpdatedAt
+    options.hasStatusColumn = statusColumn
     options.isUnlogged = unlogged
     let setup = StagingSetup(target: context.target, options: options, logger: context.logger)
     if let printGrants {

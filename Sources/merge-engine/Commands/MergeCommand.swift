@@ -14,10 +14,21 @@ struct MergeCommand: DatabaseCommand {
 
   @OptionGroup var merging: MergeRunOptions
 
-  @Option(help: "Mark merged staging rows: all or none (default: all).")
+  @Option(
+    help: """
+      Keep the status column of staging true, where there is one: all, or none to leave it alone (default: all).
+      """
+  )
   var mark: MergeOptions.Mark?
 
   @OptionGroup var staging: StagingDatabaseOption
+
+  @Flag(
+    help: """
+      Read everything in staging anew, also what is merged already. Rows that were deleted from production since come back.
+      """
+  )
+  var again = false
 
   @Flag(
     inversion: .prefixedNo,
@@ -49,6 +60,7 @@ struct MergeCommand: DatabaseCommand {
     let file = context.configuration
     var options = try merging.resolve(context)
     options.mark = mark ?? file.mark.flatMap { .init(rawValue: $0) } ?? options.mark
+    options.again = again
     options.beforeImages = beforeImages ?? file.beforeImages ?? options.beforeImages
     options.cleanup = cleanup ?? file.cleanup ?? options.cleanup
     return options

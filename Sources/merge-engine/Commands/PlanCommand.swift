@@ -29,6 +29,9 @@ struct PlanCommand: DatabaseCommand {
   )
   var ties: MergeOptions.TieRule?
 
+  @Flag(help: "As for merge: read everything in staging anew, also what is merged already.")
+  var again = false
+
   @OptionGroup var staging: StagingDatabaseOption
 
   func run() async throws {
@@ -52,7 +55,7 @@ struct PlanCommand: DatabaseCommand {
     withExtendedLifetime(interrupts) {}
     try show(report, context)
     switch report.status {
-    case .success: return
+    case .success: if report.standingErrors > 0 { throw CommandEnd(status: .rowsRefused) }
     case .blocked: throw CommandEnd(status: .blocked)
     case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
     }
@@ -62,6 +65,7 @@ struct PlanCommand: DatabaseCommand {
     let file = context.configuration
     var options = try comparison.resolve(context)
     options.mark = mark ?? file.mark.flatMap { .init(rawValue: $0) } ?? options.mark
+    options.again = again
     options.ties = ties ?? file.ties.flatMap { .init(rawValue: $0) } ?? options.ties
     options.lockTimeoutMilliseconds = file.lockTimeout ?? options.lockTimeoutMilliseconds
     options.maxRowsPerSecond = file.maxRowsPerSecond

@@ -7,7 +7,7 @@ struct RollbackCommand: DatabaseCommand {
     commandName: "rollback",
     abstract: "Takes back a run that was merged with --before-images; rows that were changed since are left alone.",
     discussion: """
-      Old rows are put back and inserted rows deleted, in batches; the staging rows behind them are NEW again. A row that \
+      Old rows are put back and inserted rows deleted, in batches; the next merge reads the staging rows behind them again. A row that \
       anyone has changed or deleted since, that something refers to, or that the server refuses, is left alone and listed: \
       exit status 65, and the rollback can be run again. Later runs that changed the same rows are to be rolled back first.
       """

@@ -52,9 +52,12 @@ struct StatusCommand: DatabaseCommand {
         logger: context.logger
       )
     }
-    if context.writesJSON { return try StandardOutput.write(json: status) }
-    guard !context.isQuiet else { return }
-    StandardOutput.write(StatusTable(status: status).rendered(StandardOutput.style))
+    if context.writesJSON {
+      try StandardOutput.write(json: status)
+    } else if !context.isQuiet {
+      StandardOutput.write(StatusTable(status: status).rendered(StandardOutput.style))
+    }
+    if status.tables.contains(where: { $0.errors > 0 }) { throw CommandEnd(status: .rowsRefused) }
   }
 
   private func watch(_ context: CommandContext) async throws {

@@ -9,7 +9,7 @@ struct VerifyCommand: DatabaseCommand {
     commandName: "verify",
     abstract: "Compares types, then every merged staging row with production, then looks for rows that staging lacks.",
     discussion: """
-      Merged rows are those marked PROCESSED, or all with --mark none. Production newer than staging is no difference. \
+      Merged rows are those that merges have carried, or all with --mark none. Production newer than staging is no difference. \
       What differs is looked at again after a pause, since CDC may be in flight. Exit status 65 when rows differ or are \
       extra; different types alone are only told. Extra rows are looked for in the window of --from and --to, by default \
       that of the last run. Reads with SELECT alone, but for --extra delete.
@@ -20,7 +20,7 @@ struct VerifyCommand: DatabaseCommand {
 
   @OptionGroup var comparison: ComparisonOptions
 
-  @Option(help: "Merged rows are marked: all, or none (default: as in the last run).")
+  @Option(help: "Compare the rows that merges have carried (all, the default), or whatever is in staging (none).")
   var mark: MergeOptions.Mark?
 
   @Option(help: ArgumentHelp("Look at differences again after so long (default: 5).", valueName: "seconds"))
@@ -65,7 +65,7 @@ struct VerifyCommand: DatabaseCommand {
     withExtendedLifetime(interrupts) {}
     try show(report, context)
     switch report.status {
-    case .success: return
+    case .success: if (report.standingErrors ?? 0) > 0 { throw CommandEnd(status: .rowsRefused) }
     case .different: throw CommandEnd(status: .rowsRefused)
     case .blocked: throw CommandEnd(status: .blocked)
     case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))

@@ -37,6 +37,7 @@ struct ConfigurationFile {
   var nulls: String?
   var ties: String?
   var lockTimeout: Int?
+  var maxLockTime: Int?
   var statementTimeout: Int?
   var reconnectTimeout: Int?
   var maxErrors: Int?
@@ -114,6 +115,7 @@ struct ConfigurationFile {
       ("nulls", .choice(\.nulls, MergeOptions.NullRule.allCases.map(\.rawValue))),
       ("ties", .choice(\.ties, MergeOptions.TieRule.allCases.map(\.rawValue))),
       ("lock_timeout", .integer(\.lockTimeout, MergeLimits.timeoutMilliseconds)),
+      ("max_lock_time", .integer(\.maxLockTime, MergeLimits.lockMilliseconds)),
       ("statement_timeout", .integer(\.statementTimeout, MergeLimits.timeoutMilliseconds)),
       ("reconnect_timeout", .integer(\.reconnectTimeout, MergeLimits.seconds)),
       ("max_errors", .integer(\.maxErrors, MergeLimits.refusedRows)),

@@ -6,6 +6,8 @@ enum MergeLimits {
   static let workers = 1...64
   /// The server's own limit.
   static let timeoutMilliseconds = 0...Int(Int32.max)
+  /// Below some milliseconds no batch would ever fit.
+  static let lockMilliseconds = 10...Int(Int32.max)
   /// Arbitrary: eleven days.
   static let seconds = 1...1_000_000
   /// Arbitrary: more than anybody reads.

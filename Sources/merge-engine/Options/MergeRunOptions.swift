@@ -28,6 +28,14 @@ struct MergeRunOptions: ParsableArguments {
   )
   var lockTimeout: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Hold locks on rows of production no longer than this; batches get smaller to keep it (default: 500).",
+      valueName: "ms"
+    )
+  )
+  var maxLockTime: Int?
+
   @Option(help: ArgumentHelp("Try so long to make a lost connection again (default: 60).", valueName: "seconds"))
   var reconnectTimeout: Int?
 
@@ -61,12 +69,14 @@ struct MergeRunOptions: ParsableArguments {
     options.atomic = atomic ?? file.atomic ?? options.atomic
     options.ties = ties ?? file.ties.flatMap { .init(rawValue: $0) } ?? options.ties
     options.lockTimeoutMilliseconds = lockTimeout ?? file.lockTimeout ?? options.lockTimeoutMilliseconds
+    options.maxLockMilliseconds = maxLockTime ?? file.maxLockTime ?? options.maxLockMilliseconds
     options.reconnectLimitSeconds = reconnectTimeout ?? file.reconnectTimeout ?? options.reconnectLimitSeconds
     options.maxErrors = maxErrors ?? file.maxErrors
     options.maxRowsPerSecond = maxRowsPerSecond ?? file.maxRowsPerSecond
     options.maxReplicaLagSeconds = maxReplicaLag ?? file.maxReplicaLag
     options.replica = replica ?? file.replica
     try UsageCheck.typed(lockTimeout, MergeLimits.timeoutMilliseconds, flag: "--lock-timeout")
+    try UsageCheck.typed(maxLockTime, MergeLimits.lockMilliseconds, flag: "--max-lock-time")
     try UsageCheck.typed(reconnectTimeout, MergeLimits.seconds, flag: "--reconnect-timeout")
     try UsageCheck.typed(maxErrors, MergeLimits.refusedRows, flag: "--max-errors")
     try UsageCheck.typed(maxRowsPerSecond, MergeLimits.rows, flag: "--max-rows-per-second")

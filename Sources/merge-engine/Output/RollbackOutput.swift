@@ -5,7 +5,7 @@ struct RollbackOutput {
   let report: RollbackReport
 
   func rendered(_ style: Style) -> String {
-    var table = TextTable(["table"], numbers: ["restored", "deleted", "left alone", "staging NEW again"])
+    var table = TextTable(["table"], numbers: ["restored", "deleted", "left alone", "staging read again"])
     for entry in report.tables {
       table.add(
         [entry.table]

@@ -35,13 +35,11 @@ struct RunTable {
     switch report.status {
     case .success:
       return style.paint("SUCCESS", .green)
-        + ": \(run), all \(Numbers.grouped(totals.read)) \(isReplay ? "rows" : "staging rows") merged."
+        + ": \(run), \(Numbers.grouped(totals.read)) \(isReplay ? "" : "staging ")\(totals.read == 1 ? "row" : "rows") merged, "
+        + "none left."
         + races
     case .partial:
-      return style.paint("PARTIAL", .yellow)
-        + ": \(run), \(Numbers.grouped(totals.errors)) rows were refused by the server"
-        + (isReplay ? ", and the next replay of the snapshot tries them again; " : " and are marked ERROR; ")
-        + "the reasons stand in merge_errors. All others are merged.\(races)"
+      return style.paint("PARTIAL", .yellow) + ": \(run). " + refusals + " All others are merged.\(races)"
     case .aborted:
       return style.paint("ABORTED", .yellow)
         + ": \(run) was interrupted. The batches before are committed; the same command goes on from there."
@@ -49,5 +47,24 @@ struct RunTable {
       return style.paint("FAILED", .red)
         + ": \(run). The batches before are committed; mend the cause and run the same command again."
     }
+  }
+
+  private var refusals: String {
+    var sentences: [String] = []
+    if report.totals.errors > 0 {
+      sentences.append(
+        Self.sentence(report.totals.errors, "was", "were", "refused by the server")
+          + (isReplay
+            ? " The next replay of the snapshot tries \(report.totals.errors == 1 ? "it" : "them") again." : "")
+      )
+    }
+    if report.standingErrors > 0 {
+      sentences.append(Self.sentence(report.standingErrors, "stands", "stand", "refused by earlier runs"))
+    }
+    return sentences.joined(separator: " ") + " merge-engine errors list shows why."
+  }
+
+  private static func sentence(_ count: Int, _ singular: String, _ plural: String, _ rest: String) -> String {
+    "\(Numbers.grouped(count)) \(count == 1 ? "row \(singular)" : "rows \(plural)") \(rest)."
   }
 }

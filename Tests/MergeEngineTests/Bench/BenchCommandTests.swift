@@ -44,10 +44,10 @@ import Testing
       )
       #expect(report["machine"]["cores"].integer == cores)
       let text = try String(contentsOfFile: "\(folder)/bench.txt", encoding: .utf8)
-      for part in [command, "commit <1>", "engine, 2 workers, no marks", "jit = off"] { #expect(text.contains(part)) }
+      for part in [command, "commit <1>", "engine, 2 workers, marks", "jit = off"] { #expect(text.contains(part)) }
       let html = try String(contentsOfFile: "\(folder)/bench.html", encoding: .utf8)
       let page = try await Chromium.open(html)
-      for part in [command, "commit <1>", "engine, 2 workers, no marks"] { #expect(page.text.contains(part)) }
+      for part in [command, "commit <1>", "engine, 2 workers, marks"] { #expect(page.text.contains(part)) }
       #expect(page.requests == [])
       #expect(page.unnamed == [])
       #expect(page.sectionsWithoutTable == [])

@@ -154,7 +154,7 @@ import Testing
           stagedRowCount: 1000,
           productionRowCount: 4000,
           contenders: [
-            contender(.engine(workers: 2, marks: true), [4, 2, 1.5]),
+            contender(.engine(workers: 2, marks: false), [4, 2, 1.5]),
             contender(.guide(onOwnStaging: true), [10]),
             contender(.floor(connections: 2), [1]),
             contender(.floor(connections: 4), [1.6]),

@@ -6,9 +6,10 @@ import Testing
 @Suite struct ConcurrentMergeTests {
   @Test func `a second merge of the same table ends with 75 and writes nothing`() async throws {
     try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
+      try database.letBatchesWait()
       let other = try database.connect()
       try other.run("BEGIN; SELECT FROM production.orders WHERE order_id = 8 FOR UPDATE")
-      let first = try database.launch(["--workers", "1", "--json"])
+      let first = try database.launch(["--workers", "1", "--max-lock-time", "600000", "--lock-timeout", "0", "--json"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       let before = try database.contents()
       for arguments in [[], ["--table", "orders"], ["--atomic"]] {

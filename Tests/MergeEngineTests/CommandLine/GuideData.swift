@@ -28,7 +28,7 @@ extension TestDatabase {
   /// The guide's production tables, and staging made by `init`.
   func makeGuideTables() async throws {
     try makeGuideProduction()
-    let outcome = try await call("init", "--quiet")
+    let outcome = try await call("init", "--status-column", "--quiet")
     guard outcome.status == 0 else { throw NotPrepared(outcome: outcome) }
   }
 

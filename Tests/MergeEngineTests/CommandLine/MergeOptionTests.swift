@@ -61,29 +61,25 @@ import Testing
     }
   }
 
-  @Test func `without marks staging is not touched, and a second run reads all and changes nothing`() async throws {
+  @Test func `without marks staging is not touched, and a second run reads nothing`() async throws {
     try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
       let staging = try database.versions(of: "staging.orders")
       #expect(try await database.call("--mark", "none").status == 0)
       #expect(try database.differencesFromExpected() == 0)
       #expect(try database.versions(of: "staging.orders") == staging)
-      let production = try database.versions(of: "production.orders")
       let second = try await database.call("--mark", "none", "--json")
-      #expect(try second.json()["totals"]["read"].integer == 2500)
-      #expect(try second.json()["totals"]["updated"].integer == 0)
-      #expect(try second.json()["totals"]["inserted"].integer == 0)
-      #expect(try database.versions(of: "production.orders") == production)
+      #expect(try second.json()["totals"]["read"].integer == 0)
     }
   }
 
-  @Test func `staging without a status column is merged without marks, with a warning`() async throws {
+  @Test func `staging without a status column is merged without marks, and nobody is warned`() async throws {
     try await TestDatabase.with(copyOf: .guide) { database async throws in
       try database.run("ALTER TABLE staging.orders DROP COLUMN _dms_processing_status CASCADE")
       try database.fillGuideTables()
       try database.expectGuideResult()
       let outcome = try await database.call()
       #expect(outcome.status == 0)
-      #expect(outcome.errors.contains("staging.orders has no column _dms_processing_status"))
+      #expect(!outcome.errors.contains("_dms_processing_status"))
       #expect(try database.differencesFromExpected() == 0)
     }
   }

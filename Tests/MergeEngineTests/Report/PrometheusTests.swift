@@ -33,6 +33,7 @@ import Testing
       )
       let told = try #require(value("merge_engine_last_run_start_timestamp_seconds"))
       #expect(abs(told - (Double(started) ?? 0)) < 0.001)
+      #expect(try await database.call("errors", "dismiss", "--reason", "tested").status == 0)
       #expect(try await database.call("--quiet").status == 0)
       let later = try await self.metrics(of: database)
       #expect(later.value("merge_engine_last_success_timestamp_seconds", ["database": database.name]) ?? 0 > told)
@@ -48,7 +49,7 @@ import Testing
         CREATE SCHEMA production; CREATE TABLE production.\(table) (id int PRIMARY KEY, updated_at int);
         """
       )
-      #expect(try await database.call("init", "--quiet").status == 0)
+      #expect(try await database.call("init", "--status-column", "--quiet").status == 0)
       try database.run("INSERT INTO staging.\(table) (id) VALUES (1), (2)")
       let metrics = try await metrics(of: database)
       let labels = ["table": name, "state": "pending", "database": database.name]

@@ -198,12 +198,12 @@ import Testing
       #expect(outcome.status == 0, "\(outcome.everything)")
       #expect(
         outcome.errors.contains(
-          "no staging rows of orders are set back to NEW: there is no table staging.orders any more"
+          "no staging rows of orders will be read again: there is no table staging.orders any more"
         )
       )
       #expect(
         outcome.errors.contains(
-          "no staging rows of customers are set back to NEW: staging.customers holds none of them"
+          "no staging rows of customers will be read again: staging.customers holds none of them any more"
         )
       )
       #expect(try database.changesOfProduction() == [])

@@ -77,7 +77,7 @@ import Testing
       try database.run("ALTER TABLE production.orders ADD CHECK (order_id <> 17) NOT VALID")
       let outcome = try await database.call("replay", folder.path)
       #expect(outcome.status == 65)
-      #expect(outcome.output.contains("the next replay of the snapshot tries them again"))
+      #expect(outcome.output.contains("The next replay of the snapshot tries it again"))
       #expect(try await database.call("errors", "list").output.contains("{\"order_id\": 17}"))
       let retry = try await database.call("errors", "retry")
       #expect(retry.status == 0)
@@ -199,7 +199,7 @@ import Testing
       return Set(help.matches(of: /--[a-z][a-z-]+/).map(\.output))
     }
     let missing = try await options("merge").subtracting(try await options("replay"))
-    #expect(missing == ["--mark", "--cleanup", "--no-cleanup", "--before-images", "--no-before-images"])
+    #expect(missing == ["--again", "--mark", "--cleanup", "--no-cleanup", "--before-images", "--no-before-images"])
   }
 
   /// The guide's tables with 200 orders and 50 customers, saved.

@@ -25,7 +25,8 @@ import Testing
       #expect(manifest.tables[0].rowCount == 1_000_000)
       // Header and trailer, and in each row the field count and three fields of four bytes with their lengths.
       #expect(manifest.tables[0].byteCount == 21 + 1_000_000 * (2 + 3 * 8))
-      let report = try await database.replay(folder)
+      try database.letBatchesWait()
+      let report = try await database.replay(folder) { $0.maxLockMilliseconds = 600_000 }
       #expect(report.totals.read == 1_000_000)
       #expect(report.totals.inserted == 500_000)
       #expect(report.totals.updated == 50_000)

@@ -49,7 +49,10 @@ import Testing
         """
       )
       try await database.save(folder)
-      let report = try await database.replay(folder) { ($0.batchRows, $0.workers) = (100_000, 1) }
+      try database.letBatchesWait()
+      let report = try await database.replay(folder) {
+        ($0.batchRows, $0.workers, $0.maxLockMilliseconds) = (100_000, 1, 600_000)
+      }
       #expect(report.totals.inserted == 30_000)
       #expect(report.totals.batches == 2)
       #expect(

@@ -28,7 +28,10 @@ extension TestDatabase {
     }
     #expect(plan.tables.map(\.table) == merge.tables.map(\.table))
     for (planned, merged) in zip(plan.tables, merge.tables) {
-      #expect(planned.counts == merged.counts, "\(planned.table)")
+      // Into how many batches a merge divides its rows is up to how fast production is.
+      var (planned, merged) = (planned.counts, merged.counts)
+      (planned.batches, merged.batches) = (0, 0)
+      #expect(planned == merged)
     }
     return (plan, merge)
   }

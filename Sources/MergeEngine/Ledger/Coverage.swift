@@ -1,0 +1,140 @@
+import Libpq
+
+/// What of a source's rows is merged, as the ledger's entries say it: for every place the entries that speak of it.
+///
+/// The last entry that speaks of a row decides. Places that no entry speaks of are unread.
+struct Coverage: Sendable {
+  /// What one entry says of the rows of a place.
+  enum Step: Sendable, Hashable {
+    /// Rows that the horizon has seen, if their version lies in the window, are merged.
+    case merged(Horizon, VersionWindow)
+    /// Some of the rows are to be read again.
+    case reopened(Reopened)
+  }
+
+  /// Addresses that an entry has reopened. Two are the same if as many are left of one entry.
+  struct Reopened: Sendable, Hashable {
+    let entryID: Int
+    /// Ascending.
+    let addresses: [UInt64]
+
+    static func == (left: Reopened, right: Reopened) -> Bool {
+      left.entryID == right.entryID && left.addresses.count == right.addresses.count
+    }
+    func hash(into hasher: inout Hasher) { hasher.combine(entryID) }
+
+    /// A condition on staging's alias `s`, for the rows of `range`: the row is not among them. nil if none lies there.
+    func isAbsent(in range: TupleRange) -> SQL? {
+      let inside = addresses.filter { range.contains($0) }
+      return inside.isEmpty ? nil : "s.ctid <> ALL (\(TupleAddress.list(inside)))"
+    }
+  }
+
+  /// A place whose rows have the same history.
+  struct Interval: Sendable, Hashable {
+    var range: TupleRange
+    var steps: [Step]
+  }
+
+  /// Without gaps, from the first address to beyond the last possible one.
+  private(set) var intervals = [Interval(range: .everything, steps: [])]
+  /// Transactions that did nothing to staging but mark rows that are merged.
+  private(set) var markers: [Int] = []
+
+  init() {}
+
+  /// Adds what a later entry says.
+  mutating func add(_ entry: LedgerEntry) {
+    if let marker = entry.marker { markers.append(marker) }
+    switch entry.content {
+    case .merged(let place, let horizon, let window):
+      change(place ?? .everything) { steps in
+        // Everything that such an entry could add is in the later one: horizons only move on.
+        steps.removeAll { step in
+          guard case .merged(_, let earlier) = step else { return window.isUnbounded }
+          return window.isUnbounded || earlier == window
+        }
+        steps.append(.merged(horizon, window))
+      }
+    case .settled(let addresses):
+      let settled = Set(addresses)
+      change(.everything) { steps in
+        steps = steps.compactMap { step in
+          guard case .reopened(let reopened) = step else { return step }
+          let left = reopened.addresses.filter { !settled.contains($0) }
+          return left.isEmpty ? nil : .reopened(Reopened(entryID: reopened.entryID, addresses: left))
+        }
+      }
+    case .reopened(let addresses) where addresses.isEmpty: break
+    case .reopened(let addresses):
+      let reopened = Reopened(entryID: entry.id, addresses: addresses.sorted())
+      // An unread place stays what it is.
+      change(.everything) { if !$0.isEmpty { $0.append(.reopened(reopened)) } }
+    }
+  }
+
+  /// Whether no entry speaks of any place.
+  var isEmpty: Bool { intervals.allSatisfy(\.steps.isEmpty) }
+
+  /// A condition on staging's alias `s`: the row lies in `range` and is not merged.
+  ///
+  /// - Parameter version: the row's version, as windows are compared with it.
+  func isUnread(in range: TupleRange, version: VersionWindow.Version) -> SQL {
+    let parts = intervals.compactMap { interval -> (TupleRange, SQL?)? in
+      interval.range.intersection(range).map { ($0, Self.isMerged(interval.steps, in: $0, version)) }
+    }
+    var condition = range.condition
+    if parts.contains(where: { $0.1 != nil }) {
+      let choices = parts.map { part, isMerged -> SQL in
+        let isHere: SQL = parts.count == 1 ? "true" : "(\(part.condition))"
+        return isMerged.map { "\(isHere) AND NOT \($0)" } ?? isHere
+      }
+      condition = condition + " AND (\(choices.joined(" OR ")))"
+    }
+    return markers.isEmpty ? condition : condition + " AND s.xmin <> ALL (\(Horizon.list(markers)))"
+  }
+
+  /// Whether a row of `range` is merged, by what is said of it; nil if nothing is.
+  private static func isMerged(_ steps: [Step], in range: TupleRange, _ version: VersionWindow.Version) -> SQL? {
+    steps.reduce(nil as SQL?) { condition, step in
+      switch step {
+      case .merged(let horizon, let window):
+        let isMerged: SQL =
+          window.isUnbounded
+          ? horizon.hasSeen() : "(\(horizon.hasSeen()) AND (\(window.condition(on: version))) IS TRUE)"
+        return condition.map { "(\($0) OR \(isMerged))" } ?? isMerged
+      case .reopened(let reopened):
+        guard let condition, let isAbsent = reopened.isAbsent(in: range) else { return condition }
+        return "(\(condition) AND \(isAbsent))"
+      }
+    }
+  }
+
+  /// Splits the intervals at both ends of `range`, changes the steps of those inside, and joins what became alike.
+  private mutating func change(_ range: TupleRange, _ body: (inout [Step]) -> Void) {
+    var changed: [Interval] = []
+    func append(_ interval: Interval) {
+      if let last = changed.indices.last, changed[last].steps == interval.steps {
+        changed[last].range = TupleRange(start: changed[last].range.start, end: interval.range.end)
+      } else {
+        changed.append(interval)
+      }
+    }
+    for interval in intervals {
+      guard let inside = interval.range.intersection(range) else {
+        append(interval)
+        continue
+      }
+      if interval.range.start < inside.start {
+        append(Interval(range: TupleRange(start: interval.range.start, end: inside.start), steps: interval.steps))
+      }
+      var steps = interval.steps
+      body(&steps)
+      append(Interval(range: inside, steps: steps))
+      if inside.end < interval.range.end {
+        append(Interval(range: TupleRange(start: inside.end, end: interval.range.end), steps: interval.steps))
+      }
+    }
+    intervals = changed
+  }
+}

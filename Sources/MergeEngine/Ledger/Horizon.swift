@@ -1,0 +1,106 @@
+import Libpq
+
+/// Which transactions' rows a reading of staging has seen: all that are older than one id, and some of the younger.
+///
+/// Below ``oldest`` every transaction had ended when the horizon was taken, and the ones in ``recent`` had committed, since
+/// their rows were there. Neither adds a row to any place afterwards, subtransactions and prepared transactions included.
+/// So whoever reads, at any later time, the rows of these transactions misses none of them, and rows that are added or
+/// changed meanwhile have other ids. A saved `pg_snapshot` would be no proof: it knows nothing of subtransactions that were
+/// running.
+///
+/// Ids are those of `xid8`. A row's `xmin` holds the lower half; freezing leaves it readable.
+struct Horizon: Sendable, Hashable {
+  /// Every transaction older than this had ended.
+  let oldest: Int
+  /// Transactions, none older than ``oldest``, whose rows were there.
+  let recent: [Int]
+  /// The next id to be given out.
+  let next: Int
+
+  init(oldest: Int, recent: [Int], next: Int) {
+    self.oldest = oldest
+    self.recent = recent
+    self.next = next
+  }
+
+  /// Takes the horizon of a staging table as it is now.
+  ///
+  /// One scan of the table for the ids that are not older, 0.05 s for a million rows in memory; none where no transaction
+  /// of the server was under way, since then there can be no such row.
+  ///
+  /// - Parameter table: what the rows are read from.
+  init(of table: SQL, _ connection: Connection) throws(PostgresError) {
+    let snapshot = try connection.query(
+      """
+      SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM pg_current_snapshot() AS s
+      """,
+      "asking for the oldest transaction under way"
+    )
+    let oldest = snapshot.integer(0, 0) ?? 0
+    var next = snapshot.integer(0, 1) ?? 0
+    var recent: [Int] = []
+    if oldest < next {
+      // Later than the snapshot above, so that ids between the two may be seen too: they have committed as well.
+      let rows = try connection.query(
+        """
+        SELECT DISTINCT s.xmin::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+        FROM \(table) AS s WHERE \(Self.isNotOlder(than: oldest))
+        """,
+        "looking for rows of recent transactions"
+      )
+      recent = (0..<rows.count).map { Self.full(rows.integer($0, 0) ?? 0, notBefore: oldest) }.sorted()
+      if rows.count > 0 { next = rows.integer(0, 1) ?? next }
+    }
+    self.init(oldest: oldest, recent: recent, next: next)
+  }
+
+  /// The next transaction id of the server.
+  static func nextID(_ connection: Connection) throws(PostgresError) -> Int {
+    try connection.query(
+      "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
+      "asking for the next transaction"
+    ).integer(0, 0) ?? 0
+  }
+
+  /// A condition on a staging row: it is of a transaction that the horizon has seen.
+  ///
+  /// - Parameter row: the row's alias.
+  func hasSeen(_ row: SQL = "s") -> SQL {
+    guard oldest != Self.nothingOlder else { return "\(row).xmin = ANY (\(Self.list(recent)))" }
+    let isOlder: SQL = "age(\(row).xmin) > age('\(Self.half(oldest))'::xid)"
+    return recent.isEmpty ? isOlder : "(\(isOlder) OR \(row).xmin = ANY (\(Self.list(recent))))"
+  }
+
+  /// The row is of no transaction older than `id`: what a look for news has to read.
+  static func isNotOlder(than id: Int) -> SQL { "age(s.xmin) <= age('\(half(id))'::xid)" }
+
+  /// Whether the horizon still tells old rows from new ones at the time of `now`, the next id.
+  ///
+  /// `age` compares 32 bits with their sign, so a horizon that is two thousand million transactions old tells nothing any
+  /// more. Nor does one whose ``recent`` hold an id that had not been given out yet: that of a frozen row from before the
+  /// last turn of the numbers, which a new transaction may bear by now.
+  func isValid(at now: Int) -> Bool {
+    if oldest == Self.nothingOlder { return recent.allSatisfy { now - $0 < 1 << 32 } }
+    return now - oldest < 1 << 31 && !recent.contains { $0 >= next && $0 < now }
+  }
+
+  /// As ``oldest``: only ``recent`` count.
+  static let nothingOlder = 0
+
+  /// The one full id of a row's `xmin` in the 2^32 below `next`.
+  static func full(_ half: Int, before next: Int) -> Int {
+    next - 1 - Int(UInt32(truncatingIfNeeded: next - 1) &- UInt32(truncatingIfNeeded: half))
+  }
+
+  /// The one full id of a row's `xmin` in the 2^32 from `oldest` on.
+  static func full(_ half: Int, notBefore oldest: Int) -> Int {
+    oldest + Int(UInt32(truncatingIfNeeded: half) &- UInt32(truncatingIfNeeded: oldest))
+  }
+
+  /// `'{12,34}'::xid[]`
+  static func list(_ ids: [Int]) -> SQL {
+    "\(Literal("{" + ids.map { "\(half($0))" }.joined(separator: ",") + "}"))::xid[]"
+  }
+
+  private static func half(_ id: Int) -> UInt32 { UInt32(truncatingIfNeeded: id) }
+}

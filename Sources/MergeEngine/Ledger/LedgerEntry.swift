@@ -1,0 +1,20 @@
+/// One row of `merge_progress`: what a transaction that merged rows, or had them read again, says of them.
+struct LedgerEntry: Sendable {
+  /// What is said.
+  enum Content: Sendable {
+    /// The rows of a place, or of the whole table where there is none, that the horizon has seen and whose version lies
+    /// in the window are merged.
+    case merged(TupleRange?, Horizon, VersionWindow)
+    /// The rows at these addresses are to be read again.
+    case reopened([UInt64])
+    /// The rows at these addresses, which were to be read again, have been: what was said of their places before holds.
+    case settled([UInt64])
+  }
+
+  /// Later entries have higher ones.
+  let id: Int
+  let runID: Int
+  let content: Content
+  /// The transaction that marked the rows in staging, if that was done.
+  var marker: Int?
+}

@@ -1,0 +1,60 @@
+import Libpq
+
+/// Asks staging at the end of a run what of it is not merged, as it is then.
+///
+/// SUCCESS rests on this and not on what was planned: rows may have been added, changed or moved meanwhile.
+struct Completion {
+  let admin: Identifier
+  let production: Connection
+  let staging: Connection
+
+  /// Counts the rows that are left, and where there are none notes that the table is merged, in one entry that stays true
+  /// when the table is rewritten.
+  ///
+  /// - Parameters:
+  ///   - onlyRun: only what this run has merged counts (`--again`); nil for all.
+  ///   - runID: the run that is at its end; nil notes nothing.
+  func unreadCount(of table: TablePlan, onlyRun: Int? = nil, runID: Int?) throws -> Int {
+    if let runID, table.marksRows {
+      var table = table
+      table.reading = try StagingReader(admin: admin, production: production, staging: staging)
+        .look(at: table, onlyRun: onlyRun, isToBeMerged: false).reading
+      try StagingMarks(table, admin: admin, WorkerConnections(production: production, staging: staging))
+        .repair(runID: runID)
+    }
+    let operation = "looking what of \(table.staging) is left"
+    // One snapshot for all: what the entry will speak of is what was looked at.
+    try staging.execute("BEGIN ISOLATION LEVEL REPEATABLE READ", operation)
+    var table = table
+    let horizon: Horizon
+    let counts: ResultSet
+    do {
+      let reader = StagingReader(admin: admin, production: production, staging: staging)
+      table.reading = try reader.look(at: table, onlyRun: onlyRun, isToBeMerged: false).reading
+      horizon = try Horizon(of: "\(table.staging)", staging)
+      counts = try staging.query(
+        """
+        SELECT count(*), count(*) FILTER (WHERE \(ClaimSQL.isWanted(table, in: .everything))) FROM \(table.staging) AS s
+        """,
+        operation
+      )
+      try staging.execute("COMMIT", operation)
+    } catch {
+      if !staging.isBroken { try staging.execute("ROLLBACK", operation) }
+      throw error
+    }
+    let unreadCount = counts.integer(0, 1) ?? 0
+    if unreadCount == 0, let runID, let source = table.reading.source {
+      try ProgressTable(admin: admin).complete(
+        table,
+        source,
+        horizon: horizon,
+        window: table.window,
+        recordCount: counts.integer(0, 0) ?? 0,
+        runID: runID,
+        production
+      )
+    }
+    return unreadCount
+  }
+}

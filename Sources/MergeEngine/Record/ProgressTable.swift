@@ -1,0 +1,181 @@
+import Libpq
+
+/// `merge_progress`: what of which staging is merged, written in the transactions of the rows it speaks of.
+///
+/// The only thing that decides whether a staging row is read. A row is never changed but to say that it has been
+/// superseded, and pruned only then; logs may go at any time.
+struct ProgressTable {
+  let admin: Identifier
+
+  static let name = "merge_progress"
+
+  /// What the ledger has to say of a table, and what it can't say any more.
+  struct Findings: Sendable {
+    var coverage = Coverage()
+    /// Rows that were merged and will be read a second time, since what tells them apart is gone: their table was
+    /// rewritten or restored, or the entry is too old.
+    var forgottenRowCount = 0
+    /// Nothing was ever noted of the table's present content.
+    var isNew = true
+  }
+
+  /// Reads what is known of a staging table.
+  ///
+  /// - Parameters:
+  ///   - plan: its production table.
+  ///   - source: the staging table as it is now.
+  ///   - runID: only what this run has merged counts; nil for all.
+  ///   - nextID: staging's next transaction id.
+  func findings(
+    of plan: TablePlan,
+    _ source: StagingSource,
+    onlyRun runID: Int? = nil,
+    nextID: Int,
+    _ connection: Connection
+  ) throws(PostgresError) -> Findings {
+    let rows = try connection.query(
+      """
+      SELECT id, run_id, source = $3, file_node, place_start::text, place_end::text, first_row, row_count,
+             horizon, array_to_string(recent, ','), next_id, version_from, version_to, marker,
+             reopened::text, settled::text, records
+      FROM \(admin).merge_progress
+      WHERE production_oid = $1 AND staging = $2 AND superseded_at IS NULL AND ($4::bigint IS NULL OR run_id = $4)
+      ORDER BY id
+      """,
+      [.bigint(Int(plan.productionOid)), .text(plan.staging.quoted), .text(source.identity), .bigint(runID)],
+      "reading what is merged of \(plan.staging)"
+    )
+    var findings = Findings()
+    for row in 0..<rows.count {
+      let fileNode = rows.integer(row, 3)
+      let entry = Self.entry(rows, row)
+      var isValid = rows.bool(row, 2) == true && (fileNode == nil || fileNode == source.fileNode)
+      if case .merged(_, let horizon, _) = entry.content { isValid = isValid && horizon.isValid(at: nextID) }
+      if isValid {
+        findings.coverage.add(entry)
+        findings.isNew = false
+      } else if case .reopened = entry.content {
+        // Where the rows are is unknown, so that all that was said before must be forgotten.
+        findings.forgottenRowCount += rows.integer(row, 16) ?? 0
+        findings.coverage = Coverage()
+      } else {
+        findings.forgottenRowCount += rows.integer(row, 16) ?? 0
+      }
+    }
+    return findings
+  }
+
+  private static func entry(_ rows: ResultSet, _ row: Int) -> LedgerEntry {
+    let id = rows.integer(row, 0) ?? 0
+    let runID = rows.integer(row, 1) ?? 0
+    let marker = rows.integer(row, 13)
+    if let reopened = rows.text(row, 14) {
+      return LedgerEntry(
+        id: id,
+        runID: runID,
+        content: .reopened(TupleAddress.addresses(ofArray: reopened)),
+        marker: marker
+      )
+    }
+    if let settled = rows.text(row, 15) {
+      return LedgerEntry(
+        id: id,
+        runID: runID,
+        content: .settled(TupleAddress.addresses(ofArray: settled)),
+        marker: marker
+      )
+    }
+    var place: TupleRange?
+    if let first = rows.integer(row, 6), let count = rows.integer(row, 7) {
+      place = TupleRange(start: UInt64(first), end: UInt64(first + count))
+    } else if let start = rows.text(row, 4).flatMap(TupleAddress.init(text:)) {
+      let end = rows.text(row, 5).flatMap(TupleAddress.init(text:))?.packed
+      place = TupleRange(start: start.packed, end: end ?? TupleRange.everything.end)
+    }
+    let recent = (rows.text(row, 9) ?? "").split(separator: ",").compactMap { Int($0) }
+    let horizon = Horizon(oldest: rows.integer(row, 8) ?? 0, recent: recent, next: rows.integer(row, 10) ?? 0)
+    let window = VersionWindow(from: rows.text(row, 11), to: rows.text(row, 12))
+    return LedgerEntry(id: id, runID: runID, content: .merged(place, horizon, window), marker: marker)
+  }
+
+  /// Says in one entry that all of a table is merged, whatever file it lies in, in place of all that was said before.
+  ///
+  /// - Parameters:
+  ///   - horizon: of a moment at which no row was left.
+  ///   - window: the versions that this speaks of; entries about other ones stay.
+  func complete(
+    _ plan: TablePlan,
+    _ source: StagingSource,
+    horizon: Horizon,
+    window: VersionWindow,
+    recordCount: Int,
+    runID: Int?,
+    _ connection: Connection
+  ) throws(PostgresError) {
+    _ = try connection.query(
+      """
+      WITH superseded AS (
+        UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
+        WHERE production_oid = $1 AND staging = $2 AND superseded_at IS NULL
+          AND ($9 AND $10 OR version_from IS NOT DISTINCT FROM $7 AND version_to IS NOT DISTINCT FROM $8
+                             AND reopened IS NULL AND settled IS NULL)
+      )
+      INSERT INTO \(admin).merge_progress
+        (run_id, table_name, production_oid, staging, source, horizon, recent, next_id, version_from, version_to, records,
+         recorded_at)
+      VALUES ($12, \(Literal(plan.name)), $1, $2, $3, $4, $5::text::bigint[], $6, $7, $8, $11,
+              clock_timestamp() AT TIME ZONE 'UTC')
+      """,
+      [
+        .bigint(Int(plan.productionOid)), .text(plan.staging.quoted), .text(source.identity), .bigint(horizon.oldest),
+        .text("{" + horizon.recent.map(String.init).joined(separator: ",") + "}"), .bigint(horizon.next),
+        .text(window.from), .text(window.to), .bool(window.from == nil), .bool(window.to == nil), .bigint(recordCount),
+        .bigint(runID),
+      ],
+      "recording that all of \(plan.staging) is merged"
+    )
+  }
+
+  /// Has rows read again, whatever was said of them before.
+  ///
+  /// - Parameter addresses: where they lie in the file that staging is now.
+  func reopen(
+    _ addresses: [UInt64],
+    of plan: TablePlan,
+    _ source: StagingSource,
+    runID: Int?,
+    _ connection: Connection
+  ) throws(PostgresError) {
+    guard !addresses.isEmpty else { return }
+    _ = try connection.query(
+      """
+      INSERT INTO \(admin).merge_progress
+        (run_id, table_name, production_oid, staging, source, file_node, reopened, records, recorded_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7::text[]::tid[], cardinality($7::text[]), clock_timestamp() AT TIME ZONE 'UTC')
+      """,
+      [
+        .bigint(runID), .text(plan.name), .bigint(Int(plan.productionOid)), .text(plan.staging.quoted),
+        .text(source.identity), .bigint(source.fileNode), .textArray(addresses.map { TupleAddress($0).description }),
+      ],
+      "having rows of \(plan.staging) read again"
+    )
+  }
+
+  /// Notes a transaction that will mark rows of staging which are merged.
+  func note(marker: Int, of plan: TablePlan, _ source: StagingSource, runID: Int, _ connection: Connection)
+    throws(PostgresError)
+  {
+    _ = try connection.query(
+      """
+      INSERT INTO \(admin).merge_progress
+        (run_id, table_name, production_oid, staging, source, file_node, marker, reopened, records, recorded_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, '{}', 0, clock_timestamp() AT TIME ZONE 'UTC')
+      """,
+      [
+        .bigint(runID), .text(plan.name), .bigint(Int(plan.productionOid)), .text(plan.staging.quoted),
+        .text(source.identity), .bigint(source.fileNode), .bigint(marker),
+      ],
+      "marking rows of \(plan.staging)"
+    )
+  }
+}

@@ -1,0 +1,101 @@
+import Libpq
+
+/// Takes over staging that an earlier version has marked, or the guide's own procedure: PROCESSED rows count as merged, ERROR
+/// as refused.
+///
+/// Only where the ledger has never heard of a table, since from then on the status column is output.
+struct StagingAdoption {
+  let admin: Identifier
+  let production: Connection
+  let staging: Connection
+
+  /// What an earlier version has left.
+  struct Adopted {
+    /// The transactions that made the marks.
+    let horizon: Horizon
+    /// Rows of the same transactions that are not marked as merged or refused.
+    let unmerged: [UInt64]
+    /// Rows that are marked as refused, in order.
+    let refused: [UInt64]
+  }
+
+  /// - Returns: nil where there is nothing to adopt.
+  ///
+  /// - Parameter hasLedger: `merge_progress` is there.
+  func adopted(of table: TablePlan, hasLedger: Bool) throws(PostgresError) -> Adopted? {
+    guard table.hasStatusColumn else { return nil }
+    if hasLedger, try !isUnheardOf(table) { return nil }
+    let rows = try staging.query(
+      """
+      SELECT DISTINCT s.xmin::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+      FROM \(table.staging) AS s WHERE s.\(TablePlanner.statusColumn) IN ('PROCESSED', 'ERROR')
+      """,
+      "looking for rows of \(table.staging) that an earlier version has merged"
+    )
+    guard rows.count > 0, let next = rows.integer(0, 1) else { return nil }
+    let ids = (0..<rows.count).map { Horizon.full(rows.integer($0, 0) ?? 0, before: next) }
+    let others = try staging.query(
+      """
+      SELECT s.ctid::text, (s.\(TablePlanner.statusColumn) = 'ERROR') IS TRUE FROM \(table.staging) AS s
+      WHERE s.xmin = ANY (\(Horizon.list(ids))) AND (s.\(TablePlanner.statusColumn) = 'PROCESSED') IS NOT TRUE
+      ORDER BY s.ctid
+      """,
+      "looking for rows of \(table.staging) that an earlier version has not merged"
+    )
+    return Adopted(
+      horizon: Horizon(oldest: Horizon.nothingOlder, recent: ids.sorted(), next: next),
+      unmerged: addresses(others) { !$0 },
+      refused: addresses(others) { $0 }
+    )
+  }
+
+  private func addresses(_ rows: ResultSet, where isWanted: (_ isRefused: Bool) -> Bool) -> [UInt64] {
+    (0..<rows.count).filter { isWanted(rows.bool($0, 1) == true) }
+      .compactMap { rows.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } }
+  }
+
+  private func isUnheardOf(_ table: TablePlan) throws(PostgresError) -> Bool {
+    try production.query(
+      """
+      SELECT NOT EXISTS (SELECT FROM \(admin).merge_progress WHERE production_oid = $1 AND staging = $2)
+      """,
+      [.bigint(Int(table.productionOid)), .text(table.staging.quoted)],
+      "looking what is known of \(table.staging)"
+    ).bool(0, 0) == true
+  }
+
+  /// Gives the refusals of an earlier version the places of their rows.
+  func placeRefusals(of table: TablePlan, _ source: StagingSource) throws(PostgresError) {
+    let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
+    let operation = "taking over the refused rows of \(table.staging)"
+    let rows = try staging.query(
+      """
+      SELECT array_agg(jsonb_build_object(\(key))::text), array_agg(s.ctid::text), array_agg(s.xmin::text), count(*)
+      FROM \(table.staging) AS s WHERE s.\(TablePlanner.statusColumn) = 'ERROR'
+      """,
+      operation
+    )
+    guard (rows.integer(0, 3) ?? 0) > 0 else { return }
+    _ = try production.query(
+      """
+      WITH s AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS s (row_key, address, xmin)), placed AS (
+        UPDATE \(admin).merge_errors AS e
+        SET staging_source = $4, staging_file_node = $5, staging_address = s.address::tid, staging_xmin = s.xmin::bigint
+        FROM s
+        WHERE e.table_name = $6 AND e.row_key = s.row_key::jsonb AND e.staging_address IS NULL AND e.retried_at IS NULL
+          AND e.snapshot_id IS NULL
+        RETURNING s.address
+      )
+      INSERT INTO \(admin).merge_errors
+        (table_name, row_key, message, staging_source, staging_file_node, staging_address, staging_xmin, failed_at)
+      SELECT $6, s.row_key::jsonb, 'marked ERROR before this version; its reason is not on record', $4, $5,
+             s.address::tid, s.xmin::bigint, clock_timestamp() AT TIME ZONE 'UTC'
+      FROM s WHERE s.address NOT IN (SELECT address FROM placed)
+      """,
+      (0..<3).map { Parameter(binary: rows.bytes(0, $0), type: TypeOID.textArray) } + [
+        .text(source.identity), .bigint(source.fileNode), .text(table.name),
+      ],
+      operation
+    )
+  }
+}

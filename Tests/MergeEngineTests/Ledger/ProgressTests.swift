@@ -1,0 +1,251 @@
+import Foundation
+import MergeEngine
+import TestSupport
+import Testing
+
+/// What is merged stays merged, and what is new is read, whatever is done to staging: with and without a status column.
+@Suite struct ProgressTests {
+  private static let production = "id int PRIMARY KEY, v text, updated_at timestamp"
+  private static let staging = "id int PRIMARY KEY, v text, updated_at timestamp"
+
+  /// Production and staging `t`, with rows 1 to `count` in staging.
+  private static func with(
+    rows count: Int,
+    status: Bool = false,
+    _ body: (TestDatabase) async throws -> Void
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (\(production));
+        CREATE TABLE staging.t (\(staging)\(status ? ", _dms_processing_status varchar(20) DEFAULT 'NEW'" : ""));
+        INSERT INTO staging.t (id, v, updated_at)
+        SELECT n, 'first', timestamp '2025-01-01' FROM generate_series(1, \(count)) AS n;
+        """
+      )
+      try await body(database)
+    }
+  }
+
+  @Test(arguments: [false, true]) func `a second run reads nothing`(status: Bool) async throws {
+    try await Self.with(rows: 300, status: status) { database in
+      let first = try await database.merge { $0.batchRows = 100 }
+      #expect(first.totals.inserted == 300)
+      #expect(try await database.merge().totals.read == 0)
+    }
+  }
+
+  @Test(arguments: [
+    "VACUUM FULL staging.t", "CLUSTER staging.t USING t_pkey", "VACUUM FREEZE staging.t", "REINDEX TABLE staging.t",
+  ])
+  func `rewriting merged staging changes nothing`(statement: String) async throws {
+    try await Self.with(rows: 300) { database in
+      try await database.merge { $0.batchRows = 100 }
+      try database.run(statement)
+      #expect(try await database.merge().totals.read == 0)
+    }
+  }
+
+  @Test(arguments: [false, true]) func `a row changed after it was merged is merged again`(status: Bool) async throws {
+    try await Self.with(rows: 300, status: status) { database in
+      try await database.merge()
+      try database.run("UPDATE staging.t SET v = 'second', updated_at = '2025-02-01' WHERE id <= 5")
+      let report = try await database.merge()
+      #expect(report.totals.read == 5)
+      #expect(report.totals.updated == 5)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 'second'") == 5)
+    }
+  }
+
+  @Test func `rows added after a merge are merged, and no others read`() async throws {
+    try await Self.with(rows: 300) { database in
+      try await database.merge()
+      try database.run("INSERT INTO staging.t VALUES (1000, 'late', '2025-01-01')")
+      #expect(try await database.merge().totals.read == 1)
+    }
+  }
+
+  @Test func `rows that were added and changed while a run read on are merged before it says SUCCESS`() async throws {
+    try await Self.with(rows: 400) { database in
+      // The first batch adds a row and changes one, as a load that is still going on does.
+      try database.run(
+        """
+        CREATE FUNCTION public.load() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF NOT EXISTS (SELECT FROM staging.t WHERE id = 5000) THEN
+            INSERT INTO staging.t VALUES (5000, 'late', '2025-01-01');
+            UPDATE staging.t SET v = 'second', updated_at = '2025-02-01' WHERE id = 1;
+          END IF;
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER load AFTER INSERT ON production.t FOR EACH STATEMENT EXECUTE FUNCTION public.load();
+        """
+      )
+      let report = try await database.merge {
+        $0.batchRows = 100
+        $0.workers = 1
+      }
+      #expect(report.status == .success)
+      #expect(report.pending == 0)
+      #expect(try database.count("SELECT count(*) FROM production.t") == 401)
+      #expect(try database.value("SELECT v FROM production.t WHERE id = 1") == "second")
+    }
+  }
+
+  @Test(arguments: ["VACUUM FULL staging.t", "CLUSTER staging.t USING t_pkey"])
+  func `staging that is rewritten while it is read is merged to the last row`(statement: String) async throws {
+    try await Self.with(rows: 6000) { database in
+      try database.run(
+        """
+        CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$;
+        CREATE TRIGGER wait AFTER INSERT ON production.t FOR EACH STATEMENT EXECUTE FUNCTION public.wait();
+        DELETE FROM staging.t WHERE id % 3 = 0;
+        """
+      )
+      let merge = database.start {
+        $0.batchRows = 100
+        $0.workers = 1
+      }
+      try await database.wait(for: "(SELECT count(*) FROM production.t) > 500")
+      try database.run(statement)
+      let report = try await database.finish(merge)
+      #expect(report.status == .success)
+      #expect(try database.difference("SELECT id FROM staging.t", "SELECT id FROM production.t") == [])
+    }
+  }
+
+  @Test func `staging that is truncated and loaded again in the middle is merged as it is then`() async throws {
+    try await Self.with(rows: 6000) { database in
+      try database.run(
+        """
+        CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$;
+        CREATE TRIGGER wait AFTER INSERT OR UPDATE ON production.t FOR EACH STATEMENT EXECUTE FUNCTION public.wait();
+        """
+      )
+      let merge = database.start {
+        $0.batchRows = 100
+        $0.workers = 1
+      }
+      try await database.wait(for: "(SELECT count(*) FROM production.t) > 500")
+      try database.run(
+        """
+        BEGIN; TRUNCATE staging.t;
+        INSERT INTO staging.t SELECT n, 'second', '2025-02-01' FROM generate_series(1, 3000) AS n; COMMIT;
+        """
+      )
+      let report = try await database.finish(merge)
+      #expect(report.status == .success)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 'second'") == 3000)
+    }
+  }
+
+  @Test func `no batch has more rows than asked for, however unevenly staging is filled`() async throws {
+    try await Self.with(rows: 20_000) { database in
+      // Sparse blocks first, dense ones after them.
+      try database.run("UPDATE staging.t SET v = 'moved'")
+      try database.run("VACUUM staging.t")
+      try database.run("DELETE FROM staging.t WHERE id % 10 <> 0")
+      try database.run(
+        "INSERT INTO staging.t SELECT n, 'dense', '2025-01-01' FROM generate_series(30001, 60000) AS n; ANALYZE staging.t"
+      )
+      let report = try await database.merge { $0.batchRows = 1000 }
+      #expect(report.totals.read == 32_000)
+      #expect(try database.count("SELECT max(records_read) FROM admin.merge_batches") == 1000)
+    }
+  }
+
+  @Test func `cleanup leaves rows that were never read, though there are as many as were read`() async throws {
+    try await Self.with(rows: 1000) { database in
+      try database.run(
+        """
+        CREATE FUNCTION public.swap() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          DELETE FROM staging.t WHERE id <= 10;
+          INSERT INTO staging.t SELECT n, 'late', '2025-01-01' FROM generate_series(5001, 5010) AS n
+          ON CONFLICT DO NOTHING;
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER swap AFTER INSERT ON production.t FOR EACH STATEMENT EXECUTE FUNCTION public.swap();
+        """
+      )
+      let report = try await database.merge {
+        $0.batchRows = 500
+        $0.cleanup = true
+      }
+      #expect(report.status == .success)
+      #expect(try database.count("SELECT count(*) FROM staging.t") == 0)
+      #expect(
+        try database.count("SELECT count(*) FROM production.t WHERE id > 5000") == 10,
+        "merged before it was truncated"
+      )
+    }
+  }
+
+  @Test(arguments: [false, true]) func `again reads everything, and the run after it nothing`(status: Bool) async throws
+  {
+    try await Self.with(rows: 300, status: status) { database in
+      try await database.merge()
+      #expect(try await database.merge { $0.again = true }.totals.unchanged == 300)
+      #expect(try await database.merge().totals.read == 0)
+    }
+  }
+
+  @Test func `of staging that was restored everything is read a second time, and that is said`() async throws {
+    try await Self.with(rows: 300) { database in
+      try await database.merge()
+      try database.run(
+        "CREATE TABLE staging.copy AS TABLE staging.t; DROP TABLE staging.t; ALTER TABLE staging.copy RENAME TO t"
+      )
+      let report = try await database.merge()
+      #expect(report.totals.unchanged == 300)
+      #expect(report.warnings.contains { $0.contains("read a second time") })
+    }
+  }
+
+  @Test func `logs can be pruned without harm`() async throws {
+    try await Self.with(rows: 300) { database in
+      try await database.merge()
+      try database.run("TRUNCATE admin.merge_batches, admin.merge_logs, admin.merge_summary")
+      #expect(try await database.merge().totals.read == 0)
+    }
+  }
+
+  @Test func `a window leaves the rest for another run, and both together are all`() async throws {
+    try await Self.with(rows: 300) { database in
+      try database.run("UPDATE staging.t SET updated_at = '2025-03-01' WHERE id > 200")
+      let first = try await database.merge { $0.to = "2025-02-01" }
+      #expect(first.totals.read == 200)
+      #expect(try await database.merge { $0.to = "2025-02-01" }.totals.read == 0)
+      #expect(try await database.merge().totals.read == 100)
+      #expect(try await database.merge().totals.read == 0)
+    }
+  }
+
+  @Test func `marks of an earlier version are adopted, row by row`() async throws {
+    try await Self.with(rows: 300, status: true) { database in
+      // Loaded and marked in one transaction, so that ids alone tell nothing.
+      try database.run(
+        "UPDATE staging.t SET _dms_processing_status = CASE WHEN id <= 200 THEN 'PROCESSED' ELSE 'NEW' END"
+      )
+      let report = try await database.merge()
+      #expect(report.totals.read == 100)
+      #expect(try await database.merge().totals.read == 0)
+      #expect(try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'PROCESSED'") == 300)
+    }
+  }
+
+  @Test func `behind a transaction that stays open everything is merged all the same`() async throws {
+    try await Self.with(rows: 10) { database in
+      let long = try database.connect()
+      try long.run("CREATE TABLE public.other (); BEGIN; INSERT INTO public.other DEFAULT VALUES")
+      try database.run("INSERT INTO staging.t SELECT n, 'late', '2025-01-01' FROM generate_series(11, 300) AS n")
+      #expect(try await database.merge { $0.batchRows = 100 }.totals.inserted == 300)
+      #expect(try await database.merge().totals.read == 0)
+      try long.run("COMMIT")
+      #expect(try await database.merge().totals.read == 0)
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import MergeEngine
+import TestSupport
+import Testing
+
+/// A refusal is not forgotten the night after.
+@Suite struct StandingRefusalTests {
+  private static func withRefusedRows(
+    status: Bool = false,
+    _ body: (TestDatabase) async throws -> Void
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (id int PRIMARY KEY, v int CHECK (v > 0), updated_at timestamp);
+        CREATE TABLE staging.t (id int, v int, updated_at timestamp\(status ? ", _dms_processing_status varchar(20) DEFAULT 'NEW'" : ""));
+        INSERT INTO staging.t SELECT n, n - 2, '2025-01-01' FROM generate_series(1, 10) AS n;
+        """
+      )
+      let report = try await database.merge()
+      #expect(report.status == .partial)
+      #expect(report.totals.errors == 2)
+      try await body(database)
+    }
+  }
+
+  @Test(arguments: [false, true]) func `the next run is no success while rows stand refused, and reads none of them`(
+    status: Bool
+  ) async throws {
+    try await Self.withRefusedRows(status: status) { database in
+      let report = try await database.merge()
+      #expect(report.status == .partial)
+      #expect(report.totals.read == 0)
+      #expect(report.standingErrors == 2)
+      let outcome = try await database.call("merge", "--json")
+      #expect(outcome.status == 65)
+      #expect(try outcome.json()["totals"]["standing_errors"].integer == 2)
+    }
+  }
+
+  @Test(arguments: ["plan", "verify", "status"]) func `other commands say so too`(command: String) async throws {
+    try await Self.withRefusedRows { database in
+      let outcome = try await database.call(command)
+      #expect(outcome.status == 65, "\(outcome.everything)")
+    }
+  }
+
+  @Test(arguments: [false, true]) func `retried rows are read again, and merged once their cause is mended`(
+    status: Bool
+  ) async throws {
+    try await Self.withRefusedRows(status: status) { database in
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT t_v_check")
+      #expect(try await database.call("errors", "retry", "--json").json()["released"]["t"].integer == 2)
+      let report = try await database.merge()
+      #expect(report.status == .success)
+      #expect(report.totals.inserted == 2)
+    }
+  }
+
+  @Test func `dismissed rows no longer count, and keep their reason`() async throws {
+    try await Self.withRefusedRows { database in
+      let dismissal = try await database.call("errors", "dismiss", "--reason", "test rows")
+      #expect(dismissal.status == 0)
+      #expect(try await database.merge().status == .success)
+      #expect(
+        try database.rows("SELECT DISTINCT dismissed_because FROM admin.merge_errors") == ["(\"test rows\")"]
+      )
+      #expect(try await database.call("errors", "list", "--json").json()["errors"].elements.isEmpty)
+    }
+  }
+
+  @Test func `a refusal ends when its staging row is gone or changed`() async throws {
+    try await Self.withRefusedRows { database in
+      try database.run("DELETE FROM staging.t WHERE id = 1; UPDATE staging.t SET v = 1 WHERE id = 2")
+      let report = try await database.merge()
+      #expect(report.status == .success)
+      #expect(report.totals.inserted == 1)
+    }
+  }
+
+  @Test func `a refusal stands when staging is rewritten`() async throws {
+    try await Self.withRefusedRows { database in
+      try database.run("VACUUM FULL staging.t")
+      let report = try await database.merge()
+      #expect(report.status == .partial)
+      #expect(report.standingErrors == 2)
+    }
+  }
+
+  @Test func `a child whose parent another run has merged is merged`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.tree (id int PRIMARY KEY, parent int REFERENCES production.tree, updated_at timestamp);
+        CREATE TABLE staging.tree (id int, parent int, updated_at timestamp);
+        INSERT INTO staging.tree SELECT n, n + 1000, '2025-01-01' FROM generate_series(1, 200) AS n;
+        """
+      )
+      #expect(try await database.merge { $0.batchRows = 50 }.totals.errors == 200)
+      try database.run("INSERT INTO staging.tree SELECT n + 1000, NULL, '2025-01-01' FROM generate_series(1, 200) AS n")
+      let report = try await database.merge { $0.batchRows = 50 }
+      #expect(report.status == .success, "\(report)")
+      #expect(try database.count("SELECT count(*) FROM production.tree") == 400)
+    }
+  }
+}
