@@ -197,7 +197,7 @@ import Testing
     try await Self.with(rows: 300) { database in
       try await database.merge()
       try database.run(
-        "CREATE TABLE staging.copy AS TABLE staging.t; DROP TABLE staging.t; ALTER TABLE staging.copy RENAME TO t"
+        "CREATE TABLE staging.copy AS TABLE staging.t; DROP TABLE staging.t CASCADE; ALTER TABLE staging.copy RENAME TO t"
       )
       let report = try await database.merge()
       #expect(report.totals.unchanged == 300)
