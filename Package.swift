@@ -25,13 +25,15 @@ let package = Package(
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     // Debian's libpq-dev brings it along.
     .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    // Which of the names that exist somebody has meant: for files, arguments, tables and DMS's documents alike.
+    .target(name: "Spelling", swiftSettings: strictAndSafe),
     .target(name: "Libpq", dependencies: ["CLibpq"], swiftSettings: strict),
     // Lifetimes: for the one property that lends an array's bytes as a span.
     .target(name: "BinaryCopy", swiftSettings: strictAndSafe + [.enableExperimentalFeature("Lifetimes")]),
     .target(
       name: "MergeEngine",
       dependencies: [
-        "CLibcrypto", "Libpq", "BinaryCopy",
+        "CLibcrypto", "Libpq", "BinaryCopy", "Spelling",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strictAndSafe
@@ -43,7 +45,7 @@ let package = Package(
     ),
     .target(
       name: "DMS",
-      dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+      dependencies: ["Spelling", .product(name: "Subprocess", package: "swift-subprocess")],
       swiftSettings: strictAndSafe
     ),
     // A load by DMS and the merge after it as one; the only one that knows both.
@@ -67,7 +69,7 @@ let package = Package(
     .executableTarget(
       name: "merge-engine",
       dependencies: [
-        "Bench", "DMS", "HTMLReport", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "Yams",
+        "Bench", "DMS", "HTMLReport", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "Spelling", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -80,6 +82,7 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: strictAndSafe
     ),
+    .testTarget(name: "SpellingTests", dependencies: ["Spelling"], swiftSettings: strictAndSafe),
     .testTarget(
       name: "BinaryCopyTests",
       dependencies: ["BinaryCopy", "TestSupport"],

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Looks through mapping and settings documents that somebody else wrote.
 ///
 /// Nothing here needs a connection: what is known about the target tables is handed in. No input makes it crash; what is

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Operators, their values, and the columns they stand for.
 enum FilterRules {
   /// What people write, and what DMS has instead.

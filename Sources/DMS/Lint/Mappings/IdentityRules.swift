@@ -1,3 +1,5 @@
+import Spelling
+
 /// Types, numbers and names of rules.
 enum IdentityRules {
   static func check(_ document: MappingView, _ found: inout FindingList) {

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Keys that are missing, unknown or hold something else than they should.
 enum MappingShapeRules {
   static func check(_ document: MappingView, _ found: inout FindingList) {

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Which tables are loaded.
 enum SelectionRules {
   static func check(_ document: MappingView, _ found: inout FindingList) {

@@ -1,3 +1,5 @@
+import Spelling
+
 /// How tables are loaded.
 enum TableSettingsRules {
   static func check(_ document: MappingView, _ found: inout FindingList) {

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Where the rows go: whether the names that result are those of the tables that wait for them.
 enum TargetNameRules {
   static func check(_ document: MappingView, _ schema: KnownSchema?, into found: inout FindingList) {

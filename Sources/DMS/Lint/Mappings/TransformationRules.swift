@@ -1,3 +1,5 @@
+import Spelling
+
 /// Actions and what they need.
 enum TransformationRules {
   /// Names of actions that look right and are none.

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Values that change on their way: NUMBER and timestamps against the staging columns, and types that rules change.
 enum TypeRules {
   static func check(_ document: MappingView, _ schema: KnownSchema?, into found: inout FindingList) {

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Target tables, logging, and settings that do nothing in a full load.
 enum LoadRules {
   /// Settings that act only while changes are applied.

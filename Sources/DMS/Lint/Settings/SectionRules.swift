@@ -1,3 +1,5 @@
+import Spelling
+
 /// Sections and keys that task settings don't have, and values that they don't take.
 enum SectionRules {
   static func check(_ root: Cursor, _ found: inout FindingList) {

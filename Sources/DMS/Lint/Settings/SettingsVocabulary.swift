@@ -1,3 +1,5 @@
+import Spelling
+
 /// The sections and keys of task settings, and what the keys may hold, as AWS documents them.
 ///
 /// <https://docs.aws.amazon.com/dms/latest/userguide/CHAP_Tasks.CustomizingTasks.TaskSettings.html>. Where AWS documents no
