@@ -38,7 +38,7 @@ struct Floor: Sendable {
       _ = try connection.copyOut(
         """
         COPY (SELECT \(table.columnList()) FROM \(WorkloadSQL.answer).new_rows
-              WHERE ordinal BETWEEN \(ordinals.lowerBound) AND \(ordinals.upperBound - 1) ORDER BY ordinal)
+              WHERE ordinal >= \(ordinals.lowerBound) AND ordinal < \(ordinals.upperBound) ORDER BY ordinal)
         TO STDOUT (FORMAT binary)
         """,
         into: &bytes,
@@ -76,7 +76,7 @@ struct Floor: Sendable {
       try connection.execute(
         """
         UPDATE \(production) AS p SET \(table.assignments(from: "c")) FROM \(WorkloadSQL.answer).changed_rows AS c
-        WHERE c.ordinal BETWEEN \(start) AND \(end - 1) AND p.\(WorkloadTable.key) = c.\(WorkloadTable.key)
+        WHERE c.ordinal >= \(start) AND c.ordinal < \(end) AND p.\(WorkloadTable.key) = c.\(WorkloadTable.key)
         """,
         "updating \(production)"
       )

@@ -124,7 +124,7 @@ struct ScratchDatabases {
       SELECT (SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user),
              (SELECT string_agg(datname, ', ') FROM pg_database
               WHERE datname IN (\(Literal(Self.template.name)), \(Literal(Self.run.name)))
-                AND shobj_description(oid, 'pg_database') IS DISTINCT FROM \(Self.comment))
+                AND coalesce(shobj_description(oid, 'pg_database') <> \(Self.comment), true))
       """,
       "looking at the server's databases"
     )

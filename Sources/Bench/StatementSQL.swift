@@ -56,7 +56,8 @@ struct StatementSQL {
 
   /// - Parameter keys: the range of keys to merge; nil for all.
   func onConflict(_ keys: ClosedRange<Int>?) -> [SQL] {
-    let range: SQL = keys.map { "WHERE \(WorkloadTable.key) BETWEEN \($0.lowerBound) AND \($0.upperBound)" } ?? ""
+    let key = WorkloadTable.key
+    let range: SQL = keys.map { "WHERE \(key) >= \($0.lowerBound) AND \(key) <= \($0.upperBound)" } ?? ""
     return marked(
       """
       INSERT INTO \(production) AS p (\(table.columnList())) SELECT \(table.columnList()) FROM \(staging) \(range)

@@ -66,8 +66,9 @@ struct WorkloadSQL {
   /// Computes the answer by plain SQL: `new_rows` and `changed_rows`, numbered in key order.
   var fillAnswer: [SQL] {
     let numbered: SQL = "row_number() OVER (ORDER BY s.\(WorkloadTable.key)) AS ordinal, \(table.columnList("s."))"
+    let key = WorkloadTable.key
     let joined: SQL = """
-      FROM \(name("staging")) AS s LEFT JOIN \(name("production")) AS p USING (\(WorkloadTable.key))
+      FROM \(name("staging")) AS s LEFT JOIN \(name("production")) AS p ON p.\(key) = s.\(key)
       """
     return [
       "CREATE SCHEMA \(Self.answer)",

@@ -71,7 +71,7 @@ extension Connection {
 
   /// Sends the statement and checks that the server has entered the COPY.
   func beginCopy(_ sql: SQL, _ expected: ExecStatusType, operation: String) throws(PostgresError) {
-    guard PQsendQuery(handle, sql.text) == 1 else { throw lost(operation) }
+    guard PQsendQuery(handle, sql.statement) == 1 else { throw lost(operation) }
     guard let result = try nextResult(operation) else { throw lost(operation) }
     guard result.status == expected else {
       let failure = PostgresError(result: result.handle, connection: handle, operation: operation)

@@ -15,7 +15,7 @@ extension Connection {
   /// - Throws: ``PostgresError``; of several statements the ones after the failed one are not run.
   @discardableResult
   public func execute(_ sql: SQL, _ operation: String) throws(PostgresError) -> Int {
-    guard PQsendQuery(handle, sql.text) == 1 else { throw lost(operation) }
+    guard PQsendQuery(handle, sql.statement) == 1 else { throw lost(operation) }
     return try drain(operation)
   }
 
@@ -31,7 +31,7 @@ extension Connection {
   /// - Throws: as without parameters.
   public func query(_ sql: SQL, _ parameters: [Parameter], _ operation: String) throws(PostgresError) -> ResultSet {
     let sent = Self.withPointers(parameters) { types, values, lengths, formats in
-      PQsendQueryParams(handle, sql.text, Int32(parameters.count), types, values, lengths, formats, 1)
+      PQsendQueryParams(handle, sql.statement, Int32(parameters.count), types, values, lengths, formats, 1)
     }
     guard sent == 1 else { throw lost(operation) }
     return try onlyResult(operation)
@@ -50,7 +50,7 @@ extension Connection {
     parameterTypes: [UInt32] = [],
     _ operation: String
   ) throws(PostgresError) -> PreparedStatement {
-    guard PQsendPrepare(handle, name, sql.text, Int32(parameterTypes.count), parameterTypes) == 1 else {
+    guard PQsendPrepare(handle, name, sql.statement, Int32(parameterTypes.count), parameterTypes) == 1 else {
       throw lost(operation)
     }
     _ = try onlyResult(operation)

@@ -99,7 +99,8 @@ enum ApplySQL {
         let planned = plan.columns[column.index]
         return isDistinct(value(planned), "p.\(planned.name)", column.equality)
       }
-      isOlder = "(\(isOlder) OR \(new) IS NOT DISTINCT FROM \(old) AND (\(differs.joined(" OR "))))"
+      let isTie: SQL = "coalesce(\(new) = \(old), \(new) IS NULL AND \(old) IS NULL)"
+      isOlder = "(\(isOlder) OR \(isTie) AND (\(differs.joined(" OR "))))"
     }
     return "\(match(plan)) AND \(isOlder)"
   }
@@ -138,8 +139,9 @@ enum ApplySQL {
 
   /// Whether two values differ, never NULL. By the type's own equality, or by text where it has none.
   static func isDistinct(_ left: SQL, _ right: SQL, _ equality: EqualityOperators.Equality?) -> SQL {
-    guard let equality else { return "(\(left))::text IS DISTINCT FROM (\(right))::text" }
-    return "coalesce(NOT (\(left) \(equality.symbol) \(right)), (\(left) IS NULL) <> (\(right) IS NULL))"
+    let isEqual: SQL =
+      equality.map { "\(left) \($0.symbol) \(right)" } ?? "(\(left))::text = (\(right))::text"
+    return "coalesce(NOT (\(isEqual)), (\(left) IS NULL) <> (\(right) IS NULL))"
   }
 
   private static func match(_ plan: TablePlan) -> SQL {

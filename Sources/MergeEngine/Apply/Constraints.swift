@@ -85,10 +85,15 @@ struct Constraints {
     let key = plan.keyColumns.map { "q.\($0.name) \($0.equality) t.\($0.name)" as SQL }.joined(" AND ")
     let rows = try production.query(
       """
-      SELECT string_agg(format('q.%I = t.%I', a.attname, a.attname), ' AND ')
+      SELECT string_agg(format('q.%I OPERATOR(%I.%s) t.%I', a.attname, n.nspname, o.oprname, a.attname), ' AND ')
       FROM pg_index i
-      CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
+      CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
       LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+      LEFT JOIN pg_opclass f ON f.oid = k.opclass
+      LEFT JOIN pg_amop s ON s.amopfamily = f.opcfamily AND s.amopstrategy = 3
+                         AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
+      LEFT JOIN pg_operator o ON o.oid = s.amopopr
+      LEFT JOIN pg_namespace n ON n.oid = o.oprnamespace
       WHERE i.indrelid = \(table) AND i.indisunique AND NOT i.indisprimary AND i.indpred IS NULL AND i.indexprs IS NULL
         AND k.position <= i.indnkeyatts
       GROUP BY i.indexrelid

@@ -68,12 +68,13 @@ struct EqualityOperators: Sendable {
       JOIN pg_am am ON am.oid = f.opcmethod AND am.amname IN ('btree', 'hash')
       JOIN pg_amop s ON s.amopfamily = f.opcfamily AND s.amoplefttype = f.opcintype
                     AND s.amoprighttype = f.opcintype
-                    AND s.amopstrategy = CASE am.amname WHEN 'btree' THEN 3 ELSE 1 END
+                    AND s.amopstrategy = CASE WHEN am.amname = 'btree' THEN 3 ELSE 1 END
       JOIN pg_operator p ON p.oid = s.amopopr
       JOIN pg_namespace m ON m.oid = p.oprnamespace
       WHERE f.opcdefault
         AND (f.opcintype = t.oid
-             OR f.opcintype = CASE t.typtype WHEN 'e' THEN 3500 WHEN 'r' THEN 3831 WHEN 'm' THEN 4537 END
+             OR f.opcintype = CASE WHEN t.typtype = 'e' THEN 3500 WHEN t.typtype = 'r' THEN 3831
+                                WHEN t.typtype = 'm' THEN 4537 END
              OR f.opcintype = 2277 AND e.oid IS NOT NULL
                 AND (e.typtype IN ('e', 'r', 'm')
                      OR EXISTS (SELECT FROM pg_opclass ef

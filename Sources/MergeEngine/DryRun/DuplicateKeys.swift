@@ -69,13 +69,18 @@ struct DuplicateKeys {
   /// A number for the key, and the row as the claim reads it; by key, then as the batches come.
   private var rowsOfDuplicateKeys: SQL {
     let keys = plan.keyColumns.map(\.readExpression).joined(", ")
+    let names = plan.keyColumns.indices.map { "k\($0)" as SQL }.joined(", ")
+    let isSame = plan.keyColumns.enumerated().map { index, column in
+      "d.k\(index) \(column.travel == .text ? "=" : column.equality) \(column.readExpression)" as SQL
+    }.joined(" AND ")
     let condition = ClaimSQL.rowCondition(plan)
     return """
       COPY (
         SELECT dense_rank() OVER (ORDER BY \(keys)), \(ClaimSQL.outputs(plan))
         FROM \(plan.staging) AS s
-        WHERE (\(keys)) IN (SELECT \(keys) FROM \(plan.staging) AS s WHERE true\(condition)
-                            GROUP BY \(keys) HAVING count(*) > 1)\(condition)
+        WHERE EXISTS (SELECT FROM (SELECT \(keys) FROM \(plan.staging) AS s WHERE true\(condition)
+                                   GROUP BY \(keys) HAVING count(*) > 1) AS d (\(names))
+                      WHERE \(isSame))\(condition)
         ORDER BY 1, s.ctid
       ) TO STDOUT (FORMAT binary)
       """

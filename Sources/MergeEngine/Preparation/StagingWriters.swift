@@ -20,7 +20,7 @@ struct StagingWriters {
   func sessions() throws(PostgresError) -> [Session] {
     let rows = try connection.query(
       """
-      SELECT a.pid, coalesce(nullif(a.application_name, ''), 'without a name'), coalesce(a.usename::text, 'unknown'),
+      SELECT a.pid, CASE WHEN a.application_name <> '' THEN a.application_name ELSE 'without a name' END, coalesce(a.usename::text, 'unknown'),
              coalesce(string_agg(DISTINCT l.mode, ', '), '')
       FROM pg_stat_activity a
       LEFT JOIN pg_locks l
@@ -32,7 +32,7 @@ struct StagingWriters {
         AND (a.backend_type = 'client backend' OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
         AND (l.pid IS NOT NULL
              OR (a.application_name ~* '(^|[^a-z])dms([^a-z]|$)' OR a.usename::text ~* '(^|[^a-z])dms([^a-z]|$)')
-                AND a.state IS DISTINCT FROM 'idle')
+                AND coalesce(a.state <> 'idle', true))
       GROUP BY a.pid, a.application_name, a.usename
       ORDER BY a.pid
       """,

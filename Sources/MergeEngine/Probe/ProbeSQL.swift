@@ -30,7 +30,7 @@ enum ProbeSQL {
     let key = plan.columns[0].name
     return """
       COPY (SELECT p.\(key), p.\(plan.version.name) FROM \(plan.production) AS p
-            WHERE p.\(key) BETWEEN \(Literal("\(lowest)")) AND \(Literal("\(highest)"))) TO STDOUT (FORMAT binary)
+            WHERE p.\(key) >= \(Literal("\(lowest)")) AND p.\(key) <= \(Literal("\(highest)"))) TO STDOUT (FORMAT binary)
       """
   }
 

@@ -81,14 +81,12 @@ struct MonitoringViews {
         }
         .joined("\nUNION ALL\n")
     }
-    // `%1$s` is the table, quoted, and `%2$L` that as a constant.
-    let counts = ProgressSQL.counts(
-      "%1$s",
-      literal: "%2$L",
-      version: "s.\(Identifier(ColumnRules().version))",
-      admin: admin
-    )
-    let without = ProgressSQL.counts("%1$s", literal: "%2$L", version: nil, admin: admin)
+    // For `format`, run by the server: the table, quoted, and that as a constant.
+    let table = SQL.uncheckedFromServer("%1$s")
+    let literal = SQL.uncheckedFromServer("%2$L")
+    let version: SQL = "s.\(Identifier(ColumnRules().version))"
+    let counts = ProgressSQL.counts(table, literal: literal, version: version, admin: admin)
+    let without = ProgressSQL.counts(table, literal: literal, version: nil, admin: admin)
     func count(_ name: SQL) -> SQL { "(xpath('/row/\(name)/text()', x.counts))[1]::text::bigint AS \(name)" }
     return """
       SELECT t.name::text COLLATE "default" AS table_name, \(count("total_records")), \(count("pending_records")),
@@ -104,7 +102,8 @@ struct MonitoringViews {
       ) AS t
       CROSS JOIN LATERAL (
         SELECT query_to_xml(
-          format(CASE WHEN t.has_version THEN \(Literal(counts.text)) ELSE \(Literal(without.text)) END, t.quoted, t.literal),
+          format(CASE WHEN t.has_version THEN \(Literal(counts.statement)) ELSE \(Literal(without.statement)) END,
+                 t.quoted, t.literal),
           false, true, '') AS counts
       ) AS x
       """

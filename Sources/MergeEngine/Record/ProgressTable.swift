@@ -117,7 +117,8 @@ struct ProgressTable {
       WITH superseded AS (
         UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
         WHERE production_oid = $1 AND staging = $2 AND superseded_at IS NULL
-          AND ($9 AND $10 OR version_from IS NOT DISTINCT FROM $7 AND version_to IS NOT DISTINCT FROM $8
+          AND ($9 AND $10 OR coalesce(version_from = $7, version_from IS NULL AND $7 IS NULL)
+                             AND coalesce(version_to = $8, version_to IS NULL AND $8 IS NULL)
                              AND reopened IS NULL AND settled IS NULL)
       )
       INSERT INTO \(admin).merge_progress

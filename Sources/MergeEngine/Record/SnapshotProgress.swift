@@ -19,7 +19,8 @@ struct SnapshotProgress {
   /// The replay that a range belongs to: another window is other work, and so is a table that was made anew.
   private static let condition: SQL = """
     snapshot_id = $1 AND table_name = $2 AND production_oid = $3
-    AND version_from IS NOT DISTINCT FROM $4 AND version_to IS NOT DISTINCT FROM $5
+    AND coalesce(version_from = $4, version_from IS NULL AND $4 IS NULL)
+    AND coalesce(version_to = $5, version_to IS NULL AND $5 IS NULL)
     """
 
   private var identity: [Parameter] {

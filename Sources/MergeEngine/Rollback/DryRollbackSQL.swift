@@ -22,11 +22,11 @@ struct DryRollbackSQL {
       WITH RECURSIVE chain AS (
         SELECT s.\(previous) AS previous_xid, \(names)
         FROM \(table.image) AS s JOIN \(table.production) AS p ON \(sql.isUntouched)
-        WHERE s.\(previous) IS DISTINCT FROM s.xmin
+        WHERE coalesce(s.\(previous) <> s.xmin, true)
         UNION ALL
         SELECT s.\(previous), \(keys.map { "s.\(table.key[$0].name)" as SQL }.joined(", "))
         FROM chain AS c JOIN \(table.image) AS s ON \(next) AND s.xmin = c.previous_xid
-        WHERE s.\(previous) IS DISTINCT FROM s.xmin
+        WHERE coalesce(s.\(previous) <> s.xmin, true)
       )
       SELECT 'restored', count(*) FROM chain WHERE previous_xid IS NOT NULL
       UNION ALL

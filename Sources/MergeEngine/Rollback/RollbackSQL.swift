@@ -113,7 +113,7 @@ struct RollbackSQL {
     """
     WITH overwritten AS MATERIALIZED (SELECT DISTINCT s.\(previous) AS xid FROM \(table.image) AS s),
          written AS MATERIALIZED (SELECT DISTINCT o.xmin AS xid FROM \(other) AS o)
-    SELECT EXISTS (SELECT FROM overwritten JOIN written USING (xid))
+    SELECT EXISTS (SELECT FROM overwritten AS a JOIN written AS b ON b.xid = a.xid)
     """
   }
 

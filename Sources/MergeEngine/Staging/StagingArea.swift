@@ -96,10 +96,11 @@ public struct StagingArea: Sendable {
       table.window = .unbounded
       table.reading = try reader.look(at: table, isToBeMerged: false).reading
       let type = table.version.baseType.fullName
+      let version: SQL = "s.\(table.version.name)"
       let row = try staging.query(
         """
         SELECT count(*), count(*) FILTER (WHERE \(ClaimSQL.isWanted(table, in: .everything))),
-               count(*) FILTER (WHERE (s.\(table.version.name) BETWEEN $1::text::\(type) AND $2::text::\(type)) IS NOT TRUE)
+               count(*) FILTER (WHERE (\(version) >= $1::text::\(type) AND \(version) <= $2::text::\(type)) IS NOT TRUE)
         FROM \(table.staging) AS s
         """,
         [.text(span.lowest), .text(span.highest)],

@@ -65,7 +65,7 @@ struct StagingCleanup {
     let type = table.version.baseType.fullName
     func time(_ text: String) -> SQL { "\(Literal(text))::\(type)" }
     return """
-      (\(version) BETWEEN \(time(span.lowest)) AND \(time(span.highest))
+      (\(version) >= \(time(span.lowest)) AND \(version) <= \(time(span.highest))
        AND (\(version) < \(time(span.from)) OR \(version) >= \(time(span.to)))) IS TRUE
       """
   }

@@ -131,7 +131,7 @@ struct RangeScan {
       COPY (
         SELECT \(ProbeSQL.columns(plan).joined(", "))
         FROM \(plan.production) AS p
-        WHERE \(key) BETWEEN '\(stretch.lowest)'::\(type) AND '\(stretch.highest)'::\(type)
+        WHERE \(key) >= '\(stretch.lowest)'::\(type) AND \(key) <= '\(stretch.highest)'::\(type)
         ORDER BY \(key)
         LIMIT \(limit)
       ) TO STDOUT (FORMAT binary)

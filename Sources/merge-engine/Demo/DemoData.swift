@@ -43,7 +43,7 @@ enum DemoData {
     SELECT n, 'Customer ' || n, 'customer' || n || '@example.org', 'active',
            timestamp '2020-01-01' + n * interval '1 hour',
            timestamp '2025-01-10' + n * interval '1 second'
-             + CASE n % 20 WHEN 0 THEN interval '-1 day' WHEN 1 THEN interval '0' ELSE interval '3 days' END
+             + CASE WHEN n % 20 = 0 THEN interval '-1 day' WHEN n % 20 = 1 THEN interval '0' ELSE interval '3 days' END
     FROM generate_series(1, \(stagedCustomerCount)) AS n;
 
     INSERT INTO staging.orders (order_id, customer_id, amount, order_date, updated_at)
