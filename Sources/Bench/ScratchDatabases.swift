@@ -28,7 +28,9 @@ struct ScratchDatabases {
 
   /// Connects as bench does.
   static func connect(to target: ConnectionTarget) throws(PostgresError) -> Connection {
-    try Connection(to: target, applicationName: applicationName) { _ in }
+    let connection = try Connection(to: target, applicationName: applicationName) { _ in }
+    try connection.requireOwnSession()
+    return connection
   }
 
   private static let applicationName = "merge-engine bench"

@@ -30,6 +30,10 @@ public final class CancelToken: @unchecked Sendable {
     return sendRequest()
   }
 
+  /// As ``cancel()``, but for a statement that may still be done in time: it is asked to end only when the server has been
+  /// silent for ``Connection/cancelPauseSeconds``, as a commit is that waits for a standby.
+  public func cancelWhenSilent() { requested.store(true, ordering: .relaxed) }
+
   /// The request alone, for a connection that goes on afterwards.
   func sendRequest() -> Bool {
     guard let handle else { return false }

@@ -8,7 +8,7 @@
 /// looser than arithmetic, and from the left. Where that would change what belongs together, parentheses are set. `IN`,
 /// `LIKE` and `ILIKE`, which look their operators up along the path too, become these.
 ///
-/// Only queries are changed: what `SET`, `CREATE TABLE` and their like say holds no operators.
+/// Of other statements only the types of columns are changed: what `SET`, `CREATE TABLE` and their like say holds no operators.
 ///
 /// Source: <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-PRECEDENCE>
 struct CatalogQualifier {
@@ -88,6 +88,18 @@ struct CatalogQualifier {
       // CREATE TABLE … AS SELECT, CREATE VIEW … AS (SELECT
       let next = tokens[(index + 1)...].first { $0.kind != .open }
       if let next, Self.bodies.contains(next.word) { kind = .query }
+    } else if kind == .other, CatalogNames.types.contains(token.word), isColumnName(index - 1), !isBeforeDot(index) {
+      addSchema(index)
+    }
+  }
+
+  /// Whether a definition goes on with a column's type, as in `CREATE TABLE t (name text)` behind `name`.
+  private func isColumnName(_ index: Int) -> Bool {
+    guard index >= 0 else { return false }
+    switch tokens[index].kind {
+    case .quotedName, .foreign: return true
+    case .word: return !["column", "table", "exists", "as", "set", "to"].contains(tokens[index].word)
+    default: return false
     }
   }
 

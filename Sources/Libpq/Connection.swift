@@ -1,4 +1,5 @@
 import CLibpq
+import Dispatch
 
 #if canImport(Glibc)
   import Glibc
@@ -27,34 +28,54 @@ public final class Connection {
   /// How long a cancelled server may take to answer before the connection is given up. Arbitrary.
   public var cancelGraceSeconds = 10.0
 
+  /// How long the server may be silent before it is asked once more to end what was cancelled: the first request may have
+  /// come between two statements. Arbitrary.
+  public var cancelPauseSeconds = 2.0
+
+  /// For how long a statement is tried again that a standby has ended because of what it replays; for sessions that only read.
+  public var conflictPatienceSeconds = 0.0
+
+  /// Called once a statement when the server has been silent for ``silenceNoticeSeconds``.
+  public var onSilence: ((_ operation: String) -> Void)?
+
+  /// When ``onSilence`` is called. Arbitrary.
+  public static let silenceNoticeSeconds = 5.0
+
   /// Connects and pins the client encoding to UTF-8, or to SQL_ASCII where the database is of that kind.
   ///
   /// - Parameters:
   ///   - target: where to; `connect_timeout` and TCP keepalives have defaults that the string and libpq's
   ///     environment override; so has `target_session_attrs` where the string names several hosts: `primary`.
   ///   - applicationName: what `pg_stat_activity` shows.
-  ///   - receiveNotice: gets the server's notices, on the thread that uses the connection.
-  /// - Throws: ``PostgresError`` with origin `connecting`.
+  ///   - receiveNotice: gets the server's notices, from the login on, on the thread that uses the connection.
+  /// - Throws: ``PostgresError`` with origin `connecting`, and the SQLSTATE that the server refused the login with;
+  ///   with origin `foreignSession` when a pooler refuses what a server would not.
   public init(
     to target: ConnectionTarget,
     applicationName: String,
     receiveNotice: @escaping (Notice) -> Void
   ) throws(PostgresError) {
+    let refusedFile = PasswordFile.refused(target)
+    if let refusedFile {
+      receiveNotice(
+        Notice(
+          severity: "WARNING",
+          message:
+            "the password file \(refusedFile) is not used: it must be a plain file that nobody else may read (chmod 0600)",
+          sqlState: SQLState("01000"),
+          isFromServer: false
+        )
+      )
+    }
     // Entries before dbname are defaults that the string overrides; those after it override the string.
     let settings: [(String, String)] =
       Self.ownDefaults(target) + (target.connectionString.map { [("dbname", $0)] } ?? [])
       // The first dbname may be a whole string, the second is a plain name and wins.
       + (target.databaseName.map { [("dbname", $0)] } ?? [])
       + [("application_name", applicationName), ("client_encoding", "UTF8")]
-    let opened = CStrings.with(settings.map(\.0)) { keywords in
-      CStrings.with(settings.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }
-    }
-    guard let opened else { throw PostgresError(.connecting, message: "out of memory", operation: "connecting") }
-    guard PQstatus(opened) == CONNECTION_OK else {
-      let message = PostgresError.text(of: opened)
-      PQfinish(opened)
-      throw PostgresError(.connecting, message: message, operation: "connecting to \(target)")
-    }
+      + (refusedFile == nil ? [] : [("passfile", PasswordFile.none)])
+    let receiver = NoticeReceiver(receiveNotice)
+    let opened = try ConnectionAttempt(settings, receiver).connect("connecting to \(target)")
     // A SQL_ASCII database holds bytes of no encoding in particular. The server converts none of them, but would check
     // those that come back, and refuse what it handed out before.
     if PQparameterStatus(opened, "server_encoding").map({ String(cString: $0) }) == "SQL_ASCII" {
@@ -62,9 +83,8 @@ public final class Connection {
     }
     _ = PQsetnonblocking(opened, 1)
     handle = opened
-    noticeReceiver = NoticeReceiver(receiveNotice)
+    noticeReceiver = receiver
     cancelToken = CancelToken(opened)
-    noticeReceiver.attach(to: opened)
   }
 
   /// Our defaults, without those that libpq's environment or service file has a word on: that comes last and would lose.
@@ -90,8 +110,8 @@ public final class Connection {
       }
     }
     var defaults = [
-      ("connect_timeout", "15"), ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
-      ("tcp_user_timeout", "60000"),
+      ("connect_timeout", "15"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
+      ("tcp_user_timeout", "20000"),
     ]
     // Of several servers that follow each other only one takes writes, and it is not always the same.
     if namesSeveralHosts { defaults.append(("target_session_attrs", "primary")) }
@@ -114,16 +134,7 @@ public final class Connection {
   /// What a keyword of the connection string was in the end: typed, from the environment, or a default.
   ///
   /// - Returns: nil for a keyword that libpq doesn't know, or that has no value.
-  package func setting(_ keyword: String) -> String? {
-    guard let options = PQconninfo(handle) else { return nil }
-    defer { PQconninfoFree(options) }
-    var option = options
-    while let name = option.pointee.keyword {
-      if String(cString: name) == keyword { return option.pointee.val.map { String(cString: $0) } }
-      option += 1
-    }
-    return nil
-  }
+  package func setting(_ keyword: String) -> String? { ConnectionAttempt.setting(keyword, of: handle) }
 
   /// Whether a transaction block is open, failed ones included.
   public var isInTransaction: Bool {
@@ -184,6 +195,7 @@ public final class Connection {
     // Half a second is arbitrary: how soon a cancelled statement on a dead line is noticed.
     let sliceMilliseconds: Int32 = 500
     var waitedSeconds = 0.0
+    var cancelAtSeconds = cancelPauseSeconds
     while true {
       var descriptor = pollfd(fd: PQsocket(handle), events: events, revents: 0)
       guard descriptor.fd >= 0 else { throw lost(operation) }
@@ -192,6 +204,12 @@ public final class Connection {
       if count < 0 && errno != EINTR { throw lost(operation) }
       guard count == 0 else { continue }
       waitedSeconds += Double(sliceMilliseconds) / 1000
+      if waitedSeconds == Self.silenceNoticeSeconds { onSilence?(operation) }
+      if cancelToken.isRequested && waitedSeconds >= cancelAtSeconds {
+        cancelAtSeconds += cancelPauseSeconds
+        // Elsewhere, since on a line that is dead the request blocks as well.
+        DispatchQueue.global().async { [cancelToken] in _ = cancelToken.sendRequest() }
+      }
       if let limit = answerTimeLimitSeconds, waitedSeconds >= limit {
         throw givenUp("the server has sent nothing for \(limit) s", operation)
       }

@@ -16,6 +16,9 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
   /// Whether the string itself holds a password.
   public let holdsPassword: Bool
 
+  /// The file of passwords that the string names; nil when it names none.
+  let passwordFile: String?
+
   /// Whether the string gives libpq a choice of servers; nil when it names none.
   let namesSeveralHosts: Bool?
 
@@ -32,12 +35,16 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     guard let connectionString else {
       description = "the database of libpq's environment"
       holdsPassword = false
+      passwordFile = nil
       namesSeveralHosts = nil
       return
     }
     var parserMessage: UnsafeMutablePointer<CChar>?
     guard let options = PQconninfoParse(connectionString, &parserMessage) else {
       PQfreemem(parserMessage)
+      if let name = UnknownKeyword.name(in: connectionString) {
+        throw Self.malformed("libpq knows no parameter \(name)")
+      }
       throw Self.malformed("it is neither a URI postgresql://user@host/database nor keywords like host=… dbname=…")
     }
     defer { PQconninfoFree(options) }
@@ -49,6 +56,7 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     }
     if let reason = Self.misreading(connectionString, values) { throw Self.malformed(reason) }
     holdsPassword = values["password"] != nil
+    passwordFile = values["passfile"]
     let hosts = [values["host"], values["hostaddr"]].compactMap(\.self)
     namesSeveralHosts = hosts.isEmpty ? nil : hosts.contains { $0.contains(",") }
     let database = values["dbname"].map { "database \($0)" } ?? "the default database"

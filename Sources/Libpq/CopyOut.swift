@@ -24,21 +24,25 @@ extension Connection {
     byteLimit: Int = .max,
     _ operation: String
   ) throws(PostgresError) -> CopyOutEnd {
-    try beginCopy(sql, PGRES_COPY_OUT, operation: operation)
-    var messageCount = 0
-    while let message = try nextCopyMessage(operation) {
-      defer { PQfreemem(message.baseAddress) }
-      messageCount += 1
-      // A message is a row, the first one behind the header; the trailer alone has two bytes.
-      guard messageCount == 1 || message.count == 2 || buffer.count + message.count <= byteLimit else {
-        try abandonCopyOut(operation)
-        return .byteLimitReached
+    let start = buffer.count
+    return try repeatingConflicts { () throws(PostgresError) -> CopyOutEnd in
+      buffer.removeSubrange(start...)
+      try beginCopy(sql, PGRES_COPY_OUT, operation: operation)
+      var messageCount = 0
+      while let message = try nextCopyMessage(operation) {
+        defer { PQfreemem(message.baseAddress) }
+        messageCount += 1
+        // A message is a row, the first one behind the header; the trailer alone has two bytes.
+        guard messageCount == 1 || message.count == 2 || buffer.count + message.count <= byteLimit else {
+          try abandonCopyOut(operation)
+          return .byteLimitReached
+        }
+        // Safe: the message is freed when this round ends; the bytes are copied.
+        buffer.append(contentsOf: UnsafeRawBufferPointer(message))
       }
-      // Safe: the message is freed when this round ends; the bytes are copied.
-      buffer.append(contentsOf: UnsafeRawBufferPointer(message))
+      try drain(operation)
+      return .complete
     }
-    try drain(operation)
-    return .complete
   }
 
   /// Runs `COPY … TO STDOUT` and hands every message of it to `consume` as it comes.

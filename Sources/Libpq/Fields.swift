@@ -13,6 +13,7 @@ enum Fields {
     case table = "t"
     case column = "c"
     case constraint = "n"
+    case function = "R"
   }
 
   /// The field's text, copied; nil when the server did not send it.
@@ -42,6 +43,7 @@ extension PostgresError {
     }
     column = Fields.text(result, .column)
     constraint = Fields.text(result, .constraint)
+    sourceFunction = Fields.text(result, .function)
   }
 
   /// libpq's own message on a connection, one line.

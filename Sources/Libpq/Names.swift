@@ -76,8 +76,8 @@ public struct Literal: Sendable {
     self.value = value
   }
 
-  /// The value as `E'…'` with quotes and backslashes escaped, which means the same whatever
-  /// `standard_conforming_strings` says.
+  /// The value as `E'…'` with quotes and backslashes doubled, which means the same whatever `standard_conforming_strings`
+  /// and `backslash_quote` say.
   public var quoted: String {
     var text = "E'"
     for character in value.unicodeScalars {

@@ -8,6 +8,8 @@ public struct Notice: Sendable {
   public let message: String
   /// The SQLSTATE, `00000` for most notices.
   public let sqlState: SQLState
+  /// Whether the server said it, and not this side of the connection.
+  public var isFromServer = true
 }
 
 /// Keeps the closure that notices go to alive behind libpq's untyped pointer.

@@ -11,6 +11,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     case server
     /// No connection could be made.
     case connecting
+    /// The session behind the connection is not the connection's own: a pooler stands between.
+    case foreignSession
     /// The connection broke, or was given up because the server did not answer in time.
     case connectionLost
     /// The data from the server breaks the protocol or the expected form.
@@ -33,6 +35,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var constraint: String?
   /// The column that refused the value, if the server named it.
   public var column: String?
+  /// The function of the server's source that raised the error, which no language of its messages changes.
+  public var sourceFunction: String?
   /// The table that the error is about, if the server named one.
   public var table: QualifiedName?
   /// What was being done, as `reading staging.orders`.
@@ -46,6 +50,13 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     self.operation = operation
   }
 
+  /// The server has refused the login: another try with the same words would be refused as well.
+  ///
+  /// Classes: 28 invalid authorization, and 3D000, a database that does not exist.
+  public var refusesLogin: Bool {
+    origin == .connecting && (sqlState?.category == "28" || sqlState == .invalidCatalogName)
+  }
+
   /// `while reading staging.orders: relation … does not exist (SQLSTATE 42P01)`.
   public var description: String {
     var text = "while \(operation): \(message)"
@@ -56,11 +67,10 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
 
   /// The row itself is refused: by its SQLSTATE, or by a trigger's RAISE whatever SQLSTATE it borrows.
   ///
-  /// `PL/pgSQL function f() line n at RAISE` is the context of the statement (`plpgsql_exec_error_callback`), which
-  /// translations keep in capitals.
+  /// A RAISE is told by the function of PL/pgSQL that runs it: contexts and messages are in the server's language.
   public var refusesRow: Bool {
     guard origin == .server, let sqlState, !sqlState.isWorthRetrying else { return false }
-    return sqlState.refusesRow || context?.split(separator: "\n").first?.hasSuffix(" RAISE") == true
+    return sqlState.refusesRow || sourceFunction == "exec_stmt_raise"
   }
 
   /// The line of the COPY data at which the server stopped, from 1, if the context names one.

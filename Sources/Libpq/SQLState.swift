@@ -32,6 +32,10 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   public static let serializationFailure = SQLState("40001")
   /// A setting does not take the value.
   public static let invalidParameterValue = SQLState("22023")
+  /// Bytes that are not of the protocol, or an option of it that a pooler does not know.
+  public static let protocolViolation = SQLState("08P01")
+  /// There is no such database.
+  public static let invalidCatalogName = SQLState("3D000")
   /// The role lacks a right.
   public static let insufficientPrivilege = SQLState("42501")
   /// The transaction, or the whole server, only reads.

@@ -30,11 +30,14 @@ extension Connection {
   ///
   /// - Throws: as without parameters.
   public func query(_ sql: SQL, _ parameters: [Parameter], _ operation: String) throws(PostgresError) -> ResultSet {
-    let sent = Self.withPointers(parameters) { types, values, lengths, formats in
-      PQsendQueryParams(handle, sql.statement, Int32(parameters.count), types, values, lengths, formats, 1)
+    let statement = sql.statement
+    return try repeatingConflicts { () throws(PostgresError) -> ResultSet in
+      let sent = Self.withPointers(parameters) { types, values, lengths, formats in
+        PQsendQueryParams(handle, statement, Int32(parameters.count), types, values, lengths, formats, 1)
+      }
+      guard sent == 1 else { throw lost(operation) }
+      return try onlyResult(operation)
     }
-    guard sent == 1 else { throw lost(operation) }
-    return try onlyResult(operation)
   }
 
   /// Has the server parse a statement once for many executions.
@@ -64,11 +67,13 @@ extension Connection {
   public func execute(_ statement: PreparedStatement, _ parameters: [Parameter] = []) throws(PostgresError)
     -> ResultSet
   {
-    let sent = Self.withPointers(parameters) { _, values, lengths, formats in
-      PQsendQueryPrepared(handle, statement.name, Int32(parameters.count), values, lengths, formats, 1)
+    try repeatingConflicts { () throws(PostgresError) -> ResultSet in
+      let sent = Self.withPointers(parameters) { _, values, lengths, formats in
+        PQsendQueryPrepared(handle, statement.name, Int32(parameters.count), values, lengths, formats, 1)
+      }
+      guard sent == 1 else { throw lost(statement.operation) }
+      return try onlyResult(statement.operation)
     }
-    guard sent == 1 else { throw lost(statement.operation) }
-    return try onlyResult(statement.operation)
   }
 
   /// Reads all results of what was sent; the first error wins.

@@ -31,6 +31,8 @@ package enum TypeOID {
 
   package static let textArray: UInt32 = 1009
   package static let tidArray: UInt32 = 1010
+  package static let timestampArray: UInt32 = 1115
+  package static let timestamptzArray: UInt32 = 1185
   package static let bpcharArray: UInt32 = 1014
   package static let varcharArray: UInt32 = 1015
   package static let oidArray: UInt32 = 1028

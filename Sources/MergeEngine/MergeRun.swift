@@ -65,15 +65,18 @@ public struct MergeRun: Sendable {
   /// - Parameter onProgress: called on this thread a few times a second.
   /// - Returns: what was done, also when tables failed or the run was interrupted.
   /// - Throws: ``MergeFailure`` when nothing could be begun, ``PostgresError`` when the server failed before the run,
-  ///   `CancellationError` when a replay was stopped before it.
+  ///   `CancellationError` when it was stopped before the run.
   public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> RunReport {
     let startedAt = Date()
     let clockStart = ContinuousClock.now
     let retries = RetryPolicy(reconnectLimitSeconds: Double(options.reconnectLimitSeconds))
     let files = try snapshot?.checked(pieceRows: options.rowsPerBatch, tables: options.tables, stop: stop)
     let control = try ControlConnection(session, retries, stop: stop)
-    var plan = try resolvePlan(control.current, files)
-    let record = try open(&plan, control)
+    let (plan, record) = try control.patiently { connection in
+      var plan = try resolvePlan(connection, files)
+      let record = try open(&plan, control)
+      return (plan, record)
+    }
 
     var context = RunContext(
       plan: plan,

@@ -26,6 +26,8 @@ struct FailureReport {
       finish(failure)
     case let error as PostgresError where error.origin == .connectionLost || error.origin == .connecting:
       finish(.unreachable(error))
+    case let error as PostgresError where error.origin == .foreignSession:
+      finish(.blocked, ["error \(error)", "Connect to PostgreSQL itself, past PgBouncer and its like."])
     case let error as PostgresError where error.sqlState == .insufficientPrivilege:
       // What a merge needs is checked before; this is init or status.
       finish(.blocked, ["error \(error)", "Have the owner of the objects run this command."])
@@ -66,7 +68,7 @@ struct FailureReport {
     case .unreachable(let error):
       finish(
         .unreachable,
-        ["error \(error)", "Check host, port, user and password (--database, DATABASE_URL, PGHOST, ~/.pgpass)."]
+        ["error \(error)", ConnectionAdvice.sentence(for: error)]
       )
     }
   }

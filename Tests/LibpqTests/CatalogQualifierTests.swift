@@ -66,13 +66,21 @@ import Testing
       "UPDATE t SET a = b, (c, d) = (SELECT 1, 2), e = f OPERATOR(pg_catalog.=) g FROM u "
         + "WHERE t.a OPERATOR(pg_catalog.=) u.a; SET x = y; SELECT t.*, * FROM t"
     )
-    let options: SQL = "CREATE TABLE t (count text DEFAULT lower('A')) WITH (fillfactor = 45)"
+    let options: SQL = "ALTER TABLE t SET (fillfactor = 45)"
     #expect(options.statement == options.text)
     expect(
       "INSERT INTO t (a) SELECT 1 ON CONFLICT (a) DO UPDATE SET a = excluded.a WHERE t.a < excluded.a",
       "INSERT INTO t (a) SELECT 1 ON CONFLICT (a) DO UPDATE SET a = excluded.a WHERE t.a OPERATOR(pg_catalog.<) excluded.a"
     )
     expect("SELECT make_interval(days => $1)", "SELECT pg_catalog.make_interval(days => $1)")
+  }
+
+  @Test func `types of columns get their schema`() {
+    expect(
+      "CREATE TABLE t (count text NOT NULL, name tid[], date varchar(20)) WITH (fillfactor = 45); ALTER TABLE t ADD COLUMN oid xid",
+      "CREATE TABLE t (count pg_catalog.text NOT NULL, name pg_catalog.tid[], date varchar(20)) WITH (fillfactor = 45); "
+        + "ALTER TABLE t ADD COLUMN oid pg_catalog.xid"
+    )
   }
 
   @Test func `tables and views are made of queries with schemas`() {

@@ -7,8 +7,8 @@ extension LibpqTests {
   /// What a connection is made with when nobody says otherwise, and who may say otherwise.
   @Suite @DatabaseThread struct ConnectionDefaultTests {
     private nonisolated static let keepalives = [
-      "connect_timeout": "15", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3",
-      "tcp_user_timeout": "60000",
+      "connect_timeout": "15", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
+      "tcp_user_timeout": "20000",
     ]
 
     private func connect(_ more: String = "") async throws -> Connection {

@@ -41,6 +41,21 @@ import Testing
     #expect(target.description == description)
   }
 
+  @Test(arguments: [
+    "postgresql://u:S3CRET@h/d?sslmod=require", "host=h sslmod=require password=S3CRET", "host='a b' sslmod=require",
+  ])
+  func `a parameter that libpq does not know is named`(string: String) {
+    let error = #expect(throws: PostgresError.self) { try ConnectionTarget(string) }
+    #expect(error?.message.contains("libpq knows no parameter sslmod") == true)
+    #expect(error.map { !"\($0)".contains("S3CRET") } == true)
+  }
+
+  @Test(arguments: ["postgresql://u:pa@h/d?s3cret@x=1", "host=h password=a s3cret=x", "password=a s3cret=x"])
+  func `what may be a piece of a password is not named`(string: String) {
+    let error = #expect(throws: PostgresError.self) { try ConnectionTarget(string) }
+    #expect(error.map { !"\($0)".contains("s3cret") } == true)
+  }
+
   @Test func `knows whether the string holds a password, and keeps it to itself`() throws {
     for string in ["host=h password=S3CRET", "postgresql://u:S3CRET@h/d", "postgresql://h/d?password=S3CRET"] {
       let target = try ConnectionTarget(string)

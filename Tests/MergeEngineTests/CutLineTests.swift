@@ -114,8 +114,8 @@ import Testing
         try database.rows(
           "SELECT DISTINCT name, setting FROM public.seen WHERE name ~ '^(client_conn|tcp_keep)' ORDER BY 1"
         ) == [
-          "(client_connection_check_interval,10000)", "(tcp_keepalives_count,3)", "(tcp_keepalives_idle,30)",
-          "(tcp_keepalives_interval,10)",
+          "(client_connection_check_interval,10000)", "(tcp_keepalives_count,2)", "(tcp_keepalives_idle,10)",
+          "(tcp_keepalives_interval,5)",
         ]
       )
     }

@@ -31,6 +31,7 @@ public final class CuttingProxy: Sendable {
   private let frozen = Mutex<Set<Int32>>([])
   private let pendingCut = Mutex<Cut?>(nil)
   private let acceptedCount = Mutex(0)
+  private let isDisguising = Mutex(false)
 
   /// Listens on a free loopback port.
   public init(serverPort: Int) throws {
@@ -65,6 +66,9 @@ public final class CuttingProxy: Sendable {
 
   /// How many connections were accepted so far.
   public var connectionCount: Int { acceptedCount.withLock { $0 } }
+
+  /// From now on clients are told other process ids than their sessions have, as a pooler does.
+  public func disguiseBackends() { isDisguising.withLock { $0 = true } }
 
   /// From now on nothing gets through on the connections there are, and neither side hears that the other is gone: a
   /// network that was split. New connections work.
@@ -122,6 +126,7 @@ public final class CuttingProxy: Sendable {
         continue
       }
       guard received > 0 else { break }
+      if !isFromClient, isDisguising.withLock({ $0 }) { disguiseBackend(in: &buffer[..<received]) }
       let kept = byteCountBeforeCut(buffer[..<received], isFromClient: isFromClient)
       received = kept ?? received
       var sent = 0
@@ -135,6 +140,14 @@ public final class CuttingProxy: Sendable {
       if kept != nil { break }
     }
     pair.finish()
+  }
+
+  /// BackendKeyData: `K`, the length in four bytes, the process id in four.
+  private func disguiseBackend(in piece: inout ArraySlice<UInt8>) {
+    guard let range = piece.firstRange(of: [UInt8(ascii: "K"), 0, 0, 0]), range.upperBound + 4 < piece.endIndex else {
+      return
+    }
+    piece[range.upperBound + 1] ^= 0x40
   }
 
   /// - Returns: nil when the piece does not hold what is to be cut.

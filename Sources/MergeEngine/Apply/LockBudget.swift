@@ -30,7 +30,8 @@ struct LockBudget {
     let wait = min(limit / 2, waitLimit ?? limit)
     try production.execute(
       """
-      SET LOCAL lock_timeout = \(max(wait.milliseconds, 1)); SET LOCAL statement_timeout = \(max(limit.milliseconds, 1))
+      SET LOCAL lock_timeout = \(max(wait.milliseconds, 1)); SET LOCAL statement_timeout = \(max(limit.milliseconds, 1));
+      SET LOCAL idle_in_transaction_session_timeout = \(1000 * SessionSettings.silentClientSeconds)
       """,
       "limiting how long a batch may hold locks"
     )

@@ -115,7 +115,7 @@ public struct DryRun: Sendable {
     onProgress: (RunProgress) -> Void
   ) throws -> [DryRunOutcome] {
     let queue = WorkQueue(plan, batchRows: options.rowsPerBatch)
-    let connections = try session.connectWorker(role: "plan")
+    let connections = try session.connectWorker(role: "plan", carriesText: plan.carriesText)
     var memory = BatchMemory()
     var stations: [Int: DryRunStations] = [:]
     var outcomes = plan.tables.map { _ in DryRunOutcome(sampleLimit: sampleLimit) }

@@ -15,13 +15,14 @@ struct VersionWindow: Sendable, Hashable {
   /// A row's version as the server compares it.
   struct Version {
     let value: SQL
-    let type: SQL
+    /// A bound in the version's type.
+    let bound: (Literal) -> SQL
   }
 
   /// Whether a version lies within; NULL where there is none.
   func condition(on version: Version) -> SQL {
     let bounds = [(from, ">=" as SQL), (to, "<")].compactMap { bound, comparison in
-      bound.map { "\(version.value) \(comparison) \(Literal($0))::\(version.type)" as SQL }
+      bound.map { "\(version.value) \(comparison) \(version.bound(Literal($0)))" as SQL }
     }
     return bounds.isEmpty ? "true" : bounds.joined(" AND ")
   }

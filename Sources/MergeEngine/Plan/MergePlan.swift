@@ -9,6 +9,14 @@ struct MergePlan: Sendable {
   let circular: Set<Int>
   private(set) var findings: [Finding]
 
+  /// Whether values, or keys that are looked for, travel as text or are compared by it.
+  var carriesText: Bool {
+    tables.contains { table in
+      table.columns.contains { $0.travel == .text } || table.keyColumns.contains(where: \.probesAsText)
+        || table.ties?.columns.contains { $0.equality == nil } == true
+    }
+  }
+
   var blockers: [Finding] { findings.filter { $0.grade == .blocker } }
   var warnings: [Finding] { findings.filter { $0.grade == .warning } }
 

@@ -14,7 +14,6 @@ extension Session {
       target: target,
       stagingTarget: stagingTarget,
       schemas: options.schemas,
-      timeZone: options.timeZone,
       lockTimeoutMilliseconds: options.lockTimeoutMilliseconds,
       statementTimeoutMilliseconds: options.statementTimeoutMilliseconds,
       isReadOnly: isReadOnly,

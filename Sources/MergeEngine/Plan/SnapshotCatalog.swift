@@ -25,14 +25,14 @@ struct SnapshotCatalog {
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` when one is not there, or is not the one that the file was written with, or texts
   ///   are in another encoding.
-  init(_ snapshot: CheckedSnapshot, _ connection: Connection) throws {
+  init(_ snapshot: CheckedSnapshot, productionSchema: String, _ connection: Connection) throws {
     self.snapshot = snapshot
     var types: [TypeKey: CatalogColumn.BaseType] = [:]
     var findings = try Self.encodingProblem(snapshot.manifest, connection).map { [Finding.blocker(nil, $0)] } ?? []
     for file in snapshot.files {
       for column in file.table.columns {
         let key = TypeKey(column)
-        if types[key] == nil { types[key] = try Self.lookUp(key, connection) }
+        if types[key] == nil { types[key] = try Self.lookUp(key, productionSchema, connection) }
         if let problem = try Self.problem(column, types[key], on: connection) {
           findings.append(.blocker(file.table.name, problem))
         }
@@ -80,14 +80,19 @@ struct SnapshotCatalog {
     }
   }
 
-  private static func lookUp(_ key: TypeKey, _ connection: Connection) throws -> CatalogColumn.BaseType? {
+  /// A type that stood in production's schema has no schema in the manifest, since this one may have another name.
+  private static func lookUp(
+    _ key: TypeKey,
+    _ productionSchema: String,
+    _ connection: Connection
+  ) throws -> CatalogColumn.BaseType? {
     do {
       let row = try connection.query(
         """
         SELECT t.oid, format_type(t.oid, -1), format_type(t.oid, $2::text::integer)
-        FROM pg_type t WHERE t.oid = to_regtype($1)
+        FROM pg_type t WHERE t.oid = coalesce(to_regtype($1), to_regtype($3 || $1))
         """,
-        [.text(key.name), .text("\(key.modifier)")],
+        [.text(key.name), .text("\(key.modifier)"), .text(Identifier(productionSchema).quoted + ".")],
         "looking for the type \(key.name)"
       )
       guard row.count == 1 else { return nil }

@@ -31,6 +31,8 @@ struct TablePlan: Sendable {
   var marksRows: Bool
   let nullRule: MergeOptions.NullRule
   var window: VersionWindow
+  /// The zone in which zone-less times are read where the other side has one.
+  var timeZone = "UTC"
   /// Which staging rows are read.
   var selection = Selection.pending
   /// What was found of staging when it was last looked at; anew for each round of a run.
@@ -51,8 +53,11 @@ struct TablePlan: Sendable {
   var batchSource: SQL { snapshot?.batchTable ?? "\(staging)" }
   /// The version of a staging row, as windows are compared with it.
   var stagedVersion: VersionWindow.Version {
-    VersionWindow.Version(value: version.readExpression, type: version.baseType.fullName)
+    VersionWindow.Version(value: version.readExpression) { versionBound("\($0)") }
   }
+
+  /// A version given as text, in production's type.
+  func versionBound(_ text: SQL) -> SQL { ZonedCast(zone: timeZone).bound(text, as: version.baseType) }
 
   var keyColumns: ArraySlice<Column> { columns[..<keyColumnCount] }
   var version: Column { columns[versionIndex] }
@@ -77,6 +82,10 @@ struct TablePlan: Sendable {
     let baseType: CatalogColumn.BaseType
     let isInsertOnly: Bool
     let equality: SQL
+    /// One side has a time zone, and the other has none.
+    var zoneMatters = false
+    /// Staging has text that the server reads as a date or a time.
+    var readsTextAsTime = false
     /// Staging holds the value just as it travels, so that nothing can go wrong in reading it.
     var isReadAsItIs: Bool { travel == .binary && readExpression.text == ("s.\(name)" as SQL).text }
     /// The array in which keys are looked up: of the type itself, or of text.

@@ -59,13 +59,18 @@ struct TablePlanner {
     let equality = Dictionary(uniqueKeysWithValues: key.columns.map { ($0.name, $0.equality) })
     let columns = ordered.map { column in
       let travel = isSplit && !column.baseType.isBuiltIn ? .text : column.travel
+      let source = staging.column(column.name)?.baseType
+      let isText = source.map { TypeOID.strings.contains($0.oid) } ?? false
       return TablePlan.Column(
         name: column.name,
         readExpression: readExpression(of: column, from: staging.column(column.name), travel),
         travel: travel,
         baseType: column.baseType,
         isInsertOnly: insertOnly.contains(column.name) || column.isIdentityAlways,
-        equality: equality[column.name] ?? "="
+        equality: equality[column.name] ?? "=",
+        zoneMatters: source.map { ZonedCast(zone: options.timeZone).cast("", from: $0, to: column.baseType) != nil }
+          ?? false,
+        readsTextAsTime: isText && TypeOID.timestamps.union([TypeOID.date]).contains(column.baseType.oid)
       )
     }
     let keyColumns = columns.prefix(key.columns.count)
@@ -87,6 +92,7 @@ struct TablePlanner {
       marksRows: hasStatusColumn && options.mark == .all,
       nullRule: options.nulls,
       window: VersionWindow(from: options.from, to: options.to),
+      timeZone: options.timeZone,
       restorableColumns: production.columns.filter { column in
         !column.isGenerated && !column.isIdentityAlways && !key.columns.contains { $0.name == column.name }
       }
@@ -191,7 +197,9 @@ struct TablePlanner {
     let sameType = source.baseType.oid == type.oid
     let sameModifier = source.baseType.modifier == type.modifier || type.modifier < 0
     var cast = value
-    if !sameType || !sameModifier {
+    if let zoned = ZonedCast(zone: options.timeZone).cast(value, from: source.baseType, to: type) {
+      cast = zoned
+    } else if !sameType || !sameModifier {
       // Storing refuses what is too long, casting would cut it: such lengths are left to the write.
       if type.castTruncates {
         cast = sameType ? value : "\(value)::\(type.plainName)"

@@ -20,6 +20,7 @@ struct Preparation {
   ///   - staging: one to the database that holds staging; the same connection if it is the same database.
   func plan(production: Connection, staging: Connection) throws -> MergePlan {
     let schemas = options.schemas
+    try SessionFindings.requireZone(options.timeZone, production)
     if snapshot == nil {
       if staging === production { try schemas.requireTwo() }
       try requireSchema(
@@ -31,7 +32,7 @@ struct Preparation {
     try requireSchema(schemas.production, advice: "Name the production schema: --production-schema.", on: production)
     let isSplit = staging !== production
     let productionCatalog = try Catalog(production, schemas: [schemas.staging, schemas.production])
-    let snapshotCatalog = try snapshot.map { try SnapshotCatalog($0, production) }
+    let snapshotCatalog = try snapshot.map { try SnapshotCatalog($0, productionSchema: schemas.production, production) }
     let stagingCatalog = try snapshotCatalog?.catalog ?? (isSplit ? Catalog(staging, schemas: [schemas.staging]) : nil)
     var plan = MergePlan(
       staging: stagingCatalog ?? productionCatalog,
@@ -49,6 +50,7 @@ struct Preparation {
     {
       throw MergeFailure.blocked([.blocker(nil, "--max-replica-lag can't be kept: \(obstacle).")])
     }
+    plan.add(try SessionFindings(plan: plan, options: options, production: production, staging: staging).all())
     if options.ties == .compare { try plan.compareTies(production) }
     for table in plan.tables { try checkWindow(table, staging) }
     let unreadable = try plan.tables.compactMap { try unreadableFinding($0, staging) }
@@ -98,10 +100,11 @@ struct Preparation {
   private func checkWindow(_ table: TablePlan, _ connection: Connection) throws {
     guard table.window.from != nil || table.window.to != nil else { return }
     let type = table.version.baseType.fullName
+    let (from, to) = (table.versionBound("$1::text"), table.versionBound("$2::text"))
     do {
       let result = try connection.query(
         // Each bound once more alone: a comparison with NULL is NULL before the server has looked at the other side.
-        "SELECT $1::text::\(type) < $2::text::\(type), $1::text::\(type), $2::text::\(type)",
+        "SELECT \(from) < \(to), \(from), \(to)",
         [.text(table.window.from), .text(table.window.to)],
         "reading --from and --to"
       )

@@ -93,8 +93,11 @@ struct RefusalForecast {
         !target.castTruncates || source.oid != target.oid
       else { return nil }
       let name = column.plan.name
+      let back =
+        ZonedCast(zone: pair.plan.timeZone).cast("t.\(name)", from: target, to: source)
+        ?? "t.\(name)::\(source.plainName)"
       // Compared as text where the types have no equality; char(n) back to text loses its padding.
-      return Question(condition: "(t.\(name)::\(source.plainName))::text <> s.\(name)::text\(Self.sameValue(column))") {
+      return Question(condition: "(\(back))::text <> s.\(name)::text\(sameValue(column, back))") {
         count in
         "column \(name): \(count.rows) whose \(source.fullName.text) is changed by the cast to "
           + "\(target.fullName.text)."
@@ -103,13 +106,14 @@ struct RefusalForecast {
   }
 
   /// 1.50 and 1.5 are the same number though not the same text.
-  private static func sameValue(
-    _ column: (plan: TablePlan.Column, staging: CatalogColumn, production: CatalogColumn)
+  private func sameValue(
+    _ column: (plan: TablePlan.Column, staging: CatalogColumn, production: CatalogColumn),
+    _ back: SQL
   ) -> SQL {
     let comparable = TypeOID.integers.union(TypeOID.floats).union(TypeOID.timestamps)
     guard comparable.union([TypeOID.numeric, TypeOID.date]).contains(column.staging.baseType.oid) else { return "" }
     let name = column.plan.name
-    return " AND t.\(name)::\(column.staging.baseType.plainName) <> s.\(name)"
+    return " AND (\(back)) <> s.\(name)"
   }
 
   /// CHECK constraints whose columns all come from staging.

@@ -81,8 +81,6 @@ public struct Rollback: Sendable {
     // On the connection that does the work: neither outlives the other.
     try RunLocks(tables: plan.tables.map { ($0.name, $0.entry.productionOid) }).takeTables(connections.production)
     try RunLocks.takeRun(options.runID, connections.production)
-    // Marks and rows may be on two servers: neither side may lose what the other has kept.
-    try connections.execute("SET synchronous_commit = on", "setting up the rollback's session")
     let (staging, warnings) = try StagingMatch(options: options.merge, logger: logger).plans(plan, connections)
     // What an interruption ends here has taken nothing back: the run is as it was.
     let batches = try connections.covered(by: stop) {

@@ -3,7 +3,11 @@ import Logging
 
 /// The connection that a run is recorded on and that holds its locks, made again when it is lost.
 final class ControlConnection {
-  private(set) var current: Connection
+  private(set) var current: Connection {
+    didSet { reach = stop.coverPatiently(current) }
+  }
+  /// What it does ends when somebody asks to stop, if it does not end by itself.
+  private var reach: StopSignal.Reach
   /// The server's side of ``current``.
   private var backend: Backend
   private let session: Session
@@ -26,7 +30,32 @@ final class ControlConnection {
     self.stop = stop
     logger = session.logger
     current = try session.reachControl()
+    reach = stop.coverPatiently(current)
     backend = try Backend(of: current)
+  }
+
+  /// Does what has to be done before a run is opened; from the beginning again when a connection is lost on the way, for as
+  /// long as the run would wait for one.
+  ///
+  /// - Throws: what `work` throws but for lost connections; `CancellationError` when somebody asks to stop.
+  func patiently<Value>(_ work: (Connection) throws -> Value) throws -> Value {
+    var deadline: ContinuousClock.Instant?
+    var attempt = 0
+    while true {
+      do {
+        return try work(current)
+      } catch {
+        guard stop.signal == nil else { throw CancellationError() }
+        let isLost = current.isBroken || (error as? PostgresError)?.origin == .connectionLost
+        let end = deadline ?? .now + .seconds(retries.reconnectLimitSeconds)
+        deadline = end
+        guard isLost, .now < end else { throw error }
+        attempt += 1
+        logger.warning("connection lost, beginning again", metadata: ["reason": "\(error)"])
+        stop.sleep(seconds: retries.waitSeconds(afterAttempt: attempt))
+        _ = try renewIfLost()
+      }
+    }
   }
 
   /// From now on a new connection takes these locks again.
@@ -80,7 +109,13 @@ final class ControlConnection {
   /// Takes the run's locks again. The session that had them may not have noticed yet that its client is gone; it is
   /// ended, and waited for. Locks that anybody else holds are not waited for.
   private func takeLocks(from lost: Backend, until deadline: ContinuousClock.Instant) throws {
-    guard let held else { return }
+    guard let held else {
+      // Nothing is held yet but locks on tables, which go with the session.
+      while try lost.end(through: current), stop.signal == nil, .now < deadline {
+        stop.sleep(seconds: Self.lockPauseSeconds)
+      }
+      return
+    }
     var wasThere = true
     while true {
       let isThere = try lost.end(through: current)

@@ -50,7 +50,9 @@ final class Worker {
       let connections = try context.session.connectWorker(
         number,
         runID: context.record.id,
-        marksRows: context.plan.tables.contains(where: \.marksRows)
+        marksRows: context.plan.tables.contains(where: \.marksRows),
+        isAtomic: context.isAtomic,
+        carriesText: context.plan.carriesText
       )
       try context.sessions.add(connections)
       return connections
@@ -65,8 +67,6 @@ final class Worker {
   private func run() throws {
     if context.isAtomic {
       try connections?.execute("BEGIN", "beginning the transaction")
-      // Nothing comes after this commit that would make it safe.
-      try connections?.execute("SET LOCAL synchronous_commit = on", "beginning the transaction")
     }
     while let item = queue.take() {
       context.pressure.waitForStandbys { queue.isStopped }
@@ -174,7 +174,7 @@ final class Worker {
     switch error.origin {
     // A broken connection takes an atomic run's transaction with it.
     case .connectionLost, .connecting: return context.isAtomic ? .fail : .endRound
-    case .malformedAnswer: return .fail
+    case .malformedAnswer, .foreignSession: return .fail
     case .server: break
     }
     guard let state = error.sqlState else { return .fail }

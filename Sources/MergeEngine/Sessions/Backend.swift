@@ -5,12 +5,12 @@ import Libpq
 /// A line that breaks on the way is not noticed by the server for a while: the session goes on holding its locks.
 struct Backend: Sendable, Hashable {
   private let processID: Int
+  /// In seconds since 1970, as text that no setting changes.
   private let startedAt: String
 
-  /// Asks the connection itself, since a pooler in between knows other process ids than libpq.
   init(of connection: Connection) throws(PostgresError) {
     let row = try connection.query(
-      "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
+      "SELECT pid, extract(epoch FROM backend_start)::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
       "asking for the session's process"
     )
     processID = row.integer(0, 0) ?? 0
@@ -25,7 +25,7 @@ struct Backend: Sendable, Hashable {
     let ended = try connection.query(
       """
       SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-      WHERE pid = $1 AND backend_start = $2::text::timestamptz AND application_name LIKE 'merge-engine %'
+      WHERE pid = $1 AND extract(epoch FROM backend_start)::text = $2 AND application_name LIKE 'merge-engine %'
       """,
       [.bigint(processID), .text(startedAt)],
       "ending a session whose connection was lost"

@@ -1,15 +1,26 @@
 import Libpq
 
-/// Turns a failed first connection into the failure that the contract has an exit status for.
+/// Turns a failed connection into the failure that the contract has an exit status for.
 enum Reaching {
   static func database(_ connect: () throws(PostgresError) -> Connection) throws(MergeFailure) -> Connection {
     do {
       return try connect()
     } catch {
-      // Connected, but the session does not take what was typed for it, as a time zone that is none.
-      guard error.sqlState != .invalidParameterValue else { throw .usage("\(error)") }
-      throw .unreachable(error)
+      throw failure(error)
     }
+  }
+
+  static func failure(_ error: PostgresError) -> MergeFailure {
+    guard error.origin == .foreignSession else { return .unreachable(error) }
+    return .blocked([
+      .blocker(
+        nil,
+        """
+        \(error): locks and settings would be left to other clients. Nothing was set. Connect to PostgreSQL itself, past \
+        PgBouncer and its like, whatever their pool_mode.
+        """
+      )
+    ])
   }
 }
 

@@ -19,7 +19,8 @@ struct RetryPolicy: Sendable {
   ///
   /// - Parameter isOver: whether nobody needs the connection any more.
   /// - Returns: nil when `stop` was requested meanwhile, or nobody needs it.
-  /// - Throws: ``MergeFailure/unreachable(_:)`` with the last error after ``reconnectLimitSeconds``.
+  /// - Throws: ``MergeFailure/unreachable(_:)`` with the last error after ``reconnectLimitSeconds``, or at once when the server
+  ///   refuses the login; ``MergeFailure/blocked(_:)`` when a pooler stands between.
   func connectPatiently<Value>(
     _ stop: StopSignal,
     unless isOver: () -> Bool = { false },
@@ -32,7 +33,8 @@ struct RetryPolicy: Sendable {
         return try connect()
       } catch {
         attempt += 1
-        guard ContinuousClock.now < deadline else { throw MergeFailure.unreachable(error) }
+        let isHopeless = error.refusesLogin || error.origin == .foreignSession
+        guard !isHopeless, ContinuousClock.now < deadline else { throw Reaching.failure(error) }
         let next = ContinuousClock.now + .seconds(waitSeconds(afterAttempt: attempt))
         // In small steps: the end of a run must not wait for a connection that it no longer needs.
         while stop.signal == nil, !isOver(), .now < next { stop.sleep(seconds: 0.05) }

@@ -2,19 +2,20 @@ import Foundation
 import Libpq
 import Logging
 
-/// Opens connections whose settings cannot change what a statement means.
+/// Opens connections that have a session of their own, and keep what role and database have set for it.
 struct Session: Sendable {
   /// Production, and the admin schema.
   let target: ConnectionTarget
   /// Staging, where it is in another database.
   var stagingTarget: ConnectionTarget?
   let schemas: Schemas
-  var timeZone = "UTC"
   var lockTimeoutMilliseconds = 10_000
   /// How long a statement may take; 0 for ever.
   var statementTimeoutMilliseconds = 0
   /// The server refuses every write on these connections: for commands that only look.
   var isReadOnly = false
+  /// A transaction may be idle for long: while a file is written.
+  var leavesTransactionsIdle = false
   /// How long a server may be silent beyond ``statementTimeoutMilliseconds``, which it sees to itself. Arbitrary.
   var silenceGraceSeconds = 15.0
   /// How long one may be silent that was asked to cancel. Arbitrary.
@@ -23,6 +24,22 @@ struct Session: Sendable {
 
   /// The oldest server that the statements work on: TID range scans came with 14.
   static let oldestServerVersion = 140_000
+
+  /// For how long a command that only reads tries a statement again which a standby ends for what it replays. Arbitrary:
+  /// twice the standby's own patience, `max_standby_streaming_delay`, unless that was changed.
+  private static let conflictPatienceSeconds = 60.0
+
+  /// What a session is for, besides questions.
+  struct Purpose {
+    /// Batch-sized statements get the plans they were written for.
+    var carriesBatches = false
+    /// Commits need not wait for the disk.
+    var lowersCommits = false
+    /// A transaction may be idle for long: while the other database works, or the whole run waits.
+    var waitsForOthers = false
+    /// Values travel as text, from here or to here.
+    var carriesText = false
+  }
 
   /// The connection that a command asks its questions on and that a run is recorded on.
   func connectControl() throws(PostgresError) -> Connection {
@@ -35,10 +52,19 @@ struct Session: Sendable {
     return try connect(stagingTarget, role: "control")
   }
 
-  /// - Parameter role: what the connection does, as `run 7 worker 2`, for `pg_stat_activity`.
-  func connect(_ target: ConnectionTarget, role: String) throws(PostgresError) -> Connection {
+  /// - Parameters:
+  ///   - role: what the connection does, as `run 7 worker 2`, for `pg_stat_activity`.
+  ///   - purpose: what for.
+  /// - Throws: ``PostgresError``, with origin `foreignSession` when a pooler stands between: nothing is set then.
+  func connect(
+    _ target: ConnectionTarget,
+    role: String,
+    for purpose: Purpose = Purpose()
+  ) throws(PostgresError) -> Connection {
     let logger = logger
     let connection = try Connection(to: target, applicationName: "merge-engine \(role)") { notice in
+      // Once a command: all connections have the same to say about this side of them.
+      guard notice.isFromServer || role != "control" else { return logger.warning("\(notice.message)") }
       logger.debug("\(notice.severity): \(notice.message)", metadata: ["sqlstate": "\(notice.sqlState)"])
     }
     guard connection.serverVersionNumber >= Self.oldestServerVersion else {
@@ -49,59 +75,36 @@ struct Session: Sendable {
       )
     }
     connection.cancelGraceSeconds = cancelGraceSeconds
+    if isReadOnly { connection.conflictPatienceSeconds = Self.conflictPatienceSeconds }
     if statementTimeoutMilliseconds > 0 {
       // The server ends a long statement itself; only one that does not even manage that is given up from here.
       connection.answerTimeLimitSeconds = Double(statementTimeoutMilliseconds) / 1000 + silenceGraceSeconds
     }
-    try pin(connection)
-    try shortenSilence(connection)
+    try setUp(connection, purpose, target)
+    let (session, backend) = (self, connection.backendProcessID)
+    connection.onSilence = { session.tellOfStandbys(backend, target, while: $0) }
     return connection
   }
 
-  private func pin(_ connection: Connection) throws(PostgresError) {
-    try connection.execute(
-      """
-      SET search_path = \(Identifier(schemas.production)), public, pg_temp;
-      SET TimeZone = \(Literal(timeZone));
-      SET DateStyle = 'ISO, MDY';
-      SET IntervalStyle = 'postgres';
-      SET extra_float_digits = 1;
-      SET standard_conforming_strings = on;
-      SET xmloption = content;
-      SET client_min_messages = warning;
-      SET default_transaction_isolation = 'read committed';
-      SET row_security = off;
-      SET statement_timeout = \(statementTimeoutMilliseconds);
-      SET idle_in_transaction_session_timeout = 0;
-      SET idle_session_timeout = 0;
-      SET synchronous_commit = on;
-      SET lock_timeout = \(lockTimeoutMilliseconds);
-      """,
-      "setting up the session"
+  private func setUp(_ connection: Connection, _ purpose: Purpose, _ target: ConnectionTarget) throws(PostgresError) {
+    var settings = SessionSettings.limits(
+      lockTimeoutMilliseconds: lockTimeoutMilliseconds,
+      statementTimeoutMilliseconds: statementTimeoutMilliseconds,
+      waitsForOthers: purpose.waitsForOthers || leavesTransactionsIdle,
+      serverVersion: connection.serverVersionNumber
     )
-    if connection.serverVersionNumber >= 170_000 {
-      try connection.execute("SET transaction_timeout = 0", "setting up the session")
-    }
-    // Never the other way: a role that is kept from writing is kept from it on purpose.
-    if isReadOnly { try connection.execute("SET default_transaction_read_only = on", "setting up the session") }
-  }
-
-  /// Has the server notice within a minute that a client is gone without a word, in the middle of a statement too:
-  /// until then the session holds its locks. Operating systems wait for two hours by themselves.
-  private func shortenSilence(_ connection: Connection) throws(PostgresError) {
-    do throws(PostgresError) {
-      try connection.execute(
-        """
-        SET tcp_keepalives_idle = 30;
-        SET tcp_keepalives_interval = 10;
-        SET tcp_keepalives_count = 3;
-        SET client_connection_check_interval = '10s';
-        """,
-        "setting up the session"
-      )
+    if isReadOnly { settings = settings + .readOnly }
+    if purpose.carriesBatches { settings = settings + .batches }
+    // What is read to be compared or shown is no business of the database's own code.
+    if purpose.carriesText || isReadOnly { settings = settings + .readableText }
+    let isOwn: Bool
+    do {
+      isOwn = try (settings + .silence).apply(to: connection, lowersCommits: purpose.lowersCommits)
     } catch {
       // Not every server's operating system can do all of it.
-      guard error.origin == .server else { throw error }
+      guard error.sqlState == .invalidParameterValue else { throw error }
+      isOwn = try settings.apply(to: connection, lowersCommits: purpose.lowersCommits)
     }
+    guard isOwn else { throw .foreignSession("connecting to \(target)") }
   }
 }

@@ -6,8 +6,19 @@ import Synchronization
 public final class StopSignal: Sendable {
   private struct State {
     var signal: Int32?
-    var tokens: [Int: CancelToken] = [:]
+    var tokens: [Int: Covered] = [:]
     var nextKey = 0
+  }
+
+  /// A connection whose work ends when somebody asks to stop.
+  private struct Covered {
+    let token: CancelToken
+    /// Only if it is not done by itself within a moment.
+    let isPatient: Bool
+
+    func cancel() {
+      if isPatient { token.cancelWhenSilent() } else { token.cancel() }
+    }
   }
 
   private let state = Mutex(State())
@@ -24,7 +35,7 @@ public final class StopSignal: Sendable {
       state.signal = state.signal ?? signal
       return state.tokens.values
     }
-    for token in tokens { token.cancel() }
+    for covered in tokens { covered.cancel() }
   }
 
   /// Waits, though not longer than until somebody asks to stop.
@@ -39,14 +50,39 @@ public final class StopSignal: Sendable {
 
   /// Runs `body`, during which a request cancels what the connection is doing.
   package func covering<Value>(_ connection: Connection, _ body: () throws -> Value) rethrows -> Value {
-    let token = connection.cancelToken
+    let reach = cover(Covered(token: connection.cancelToken, isPatient: false))
+    defer { withExtendedLifetime(reach) {} }
+    return try body()
+  }
+
+  /// Has a request cancel what the connection is doing, for as long as the answer is kept, though only what the server is
+  /// silent over for some seconds, as a commit that waits for a standby: for statements that should be done in any case.
+  func coverPatiently(_ connection: Connection) -> Reach {
+    cover(Covered(token: connection.cancelToken, isPatient: true))
+  }
+
+  private func cover(_ covered: Covered) -> Reach {
     let (key, isLate) = state.withLock { state in
       state.nextKey += 1
-      state.tokens[state.nextKey] = token
+      state.tokens[state.nextKey] = covered
       return (state.nextKey, state.signal != nil)
     }
-    if isLate { token.cancel() }
-    defer { state.withLock { $0.tokens[key] = nil } }
-    return try body()
+    if isLate { covered.cancel() }
+    return Reach(self, key)
+  }
+
+  /// While it is there, a request reaches a connection.
+  final class Reach: Sendable {
+    private let stop: StopSignal
+    private let key: Int
+
+    fileprivate init(_ stop: StopSignal, _ key: Int) {
+      self.stop = stop
+      self.key = key
+    }
+
+    deinit {
+      stop.state.withLock { $0.tokens[key] = nil }
+    }
   }
 }

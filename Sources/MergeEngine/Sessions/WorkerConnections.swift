@@ -46,9 +46,23 @@ struct WorkerConnections {
 extension Session {
   /// Opens the connections of a run's worker, to servers that take writes.
   ///
-  /// - Parameter marksRows: whether staging is written to as well.
-  func connectWorker(_ number: Int, runID: Int, marksRows: Bool) throws(PostgresError) -> WorkerConnections {
-    let connections = try connectWorker(role: "run \(runID) worker \(number)")
+  /// - Parameters:
+  ///   - marksRows: whether staging is written to as well.
+  ///   - isAtomic: the run is one transaction, after whose commit nothing comes that would make it safe.
+  ///   - carriesText: values travel as text.
+  func connectWorker(
+    _ number: Int,
+    runID: Int,
+    marksRows: Bool,
+    isAtomic: Bool,
+    carriesText: Bool
+  ) throws(PostgresError) -> WorkerConnections {
+    let connections = try connectWorker(
+      role: "run \(runID) worker \(number)",
+      lowersCommits: !isAtomic,
+      isAtomic: isAtomic,
+      carriesText: carriesText
+    )
     _ = try connections.production.requirePrimary()
     if marksRows { _ = try connections.staging.requirePrimary() }
     return connections
@@ -57,40 +71,24 @@ extension Session {
   /// Opens a worker's connections, on which batch-sized statements get the plans they were written for.
   ///
   /// - Parameter role: what the connections do, for `pg_stat_activity`.
-  func connectWorker(role: String) throws(PostgresError) -> WorkerConnections {
-    let production = try connect(target, role: role)
-    try prepareForBatches(production)
-    guard let stagingTarget else { return WorkerConnections(production: production, staging: production) }
-    // The marks are on another server: they must not outlive rows that production has confirmed and then lost.
-    try production.execute("SET synchronous_commit = on", "setting up a worker's session")
-    let staging = try connect(stagingTarget, role: role)
-    try prepareForBatches(staging)
-    return WorkerConnections(production: production, staging: staging)
-  }
-
-  /// The statements of probe and apply join a batch with production by production's primary key. Without these
-  /// settings the planner, which knows nothing of a temporary table or an array parameter, may hash all of production
-  /// (2.3 s for 4M rows), or merge-join it from its first row on, batch after batch. What is left is the nested loop
-  /// over the index, which nobody's defaults may take away; nor the scan of staging's blocks. A batch is too small for JIT and parallel plans to pay. `synchronous_commit` is off because a
-  /// batch's rows, marks and counts commit together: a server crash loses whole batches, which the next run takes
-  /// again, and the run's own last commit is synchronous.
-  private func prepareForBatches(_ connection: Connection) throws(PostgresError) {
-    try connection.execute(
-      """
-      SET enable_hashjoin = off;
-      SET enable_mergejoin = off;
-      SET enable_seqscan = off;
-      SET enable_bitmapscan = off;
-      SET enable_nestloop = on;
-      SET enable_indexscan = on;
-      SET enable_indexonlyscan = on;
-      SET enable_tidscan = on;
-      SET jit = off;
-      SET max_parallel_workers_per_gather = 0;
-      SET synchronous_commit = off;
-      """,
-      "setting up a worker's session"
+  func connectWorker(
+    role: String,
+    lowersCommits: Bool = false,
+    isAtomic: Bool = false,
+    carriesText: Bool = false
+  ) throws(PostgresError) -> WorkerConnections {
+    let isSplit = stagingTarget != nil
+    var purpose = Purpose(
+      carriesBatches: true,
+      // Marks on another server must not outlive rows that production has confirmed and then lost.
+      lowersCommits: lowersCommits && !isSplit,
+      waitsForOthers: isSplit || isAtomic,
+      carriesText: carriesText
     )
+    let production = try connect(target, role: role, for: purpose)
+    guard let stagingTarget else { return WorkerConnections(production: production, staging: production) }
+    purpose.lowersCommits = lowersCommits
+    return WorkerConnections(production: production, staging: try connect(stagingTarget, role: role, for: purpose))
   }
 }
 

@@ -47,7 +47,7 @@ public struct SnapshotRestore: Sendable {
     let files = try snapshot.checked(pieceRows: .max, tables: options.tables, stop: stop)
     let connection = try session.reachControl()
     return try stop.covering(connection) {
-      let types = try SnapshotCatalog(files, connection)
+      let types = try SnapshotCatalog(files, productionSchema: options.schemas.production, connection)
       try connection.execute("BEGIN", "beginning to restore staging")
       do {
         let reports = try restore(files, types, on: connection)

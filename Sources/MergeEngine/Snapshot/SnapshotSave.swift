@@ -25,7 +25,11 @@ public struct SnapshotSave: Sendable {
     self.options = options
     self.stop = stop
     self.logger = logger
-    session = Session(target: target, stagingTarget: stagingTarget, schemas: options.schemas, logger: logger)
+    var session = Session(target: target, stagingTarget: stagingTarget, schemas: options.schemas, logger: logger)
+    session.isReadOnly = true
+    // One transaction over all tables, idle while a file is closed.
+    session.leavesTransactionsIdle = true
+    self.session = session
   }
 
   /// Takes the snapshot; blocks the calling thread until the disk has all of it.
@@ -107,7 +111,7 @@ public struct SnapshotSave: Sendable {
   ) throws -> SnapshotManifest.Table {
     let name = table.name.name.name
     let columns = table.columns.filter { !$0.isGenerated }
-    let described = columns.map(SnapshotManifest.Column.init)
+    let described = columns.map { SnapshotManifest.Column($0, productionSchema: options.schemas.production) }
     let file = SnapshotDirectory.fileName(of: name)
     var writer = try SnapshotFileWriter(folder.fileURL(file), described)
     try connection.copyOut(Self.copy(table, columns), "reading \(table.name)") { try writer.append($0) }
@@ -172,15 +176,22 @@ private struct SnapshotKeys {
 
 extension SnapshotManifest.Column {
   /// A column as the catalog has it, and as its values come out of a COPY.
-  fileprivate init(_ column: CatalogColumn) {
+  ///
+  /// Types of production's schema are named without it: the database that the snapshot is replayed into may call it otherwise.
+  fileprivate init(_ column: CatalogColumn, productionSchema: String) {
+    func name(_ type: SQL) -> String {
+      let schema = Identifier(productionSchema)
+      let prefix = [schema.quoted + ".", schema.name + "."].first { type.text.hasPrefix($0) } ?? ""
+      return String(type.text.dropFirst(prefix.count))
+    }
     let travelsAsText = column.travel == .text
     let base = column.baseType
     // Arrays and composite types have no array type; in binary form they hold the numbers of the types within.
     let holdsTypeNumbers = !travelsAsText && !base.isBuiltIn && base.arrayOid == 0
     self.init(
       name: column.name.name,
-      type: column.declaredType.text,
-      baseType: travelsAsText ? "text" : base.plainName.text,
+      type: name(column.declaredType),
+      baseType: travelsAsText ? "text" : name(base.plainName),
       modifier: travelsAsText ? -1 : base.modifier,
       typeNumber: holdsTypeNumbers ? base.oid : nil,
       isNotNull: column.isNotNull

@@ -95,12 +95,12 @@ public struct StagingArea: Sendable {
       var table = planned
       table.window = .unbounded
       table.reading = try reader.look(at: table, isToBeMerged: false).reading
-      let type = table.version.baseType.fullName
+      let (lowest, highest) = (table.versionBound("$1::text"), table.versionBound("$2::text"))
       let version: SQL = "s.\(table.version.name)"
       let row = try staging.query(
         """
         SELECT count(*), count(*) FILTER (WHERE \(ClaimSQL.isWanted(table, in: .everything))),
-               count(*) FILTER (WHERE (\(version) >= $1::text::\(type) AND \(version) <= $2::text::\(type)) IS NOT TRUE)
+               count(*) FILTER (WHERE (\(version) >= \(lowest) AND \(version) <= \(highest)) IS NOT TRUE)
         FROM \(table.staging) AS s
         """,
         [.text(span.lowest), .text(span.highest)],

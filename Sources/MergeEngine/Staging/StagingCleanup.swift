@@ -62,8 +62,7 @@ struct StagingCleanup {
   /// Loaded, though the merge was not asked for it: unread only because nobody wants it.
   private func isBeyondWindow(_ table: TablePlan, _ span: LoadedSpan) -> SQL {
     let version: SQL = "s.\(table.version.name)"
-    let type = table.version.baseType.fullName
-    func time(_ text: String) -> SQL { "\(Literal(text))::\(type)" }
+    func time(_ text: String) -> SQL { table.versionBound("\(Literal(text))") }
     return """
       (\(version) >= \(time(span.lowest)) AND \(version) <= \(time(span.highest))
        AND (\(version) < \(time(span.from)) OR \(version) >= \(time(span.to)))) IS TRUE

@@ -90,10 +90,10 @@ public struct ExtraRows {
     let version = plan.version
     var condition: SQL = "true"
     if let from = window.from {
-      condition = condition + " AND p.\(version.name) >= \(Literal(from))::\(version.baseType.fullName)"
+      condition = condition + " AND p.\(version.name) >= \(plan.versionBound("\(Literal(from))"))"
     }
     if let to = window.to {
-      condition = condition + " AND p.\(version.name) < \(Literal(to))::\(version.baseType.fullName)"
+      condition = condition + " AND p.\(version.name) < \(plan.versionBound("\(Literal(to))"))"
     }
     return condition
   }

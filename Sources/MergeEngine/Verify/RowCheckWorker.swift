@@ -32,7 +32,10 @@ final class RowCheckWorker {
     self.queue = queue
     self.options = options
     self.stop = stop
-    connections = try session.connectWorker(role: "verify worker \(number)")
+    connections = try session.connectWorker(
+      role: "verify worker \(number)",
+      carriesText: plan.carriesText
+    )
     outcomes = plan.tables.map { _ in RowCheckOutcome(sampleLimit: options.sampleLimit) }
     suspects = plan.tables.map { _ in [] }
   }

@@ -29,6 +29,7 @@ struct MergeExecution: Sendable {
     )
     let result = Result { try run.run { display.show($0) } }
     display.end()
+    if case .failure(is CancellationError) = result { throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2)) }
     let report = try result.get()
     for failure in report.failures { StandardError.write(failure: [failure], context.logFormat) }
     return report

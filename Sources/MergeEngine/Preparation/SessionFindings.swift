@@ -1,0 +1,98 @@
+import Libpq
+
+/// What role and database have set that changes what a merge means, and is left as it is.
+struct SessionFindings {
+  let plan: MergePlan
+  let options: MergeOptions
+  let production: Connection
+  /// The same connection if staging is in the same database.
+  let staging: Connection
+
+  /// - Throws: ``MergeFailure/usage(_:)`` when the server knows no such zone.
+  static func requireZone(_ zone: String, _ connection: Connection) throws {
+    do {
+      _ = try connection.query("SELECT clock_timestamp() AT TIME ZONE $1", [.text(zone)], "reading --time-zone")
+    } catch {
+      guard error.sqlState == .invalidParameterValue else { throw error }
+      throw MergeFailure.usage("--time-zone \(zone): \(error.message).")
+    }
+  }
+
+  func all() throws(PostgresError) -> [Finding] { try ofProduction() + ofStaging() }
+
+  private func ofProduction() throws(PostgresError) -> [Finding] {
+    let settings = try production.query(
+      """
+      SELECT current_user::text, current_setting('session_replication_role') = 'replica',
+             current_setting('synchronous_standby_names'),
+             current_setting('synchronous_commit') = ANY (ARRAY['on', 'remote_write', 'remote_apply'])
+               AND NOT EXISTS (SELECT FROM pg_stat_replication)
+      """,
+      "reading the session's settings"
+    )
+    let role = settings.text(0, 0) ?? ""
+    var findings: [Finding] = []
+    if settings.bool(0, 1) == true {
+      findings.append(
+        .warning(
+          nil,
+          "session_replication_role is replica for \(role): foreign keys are not checked and ordinary triggers don't fire for "
+            + "what is merged, so that orphans go in without a word. If that is not meant: ALTER ROLE \(role) RESET "
+            + "session_replication_role, or the same for the database."
+        )
+      )
+    }
+    if let names = settings.text(0, 2), !names.isEmpty, settings.bool(0, 3) == true {
+      findings.append(
+        .warning(
+          nil,
+          "commits wait for synchronous standbys (synchronous_standby_names = '\(names)'), and none is connected: the first "
+            + "one will hang until one is."
+        )
+      )
+    }
+    return findings
+  }
+
+  private func ofStaging() throws(PostgresError) -> [Finding] {
+    let zoned = columns(\.zoneMatters)
+    let texts = columns(\.readsTextAsTime)
+    guard !zoned.isEmpty || !texts.isEmpty else { return [] }
+    // Names of zones may differ where the zones do not: what counts is the time in winter and in summer.
+    let settings = try staging.query(
+      """
+      SELECT current_setting('TimeZone'), current_setting('DateStyle'),
+             EXISTS (SELECT FROM generate_series(0, 11) AS m (months), clock_timestamp() AS now
+                     WHERE (now + make_interval(months => m.months)) AT TIME ZONE $1
+                           <> (now + make_interval(months => m.months)) AT TIME ZONE current_setting('TimeZone'))
+      """,
+      [.text(options.timeZone)],
+      "reading the session's settings"
+    )
+    let (zone, style) = (settings.text(0, 0) ?? "", settings.text(0, 1) ?? "")
+    let ofZone =
+      settings.bool(0, 2) == true
+      ? zoned.map { table, columns in
+        Finding.warning(
+          table,
+          "\(columns): times without a zone are read in \(options.timeZone) (--time-zone), while the database is in \(zone)."
+        )
+      } : []
+    return ofZone
+      + texts.map { table, columns in
+        .warning(
+          table,
+          "\(columns): text in staging is read as the database reads it, with DateStyle \(style)."
+        )
+      }
+  }
+
+  /// The columns of each table for which something holds, as `column a` or `columns a, b`.
+  private func columns(_ holds: (TablePlan.Column) -> Bool) -> [(table: String, columns: String)] {
+    plan.tables.compactMap { table in
+      let names = table.columns.filter(holds).map(\.name.name)
+      guard !names.isEmpty else { return nil }
+      return (table.name, (names.count == 1 ? "column " : "columns ") + names.joined(separator: ", "))
+    }
+  }
+}
