@@ -8,7 +8,7 @@ enum CatalogNames {
   /// Not among them: what the grammar itself takes for a function of pg_catalog, as `coalesce`, `greatest` and `extract`.
   static let functions = names(
     """
-    age array_agg array_to_json array_to_string avg
+    abs age array_agg array_to_json array_to_string avg
     bit_xor bool_and bool_or
     cardinality ceil char_length clock_timestamp concat concat_ws count current_database current_schemas current_setting
     dense_rank encode first_value float8send floor format format_type
@@ -30,6 +30,7 @@ enum CatalogNames {
     pg_stat_get_tuples_hot_updated pg_stat_get_tuples_updated pg_table_is_visible pg_table_size pg_terminate_backend
     pg_total_relation_size pg_try_advisory_lock pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
     pg_type_is_visible pg_wal_lsn_diff pg_xact_status
+    power
     query_to_xml quote_ident quote_literal quote_nullable
     random range_agg rank regexp_replace regexp_split_to_table repeat replace reverse right round row_number row_to_json rtrim
     set_config sha256 shobj_description split_part starts_with statement_timestamp string_agg string_to_array strpos sum

@@ -69,7 +69,10 @@ public struct MergeRun: Sendable {
   public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> RunReport {
     let startedAt = Date()
     let clockStart = ContinuousClock.now
-    let retries = RetryPolicy(reconnectLimitSeconds: Double(options.reconnectLimitSeconds))
+    let retries = RetryPolicy(
+      patienceSeconds: RetryPolicy.patienceSeconds(lockTimeoutMilliseconds: options.lockTimeoutMilliseconds),
+      reconnectLimitSeconds: Double(options.reconnectLimitSeconds)
+    )
     let files = try snapshot?.checked(pieceRows: options.rowsPerBatch, tables: options.tables, stop: stop)
     let control = try ControlConnection(session, retries, stop: stop)
     let (plan, record) = try control.patiently { connection in

@@ -26,7 +26,7 @@ import Testing
     try await TestDatabase.withRows(10, in: .sleeping) { database in
       let cdc = try database.connect()
       try cdc.run("BEGIN; SELECT FROM production.t WHERE id = 5 FOR UPDATE")
-      let merge = database.start { $0.lockTimeoutMilliseconds = 100 }
+      let merge = database.start { $0.lockTimeoutMilliseconds = 2_000 }
       try await database.waitForBlockedTries(2)
       try cdc.run("COMMIT")
       let report = try await database.finish(merge)
@@ -68,7 +68,7 @@ import Testing
       try cdc.run("BEGIN; SELECT FROM production.t WHERE id = 5 FOR UPDATE")
       let merge = database.start {
         $0.lockTimeoutMilliseconds = 0
-        $0.statementTimeoutMilliseconds = 500
+        $0.statementTimeoutMilliseconds = 2_000
       }
       try await database.waitForBlockedTries(2)
       try cdc.run("COMMIT")
@@ -86,7 +86,7 @@ import Testing
       // Reading may be prepared under this lock, writing may not.
       let cdc = try database.connect()
       try cdc.run("BEGIN; LOCK TABLE production.t IN SHARE MODE")
-      let merge = database.start { $0.lockTimeoutMilliseconds = 100 }
+      let merge = database.start { $0.lockTimeoutMilliseconds = 2_000 }
       try await database.waitForBlockedTries(2)
       try cdc.run("COMMIT")
       let report = try await database.finish(merge)

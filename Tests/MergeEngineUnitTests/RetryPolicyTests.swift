@@ -26,9 +26,8 @@ import Testing
     #expect(waits.count > 1)
   }
 
-  @Test func `all waits of a batch together take about half a minute`() {
-    let policy = RetryPolicy()
-    let longest = (1..<policy.attemptLimit).reduce(0.0) { $0 + min(0.05 * Double(1 << $1), 10) }
-    #expect(longest < 40)
+  @Test(arguments: [(0, 60.0), (1, 5), (100, 5), (10_000, 60), (60_000, 360)])
+  func `a batch has patience for six waits for a lock, and some seconds at least`(milliseconds: Int, seconds: Double) {
+    #expect(RetryPolicy.patienceSeconds(lockTimeoutMilliseconds: milliseconds) == seconds)
   }
 }

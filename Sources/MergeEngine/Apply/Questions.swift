@@ -1,71 +1,110 @@
 import Libpq
 
-/// Asks the server about a whole batch which of its rows production may refuse, in one statement.
+/// Asks the server about a whole batch which of its rows production would refuse, in one statement that writes nothing.
 ///
-/// Whoever is named here is only set apart and tried by itself: a trigger may fill or change what looks bad, and a parent
-/// may have come meanwhile. So a question may name too many rows, and what none foresees is found by dividing the batch.
+/// A merge only sets apart who is named here, and tries it by itself: a trigger may fill or change what looks bad, and a
+/// parent may have come meanwhile. So a question may name too many rows, and what none foresees is found by dividing the
+/// batch. A dry run goes by the answers.
 struct Questions {
+  let objections: [Objection]
   private let plan: TablePlan
-  private let production: Connection
-  private let table: Identifier
-  private let ask: SQL?
-  private var copier: RowCopier
+  private let statement: PreparedStatement?
+  private var arrays: ColumnArrays
 
-  private static let numberColumn = Identifier("_merge_engine_row")
+  /// A row that production would refuse, and one of the reasons.
+  struct Suspect {
+    /// Its position in ``StagedBatch/rows``.
+    let row: UInt32
+    /// The reason's position in ``Questions/objections``.
+    let objection: Int
+  }
 
-  /// Reads production's constraints, and makes the temporary table that they are asked about.
-  init(_ plan: TablePlan, _ production: Connection, number: Int) throws(PostgresError) {
+  /// The column of the row's number in the batch.
+  static let row = Identifier("_merge_engine_row")
+  /// The column of the number of the first row in the batch that has the same value.
+  static func first(_ key: Objection.UniqueKey) -> Identifier { Identifier("_merge_engine_first " + key.name) }
+
+  /// Rows of a question. Arbitrary: what travels is held in memory on both sides.
+  private static let pieceByteCount = 16 << 20
+
+  init(
+    _ plan: TablePlan,
+    _ objections: [Objection],
+    _ production: Connection,
+    statementName: String
+  ) throws(PostgresError) {
     self.plan = plan
-    self.production = production
-    table = Identifier("merge_engine_asked_\(number)")
-    copier = RowCopier(columnCount: plan.columns.count, production)
-    let conditions = try Constraints(plan, production).conditions()
-    guard !conditions.isEmpty else {
-      ask = nil
+    self.objections = objections
+    let named = Set(objections.flatMap(\.columns))
+    var indices = plan.columns.indices.filter { named.contains(plan.columns[$0].name) }
+    // How many rows there are is told by an array.
+    if indices.isEmpty {
+      indices = plan.columns.indices.filter { ColumnArrays.canHold(plan.columns[$0]) }.prefix(1) + []
+    }
+    arrays = ColumnArrays(plan, indices)
+    guard !objections.isEmpty, !indices.isEmpty else {
+      statement = nil
       return
     }
-    let columns = plan.columns.map { column in
-      column.travel == .text
-        ? "p.\(column.name)::text AS \(column.name)"
-        : "p.\(column.name)::\(column.baseType.plainName) AS \(column.name)" as SQL
-    }
-    try production.execute(
-      """
-      CREATE TEMPORARY TABLE IF NOT EXISTS \(table) ON COMMIT DELETE ROWS AS
-      SELECT \(columns.joined(", ")), 0::bigint AS \(Self.numberColumn) FROM \(plan.production) AS p WITH NO DATA
-      """,
-      "making a temporary table"
+    statement = try production.prepare(
+      statementName,
+      Self.question(indices.map { plan.columns[$0] }, objections),
+      parameterTypes: arrays.parameterTypes + [TypeOID.int8, TypeOID.int8],
+      "preparing to ask which rows \(plan.production) would refuse"
     )
-    let values = plan.columns.map { column -> SQL in
+  }
+
+  /// number of the row and of the objection.
+  private static func question(_ columns: [TablePlan.Column], _ objections: [Objection]) -> SQL {
+    // Parameters: an array a column, how many rows were asked about before, how many of all are inserts.
+    let count = columns.count
+    let arrays = (1...count).map { "$\($0)" as SQL }.joined(", ")
+    let values = columns.map { column -> SQL in
       column.travel == .text ? "b.\(column.name)::\(column.baseType.plainName) AS \(column.name)" : "b.\(column.name)"
     }
-    ask = """
-      SELECT t.\(Self.numberColumn) FROM (SELECT \(values.joined(", ")), b.\(Self.numberColumn) FROM pg_temp.\(table) AS b) AS t
-      WHERE \(conditions.map { "(\($0))" as SQL }.joined(" OR "))
+    let firsts = objections.compactMap(\.sharedKey).map { key -> SQL in
+      "min(v.\(row)) OVER (PARTITION BY \(key.parts.map { "v.\($0.column)" as SQL }.joined(", "))) AS \(first(key))"
+    }
+    let objections = objections.enumerated().map { index, objection -> SQL in
+      let isConcerned: SQL = objection.isOfInsertsOnly ? "t.\(row) <= $\(count + 2) AND " : ""
+      return "(\(index), \(isConcerned)(\(objection.condition)))"
+    }
+    return """
+      SELECT t.\(row), o.objection
+      FROM (SELECT \((["v.*"] + firsts).joined(", "))
+            FROM (SELECT \((values + ["b.\(row) + $\(count + 1) AS \(row)"]).joined(", "))
+                  FROM unnest(\(arrays)) WITH ORDINALITY AS b (\((columns.map(\.name) + [row]).joined()))) AS v) AS t
+      CROSS JOIN LATERAL (VALUES \(objections.joined(", "))) AS o (objection, holds)
+      WHERE o.holds
       """
   }
 
-  /// Which of these rows look bad; nil when the questions can't be answered, since a row raises an error in them.
+  /// Which of these rows look bad, and why.
   ///
-  /// Within a transaction, whose earlier work is not lost by that.
-  mutating func suspects(_ rows: [UInt32], of batch: StagedBatch) throws -> Set<UInt32>? {
-    guard let ask, !rows.isEmpty else { return [] }
-    do {
-      return try Savepoint.attempt(on: production) {
-        let columns = (plan.columns.map(\.name) + [Self.numberColumn]).joined()
-        try copier.copy(
-          rows,
-          of: batch,
-          by: "COPY pg_temp.\(table) (\(columns)) FROM STDIN (FORMAT binary)",
-          numbered: true,
-          "copying rows of \(plan.production) into a temporary table"
-        )
-        // The subplans look into production's indexes; the batch itself is read once.
-        let answer = try production.query(ask, "asking which rows \(plan.production) would refuse")
-        return Set((0..<answer.count).map { UInt32(answer.integer($0, 0) ?? 0) })
+  /// - Parameters:
+  ///   - inserts: positions in ``StagedBatch/rows``.
+  ///   - updates: the same.
+  /// - Throws: ``PostgresError`` also where a row raises an error in a question.
+  mutating func suspects(
+    inserts: [UInt32],
+    updates: [UInt32],
+    of batch: StagedBatch,
+    on production: Connection
+  ) throws -> [Suspect] {
+    guard let statement, !(inserts.isEmpty && updates.isEmpty) else { return [] }
+    var suspects: [Suspect] = []
+    let rows = inserts + updates
+    let pieceCount = max(rows.count * Self.pieceByteCount / max(batch.bytes.count, 1), 1)
+    for start in stride(from: 0, to: rows.count, by: pieceCount) {
+      let piece = rows[start..<min(start + pieceCount, rows.count)]
+      let answer = try production.execute(
+        statement,
+        arrays.parameters(piece, of: batch) + [.bigint(start), .bigint(inserts.count)]
+      )
+      suspects += (0..<answer.count).map { index in
+        Suspect(row: rows[(answer.integer(index, 0) ?? 1) - 1], objection: answer.integer(index, 1) ?? 0)
       }
-    } catch let error as PostgresError where error.origin == .server && error.sqlState?.isWorthRetrying == false {
-      return nil
     }
+    return suspects
   }
 }

@@ -55,6 +55,18 @@ struct CatalogColumn: Sendable {
       }
     }
 
+    /// The length of varchar(n) and char(n) in characters; nil for other types and without a limit.
+    var characterLimit: Int? { [TypeOID.bpchar, TypeOID.varchar].contains(oid) && modifier >= 4 ? modifier - 4 : nil }
+
+    /// Precision and scale of numeric(p,s); nil for other types and without a limit.
+    ///
+    /// `numeric_typmod_precision` and `numeric_typmod_scale` in the server's `utils/adt/numeric.c`.
+    var numericDigits: (precision: Int, scale: Int)? {
+      guard oid == TypeOID.numeric, modifier >= 4 else { return nil }
+      let packed = modifier - 4
+      return (packed >> 16 & 0xFFFF, (packed & 0x7FF ^ 1024) - 1024)
+    }
+
     /// Equal values always have equal bytes, so that duplicates of a key can be found without asking the server.
     ///
     /// Not on the list, though ordered: float4 and float8 (-0 equals 0), bpchar and citext (padding, case), interval,

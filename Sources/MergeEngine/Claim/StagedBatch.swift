@@ -13,6 +13,8 @@ struct StagedRow {
   var version: StagedVersion
   /// Becomes known at classification.
   var verdict: Verdict
+  /// Of a duplicate: the row of its key that was newer, which may itself be a duplicate.
+  var newerRow: UInt32 = 0
 }
 
 /// A version as it is compared.
@@ -50,18 +52,30 @@ struct StagedBatch {
 
   var hasDuplicates: Bool { rows.contains { $0.verdict == .duplicate } }
 
-  /// Where the older rows of keys with several rows lie in staging; from now on they count as to be written, elsewhere.
-  mutating func setDuplicatesApart() -> [UInt64] {
-    var addresses: [UInt64] = []
+  /// The addresses of some rows that are carried elsewhere, each with the older rows of its key behind it. From now on all
+  /// of them count as to be written.
+  mutating func setApart(_ suspects: Set<UInt32>) -> [[UInt64]] {
+    var groups = Dictionary(uniqueKeysWithValues: suspects.map { ($0, [rows[Int($0)].address]) })
+    var older: [Int] = []
     for index in rows.indices where rows[index].verdict == .duplicate {
-      addresses.append(rows[index].address)
-      rows[index].verdict = .insert
+      var newest = rows[index].newerRow
+      while rows[Int(newest)].verdict == .duplicate { newest = rows[Int(newest)].newerRow }
+      guard suspects.contains(newest) else { continue }
+      groups[newest]?.append(rows[index].address)
+      older.append(index)
     }
-    return addresses
+    for index in older { rows[index].verdict = .insert }
+    return groups.sorted { $0.key < $1.key }.map(\.value)
   }
 
   mutating func setVerdict(_ verdict: Verdict, row: UInt32) {
     rows[Int(row)].verdict = verdict
+  }
+
+  /// A row of the same key is newer, or as new and behind it.
+  mutating func setDuplicate(_ row: UInt32, of newer: UInt32) {
+    rows[Int(row)].verdict = .duplicate
+    rows[Int(row)].newerRow = newer
   }
 
   /// Whether `left` is newer than (above 0), as new as (0) or older than (below 0) `right`, both positions in ``rows``.

@@ -72,7 +72,7 @@ struct Classifier {
       let order = try batch.compareVersions(candidate, previous, plan.versionType)
       let wins = order > 0 || (order == 0 && candidate > previous)
       newest[first] = wins ? candidate : previous
-      batch.setVerdict(.duplicate, row: wins ? previous : candidate)
+      batch.setDuplicate(wins ? previous : candidate, of: wins ? candidate : previous)
     }
   }
 }

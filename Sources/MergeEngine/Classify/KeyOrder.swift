@@ -45,9 +45,9 @@ struct KeyOrder {
       }
       if try batch.compareVersions(entry.row, previous, plan.versionType) >= 0 {
         batch.candidates[batch.candidates.count - 1] = entry.row
-        batch.setVerdict(.duplicate, row: previous)
+        batch.setDuplicate(previous, of: entry.row)
       } else {
-        batch.setVerdict(.duplicate, row: entry.row)
+        batch.setDuplicate(entry.row, of: previous)
       }
     }
   }

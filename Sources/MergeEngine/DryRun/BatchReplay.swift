@@ -6,6 +6,7 @@ struct BatchReplay {
   private let plan: TablePlan
   private let rule: MergeRule
   private let updatesTies: Bool
+  private let waitsForParents: Bool
   private let connections: WorkerConnections
   /// First addresses of the batches, ascending.
   private let batchStarts: [UInt64]
@@ -16,15 +17,18 @@ struct BatchReplay {
   private var answer = ProbeAnswer()
   private var found = ProductionRows()
 
+  /// - Parameter waitsForParents: rows that a foreign key refuses are read once more in the end.
   init(
     _ plan: TablePlan,
     _ ranges: [TupleRange],
     updatesTies: Bool,
+    waitsForParents: Bool,
     on connections: WorkerConnections,
     number: Int
   ) throws(PostgresError) {
     self.plan = plan
     self.updatesTies = updatesTies
+    self.waitsForParents = waitsForParents
     self.connections = connections
     rule = MergeRule(plan)
     batchStarts = ranges.map(\.start).sorted()
@@ -44,8 +48,18 @@ struct BatchReplay {
     var isDifferingTie: Bool
   }
 
-  /// Adds to `outcome` how the verdicts of these rows change when the batches come one after the other.
-  mutating func run(_ rows: inout KeyedRows, _ outcome: inout DryRunOutcome) throws {
+  /// Adds to `outcome` how the verdicts of these rows change when the batches come one after the other, and older rows of a
+  /// key get their chance where newer ones are refused.
+  ///
+  /// - Parameters:
+  ///   - foresight: knows what production objects to.
+  ///   - helpless: which of hopeful rows nothing helps, and why not.
+  mutating func run(
+    _ rows: inout KeyedRows,
+    _ foresight: inout Foresight,
+    helpless: ([DryRunOutcome.HopefulRow]) throws -> [UInt64: Int],
+    _ outcome: inout DryRunOutcome
+  ) throws {
     rows.fill(&batch)
     try batch.index(plan)
     let keys = Self.runs(rows.groups)
@@ -53,34 +67,127 @@ struct BatchReplay {
     guard !keys.isEmpty else { return }
     try probe.lookUp(batch, on: connections.production, &answer)
     try lookUp.lookUp(batch.candidates, of: batch, on: connections.production, &found)
+    let all = batch.rows.indices.map { UInt32($0) }
+    let refused = Refusals(
+      inserts: try refusals(
+        foresight.refusals(inserts: all, updates: [], of: batch, areOneBatch: false, &outcome),
+        foresight.objections,
+        helpless
+      ),
+      updates: try refusals(
+        foresight.refusals(inserts: [], updates: all, of: batch, areOneBatch: false, &outcome),
+        foresight.objections,
+        helpless
+      )
+    )
     for (key, rows) in keys.enumerated() {
       var present = Present.production
-      for candidate in try newestOfEachBatch(rows) {
-        let alone = try verdict(candidate, .production, key: key)
-        let inTurn = try verdict(candidate, present, key: key)
-        outcome.exchange(alone.verdict, for: inTurn.verdict)
-        outcome.differingTieCount += (inTurn.isDifferingTie ? 1 : 0) - (alone.isDifferingTie ? 1 : 0)
-        if inTurn.verdict == .insert || inTurn.verdict == .update { present = .staged(candidate) }
+      for rows in try batches(of: rows) { try replay(rows, key: key, &present, refused, &outcome) }
+      let orphans = rows.map { UInt32($0) }.filter { row in
+        outcome.refused[batch.rows[Int(row)].address] != nil && refused.isForLackOfParent(row)
+      }
+      if waitsForParents, !orphans.isEmpty {
+        try replay(newestFirst(orphans), key: key, &present, refused, &outcome)
       }
     }
   }
 
-  /// The rows that are left when each batch has settled its own duplicates.
-  private func newestOfEachBatch(_ rows: Range<Int>) throws -> [UInt32] {
-    var newest: [UInt32] = []
-    var lastBatch: Int?
+  /// Why rows would be refused, by their positions in the piece, for each way of writing them.
+  private struct Refusals {
+    let inserts: [UInt32: Reason]
+    let updates: [UInt32: Reason]
+
+    struct Reason {
+      let words: String
+      var isLackOfParent = false
+    }
+
+    func reason(_ row: UInt32, _ verdict: Verdict) -> String? {
+      (verdict == .insert ? inserts[row] : verdict == .update ? updates[row] : nil)?.words
+    }
+
+    func isForLackOfParent(_ row: UInt32) -> Bool { (inserts[row] ?? updates[row])?.isLackOfParent == true }
+  }
+
+  private func refusals(
+    _ refusals: [UInt32: Foresight.Refusal],
+    _ objections: [Objection],
+    _ helpless: ([DryRunOutcome.HopefulRow]) throws -> [UInt64: Int]
+  ) throws -> [UInt32: Refusals.Reason] {
+    let hopeful = refusals.compactMap { row, refusal -> DryRunOutcome.HopefulRow? in
+      guard case .hopeful(let objections) = refusal else { return nil }
+      return .init(address: batch.rows[Int(row)].address, verdict: .insert, objections: objections)
+    }
+    let helpless = try hopeful.isEmpty ? [:] : helpless(hopeful)
+    return refusals.reduce(into: [UInt32: Refusals.Reason]()) { reasons, entry in
+      switch entry.value {
+      case .final(let words): reasons[entry.key] = .init(words: words)
+      case .hopeful:
+        guard let objection = helpless[batch.rows[Int(entry.key)].address] else { return }
+        reasons[entry.key] = .init(
+          words: objections[objection].words,
+          isLackOfParent: objections[objection].isAboutParent
+        )
+      }
+    }
+  }
+
+  /// Replays the rows of one key in one batch.
+  private func replay(
+    _ rows: [UInt32],
+    key: Int,
+    _ present: inout Present,
+    _ refused: Refusals,
+    _ outcome: inout DryRunOutcome
+  ) throws {
+    var isSettled = false
+    for (position, row) in rows.enumerated() {
+      let address = batch.rows[Int(row)].address
+      let isFirst = position == 0
+      let alone = try verdict(row, .production, key: key)
+      let counted = outcome.refused[address] != nil ? .error : isFirst ? alone.verdict : .duplicate
+      let inTurn = try verdict(row, present, key: key)
+      var final = inTurn.verdict
+      let reason = refused.reason(row, final)
+      if isSettled || !isFirst && !final.isWritten {
+        final = .duplicate
+      } else if reason != nil {
+        final = .error
+      } else {
+        isSettled = true
+        if final.isWritten { present = .staged(row) }
+      }
+      if isFirst, counted != .error {
+        outcome.differingTieCount += (inTurn.isDifferingTie ? 1 : 0) - (alone.isDifferingTie ? 1 : 0)
+      }
+      if final == .error, let reason {
+        if counted != .error { outcome.refuse(address, reason) }
+      } else if counted == .error {
+        outcome.spare(address)
+      }
+      outcome.exchange(counted, for: final)
+    }
+  }
+
+  /// The rows of a key as the batches hold them, in each the newest first.
+  private func batches(of rows: Range<Int>) throws -> [[UInt32]] {
+    var batches: [[UInt32]] = []
+    var lastNumber: Int?
     for row in rows {
       let number = batchStarts.partitioningIndex { $0 > batch.rows[row].address }
-      if number == lastBatch, let previous = newest.last {
-        if try batch.compareVersions(UInt32(row), previous, plan.versionType) >= 0 {
-          newest[newest.count - 1] = UInt32(row)
-        }
-      } else {
-        newest.append(UInt32(row))
-      }
-      lastBatch = number
+      if number != lastNumber { batches.append([]) }
+      lastNumber = number
+      batches[batches.count - 1].append(UInt32(row))
     }
-    return newest
+    return try batches.map(newestFirst)
+  }
+
+  /// Of equally new ones the last in staging, which arrived last.
+  private func newestFirst(_ rows: [UInt32]) throws -> [UInt32] {
+    try rows.sorted { left, right in
+      let order = try batch.compareVersions(left, right, plan.versionType)
+      return order > 0 || order == 0 && left > right
+    }
   }
 
   private func verdict(_ row: UInt32, _ present: Present, key: Int) throws -> Verdicts {
@@ -147,29 +254,6 @@ struct BatchReplay {
     }
     if start < groups.count { runs.append(start..<groups.count) }
     return runs
-  }
-}
-
-extension DryRunOutcome {
-  /// One row's verdict turns out to be another.
-  fileprivate mutating func exchange(_ old: Verdict, for new: Verdict) {
-    guard old != new else { return }
-    counts.add(-1, to: old)
-    counts.add(1, to: new)
-  }
-}
-
-extension VerdictCounts {
-  /// Changes the count of one verdict.
-  fileprivate mutating func add(_ change: Int, to verdict: Verdict) {
-    switch verdict {
-    case .insert: inserted += change
-    case .update: updated += change
-    case .unchanged: unchanged += change
-    case .stale: stale += change
-    case .duplicate: duplicate += change
-    case .error: errors += change
-    }
   }
 }
 

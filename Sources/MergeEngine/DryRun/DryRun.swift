@@ -96,7 +96,7 @@ public struct DryRun: Sendable {
       )
     }
     let notes = zip(plan.tables, outcomes).flatMap { table, outcome in
-      outcome.notes.map { Finding.warning(table.name, $0) }
+      outcome.warnings.map { Finding.warning(table.name, $0) }
     }
     return report(
       stop.signal == nil ? .success : .aborted,
@@ -117,14 +117,17 @@ public struct DryRun: Sendable {
     let queue = WorkQueue(plan, batchRows: options.rowsPerBatch)
     let connections = try session.connectWorker(role: "plan", carriesText: plan.carriesText)
     var memory = BatchMemory()
-    var stations: [Int: DryRunStations] = [:]
-    var outcomes = plan.tables.map { _ in DryRunOutcome(sampleLimit: sampleLimit) }
+    var tables = DryRunTables(
+      plan: plan.withoutMarks,
+      updatesTies: options.ties == .compare,
+      sampleLimit: sampleLimit,
+      connections: connections,
+      staging: staging,
+      questions: try session.connectStagingControl(beside: session.connectControl())
+    )
     while stop.signal == nil, let item = queue.take() {
-      var table = try stations[item.table] ?? self.stations(plan.tables[item.table], item.table, on: connections)
       do {
-        let carried = try connections.covered(by: stop) {
-          try table.look(item, memory: &memory, outcome: &outcomes[item.table])
-        }
+        let carried = try connections.covered(by: stop) { try tables.look(item, memory: &memory) }
         queue.complete(item, carried, byteCount: memory.batch.bytes.count)
       } catch is Claim.TooLarge {
         queue.divide(item)
@@ -132,38 +135,11 @@ public struct DryRun: Sendable {
         guard stop.signal != nil else { throw error }
         break
       }
-      stations[item.table] = table
       onProgress(RunProgress(queue.snapshot, since: clock.start))
     }
-    guard stop.signal == nil else { return outcomes }
-    for index in plan.tables.indices {
-      let duplicates = DuplicateKeys(
-        plan: Self.withoutMarks(plan.tables[index]),
-        updatesTies: options.ties == .compare,
-        staging: staging
-      )
-      try duplicates.correct(&outcomes[index], connections, number: index)
-    }
-    return outcomes
-  }
-
-  private func stations(
-    _ plan: TablePlan,
-    _ number: Int,
-    on connections: WorkerConnections
-  ) throws(PostgresError) -> DryRunStations {
-    try DryRunStations(
-      Self.withoutMarks(plan),
-      number: number,
-      updatesTies: options.ties == .compare,
-      connections
-    )
-  }
-
-  private static func withoutMarks(_ plan: TablePlan) -> TablePlan {
-    var plan = plan
-    plan.marksRows = false
-    return plan
+    guard stop.signal == nil else { return tables.outcomes }
+    try tables.end()
+    return tables.outcomes
   }
 
   private func report(

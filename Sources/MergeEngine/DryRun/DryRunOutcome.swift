@@ -18,24 +18,83 @@ struct DryRunOutcome {
   /// Which staging rows to show, by kind.
   private(set) var samples: [PlanReport.SampleKind: [SampledRow]] = [:]
 
-  /// What should be known about the counts.
-  var notes: [String] = []
+  /// Rows that production would refuse, by address, and why, as it is said behind "3 rows"; nil if a row can't be read.
+  private(set) var refused: [UInt64: String?] = [:]
+  /// Rows that can't be read as production's types.
+  var unreadable: [UInt64] { refused.filter { $0.value == nil }.keys.sorted() }
+  /// Rows that are refused unless another row of the run helps them.
+  var hopeful: [HopefulRow] = []
+  private var notes: [String] = []
+
+  /// What should be known: who would be refused why, and what the counts don't hold.
+  var warnings: [String] {
+    let reasons = refused.values.reduce(into: [String: Int]()) { counts, words in
+      if let words { counts[words, default: 0] += 1 }
+    }
+    return reasons.sorted { $0.key < $1.key }.map { "\($1.rows) \($0) would be quarantined." } + notes
+  }
 
   private let sampleLimit: Int
 
   /// A staging row to show.
   struct SampledRow {
     let address: UInt64
-    /// Why the server can't read it.
+    /// Why the server can't read it, or would refuse it.
     var refusal: String?
+  }
+
+  /// A row that production refuses as it is now.
+  struct HopefulRow {
+    let address: UInt64
+    let verdict: Verdict
+    /// All that stands against it, by their positions in ``Foresight/objections``.
+    let objections: [Int]
   }
 
   init(sampleLimit: Int) {
     self.sampleLimit = sampleLimit
   }
 
-  mutating func addRefused(_ address: UInt64, _ error: PostgresError) {
+  /// A row can't be read as production's types.
+  mutating func addUnreadable(_ address: UInt64, _ error: PostgresError) {
+    refused.updateValue(nil, forKey: address)
     add(SampledRow(address: address, refusal: error.reason), .error)
+  }
+
+  /// Production would refuse a row.
+  mutating func refuse(_ address: UInt64, _ words: String) {
+    refused[address] = words
+    add(SampledRow(address: address, refusal: "a row \(words)"), .error)
+  }
+
+  /// Production would not even be asked to take a row.
+  mutating func spare(_ address: UInt64) {
+    refused[address] = nil
+  }
+
+  /// Nothing of the run helps these hopeful rows: their verdicts are errors after all.
+  ///
+  /// - Parameter helpless: by address, which of `objections` stands against a row.
+  mutating func giveUp(_ helpless: [UInt64: Int], _ objections: [Objection]) {
+    guard !helpless.isEmpty else { return }
+    for row in hopeful {
+      guard let objection = helpless[row.address] else { continue }
+      refuse(row.address, objections[objection].words)
+      exchange(row.verdict, for: .error)
+    }
+    hopeful.removeAll { helpless[$0.address] != nil }
+  }
+
+  /// One row's verdict turns out to be another.
+  mutating func exchange(_ old: Verdict, for new: Verdict) {
+    guard old != new else { return }
+    counts.add(-1, to: old)
+    counts.add(1, to: new)
+  }
+
+  /// Says something about the counts, once.
+  mutating func note(_ text: String) {
+    if !notes.contains(text) { notes.append(text) }
   }
 
   mutating func measureWidths(_ memory: BatchMemory) {
@@ -59,6 +118,20 @@ struct DryRunOutcome {
   private mutating func add(_ row: SampledRow, _ kind: PlanReport.SampleKind) {
     guard (samples[kind]?.count ?? 0) < sampleLimit else { return }
     samples[kind, default: []].append(row)
+  }
+}
+
+extension VerdictCounts {
+  /// Changes the count of one verdict.
+  fileprivate mutating func add(_ change: Int, to verdict: Verdict) {
+    switch verdict {
+    case .insert: inserted += change
+    case .update: updated += change
+    case .unchanged: unchanged += change
+    case .stale: stale += change
+    case .duplicate: duplicate += change
+    case .error: errors += change
+    }
   }
 }
 

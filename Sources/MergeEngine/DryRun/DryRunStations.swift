@@ -4,7 +4,7 @@ import Libpq
 /// The stations of one table without the writing ones: claim without marks, probe, classify, and a look at ties.
 ///
 /// ```
-/// staging rows ──COPY (SELECT …)──▶ Claim ─▶ Probe ─▶ Classify ─▶ TieCheck ─▶ counts, samples, widths
+/// staging rows ──COPY (SELECT …)──▶ Claim ─▶ Probe ─▶ Classify ─▶ TieCheck ─▶ Foresight ─▶ counts, samples, widths
 /// ```
 /// Everything that decides a verdict is the merge's own code.
 struct DryRunStations {
@@ -15,6 +15,7 @@ struct DryRunStations {
   private let claim: Claim
   private var probe: Probe
   private var tieCheck: TieCheck?
+  private(set) var foresight: Foresight
 
   /// - Parameter plan: with ``TablePlan/ties`` set, and without marks.
   init(
@@ -31,6 +32,7 @@ struct DryRunStations {
     tieCheck = try plan.ties.map { comparison throws(PostgresError) in
       try TieCheck(plan, comparison, on: connections.production, statementName: "ties_\(number)")
     }
+    foresight = try Foresight(plan, number: number, on: connections.production)
   }
 
   /// Classifies the staging rows of a batch, as many as a merge would take, and adds what it finds to `outcome`.
@@ -41,7 +43,7 @@ struct DryRunStations {
     let start = ContinuousClock.now
     let (range, refused) = try claim.readToLook(item.range, rowLimit: item.rowLimit, into: &memory.batch)
     outcome.readTime += .now - start
-    for (address, error) in refused { outcome.addRefused(address, error) }
+    for (address, error) in refused { outcome.addUnreadable(address, error) }
     try memory.order.arrange(&memory.batch, plan)
     let probeStart = ContinuousClock.now
     try probe.lookUp(memory.batch, on: connections.production, &memory.answer)
@@ -51,10 +53,11 @@ struct DryRunStations {
       try tieCheck?.differing(memory.classifier.ties, of: memory.batch, on: connections.production) ?? []
     outcome.differingTieCount += differing.count
     if updatesTies { memory.classifier.update(differing, &memory.batch) }
+    outcome.measureWidths(memory)
+    try foresight.look(&memory.batch, memory.classifier, &outcome)
     let counts = tally(memory, refused.count)
     outcome.counts += counts
     outcome.ranges.append(range)
-    outcome.measureWidths(memory)
     outcome.takeSamples(memory.batch, differingTies: updatesTies ? [] : differing)
     return Carried(counts: counts, place: .blocks(range))
   }
@@ -62,12 +65,12 @@ struct DryRunStations {
   private func tally(_ memory: BatchMemory, _ refusedCount: Int) -> VerdictCounts {
     var counts = VerdictCounts()
     counts.read = memory.batch.rows.count + refusedCount
-    counts.inserted = memory.classifier.inserts.count
-    counts.updated = memory.classifier.updates.count
     counts.errors = refusedCount
     for row in memory.batch.rows {
       switch row.verdict {
-      case .insert, .update, .error: break
+      case .insert: counts.inserted += 1
+      case .update: counts.updated += 1
+      case .error: counts.errors += 1
       case .unchanged: counts.unchanged += 1
       case .stale: counts.stale += 1
       case .duplicate: counts.duplicate += 1

@@ -19,30 +19,55 @@ struct DuplicateKeys {
   private static let pieceRowCount = 50_000
 
   /// Corrects the counts of a table that was read to its end.
-  func correct(_ outcome: inout DryRunOutcome, _ connections: WorkerConnections, number: Int) throws {
+  ///
+  /// - Parameters:
+  ///   - waitsForParents: see ``BatchReplay``, as `helpless`.
+  func correct(
+    _ outcome: inout DryRunOutcome,
+    _ foresight: inout Foresight,
+    waitsForParents: Bool,
+    helpless: ([DryRunOutcome.HopefulRow]) throws -> [UInt64: Int],
+    _ connections: WorkerConnections,
+    number: Int
+  ) throws {
     guard outcome.counts.read > 1, try !keysAreUnique() else { return }
     do {
-      try replay(&outcome, connections, number: number)
+      try replay(&outcome, &foresight, waitsForParents: waitsForParents, helpless, connections, number: number)
     } catch {
       guard let refusal = error as? PostgresError, refusal.sqlState?.refusesRow == true else { throw error }
-      outcome.notes.append(
+      outcome.note(
         "keys that stand in several batches could not be looked for, since rows can't be read (\(refusal.message)): "
           + "if there are any, the merge will count fewer inserts."
       )
     }
   }
 
-  private func replay(_ outcome: inout DryRunOutcome, _ connections: WorkerConnections, number: Int) throws {
-    var replay = try BatchReplay(plan, outcome.ranges, updatesTies: updatesTies, on: connections, number: number)
+  private func replay(
+    _ outcome: inout DryRunOutcome,
+    _ foresight: inout Foresight,
+    waitsForParents: Bool,
+    _ helpless: ([DryRunOutcome.HopefulRow]) throws -> [UInt64: Int],
+    _ connections: WorkerConnections,
+    number: Int
+  ) throws {
+    var replay = try BatchReplay(
+      plan,
+      outcome.ranges,
+      updatesTies: updatesTies,
+      waitsForParents: waitsForParents,
+      on: connections,
+      number: number
+    )
     var piece = KeyedRows()
-    try staging.copyOut(rowsOfDuplicateKeys, "reading duplicate keys of \(plan.staging)") { message in
+    try staging.copyOut(rowsOfDuplicateKeys(but: outcome.unreadable), "reading duplicate keys of \(plan.staging)") {
+      message in
       let isNewKey = try piece.append(message)
       guard isNewKey, piece.groups.count > Self.pieceRowCount || piece.byteCount > BatchLimit.byteCount else { return }
       let last = try piece.takeLastRow()
-      try replay.run(&piece, &outcome)
+      try replay.run(&piece, &foresight, helpless: helpless, &outcome)
       piece = last
     }
-    try replay.run(&piece, &outcome)
+    try replay.run(&piece, &foresight, helpless: helpless, &outcome)
   }
 
   /// Whether an index of staging rules out that a key comes twice, by the same equality as production's.
@@ -67,13 +92,14 @@ struct DuplicateKeys {
   }
 
   /// A number for the key, and the row as the claim reads it; by key, then as the batches come.
-  private var rowsOfDuplicateKeys: SQL {
+  private func rowsOfDuplicateKeys(but unreadable: [UInt64]) -> SQL {
     let keys = plan.keyColumns.map(\.readExpression).joined(", ")
     let names = plan.keyColumns.indices.map { "k\($0)" as SQL }.joined(", ")
     let isSame = plan.keyColumns.enumerated().map { index, column in
       "d.k\(index) \(column.travel == .text ? "=" : column.equality) \(column.readExpression)" as SQL
     }.joined(" AND ")
-    let condition = ClaimSQL.rowCondition(plan)
+    let isReadable: SQL = unreadable.isEmpty ? "" : " AND s.ctid <> ALL (\(TupleAddress.list(unreadable)))"
+    let condition = ClaimSQL.rowCondition(plan) + isReadable
     return """
       COPY (
         SELECT dense_rank() OVER (ORDER BY \(keys)), \(ClaimSQL.outputs(plan))

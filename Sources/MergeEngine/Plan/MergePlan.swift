@@ -45,6 +45,13 @@ struct MergePlan: Sendable {
   /// What is read of a table from now on.
   mutating func read(_ reading: TablePlan.Reading, table index: Int) { tables[index].reading = reading }
 
+  /// The same plan for who leaves marks alone.
+  var withoutMarks: MergePlan {
+    var plan = self
+    for index in tables.indices { plan.tables[index].marksRows = false }
+    return plan
+  }
+
   /// Lets every table's turn come at once: for commands that write nothing.
   mutating func forgetOrder() { parents = tables.map { _ in [] } }
 

@@ -19,9 +19,7 @@ struct PlanFindings {
       return try ProductionFindings(table: table, connection: production).all()
         + StagingFindings(table: table, connection: staging).all()
         + TypeFindings(pair: pair).all()
-        + RefusalForecast(pair: pair, production: production, staging: staging).all()
-        + (isSplit
-          ? notForecast(table) : OrphanForecast(table: table, tables: plan.tables, connection: production).all())
+        + CastForecast(pair: pair, staging: staging).all()
     }
   }
 
@@ -51,24 +49,5 @@ struct PlanFindings {
       else { return nil }
       return TablePair(plan: table, staging: staging, production: production)
     }
-  }
-
-  /// What can't be forecast where staging is in another database than the constraints.
-  private func notForecast(_ table: TablePlan) throws(PostgresError) -> [Finding] {
-    let rows = try production.query(
-      """
-      SELECT string_agg(conname::text, ', ' ORDER BY contype DESC, conname) FROM pg_constraint
-      WHERE conrelid = \(Literal(table.production.quoted))::regclass AND contype IN ('c', 'f') AND conparentid = 0
-      """,
-      "reading the constraints of \(table.production)"
-    )
-    guard let names = rows.text(0, 0) else { return [] }
-    return [
-      .warning(
-        table.name,
-        "not checked, staging being in another database: whether rows break \(names) of \(table.production). Those that do "
-          + "would be quarantined."
-      )
-    ]
   }
 }

@@ -2,7 +2,7 @@ import Libpq
 
 /// Pairs of types that lose something, or may have lost it before staging was reached; from the catalog alone.
 ///
-/// How many rows are really changed by a cast is counted by ``RefusalForecast``.
+/// How many rows are really changed by a cast is counted by ``CastForecast``.
 struct TypeFindings {
   let pair: TablePair
 
@@ -58,9 +58,6 @@ struct TypeFindings {
 }
 
 extension CatalogColumn.BaseType {
-  /// The length of varchar(n) and char(n) in characters; nil for other types and without a limit.
-  var characterLimit: Int? { [TypeOID.bpchar, TypeOID.varchar].contains(oid) && modifier >= 4 ? modifier - 4 : nil }
-
   /// Digits behind the second of timestamp, timestamptz, time; 6 without a modifier.
   fileprivate var precision: Int { modifier < 0 ? 6 : modifier }
 }

@@ -68,6 +68,7 @@ struct RollbackPasses {
   /// Takes a stretch back; where the server refuses a row, by halves, until it stands alone.
   private mutating func carry(_ range: TupleRange, _ index: Int) throws {
     var attempt = 0
+    let deadline = ContinuousClock.now + .seconds(retries.patienceSeconds)
     while !wasInterrupted {
       do {
         counts[index] += try connections.covered(by: stop) { try batches[index].undo(range) }
@@ -76,7 +77,7 @@ struct RollbackPasses {
         guard !wasInterrupted, error.origin == .server else { throw error }
         try batches[index].abandon()
         attempt += 1
-        if error.sqlState?.isWorthRetrying == true && attempt < retries.attemptLimit {
+        if error.sqlState?.isWorthRetrying == true && ContinuousClock.now < deadline {
           logger.debug("batch tried again", metadata: ["reason": "\(error)", "attempt": "\(attempt)"])
           stop.sleep(seconds: retries.waitSeconds(afterAttempt: attempt))
           continue

@@ -3,10 +3,17 @@ struct Carried {
   let counts: VerdictCounts
   /// The part of its place that was carried; the rest holds more rows than a batch may.
   let place: BatchPlace
-  /// Rows of that part that were not carried, but are to be tried by themselves.
-  var setApart: [UInt64] = []
+  /// Rows of that part that were not carried, but are to be tried by themselves; rows of one key together.
+  var setApart: [[UInt64]] = []
 
-  /// So many rows are few: they may be searched for the ones that are refused while their locks are held. Arbitrary: that
-  /// takes some ten milliseconds.
-  static let fewRows = 64
+  /// What was set apart, at most `count` rows at a time.
+  func setApart(atMost count: Int) -> [[UInt64]] {
+    setApart.reduce(into: []) { portions, group in
+      if let last = portions.last, last.count + group.count <= count {
+        portions[portions.count - 1] += group
+      } else {
+        portions.append(group)
+      }
+    }
+  }
 }

@@ -85,7 +85,7 @@ struct Rounds {
     let hasProgressed = readCounts.contains { $0.value > mostRead[$0.key] ?? -1 }
     mostRead.merge(readCounts, uniquingKeysWith: max)
     lossesWithoutProgress = hasProgressed ? 0 : lossesWithoutProgress + 1
-    if lossesWithoutProgress >= context.retries.attemptLimit {
+    if lossesWithoutProgress >= context.retries.lossLimit {
       let tables = loss.tables.isEmpty ? outcome.tablesWithoutFailure : loss.tables
       outcome.fail(tables, loss.error ?? Self.controlLoss, plan: context.plan)
     }

@@ -6,6 +6,20 @@ struct BatchMemory {
   var order = KeyOrder()
   var answer = ProbeAnswer()
   var classifier = Classifier()
+
+  /// Classifies the older rows of keys with several: a refused row may have kept one of them from being merged.
+  ///
+  /// They are looked up in production as it is now, with what the batch has written.
+  mutating func reviveDuplicates(_ plan: TablePlan, by probe: inout Probe, on production: Connection) throws {
+    try order.arrange(&batch, plan, onlyDuplicates: true)
+    for row in batch.candidates { batch.setVerdict(.unchanged, row: row) }
+    try probe.lookUp(batch, on: production, &answer)
+    try classifier.classify(&batch, answer, plan)
+    // Those that are not needed after all are what they were.
+    for row in batch.candidates where !batch.rows[Int(row)].verdict.isWritten {
+      batch.setVerdict(.duplicate, row: row)
+    }
+  }
 }
 
 /// The stations of one table on one connection: claim, probe, classify, apply, record.
@@ -138,7 +152,8 @@ struct Stations {
       updatedCount: memory.classifier.updates.count,
       rowCount: memory.batch.rows.count
     )
-    let setApart = mode == .asking ? try setApart(&memory) : []
+    let groups = mode == .asking ? try setApart(&memory) : []
+    let setApart = groups.flatMap(\.self)
     let written =
       switch route {
       case .wholeRows: try write(mode, &memory)
@@ -150,19 +165,42 @@ struct Stations {
       let refused = refusedInReading + memory.batch.refusedAddresses
       try finish(place, counts, refused: refused, setApart: setApart, elapsed: .now - start)
     }
-    return Carried(counts: counts, place: place, setApart: setApart)
+    return Carried(counts: counts, place: place, setApart: groups)
   }
 
-  /// Takes what looks bad out of the rows to be written, and the older rows of keys that have several: they get their
-  /// chance if the newest is refused.
+  /// Takes what looks bad out of the rows to be written, and with it the older rows of its keys: they get their chance if
+  /// the newest is refused.
   ///
-  /// - Returns: the addresses of these rows.
-  private mutating func setApart(_ memory: inout BatchMemory) throws -> [UInt64] {
-    if questions == nil { questions = try Questions(plan, production, number: number) }
-    let rows = memory.classifier.inserts + memory.classifier.updates
-    guard let suspects = try questions?.suspects(rows, of: memory.batch), !suspects.isEmpty else { return [] }
+  /// - Returns: the addresses of these rows, key by key.
+  private mutating func setApart(_ memory: inout BatchMemory) throws -> [[UInt64]] {
+    let suspects = try self.suspects(memory)
+    guard !suspects.isEmpty else { return [] }
     memory.classifier.leaveOut(suspects)
-    return (suspects.map { memory.batch.rows[Int($0)].address } + memory.batch.setDuplicatesApart()).sorted()
+    return memory.batch.setApart(suspects)
+  }
+
+  /// Which rows to be written production would refuse; none if a row raises an error when that is asked.
+  private mutating func suspects(_ memory: BatchMemory) throws -> Set<UInt32> {
+    var questions = questions
+    defer { self.questions = questions }
+    do {
+      let suspects = try Savepoint.attempt(on: production) {
+        if questions == nil {
+          // A parent within the table may come with the batch.
+          let objections = try Objections(plan, production).all().filter { !$0.isAboutParent(plan.productionOid) }
+          questions = try Questions(plan, objections, production, statementName: "ask_\(number)")
+        }
+        return try questions?.suspects(
+          inserts: memory.classifier.inserts,
+          updates: memory.classifier.updates,
+          of: memory.batch,
+          on: production
+        )
+      }
+      return Set((suspects ?? []).map(\.row))
+    } catch let error as PostgresError where error.origin == .server && error.sqlState?.isWorthRetrying == false {
+      return []
+    }
   }
 
   /// - Returns: the part of the place that was read, and the rows in it that can't be read as production's types.
@@ -246,7 +284,7 @@ struct Stations {
       try quarantine.put(refusals, of: memory.batch)
       for refusal in refusals { memory.batch.setVerdict(.error, row: refusal.row) }
       guard !refusals.isEmpty, memory.batch.hasDuplicates else { return counts }
-      try reviveDuplicates(&memory)
+      try memory.reviveDuplicates(plan, by: &probe, on: production)
     }
   }
 
@@ -296,19 +334,6 @@ struct Stations {
     guard !hopeful.isEmpty else { return }
     refusals.removeAll { $0.error.sqlState?.dependsOnOtherRows == true }
     refusals += try writeCarefully(hopeful.reversed().map(\.row), verdict, batch, &counts)
-  }
-
-  /// A refused row may have kept an older row of its key from being merged: the duplicates get their chance against
-  /// production as it is now, with what this batch has written.
-  private mutating func reviveDuplicates(_ memory: inout BatchMemory) throws {
-    try memory.order.arrange(&memory.batch, plan, onlyDuplicates: true)
-    for row in memory.batch.candidates { memory.batch.setVerdict(.unchanged, row: row) }
-    try probe.lookUp(memory.batch, on: production, &memory.answer)
-    try memory.classifier.classify(&memory.batch, memory.answer, plan)
-    // Those that are not needed after all are what they were.
-    for row in memory.batch.candidates where !memory.batch.rows[Int(row)].verdict.isWritten {
-      memory.batch.setVerdict(.duplicate, row: row)
-    }
   }
 
   /// Counts the verdicts; rows that lost the race count as stale.

@@ -159,11 +159,8 @@ final class WorkQueue: Sendable {
           byteCount: byteCount
         )
       }
-      for start in stride(from: 0, to: carried.setApart.count, by: Carried.fewRows) {
-        let few = carried.setApart[start..<min(start + Carried.fewRows, carried.setApart.count)]
-        state.tables[item.table].givenBack.append(.rows(Array(few)))
-      }
       state.refusedCount += counts.errors
+      state.tables[item.table].givenBack += carried.setApart(atMost: fewRows(state)).map { .rows($0.sorted()) }
       if let refusalLimit, state.refusedCount > refusalLimit { state.isStopped = true }
       finishIfDone(item.table, &state)
     }
@@ -244,6 +241,17 @@ final class WorkQueue: Sendable {
 
   /// Whether there is nothing left to be handed out.
   var isOver: Bool { monitor.update { state in state.isStopped || state.tables.allSatisfy(\.isOver) } }
+
+  /// So many rows may be searched for the ones that are refused while their locks are held; no more than the limit of
+  /// refused rows leaves, and one.
+  var fewRows: Int { monitor.update { fewRows($0) } }
+
+  /// Arbitrary: some ten milliseconds' worth.
+  private static let fewRows = 64
+
+  private func fewRows(_ state: State) -> Int {
+    min(Self.fewRows, refusalLimit.map { max($0 - state.refusedCount, 0) + 1 } ?? .max)
+  }
 
   /// Whether nothing is handed out any more.
   var isStopped: Bool { monitor.update { $0.isStopped } }

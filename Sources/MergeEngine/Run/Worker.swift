@@ -97,6 +97,7 @@ final class Worker {
   private func carryPatiently(_ item: WorkQueue.Item) throws {
     var mode = beginning(item)
     var attempt = 0
+    let deadline = ContinuousClock.now + .seconds(context.retries.patienceSeconds)
     while context.stop.signal == nil {
       do {
         let carried = try attemptBatch(item, mode)
@@ -125,7 +126,7 @@ final class Worker {
       } catch let error as PostgresError {
         guard context.stop.signal == nil else { break }
         attempt += 1
-        switch reaction(to: error, on: item, mode, attempt: attempt) {
+        switch reaction(to: error, on: item, mode, mayWait: ContinuousClock.now < deadline) {
         case .endRound: return lose(item, error)
         case .again(let next):
           try undo()
@@ -169,7 +170,7 @@ final class Worker {
     to error: PostgresError,
     on item: WorkQueue.Item,
     _ mode: Stations.Mode,
-    attempt: Int
+    mayWait: Bool
   ) -> Reaction {
     switch error.origin {
     // A broken connection takes an atomic run's transaction with it.
@@ -187,12 +188,12 @@ final class Worker {
       let tookLong = state == .queryCanceled || state == .lockNotAvailable
       let holdsLocks = stations[item.table]?.budget.startedAt != nil
       if tookLong, holdsLocks, rowCount > 1, !context.isAtomic { return .shrink }
-      return attempt < context.retries.attemptLimit ? .retry : .fail
+      return mayWait ? .retry : .fail
     }
     guard error.refusesRow else { return .fail }
     switch mode {
     case .careful: return .fail
-    case _ where context.isAtomic || rowCount <= Carried.fewRows: return .again(.careful)
+    case _ where context.isAtomic || rowCount <= queue.fewRows: return .again(.careful)
     case .asking: return .shrink
     case .fast:
       // What is set apart must be found again by its address.

@@ -1,12 +1,19 @@
 import Libpq
 
-/// How often, and after what waits, a batch is tried again.
+/// For how long, and after what waits, something is tried again.
 struct RetryPolicy: Sendable {
-  /// Deadlocks, serialization failures and lock timeouts: so many tries in all. Arbitrary: with these waits about
-  /// half a minute, after which something holds the rows that a person should look at.
-  var attemptLimit = 8
+  /// A batch that runs into deadlocks, serialization failures or lock timeouts is tried again for so long, all tries and
+  /// waits together. Arbitrary: after a minute something holds the rows that a person should look at.
+  var patienceSeconds = 60.0
+  /// So many times in a row a connection may be lost before a single row was merged. Arbitrary.
+  var lossLimit = 8
   /// A lost connection is tried to be made again for so long.
   var reconnectLimitSeconds = 60.0
+
+  /// Patience for six waits of `lockTimeoutMilliseconds`, at least five seconds; 0, which is no limit, takes the default.
+  static func patienceSeconds(lockTimeoutMilliseconds: Int) -> Double {
+    lockTimeoutMilliseconds == 0 ? RetryPolicy().patienceSeconds : max(6 * Double(lockTimeoutMilliseconds) / 1000, 5)
+  }
 
   /// Doubles from 50 ms to 10 s, with half of it left to chance, so that two workers that ran into each other do
   /// not do so again.

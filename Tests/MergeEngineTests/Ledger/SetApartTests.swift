@@ -161,4 +161,20 @@ import Testing
       #expect(report.totals.updated == 4000)
     }
   }
+
+  @Test(arguments: [0, 3]) func `a run ends with the first refused row beyond --max-errors, and says what to do`(
+    limit: Int
+  ) async throws {
+    try await Self.with(production: ", CHECK (v > 0)", rows: "n % 2") { database in
+      let outcome = try await database.call("merge", "--json", "--workers", "1", "--max-errors", "\(limit)")
+      #expect(outcome.status == 74)
+      #expect(try outcome.json()["totals"]["errors"].integer == limit + 1)
+      #expect(outcome.errors.contains("errors retry"), "\(outcome.errors)")
+      // Its advice works.
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT t_v_check")
+      #expect(try await database.call("errors", "retry").status == 0)
+      #expect(try await database.merge().status == .success)
+      #expect(try database.count("SELECT count(*) FROM production.t") == 4000)
+    }
+  }
 }

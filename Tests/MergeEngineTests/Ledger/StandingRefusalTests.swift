@@ -1,3 +1,4 @@
+import Foundation
 import MergeEngine
 import TestSupport
 import Testing
@@ -102,6 +103,39 @@ import Testing
       let report = try await database.merge { $0.batchRows = 50 }
       #expect(report.status == .success, "\(report)")
       #expect(try database.count("SELECT count(*) FROM production.tree") == 400)
+    }
+  }
+
+  @Test(arguments: [74, 137]) func `children whose run ends before their parents come are merged by the next run`(
+    status: Int32
+  ) async throws {
+    try await TestDatabase.with(in: .sleeping) { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.tree (id int PRIMARY KEY, parent int REFERENCES production.tree, updated_at timestamp);
+        CREATE TABLE production.other (id int PRIMARY KEY, updated_at timestamp);
+        CREATE TABLE staging.tree (id int, parent int, updated_at timestamp);
+        CREATE TABLE staging.other (id int, updated_at timestamp);
+        INSERT INTO production.other VALUES (1, '2024-01-01');
+        INSERT INTO staging.other VALUES (1, '2025-01-01');
+        INSERT INTO staging.tree SELECT n, 10000 + n, '2025-01-01' FROM generate_series(1, 2000) AS n;
+        INSERT INTO staging.tree SELECT 10000 + n, NULL, '2025-01-01' FROM generate_series(1, 2000) AS n;
+        """
+      )
+      let holder = try database.connect()
+      try holder.run("BEGIN; SELECT FROM production.other WHERE id = 1 FOR UPDATE")
+      let first = try database.launch(
+        ["merge", "--batch", "500", "--lock-timeout", status == 74 ? "100" : "10000"]
+      )
+      try await database.waitForBlockedWorker()
+      if status != 74 { first.send(SIGKILL) }
+      #expect(try await first.outcome().status == status)
+      try holder.run("COMMIT")
+      try await database.waitForTheEndOfAllSessions()
+      let second = try await database.call("merge", "--batch", "500")
+      #expect(second.status == 0, "\(second.everything)")
+      #expect(try database.count("SELECT count(*) FROM production.tree") == 4000)
     }
   }
 }

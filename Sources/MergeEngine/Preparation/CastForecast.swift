@@ -1,12 +1,8 @@
 import Libpq
 
-/// How many pending rows production would refuse, and how many the casts would change; all counted in one scan.
-///
-/// A row that is refused is in the counts of a plan as what it would be without the constraint; the merge quarantines
-/// it. Foreign keys are looked at by ``OrphanForecast``.
-struct RefusalForecast {
+/// How many pending rows the casts to production's types would change; all counted in one scan.
+struct CastForecast {
   let pair: TablePair
-  let production: Connection
   let staging: Connection
 
   private struct Question {
@@ -16,7 +12,7 @@ struct RefusalForecast {
   }
 
   func all() throws(PostgresError) -> [Finding] {
-    let questions = try notNulls + lengths + losses + checks()
+    let questions = losses
     guard !questions.isEmpty else { return [] }
     if let counts = try countsIfReadable(questions) { return findings(questions, counts) }
     // A row that can't be read as production's types fails the whole scan: question by question then.
@@ -49,7 +45,7 @@ struct RefusalForecast {
       FROM \(pair.plan.staging) AS s CROSS JOIN LATERAL (SELECT \(columns)) AS t
       WHERE true\(ClaimSQL.rowCondition(pair.plan))
       """,
-      "forecasting refused rows of \(pair.plan.staging)"
+      "looking for values of \(pair.plan.staging) that casts change"
     )
     return questions.indices.map { result.integer(0, $0) ?? 0 }
   }
@@ -61,27 +57,6 @@ struct RefusalForecast {
   /// The value as production gets it, in production's type.
   private static func value(_ column: TablePlan.Column) -> SQL {
     column.travel == .text ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression
-  }
-
-  private var notNulls: [Question] {
-    pair.columns.filter(\.production.isNotNull).map { column in
-      Question(condition: "t.\(column.plan.name) IS NULL") { count in
-        "\(count.rows) without \(column.plan.name), which is NOT NULL in \(pair.plan.production): they would be "
-          + "quarantined."
-      }
-    }
-  }
-
-  private var lengths: [Question] {
-    pair.columns.compactMap { column in
-      guard let limit = column.production.baseType.characterLimit,
-        column.staging.baseType.characterLimit.map({ $0 > limit }) ?? true
-      else { return nil }
-      // Spaces behind the limit may be cut, everything else is refused.
-      return Question(condition: "char_length(rtrim(t.\(column.plan.name)::text)) > \(limit)") { count in
-        "\(count.rows) with a \(column.plan.name) longer than \(limit) characters: they would be quarantined."
-      }
-    }
   }
 
   /// Values that are not the same any more after the cast to production's type and back.
@@ -114,31 +89,5 @@ struct RefusalForecast {
     guard comparable.union([TypeOID.numeric, TypeOID.date]).contains(column.staging.baseType.oid) else { return "" }
     let name = column.plan.name
     return " AND (\(back)) <> s.\(name)"
-  }
-
-  /// CHECK constraints whose columns all come from staging.
-  private func checks() throws(PostgresError) -> [Question] {
-    guard production === staging else { return [] }
-    let rows = try production.query(
-      """
-      SELECT c.conname::text, pg_get_expr(c.conbin, c.conrelid)
-      FROM pg_constraint c
-      WHERE c.conrelid = \(Literal(pair.plan.production.quoted))::regclass AND c.contype = 'c'
-        AND NOT EXISTS (SELECT FROM unnest(c.conkey) AS k (attnum)
-                        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
-                        WHERE a.attname <> ALL ($1::text[]))
-      ORDER BY c.conname
-      """,
-      [.textArray(pair.columns.map(\.plan.name.name))],
-      "reading the checks of \(pair.plan.production)"
-    )
-    return (0..<rows.count).map { row in
-      let name = rows.text(row, 0) ?? ""
-      let expression = SQL.uncheckedFromServer(rows.text(row, 1) ?? "true")
-      // The expression names production's columns without a table, so it stands where only `t` is in sight.
-      return Question(condition: "NOT (SELECT \(expression) FROM (SELECT t.*) AS u)") { count in
-        "\(count.rows) that break the check \(name) of \(pair.plan.production): they would be quarantined."
-      }
-    }
   }
 }

@@ -1,0 +1,65 @@
+import Libpq
+
+/// A reason for production to refuse a row, as a condition on the row.
+struct Objection: Sendable {
+  /// True of rows that production would refuse as it is now. The row is `t`, with production's names and types, and with
+  /// the columns that ``Questions`` adds.
+  let condition: SQL
+  /// The columns of `t` that the condition reads.
+  let columns: [Identifier]
+  /// What is said of such rows, to be put behind "3 rows".
+  let words: String
+  /// Which other rows of the same run would take it back; nil for none.
+  var remedy: Remedy?
+  /// The unique key whose value the first of several rows of a batch gets.
+  var sharedKey: UniqueKey?
+  /// It stands against rows to be inserted only, since an update leaves one of the columns alone.
+  var isOfInsertsOnly = false
+
+  /// What another row that the same run merges can change.
+  enum Remedy: Sendable {
+    /// It may be the parent.
+    case parent(ParentKey)
+    /// It may give away the unique value that is wanted.
+    case handover(UniqueKey)
+  }
+
+  /// A foreign key from the child's side.
+  struct ParentKey: Sendable {
+    let name: String
+    let parent: QualifiedName
+    let parentOid: UInt32
+    var pairs: [Pair] = []
+
+    struct Pair: Sendable {
+      let parent: Identifier
+      let child: Identifier
+      /// As the server itself compares them.
+      let equality: SQL
+    }
+  }
+
+  /// A unique key that is not the primary key, or an exclusion constraint.
+  struct UniqueKey: Sendable {
+    let name: String
+    let isExclusion: Bool
+    var parts: [Part] = []
+
+    struct Part: Sendable {
+      let column: Identifier
+      /// Two rows collide where it is true of all parts.
+      let collision: SQL
+    }
+  }
+
+  /// Whether it asks for a parent.
+  var isAboutParent: Bool {
+    if case .parent = remedy { true } else { false }
+  }
+
+  /// Whether it asks for a parent in this table.
+  func isAboutParent(_ table: UInt32) -> Bool {
+    guard case .parent(let key) = remedy else { return false }
+    return key.parentOid == table
+  }
+}

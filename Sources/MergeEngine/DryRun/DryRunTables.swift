@@ -1,0 +1,110 @@
+import Libpq
+
+/// The tables of a dry run: their stations, what was seen of them, and when it is decided about their rows.
+///
+/// Tables come parents first, so that all is decided about a parent's rows before a child's turn comes; in a circle all are
+/// decided about together, at the end.
+struct DryRunTables {
+  private let plan: MergePlan
+  private let updatesTies: Bool
+  private let connections: WorkerConnections
+  /// Its planner is free to choose; streams run on it.
+  private let staging: Connection
+  /// Another one like it, for questions while a stream runs.
+  private let questions: Connection
+  private var stations: [Int: DryRunStations] = [:]
+  private var finished: Set<Int> = []
+  private(set) var outcomes: [DryRunOutcome]
+
+  /// So many hopeful rows of a table are remembered before they are decided about. Arbitrary: some megabytes.
+  private static let hopefulRowLimit = 200_000
+
+  /// - Parameters:
+  ///   - plan: without marks.
+  ///   - connections: those of the stations.
+  ///   - staging: a connection whose planner is free to choose.
+  ///   - questions: another one.
+  init(
+    plan: MergePlan,
+    updatesTies: Bool,
+    sampleLimit: Int,
+    connections: WorkerConnections,
+    staging: Connection,
+    questions: Connection
+  ) {
+    self.plan = plan
+    self.updatesTies = updatesTies
+    self.connections = connections
+    self.staging = staging
+    self.questions = questions
+    outcomes = plan.tables.map { _ in DryRunOutcome(sampleLimit: sampleLimit) }
+  }
+
+  /// Looks at a batch.
+  mutating func look(_ item: WorkQueue.Item, memory: inout BatchMemory) throws -> Carried {
+    if stations[item.table] == nil { try finishAll(of: stations.keys.sorted()) }
+    var station =
+      try stations[item.table]
+      ?? DryRunStations(plan.tables[item.table], number: item.table, updatesTies: updatesTies, connections)
+    defer { stations[item.table] = station }
+    let carried = try station.look(item, memory: &memory, outcome: &outcomes[item.table])
+    if outcomes[item.table].hopeful.count > Self.hopefulRowLimit, !plan.circular.contains(item.table) {
+      _ = try giveUpHelpless(item.table, station.foresight.objections)
+      outcomes[item.table].hopeful = []
+    }
+    return carried
+  }
+
+  /// All rows were looked at.
+  mutating func end() throws {
+    let begun = stations.keys.sorted()
+    try finishAll(of: begun)
+    let circular = begun.filter(plan.circular.contains)
+    // Whoever is given up may have been somebody's last hope.
+    var givesUp = true
+    while givesUp {
+      givesUp = false
+      for index in circular {
+        guard let station = stations[index] else { continue }
+        if try giveUpHelpless(index, station.foresight.objections) { givesUp = true }
+      }
+    }
+    for index in circular { try correct(index) }
+  }
+
+  /// Decides about the rows of tables that no circle goes through.
+  private mutating func finishAll(of tables: [Int]) throws {
+    for index in tables where !plan.circular.contains(index) && finished.insert(index).inserted {
+      guard let station = stations[index] else { continue }
+      _ = try giveUpHelpless(index, station.foresight.objections)
+      outcomes[index].hopeful = []
+      try correct(index)
+    }
+  }
+
+  /// - Returns: whether there was any row that nothing helps.
+  private mutating func giveUpHelpless(_ index: Int, _ objections: [Objection]) throws -> Bool {
+    let remedies = Remedies(tables: plan.tables, staging: staging, isSplit: connections.isSplit)
+    let helpless = try remedies.helpless(outcomes[index].hopeful, of: index, objections, outcomes)
+    outcomes[index].giveUp(helpless, objections)
+    return !helpless.isEmpty
+  }
+
+  /// Puts right what a table's batches can't see of each other.
+  private mutating func correct(_ index: Int) throws {
+    guard var foresight = stations[index]?.foresight else { return }
+    var outcome = outcomes[index]
+    let remedies = Remedies(tables: plan.tables, staging: questions, isSplit: connections.isSplit)
+    let (objections, outcomes) = (foresight.objections, outcomes)
+    let duplicates = DuplicateKeys(plan: plan.tables[index], updatesTies: updatesTies, staging: staging)
+    try duplicates.correct(
+      &outcome,
+      &foresight,
+      waitsForParents: plan.circular.contains(index),
+      helpless: { try remedies.helpless($0, of: index, objections, outcomes) },
+      connections,
+      number: index
+    )
+    self.outcomes[index] = outcome
+  }
+}

@@ -1,0 +1,108 @@
+import Libpq
+
+/// Which rows of a table a merge would see refused, as far as that can be told without writing them.
+///
+/// The merge's own ``Questions`` are asked about the rows that would be written. Whom another row of the same run may help
+/// is only noted, since that row's own fate may not be known yet; ``Remedies`` decides when it is.
+struct Foresight {
+  private let plan: TablePlan
+  private let production: Connection
+  private var questions: Questions
+  /// Rows that raised an error when the server was asked about them.
+  private var errorCount = 0
+
+  /// So many rows may raise errors, each of which is told apart by halving, before that is given up. Arbitrary: some
+  /// seconds.
+  private static let errorLimit = 100
+
+  /// What stands against a row.
+  enum Refusal {
+    /// Nothing can take it back.
+    case final(String)
+    /// Other rows of the run may take it back: all objections, as positions in ``Foresight/objections``.
+    case hopeful([Int])
+  }
+
+  init(_ plan: TablePlan, number: Int, on production: Connection) throws(PostgresError) {
+    self.plan = plan
+    self.production = production
+    questions = try Questions(
+      plan,
+      Objections(plan, production).all(),
+      production,
+      statementName: "ask_\(number)"
+    )
+  }
+
+  /// All that production may object to.
+  var objections: [Objection] { questions.objections }
+
+  /// Gives the rows of a classified batch that would be refused the verdict `error`.
+  ///
+  /// Older rows of their keys get their chance in ``BatchReplay``.
+  mutating func look(_ batch: inout StagedBatch, _ classifier: Classifier, _ outcome: inout DryRunOutcome) throws {
+    let refusals = try refusals(inserts: classifier.inserts, updates: classifier.updates, of: batch, &outcome)
+    for (row, refusal) in refusals.sorted(by: { $0.key < $1.key }) {
+      let staged = batch.rows[Int(row)]
+      switch refusal {
+      case .final(let words):
+        outcome.refuse(staged.address, words)
+        batch.setVerdict(.error, row: row)
+      case .hopeful(let objections):
+        outcome.hopeful.append(.init(address: staged.address, verdict: staged.verdict, objections: objections))
+      }
+    }
+  }
+
+  /// What stands against rows, by their positions in ``StagedBatch/rows``.
+  ///
+  /// - Parameter areOneBatch: the rows are written together, so that what they share counts.
+  mutating func refusals(
+    inserts: [UInt32],
+    updates: [UInt32],
+    of batch: StagedBatch,
+    areOneBatch: Bool = true,
+    _ outcome: inout DryRunOutcome
+  ) throws -> [UInt32: Refusal] {
+    do {
+      let suspects = try questions.suspects(inserts: inserts, updates: updates, of: batch, on: production)
+        .filter { areOneBatch || objections[$0.objection].sharedKey == nil }
+      return Dictionary(grouping: suspects, by: \.row).mapValues { suspects in
+        let objections = suspects.map(\.objection)
+        let final = objections.first { self.objections[$0].remedy == nil }
+        return final.map { .final(self.objections[$0].words) } ?? .hopeful(objections)
+      }
+    } catch let error as PostgresError where error.refusesRow {
+      guard errorCount < Self.errorLimit else {
+        outcome.note(
+          "many rows raise errors when production's checks are asked about them (\(error.reason)): how many rows would "
+            + "be refused can't be told."
+        )
+        return [:]
+      }
+      guard inserts.count + updates.count > 1 else {
+        errorCount += 1
+        let words = "raising an error in a check of \(plan.production) (\(error.reason))"
+        return Dictionary(uniqueKeysWithValues: (inserts + updates).map { ($0, .final(words)) })
+      }
+      // By halves of what there is more of.
+      let (inserted, updated) = (inserts.count / 2, updates.count / 2)
+      let splitsInserts = inserts.count >= updates.count
+      let lower = try refusals(
+        inserts: splitsInserts ? Array(inserts[..<inserted]) : inserts,
+        updates: splitsInserts ? [] : Array(updates[..<updated]),
+        of: batch,
+        areOneBatch: areOneBatch,
+        &outcome
+      )
+      let upper = try refusals(
+        inserts: splitsInserts ? Array(inserts[inserted...]) : [],
+        updates: splitsInserts ? updates : Array(updates[updated...]),
+        of: batch,
+        areOneBatch: areOneBatch,
+        &outcome
+      )
+      return lower.merging(upper) { first, _ in first }
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import Libpq
+
+/// Decides about rows that production refuses as it is now, and that another row of the same run may help.
+///
+/// Staging is asked by addresses, on a connection whose planner may hash: staging tables have no indexes.
+struct Remedies {
+  let tables: [TablePlan]
+  /// To the database that holds staging.
+  let staging: Connection
+  /// Production is in another database.
+  let isSplit: Bool
+
+  /// Addresses to a question. Arbitrary: a list of this length travels as text.
+  private static let pieceRowCount = 50_000
+
+  /// The rows of a table that nothing helps, by address, and which of the objections stands against each.
+  func helpless(
+    _ rows: [DryRunOutcome.HopefulRow],
+    of index: Int,
+    _ objections: [Objection],
+    _ outcomes: [DryRunOutcome]
+  ) throws(PostgresError) -> [UInt64: Int] {
+    var helpless: [UInt64: Int] = [:]
+    for (number, objection) in objections.enumerated() where objection.remedy != nil {
+      let concerned = rows.filter { $0.objections.contains(number) && helpless[$0.address] == nil }.map(\.address)
+      guard !concerned.isEmpty else { continue }
+      for address in try unhelped(concerned, objection, of: index, outcomes) { helpless[address] = number }
+    }
+    return helpless
+  }
+
+  /// Which of these rows get from no row of the run what they lack.
+  private func unhelped(
+    _ addresses: [UInt64],
+    _ objection: Objection,
+    of index: Int,
+    _ outcomes: [DryRunOutcome]
+  ) throws(PostgresError) -> Set<UInt64> {
+    guard let help = help(objection, of: index, outcomes) else { return Set(addresses) }
+    var unhelped: Set<UInt64> = []
+    for start in stride(from: 0, to: addresses.count, by: Self.pieceRowCount) {
+      let piece = addresses[start..<min(start + Self.pieceRowCount, addresses.count)]
+      let rows = try staging.query(
+        """
+        SELECT s.ctid::text FROM \(tables[index].staging) AS s
+        WHERE \(SQL.rows(at: piece)) AND NOT EXISTS (\(help))
+        """,
+        "looking in staging for what rows of \(tables[index].staging) lack"
+      )
+      for row in 0..<rows.count {
+        if let address = rows.text(row, 0).flatMap(TupleAddress.init(text:)) { unhelped.insert(address.packed) }
+      }
+    }
+    return unhelped
+  }
+
+  /// A query that has a row if the staging row `s` is helped; nil if nothing can help.
+  private func help(_ objection: Objection, of index: Int, _ outcomes: [DryRunOutcome]) -> SQL? {
+    let table = tables[index]
+    switch objection.remedy {
+    case nil: return nil
+    case .parent(let key):
+      guard let parent = tables.firstIndex(where: { $0.productionOid == key.parentOid }),
+        let rows = rows(of: parent, key.pairs.map(\.parent), outcomes[parent].refused.keys)
+      else { return nil }
+      let match = key.pairs.enumerated().compactMap { number, pair in
+        value(pair.child, of: table).map { "z.c\(number) \(pair.equality) \($0)" as SQL }
+      }
+      return "SELECT FROM (\(rows)) AS z WHERE \(match.joined(" AND "))"
+    case .handover(let key):
+      let columns = table.keyColumns.map(\.name) + key.parts.map(\.column) + [table.version.name]
+      guard !isSplit, let rows = rows(of: index, columns, outcomes[index].refused.keys) else { return nil }
+      let keyCount = table.keyColumnCount
+      // q holds the value, z is the staging row that takes it away from q.
+      let isItsRow = table.keyColumns.enumerated().map { "q.\($1.name) \($1.equality) z.c\($0)" as SQL }
+      let isOther = table.keyColumns.compactMap { column in
+        value(column.name, of: table).map { "q.\(column.name) \(column.equality) \($0)" as SQL }
+      }
+      let holds = key.parts.compactMap { part in
+        value(part.column, of: table).map { "q.\(part.column) \(part.collision) \($0)" as SQL }
+      }
+      let keeps = key.parts.enumerated().compactMap { number, part in
+        value(part.column, of: table).map { "z.c\(keyCount + number) \(part.collision) \($0)" as SQL }
+      }
+      return """
+        SELECT FROM \(table.production) AS q JOIN (\(rows)) AS z ON \(isItsRow.joined(" AND "))
+        WHERE \(holds.joined(" AND ")) AND NOT (\(isOther.joined(" AND ")))
+          AND (\(keeps.joined(" AND "))) IS NOT TRUE
+          AND (z.c\(columns.count - 1) > q.\(table.version.name) OR q.\(table.version.name) IS NULL)
+        """
+    }
+  }
+
+  /// Columns of the staging rows that would be merged, as `c0`, `c1`; nil if staging lacks one.
+  private func rows(of index: Int, _ columns: [Identifier], _ refused: some Collection<UInt64>) -> SQL? {
+    let values = columns.compactMap { value($0, of: tables[index]) }
+    guard values.count == columns.count else { return nil }
+    let outputs = values.enumerated().map { "\($1) AS c\($0)" as SQL }.joined(", ")
+    let isLeft: SQL = refused.isEmpty ? "" : " AND s.ctid <> ALL (\(TupleAddress.list(refused.sorted())))"
+    return """
+      SELECT \(outputs) FROM \(tables[index].staging) AS s WHERE true\(ClaimSQL.rowCondition(tables[index]))\(isLeft)
+      """
+  }
+
+  /// Staging's value in production's type.
+  private func value(_ name: Identifier, of table: TablePlan) -> SQL? {
+    table.columns.first { $0.name == name }.map { column in
+      column.travel == .text ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression
+    }
+  }
+}
