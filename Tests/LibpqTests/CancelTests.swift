@@ -5,14 +5,11 @@ import Testing
 
 extension LibpqTests {
   @Suite @DatabaseThread struct CancelTests {
-    @Test func `a cancel from another thread ends the statement quickly`() async throws {
+    @Test func `a cancel from another thread ends the statement`() async throws {
       let connection = try await Server.connect()
       Self.cancel(connection, afterSeconds: 0.2)
-      let seconds = try secondsTaken {
-        let error = try failure { _ = try connection.query("SELECT pg_sleep(60)", "sleeping") }
-        #expect(error.origin == .server && error.sqlState == .queryCanceled && error.operation == "sleeping")
-      }
-      #expect(seconds < 5)
+      let error = try failure { _ = try connection.query("SELECT pg_sleep(3600)", "sleeping") }
+      #expect(error.origin == .server && error.sqlState == .queryCanceled && error.operation == "sleeping")
       connection.expectUsable()
     }
 

@@ -9,12 +9,11 @@ extension LibpqTests {
     @Test func `a server that falls silent is given up in time`() async throws {
       let connection = try await Server.connect()
       connection.answerTimeLimitSeconds = 1
-      let seconds = try Self.whileStopped(connection) {
+      try Self.whileStopped(connection) {
         let error = try failure { _ = try connection.query("SELECT 1", "asking") }
         #expect(error.origin == .connectionLost && error.operation == "asking")
         #expect(error.message.contains("has sent nothing for 1.0 s"))
       }
-      #expect(seconds >= 1 && seconds < 4)
       #expect(connection.isBroken)
       try await Server.connect().expectUsable()
     }
@@ -22,13 +21,11 @@ extension LibpqTests {
     @Test func `a connection that was given up is not waited for again`() async throws {
       let connection = try await Server.connect()
       connection.answerTimeLimitSeconds = 1
-      _ = try Self.whileStopped(connection) {
+      try Self.whileStopped(connection) {
         _ = try failure { _ = try connection.query("SELECT 1", "asking") }
-        let again = try secondsTaken {
-          let error = try failure { try connection.execute("ROLLBACK", "rolling back") }
-          #expect(error.origin == .connectionLost)
-        }
-        #expect(again < 0.5)
+        connection.answerTimeLimitSeconds = Self.forEver
+        let error = try failure { try connection.execute("ROLLBACK", "rolling back") }
+        #expect(error.origin == .connectionLost)
       }
       // Awake again it must not give the first answer to the second question.
       let late = try failure { _ = try connection.query("SELECT 2", "asking again") }
@@ -40,19 +37,19 @@ extension LibpqTests {
       let observer = try await Server.connect()
       try observer.execute("CREATE TABLE unseen (n integer)", "making a table")
       let connection = try await Server.connect()
-      connection.answerTimeLimitSeconds = 2
+      connection.answerTimeLimitSeconds = 1
       let piece = Array(String(repeating: "5\n", count: 65_536).utf8)
-      let seconds = try Self.whileStopped(connection, stopAtOnce: false) {
+      try Self.whileStopped(connection, stopAtOnce: false) {
         let error = try failure {
           try connection.copyIn("COPY unseen FROM STDIN", "writing") { stream in
             Self.stop(connection)
+            // Whoever waits once more to end the COPY waits for an hour.
+            defer { connection.answerTimeLimitSeconds = Self.forEver }
             for _ in 0..<200 { try stream.write(piece.rawSpan) }
           }
         }
         #expect(error.origin == .connectionLost && error.operation == "writing")
       }
-      // Twice would be four seconds.
-      #expect(seconds < 3.5)
       #expect(connection.isBroken)
       _ = try observer.query("SELECT pg_terminate_backend(\(connection.backendProcessID), 5000)", "ending the session")
       #expect(try observer.number("SELECT count(*) FROM unseen") == 0)
@@ -60,17 +57,15 @@ extension LibpqTests {
       observer.expectUsable()
     }
 
-    @Test func `a COPY out of a silent server is given up once`() async throws {
+    @Test func `a COPY out of a silent server is given up`() async throws {
       let connection = try await Server.connect()
-      connection.answerTimeLimitSeconds = 2
-      let seconds = try Self.whileStopped(connection, stopAtOnce: false) {
+      connection.answerTimeLimitSeconds = 1
+      try Self.whileStopped(connection, stopAtOnce: false) {
         let error = try failure {
           try connection.copyOut(CopyOutTests.wideRows, "reading") { _ in Self.stop(connection) }
         }
         #expect(error.origin == .connectionLost && error.operation == "reading")
       }
-      // Twice would be four seconds.
-      #expect(seconds < 3.5)
       #expect(connection.isBroken)
       try await Server.connect().expectUsable()
     }
@@ -87,16 +82,18 @@ extension LibpqTests {
       #expect(kill(pid_t(connection.backendProcessID), SIGSTOP) == 0)
     }
 
-    /// - Returns: how long `body` took, wall clock.
+    /// An hour, which no test lasts.
+    private static let forEver = 3600.0
+
     private static func whileStopped(
       _ connection: Connection,
       stopAtOnce: Bool = true,
       _ body: () throws -> Void
-    ) throws -> Double {
+    ) throws {
       let processID = pid_t(connection.backendProcessID)
       if stopAtOnce { stop(connection) }
       defer { _ = kill(processID, SIGCONT) }
-      return try secondsTaken(body)
+      try body()
     }
   }
 }

@@ -78,7 +78,7 @@ import Testing
   }
 
   @Test(arguments: ["CHECK", "cast"])
-  func `a batch in which every third row is bad ends in sane time`(_ kind: String) async throws {
+  func `a batch in which every third row is bad takes no transaction for each of them`(_ kind: String) async throws {
     try await TestDatabase.with { database in
       try database.makePair(
         production: "id int PRIMARY KEY, updated_at int, v int \(kind == "CHECK" ? "CHECK (v <> 0)" : "")",
@@ -91,15 +91,12 @@ import Testing
         FROM generate_series(1, 3000) n;
         """
       )
-      let clock = ContinuousClock.now
       let report = try await database.merge()
-      let elapsed = ContinuousClock.now - clock
-      print("every third of 3000 rows bad, \(kind): \(elapsed)")
       #expect(report.totals.errors == 1000)
       #expect(report.totals.updated == 1000)
       #expect(report.totals.inserted == 1000)
       #expect(try database.count("SELECT count(*) FROM production.t WHERE updated_at = 2") == 2000)
-      #expect(elapsed < .seconds(60))
+      #expect(report.totals.batches < 500)
     }
   }
 
