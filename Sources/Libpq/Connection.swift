@@ -75,7 +75,7 @@ public final class Connection {
       + [("application_name", applicationName), ("client_encoding", "UTF8")]
       + (refusedFile == nil ? [] : [("passfile", PasswordFile.none)])
     let receiver = NoticeReceiver(receiveNotice)
-    let opened = try ConnectionAttempt(settings, receiver).connect("connecting to \(target)")
+    let opened = try Self.open(target, settings, receiver)
     // A SQL_ASCII database holds bytes of no encoding in particular. The server converts none of them, but would check
     // those that come back, and refuse what it handed out before.
     if PQparameterStatus(opened, "server_encoding").map({ String(cString: $0) }) == "SQL_ASCII" {
@@ -85,6 +85,28 @@ public final class Connection {
     handle = opened
     noticeReceiver = receiver
     cancelToken = CancelToken(opened)
+  }
+
+  /// Connects with the password that the target's source gives, if it has one.
+  ///
+  /// A token may expire between being made and being shown, so a refused login is tried again once, with a new one.
+  private static func open(
+    _ target: ConnectionTarget,
+    _ settings: [(String, String)],
+    _ receiver: NoticeReceiver
+  ) throws(PostgresError) -> OpaquePointer {
+    func attempt(_ password: String?) throws(PostgresError) -> OpaquePointer {
+      let secret = password.map { [("password", $0)] } ?? []
+      return try ConnectionAttempt(settings + secret, receiver).connect("connecting to \(target)")
+    }
+    guard let passwordSource = target.passwordSource else { return try attempt(nil) }
+    let password = try passwordSource()
+    do {
+      return try attempt(password)
+    } catch {
+      guard error.sqlState?.category == "28" else { throw error }
+      return try attempt(passwordSource())
+    }
   }
 
   /// Our defaults, without those that libpq's environment or service file has a word on: that comes last and would lose.

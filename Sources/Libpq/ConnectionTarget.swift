@@ -22,6 +22,11 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
   /// Whether the string gives libpq a choice of servers; nil when it names none.
   let namesSeveralHosts: Bool?
 
+  /// Gives the password of each new connection anew; nil where the string or libpq's environment has it, or none is needed.
+  ///
+  /// Called on the thread that connects. What it throws ends the attempt.
+  public var passwordSource: (@Sendable () throws(PostgresError) -> String)?
+
   /// Keeps the connection string out of `dump` and of string interpolation.
   public var customMirror: Mirror { Mirror(self, children: ["target": description]) }
 

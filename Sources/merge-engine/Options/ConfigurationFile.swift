@@ -26,6 +26,7 @@ struct ConfigurationError: Error, CustomStringConvertible {
 /// ```
 struct ConfigurationFile {
   var database: String?
+  var passwordCommand: [String]?
   var stagingSchema: String?
   var productionSchema: String?
   var adminSchema: String?
@@ -45,6 +46,7 @@ struct ConfigurationFile {
   var maxReplicaLag: Int?
   var replica: String?
   var stagingDatabase: String?
+  var stagingPasswordCommand: [String]?
   var beforeImages: Bool?
   var cleanup: Bool?
   var recheckAfter: Double?
@@ -104,6 +106,7 @@ struct ConfigurationFile {
   private static var keys: [(String, ConfigurationKey<Self>)] {
     [
       ("database", .text(\.database)),
+      ("password_command", .list(\.passwordCommand)),
       ("staging_schema", .text(\.stagingSchema)),
       ("production_schema", .text(\.productionSchema)),
       ("admin_schema", .text(\.adminSchema)),
@@ -123,6 +126,7 @@ struct ConfigurationFile {
       ("max_replica_lag", .integer(\.maxReplicaLag, MergeLimits.seconds)),
       ("replica", .text(\.replica)),
       ("staging_database", .text(\.stagingDatabase)),
+      ("staging_password_command", .list(\.stagingPasswordCommand)),
       ("before_images", .flag(\.beforeImages)),
       ("cleanup", .flag(\.cleanup)),
       ("recheck_after", .other { $1.recheckAfter = try $0.number() }),

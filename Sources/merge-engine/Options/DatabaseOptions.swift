@@ -16,6 +16,20 @@ struct DatabaseOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      """
+      Run by the shell for every new connection; its first line of output is the password, as an IAM token or one from a \
+      secret store.
+      """,
+      valueName: "command"
+    )
+  )
+  var passwordCommand: String?
+
+  @Option(help: ArgumentHelp("The same for --staging-database.", valueName: "command"))
+  var stagingPasswordCommand: String?
+
+  @Option(
+    help: ArgumentHelp(
       "YAML file with options; merge-engine.yaml in the working directory if present. Flags win over it.",
       valueName: "file"
     )
@@ -72,6 +86,7 @@ struct CommandContext {
   let logFormat: LogFormat
   let writesJSON: Bool
   let isQuiet: Bool
+  private let stagingPasswordCommand: PasswordCommand?
 
   /// - Throws: ``ConfigurationError``, ``MergeFailure/usage(_:)`` without a database, or for one that can't be read.
   init(_ options: DatabaseOptions) throws {
@@ -81,7 +96,13 @@ struct CommandContext {
     logger.logLevel = options.quiet ? .error : .info
     self.logger = logger
     configuration = file
-    target = try Self.target(options.database, file, logger: logger)
+    var target = try Self.target(options.database, file, logger: logger)
+    target.passwordSource = try PasswordCommand(typed: options.passwordCommand, words: file.passwordCommand)?.source
+    self.target = target
+    stagingPasswordCommand = try PasswordCommand(
+      typed: options.stagingPasswordCommand,
+      words: file.stagingPasswordCommand
+    )
     var schemas = Schemas()
     schemas.staging = options.stagingSchema ?? file.stagingSchema ?? schemas.staging
     schemas.production = options.productionSchema ?? file.productionSchema ?? schemas.production
@@ -104,6 +125,7 @@ struct CommandContext {
     logger = LogOutput.logger(logFormat)
     writesJSON = false
     isQuiet = false
+    stagingPasswordCommand = nil
   }
 
   /// Whether a database was named in any of the ways there are.
@@ -137,7 +159,9 @@ struct CommandContext {
   /// Where staging is, if it is not in the database itself.
   func stagingTarget(_ typed: String?) throws -> ConnectionTarget? {
     guard let string = typed ?? configuration.stagingDatabase else { return nil }
-    return try Self.parse(string, wasTyped: typed != nil, logger)
+    var target = try Self.parse(string, wasTyped: typed != nil, logger)
+    target.passwordSource = stagingPasswordCommand?.source
+    return target
   }
 
   private static func parse(_ string: String?, wasTyped: Bool, _ logger: Logger) throws -> ConnectionTarget {

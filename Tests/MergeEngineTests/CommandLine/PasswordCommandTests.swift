@@ -1,0 +1,122 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `--password-command`: a password for every new connection, from a command.
+@Suite struct PasswordCommandTests {
+  /// A folder for what a command leaves, with the address of a database that wants a password.
+  private static func with(
+    _ body: (_ database: TestDatabase, _ url: String, _ folder: URL) async throws -> Void
+  ) async throws {
+    try await TestDatabase.with(copyOf: .guide) { database async throws in
+      try database.fillGuideTables(orderCount: 200, customerCount: 50)
+      let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      defer { try? FileManager.default.removeItem(at: folder) }
+      let port = try await TestServer.shared().port
+      let url = "host=127.0.0.1 port=\(port) user=postgres dbname=\(database.name) sslmode=disable"
+      try await body(database, url, folder)
+    }
+  }
+
+  private static let environment = ["SECRET": TestServer.password]
+  private static let tellsSecret = #"printf '%s\nand more\n' "$SECRET""#
+
+  @Test func `every connection asks for its own password, and the command sees none that is there`() async throws {
+    try await Self.with { _, url, folder in
+      let outcome = try await CommandLineProgram.run(
+        [
+          "--database", url, "--workers", "2", "--json", "--password-command",
+          "env >> \(folder.path)/seen; echo >> \(folder.path)/calls; \(Self.tellsSecret)",
+        ],
+        environment: Self.environment.merging(["DATABASE_URL": "host=elsewhere", "PGPASSWORD": "w0ng"]) { $1 }
+      )
+      #expect(outcome.status == 0, "\(outcome.everything)")
+      #expect(try outcome.json()["totals"]["read"].integer == 250)
+      #expect(!outcome.everything.contains("pa55"))
+      let calls = try String(contentsOf: folder.appending(path: "calls"), encoding: .utf8)
+      #expect(calls.count >= 3)
+      let seen = try String(contentsOf: folder.appending(path: "seen"), encoding: .utf8)
+      #expect(!seen.contains("DATABASE_URL") && !seen.contains("PGPASSWORD"))
+    }
+  }
+
+  @Test func `the file may name the command, word by word, for both sides`() async throws {
+    try await Self.with { _, url, _ in
+      let outcome = try await CommandLineProgram.run(
+        ["plan", "--database", url, "--json", "--config", "own.yaml"],
+        environment: Self.environment,
+        files: [
+          "own.yaml": """
+          password_command: [printenv, SECRET]
+          staging_database: "\(url)"
+          staging_password_command: [printenv, SECRET]
+          """
+        ]
+      )
+      #expect(outcome.status == 0, "\(outcome.everything)")
+      #expect(try outcome.json()["totals"]["read"].integer == 250)
+    }
+  }
+
+  @Test func `a login that is refused asks once more, for a token that has expired meanwhile`() async throws {
+    try await Self.with { _, url, folder in
+      let calls = "\(folder.path)/calls"
+      let outcome = try await CommandLineProgram.run(
+        [
+          "status", "--database", url, "--password-command",
+          "if [ -e \(calls) ]; then \(Self.tellsSecret); else echo w0ng; fi; echo >> \(calls)",
+        ],
+        environment: Self.environment
+      )
+      #expect(outcome.status == 0, "\(outcome.everything)")
+    }
+  }
+
+  @Test func `a login that stays refused asks twice, and no more`() async throws {
+    try await Self.with { _, url, folder in
+      let outcome = try await CommandLineProgram.run(
+        ["--database", url, "--password-command", "echo >> \(folder.path)/calls; echo w0ng"]
+      )
+      #expect(outcome.status == 69)
+      #expect(outcome.errors.contains("password authentication failed"))
+      #expect(!outcome.everything.contains("w0ng"))
+      #expect(try String(contentsOf: folder.appending(path: "calls"), encoding: .utf8) == "\n\n")
+    }
+  }
+
+  @Test func `the AWS command's tokens for RDS are shown to the server, and to nobody else`() async throws {
+    try await Self.with { _, url, _ in
+      let outcome = try await CommandLineProgram.run(
+        [
+          "status", "--database", url, "--password-command",
+          "aws rds generate-db-auth-token --hostname db.example --port 5432 --username merger --region eu-central-1",
+        ],
+        environment: ["AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"]
+      )
+      // This server takes no tokens.
+      #expect(outcome.status == 69)
+      #expect(outcome.errors.contains("password authentication failed"), "\(outcome.errors)")
+      #expect(!outcome.everything.contains("X-Amz-"))
+    }
+  }
+
+  @Test(arguments: [
+    ("echo no token today >&2; exit 3", "the password command ended with status 3: no token today"),
+    ("true", "the password command printed nothing"),
+    ("/nowhere/at-all", "the password command ended with status 127"),
+  ])
+  func `a command that gives no password is named, and ends with 69`(command: String, says: String) async throws {
+    try await Self.with { _, url, _ in
+      let outcome = try await CommandLineProgram.run(["status", "--database", url, "--password-command", command])
+      #expect(outcome.status == 69)
+      #expect(outcome.errors.contains(says), "\(outcome.errors)")
+    }
+  }
+
+  @Test func `an empty command is wrong usage`() async throws {
+    let outcome = try await CommandLineProgram.run(["status", "--database", "host=x", "--password-command", ""])
+    #expect(outcome.status == 64)
+    #expect(outcome.errors.contains("the password command is empty"))
+  }
+}
