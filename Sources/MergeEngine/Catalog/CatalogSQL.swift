@@ -1,13 +1,13 @@
 import Libpq
 
 /// The questions to the catalog. `$1` is always the list of schema names.
+///
+/// They open no relation, and so wait for nobody who has locked one that is not meant.
 enum CatalogSQL {
-  /// oid, schema, name, kind, is partition, blocks, estimated rows
+  /// oid, schema, name, kind, root of its partitions, estimated rows
   static let relations: SQL = """
-    SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relispartition,
-           CASE WHEN c.relkind IN ('r', 'm')
-                THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
-           c.reltuples::float8
+    SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
+           CASE WHEN c.relispartition THEN pg_partition_root(c.oid) ELSE c.oid END, c.reltuples::float8
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     ORDER BY n.nspname, c.relname
@@ -66,12 +66,12 @@ enum CatalogSQL {
     ORDER BY i.indrelid, k.position
     """
 
-  /// child, parent
+  /// child, parent; of partitions the roots, which may lie in other schemas than they
   static let foreignKeys: SQL = """
-    SELECT f.conrelid, f.confrelid
+    SELECT DISTINCT c.oid, coalesce(pg_partition_root(f.confrelid), f.confrelid)
     FROM pg_constraint f
-    JOIN pg_class c ON c.oid = f.conrelid
+    JOIN pg_class c ON c.oid = coalesce(pg_partition_root(f.conrelid), f.conrelid)
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ANY ($1::text[]) AND f.contype = 'f' AND f.conparentid = 0
+    WHERE n.nspname = ANY ($1::text[]) AND f.contype = 'f'
     """
 }
