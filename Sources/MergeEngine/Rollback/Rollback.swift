@@ -77,6 +77,7 @@ public struct Rollback: Sendable {
       try RunRecord.closeDeadRuns(control, options.merge.schemas)
       return try Self.resolve(options, control)
     }
+    for warning in try plan.slowChecks(control) { logger.warning("\(warning)") }
     let connections = try session.connectWorker(role: "rollback of run \(options.runID)")
     // On the connection that does the work: neither outlives the other.
     try RunLocks(tables: plan.tables.map { ($0.name, $0.entry.productionOid) }).takeTables(connections.production)
