@@ -190,4 +190,34 @@ import Testing
       )
     }
   }
+
+  /// Two admin schemas number their runs alike.
+  @Test func `a run that is going on is not closed by who looks in another admin schema, nor keeps dead ones alive`()
+    async throws
+  {
+    try await Self.withPairs { database in
+      for pair in ["a", "b"] { try database.run("INSERT INTO \(pair)_staging.t VALUES (1, 2, '2025-01-01')") }
+      try database.run("INSERT INTO a.t VALUES (1, 1, '2024-01-01')")
+      try await database.merge {
+        $0.schemas = Self.schemas("b")
+        $0.schemas.admin = "other"
+      }
+      // As if the process of other's run 1 had died.
+      try database.run("UPDATE other.merge_summary SET status = 'RUNNING'")
+      let holder = try database.connect()
+      try holder.run("BEGIN; SELECT FROM a.t FOR UPDATE")
+      let merge = try database.launch(Self.words("a"))
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      let status = try await database.call(
+        arguments: ["status", "--admin-schema", "other", "--json"] + Self.words("b")
+      )
+      #expect(try status.json()["last_run"]["status"].text == "ABORTED")
+      #expect(
+        try await database.call(arguments: ["status", "--json"] + Self.words("a")).json()["last_run"]["status"].text
+          == "RUNNING"
+      )
+      try holder.run("ROLLBACK")
+      #expect(try await merge.outcome().status == 0)
+    }
+  }
 }

@@ -35,7 +35,8 @@ struct RunRecord {
       "looking for runs that died"
     )
     for row in 0..<running.count {
-      guard let id = running.integer(row, 0), let key = Int32(exactly: id) else { continue }
+      guard let id = running.integer(row, 0) else { continue }
+      let key = AdvisoryLock.runKey(id, admin: schemas.admin)
       guard try AdvisoryLock.tryAcquire(AdvisoryLock.runClass, key, on: connection) else { continue }
       let closing: Result<Void, PostgresError>
       do throws(PostgresError) {
@@ -106,7 +107,7 @@ struct RunRecord {
       ])
     }
     self.id = id
-    try RunLocks.takeRun(id, connection)
+    try RunLocks.takeRun(id, admin: admin, connection)
     _ = try connection.query(
       """
       INSERT INTO \(admin).merge_logs

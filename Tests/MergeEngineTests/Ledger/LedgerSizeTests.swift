@@ -28,33 +28,20 @@ import Testing
     }
   }
 
-  /// What all scans of a statement have looked at, those of its own intermediate results included.
-  private static func rowsLookedAt(_ sql: SQL, _ connection: Connection) throws -> Int {
-    let rows = try connection.query("EXPLAIN (ANALYZE, TIMING off, FORMAT json) \(sql)", "explaining")
-    func number(_ node: JSONValue, _ key: String) -> Double {
-      guard case .number(let number) = node[key] else { return 0 }
-      return number
-    }
-    func count(_ node: JSONValue) -> Double {
-      let isScan = node["Node Type"].text?.hasSuffix("Scan") == true
-      let seen =
-        number(node, "Actual Rows") + number(node, "Rows Removed by Filter")
-        + number(node, "Rows Removed by Join Filter")
-      let below = node["Plans"].elements.reduce(0) { $0 + count($1) }
-      return (isScan ? seen * number(node, "Actual Loops") : 0) + below
-    }
-    return Int(try JSONValue(text: rows.text(0, 0) ?? "").elements.reduce(0) { $0 + count($1["Plan"]) })
-  }
-
   @Test func `counting reads each row some few times, however many entries there are`() async throws {
     try await Self.withManyEntries { database in
       let table = try #require(try StagingStatus.tables(database.connection, Schemas()).first)
       let merged = try database.count("SELECT count(*) FROM production.t")
       let status = try StagingStatus.count(table, database.connection, admin: Identifier("admin"))
-      #expect(status.total == 3000 && status.errors == 0 || status.errors == 1)
+      #expect(status.total == 3000)
+      #expect(status.errors < 2)
       #expect(status.processed == merged)
       // 3,000 rows and 300 entries: held against each other they are 900,000.
-      #expect(try Self.rowsLookedAt(table.counts(Identifier("admin")), database.connection) < 40_000)
+      #expect(
+        try database.connection.rowsLookedAt(table.counts(Identifier("admin"))) {
+          $0["Node Type"].text?.hasSuffix("Scan") == true
+        } < 40_000
+      )
       if try database.hasXML() {
         #expect(
           try database.rows("SELECT total_records, processed_records FROM admin.oracle_pg_migration_status")

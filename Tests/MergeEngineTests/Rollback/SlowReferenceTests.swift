@@ -41,24 +41,7 @@ import Testing
     return (plan, try #require(plan.tables.firstIndex { $0.name == table }))
   }
 
-  private static func explain(_ sql: SQL, _ connection: Connection) throws -> [String] {
-    let rows = try connection.query("EXPLAIN \(sql)", "explaining")
-    return (0..<rows.count).compactMap { rows.text($0, 0) }
-  }
-
-  /// Rows that the scans of a statement have looked at.
-  private static func rowsLookedAt(_ sql: SQL, _ connection: Connection) throws -> Int {
-    let rows = try connection.query("EXPLAIN (ANALYZE, TIMING off, FORMAT json) \(sql)", "explaining")
-    func count(_ node: JSONValue) -> Int {
-      let isScan = node["Relation Name"].text != nil
-      let rows =
-        (node["Actual Rows"].integer ?? 0) + (node["Rows Removed by Filter"].integer ?? 0)
-        + (node["Rows Removed by Join Filter"].integer ?? 0)
-      return (isScan ? rows * (node["Actual Loops"].integer ?? 1) : 0)
-        + node["Plans"].elements.reduce(0) { $0 + count($1) }
-    }
-    return try JSONValue(text: rows.text(0, 0) ?? "").elements.reduce(0) { $0 + count($1["Plan"]) }
-  }
+  private static func isScan(_ node: JSONValue) -> Bool { node["Relation Name"].text != nil }
 
   @Test func `a dry run reads every table some few times, however many rows it would delete`() async throws {
     try await Self.withInsertedCustomers { database, runID in
@@ -66,7 +49,7 @@ import Testing
       let questions = DryRollbackSQL(sql: RollbackSQL(table: plan.tables[index]), plan: plan)
       // 21,000 orders, 1,300 customers, 900 images. Row by row it would be 300 times the orders.
       for statement in [questions.counts, questions.leftRows(limit: 20)] {
-        #expect(try Self.rowsLookedAt(statement, database.connection) < 10 * 23_000)
+        #expect(try database.connection.rowsLookedAt(statement, where: Self.isScan) < 10 * 23_000)
       }
       let report = try await database.rollBack(runID) { $0.isDryRun = true }
       #expect(report.deleted == 890 && report.leftAlone == 10)
@@ -83,7 +66,7 @@ import Testing
       try connection.execute("\(sql.createUndone); \(sql.createLocked); BEGIN", "preparing")
       #expect(try connection.execute(sql.lockInserted(.everything), "locking") == 300)
       try connection.execute(RollbackSQL.allowsHashing(true), "allowing")
-      #expect(try Self.rowsLookedAt(sql.leaveReferred(to: table.references[0]), connection) < 2 * 23_000)
+      #expect(try connection.rowsLookedAt(sql.leaveReferred(to: table.references[0]), where: Self.isScan) < 2 * 23_000)
       try connection.execute("ROLLBACK", "ending")
       #expect(try await database.rollBack(runID).deleted == 890)
     }
