@@ -125,9 +125,10 @@ import Testing
         tables: nil,
         logger: .silent
       ).text()
-      #expect(text.contains("merge_engine_last_run_id{database=\"\(database.name)\"} 1\n"))
+      let labels = "database=\"\(database.name)\",schemas=\"a_staging=a\""
+      #expect(text.contains("merge_engine_last_run_id{\(labels)} 1\n"))
       #expect(
-        text.contains("merge_engine_quarantined_rows{database=\"\(database.name)\",table=\"t\",sqlstate=\"23514\"} 1\n")
+        text.contains("merge_engine_quarantined_rows{\(labels),table=\"t\",sqlstate=\"23514\"} 1\n")
       )
     }
   }

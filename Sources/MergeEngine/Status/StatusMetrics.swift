@@ -30,8 +30,11 @@ public struct StatusMetrics: Sendable {
       "SELECT current_database()::text, extract(epoch FROM clock_timestamp())::float8",
       "reading the database's name"
     )
-    // Two databases of one host write two files that are collected as one.
-    var metrics = PrometheusText(common: [("database", server.text(0, 0) ?? "")])
+    // Two databases of one host, or two pairs of schemas, write two files that are collected as one.
+    let schemas = session.schemas
+    let isUsual = schemas.staging == Schemas().staging && schemas.production == Schemas().production
+    let pair = isUsual ? [] : [(name: "schemas", value: "\(schemas.staging)=\(schemas.production)")]
+    var metrics = PrometheusText(common: [(name: "database", value: server.text(0, 0) ?? "")] + pair)
     metrics.gauge(
       "merge_engine_info",
       "The version of merge-engine that wrote these metrics.",
