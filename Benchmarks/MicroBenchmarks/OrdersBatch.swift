@@ -14,7 +14,6 @@ enum OrdersBatch {
     staging: QualifiedName(schema: "staging", name: "orders"),
     production: QualifiedName(schema: "production", name: "orders"),
     productionOid: 1,
-    stagingBlockCount: 1,
     estimatedRowCount: nil,
     columns: [
       column("order_id", integer), column("updated_at", timestamp), column("customer_id", integer),

@@ -43,7 +43,7 @@ enum CatalogNames {
   static let types = names(
     """
     bool bpchar bytea cid cidr date float4 float8 inet int2 int2vector int4 int8 json jsonb macaddr money name oid oidvector
-    pg_lsn pg_snapshot regclass regnamespace regoper regoperator regproc regprocedure regrole regtype text tid timestamptz
+    pg_lsn pg_snapshot point regclass regnamespace regoper regoperator regproc regprocedure regrole regtype text tid timestamptz
     timetz uuid xid xid8 xml
     """
   )

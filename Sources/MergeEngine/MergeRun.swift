@@ -98,15 +98,16 @@ public struct MergeRun: Sendable {
     var rounds = Rounds(context, startsAnew: options.again)
     while true {
       do {
-        guard let tables = try rounds.next(after: &outcome, control) else { break }
+        guard let round = try rounds.next(after: &outcome, control) else { break }
         try look(at: &context.plan, onlyRun: options.again ? record.id : nil, control.current)
         let queue = WorkQueue(
           context.plan,
-          only: tables,
+          only: round.tables,
           batchRows: options.rowsPerBatch,
           workerCount: options.workerCount,
           refusalLimit: options.maxErrors,
-          slices: try ReplayProgress(plan, options.schemas).remaining(control.current)
+          slices: try ReplayProgress(plan, options.schemas).remaining(control.current),
+          rows: round.rows
         )
         try carry(queue, context, control: control, since: clockStart, outcome: &outcome, onProgress: onProgress)
       } catch let error as PostgresError where control.current.isBroken {
@@ -199,7 +200,7 @@ public struct MergeRun: Sendable {
     let record = try RunRecord(
       control.current,
       options.schemas,
-      tables: plan.tables.map(\.name),
+      tables: plan.tables,
       options: options,
       warnings: plan.warnings
     ) {

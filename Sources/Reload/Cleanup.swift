@@ -47,10 +47,13 @@ public struct Cleanup: Sendable {
     public internal(set) var pruned: [Int] = []
     /// Tables with before-images that were dropped.
     public internal(set) var beforeImages: [String] = []
+    /// Entries of the ledger that could say nothing any more.
+    public internal(set) var prunedEntries = 0
 
     private enum CodingKeys: String, CodingKey {
       case archived, staging, tasks, pruned
       case beforeImages = "before_images"
+      case prunedEntries = "pruned_entries"
     }
 
     /// Whether something was left that should have gone.
@@ -83,13 +86,22 @@ public struct Cleanup: Sendable {
     let old = try await onThreadOfItsOwn { try request.olderThanDays.map { try archive.runs(olderThanDays: $0) } ?? [] }
     report.archived = try await onThreadOfItsOwn { try write(request, old) }
     let reloads = try await onThreadOfItsOwn { try runs.runs(annotatedWith: ReloadNote.key) }
-    report.staging = try await onThreadOfItsOwn { try empty(request, reloads) }
+    let area = try await onThreadOfItsOwn {
+      try StagingArea(
+        target: setting.target,
+        stagingTarget: setting.stagingTarget,
+        options: setting.options,
+        logger: logger
+      )
+    }
+    report.staging = try await onThreadOfItsOwn { try empty(area, request, reloads) }
     if !request.keepsTasks { report.tasks = try await deleteTasks(of: reloads, isForced: request.isForced) }
     report.beforeImages = try await onThreadOfItsOwn {
       try request.beforeImagesOlderThanDays.map { try archive.dropBeforeImages(olderThanDays: $0) } ?? []
     }
     try await onThreadOfItsOwn { try archive.delete(old) }
     report.pruned = old
+    report.prunedEntries = try await onThreadOfItsOwn { try area.pruneLedger() }
     return report
   }
 
@@ -100,19 +112,17 @@ public struct Cleanup: Sendable {
     return try ids.map { try archive.write($0, to: folder) }
   }
 
-  private func empty(_ request: Request, _ reloads: [LoadingRuns.Run]) throws -> [StagingArea.Emptied] {
-    let area = try StagingArea(
-      target: setting.target,
-      stagingTarget: setting.stagingTarget,
-      options: setting.options,
-      logger: logger
-    )
+  private func empty(_ area: StagingArea, _ request: Request, _ reloads: [LoadingRuns.Run]) throws
+    -> [StagingArea.Emptied]
+  {
     if request.isForced { return try area.truncate() }
     if let run = reloads.first(where: { $0.status == .loading }) {
       return area.tables.map { .init(table: $0.name, truncated: nil, reason: "run \(run.id) is loading into it") }
     }
     // Only the latest reload can have left rows that nobody wants.
-    return try area.truncateMerged(after: reloads.first.flatMap { ReloadNote($0.annotations)?.span })
+    var span = reloads.first.flatMap { ReloadNote($0.annotations)?.span }
+    span?.timeZone = reloads.first?.timeZone
+    return try area.truncateMerged(after: span)
   }
 
   private func deleteTasks(of reloads: [LoadingRuns.Run], isForced: Bool) async throws -> [Report.Task] {

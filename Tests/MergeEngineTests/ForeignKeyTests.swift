@@ -172,6 +172,39 @@ import Testing
     }
   }
 
+  /// The foreign key is on partitions only, or leads to one; a name's order would begin with the child.
+  @Test(arguments: [
+    "ALTER TABLE production.a_1 ADD FOREIGN KEY (z) REFERENCES production.z",
+    "ALTER TABLE production.a_1 ADD FOREIGN KEY (z) REFERENCES production.z_1",
+    "ALTER TABLE production.a ADD FOREIGN KEY (z) REFERENCES parts.z_2",
+    "ALTER TABLE production.a ADD FOREIGN KEY (z) REFERENCES production.z",
+  ]) func `partitions stand for their root`(foreignKey: String) async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, updated_at int"
+      try database.makePair(
+        "a",
+        production: columns + ", z int) PARTITION BY RANGE (id",
+        staging: "id int, updated_at int, z int"
+      )
+      try database.makePair("z", production: columns + ") PARTITION BY RANGE (id", staging: "id int, updated_at int")
+      try database.run(
+        """
+        CREATE SCHEMA parts;
+        CREATE TABLE production.a_1 PARTITION OF production.a FOR VALUES FROM (0) TO (1000);
+        CREATE TABLE production.z_1 PARTITION OF production.z FOR VALUES FROM (0) TO (100);
+        CREATE TABLE parts.z_2 PARTITION OF production.z FOR VALUES FROM (100) TO (1000);
+        \(foreignKey);
+        INSERT INTO staging.z SELECT n, 1 FROM generate_series(1, 199) n;
+        INSERT INTO staging.a SELECT n, 1, n + \(foreignKey.contains("z_2") ? 100 : 0) FROM generate_series(1, 99) n;
+        """
+      )
+      let report = try await database.merge { $0.batchRows = 50 }
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.tables.map(\.table) == ["z", "a"])
+      #expect(report.totals.errors == 0)
+    }
+  }
+
   @Test func `a unique value that moves from one row to another within a batch is no error`() async throws {
     try await TestDatabase.with { database in
       let columns = "id int, updated_at int, email text"

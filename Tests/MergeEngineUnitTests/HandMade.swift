@@ -103,7 +103,6 @@ extension TablePlan {
       staging: QualifiedName(schema: "staging", name: "t"),
       production: QualifiedName(schema: "production", name: "t"),
       productionOid: 1,
-      stagingBlockCount: 1,
       estimatedRowCount: nil,
       columns: (key + [version] + others).enumerated().map { index, oid in
         column("c\(index)", oid, isInsertOnly: updatesNothing, casts: casts)

@@ -53,6 +53,14 @@ import Testing
     #expect(order.indices.sorted() == [0, 1, 2, 3])
   }
 
+  @Test func `tables of one tree of partitions are waited for, and wait, together`() {
+    // 7 twice: two partitions of it are merged by themselves.
+    let order = TableOrder([1, 7, 3, 7], Self.keys((1, 7), (7, 3)))
+    #expect(order.indices == [2, 1, 3, 0])
+    #expect(order.parents == [[], [0], [0], [1, 2]])
+    #expect(TableOrder([7, 7], Self.keys((7, 7))).circular == [0, 1])
+  }
+
   @Test func `whatever the foreign keys, every table comes once and waits only for earlier ones`() {
     var generator = SeededGenerator.forTest("table order")
     for _ in 0..<500 {
@@ -64,7 +72,7 @@ import Testing
         return ForeignKey(child: child, parent: UInt32(1 + generator.below(isAcyclic ? Int(child) : tables.count)))
       }
       let shuffled = tables.shuffled(using: &generator)
-      let order = TableOrder(shuffled, keys)
+      let order = TableOrder(shuffled, Set(keys))
       let parentsComeFirst = order.parents.enumerated().allSatisfy { place, parents in parents.allSatisfy { $0 < place }
       }
       let waited = order.parents.reduce(0) { $0 + $1.count }
@@ -76,7 +84,7 @@ import Testing
     }
   }
 
-  private static func keys(_ pairs: (child: UInt32, parent: UInt32)...) -> [ForeignKey] {
-    pairs.map { ForeignKey(child: $0.child, parent: $0.parent) }
+  private static func keys(_ pairs: (child: UInt32, parent: UInt32)...) -> Set<ForeignKey> {
+    Set(pairs.map { ForeignKey(child: $0.child, parent: $0.parent) })
   }
 }

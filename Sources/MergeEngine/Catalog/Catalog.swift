@@ -3,10 +3,11 @@ import Libpq
 /// What the engine knows of the tables of some schemas, read once at the start of a run.
 struct Catalog: Sendable {
   let tables: [CatalogTable]
-  let foreignKeys: [ForeignKey]
+  /// Between tables, and roots of partitions.
+  let foreignKeys: Set<ForeignKey>
 
   /// A catalog of tables that are in no database.
-  init(tables: [CatalogTable], foreignKeys: [ForeignKey]) {
+  init(tables: [CatalogTable], foreignKeys: Set<ForeignKey>) {
     self.tables = tables
     self.foreignKeys = foreignKeys
   }
@@ -19,13 +20,12 @@ struct Catalog: Sendable {
     tables = (0..<relations.count).compactMap { row in
       guard let kind = relations.text(row, 3).flatMap({ CatalogTable.Kind(rawValue: $0) }) else { return nil }
       let oid = UInt32(relations.integer(row, 0) ?? 0)
-      let estimate = relations.double(row, 6) ?? -1
+      let estimate = relations.double(row, 5) ?? -1
       return CatalogTable(
         oid: oid,
         name: QualifiedName(schema: relations.text(row, 1) ?? "", name: relations.text(row, 2) ?? ""),
         kind: kind,
-        isPartition: relations.bool(row, 4) ?? false,
-        blockCount: relations.integer(row, 5) ?? 0,
+        rootOid: UInt32(relations.integer(row, 4) ?? 0),
         // -1 means never counted; 0 is what versions before 14 said, and an empty table needs no estimate.
         estimatedRowCount: estimate > 0 ? Int(estimate) : nil,
         columns: columns[oid] ?? [],
@@ -33,9 +33,11 @@ struct Catalog: Sendable {
       )
     }
     let keys = try connection.query(CatalogSQL.foreignKeys, [.textArray(schemas)], "reading the foreign keys")
-    foreignKeys = (0..<keys.count).map { row in
-      ForeignKey(child: UInt32(keys.integer(row, 0) ?? 0), parent: UInt32(keys.integer(row, 1) ?? 0))
-    }
+    foreignKeys = Set(
+      (0..<keys.count).map { row in
+        ForeignKey(child: UInt32(keys.integer(row, 0) ?? 0), parent: UInt32(keys.integer(row, 1) ?? 0))
+      }
+    )
   }
 
   /// The tables of one schema, by name.
@@ -46,6 +48,9 @@ struct Catalog: Sendable {
   func table(_ name: QualifiedName) -> CatalogTable? {
     tables.first { $0.name == name }
   }
+
+  /// The root of a partition's tree; any other table itself.
+  func rootOid(of table: UInt32) -> UInt32 { tables.first { $0.oid == table }?.rootOid ?? table }
 
   private static func columns(
     _ connection: Connection,

@@ -1,13 +1,13 @@
 import Libpq
 
 /// The questions to the catalog. `$1` is always the list of schema names.
+///
+/// They open no relation, and so wait for nobody who has locked one that is not meant.
 enum CatalogSQL {
-  /// oid, schema, name, kind, is partition, blocks, estimated rows
+  /// oid, schema, name, kind, root of its partitions, estimated rows
   static let relations: SQL = """
-    SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relispartition,
-           CASE WHEN c.relkind IN ('r', 'm')
-                THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
-           c.reltuples::float8
+    SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
+           CASE WHEN c.relispartition THEN pg_partition_root(c.oid) ELSE c.oid END, c.reltuples::float8
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     ORDER BY n.nspname, c.relname
@@ -49,29 +49,33 @@ enum CatalogSQL {
   ///
   /// The key of PostgreSQL 18 that is WITHOUT OVERLAPS has a GiST index, whose strategy 3 is "overlaps".
   static let primaryKeys: SQL = """
-    SELECT i.indrelid, a.attname::text, m.nspname::text, o.oprname::text, i.indimmediate, h.amname = 'btree'
-    FROM pg_index i
-    JOIN pg_class c ON c.oid = i.indrelid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_class x ON x.oid = i.indexrelid
-    JOIN pg_am h ON h.oid = x.relam
-    CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    WITH keys AS MATERIALIZED (
+      SELECT i.indrelid, i.indimmediate, x.relam, k.attnum, k.opclass, k.position
+      FROM pg_index i
+      JOIN pg_class c ON c.oid = i.indrelid
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_class x ON x.oid = i.indexrelid
+      CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
+      WHERE n.nspname = ANY ($1::text[]) AND i.indisprimary AND k.position <= i.indnkeyatts
+    )
+    SELECT k.indrelid, a.attname::text, m.nspname::text, o.oprname::text, k.indimmediate, h.amname = 'btree'
+    FROM keys k
+    JOIN pg_am h ON h.oid = k.relam
+    JOIN pg_attribute a ON a.attrelid = k.indrelid AND a.attnum = k.attnum
     JOIN pg_opclass f ON f.oid = k.opclass
     JOIN pg_amop s ON s.amopfamily = f.opcfamily AND s.amopstrategy = 3
                   AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
     JOIN pg_operator o ON o.oid = s.amopopr
     JOIN pg_namespace m ON m.oid = o.oprnamespace
-    WHERE n.nspname = ANY ($1::text[]) AND i.indisprimary AND k.position <= i.indnkeyatts
-    ORDER BY i.indrelid, k.position
+    ORDER BY k.indrelid, k.position
     """
 
-  /// child, parent
+  /// child, parent; of partitions the roots, which may lie in other schemas than they
   static let foreignKeys: SQL = """
-    SELECT f.conrelid, f.confrelid
+    SELECT DISTINCT c.oid, coalesce(pg_partition_root(f.confrelid), f.confrelid)
     FROM pg_constraint f
-    JOIN pg_class c ON c.oid = f.conrelid
+    JOIN pg_class c ON c.oid = coalesce(pg_partition_root(f.conrelid), f.conrelid)
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ANY ($1::text[]) AND f.contype = 'f' AND f.conparentid = 0
+    WHERE n.nspname = ANY ($1::text[]) AND f.contype = 'f'
     """
 }

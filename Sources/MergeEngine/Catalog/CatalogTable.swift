@@ -14,13 +14,14 @@ struct CatalogTable: Sendable {
   let oid: UInt32
   let name: QualifiedName
   let kind: Kind
-  let isPartition: Bool
-  /// Size in blocks of 8 KiB now, without TOAST; 0 for partitioned tables.
-  let blockCount: Int
+  /// The root of the tree that it is a partition of; else itself.
+  let rootOid: UInt32
   /// Rows by the last ANALYZE or VACUUM; nil if there was none.
   let estimatedRowCount: Int?
   let columns: [CatalogColumn]
   let primaryKey: PrimaryKey?
+
+  var isPartition: Bool { rootOid != oid }
 
   func column(_ name: Identifier) -> CatalogColumn? {
     columns.first { $0.name == name }
@@ -42,7 +43,7 @@ struct CatalogTable: Sendable {
   }
 }
 
-/// A foreign key between two tables of the production schema.
+/// A foreign key between two tables of the production schema; a partition's is its root's.
 struct ForeignKey: Sendable, Hashable {
   let child: UInt32
   let parent: UInt32

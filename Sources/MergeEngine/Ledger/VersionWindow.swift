@@ -1,6 +1,8 @@
 import Libpq
 
 /// The versions that a run merges: from one on and before another.
+///
+/// What is typed means something only in a time zone; what is kept, and compared with rows, is ``exact(as:timeZone:_:)``.
 struct VersionWindow: Sendable, Hashable {
   /// The first version; nil for no bound.
   let from: String?
@@ -25,5 +27,34 @@ struct VersionWindow: Sendable, Hashable {
       bound.map { "\(version.value) \(comparison) \(version.bound(Literal($0)))" as SQL }
     }
     return bounds.isEmpty ? "true" : bounds.joined(" AND ")
+  }
+
+  /// The same as text that every session reads alike: instants in UTC, dates as ISO 8601 has them.
+  ///
+  /// - Parameters:
+  ///   - type: the version's.
+  ///   - timeZone: the zone of bounds that name none.
+  /// - Throws: ``PostgresError``, which refuses the value, for a bound that is none of the type.
+  func exact(as type: SQL, timeZone: String, _ connection: Connection) throws(PostgresError) -> VersionWindow {
+    guard !isUnbounded else { return self }
+    // How days and months are told apart is left to the database; only how they are written is not.
+    let zoned = try read(
+      as: type,
+      under: "SET LOCAL DateStyle = 'ISO'; SET LOCAL TimeZone = \(Literal(timeZone))",
+      connection
+    )
+    return try zoned.read(as: type, under: LocalSettings.exactText, connection)
+  }
+
+  private func read(as type: SQL, under settings: SQL, _ connection: Connection) throws(PostgresError) -> VersionWindow
+  {
+    try LocalSettings.reading(under: settings, on: connection) { () throws(PostgresError) in
+      let row = try connection.query(
+        "SELECT ($1::text::\(type))::text, ($2::text::\(type))::text",
+        [.text(from), .text(to)],
+        "reading --from and --to"
+      )
+      return VersionWindow(from: row.text(0, 0), to: row.text(0, 1))
+    }
   }
 }

@@ -37,6 +37,9 @@ struct MergePlan: Sendable {
     for index in tables.indices { tables[index].ties = RowComparison(tables[index], operators) }
   }
 
+  /// The versions that are merged of a table.
+  mutating func limit(table index: Int, to window: VersionWindow) { tables[index].window = window }
+
   /// Has overwritten rows and inserted keys kept, in one table for each of ``tables``.
   mutating func keepImages(in images: [BeforeImageTable]) {
     for (index, image) in zip(tables.indices, images) { tables[index].images = image }
@@ -119,7 +122,7 @@ struct MergePlan: Sendable {
       )
     }
     let plans = pairs.compactMap { planner.plan(staging: $0.staging, production: $0.production) }
-    let order = TableOrder(plans.map(\.productionOid), production.foreignKeys)
+    let order = TableOrder(plans.map(\.productionOid), in: production)
     tables = order.indices.map { plans[$0] }
     parents = order.parents
     circular = order.circular

@@ -50,8 +50,7 @@ struct SnapshotCatalog {
           oid: 0,
           name: QualifiedName(schema: Self.schema, name: file.table.name),
           kind: .table,
-          isPartition: false,
-          blockCount: 0,
+          rootOid: 0,
           estimatedRowCount: file.table.rowCount,
           columns: file.table.columns.compactMap { column in
             types[TypeKey(column)].map { CatalogColumn(name: Identifier(column.name), snapshotType: $0) }

@@ -1,4 +1,7 @@
 /// Tables in an order in which every table comes after the ones its foreign keys point to.
+///
+/// A partition stands for the root of its tree: its rows are merged through the root, and a foreign key that is only on some
+/// partitions, or points at one, makes all of the tree wait or be waited for. So several tables of one tree are one here.
 struct TableOrder {
   /// Positions in the given list, parents first, otherwise as given.
   private(set) var indices: [Int] = []
@@ -8,31 +11,38 @@ struct TableOrder {
   private(set) var circular: Set<Int> = []
 
   /// - Parameters:
-  ///   - tables: the tables' oids.
+  ///   - tables: the tables' oids; of partitions those of their roots, which then come several times.
   ///   - foreignKeys: any; those to itself or to a table outside the list have no say, and of those that close a
   ///     circle the ones that would need a table not yet placed are left out.
-  init(_ tables: [UInt32], _ foreignKeys: [ForeignKey]) {
+  init(_ tables: [UInt32], _ foreignKeys: Set<ForeignKey>) {
+    let known = Set(tables)
+    let parentsOfChild = Dictionary(grouping: foreignKeys, by: \.child).mapValues { Set($0.map(\.parent)) }
     var remaining = Array(tables.indices)
-    var place: [UInt32: Int] = [:]
+    var unplacedCount = tables.reduce(into: [UInt32: Int]()) { $0[$1, default: 0] += 1 }
+    var places: [UInt32: [Int]] = [:]
     func parents(of table: UInt32) -> Set<UInt32> {
-      Set(foreignKeys.filter { $0.child == table && $0.parent != table && tables.contains($0.parent) }.map(\.parent))
+      (parentsOfChild[table] ?? []).subtracting([table]).intersection(known)
     }
     while !remaining.isEmpty {
-      let ready = remaining.firstIndex { index in parents(of: tables[index]).allSatisfy { place[$0] != nil } }
+      let ready = remaining.firstIndex { index in parents(of: tables[index]).allSatisfy { unplacedCount[$0] == 0 } }
       // Nobody is ready in a circle: the first in line goes without the parents that are not placed yet.
       let index = remaining.remove(at: ready ?? 0)
-      self.parents.append(parents(of: tables[index]).compactMap { place[$0] }.sorted())
-      place[tables[index]] = indices.count
+      self.parents.append(parents(of: tables[index]).flatMap { places[$0] ?? [] }.sorted())
+      places[tables[index], default: []].append(indices.count)
+      unplacedCount[tables[index], default: 0] -= 1
       indices.append(index)
     }
-    circular = Set(tables.filter { Self.reachesItself($0, foreignKeys) }.compactMap { place[$0] })
+    circular = Set(known.filter { Self.reachesItself($0, parentsOfChild) }.flatMap { places[$0] ?? [] })
   }
 
-  private static func reachesItself(_ table: UInt32, _ foreignKeys: [ForeignKey]) -> Bool {
+  /// The order of tables of a database.
+  init(_ tables: [UInt32], in catalog: Catalog) { self.init(tables.map(catalog.rootOid), catalog.foreignKeys) }
+
+  private static func reachesItself(_ table: UInt32, _ parents: [UInt32: Set<UInt32>]) -> Bool {
     var seen: Set<UInt32> = []
     var open = [table]
     while let next = open.popLast() {
-      for parent in foreignKeys.filter({ $0.child == next }).map(\.parent) {
+      for parent in parents[next] ?? [] {
         if parent == table { return true }
         if seen.insert(parent).inserted { open.append(parent) }
       }

@@ -12,7 +12,6 @@ struct TablePlan: Sendable {
   let staging: QualifiedName
   let production: QualifiedName
   let productionOid: UInt32
-  let stagingBlockCount: Int
   let estimatedRowCount: Int?
 
   /// The shared columns in wire order: key, version, others.

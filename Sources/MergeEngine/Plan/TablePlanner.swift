@@ -79,7 +79,6 @@ struct TablePlanner {
       staging: staging.name,
       production: production.name,
       productionOid: production.oid,
-      stagingBlockCount: staging.blockCount,
       estimatedRowCount: staging.estimatedRowCount,
       columns: columns,
       keyColumnCount: key.columns.count,

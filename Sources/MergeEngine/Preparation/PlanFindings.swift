@@ -34,8 +34,7 @@ struct PlanFindings {
       let findings = try ProductionFindings(table: table, connection: production).all() + TypeFindings(pair: pair).all()
       guard table.snapshot == nil else { return findings }
       let staged = StagingFindings(table: table, connection: staging)
-      let isWorthAWord = table.stagingBlockCount >= Self.costlyMarksBlockCount
-      return try findings + (isWorthAWord ? staged.roomForMarks() : []) + staged.otherSessions()
+      return try findings + staged.roomForMarks(leastBlockCount: Self.costlyMarksBlockCount) + staged.otherSessions()
     }
   }
 

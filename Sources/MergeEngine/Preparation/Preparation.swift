@@ -52,7 +52,7 @@ struct Preparation {
     }
     plan.add(try SessionFindings(plan: plan, options: options, production: production, staging: staging).all())
     if options.ties == .compare { try plan.compareTies(production) }
-    for table in plan.tables { try checkWindow(table, staging) }
+    for index in plan.tables.indices { plan.limit(table: index, to: try window(of: plan.tables[index], staging)) }
     let unreadable = try plan.tables.compactMap { try unreadableFinding($0, staging) }
     guard unreadable.isEmpty else { throw MergeFailure.blocked(unreadable) }
     guard !readsOnly else {
@@ -97,20 +97,21 @@ struct Preparation {
     }
   }
 
-  private func checkWindow(_ table: TablePlan, _ connection: Connection) throws {
-    guard table.window.from != nil || table.window.to != nil else { return }
+  /// The window that was typed, as text that means the same in every session.
+  private func window(of table: TablePlan, _ connection: Connection) throws -> VersionWindow {
     let type = table.version.baseType.fullName
-    let (from, to) = (table.versionBound("$1::text"), table.versionBound("$2::text"))
     do {
+      let window = try table.window.exact(as: type, timeZone: options.timeZone, connection)
+      guard window.from != nil, window.to != nil else { return window }
       let result = try connection.query(
-        // Each bound once more alone: a comparison with NULL is NULL before the server has looked at the other side.
-        "SELECT \(from) < \(to), \(from), \(to)",
-        [.text(table.window.from), .text(table.window.to)],
+        "SELECT $1::text::\(type) < $2::text::\(type)",
+        [.text(window.from), .text(window.to)],
         "reading --from and --to"
       )
       guard result.bool(0, 0) != false else {
         throw MergeFailure.usage("--from \(table.window.from ?? "") is not before --to \(table.window.to ?? "").")
       }
+      return window
     } catch let error as PostgresError where error.refusesRow {
       throw MergeFailure.usage(
         "--from and --to must be values of \(table.version.name) in \(table.production), which is \(type): \(error.message)."

@@ -12,9 +12,11 @@ struct StagingFindings {
     try roomForMarks() + rowsOutsideWindow() + otherSessions()
   }
 
-  func roomForMarks() throws(PostgresError) -> [Finding] {
+  /// - Parameter leastBlockCount: smaller tables are not worth a word.
+  func roomForMarks(leastBlockCount: Int = 0) throws(PostgresError) -> [Finding] {
     guard table.marksRows else { return [] }
     let sizes = try TableSizes(table.staging, version: TablePlanner.statusColumn, connection)
+    guard sizes.blockCount >= leastBlockCount else { return [] }
     var findings: [Finding] = []
     if sizes.fillFactor > Self.hotFillFactorLimit {
       findings.append(

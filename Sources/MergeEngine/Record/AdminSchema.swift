@@ -20,6 +20,9 @@ struct AdminSchema {
       if !missing.isEmpty {
         let additions = missing.map { "ADD COLUMN \($0)" as SQL }.joined(", ")
         statements.append("ALTER TABLE \(admin).\(Identifier(table.name)) \(additions)")
+        if isThere, missing.contains(AdminTables.productionSchema) {
+          statements.append(PairSQL.fill(QualifiedName(schema: schemas.admin, name: table.name), admin: admin))
+        }
       }
     }
     return statements
@@ -30,12 +33,17 @@ struct AdminSchema {
   /// For commands that only look, and do with what an earlier version or the guide's own SQL has made.
   func columns(_ connection: Connection) throws(PostgresError) -> Set<String> { try inventory(connection).columns }
 
+  /// What tells which run a row is of, and which schemas a run had; the guide's own tables have none of it.
+  static let runColumns: Set<String> = ["merge_logs.run_id", "merge_summary.parameters"]
+
   /// Whether the ledger is there as this version has it, and refusals with the places of their rows.
   static func hasProgress(_ admin: Identifier, _ connection: Connection) throws(PostgresError) -> Bool {
     var schemas = Schemas()
     schemas.admin = admin.name
     let columns = try AdminSchema(schemas: schemas).columns(connection)
-    return columns.contains("merge_progress.superseded_at") && columns.contains("merge_errors.staging_xmin")
+    return columns.isSuperset(of: [
+      "merge_progress.superseded_at", "merge_errors.staging_xmin", "merge_errors.production_schema",
+    ])
   }
 
   private func inventory(_ connection: Connection) throws(PostgresError) -> (isThere: Bool, columns: Set<String>) {
@@ -117,6 +125,8 @@ private enum AdminTables {
     let columns: [SQL]
   }
 
+  static let productionSchema: SQL = "production_schema text"
+
   static let all = [
     Table(
       name: "merge_summary",
@@ -133,6 +143,8 @@ private enum AdminTables {
         "table_name varchar(100)", "merge_time timestamp", "records_updated bigint", "records_inserted bigint",
         "run_id integer", "records_read bigint", "records_unchanged bigint", "records_stale bigint",
         "records_duplicate bigint", "records_error bigint", "lost_races bigint", "batches bigint", "elapsed_ms bigint",
+        // Which table that is, and the window of its versions as text that no setting changes.
+        "staging_schema text", productionSchema, "version_from text", "version_to text",
       ]
     ),
     Table(
@@ -145,6 +157,7 @@ private enum AdminTables {
         "dismissed_at timestamp", "dismissed_because text",
         // What tells whether the staging row is still there as it was refused.
         "staging_source text", "staging_file_node bigint", "staging_address tid", "staging_xmin bigint",
+        "staging_schema text", productionSchema,
       ]
     ),
     // What of which staging is merged. A row is written in the transaction of the rows it speaks of.

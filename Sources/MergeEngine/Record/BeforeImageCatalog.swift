@@ -113,12 +113,13 @@ struct BeforeImageCatalog {
     )
   }
 
-  /// The entries whose tables are there and were made more than `days` days ago, by runs at an end.
+  /// The entries of these schemas whose tables are there and were made more than `days` days ago, by runs at an end.
   func entries(olderThanDays days: Int, _ connection: Connection) throws(PostgresError) -> [Entry] {
     try entries(
       """
       dropped_at IS NULL AND created_at < clock_timestamp() AT TIME ZONE 'UTC' - make_interval(days => \(days))
       AND run_id NOT IN (SELECT id FROM \(admin).merge_summary WHERE status IN ('RUNNING', 'LOADING', 'ROLLING BACK'))
+      AND \(PairSQL(schemas: schemas).ownsByRun("i"))
       """,
       connection
     )
@@ -130,7 +131,7 @@ struct BeforeImageCatalog {
       SELECT run_id::bigint, image_oid, image_table, schema_name, table_name, production_oid, key_column_count,
              pg_snapshot_xmax(pg_current_snapshot())::text::bigint - created_xid,
              to_char(dropped_at, 'YYYY-MM-DD HH24:MI')
-      FROM \(admin).before_images WHERE \(condition) ORDER BY created_at, image_oid
+      FROM \(admin).before_images AS i WHERE \(condition) ORDER BY created_at, image_oid
       """,
       "reading the list of before-images"
     )

@@ -9,6 +9,8 @@ struct ErrorLedger {
   /// - Parameters:
   ///   - refusals: which of them; all of the table.
   ///   - runID: who asks: a run that reads them itself, and so no longer counts them where it refused them; nil for a command.
+  /// - Returns: where the rows lie now: one whose status is kept true is a new row.
+  @discardableResult
   func reopen(
     _ refusals: [RefusalStanding.Refusal],
     of table: TablePlan,
@@ -16,20 +18,23 @@ struct ErrorLedger {
     runID: Int?,
     production: Connection,
     staging: Connection
-  ) throws(PostgresError) {
-    guard !refusals.isEmpty else { return }
+  ) throws(PostgresError) -> [UInt64] {
+    guard !refusals.isEmpty else { return [] }
     let operation = "having refused rows of \(table.staging) read again"
     let connections = WorkerConnections(production: production, staging: staging)
     try connections.execute("BEGIN", operation)
+    var addresses = refusals.map(\.address)
     if table.marksRows {
       // A changed row is a new one by itself; that the ledger has its old address reopened too does no harm.
-      _ = try staging.query(
+      let moved = try staging.query(
         """
         UPDATE \(table.staging) AS s SET \(TablePlanner.statusColumn) = 'NEW'
-        WHERE \(SQL.rows(at: refusals.map(\.address)))
+        WHERE \(SQL.rows(at: addresses))
+        RETURNING s.ctid::text
         """,
         operation
       )
+      addresses = (0..<moved.count).compactMap { moved.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } }
     }
     _ = try production.query(
       """
@@ -49,5 +54,6 @@ struct ErrorLedger {
     try ProgressTable(admin: admin).reopen(refusals.map(\.address), of: table, source, runID: runID, production)
     // A crash in between leaves rows unread that are still on record as refused, which costs a look.
     try connections.commitStagingFirst(operation)
+    return addresses
   }
 }

@@ -16,6 +16,8 @@ public struct LoadingRuns: Sendable {
     public let startedSecondsSince1970: Double
     /// What was said about it.
     public let annotations: [String: String]
+    /// The zone in which its times are meant; nil until its merge has begun.
+    public let timeZone: String?
   }
 
   private let session: Session
@@ -39,10 +41,10 @@ public struct LoadingRuns: Sendable {
     let row = try connection.query(
       """
       INSERT INTO \(admin).merge_summary (merge_start, status, parameters, engine_version)
-      VALUES (clock_timestamp() AT TIME ZONE 'UTC', 'LOADING', jsonb_build_object('annotations', $1), $2)
+      VALUES (clock_timestamp() AT TIME ZONE 'UTC', 'LOADING', jsonb_build_object('annotations', $1, 'schemas', $3), $2)
       RETURNING id
       """,
-      [.jsonb(try json(annotations)), .text(EngineVersion.current)],
+      [.jsonb(try json(annotations)), .text(EngineVersion.current), .jsonb(try json(schemas))],
       "opening the run"
     )
     return row.integer(0, 0) ?? 0
@@ -75,7 +77,7 @@ public struct LoadingRuns: Sendable {
     )
   }
 
-  /// The runs with that annotation, newest first; none where nothing was ever merged.
+  /// The runs of these schemas with that annotation, newest first; none where nothing was ever merged.
   ///
   /// - Parameter id: only this run.
   public func runs(annotatedWith key: String, id: Int? = nil) throws -> [Run] {
@@ -85,9 +87,9 @@ public struct LoadingRuns: Sendable {
     let rows = try connection.query(
       """
       SELECT id, status::text, extract(epoch FROM merge_start AT TIME ZONE 'UTC')::float8,
-             (parameters -> 'annotations')::text
-      FROM \(admin).merge_summary
-      WHERE parameters -> 'annotations' ? $1 AND ($2::bigint IS NULL OR id = $2)
+             (parameters -> 'annotations')::text, parameters ->> 'time_zone'
+      FROM \(admin).merge_summary AS r
+      WHERE parameters -> 'annotations' ? $1 AND ($2::bigint IS NULL OR id = $2) AND \(PairSQL(schemas: schemas).ownsRun("r"))
       ORDER BY id DESC
       """,
       [.text(key), .bigint(id)],
@@ -98,7 +100,8 @@ public struct LoadingRuns: Sendable {
         id: rows.integer(row, 0) ?? 0,
         status: rows.text(row, 1).flatMap { RunStatus(rawValue: $0) },
         startedSecondsSince1970: rows.double(row, 2) ?? 0,
-        annotations: try JSONDecoder().decode([String: String].self, from: Data((rows.text(row, 3) ?? "{}").utf8))
+        annotations: try JSONDecoder().decode([String: String].self, from: Data((rows.text(row, 3) ?? "{}").utf8)),
+        timeZone: rows.text(row, 4)
       )
     }
   }
@@ -109,7 +112,7 @@ public struct LoadingRuns: Sendable {
     try session.reachControl()
   }
 
-  private func json(_ annotations: [String: String]) throws -> String {
-    String(decoding: try JSONEncoder().encode(annotations), as: UTF8.self)
+  private func json(_ value: some Encodable) throws -> String {
+    String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
   }
 }

@@ -11,7 +11,7 @@ struct MonitoringViews {
   /// Makes both views, or brings them up to date with the staging tables there are, within the open transaction.
   func create(_ connection: Connection, _ logger: Logger) throws {
     try replace(Self.statusName, try statusQuery(connection), on: connection, logger: logger)
-    try replace(Self.typesName, typesQuery, on: connection, logger: logger)
+    try replace(Self.typesName, TypeComparisonSQL(schemas: schemas).query, on: connection, logger: logger)
   }
 
   /// A view of that name with other columns, or of another owner, is somebody's own work and stays.
@@ -45,7 +45,7 @@ struct MonitoringViews {
       }
       if !names.contains(Self.typesName) {
         try connection.execute(
-          "CREATE VIEW \(name(Self.typesName)) AS \(typesQuery)",
+          "CREATE VIEW \(name(Self.typesName)) AS \(TypeComparisonSQL(schemas: schemas).query)",
           "making the view \(Self.typesName)"
         )
       }
@@ -81,65 +81,40 @@ struct MonitoringViews {
         }
         .joined("\nUNION ALL\n")
     }
-    // For `format`, run by the server: the table, quoted, and that as a constant.
-    let table = SQL.uncheckedFromServer("%1$s")
-    let literal = SQL.uncheckedFromServer("%2$L")
-    let version: SQL = "s.\(Identifier(ColumnRules().version))"
-    let counts = ProgressSQL.counts(table, literal: literal, version: version, admin: admin)
-    let without = ProgressSQL.counts(table, literal: literal, version: nil, admin: admin)
+    // Filled in by `format`: the staging table, the same as a constant, its production table as one, the version's type.
+    func counts(version: (value: SQL, type: SQL)?) -> SQL {
+      ProgressSQL(
+        staging: .uncheckedFromServer("%1$s"),
+        stagingLiteral: .uncheckedFromServer("%2$L"),
+        productionLiteral: .uncheckedFromServer("%3$L"),
+        productionSchema: Literal(schemas.production),
+        version: version,
+        admin: admin
+      ).counts
+    }
+    let whole = Literal(counts(version: nil).statement)
+    let windowed = Literal(
+      counts(version: (value: "s.\(Identifier(ColumnRules().version))", type: .uncheckedFromServer("%4$s")))
+        .statement
+    )
     func count(_ name: SQL) -> SQL { "(xpath('/row/\(name)/text()', x.counts))[1]::text::bigint AS \(name)" }
     return """
       SELECT t.name::text COLLATE "default" AS table_name, \(count("total_records")), \(count("pending_records")),
              \(count("processed_records")), \(count("error_records"))
       FROM (
-        SELECT c.oid, c.relname AS name, format('%I.%I', n.nspname, c.relname) AS quoted,
-               concat('"', replace(n.nspname, '"', '""'), '"."', replace(c.relname, '"', '""'), '"') AS literal,
-               EXISTS (SELECT FROM pg_attribute a
-                       WHERE a.attrelid = c.oid AND a.attname = \(Literal(ColumnRules().version)) AND NOT a.attisdropped
-                         AND a.atttypid IN ('timestamp'::regtype, 'timestamptz'::regtype, 'date'::regtype)) AS has_version
+        SELECT c.relname AS name, format('%I.%I', n.nspname, c.relname) AS quoted,
+               concat('"', replace(n.nspname, '"', '""'), '"."', replace(c.relname, '"', '""'), '"') AS staging,
+               format('%I.%I', \(Literal(schemas.production))::text, c.relname) AS production,
+               \(StagingStatus.versionType) AS version_type
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = \(Literal(schemas.staging)) AND c.relkind = 'r'
       ) AS t
       CROSS JOIN LATERAL (
         SELECT query_to_xml(
-          format(CASE WHEN t.has_version THEN \(Literal(counts.statement)) ELSE \(Literal(without.statement)) END,
-                 t.quoted, t.literal),
+          format(CASE WHEN t.version_type IS NULL THEN \(whole) ELSE \(windowed) END, t.quoted, t.staging, t.production,
+                 t.version_type),
           false, true, '') AS counts
       ) AS x
       """
-  }
-
-  /// The guide's query, with its four verdicts and this configuration's schemas.
-  var typesQuery: SQL {
-    """
-    WITH target_columns AS (
-      SELECT t.table_name, c.column_name, c.data_type, c.character_maximum_length, c.numeric_precision, c.numeric_scale
-      FROM information_schema.tables t
-      JOIN information_schema.columns c ON t.table_schema = c.table_schema AND t.table_name = c.table_name
-      WHERE t.table_schema = \(Literal(schemas.production)) AND t.table_type = 'BASE TABLE'
-    ),
-    staging_columns AS (
-      SELECT t.table_name, c.column_name, c.data_type, c.character_maximum_length, c.numeric_precision, c.numeric_scale
-      FROM information_schema.tables t
-      JOIN information_schema.columns c ON t.table_schema = c.table_schema AND t.table_name = c.table_name
-      WHERE t.table_schema = \(Literal(schemas.staging)) AND t.table_type = 'BASE TABLE'
-    )
-    SELECT t.table_name, t.column_name, t.data_type AS target_data_type, s.data_type AS staging_data_type,
-           CASE
-             WHEN t.data_type <> s.data_type THEN 'DATA TYPE MISMATCH'
-             WHEN t.character_maximum_length <> s.character_maximum_length
-                  AND t.character_maximum_length IS NOT NULL THEN 'LENGTH MISMATCH'
-             WHEN t.numeric_precision <> s.numeric_precision
-                  AND t.numeric_precision IS NOT NULL THEN 'PRECISION MISMATCH'
-             WHEN t.numeric_scale <> s.numeric_scale AND t.numeric_scale IS NOT NULL THEN 'SCALE MISMATCH'
-             ELSE 'OK'
-           END AS status
-    FROM target_columns t
-    JOIN staging_columns s ON t.table_name = s.table_name AND t.column_name = s.column_name
-    WHERE t.data_type <> s.data_type
-       OR (t.character_maximum_length <> s.character_maximum_length AND t.character_maximum_length IS NOT NULL)
-       OR (t.numeric_precision <> s.numeric_precision AND t.numeric_precision IS NOT NULL)
-       OR (t.numeric_scale <> s.numeric_scale AND t.numeric_scale IS NOT NULL)
-    """
   }
 }

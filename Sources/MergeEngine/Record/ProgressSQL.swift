@@ -4,54 +4,95 @@ import Libpq
 /// merged.
 ///
 /// The same rules as in ``Coverage``, row by row. A merge asks in another way, since it knows the entries beforehand.
-enum ProgressSQL {
-  /// total_records, pending_records, processed_records, error_records of a staging table in production's database.
+struct ProgressSQL {
+  /// The staging table, in production's database.
+  let staging: SQL
+  /// The same, quoted, as a constant.
+  let stagingLiteral: SQL
+  /// Its production table, quoted, as a constant; what is merged into another one is another matter.
+  let productionLiteral: SQL
+  /// The schema of that, as a constant.
+  let productionSchema: Literal
+  /// The version column and its type, for entries of a window; nil where there is none.
+  let version: (value: SQL, type: SQL)?
+  let admin: Identifier
+
+  /// total_records, pending_records, processed_records, error_records.
   ///
-  /// - Parameters:
-  ///   - table: the staging table, quoted; also as ``literal``.
-  ///   - version: the version column, for entries of a window; nil where there is none.
-  static func counts(_ table: SQL, literal: SQL, version: SQL?, admin: Identifier) -> SQL {
+  /// A run of small batches leaves thousands of entries. So places that stand under the same horizon are put together, which
+  /// leaves some few for a whole run, and single addresses and marks are joined: no row is held against every entry.
+  var counts: SQL {
+    """
+    WITH p AS MATERIALIZED (
+      SELECT id, place_start, place_end, version_from, version_to, reopened, settled,
+             CASE WHEN horizon > 0 THEN mod(horizon, 4294967296)::text::xid END AS horizon,
+             ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(recent) AS r) AS recent,
+             mod(marker, 4294967296)::text::xid AS marker
+      FROM \(admin).merge_progress
+      WHERE staging = \(stagingLiteral) AND source = 'table ' || \(stagingLiteral)::regclass::oid
+        AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL
+        AND (file_node IS NULL OR file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint)
+        AND (coalesce(horizon, 0) = 0
+             OR pg_snapshot_xmax(pg_current_snapshot())::text::bigint - horizon < 2147483648)
+    ), places AS MATERIALIZED (
+      SELECT \(Self.address("lower(g.place)")) AS place_start, \(Self.address("upper(g.place)")) AS place_end,
+             g.horizon, g.recent, g.version_from, g.version_to
+      FROM (SELECT unnest(range_agg(int8range(\(Self.number("place_start")), \(Self.number("place_end"))))) AS place,
+                   horizon, recent, version_from, version_to
+            FROM p WHERE reopened IS NULL AND settled IS NULL
+            GROUP BY horizon, recent, version_from, version_to) AS g
+    ), marks AS MATERIALIZED (
+      SELECT DISTINCT marker AS xmin FROM p WHERE marker IS NOT NULL
+    ), reopened AS MATERIALIZED (
+      SELECT r.address, r.id
+      FROM (SELECT a.address, max(p.id) AS id FROM p, unnest(p.reopened) AS a (address) GROUP BY a.address) AS r
+      LEFT JOIN (SELECT a.address, max(p.id) AS id FROM p, unnest(p.settled) AS a (address) GROUP BY a.address) AS t
+        ON t.address = r.address
+      WHERE t.id IS NULL OR t.id < r.id
+    ), counted AS (
+      SELECT count(*) AS total, count(*) FILTER (WHERE m.xmin IS NOT NULL OR CASE
+               WHEN r.id IS NULL THEN EXISTS (SELECT FROM places AS e WHERE \(covers))
+               ELSE EXISTS (SELECT FROM p AS e
+                            WHERE e.id > r.id AND e.reopened IS NULL AND e.settled IS NULL AND \(covers))
+             END) AS merged
+      FROM \(staging) AS s
+      LEFT JOIN marks AS m ON m.xmin = s.xmin
+      LEFT JOIN reopened AS r ON r.address = s.ctid
+    ), refused AS (
+      SELECT count(*) AS count
+      FROM \(admin).merge_errors AS e
+      JOIN \(staging) AS s ON s.ctid = e.staging_address AND s.xmin = e.staging_xmin::text::xid
+      WHERE e.staging_source = 'table ' || \(stagingLiteral)::regclass::oid AND e.retried_at IS NULL AND e.dismissed_at IS NULL
+        AND e.production_schema = \(productionSchema) AND e.staging_file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
+    )
+    SELECT c.total AS total_records, c.total - c.merged AS pending_records,
+           c.merged - r.count AS processed_records, r.count AS error_records
+    FROM counted AS c, refused AS r
+    """
+  }
+
+  /// An entry `e` says that the row `s` is merged.
+  private var covers: SQL {
     let isInWindow: SQL =
       version.map { version in
         """
-        (p.version_from IS NULL OR \(version) >= p.version_from::timestamp)
-                  AND (p.version_to IS NULL OR \(version) < p.version_to::timestamp)
+        (e.version_from IS NULL OR \(version.value) >= e.version_from::\(version.type))
+        AND (e.version_to IS NULL OR \(version.value) < e.version_to::\(version.type))
         """
-      } ?? "p.version_from IS NULL AND p.version_to IS NULL"
+      } ?? "e.version_from IS NULL AND e.version_to IS NULL"
     return """
-      WITH p AS MATERIALIZED (
-        SELECT id, place_start, place_end, version_from, version_to, reopened, settled,
-               CASE WHEN horizon > 0 THEN mod(horizon, 4294967296)::text::xid END AS horizon,
-               ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(recent) AS r) AS recent,
-               mod(marker, 4294967296)::text::xid AS marker
-        FROM \(admin).merge_progress
-        WHERE staging = \(literal) AND source = 'table ' || \(literal)::regclass::oid AND superseded_at IS NULL
-          AND (file_node IS NULL OR file_node = pg_relation_filenode(\(literal)::regclass)::bigint)
-          AND (coalesce(horizon, 0) = 0
-               OR pg_snapshot_xmax(pg_current_snapshot())::text::bigint - horizon < 2147483648)
-      ), counted AS (
-        SELECT count(*) AS total, count(*) FILTER (WHERE EXISTS (
-          SELECT FROM p
-          WHERE s.xmin = p.marker
-             OR p.reopened IS NULL AND p.settled IS NULL
-                AND (p.place_start IS NULL OR s.ctid >= p.place_start) AND (p.place_end IS NULL OR s.ctid < p.place_end)
-                AND (age(s.xmin) > age(p.horizon) OR s.xmin = ANY (p.recent))
-                AND \(isInWindow)
-                AND NOT EXISTS (
-                  SELECT FROM p AS q
-                  WHERE q.id > p.id AND s.ctid = ANY (q.reopened)
-                    AND NOT EXISTS (SELECT FROM p AS r WHERE r.id > q.id AND s.ctid = ANY (r.settled))))) AS merged
-        FROM \(table) AS s
-      ), refused AS (
-        SELECT count(*) AS count
-        FROM \(admin).merge_errors AS e
-        JOIN \(table) AS s ON s.ctid = e.staging_address AND s.xmin = e.staging_xmin::text::xid
-        WHERE e.staging_source = 'table ' || \(literal)::regclass::oid AND e.retried_at IS NULL AND e.dismissed_at IS NULL
-          AND e.staging_file_node = pg_relation_filenode(\(literal)::regclass)::bigint
-      )
-      SELECT c.total AS total_records, c.total - c.merged AS pending_records,
-             c.merged - r.count AS processed_records, r.count AS error_records
-      FROM counted AS c, refused AS r
+      (e.place_start IS NULL OR s.ctid >= e.place_start) AND (e.place_end IS NULL OR s.ctid < e.place_end)
+      AND (age(s.xmin) > age(e.horizon) OR s.xmin = ANY (e.recent)) AND \(isInWindow)
       """
+  }
+
+  /// An address as the number that ``TupleAddress/packed`` is.
+  private static func number(_ address: SQL) -> SQL {
+    "((\(address)::text::point)[0]::bigint << 16) + (\(address)::text::point)[1]::bigint"
+  }
+
+  /// The address of such a number.
+  private static func address(_ number: SQL) -> SQL {
+    "CASE WHEN \(number) IS NOT NULL THEN concat('(', \(number) >> 16, ',', \(number) & 65535, ')')::tid END"
   }
 }

@@ -39,10 +39,14 @@ struct ProgressTable {
              horizon, array_to_string(recent, ','), next_id, version_from, version_to, marker,
              reopened::text, settled::text, records
       FROM \(admin).merge_progress
-      WHERE production_oid = $1 AND staging = $2 AND superseded_at IS NULL AND ($4::bigint IS NULL OR run_id = $4)
+      WHERE production_oid = $1 AND staging = $2 AND (source = $3 OR source ~ $5) AND superseded_at IS NULL
+        AND ($4::bigint IS NULL OR run_id = $4)
       ORDER BY id
       """,
-      [.bigint(Int(plan.productionOid)), .text(plan.staging.quoted), .text(source.identity), .bigint(runID)],
+      [
+        .bigint(Int(plan.productionOid)), .text(plan.staging.quoted), .text(source.identity), .bigint(runID),
+        .text(source.kin),
+      ],
       "reading what is merged of \(plan.staging)"
     )
     var findings = Findings()
@@ -116,7 +120,7 @@ struct ProgressTable {
       """
       WITH superseded AS (
         UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE production_oid = $1 AND staging = $2 AND superseded_at IS NULL
+        WHERE production_oid = $1 AND staging = $2 AND (source = $3 OR source ~ $13) AND superseded_at IS NULL
           AND ($9 AND $10 OR coalesce(version_from = $7, version_from IS NULL AND $7 IS NULL)
                              AND coalesce(version_to = $8, version_to IS NULL AND $8 IS NULL)
                              AND reopened IS NULL AND settled IS NULL)
@@ -131,7 +135,7 @@ struct ProgressTable {
         .bigint(Int(plan.productionOid)), .text(plan.staging.quoted), .text(source.identity), .bigint(horizon.oldest),
         .text("{" + horizon.recent.map(String.init).joined(separator: ",") + "}"), .bigint(horizon.next),
         .text(window.from), .text(window.to), .bool(window.from == nil), .bool(window.to == nil), .bigint(recordCount),
-        .bigint(runID),
+        .bigint(runID), .text(source.kin),
       ],
       "recording that all of \(plan.staging) is merged"
     )

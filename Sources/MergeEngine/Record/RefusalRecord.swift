@@ -9,7 +9,8 @@ struct RefusalRecord {
 
   /// Records the staging row at `address` with the server's reason.
   ///
-  /// Key and row are written as JSON by the server that holds staging, so that every type appears in its own text. A
+  /// Key and row are written as JSON by the server that holds staging, so that every type appears in its own text, and in the
+  /// same whatever the session's settings: a row is found again by its key when its address is no more. A
   /// row that does not fit into jsonb (json with \u0000, more than 256 MB) is recorded as one string, and failing that
   /// without its data.
   func write(_ address: UInt64, _ error: PostgresError) throws {
@@ -27,10 +28,13 @@ struct RefusalRecord {
   }
 
   private func insert(_ address: UInt64, _ error: PostgresError, form: RefusalSQL.RowForm) throws(PostgresError) {
-    let row = try connections.staging.query(
-      RefusalSQL.read(plan, TupleAddress(address), form: form),
-      "reading a refused row of \(plan.staging)"
-    )
+    let staging = connections.staging
+    let row = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
+      try staging.query(
+        RefusalSQL.read(plan, TupleAddress(address), form: form),
+        "reading a refused row of \(plan.staging)"
+      )
+    }
     // Somebody may have changed or deleted it since it was read: then its reason is recorded, and the row is none any more.
     let isThere = row.count == 1
     _ = try connections.production.query(
@@ -42,6 +46,7 @@ struct RefusalRecord {
         .text(plan.snapshot == nil ? plan.reading.source?.identity : nil),
         .bigint(plan.snapshot == nil ? plan.reading.source?.fileNode : nil),
         .text(TupleAddress(address).description), .bigint(isThere && plan.snapshot == nil ? row.integer(0, 3) : nil),
+        .text(plan.snapshot == nil ? plan.staging.schema.name : nil), .text(plan.production.schema.name),
       ],
       "recording a refused row of \(plan.staging)"
     )
@@ -79,8 +84,8 @@ enum RefusalSQL {
     """
     INSERT INTO \(admin).merge_errors
       (run_id, table_name, row_key, sqlstate, message, detail, row_data, snapshot_id, snapshot_row, staging_source,
-       staging_file_node, staging_address, staging_xmin, failed_at)
-    VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7::text::jsonb, $8, $9, $10, $11, $12::text::tid, $13,
+       staging_file_node, staging_address, staging_xmin, staging_schema, production_schema, failed_at)
+    VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7::text::jsonb, $8, $9, $10, $11, $12::text::tid, $13, $14, $15,
             clock_timestamp() AT TIME ZONE 'UTC')
     """
   }

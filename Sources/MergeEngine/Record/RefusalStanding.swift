@@ -11,6 +11,7 @@ struct RefusalStanding {
     /// Its id in `merge_errors`.
     let id: Int
     let runID: Int
+    let sqlState: SQLState?
     let address: UInt64
   }
 
@@ -19,10 +20,13 @@ struct RefusalStanding {
     _ = try production.query(
       """
       UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-      WHERE staging_source = $1 AND table_name = $2 AND retried_at IS NULL AND dismissed_at IS NULL
-        AND staging_xmin IS NOT NULL AND NOT id = ANY ($3::text[]::bigint[])
+      WHERE staging_source = $1 AND table_name = $2 AND production_schema = $4 AND retried_at IS NULL
+        AND dismissed_at IS NULL AND staging_xmin IS NOT NULL AND NOT id = ANY ($3::text[]::bigint[])
       """,
-      [.text(source.identity), .text(table.name), .textArray(standing.map { "\($0.id)" })],
+      [
+        .text(source.identity), .text(table.name), .textArray(standing.map { "\($0.id)" }),
+        .text(table.production.schema.name),
+      ],
       "looking which refused rows of \(table.staging) are still there"
     )
   }
@@ -31,7 +35,9 @@ struct RefusalStanding {
   ///
   /// A row is known again by its address and its transaction, or, when staging was rewritten since, by its key and its
   /// transaction.
-  func refusals(of table: TablePlan, _ source: StagingSource, sqlState: SQLState? = nil) throws(PostgresError)
+  ///
+  /// - Parameter sqlStates: only rows refused with one of these; nil for all.
+  func refusals(of table: TablePlan, _ source: StagingSource, sqlStates: [SQLState]? = nil) throws(PostgresError)
     -> [Refusal]
   {
     let operation = "looking which refused rows of \(table.staging) are still there"
@@ -40,33 +46,45 @@ struct RefusalStanding {
       SELECT array_agg(e.id::text ORDER BY e.id), array_agg(coalesce(e.run_id, 0)::text ORDER BY e.id),
              array_agg(e.staging_xmin::text ORDER BY e.id),
              array_agg(CASE WHEN e.staging_file_node = $2 THEN e.staging_address::text ELSE '' END ORDER BY e.id),
-             array_agg(CASE WHEN e.staging_file_node = $2 THEN '' ELSE e.row_key::text END ORDER BY e.id), count(*)
+             array_agg(CASE WHEN e.staging_file_node = $2 THEN '' ELSE e.row_key::text END ORDER BY e.id),
+             array_agg(coalesce(e.sqlstate, '') ORDER BY e.id), count(*)
       FROM \(admin).merge_errors AS e
-      WHERE e.staging_source = $1 AND e.table_name = $3 AND e.staging_xmin IS NOT NULL
-        AND e.retried_at IS NULL AND e.dismissed_at IS NULL AND ($4::text IS NULL OR e.sqlstate = $4)
+      WHERE e.staging_source = $1 AND e.table_name = $3 AND e.production_schema = $5 AND e.staging_xmin IS NOT NULL
+        AND e.retried_at IS NULL AND e.dismissed_at IS NULL AND ($4::text[] IS NULL OR e.sqlstate = ANY ($4))
       """,
-      [.text(source.identity), .bigint(source.fileNode), .text(table.name), .text(sqlState?.code)],
+      [
+        .text(source.identity), .bigint(source.fileNode), .text(table.name),
+        sqlStates.map { .textArray($0.map(\.code)) } ?? Parameter(binary: nil, type: TypeOID.textArray),
+        .text(table.production.schema.name),
+      ],
       operation
     )
-    guard (refused.integer(0, 5) ?? 0) > 0 else { return [] }
+    guard (refused.integer(0, 6) ?? 0) > 0 else { return [] }
     let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
-    let found = try staging.query(
-      """
-      WITH e AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-                               AS e (id, run_id, xmin, address, row_key))
-      SELECT e.id::bigint, e.run_id::bigint, s.ctid::text
-      FROM e JOIN \(table.staging) AS s ON s.ctid = e.address::tid AND s.xmin = e.xmin::xid WHERE e.address <> ''
-      UNION ALL
-      SELECT e.id::bigint, e.run_id::bigint, s.ctid::text
-      FROM e JOIN \(table.staging) AS s ON s.xmin = e.xmin::xid AND jsonb_build_object(\(key)) = e.row_key::jsonb
-      WHERE e.address = ''
-      """,
-      (0..<5).map { Parameter(binary: refused.bytes(0, $0), type: TypeOID.textArray) },
-      operation
-    )
+    let found = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
+      try staging.query(
+        """
+        WITH e AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+                                 AS e (id, run_id, xmin, address, row_key, sqlstate))
+        SELECT e.id::bigint, e.run_id::bigint, s.ctid::text, e.sqlstate
+        FROM e JOIN \(table.staging) AS s ON s.ctid = e.address::tid AND s.xmin = e.xmin::xid WHERE e.address <> ''
+        UNION ALL
+        SELECT e.id::bigint, e.run_id::bigint, s.ctid::text, e.sqlstate
+        FROM e JOIN \(table.staging) AS s ON s.xmin = e.xmin::xid AND jsonb_build_object(\(key)) = e.row_key::jsonb
+        WHERE e.address = ''
+        """,
+        (0..<6).map { Parameter(binary: refused.bytes(0, $0), type: TypeOID.textArray) },
+        operation
+      )
+    }
     return (0..<found.count).compactMap { row in
       guard let address = found.text(row, 2).flatMap(TupleAddress.init(text:)) else { return nil }
-      return Refusal(id: found.integer(row, 0) ?? 0, runID: found.integer(row, 1) ?? 0, address: address.packed)
+      return Refusal(
+        id: found.integer(row, 0) ?? 0,
+        runID: found.integer(row, 1) ?? 0,
+        sqlState: found.text(row, 3).flatMap { $0.isEmpty ? nil : SQLState($0) },
+        address: address.packed
+      )
     }
   }
 }

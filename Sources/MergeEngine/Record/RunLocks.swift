@@ -61,7 +61,8 @@ struct RunLocks {
   private static let batchPauseSeconds = 0.05
 
   /// Takes the lock by which others see that the run is alive.
-  static func takeRun(_ id: Int, _ connection: Connection) throws(PostgresError) {
-    _ = try AdvisoryLock.tryAcquire(AdvisoryLock.runClass, Int32(truncatingIfNeeded: id), on: connection)
+  static func takeRun(_ id: Int, admin: Identifier, _ connection: Connection) throws(PostgresError) {
+    let key = AdvisoryLock.runKey(id, admin: admin.name)
+    _ = try AdvisoryLock.tryAcquire(AdvisoryLock.runClass, key, on: connection)
   }
 }

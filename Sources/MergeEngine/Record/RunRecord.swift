@@ -35,7 +35,8 @@ struct RunRecord {
       "looking for runs that died"
     )
     for row in 0..<running.count {
-      guard let id = running.integer(row, 0), let key = Int32(exactly: id) else { continue }
+      guard let id = running.integer(row, 0) else { continue }
+      let key = AdvisoryLock.runKey(id, admin: schemas.admin)
       guard try AdvisoryLock.tryAcquire(AdvisoryLock.runClass, key, on: connection) else { continue }
       let closing: Result<Void, PostgresError>
       do throws(PostgresError) {
@@ -87,7 +88,7 @@ struct RunRecord {
   init(
     _ connection: Connection,
     _ schemas: Schemas,
-    tables: [String],
+    tables: [TablePlan],
     options: MergeOptions,
     warnings: [Finding],
     together addToOpening: (_ id: Int) throws -> Void = { _ in }
@@ -106,18 +107,26 @@ struct RunRecord {
       ])
     }
     self.id = id
-    try RunLocks.takeRun(id, connection)
+    try RunLocks.takeRun(id, admin: admin, connection)
     _ = try connection.query(
       """
       INSERT INTO \(admin).merge_logs
-        (run_id, table_name, merge_time, records_updated, records_inserted, records_read, records_unchanged,
-         records_stale, records_duplicate, records_error, lost_races, batches, elapsed_ms)
-      SELECT $1, t.name, clock_timestamp() AT TIME ZONE 'UTC', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-      FROM unnest($2::text[]) WITH ORDINALITY AS t (name, position)
+        (run_id, staging_schema, production_schema, table_name, version_from, version_to, merge_time, records_updated,
+         records_inserted, records_read, records_unchanged, records_stale, records_duplicate, records_error, lost_races,
+         batches, elapsed_ms)
+      SELECT $1, CASE WHEN t.staging <> '' THEN t.staging END, t.production, t.name,
+             CASE WHEN t.version_from <> '' THEN t.version_from END, CASE WHEN t.version_to <> '' THEN t.version_to END,
+             clock_timestamp() AT TIME ZONE 'UTC', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+      FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+        WITH ORDINALITY AS t (staging, production, name, version_from, version_to, position)
       WHERE NOT EXISTS (SELECT FROM \(admin).merge_logs l WHERE l.run_id = $1 AND l.table_name = t.name)
       ORDER BY t.position
       """,
-      [.bigint(id), .textArray(tables)],
+      [
+        .bigint(id), .textArray(tables.map { $0.snapshot == nil ? $0.staging.schema.name : "" }),
+        .textArray(tables.map(\.production.schema.name)), .textArray(tables.map(\.name)),
+        .textArray(tables.map { $0.window.from ?? "" }), .textArray(tables.map { $0.window.to ?? "" }),
+      ],
       "opening the run"
     )
     let logs = try connection.query(

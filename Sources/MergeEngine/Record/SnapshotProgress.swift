@@ -62,9 +62,9 @@ struct SnapshotProgress {
       _ = try connection.query(
         """
         UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE snapshot_id = $1 AND table_name = $2 AND retried_at IS NULL\(windowCondition)
+        WHERE snapshot_id = $1 AND table_name = $2 AND production_schema = $3 AND retried_at IS NULL\(windowCondition)
         """,
-        [.text(snapshot.snapshotID), .text(table.name)],
+        [.text(snapshot.snapshotID), .text(table.name), .text(table.production.schema.name)],
         "noting that refused rows of \(table.name) are tried again"
       )
     } catch {
@@ -85,26 +85,25 @@ struct SnapshotProgress {
       """
   }
 
-  /// How many rows a foreign key refused in this run.
-  func orphanCount(runID: Int, _ connection: Connection) throws(PostgresError) -> Int {
+  /// How many rows were refused for these reasons in this run.
+  func waitingCount(runID: Int, _ states: [SQLState], _ connection: Connection) throws(PostgresError) -> Int {
     try connection.query(
       """
       SELECT count(*) FROM \(admin).merge_errors
-      WHERE run_id = $1 AND table_name = $2 AND snapshot_id = $3 AND sqlstate = $4 AND retried_at IS NULL
+      WHERE run_id = $1 AND table_name = $2 AND snapshot_id = $3 AND sqlstate = ANY ($4) AND retried_at IS NULL
       """,
-      [.bigint(runID), .text(table.name), .text(snapshot.snapshotID), .text(SQLState.foreignKeyViolation.code)],
+      [.bigint(runID), .text(table.name), .text(snapshot.snapshotID), .textArray(states.map(\.code))],
       "counting the refused rows of \(table.name)"
     ).integer(0, 0) ?? 0
   }
 
-  /// Takes the rows out of what is done that a foreign key refused in this run, and out of its counts: the row that they
-  /// refer to may be there now.
-  func reopenOrphans(runID: Int, _ connection: Connection) throws(PostgresError) {
+  /// Takes the rows out of what is done that were refused for these reasons in this run, and out of its counts.
+  func reopen(runID: Int, _ states: [SQLState], _ connection: Connection) throws(PostgresError) {
     _ = try connection.query(
       """
       WITH reopened AS (
         UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE run_id = $6 AND table_name = $2 AND snapshot_id = $1 AND sqlstate = $7 AND retried_at IS NULL
+        WHERE run_id = $6 AND table_name = $2 AND snapshot_id = $1 AND sqlstate = ANY ($7) AND retried_at IS NULL
         RETURNING snapshot_row
       ), uncounted AS (
         UPDATE \(admin).merge_logs SET records_error = records_error - c.count, records_read = records_read - c.count
@@ -121,7 +120,7 @@ struct SnapshotProgress {
       )
       SELECT count(*) FROM reopened
       """,
-      identity + [.bigint(runID), .text(SQLState.foreignKeyViolation.code)],
+      identity + [.bigint(runID), .textArray(states.map(\.code))],
       "taking refused rows of \(table.name) up again"
     )
   }

@@ -22,9 +22,9 @@ struct StagingAdoption {
   /// - Returns: nil where there is nothing to adopt.
   ///
   /// - Parameter hasLedger: `merge_progress` is there.
-  func adopted(of table: TablePlan, hasLedger: Bool) throws(PostgresError) -> Adopted? {
+  func adopted(of table: TablePlan, _ source: StagingSource, hasLedger: Bool) throws(PostgresError) -> Adopted? {
     guard table.hasStatusColumn else { return nil }
-    if hasLedger, try !isUnheardOf(table) { return nil }
+    if hasLedger, try !isUnheardOf(table, source) { return nil }
     let rows = try staging.query(
       """
       SELECT DISTINCT s.xmin::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
@@ -54,12 +54,15 @@ struct StagingAdoption {
       .compactMap { rows.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } }
   }
 
-  private func isUnheardOf(_ table: TablePlan) throws(PostgresError) -> Bool {
+  private func isUnheardOf(_ table: TablePlan, _ source: StagingSource) throws(PostgresError) -> Bool {
     try production.query(
       """
-      SELECT NOT EXISTS (SELECT FROM \(admin).merge_progress WHERE production_oid = $1 AND staging = $2)
+      SELECT NOT EXISTS (SELECT FROM \(admin).merge_progress
+                         WHERE production_oid = $1 AND staging = $2 AND (source = $3 OR source ~ $4))
       """,
-      [.bigint(Int(table.productionOid)), .text(table.staging.quoted)],
+      [
+        .bigint(Int(table.productionOid)), .text(table.staging.quoted), .text(source.identity), .text(source.kin),
+      ],
       "looking what is known of \(table.staging)"
     ).bool(0, 0) == true
   }
@@ -68,13 +71,15 @@ struct StagingAdoption {
   func placeRefusals(of table: TablePlan, _ source: StagingSource) throws(PostgresError) {
     let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
     let operation = "taking over the refused rows of \(table.staging)"
-    let rows = try staging.query(
-      """
-      SELECT array_agg(jsonb_build_object(\(key))::text), array_agg(s.ctid::text), array_agg(s.xmin::text), count(*)
-      FROM \(table.staging) AS s WHERE s.\(TablePlanner.statusColumn) = 'ERROR'
-      """,
-      operation
-    )
+    let rows = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
+      try staging.query(
+        """
+        SELECT array_agg(jsonb_build_object(\(key))::text), array_agg(s.ctid::text), array_agg(s.xmin::text), count(*)
+        FROM \(table.staging) AS s WHERE s.\(TablePlanner.statusColumn) = 'ERROR'
+        """,
+        operation
+      )
+    }
     guard (rows.integer(0, 3) ?? 0) > 0 else { return }
     _ = try production.query(
       """
@@ -82,18 +87,20 @@ struct StagingAdoption {
         UPDATE \(admin).merge_errors AS e
         SET staging_source = $4, staging_file_node = $5, staging_address = s.address::tid, staging_xmin = s.xmin::bigint
         FROM s
-        WHERE e.table_name = $6 AND e.row_key = s.row_key::jsonb AND e.staging_address IS NULL AND e.retried_at IS NULL
-          AND e.snapshot_id IS NULL
+        WHERE e.table_name = $6 AND e.production_schema = $7 AND e.staging_schema = $8 AND e.row_key = s.row_key::jsonb
+          AND e.staging_address IS NULL AND e.retried_at IS NULL AND e.snapshot_id IS NULL
         RETURNING s.address
       )
       INSERT INTO \(admin).merge_errors
-        (table_name, row_key, message, staging_source, staging_file_node, staging_address, staging_xmin, failed_at)
-      SELECT $6, s.row_key::jsonb, 'marked ERROR before this version; its reason is not on record', $4, $5,
+        (table_name, production_schema, staging_schema, row_key, message, staging_source, staging_file_node,
+         staging_address, staging_xmin, failed_at)
+      SELECT $6, $7, $8, s.row_key::jsonb, 'marked ERROR before this version; its reason is not on record', $4, $5,
              s.address::tid, s.xmin::bigint, clock_timestamp() AT TIME ZONE 'UTC'
       FROM s WHERE s.address NOT IN (SELECT address FROM placed)
       """,
       (0..<3).map { Parameter(binary: rows.bytes(0, $0), type: TypeOID.textArray) } + [
-        .text(source.identity), .bigint(source.fileNode), .text(table.name),
+        .text(source.identity), .bigint(source.fileNode), .text(table.name), .text(table.production.schema.name),
+        .text(table.staging.schema.name),
       ],
       operation
     )

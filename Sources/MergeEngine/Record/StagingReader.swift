@@ -55,7 +55,7 @@ struct StagingReader {
   @discardableResult
   private func adopt(_ table: TablePlan, _ source: StagingSource, look: inout Look, notes: Bool) throws -> Bool {
     let adoption = StagingAdoption(admin: admin, production: production, staging: staging)
-    guard let adopted = try adoption.adopted(of: table, hasLedger: hasLedger) else { return false }
+    guard let adopted = try adoption.adopted(of: table, source, hasLedger: hasLedger) else { return false }
     look.reading.coverage.add(LedgerEntry(id: 0, runID: 0, content: .merged(nil, adopted.horizon, .unbounded)))
     look.reading.coverage.add(LedgerEntry(id: 0, runID: 0, content: .reopened(adopted.unmerged)))
     look.reading.refused = adopted.refused

@@ -29,7 +29,10 @@ public struct StagingStatus: Sendable, Codable {
   {
     let query: SQL =
       table.hasLedger ? table.counts(admin) : "SELECT count(*), count(*), 0::bigint, 0::bigint FROM \(table.name)"
-    let row = try connection.query(query, "counting \(table.name)")
+    // For a statement that reads rows once, compiling it takes longer than running it.
+    let row = try LocalSettings.reading(under: "SET LOCAL jit = off", on: connection) { () throws(PostgresError) in
+      try connection.query(query, "counting \(table.name)")
+    }
     return StagingStatus(
       table: table.name.name.name,
       total: row.integer(0, 0) ?? 0,
@@ -88,41 +91,51 @@ public struct StagingStatus: Sendable, Codable {
   /// A staging table that can be counted.
   struct Table {
     let name: QualifiedName
-    /// It has the guide's version column, a time.
-    let hasVersion: Bool
+    let production: QualifiedName
+    /// Of the guide's version column, if it has that and it is a time.
+    let versionType: SQL?
     /// Something may be known of it.
     let hasLedger: Bool
 
     /// total_records, pending_records, processed_records, error_records.
     func counts(_ admin: Identifier) -> SQL {
-      ProgressSQL.counts(
-        "\(name)",
-        literal: "\(Literal(name.quoted))",
-        version: hasVersion ? "s.\(Identifier(ColumnRules().version))" : nil,
+      ProgressSQL(
+        staging: "\(name)",
+        stagingLiteral: "\(Literal(name.quoted))",
+        productionLiteral: "\(Literal(production.quoted))",
+        productionSchema: Literal(production.schema.name),
+        version: versionType.map { ("s.\(Identifier(ColumnRules().version))", $0) },
         admin: admin
-      )
+      ).counts
     }
   }
+
+  /// The type of the version column of a table `c`, if it has one and that is a time.
+  static let versionType: SQL = """
+    (SELECT format_type(a.atttypid, NULL) FROM pg_attribute a
+     WHERE a.attrelid = c.oid AND a.attname = \(Literal(ColumnRules().version)) AND NOT a.attisdropped
+       AND a.atttypid IN (\(TypeOID.timestamp), \(TypeOID.timestamptz), \(TypeOID.date)))
+    """
 
   /// The staging tables.
   static func tables(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> [Table] {
     let hasLedger = try AdminSchema.hasProgress(Identifier(schemas.admin), connection)
     let rows = try connection.query(
       """
-      SELECT c.relname::text,
-             EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = $2 AND NOT a.attisdropped
-                     AND a.atttypid IN ('timestamp'::regtype, 'timestamptz'::regtype, 'date'::regtype))
+      SELECT c.relname::text, \(versionType)
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = $1 AND c.relkind = 'r'
       ORDER BY c.relname
       """,
-      [.text(schemas.staging), .text(ColumnRules().version)],
+      [.text(schemas.staging)],
       "looking for the staging tables"
     )
     return (0..<rows.count).map { row in
-      Table(
-        name: QualifiedName(schema: schemas.staging, name: rows.text(row, 0) ?? ""),
-        hasVersion: rows.bool(row, 1) == true,
+      let name = rows.text(row, 0) ?? ""
+      return Table(
+        name: QualifiedName(schema: schemas.staging, name: name),
+        production: QualifiedName(schema: schemas.production, name: name),
+        versionType: rows.text(row, 1).map { .uncheckedFromServer($0) },
         hasLedger: hasLedger
       )
     }

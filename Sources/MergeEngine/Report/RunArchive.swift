@@ -16,21 +16,21 @@ public struct RunArchive: Sendable {
     admin = Identifier(schemas.admin)
   }
 
-  /// The latest run that is at an end; nil if there is none.
+  /// The latest run of these schemas that is at an end; nil if there is none.
   public func latest() throws -> Int? {
     let row = try connect().query(
-      "SELECT max(id) FROM \(admin).merge_summary WHERE \(Self.isAtAnEnd)",
+      "SELECT max(id) FROM \(admin).merge_summary AS r WHERE \(isAtAnEnd)",
       "looking for the latest run"
     )
     return row.integer(0, 0)
   }
 
-  /// Runs at an end that began more than `days` days ago, oldest first.
+  /// Runs of these schemas at an end that began more than `days` days ago, oldest first.
   public func runs(olderThanDays days: Int) throws -> [Int] {
     let rows = try connect().query(
       """
-      SELECT id FROM \(admin).merge_summary
-      WHERE \(Self.isAtAnEnd) AND merge_start < clock_timestamp() AT TIME ZONE 'UTC' - make_interval(days => $1)
+      SELECT id FROM \(admin).merge_summary AS r
+      WHERE \(isAtAnEnd) AND merge_start < clock_timestamp() AT TIME ZONE 'UTC' - make_interval(days => $1)
       ORDER BY id
       """,
       [.integer(Int32(clamping: days))],
@@ -90,6 +90,8 @@ public struct RunArchive: Sendable {
   }
 
   /// Deletes the records of these runs, and their before-images, all in one transaction.
+  ///
+  /// Refusals that stand are no log: without them their rows would count as merged.
   public func delete(_ ids: [Int]) throws {
     guard !ids.isEmpty else { return }
     let list = ids.map { "\($0)" as SQL }.joined(", ")
@@ -102,7 +104,8 @@ public struct RunArchive: Sendable {
       DELETE FROM \(admin).before_images WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_verifications WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_batches WHERE run_id IN (\(list));
-      DELETE FROM \(admin).merge_errors WHERE run_id IN (\(list));
+      DELETE FROM \(admin).merge_errors
+      WHERE run_id IN (\(list)) AND (retried_at IS NOT NULL OR dismissed_at IS NOT NULL OR staging_xmin IS NULL);
       DELETE FROM \(admin).merge_logs WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_summary WHERE id IN (\(list));
       COMMIT
@@ -111,7 +114,10 @@ public struct RunArchive: Sendable {
     )
   }
 
-  private static let isAtAnEnd: SQL = "status NOT IN ('RUNNING', 'LOADING', 'ROLLING BACK')"
+  /// A run of these schemas; others of the same admin schema keep their records.
+  private var isAtAnEnd: SQL {
+    "status NOT IN ('RUNNING', 'LOADING', 'ROLLING BACK') AND \(PairSQL(schemas: session.schemas).ownsRun("r"))"
+  }
 
   private func connect() throws -> Connection {
     let connection = try session.reachControl()

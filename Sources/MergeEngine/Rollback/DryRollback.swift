@@ -22,14 +22,15 @@ struct DryRollback {
       elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
       tables: tables,
       failures: [],
-      warnings: tables.isEmpty ? [] : warnings(plan)
+      warnings: try warnings(plan)
     )
   }
 
-  private func warnings(_ plan: RollbackPlan) -> [String] {
-    plan.tables.filter(\.hasUpdateTriggers).map {
-      "\($0.production) has triggers that fire for updated rows: they may change what is put back."
-    }
+  private func warnings(_ plan: RollbackPlan) throws -> [String] {
+    try plan.slowChecks(connection)
+      + plan.tables.filter(\.hasUpdateTriggers).map {
+        "\($0.production) has triggers that fire for updated rows: they may change what is put back."
+      }
   }
 
   private func report(_ table: RollbackTable, _ plan: RollbackPlan) throws -> RollbackReport.Table {

@@ -20,18 +20,18 @@ struct DryRollbackSQL {
     let isFree = table.references.map { "AND NOT EXISTS (\(kept($0)))" as SQL }.joined(" ")
     return """
       WITH RECURSIVE chain AS (
-        SELECT s.\(previous) AS previous_xid, \(names)
-        FROM \(table.image) AS s JOIN \(table.production) AS p ON \(sql.isUntouched)
+        SELECT s.\(previous) AS previous_xid, s.\(previous) IS NULL AS was_inserted, \(names)
+        FROM \(table.image) AS s JOIN \(table.production) AS p ON \(sql.isProbablyUntouched)
         WHERE coalesce(s.\(previous) <> s.xmin, true)
         UNION ALL
-        SELECT s.\(previous), \(keys.map { "s.\(table.key[$0].name)" as SQL }.joined(", "))
+        SELECT s.\(previous), s.\(previous) IS NULL, \(keys.map { "s.\(table.key[$0].name)" as SQL }.joined(", "))
         FROM chain AS c JOIN \(table.image) AS s ON \(next) AND s.xmin = c.previous_xid
         WHERE coalesce(s.\(previous) <> s.xmin, true)
       )
-      SELECT 'restored', count(*) FROM chain WHERE previous_xid IS NOT NULL
+      SELECT 'restored', count(*) FROM chain WHERE NOT was_inserted
       UNION ALL
       SELECT 'deleted', count(*) FROM chain AS c JOIN \(table.production) AS p ON \(found)
-      WHERE c.previous_xid IS NULL \(isFree)
+      WHERE c.was_inserted \(isFree)
       UNION ALL
       SELECT l.reason, count(*) FROM (\(sql.leftAlone(exempting: isTakenBack))) AS l
       WHERE l.reason IS NOT NULL GROUP BY l.reason
@@ -48,13 +48,15 @@ struct DryRollbackSQL {
   }
 
   /// The child row goes before its parent, being inserted by the same run, or becomes one again that refers elsewhere.
+  ///
+  /// Told by the child's rows alone: with the parent's in it, the server could only ask this once more for each parent.
   private func isTakenBack(_ reference: Reference) -> SQL? {
-    guard let child = plan.tables.first(where: { $0.entry.productionOid == reference.childOid }) else { return nil }
+    guard let child = plan.tables.first(where: { reference.isFrom($0.entry.productionOid) }) else { return nil }
     let sameKey = child.key.map { "i.\($0.name) \($0.equality) c.\($0.name)" as SQL }.joined(" AND ")
     let imageColumns = child.key.map(\.name) + child.columns.map(\.name)
     let pointsElsewhere: SQL =
       reference.childColumns.allSatisfy(imageColumns.contains)
-      ? "OR NOT coalesce(\(reference.condition(child: "i")), false)" : ""
+      ? "OR NOT coalesce(\(reference.areAlike("i", "c")), false)" : ""
     return """
       EXISTS (SELECT FROM \(child.image) AS i
               WHERE \(sameKey) AND i.xmin = c.xmin AND (i.\(previous) IS NULL \(pointsElsewhere)))

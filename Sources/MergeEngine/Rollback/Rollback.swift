@@ -77,10 +77,11 @@ public struct Rollback: Sendable {
       try RunRecord.closeDeadRuns(control, options.merge.schemas)
       return try Self.resolve(options, control)
     }
+    for warning in try plan.slowChecks(control) { logger.warning("\(warning)") }
     let connections = try session.connectWorker(role: "rollback of run \(options.runID)")
     // On the connection that does the work: neither outlives the other.
     try RunLocks(tables: plan.tables.map { ($0.name, $0.entry.productionOid) }).takeTables(connections.production)
-    try RunLocks.takeRun(options.runID, connections.production)
+    try RunLocks.takeRun(options.runID, admin: record.admin, connections.production)
     let (staging, warnings) = try StagingMatch(options: options.merge, logger: logger).plans(plan, connections)
     // What an interruption ends here has taken nothing back: the run is as it was.
     let batches = try connections.covered(by: stop) {

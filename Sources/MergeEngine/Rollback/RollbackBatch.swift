@@ -40,10 +40,10 @@ struct RollbackBatch {
     self.connections = connections
     self.staging = staging.map { StagingRelease($0, admin: record.admin, on: connections) }
     undone = Identifier("merge_engine_undone_\(number)")
-    sql = RollbackSQL(table: table, undone: undone)
+    sql = RollbackSQL(table: table, undone: undone, locked: Identifier("merge_engine_locked_\(number)"))
     let production = connections.production
     let operation = "preparing the rollback of \(table.production)"
-    try production.execute(sql.createUndone, operation)
+    try production.execute("\(sql.createUndone); \(sql.createLocked)", operation)
     for other in others { try production.execute(RollbackSQL.discardRepeated(other), operation) }
     predecessors = try Self.predecessors(among: others, sql, on: production, operation)
   }
@@ -95,14 +95,26 @@ struct RollbackBatch {
     // Deferred constraints would speak up at the commit, when no row can be told from another any more.
     try production.execute("SET CONSTRAINTS ALL IMMEDIATE", operation)
     // Inserted rows first: they may hold unique values that old rows want back.
-    _ = try production.query(sql.lockInserted(range), "locking inserted rows of \(table.production)")
-    try production.execute(sql.delete(range), "deleting inserted rows of \(table.production)")
+    try deleteInserted(range)
     if !table.columns.isEmpty {
       try production.execute(sql.restore(range), "putting back old rows of \(table.production)")
     }
     let counts = try finish(operation)
     try connections.commitStagingFirst(operation)
     return counts
+  }
+
+  private func deleteInserted(_ range: TupleRange) throws(PostgresError) {
+    let lockedCount = try production.execute(sql.lockInserted(range), "locking inserted rows of \(table.production)")
+    guard lockedCount > 0 else { return }
+    if !table.references.isEmpty {
+      // Without an index on the child only a hash join reads it once, and not once for every row.
+      let operation = "looking for what refers to rows of \(table.production)"
+      try production.execute(RollbackSQL.allowsHashing(true), operation)
+      for reference in table.references { try production.execute(sql.leaveReferred(to: reference), operation) }
+      try production.execute(RollbackSQL.allowsHashing(false), operation)
+    }
+    try production.execute(sql.deleteLocked, "deleting inserted rows of \(table.production)")
   }
 
   private func finish(_ operation: String) throws(PostgresError) -> Counts {

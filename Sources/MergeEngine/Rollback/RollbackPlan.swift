@@ -12,7 +12,7 @@ struct RollbackPlan {
   /// - Throws: ``MergeFailure/usage(_:)`` for a run that there is none of, ``MergeFailure/blocked(_:)`` with
   ///   everything that stands against the rollback.
   init(_ record: RollbackRecord, only names: [String]?, schemas: Schemas, on connection: Connection) throws {
-    try record.requireEnded(connection)
+    try record.requireEnded(in: schemas, connection)
     let list = BeforeImageCatalog(schemas: schemas)
     let entries = try Self.present(try list.entries(ofRun: record.runID, connection), record)
       .filter { names?.contains($0.production.name.name) ?? true }
@@ -33,11 +33,26 @@ struct RollbackPlan {
       }
     }
     guard blockers.isEmpty else { throw MergeFailure.blocked(blockers) }
-    let order = TableOrder(tables.map(\.entry.productionOid), catalog.foreignKeys)
+    let order = TableOrder(tables.map(\.entry.productionOid), in: catalog)
     self.tables = order.indices.reversed().map { tables[$0] }
     siblings = try self.tables.map { table in
       try list.entries(of: table.entry.productionOid, connection).map(\.image).filter { catalog.table($0) != nil }
     }
+  }
+
+  /// What the server itself will be slow at when rows are deleted that the run has inserted.
+  func slowChecks(_ connection: Connection) throws(PostgresError) -> [String] {
+    var warnings: [String] = []
+    for table in tables {
+      let checks = table.references.compactMap { $0.slowCheck(deletingFrom: table.production) }
+      guard !checks.isEmpty else { continue }
+      let deletesRows = try connection.query(
+        "SELECT EXISTS (SELECT FROM \(table.image) AS s WHERE s.\(BeforeImageTable.previousXID) IS NULL)",
+        "looking for inserted rows of \(table.production)"
+      )
+      if deletesRows.bool(0, 0) == true { warnings += checks }
+    }
+    return warnings
   }
 
   private static func present(_ entries: [BeforeImageCatalog.Entry], _ record: RollbackRecord) throws

@@ -17,14 +17,26 @@ struct RollbackRecord {
 
   /// Finds the run, and sees whether it can be rolled back at all.
   ///
+  /// - Parameter schemas: those that the rollback is to be made in.
   /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, ``MergeFailure/blocked(_:)``.
-  func requireEnded(_ connection: Connection) throws {
+  func requireEnded(in schemas: Schemas, _ connection: Connection) throws {
     let row = try connection.query(
-      "SELECT status::text, notes FROM \(admin).merge_summary WHERE id = \(runID)",
+      """
+      SELECT status::text, notes, \(PairSQL(schemas: schemas).ownsRun("r")), parameters #>> '{schemas,staging}',
+             parameters #>> '{schemas,production}'
+      FROM \(admin).merge_summary AS r WHERE id = \(runID)
+      """,
       "looking for run \(runID)"
     )
     guard row.count == 1 else {
       throw MergeFailure.usage("there is no run \(runID); merge-engine status shows the last ones.")
+    }
+    guard row.bool(0, 2) == true else {
+      let (staging, production) = (row.text(0, 3) ?? "", row.text(0, 4) ?? "")
+      throw Self.blocked(
+        "run \(runID) has merged \(staging) into \(production), and not \(schemas.staging) into \(schemas.production). Name its "
+          + "schemas: --staging-schema \(staging) --production-schema \(production)"
+      )
     }
     switch row.text(0, 0) {
     case Status.complete.rawValue:

@@ -121,7 +121,7 @@ final class ControlConnection {
       let isThere = try lost.end(through: current)
       do {
         try held.locks.takeTables(current)
-        return try RunLocks.takeRun(held.runID, current)
+        return try RunLocks.takeRun(held.runID, admin: Identifier(session.schemas.admin), current)
       } catch let busy as MergeFailure {
         // Whoever asks to stop need not wait for locks. One more look after the session is gone: it may have gone
         // between the two statements.

@@ -5,11 +5,19 @@ import Libpq
 /// Again, because batches commit with `synchronous_commit` off: a server that crashes takes back the last batches it
 /// had confirmed, and only the end of a run makes all of them safe. So a lost connection ends the round, and the next
 /// round goes through all tables, parents first; what is merged already costs it little. Again for rows that were
-/// refused only because the row they refer to came later (``CircularReferences``). And again for what is left in the end:
+/// refused only because of what other rows were like then (``SecondChances``). And again for what is left in the end:
 /// rows that were added or changed meanwhile.
 struct Rounds {
+  /// One round.
+  struct Round {
+    /// The tables that are gone through.
+    let tables: Set<Int>
+    /// Of these tables only the rows at these addresses; what is read of a snapshot's file is in its progress.
+    var rows: [Int: [UInt64]] = [:]
+  }
+
   private let context: RunContext
-  private var circles: CircularReferences
+  private var chances: SecondChances
   private var hasBegun = false
   private var lossesWithoutProgress = 0
   /// The most rows of each table that were read before a loss.
@@ -26,18 +34,18 @@ struct Rounds {
   init(_ context: RunContext, startsAnew: Bool) {
     self.context = context
     self.startsAnew = startsAnew
-    circles = CircularReferences(context)
+    chances = SecondChances(context)
   }
 
   /// - Parameters:
   ///   - outcome: what all rounds so far have come to; tables that end their connection every time become failed.
   ///   - control: renewed if it was lost.
-  /// - Returns: the tables of the next round; nil when there is none to come.
-  mutating func next(after outcome: inout RunOutcome, _ control: ControlConnection) throws -> Set<Int>? {
+  /// - Returns: the next round; nil when there is none to come.
+  mutating func next(after outcome: inout RunOutcome, _ control: ControlConnection) throws -> Round? {
     let all = Set(context.plan.tables.indices)
     guard hasBegun else {
       hasBegun = true
-      return all
+      return Round(tables: all)
     }
     let controlWasLost = try control.renewIfLost()
     guard outcome.mayGoOn else { return nil }
@@ -47,10 +55,11 @@ struct Rounds {
       return nil
     }
     if let loss = outcome.takeLoss() ?? (controlWasLost ? RunOutcome.Loss(tables: [], error: nil) : nil) {
-      return try tablesAfter(loss, outcome: &outcome, control: control)
+      return try tablesAfter(loss, outcome: &outcome, control: control).map { Round(tables: $0) }
     }
     guard outcome.isClean else { return nil }
-    return try circles.releaseRefused(control.current) ?? tablesLeft(&outcome, control.current)
+    if let rows = try chances.give(control.current) { return Round(tables: Set(rows.keys), rows: rows) }
+    return try tablesLeft(&outcome, control.current).map { Round(tables: $0) }
   }
 
   /// - Returns: the tables of which rows are left, and may be read in another round.

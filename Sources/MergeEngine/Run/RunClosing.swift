@@ -44,11 +44,11 @@ struct RunClosing {
     let failures = failures(outcome)
     let refusedCount = tables.reduce(0) { $0 + $1.counts.errors }
     let isThrough = !isInterrupted && failures.isEmpty
-    let standingCount = isThrough ? try standingCount(connection, staging) : 0
+    let (standingCount, exchanges) = isThrough ? try lookAtRefusals(connection, staging) : (0, [])
     let status: RunStatus =
       isInterrupted
       ? .aborted : !failures.isEmpty ? .failed : refusedCount + standingCount > 0 ? .partial : .success
-    let warnings = options.cleanup ? try cleanUp(status, production: connection, staging: staging) : []
+    let warnings = exchanges + (options.cleanup ? try cleanUp(status, production: connection, staging: staging) : [])
     for warning in warnings { logger.warning("\(warning)") }
     try connection.execute("BEGIN", "closing the run")
     if isThrough {
@@ -72,17 +72,23 @@ struct RunClosing {
     )
   }
 
-  /// How many rows stand refused by runs before this one.
-  private func standingCount(_ production: Connection, _ staging: () throws -> Connection) throws -> Int {
-    guard plan.tables.contains(where: { $0.snapshot == nil }) else { return 0 }
+  /// - Returns: how many rows stand refused by runs before this one, and which rows hinder each other.
+  private func lookAtRefusals(_ production: Connection, _ staging: () throws -> Connection) throws -> (Int, [String]) {
+    guard plan.tables.contains(where: { $0.snapshot == nil }) else { return (0, []) }
     let staging = try staging()
     let standing = RefusalStanding(admin: Identifier(options.schemas.admin), production: production, staging: staging)
-    return try plan.tables.reduce(0) { count, table in
+    var standingCount = 0
+    var exchanges: [String] = []
+    for table in plan.tables {
       let source = try StagingSource(table.staging, isElsewhere: staging !== production, staging)
       let refusals = try standing.refusals(of: table, source)
       try standing.retire(except: refusals, of: table, source)
-      return count + refusals.count { $0.runID != record.id }
+      standingCount += refusals.count { $0.runID != record.id }
+      guard staging === production else { continue }
+      let exchange = try ExchangedValues(table: table, production: production, refusals: refusals).finding()
+      exchanges += exchange.map { [$0] } ?? []
     }
+    return (standingCount, exchanges)
   }
 
   /// - Returns: which tables were not truncated, and why not.

@@ -134,7 +134,7 @@ struct Stations {
       try progress?.add(slice)
       source = .range(loaded)
     }
-    let route = mode == .fast ? routes.next : .wholeRows
+    let route = if mode == .fast, case .blocks = place { routes.next } else { RowRoute.wholeRows }
     let (carried, refusedInReading) = try read(source, rowLimit: item.rowLimit, route, mode, memory: &memory)
     if case .blocks = place, case .range(let range) = carried { place = .blocks(range) }
     // A single row takes what it takes.

@@ -84,13 +84,15 @@ final class WorkQueue: Sendable {
   ///   - workerCount: how many take from the queue.
   ///   - refusalLimit: with more refused rows than this nothing is handed out any more.
   ///   - slices: by table, what is to be merged of a snapshot's files, in order.
+  ///   - rows: by table, the addresses of the only rows that are to be merged of it.
   init(
     _ plan: MergePlan,
     only: Set<Int>? = nil,
     batchRows: Int,
     workerCount: Int = 1,
     refusalLimit: Int? = nil,
-    slices: [Int: [SnapshotSlice]] = [:]
+    slices: [Int: [SnapshotSlice]] = [:],
+    rows: [Int: [UInt64]] = [:]
   ) {
     self.batchRows = batchRows
     self.workerCount = workerCount
@@ -102,14 +104,18 @@ final class WorkQueue: Sendable {
           let table = plan.tables[index]
           let isWanted = only?.contains(index) ?? true
           let tableSlices = isWanted ? slices[index] ?? [] : []
+          let tableRows = table.snapshot == nil ? rows[index] : nil
           return TableState(
             progress: TableProgress(table: table.name, expectedRowCount: table.estimatedRowCount),
             openParents: Set(plan.parents[index]).intersection(only ?? Set(plan.tables.indices)),
-            blockCount: isWanted ? table.reading.source?.blockCount ?? table.stagingBlockCount : 0,
+            blockCount: isWanted && tableRows == nil ? table.reading.source?.blockCount ?? 0 : 0,
             slices: tableSlices.reversed(),
             sliceRowCount: tableSlices.reduce(0) { $0 + $1.rowCount },
+            givenBack: stride(from: 0, to: tableRows?.count ?? 0, by: batchRows).map { start in
+              .rows(Array((tableRows ?? [])[start...].prefix(batchRows)))
+            },
             size: BatchSize(
-              blockCount: table.reading.source?.blockCount ?? table.stagingBlockCount,
+              blockCount: table.reading.source?.blockCount ?? 0,
               estimatedRowCount: table.estimatedRowCount
             )
           )

@@ -154,9 +154,12 @@ final class Worker {
     if connections?.isBroken == false { try? undo() }
   }
 
+  /// Rows are set apart so many at a time. More of them were refused for what other rows were like, and may pass together.
+  private static let largestPortion = 64
+
   /// How a batch is carried at first.
   private func beginning(_ item: WorkQueue.Item) -> Stations.Mode {
-    if case .rows = item.place { return .careful }
+    if case .rows(let rows) = item.place { return rows.count <= Self.largestPortion ? .careful : .fast }
     return asksFirst.contains(item.table) ? .asking : .fast
   }
 

@@ -13,6 +13,17 @@ enum AdvisoryLock {
   /// "MERA": somebody makes the admin schema.
   static let adminSchemaClass: Int32 = 0x4D45_5241
 
+  /// The key of a run's lock. Runs of two admin schemas have the same ids; for the contract's name the key is the id, as
+  /// earlier versions have it.
+  static func runKey(_ id: Int, admin: String) -> Int32 {
+    Int32(truncatingIfNeeded: id) ^ hash(admin) ^ hash(Schemas().admin)
+  }
+
+  /// FNV-1a, 32 bits: <https://datatracker.ietf.org/doc/draft-eastlake-fnv/>.
+  private static func hash(_ text: String) -> Int32 {
+    Int32(bitPattern: text.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 })
+  }
+
   /// - Returns: whether the lock was free and is now held by this session.
   static func tryAcquire(_ lockClass: Int32, _ key: Int32, on connection: Connection) throws(PostgresError) -> Bool {
     let result = try connection.query(

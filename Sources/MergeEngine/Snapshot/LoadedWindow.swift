@@ -17,8 +17,8 @@ struct LoadedWindow {
         SELECT status IN ('LOADING', 'RUNNING') AND parameters -> 'annotations' ? 'window_from',
                coalesce(parameters #>> '{annotations,window_from}', parameters ->> 'from'),
                coalesce(parameters #>> '{annotations,window_to}', parameters ->> 'to')
-        FROM \(Identifier(schemas.admin)).merge_summary
-        WHERE parameters IS NOT NULL AND NOT parameters ? 'snapshot'
+        FROM \(Identifier(schemas.admin)).merge_summary AS r
+        WHERE parameters IS NOT NULL AND NOT parameters ? 'snapshot' AND \(PairSQL(schemas: schemas).ownsRun("r"))
         ORDER BY id DESC LIMIT 1
         """,
         "reading the window of the last load"

@@ -1,3 +1,5 @@
+import Libpq
+
 /// What a load was asked to bring, and the part of it that is merged.
 ///
 /// A load brings a little more than the window: whole seconds, its upper end included, and padding if that was asked for.
@@ -11,6 +13,8 @@ public struct LoadedSpan: Sendable, Hashable {
   public let lowest: String
   /// The last version that is loaded.
   public let highest: String
+  /// The zone of all four; nil for that of the command which asks.
+  public var timeZone: String?
 
   /// Makes a span of times that the server can read.
   public init(from: String, to: String, lowest: String, highest: String) {
@@ -18,5 +22,16 @@ public struct LoadedSpan: Sendable, Hashable {
     self.to = to
     self.lowest = lowest
     self.highest = highest
+  }
+
+  /// The window and what was loaded, as text that every session reads alike.
+  func exact(as type: SQL, _ connection: Connection) throws(PostgresError) -> (
+    window: VersionWindow, load: VersionWindow
+  ) {
+    let timeZone = timeZone ?? MergeOptions().timeZone
+    return (
+      try VersionWindow(from: from, to: to).exact(as: type, timeZone: timeZone, connection),
+      try VersionWindow(from: lowest, to: highest).exact(as: type, timeZone: timeZone, connection)
+    )
   }
 }

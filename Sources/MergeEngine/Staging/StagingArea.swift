@@ -54,6 +54,7 @@ public struct StagingArea: Sendable {
   public let tables: [Table]
   private let plan: MergePlan
   private let session: Session
+  private let timeZone: String
 
   /// Settles which tables a merge with these options would take.
   ///
@@ -72,6 +73,7 @@ public struct StagingArea: Sendable {
     let plan = try Preparation(options: options, logger: logger).plan(production: control, staging: staging)
     self.session = session
     self.plan = plan
+    timeZone = options.timeZone
     tables = plan.tables.map { table in
       Table(
         name: table.name,
@@ -97,13 +99,14 @@ public struct StagingArea: Sendable {
       table.reading = try reader.look(at: table, isToBeMerged: false).reading
       let (lowest, highest) = (table.versionBound("$1::text"), table.versionBound("$2::text"))
       let version: SQL = "s.\(table.version.name)"
+      let load = try inZone(span).exact(as: table.version.baseType.fullName, staging).load
       let row = try staging.query(
         """
         SELECT count(*), count(*) FILTER (WHERE \(ClaimSQL.isWanted(table, in: .everything))),
                count(*) FILTER (WHERE (\(version) >= \(lowest) AND \(version) <= \(highest)) IS NOT TRUE)
         FROM \(table.staging) AS s
         """,
-        [.text(span.lowest), .text(span.highest)],
+        [.text(load.from), .text(load.to)],
         "counting \(table.staging)"
       )
       return Count(
@@ -121,7 +124,25 @@ public struct StagingArea: Sendable {
   /// Empties the tables that have no row left to merge.
   ///
   /// - Parameter span: what the last load brought; its rows outside of the window are not work that is left.
-  public func truncateMerged(after span: LoadedSpan?) throws -> [Emptied] { try cleanup(.merged(except: span)) }
+  public func truncateMerged(after span: LoadedSpan?) throws -> [Emptied] {
+    try cleanup(.merged(except: span.map(inZone)))
+  }
+
+  /// Deletes what the ledger says of rows that are gone for good.
+  ///
+  /// - Returns: how many entries were deleted.
+  public func pruneLedger() throws -> Int {
+    let (production, staging) = try connect()
+    guard try AdminSchema.hasProgress(Identifier(session.schemas.admin), production) else { return 0 }
+    return try LedgerPruning(admin: Identifier(session.schemas.admin), production: production, staging: staging)
+      .prune(plan.tables)
+  }
+
+  private func inZone(_ span: LoadedSpan) -> LoadedSpan {
+    var span = span
+    span.timeZone = span.timeZone ?? timeZone
+    return span
+  }
 
   private func cleanup(_ rule: StagingCleanup.Rule) throws -> [Emptied] {
     let (production, staging) = try connect()

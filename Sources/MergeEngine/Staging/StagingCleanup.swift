@@ -51,7 +51,8 @@ struct StagingCleanup {
     table.selection = .pending
     table.reading = try reader.look(at: table, isToBeMerged: false).reading
     let unread = ClaimSQL.isWanted(table, in: .everything)
-    let count = try count(span.map { "\(unread) AND NOT \(isBeyondWindow(table, $0))" } ?? unread, of: table)
+    let isLeft: SQL = try span.map { "\(unread) AND NOT \(try isBeyondWindow(table, $0))" } ?? unread
+    let count = try count(isLeft, of: table)
     if let reason = Self.reason(count) { return reason }
     let refusedCount = table.reading.refused.count
     return refusedCount == 0 ? nil : "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
@@ -60,12 +61,14 @@ struct StagingCleanup {
   private static func reason(_ count: Int) -> String? { count == 0 ? nil : "\(count) of its rows are not merged" }
 
   /// Loaded, though the merge was not asked for it: unread only because nobody wants it.
-  private func isBeyondWindow(_ table: TablePlan, _ span: LoadedSpan) -> SQL {
-    let version: SQL = "s.\(table.version.name)"
-    func time(_ text: String) -> SQL { table.versionBound("\(Literal(text))") }
+  private func isBeyondWindow(_ table: TablePlan, _ span: LoadedSpan) throws(PostgresError) -> SQL {
+    let type = table.version.baseType.fullName
+    let (window, load) = try span.exact(as: type, staging)
+    let version = VersionWindow.Version(value: "s.\(table.version.name)") { "\($0)::\(type)" }
+    func time(_ text: String?) -> SQL { "\(Literal(text ?? ""))::\(type)" }
     return """
-      (\(version) >= \(time(span.lowest)) AND \(version) <= \(time(span.highest))
-       AND (\(version) < \(time(span.from)) OR \(version) >= \(time(span.to)))) IS TRUE
+      (\(version.value) >= \(time(load.from)) AND \(version.value) <= \(time(load.to))
+       AND NOT (\(window.condition(on: version)))) IS TRUE
       """
   }
 

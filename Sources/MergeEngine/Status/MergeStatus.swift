@@ -90,7 +90,9 @@ public struct MergeStatus: Sendable, Codable {
     closesDeadRuns: Bool = true
   ) throws(PostgresError) -> [RunSummary] {
     // The guide's own tables have no run_id yet; a database without admin tables has had no run.
-    guard try AdminSchema(schemas: schemas).columns(connection).contains("merge_logs.run_id") else { return [] }
+    guard try AdminSchema(schemas: schemas).columns(connection).isSuperset(of: AdminSchema.runColumns) else {
+      return []
+    }
     if closesDeadRuns { try RunRecord.closeDeadRunsIfAllowed(connection, schemas) }
     let admin = Identifier(schemas.admin)
     let rows = try connection.query(
@@ -100,7 +102,8 @@ public struct MergeStatus: Sendable, Codable {
              r.notes,
              coalesce(sum(l.records_read), 0)::bigint, coalesce(sum(l.records_inserted), 0)::bigint,
              coalesce(sum(l.records_updated), 0)::bigint, coalesce(sum(l.records_error), 0)::bigint
-      FROM (SELECT * FROM \(admin).merge_summary ORDER BY id DESC LIMIT \(limit)) AS r
+      FROM (SELECT * FROM \(admin).merge_summary AS r WHERE \(PairSQL(schemas: schemas).ownsRun("r"))
+            ORDER BY id DESC LIMIT \(limit)) AS r
       LEFT JOIN \(admin).merge_logs l ON l.run_id = r.id
       GROUP BY r.id, r.status, r.merge_start, r.merge_end, r.notes
       ORDER BY r.id DESC

@@ -53,8 +53,8 @@ public struct QuarantineBrowser: Sendable {
       """
       SELECT run_id::bigint, table_name, row_key::text, sqlstate, message, detail,
              to_char(failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-      FROM \(Identifier(options.schemas.admin)).merge_errors
-      WHERE retried_at IS NULL AND dismissed_at IS NULL AND ($1::text[] IS NULL OR table_name = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)
+      FROM \(errors) AS e
+      WHERE \(isMeant)
       ORDER BY id
       LIMIT \(limit)
       """,
@@ -92,7 +92,7 @@ public struct QuarantineBrowser: Sendable {
     var released: [String: Int] = [:]
     for table in plan.tables {
       let source = try StagingSource(table.staging, isElsewhere: staging !== production, staging)
-      let refusals = try standing.refusals(of: table, source, sqlState: sqlState.map { SQLState($0) })
+      let refusals = try standing.refusals(of: table, source, sqlStates: sqlState.map { [SQLState($0)] })
       try ErrorLedger(admin: admin)
         .reopen(refusals, of: table, source, runID: nil, production: production, staging: staging)
       if !refusals.isEmpty { released[table.name] = refusals.count }
@@ -108,10 +108,8 @@ public struct QuarantineBrowser: Sendable {
   public func dismiss(sqlState: String?, because reason: String) throws -> Int {
     let result = try connect().query(
       """
-      UPDATE \(Identifier(options.schemas.admin)).merge_errors
-      SET dismissed_at = clock_timestamp() AT TIME ZONE 'UTC', dismissed_because = $3
-      WHERE retried_at IS NULL AND dismissed_at IS NULL
-        AND ($1::text[] IS NULL OR table_name = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)
+      UPDATE \(errors) AS e SET dismissed_at = clock_timestamp() AT TIME ZONE 'UTC', dismissed_because = $3
+      WHERE \(isMeant)
       """,
       [tablesParameter, .text(sqlState), .text(reason)],
       "dismissing refused rows"
@@ -123,11 +121,7 @@ public struct QuarantineBrowser: Sendable {
   /// the snapshot tries them again.
   public func countReplayed(sqlState: String?) throws -> Int {
     let result = try connect().query(
-      """
-      SELECT count(*) FROM \(Identifier(options.schemas.admin)).merge_errors
-      WHERE retried_at IS NULL AND dismissed_at IS NULL AND snapshot_id IS NOT NULL
-        AND ($1::text[] IS NULL OR table_name = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)
-      """,
+      "SELECT count(*) FROM \(errors) AS e WHERE \(isMeant) AND snapshot_id IS NOT NULL",
       [tablesParameter, .text(sqlState)],
       "counting the refused rows of snapshots"
     )
@@ -142,10 +136,22 @@ public struct QuarantineBrowser: Sendable {
 
   private func tablesWithRefusedRows(_ connection: Connection) throws -> [String] {
     let rows = try connection.query(
-      "SELECT DISTINCT table_name FROM \(Identifier(options.schemas.admin)).merge_errors WHERE retried_at IS NULL AND dismissed_at IS NULL AND snapshot_id IS NULL ORDER BY 1",
+      "SELECT DISTINCT table_name FROM \(errors) AS e WHERE \(stands) AND snapshot_id IS NULL ORDER BY 1",
       "looking for refused rows"
     )
     return (0..<rows.count).compactMap { rows.text($0, 0) }
+  }
+
+  private var errors: QualifiedName { QualifiedName(schema: options.schemas.admin, name: "merge_errors") }
+
+  /// A row `e` of these schemas that was neither retried nor dismissed.
+  private var stands: SQL {
+    "\(PairSQL(schemas: options.schemas).owns("e")) AND retried_at IS NULL AND dismissed_at IS NULL"
+  }
+
+  /// Of the tables in `$1`, refused for `$2`; each may be NULL for all.
+  private var isMeant: SQL {
+    "\(stands) AND ($1::text[] IS NULL OR table_name = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)"
   }
 
   private var tablesParameter: Parameter {

@@ -10,12 +10,15 @@ struct RunCounts {
 
   /// - Returns: nil when there was no run.
   static func latest(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> RunCounts? {
-    guard try AdminSchema(schemas: schemas).columns(connection).contains("merge_logs.run_id") else { return nil }
+    guard try AdminSchema(schemas: schemas).columns(connection).isSuperset(of: AdminSchema.runColumns) else {
+      return nil
+    }
     let admin = Identifier(schemas.admin)
     let rows = try connection.query(
       """
       SELECT r.id, r.status = 'RUNNING', coalesce(r.parameters ? 'snapshot', false), l.table_name::text, \(VerdictCounts.columns)
-      FROM (SELECT * FROM \(admin).merge_summary ORDER BY id DESC LIMIT 1) AS r
+      FROM (SELECT * FROM \(admin).merge_summary AS r WHERE \(PairSQL(schemas: schemas).ownsRun("r"))
+            ORDER BY id DESC LIMIT 1) AS r
       LEFT JOIN \(admin).merge_logs l ON l.run_id = r.id
       """,
       "reading the counts of the latest run"

@@ -30,8 +30,11 @@ public struct StatusMetrics: Sendable {
       "SELECT current_database()::text, extract(epoch FROM clock_timestamp())::float8",
       "reading the database's name"
     )
-    // Two databases of one host write two files that are collected as one.
-    var metrics = PrometheusText(common: [("database", server.text(0, 0) ?? "")])
+    // Two databases of one host, or two pairs of schemas, write two files that are collected as one.
+    let schemas = session.schemas
+    let isUsual = schemas.staging == Schemas().staging && schemas.production == Schemas().production
+    let pair = isUsual ? [] : [(name: "schemas", value: "\(schemas.staging)=\(schemas.production)")]
+    var metrics = PrometheusText(common: [(name: "database", value: server.text(0, 0) ?? "")] + pair)
     metrics.gauge(
       "merge_engine_info",
       "The version of merge-engine that wrote these metrics.",
@@ -73,7 +76,7 @@ public struct StatusMetrics: Sendable {
     }
     try RunRecord.closeDeadRunsIfAllowed(connection, session.schemas)
     try addLastRun(connection, &metrics)
-    try addQuarantine(connection, &metrics)
+    try addQuarantine(columns, connection, &metrics)
   }
 
   private func addLastRun(_ connection: Connection, _ metrics: inout PrometheusText) throws(PostgresError) {
@@ -82,9 +85,9 @@ public struct StatusMetrics: Sendable {
       SELECT id, status::text, extract(epoch FROM merge_start AT TIME ZONE 'UTC')::float8,
              extract(epoch FROM merge_end AT TIME ZONE 'UTC')::float8,
              extract(epoch FROM coalesce(merge_end, clock_timestamp() AT TIME ZONE 'UTC') - merge_start)::float8,
-             (SELECT extract(epoch FROM max(merge_end) AT TIME ZONE 'UTC')::float8
-              FROM \(admin).merge_summary WHERE status = 'SUCCESS')
-      FROM \(admin).merge_summary ORDER BY id DESC LIMIT 1
+             (SELECT extract(epoch FROM max(r.merge_end) AT TIME ZONE 'UTC')::float8
+              FROM \(admin).merge_summary AS r WHERE r.status = 'SUCCESS' AND \(pair.ownsRun("r")))
+      FROM \(admin).merge_summary AS r WHERE \(pair.ownsRun("r")) ORDER BY id DESC LIMIT 1
       """,
       "reading the last run"
     )
@@ -132,11 +135,16 @@ public struct StatusMetrics: Sendable {
     )
   }
 
-  private func addQuarantine(_ connection: Connection, _ metrics: inout PrometheusText) throws(PostgresError) {
+  private func addQuarantine(
+    _ columns: Set<String>,
+    _ connection: Connection,
+    _ metrics: inout PrometheusText
+  ) throws(PostgresError) {
+    let isOwn = columns.contains("merge_errors.production_schema") ? pair.owns("e") : pair.ownsByRun("e")
     let rows = try connection.query(
       """
-      SELECT table_name, coalesce(sqlstate, ''), count(*) FROM \(admin).merge_errors
-      WHERE retried_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2
+      SELECT table_name, coalesce(sqlstate, ''), count(*) FROM \(admin).merge_errors AS e
+      WHERE retried_at IS NULL AND \(isOwn) GROUP BY 1, 2 ORDER BY 1, 2
       """,
       "counting the refused rows"
     )
@@ -150,6 +158,7 @@ public struct StatusMetrics: Sendable {
   }
 
   private var admin: Identifier { Identifier(session.schemas.admin) }
+  private var pair: PairSQL { PairSQL(schemas: session.schemas) }
 }
 
 extension RunStatus {

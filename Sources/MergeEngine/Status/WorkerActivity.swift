@@ -35,7 +35,12 @@ public struct WorkerActivity: Sendable, Encodable {
   /// Reads the workers by their `application_name`.
   ///
   /// Asks for blockers only of those that wait for a lock: `pg_blocking_pids` stops the lock manager for a moment.
+  ///
+  /// Those of runs of other schemas are not told. Without records of runs there is none.
   static func read(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> [WorkerActivity] {
+    guard try AdminSchema(schemas: schemas).columns(connection).isSuperset(of: AdminSchema.runColumns) else {
+      return []
+    }
     let rows = try connection.query(
       """
       SELECT split_part(a.application_name, ' ', 3)::bigint, split_part(a.application_name, ' ', 5)::bigint, a.pid,
@@ -64,6 +69,8 @@ public struct WorkerActivity: Sendable, Encodable {
       LEFT JOIN pg_stat_progress_copy p ON p.pid = a.pid
       LEFT JOIN pg_class t ON t.oid = p.relid
       WHERE a.datname = current_database() AND a.application_name ~ '^merge-engine run [0-9]{1,9} worker [0-9]{1,9}$'
+        AND EXISTS (SELECT FROM \(Identifier(schemas.admin)).merge_summary AS r
+                    WHERE r.id::text = split_part(a.application_name, ' ', 3) AND \(PairSQL(schemas: schemas).ownsRun("r")))
       ORDER BY 1, 2
       """,
       [.text(schemas.staging)],

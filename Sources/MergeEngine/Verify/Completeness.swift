@@ -4,16 +4,29 @@ import Libpq
 struct Completeness {
   let plan: MergePlan
   let options: VerifyOptions
-  let lastRun: LastRun?
   let session: Session
   let stop: StopSignal
+  /// By table: what was given, else what the last run had.
+  private let windows: [VersionWindow]
 
-  /// What was given, else what the last run had, for the tables that it merged.
-  private func window(_ table: TablePlan) -> VersionWindow {
-    let merge = options.merge
-    guard merge.from == nil && merge.to == nil else { return VersionWindow(from: merge.from, to: merge.to) }
-    guard let lastRun, lastRun.tables.contains(table.name) else { return VersionWindow(from: nil, to: nil) }
-    return VersionWindow(from: lastRun.from, to: lastRun.to)
+  init(
+    plan: MergePlan,
+    options: VerifyOptions,
+    lastRun: LastRun?,
+    session: Session,
+    stop: StopSignal,
+    _ production: Connection
+  ) throws(PostgresError) {
+    self.plan = plan
+    self.options = options
+    self.session = session
+    self.stop = stop
+    var windows: [VersionWindow] = []
+    for table in plan.tables {
+      let last = table.window.isUnbounded ? try lastRun?.window(of: table, production) : nil
+      windows.append(last ?? table.window)
+    }
+    self.windows = windows
   }
 
   /// Rows that CDC has brought since the load are newer than every bound: without one they would be deleted.
@@ -21,8 +34,7 @@ struct Completeness {
   /// - Throws: ``MergeFailure/usage(_:)``.
   func checkWindows() throws {
     guard options.extra == .delete else { return }
-    for table in plan.tables {
-      let window = window(table)
+    for (table, window) in zip(plan.tables, windows) {
       guard window.from == nil || window.to == nil else { continue }
       throw MergeFailure.usage(
         "\(table.name): --extra delete needs a window with two ends: --from and --to, unless the last run had both and "
@@ -40,15 +52,17 @@ struct Completeness {
     var writing = session
     writing.isReadOnly = false
     let connection = try writing.reachControl()
-    let denied = try plan.tables.compactMap { table in
+    let deletions = try zip(plan.tables, windows).map { table, window in
       try ExtraDeletion(
-        ExtraRows(table, window(table), on: connection),
+        ExtraRows(table, window, on: connection),
         StagingState(table.staging, connection),
         schemas: session.schemas,
         on: connection
-      ).missingRights()
+      )
     }
+    let denied = try deletions.compactMap { try $0.missingRights() }
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
+    for warning in deletions.flatMap(\.slowChecks) { session.logger.warning("\(warning)") }
     try RunLocks(plan: plan).takeTables(connection)
     return connection
   }
@@ -65,7 +79,7 @@ struct Completeness {
         return outcome
       }
     }
-    let tables = plan.tables.map { ExtraRows($0, window($0), on: production) }
+    let tables = zip(plan.tables, windows).map { ExtraRows($0, $1, on: production) }
     let states = try plan.tables.map { try StagingState($0.staging, production) }
     var outcomes = try tables.map { try $0.find(sampleLimit: options.sampleLimit) }
     let found = outcomes.indices.filter { outcomes[$0].count > 0 }

@@ -53,6 +53,9 @@ struct ExtraDeletion {
     return result.text(0, 0).map { .blocker(plan.name, "--extra delete: the role lacks \($0).") }
   }
 
+  /// What the server will be slow at.
+  var slowChecks: [String] { references.compactMap { $0.slowCheck(deletingFrom: plan.production) } }
+
   /// Deletes; an error ends it, and stands in the outcome beside what is deleted already.
   ///
   /// - Parameter outcome: what was found; no more rows than that are deleted.
@@ -76,10 +79,13 @@ struct ExtraDeletion {
 
   /// A load may be going on without a session: DMS connects when it has rows.
   private func loadingRun() throws(PostgresError) -> Int? {
-    guard try AdminSchema(schemas: schemas).columns(connection).contains("merge_summary.status") else { return nil }
+    guard try AdminSchema(schemas: schemas).columns(connection).contains("merge_summary.parameters") else { return nil }
     do {
       return try connection.query(
-        "SELECT max(id) FROM \(Identifier(schemas.admin)).merge_summary WHERE status = 'LOADING'",
+        """
+        SELECT max(id) FROM \(Identifier(schemas.admin)).merge_summary AS r
+        WHERE status = 'LOADING' AND \(PairSQL(schemas: schemas).ownsRun("r"))
+        """,
         "looking for a run that is loading"
       ).integer(0, 0)
     } catch {
@@ -162,17 +168,16 @@ struct ExtraDeletion {
   /// Rows that refer to production's row; a row's reference to itself doesn't count.
   private func referring(_ reference: Reference) -> SQL {
     let sameKey = plan.keyColumns.map { "c.\($0.name) \($0.equality) p.\($0.name)" as SQL }.joined(" AND ")
-    let isItself: SQL = reference.childOid == plan.productionOid ? " AND NOT (\(sameKey))" : ""
+    let isItself: SQL = reference.isFrom(plan.productionOid) ? " AND NOT (\(sameKey))" : ""
     return "SELECT FROM \(reference.child) AS c WHERE \(reference.condition(child: "c"))\(isItself)"
   }
 
   /// Says why rows are left.
   private func explain(_ outcome: inout ExtraRows.Outcome) throws(PostgresError) {
+    // One scan each: in a FILTER the EXISTS would be a subplan for every row, in a WHERE it is a semi-join.
+    let conditions = [rows.isExtra] + references.map { "\(rows.isExtra) AND EXISTS (\(referring($0)))" }
     let counts = try connection.query(
-      """
-      SELECT \((["count(*)"] + references.map { "count(*) FILTER (WHERE EXISTS (\(referring($0))))" }).joined(", "))
-      FROM \(plan.production) AS p WHERE \(rows.isExtra)
-      """,
+      "SELECT \(conditions.map { "(SELECT count(*) FROM \(plan.production) AS p WHERE \($0))" as SQL }.joined(", "))",
       "looking for rows of \(plan.production) that were not deleted"
     )
     let reasons = references.indices.compactMap { index in

@@ -1,14 +1,22 @@
 import Foundation
 import Libpq
 
-/// What the last merge of staging (and not a replay) was asked to do, from `merge_summary.parameters`.
+/// What the last merge of these schemas' staging (and not a replay) was asked to do.
 struct LastRun {
-  let from: String?
-  let to: String?
-  /// The tables that it merged, by their plain names.
-  let tables: Set<String>
+  /// As it was typed, in ``timeZone``: what versions before the windows of tables were kept have left.
+  private let typed: VersionWindow
+  private let timeZone: String
+  /// By the plain names of the tables that it merged.
+  private let windows: [String: VersionWindow]
 
   private struct Parameters: Decodable {
+    let from: String?
+    let to: String?
+    let timeZone: String?
+  }
+
+  private struct Log: Decodable {
+    let table: String
     let from: String?
     let to: String?
   }
@@ -23,25 +31,39 @@ struct LastRun {
   ) throws(PostgresError) -> LastRun? {
     let admin = Identifier(schemas.admin)
     do {
+      let keepsWindows = try AdminSchema(schemas: schemas).columns(connection).contains("merge_logs.version_from")
+      let window: SQL = keepsWindows ? "'from', l.version_from, 'to', l.version_to" : "'from', NULL, 'to', NULL"
       let result = try connection.query(
         """
-        SELECT r.parameters::text,
-               coalesce((SELECT json_agg(DISTINCT l.table_name) FROM \(admin).merge_logs l WHERE l.run_id = r.id), '[]')::text
+        SELECT json_build_object('from', r.parameters -> 'from', 'to', r.parameters -> 'to',
+                                 'timeZone', r.parameters -> 'time_zone')::text,
+               coalesce((SELECT json_agg(json_build_object('table', l.table_name, \(window)))
+                         FROM \(admin).merge_logs l WHERE l.run_id = r.id), '[]')::text
         FROM \(admin).merge_summary r
         WHERE r.status IN ('SUCCESS', 'PARTIAL') AND r.parameters IS NOT NULL AND NOT r.parameters ? 'snapshot'
+          AND \(PairSQL(schemas: schemas).ownsRun("r"))
         ORDER BY r.id DESC LIMIT 1
         """,
         "reading the parameters of the last run"
       )
-      guard result.count == 1, let parameters = JSONText.decode(Parameters.self, result.text(0, 0)) else { return nil }
+      guard result.count == 1, let parameters = JSONText.decode(Parameters.self, result.text(0, 0)),
+        let logs = JSONText.decode([Log].self, result.text(0, 1))
+      else { return nil }
       return LastRun(
-        from: parameters.from,
-        to: parameters.to,
-        tables: Set(JSONText.decode([String].self, result.text(0, 1)) ?? [])
+        typed: VersionWindow(from: parameters.from, to: parameters.to),
+        timeZone: parameters.timeZone ?? MergeOptions().timeZone,
+        windows: logs.reduce(into: [:]) { $0[$1.table] = VersionWindow(from: $1.from, to: $1.to) }
       )
     } catch {
       guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
       return nil
     }
+  }
+
+  /// The window that it merged of a table; unbounded for one that it did not merge.
+  func window(of table: TablePlan, _ connection: Connection) throws(PostgresError) -> VersionWindow {
+    guard let window = windows[table.name] else { return .unbounded }
+    guard window.isUnbounded else { return window }
+    return try typed.exact(as: table.version.baseType.fullName, timeZone: timeZone, connection)
   }
 }

@@ -83,7 +83,14 @@ public struct Verification: Sendable {
     try plan.compareTies(control)
     let hasLedger = try AdminSchema.hasProgress(Identifier(options.merge.schemas.admin), control)
     plan.select { options.mark != MergeOptions.Mark.none && (hasLedger || $0.hasStatusColumn) ? .merged : .all }
-    let completeness = Completeness(plan: plan, options: options, lastRun: lastRun, session: session, stop: stop)
+    let completeness = try Completeness(
+      plan: plan,
+      options: options,
+      lastRun: lastRun,
+      session: session,
+      stop: stop,
+      control
+    )
     try completeness.checkWindows()
     let isSplit = control !== staging
     let deletion: Connection?

@@ -41,7 +41,7 @@ struct VerificationRecord {
       FROM \(admin).merge_summary AS r
       WHERE r.status IN ('SUCCESS', 'PARTIAL', 'FAILED', 'ABORTED')
         -- A replay's rows are in files, and only staging was compared.
-        AND NOT coalesce(r.parameters ? 'snapshot', false)
+        AND NOT coalesce(r.parameters ? 'snapshot', false) AND \(PairSQL(schemas: session.schemas).ownsRun("r"))
         AND EXISTS (SELECT FROM \(admin).merge_logs l WHERE l.run_id = r.id AND l.table_name = ANY ($2))
       ORDER BY r.id DESC LIMIT 1
       """,

@@ -13,7 +13,7 @@ struct VerifyFindings {
 
   /// A table without a single merged row was hardly what somebody wanted to verify.
   private func unmarked(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
-    guard counts.read == 0, table.selection == .merged, table.stagingBlockCount > 0 else { return nil }
+    guard counts.read == 0, table.selection == .merged, (table.reading.source?.blockCount ?? 0) > 0 else { return nil }
     return
       "\(table.staging) has no row that is merged, so nothing was compared. verify --mark none compares all rows."
   }

@@ -216,4 +216,35 @@ import Testing
       """
     )
   }
+
+  @Test func `the views depend on no table but the admin schema's own, and answer when tables are dropped`()
+    async throws
+  {
+    try await TestDatabase.with { database async throws in
+      // A server without libxml has a view of the tables there were.
+      guard try database.hasXML() else { return }
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE TABLE production.t (id int PRIMARY KEY, updated_at timestamp);
+        CREATE TABLE production.u (id int PRIMARY KEY, updated_at timestamp);
+        """
+      )
+      #expect(try await database.call("init").status == 0)
+      try database.run("INSERT INTO staging.t VALUES (1, '2025-01-01')")
+      #expect(try await database.call("merge").status == 0)
+      #expect(
+        try database.count(
+          """
+          SELECT count(*) FROM pg_depend d
+          JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class JOIN pg_class t ON t.oid = d.refobjid
+          WHERE d.refclassid = 'pg_class'::regclass AND v.relnamespace = 'admin'::regnamespace
+            AND t.relnamespace::regnamespace::text NOT IN ('admin', 'pg_catalog', 'information_schema')
+          """
+        ) == 0
+      )
+      try database.run("DROP TABLE staging.u, production.t")
+      #expect(try database.rows("TABLE admin.oracle_pg_migration_status") == ["(t,1,1,0,0)"])
+      #expect(try database.rows("TABLE admin.oracle_pg_type_verification") == [])
+    }
+  }
 }

@@ -11,7 +11,11 @@ extension TestDatabase {
     try makePair(production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
     try run("INSERT INTO staging.t SELECT n, 1 FROM generate_series(1, 100) n")
     try AdminSchema(schemas: Schemas()).complete(connection)
-    let record = try RunRecord(connection, Schemas(), tables: ["t"], options: MergeOptions(), warnings: [])
+    let plan = try Preparation(options: MergeOptions(), logger: .silent).plan(
+      production: connection,
+      staging: connection
+    )
+    let record = try RunRecord(connection, Schemas(), tables: plan.tables, options: MergeOptions(), warnings: [])
     var counter = StagingCounter(Schemas(), only: nil, intervalSeconds: 60)
     // The next count is not due within the test.
     counter.pauseFactor = 1_000_000

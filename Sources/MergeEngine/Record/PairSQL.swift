@@ -1,0 +1,48 @@
+import Libpq
+
+/// Which rows of the admin tables are of one pair of schemas: several pairs may have one admin schema between them.
+///
+/// A table of that name in another pair is another table. Rows that came from files have no staging schema.
+struct PairSQL {
+  let schemas: Schemas
+
+  private var staging: Literal { Literal(schemas.staging) }
+  private var production: Literal { Literal(schemas.production) }
+
+  /// A row of `merge_logs` or `merge_errors`.
+  ///
+  /// - Parameter row: its alias.
+  func owns(_ row: SQL) -> SQL {
+    "(\(row).production_schema = \(production) AND coalesce(\(row).staging_schema = \(staging), true))"
+  }
+
+  /// A row of `merge_summary`, by the parameters of its run.
+  func ownsRun(_ run: SQL) -> SQL {
+    """
+    (coalesce(\(run).parameters #>> '{schemas,production}', 'production') = \(production)
+     AND (coalesce(\(run).parameters #>> '{schemas,staging}', 'staging') = \(staging)
+          OR coalesce(\(run).parameters ? 'snapshot', false)))
+    """
+  }
+
+  /// A row of any table with a `run_id`, by its run: for tables of an earlier version.
+  func ownsByRun(_ row: SQL) -> SQL {
+    "\(row).run_id IN (SELECT r.id FROM \(Identifier(schemas.admin)).merge_summary AS r WHERE \(ownsRun("r")))"
+  }
+
+  /// Gives rows from before the schemas had columns those of their runs; where no run says them, they are of the contract's pair.
+  static func fill(_ table: QualifiedName, admin: Identifier) -> SQL {
+    let standard = Schemas()
+    return """
+      UPDATE \(table) AS t
+      SET production_schema = coalesce(r.production_schema, \(Literal(standard.production))),
+          staging_schema = CASE WHEN r.is_replay IS NOT TRUE THEN coalesce(r.staging_schema, \(Literal(standard.staging))) END
+      FROM \(table) AS own LEFT JOIN (
+        SELECT id, parameters #>> '{schemas,production}' AS production_schema,
+               parameters #>> '{schemas,staging}' AS staging_schema, parameters ? 'snapshot' AS is_replay
+        FROM \(admin).merge_summary
+      ) AS r ON r.id = own.run_id
+      WHERE own.id = t.id AND t.production_schema IS NULL
+      """
+  }
+}

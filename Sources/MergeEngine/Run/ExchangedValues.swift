@@ -1,0 +1,38 @@
+import Libpq
+
+/// Refused rows that hand unique values around in a circle: each waits for a value that another of them still has.
+///
+/// A constraint that is checked row by row lets none of them be the first, and none may be deleted or hold another value for a
+/// moment, which triggers and replicas would see. So they stay refused, and whoever asks is told what would help.
+struct ExchangedValues {
+  let table: TablePlan
+  let production: Connection
+  /// Where the rows lie that were refused.
+  let refusals: [RefusalStanding.Refusal]
+
+  /// A circle is looked for among so many rows of a table. Arbitrary.
+  private static let rowLimit = 10_000
+
+  /// - Precondition: staging is in the same database.
+  func finding() throws(PostgresError) -> String? {
+    let waiting = refusals.filter { $0.sqlState == .uniqueViolation || $0.sqlState == .exclusionViolation }
+      .map(\.address).prefix(Self.rowLimit)
+    guard waiting.count > 1 else { return nil }
+    let holders = ValueHolders(table: table, production: production)
+    for rule in try holders.rules() {
+      let count = try holders.waits(of: Array(waiting), rule).circles.count
+      guard count > 0 else { continue }
+      let advice: SQL =
+        rule.definition.map { definition in
+          """
+          ALTER TABLE \(table.production) DROP CONSTRAINT \(rule.name), ADD CONSTRAINT \(rule.name) \(definition) DEFERRABLE
+          """
+        } ?? "-- \(rule.name) is an index without a constraint, which can't be deferrable: make it one"
+      return
+        "\(count.rows) of \(table.staging) exchange values of \(rule.name) among each other. The server checks that row by row, so "
+        + "that none can be the first, and they stay refused. A constraint that is checked at the end of a statement takes them: "
+        + "\(advice); then merge-engine errors retry, and merge again."
+    }
+    return nil
+  }
+}

@@ -1,0 +1,121 @@
+import Libpq
+
+/// Rows that were refused only because of what other rows were like then: the row they refer to came later, or a unique value
+/// was handed on by a row of a later batch, in this run or in one before it.
+///
+/// So when all is merged, such rows are read once more, for as long as fewer remain each time; of those that want a value only
+/// the ones that may get it (``ValueHolders``). What then remains lacks its parent for good, or wants a value that another row
+/// keeps.
+struct SecondChances {
+  private let context: RunContext
+  private let ancestors: [Set<Int>]
+  private var lastCount = Int.max
+  private var hasLooked = false
+  /// Tables of which rows were given another chance: their children may have got their parents by that.
+  private var given: Set<Int> = []
+
+  private static let states: [SQLState] = [.foreignKeyViolation, .uniqueViolation, .exclusionViolation]
+
+  init(_ context: RunContext) {
+    self.context = context
+    // Parents come first, so that theirs are complete when a child asks.
+    ancestors = context.plan.parents.reduce(into: [Set<Int>]()) { found, parents in
+      found.append(parents.reduce(Set(parents)) { $0.union(found[$1]) })
+    }
+  }
+
+  /// - Returns: the tables to merge again, each with the rows that are to be tried; nil when there is nothing to be gained.
+  mutating func give(_ control: Connection) throws -> [Int: [UInt64]]? {
+    if context.plan.tables.contains(where: { $0.snapshot != nil }) { return try giveReplayed(control) }
+    let admin = Identifier(context.schemas.admin)
+    let staging = try context.session.connectStagingControl(beside: control)
+    let standing = RefusalStanding(admin: admin, production: control, staging: staging)
+    let isFirstLook = !hasLooked
+    hasLooked = true
+    var waiting: [(source: StagingSource, refusals: [RefusalStanding.Refusal])] = []
+    var released = given
+    for (index, table) in context.plan.tables.enumerated() {
+      let source = try StagingSource(table.staging, isElsewhere: staging !== control, staging)
+      // Outside of circles all parents were merged before, but for those that wait themselves.
+      let waitsForParents = context.plan.circular.contains(index) || !ancestors[index].isDisjoint(with: released)
+      let all = try standing.refusals(of: table, source, sqlStates: Self.states)
+      // What earlier runs have refused may have got its parent since whatever it waited for; once a run that is tried.
+      let children = all.filter {
+        $0.sqlState == .foreignKeyViolation && ($0.runID == context.record.id ? waitsForParents : isFirstLook)
+      }
+      let refusals = try children + hopeful(all, of: table, control, isOneDatabase: staging === control)
+      waiting.append((source, refusals))
+      if !refusals.isEmpty { released.insert(index) }
+    }
+    let total = waiting.reduce(0) { $0 + $1.refusals.count }
+    guard total > 0, total < lastCount else { return nil }
+    lastCount = total
+    given = released
+    var rows: [Int: [UInt64]] = [:]
+    for (index, (source, refusals)) in waiting.enumerated() where !refusals.isEmpty {
+      let addresses = try ErrorLedger(admin: admin).reopen(
+        refusals,
+        of: context.plan.tables[index],
+        source,
+        runID: context.record.id,
+        production: control,
+        staging: staging
+      )
+      rows[index] = addresses.sorted()
+    }
+    return rows
+  }
+
+  /// The rows that want a unique value which nobody has any more, or that may come free together with theirs.
+  ///
+  /// Where staging is in another database nobody can tell: what this run has refused is tried.
+  private func hopeful(
+    _ refusals: [RefusalStanding.Refusal],
+    of table: TablePlan,
+    _ production: Connection,
+    isOneDatabase: Bool
+  ) throws(PostgresError) -> [RefusalStanding.Refusal] {
+    let waiting = refusals.filter { $0.sqlState != .foreignKeyViolation }
+    let own = waiting.filter { $0.runID == context.record.id }
+    guard !waiting.isEmpty, isOneDatabase else { return own }
+    let holders = ValueHolders(table: table, production: production)
+    do {
+      var hopeless: Set<Int> = []
+      for rule in try holders.rules() {
+        hopeless.formUnion(try holders.waits(of: waiting.map(\.address), rule).hopeless)
+      }
+      return waiting.indices.filter { !hopeless.contains($0 + 1) }.map { waiting[$0] }
+    } catch {
+      // Values that can't be compared outside of the constraint's own index.
+      guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
+      return own
+    }
+  }
+
+  /// The same for rows of a snapshot's files, of this run.
+  private mutating func giveReplayed(_ control: Connection) throws -> [Int: [UInt64]]? {
+    let admin = Identifier(context.schemas.admin)
+    let runID = context.record.id
+    var counts: [Int: Int] = [:]
+    var states: [Int: [SQLState]] = [:]
+    var released = given
+    for (index, table) in context.plan.tables.enumerated() {
+      let waitsForParents = context.plan.circular.contains(index) || !ancestors[index].isDisjoint(with: released)
+      states[index] = Self.states.filter { $0 != .foreignKeyViolation || waitsForParents }
+      let count =
+        try SnapshotProgress(table, admin: admin)?.waitingCount(runID: runID, states[index] ?? [], control) ?? 0
+      guard count > 0 else { continue }
+      counts[index] = count
+      released.insert(index)
+    }
+    let total = counts.values.reduce(0, +)
+    guard total > 0, total < lastCount else { return nil }
+    lastCount = total
+    given = released
+    for index in counts.keys {
+      try SnapshotProgress(context.plan.tables[index], admin: admin)?.reopen(runID: runID, states[index] ?? [], control)
+    }
+    // Which rows that are is in the progress of the files.
+    return counts.mapValues { _ in [] }
+  }
+}

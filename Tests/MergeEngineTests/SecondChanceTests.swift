@@ -1,0 +1,157 @@
+import MergeEngine
+import TestSupport
+import Testing
+
+/// Rows that are refused only because of what other rows are like at that moment are merged in the end.
+@Suite struct SecondChanceTests {
+  private static let columns = "id int, updated_at int, email text"
+
+  /// Batches of ten rows, so that what is handed on goes from batch to batch.
+  private func merge(_ database: TestDatabase) async throws -> RunReport {
+    try await database.merge {
+      $0.batchRows = 10
+      $0.workers = 1
+    }
+  }
+
+  /// A row whose status is kept true lies elsewhere after each try.
+  @Test(arguments: [true, false])
+  func `a unique value that a row of a later batch hands on is taken over in the end`(hasStatus: Bool) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: Self.columns + ", PRIMARY KEY (id), UNIQUE (email)", staging: Self.columns)
+      if !hasStatus { try database.run("ALTER TABLE staging.t DROP COLUMN _dms_processing_status") }
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 1, 'a'), (2, 1, 'b');
+        INSERT INTO staging.t VALUES (1, 2, 'b');
+        INSERT INTO staging.t SELECT n, 1, 'x' || n FROM generate_series(100, 399) n;
+        INSERT INTO staging.t VALUES (2, 2, 'c');
+        """
+      )
+      let report = try await merge(database)
+      #expect(report.status == .success, "\(report.failures) \(report.warnings)")
+      #expect(report.totals.errors == 0 && report.totals.updated == 2 && report.totals.inserted == 300)
+      #expect(try database.rows("SELECT id, email FROM production.t WHERE id < 3 ORDER BY id") == ["(1,b)", "(2,c)"])
+    }
+  }
+
+  /// Everybody takes over from the next one, or from the one before, over thirty batches.
+  @Test(arguments: [1, -1])
+  func `a chain of values that goes through all batches is merged whole`(_ step: Int) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, updated_at int, position int NOT NULL UNIQUE",
+        staging: "id int, updated_at int, position int"
+      )
+      try database.run(
+        """
+        INSERT INTO production.t SELECT n, 1, n FROM generate_series(1, 300) n;
+        INSERT INTO staging.t SELECT n, 2, n + \(step) FROM generate_series(1, 300) n;
+        """
+      )
+      let report = try await merge(database)
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(report.totals.updated == 300)
+      #expect(try database.holds("NOT EXISTS (SELECT FROM production.t WHERE position <> id + \(step))"))
+    }
+  }
+
+  @Test func `a range that shrinks in a later batch makes room for one of an earlier`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, updated_at int, during int4range"
+      try database.makePair(
+        production: columns + ", PRIMARY KEY (id), EXCLUDE USING gist (during WITH &&)",
+        staging: columns
+      )
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 1, '[1,10)'), (2, 1, '[10,20)');
+        INSERT INTO staging.t VALUES (1, 2, '[1,15)');
+        INSERT INTO staging.t SELECT n, 1, int4range(n, n + 1) FROM generate_series(100, 199) n;
+        INSERT INTO staging.t VALUES (2, 2, '[15,20)');
+        """
+      )
+      let report = try await merge(database)
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(
+        try database.rows("SELECT lower(during), upper(during) FROM production.t WHERE id < 3 ORDER BY id")
+          == ["(1,15)", "(15,20)"]
+      )
+    }
+  }
+
+  @Test func `a child of a row that had to wait for a value is merged, too`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: Self.columns + ", PRIMARY KEY (id), UNIQUE (email)", staging: Self.columns)
+      try database.makePair(
+        "u",
+        production: "id int PRIMARY KEY, updated_at int, t int REFERENCES production.t",
+        staging: "id int, updated_at int, t int"
+      )
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (900, 1, 'b');
+        INSERT INTO staging.t VALUES (1, 2, 'b');
+        INSERT INTO staging.t SELECT n, 1, 'x' || n FROM generate_series(100, 199) n;
+        INSERT INTO staging.t VALUES (900, 2, 'c');
+        INSERT INTO staging.u VALUES (7, 1, 1), (8, 1, 100);
+        """
+      )
+      let report = try await merge(database)
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(try database.rows("SELECT id, t FROM production.u ORDER BY id") == ["(7,1)", "(8,100)"])
+    }
+  }
+
+  @Test func `a value that a run of before could not take is taken when it is free`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: Self.columns + ", PRIMARY KEY (id), UNIQUE (email)", staging: Self.columns)
+      try database.run("INSERT INTO production.t VALUES (2, 1, 'b'); INSERT INTO staging.t VALUES (1, 2, 'b')")
+      #expect(try await merge(database).status == .partial)
+      #expect(try await merge(database).status == .partial)
+      try database.run("UPDATE production.t SET email = 'c', updated_at = 3")
+      let report = try await merge(database)
+      #expect(report.status == .success)
+      #expect(report.totals.read == 1 && report.totals.inserted == 1)
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func `two rows that exchange a value pass where the constraint lets them, and are told where not`(
+    isDeferrable: Bool
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: Self.columns
+          + ", PRIMARY KEY (id), CONSTRAINT one UNIQUE (email)\(isDeferrable ? " DEFERRABLE" : "")",
+        staging: Self.columns
+      )
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 1, 'a'), (2, 1, 'b');
+        INSERT INTO staging.t VALUES (1, 2, 'b');
+        INSERT INTO staging.t SELECT n, 1, 'x' || n FROM generate_series(100, 399) n;
+        INSERT INTO staging.t VALUES (2, 2, 'a');
+        """
+      )
+      let report = try await merge(database)
+      #expect(report.totals.inserted == 300)
+      #expect(report.totals.updated == (isDeferrable ? 2 : 0))
+      #expect(report.totals.errors == (isDeferrable ? 0 : 2))
+      #expect(
+        try database.rows("SELECT id, email FROM production.t WHERE id < 3 ORDER BY id")
+          == (isDeferrable ? ["(1,b)", "(2,a)"] : ["(1,a)", "(2,b)"])
+      )
+      let told = report.warnings.filter { $0.contains("exchange values") }
+      #expect(told.count == (isDeferrable ? 0 : 1))
+      #expect(
+        told.allSatisfy { $0.contains(#"DROP CONSTRAINT "one", ADD CONSTRAINT "one" UNIQUE (email) DEFERRABLE"#) }
+      )
+      guard !isDeferrable else { return }
+      // What is advised helps.
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT one, ADD CONSTRAINT one UNIQUE (email) DEFERRABLE")
+      #expect(try await database.call("errors", "retry").status == 0)
+      #expect(try await merge(database).status == .success)
+    }
+  }
+}
