@@ -4,13 +4,23 @@ import Libpq
 enum ApplySQL {
   /// The rows of a batch on the server's side, with production's column types; one per connection and table.
   static func createBatchTable(_ plan: TablePlan, _ table: Identifier) -> SQL {
+    "CREATE TEMPORARY TABLE \(table) ON COMMIT DELETE ROWS AS \(batchShape(plan)) WITH NO DATA"
+  }
+
+  /// What a batch table is made from.
+  private static func batchShape(_ plan: TablePlan) -> SQL {
     let columns = plan.columns.map { column in
       column.travel == .text ? "p.\(column.name)::text AS \(column.name)" : "p.\(column.name)" as SQL
     }
-    return """
-      CREATE TEMPORARY TABLE \(table) ON COMMIT DELETE ROWS AS
-      SELECT \(columns.joined(", ")) FROM \(plan.production) AS p WITH NO DATA
-      """
+    return "SELECT \(columns.joined(", ")) FROM \(plan.production) AS p"
+  }
+
+  /// ``insertMissing(_:_:)`` with something in the place of the batch table that needs not be made.
+  static func insertRehearsed(_ plan: TablePlan) -> SQL { insertMissing(plan, from: "(\(batchShape(plan)) LIMIT 0)") }
+
+  /// ``updateOlder(_:_:)`` in the same way, without images: their table is not there yet.
+  static func updateRehearsed(_ plan: TablePlan) -> SQL {
+    update(plan, from: "(\(batchShape(plan)) LIMIT 0) AS t", where: isDue(plan))
   }
 
   static func copyIntoBatchTable(_ plan: TablePlan, _ table: Identifier) -> SQL {
@@ -29,6 +39,10 @@ enum ApplySQL {
   ///
   /// A deferrable key can't arbitrate ON CONFLICT; there the rows that can be seen are left out instead.
   static func insertMissing(_ plan: TablePlan, _ table: Identifier) -> SQL {
+    insertMissing(plan, from: "pg_temp.\(table)")
+  }
+
+  private static func insertMissing(_ plan: TablePlan, from source: SQL) -> SQL {
     let key = plan.keyColumns.map(\.name).joined()
     let guarding: SQL =
       plan.keyIsDeferrable
@@ -36,7 +50,7 @@ enum ApplySQL {
       : "ON CONFLICT (\(key)) DO NOTHING"
     let insertion: SQL = """
       INSERT INTO \(plan.production) AS p (\(plan.columns.map(\.name).joined())) OVERRIDING SYSTEM VALUE
-      SELECT \(plan.columns.map { value($0) }.joined(", ")) FROM pg_temp.\(table) AS t
+      SELECT \(plan.columns.map { value($0) }.joined(", ")) FROM \(source) AS t
       \(guarding)
       """
     guard let images = plan.images else { return insertion }

@@ -12,7 +12,8 @@ struct Catalog: Sendable {
     self.foreignKeys = foreignKeys
   }
 
-  /// Reads all tables and views of the schemas with columns, primary keys and foreign keys.
+  /// Reads all tables and views of the schemas with columns, primary keys and foreign keys; opens none of them, so that
+  /// nobody's lock is waited for.
   init(_ connection: Connection, schemas: [String]) throws(PostgresError) {
     let relations = try connection.query(CatalogSQL.relations, [.textArray(schemas)], "reading the catalog")
     let columns = try Self.columns(connection, schemas)

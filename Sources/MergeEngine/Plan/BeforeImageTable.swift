@@ -31,14 +31,32 @@ struct BeforeImageTable: Sendable {
     return String(name) + suffix
   }
 
+  /// The server's limits: `MaxTupleAttributeNumber` for what a statement returns, `MaxHeapAttributeNumber` for a table.
+  private static let selectedColumnLimit = 1664
+  private static let tableColumnLimit = 1600
+
+  /// Why images of a table can't be kept, its rows being too wide; nil when they can.
+  ///
+  /// The old values and the new ones are columns of one subquery.
+  static func widthObstacle(_ plan: TablePlan) -> String? {
+    let kept = 1 + plan.keyColumnCount + plan.restorableColumns.count
+    guard kept > tableColumnLimit || kept + plan.updatedColumns.count > selectedColumnLimit else { return nil }
+    return
+      "\(plan.production) has \(plan.columns.count) columns, too many for --before-images, which holds old and new values of "
+      + "a row side by side in at most \(selectedColumnLimit) columns. Merge it in a run of its own without "
+      + "--before-images (--table)."
+  }
+
   /// Makes the table, with the types underneath production's domains: a domain's NOT NULL would refuse bare keys.
   static func create(_ name: QualifiedName, for plan: TablePlan) -> SQL {
     let columns =
       (plan.keyColumns.map { ($0.name, $0.baseType) } + plan.restorableColumns.map { ($0.name, $0.baseType) })
       .map { name, type in "(p.\(name))::\(type.fullName) AS \(name)" as SQL }
+    // Without a key of its own, the whole row is what tells a publication's subscribers which one it is.
     return """
       CREATE TABLE \(name) AS
-      SELECT NULL::xid AS \(previousXID), \(columns.joined(", ")) FROM \(plan.production) AS p WITH NO DATA
+      SELECT NULL::xid AS \(previousXID), \(columns.joined(", ")) FROM \(plan.production) AS p WITH NO DATA;
+      ALTER TABLE \(name) REPLICA IDENTITY FULL
       """
   }
 }
