@@ -16,6 +16,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   /// The first two characters: the class.
   public var category: Substring { code.prefix(2) }
 
+  /// The row is not as it should be, and no constraint says so more exactly.
+  public static let integrityConstraintViolation = SQLState("23000")
   /// A row with this key is there already.
   public static let uniqueViolation = SQLState("23505")
   /// A row that this one refers to is missing.

@@ -12,8 +12,6 @@ import Libpq
 /// survives freezing and VACUUM FULL; a row that was dumped and restored, or rewritten by ALTER TABLE, counts as changed.
 struct BeforeImageTable: Sendable {
   let name: QualifiedName
-  /// Triggers of production may change or swallow what is inserted: only production's own answer says what went in.
-  let asksForInsertedKeys: Bool
 
   static let previousXID = Identifier("_merge_engine_previous_xid")
 
@@ -45,6 +43,16 @@ struct BeforeImageTable: Sendable {
       "\(plan.production) has \(plan.columns.count) columns, too many for --before-images, which holds old and new values of "
       + "a row side by side in at most \(selectedColumnLimit) columns. Merge it in a run of its own without "
       + "--before-images (--table)."
+  }
+
+  /// Why the keys of inserted rows can't be kept; nil when they can.
+  ///
+  /// A row that a trigger puts into a child table comes back from no statement, so nothing would be known of it.
+  static func triggerObstacle(_ plan: TablePlan) -> String? {
+    guard plan.triggers.onInsert && plan.triggers.hasChildren else { return nil }
+    return
+      "a trigger of \(plan.production) may put new rows into a table that inherits from it, so that --before-images would not "
+      + "know of them and a rollback would leave them there. Merge it in a run of its own without --before-images (--table)."
   }
 
   /// Makes the table, with the types underneath production's domains: a domain's NOT NULL would refuse bare keys.

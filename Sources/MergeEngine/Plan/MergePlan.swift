@@ -43,6 +43,12 @@ struct MergePlan: Sendable {
   /// Lets no more than so many workers be at work.
   mutating func limitWorkers(to count: Int) { workerLimit = min(count, workerLimit ?? count) }
 
+  /// Reads who may change or redirect rows on their way, for all tables.
+  mutating func readTriggers(_ production: Connection) throws(PostgresError) {
+    let triggers = try RowTriggers.read(of: tables.map(\.productionOid), production)
+    for index in tables.indices { tables[index].triggers = triggers[tables[index].productionOid] ?? .none }
+  }
+
   /// How many of the wanted workers there may be.
   func workerCount(of wanted: Int) -> Int { min(wanted, workerLimit ?? wanted) }
 
@@ -105,7 +111,7 @@ struct MergePlan: Sendable {
   ) {
     let schemas = options.schemas
     let stagingSchema = snapshot == nil ? schemas.staging : SnapshotCatalog.schema
-    var planner = TablePlanner(options, isSplit: isSplit, readsSnapshot: snapshot != nil)
+    var planner = TablePlanner(options, casts: production.casts, isSplit: isSplit, readsSnapshot: snapshot != nil)
     let choice = TableChoice(
       staging: staging.tables(in: stagingSchema),
       production: production.tables(in: schemas.production),

@@ -8,10 +8,13 @@ struct TablePlanner {
   let isSplit: Bool
   /// Rows come from a snapshot's files, where marks mean nothing.
   let readsSnapshot: Bool
+  /// Between which types the database has casts.
+  let casts: Set<CastPair>
   private(set) var findings: [Finding] = []
 
-  init(_ options: MergeOptions, isSplit: Bool, readsSnapshot: Bool) {
+  init(_ options: MergeOptions, casts: Set<CastPair>, isSplit: Bool, readsSnapshot: Bool) {
     self.options = options
+    self.casts = casts
     self.isSplit = isSplit
     self.readsSnapshot = readsSnapshot
   }
@@ -48,18 +51,23 @@ struct TablePlanner {
     let equality = Dictionary(uniqueKeysWithValues: key.columns.map { ($0.name, $0.equality) })
     let columns = ordered.map { column in
       let travel = isSplit && !column.baseType.isBuiltIn ? .text : column.travel
-      let source = staging.column(column.name)?.baseType
-      let isText = source.map { TypeOID.strings.contains($0.oid) } ?? false
+      let source = staging.column(column.name)
+      let read = readExpression(of: column, from: source, travel)
+      let isKey = key.columns.contains { $0.name == column.name }
+      let isText = source.map { TypeOID.strings.contains($0.baseType.oid) } ?? false
+      let zoned = source.flatMap { ZonedCast(zone: options.timeZone).cast("", from: $0.baseType, to: column.baseType) }
       return TablePlan.Column(
         name: column.name,
-        readExpression: readExpression(of: column, from: staging.column(column.name), travel),
+        readExpression: read,
         travel: travel,
         baseType: column.baseType,
         isInsertOnly: insertOnly.contains(column.name) || column.isIdentityAlways,
         equality: equality[column.name] ?? "=",
-        zoneMatters: source.map { ZonedCast(zone: options.timeZone).cast("", from: $0, to: column.baseType) != nil }
-          ?? false,
-        readsTextAsTime: isText && TypeOID.timestamps.union([TypeOID.date]).contains(column.baseType.oid)
+        zoneMatters: zoned != nil,
+        readsTextAsTime: isText && TypeOID.timestamps.union([TypeOID.date]).contains(column.baseType.oid),
+        keyCast: isKey && travel == .binary ? keyCast(of: column, from: source, read) : nil,
+        needsAssignment: column.baseType.needsAssignment
+          && (source?.baseType.oid != column.baseType.oid || source?.baseType.modifier != column.baseType.modifier)
       )
     }
     let keyColumns = columns.prefix(key.columns.count)
@@ -158,6 +166,19 @@ struct TablePlanner {
     let keyColumns = keyNames.compactMap { name in shared.first { $0.name == name } }
     let rest = shared.filter { !keyNames.contains($0.name) }
     return keyColumns + rest.filter { $0.name == version } + rest.filter { $0.name != version }
+  }
+
+  private func keyCast(of target: CatalogColumn, from source: CatalogColumn?, _ cast: SQL) -> KeyCast? {
+    guard let source else { return nil }
+    return KeyCast(
+      target.name,
+      "s.\(target.name)",
+      cast: cast,
+      from: source.baseType,
+      to: target.baseType,
+      casts: casts,
+      timeZone: options.timeZone
+    )
   }
 
   /// What the read selects for a column: the staging value, cast where production has another type.

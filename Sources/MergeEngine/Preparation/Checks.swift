@@ -44,14 +44,12 @@ struct Checks {
   }
 
   /// What concerns the tables one by one.
-  func ofTables(_ plan: MergePlan) throws -> [Finding] {
-    try plan.tables.flatMap(ofTable) + (lockTable?.obstacles(plan) ?? [])
-  }
+  func ofTables(_ plan: MergePlan) throws -> [Finding] { try plan.tables.flatMap(ofTable) }
 
   /// What concerns one table. Behind a check that blocks none is asked any more: it would only be about the same.
   private func ofTable(_ table: TablePlan) throws -> [Finding] {
     let checks: [(TablePlan) throws -> [Finding]] = [
-      rights, rowSecurity, rules, imageWidth, readability, rehearsal,
+      rights, locks, rowSecurity, rules, images, readability, rehearsal, rowTriggers,
     ]
     var findings: [Finding] = []
     for check in checks {
@@ -69,6 +67,10 @@ struct Checks {
     )
   }
 
+  private func locks(_ table: TablePlan) -> [Finding] {
+    (lockTable?.obstacle(table)).map { [.blocker(table.name, $0)] } ?? []
+  }
+
   private func rowSecurity(_ table: TablePlan) throws -> [Finding] {
     let security = RowSecurity(table: table.name)
     return try security.findings(on: table.production, production)
@@ -82,9 +84,15 @@ struct Checks {
       + (table.marksRows ? rules.findings(on: table.staging, [.update], staging) : [])
   }
 
-  private func imageWidth(_ table: TablePlan) -> [Finding] {
-    guard writes, options.beforeImages, let obstacle = BeforeImageTable.widthObstacle(table) else { return [] }
-    return [.blocker(table.name, obstacle)]
+  private func images(_ table: TablePlan) -> [Finding] {
+    guard writes, options.beforeImages else { return [] }
+    return [BeforeImageTable.widthObstacle(table), BeforeImageTable.triggerObstacle(table)].compactMap(\.self)
+      .map { .blocker(table.name, $0) }
+  }
+
+  private func rowTriggers(_ table: TablePlan) throws -> [Finding] {
+    guard writes else { return [] }
+    return try TriggerFindings(table: table, connection: production).all()
   }
 
   /// Has the server read no row at all by the statement that will read them all: casts that don't exist show here.

@@ -25,14 +25,10 @@ struct LockTable {
     lockCounts = try Self.lockCounts(plan, connection)
   }
 
-  /// A blocker for each table that not even one worker could merge.
-  func obstacles(_ plan: MergePlan) -> [Finding] {
-    plan.tables.filter { workersAtATime(on: $0) == 0 }.map { table in
-      .blocker(
-        table.name,
-        "\(reason(table)) is too small. \(advice(table, workers: 1))"
-      )
-    }
+  /// Why not even one worker could merge a table; nil when one can.
+  func obstacle(_ table: TablePlan) -> String? {
+    guard workersAtATime(on: table) == 0 else { return nil }
+    return "\(reason(table)) is too small. \(advice(table, workers: 1))"
   }
 
   /// Lets no more workers be at work than there is room for.

@@ -123,6 +123,7 @@ struct Preparation {
     production: Connection,
     staging: Connection
   ) throws {
+    try plan.readTriggers(production)
     let checks = try Checks(plan, options, purpose, production: production, staging: staging)
     plan.add(try checks.ofTables(plan))
     let judgement = try Judgement(plan.takeBlockers()) { name in
