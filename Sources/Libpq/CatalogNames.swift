@@ -13,8 +13,8 @@ enum CatalogNames {
     cardinality ceil char_length clock_timestamp concat concat_ws count current_database current_schemas current_setting
     dense_rank encode first_value float8send floor format format_type
     generate_series generate_subscripts
-    has_any_column_privilege has_column_privilege has_database_privilege has_schema_privilege has_sequence_privilege
-    has_table_privilege hash_record_extended
+    has_any_column_privilege has_column_privilege has_database_privilege has_function_privilege has_schema_privilege
+    has_sequence_privilege has_table_privilege has_type_privilege hash_record_extended
     int4range int8range isempty isfinite
     json_agg json_build_object jsonb_agg jsonb_array_elements jsonb_array_elements_text jsonb_build_array jsonb_build_object
     jsonb_each jsonb_object_agg jsonb_object_keys jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_typeof
@@ -32,7 +32,8 @@ enum CatalogNames {
     pg_type_is_visible pg_wal_lsn_diff pg_xact_status
     power
     query_to_xml quote_ident quote_literal quote_nullable
-    random range_agg rank regexp_replace regexp_split_to_table repeat replace reverse right round row_number row_to_json rtrim
+    random range_agg rank regexp_replace regexp_split_to_table repeat replace reverse right round row_number row_security_active row_to_json
+    rtrim
     set_config sha256 shobj_description split_part starts_with statement_timestamp string_agg string_to_array strpos sum
     to_char to_json to_jsonb to_regclass to_regtype to_timestamp translate trunc txid_current txid_status
     unnest upper version width_bucket xpath

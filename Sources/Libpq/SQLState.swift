@@ -16,6 +16,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   /// The first two characters: the class.
   public var category: Substring { code.prefix(2) }
 
+  /// The row is not as it should be, and no constraint says so more exactly.
+  public static let integrityConstraintViolation = SQLState("23000")
   /// A row with this key is there already.
   public static let uniqueViolation = SQLState("23505")
   /// A row that this one refers to is missing.
@@ -46,6 +48,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   public static let wrongObjectType = SQLState("42809")
   /// The table does not exist.
   public static let undefinedTable = SQLState("42P01")
+  /// Something has to be set up before, as a replica identity for a table that is published.
+  public static let objectNotInPrerequisiteState = SQLState("55000")
   /// The prepared plan's result changed its shape, or a feature is missing.
   public static let featureNotSupported = SQLState("0A000")
 

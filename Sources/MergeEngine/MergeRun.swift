@@ -104,7 +104,7 @@ public struct MergeRun: Sendable {
           context.plan,
           only: round.tables,
           batchRows: options.rowsPerBatch,
-          workerCount: options.workerCount,
+          workerCount: plan.workerCount(of: options.workerCount),
           refusalLimit: options.maxErrors,
           slices: try ReplayProgress(plan, options.schemas).remaining(control.current),
           rows: round.rows
@@ -130,7 +130,7 @@ public struct MergeRun: Sendable {
       startedAt: startedAt,
       finishedAt: Date(),
       elapsedMilliseconds: (ContinuousClock.now - clockStart).milliseconds,
-      workers: options.workerCount,
+      workers: plan.workerCount(of: options.workerCount),
       batchRows: options.batchRows,
       tables: closed.tables,
       failures: closed.failures,
@@ -142,7 +142,7 @@ public struct MergeRun: Sendable {
 
   private func resolvePlan(_ control: Connection, _ files: CheckedSnapshot?) throws -> MergePlan {
     let staging = try session.reachStaging(beside: control)
-    return try Preparation(options: options, logger: logger, snapshot: files)
+    return try Preparation(options: options, logger: logger, snapshot: files, stop: stop)
       .plan(production: control, staging: staging)
   }
 
@@ -187,8 +187,7 @@ public struct MergeRun: Sendable {
     try locks.takeTables(control.current)
     try AdminSchema(schemas: options.schemas).complete(control.current)
     let replay = ReplayProgress(plan, options.schemas)
-    let denied = try AccessCheck(schemas: options.schemas)
-      .adminBlockers(control.current, makesTables: options.beforeImages, replays: replay.isReplay)
+    let denied = try AdminAccess(options: options, plan: plan, connection: control.current).findings()
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     try MonitoringViews(schemas: options.schemas).createMissing(control.current, logger)
     try RunRecord.closeDeadRuns(control.current, options.schemas)
@@ -240,7 +239,11 @@ public struct MergeRun: Sendable {
     }
     var fatalError: (any Error)?
     do {
-      try WorkerThreads.run(count: options.workerCount, whileWaiting: look, onError: { queue.stop() }) { number in
+      try WorkerThreads.run(
+        count: context.plan.workerCount(of: options.workerCount),
+        whileWaiting: look,
+        onError: { queue.stop() }
+      ) { number in
         try Worker(number: number, context, queue).work(connectedCount)
       }
     } catch {

@@ -57,6 +57,8 @@ struct FailureReport {
     switch failure {
     case .usage(let message):
       finish(.usage, [message])
+    case .configuration(let mistakes):
+      finish(.configuration, mistakes + ["Nothing was written."])
     case .blocked(let findings):
       finish(
         .blocked,

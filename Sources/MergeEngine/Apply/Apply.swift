@@ -52,7 +52,7 @@ struct Apply {
     updates: [UInt32],
     _ budget: inout LockBudget
   ) throws -> Counts {
-    guard plan.insertsByCopy, plan.images?.asksForInsertedKeys != true else {
+    guard plan.insertsByCopy, !plan.triggers.onInsert else {
       return try writeExactly(batch, inserts: inserts, updates: updates, &budget)
     }
     var counts = Counts()
@@ -67,7 +67,6 @@ struct Apply {
         "inserting into \(plan.production)"
       )
       if let images = plan.images { try keepKeys(inserts[...], of: batch, in: images) }
-      // A trigger may have left rows out.
       counts.lostRaces = inserts.count - counts.inserted
     }
     if !updates.isEmpty {
@@ -105,8 +104,12 @@ struct Apply {
   mutating func insertExactly(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws -> Counts {
     try fillBatchTable(rows, of: batch)
     var counts = Counts()
-    counts.inserted = try production.execute(insertMissing).affectedRowCount
+    counts.inserted = try execute(insertMissing, isWitnessed: plan.triggers.onInsert || plan.images != nil)
     if counts.inserted < rows.count { counts.updated = try updateFromBatchTable() }
+    let missingCount = rows.count - counts.inserted - counts.updated
+    if missingCount > 0, plan.triggers.onInsert, plan.triggers.hasChildren {
+      counts.inserted += min(try redirectedCount(), missingCount)
+    }
     counts.lostRaces = rows.count - counts.inserted - counts.updated
     return counts
   }
@@ -124,7 +127,35 @@ struct Apply {
 
   private func updateFromBatchTable() throws -> Int {
     guard let updateOlder else { return 0 }
-    return try production.execute(updateOlder).affectedRowCount
+    return try execute(updateOlder, isWitnessed: plan.triggers.onUpdate)
+  }
+
+  /// - Parameter isWitnessed: the statement says itself how many rows it has written, and how many of them under their keys.
+  /// - Returns: how many rows were written.
+  /// - Throws: an error that refuses the row when a trigger has given one another key: the next run would bring it again.
+  private func execute(_ statement: PreparedStatement, isWitnessed: Bool) throws -> Int {
+    let result = try production.execute(statement)
+    guard isWitnessed else { return result.affectedRowCount }
+    let count = result.integer(0, 0) ?? 0
+    guard result.integer(0, 1) == count else {
+      throw PostgresError(
+        .server,
+        sqlState: .integrityConstraintViolation,
+        message: "a trigger of \(plan.production) gives the row another key than staging has",
+        operation: "writing into \(plan.production)"
+      )
+    }
+    return count
+  }
+
+  /// Rows that a trigger has put into a child of production. In the batch table are only rows whose key was missing a moment
+  /// ago, or is older.
+  private func redirectedCount() throws -> Int {
+    try production.query(
+      ApplySQL.countRedirected(plan, batchTable),
+      "looking for rows in children of \(plan.production)"
+    )
+    .integer(0, 0) ?? 0
   }
 
   /// Empties the batch table if rows have been written to it in this transaction; at the commit it empties itself.

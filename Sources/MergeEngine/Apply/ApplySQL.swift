@@ -4,13 +4,25 @@ import Libpq
 enum ApplySQL {
   /// The rows of a batch on the server's side, with production's column types; one per connection and table.
   static func createBatchTable(_ plan: TablePlan, _ table: Identifier) -> SQL {
-    let columns = plan.columns.map { column in
-      column.travel == .text ? "p.\(column.name)::text AS \(column.name)" : "p.\(column.name)" as SQL
+    "CREATE TEMPORARY TABLE \(table) ON COMMIT DELETE ROWS AS \(batchShape(plan)) WITH NO DATA"
+  }
+
+  /// What a batch table is made from.
+  private static func batchShape(_ plan: TablePlan) -> SQL {
+    let columns = plan.columns.map { column -> SQL in
+      if column.travel == .text { return "p.\(column.name)::text AS \(column.name)" }
+      guard column.needsAssignment else { return "p.\(column.name)" }
+      return "p.\(column.name)::\(column.baseType.plainName) AS \(column.name)"
     }
-    return """
-      CREATE TEMPORARY TABLE \(table) ON COMMIT DELETE ROWS AS
-      SELECT \(columns.joined(", ")) FROM \(plan.production) AS p WITH NO DATA
-      """
+    return "SELECT \(columns.joined(", ")) FROM \(plan.production) AS p"
+  }
+
+  /// ``insertMissing(_:_:)`` with something in the place of the batch table that needs not be made.
+  static func insertRehearsed(_ plan: TablePlan) -> SQL { insertMissing(plan, from: "(\(batchShape(plan)) LIMIT 0)") }
+
+  /// ``updateOlder(_:_:)`` in the same way, without images: their table is not there yet.
+  static func updateRehearsed(_ plan: TablePlan) -> SQL {
+    update(plan, from: "(\(batchShape(plan)) LIMIT 0) AS t", where: isDue(plan))
   }
 
   static func copyIntoBatchTable(_ plan: TablePlan, _ table: Identifier) -> SQL {
@@ -29,6 +41,10 @@ enum ApplySQL {
   ///
   /// A deferrable key can't arbitrate ON CONFLICT; there the rows that can be seen are left out instead.
   static func insertMissing(_ plan: TablePlan, _ table: Identifier) -> SQL {
+    insertMissing(plan, from: "pg_temp.\(table)")
+  }
+
+  private static func insertMissing(_ plan: TablePlan, from source: SQL) -> SQL {
     let key = plan.keyColumns.map(\.name).joined()
     let guarding: SQL =
       plan.keyIsDeferrable
@@ -36,13 +52,40 @@ enum ApplySQL {
       : "ON CONFLICT (\(key)) DO NOTHING"
     let insertion: SQL = """
       INSERT INTO \(plan.production) AS p (\(plan.columns.map(\.name).joined())) OVERRIDING SYSTEM VALUE
-      SELECT \(plan.columns.map { value($0) }.joined(", ")) FROM pg_temp.\(table) AS t
+      SELECT \(plan.columns.map { value($0) }.joined(", ")) FROM \(source) AS t
       \(guarding)
       """
-    guard let images = plan.images else { return insertion }
+    guard plan.images != nil || plan.triggers.onInsert else { return insertion }
+    let keeping: SQL =
+      plan.images.map { ", kept AS (INSERT INTO \($0.name) (\(key)) SELECT \(key) FROM written)" } ?? ""
     return """
-      WITH inserted AS (\(insertion) RETURNING \(plan.keyColumns.map { "p.\($0.name)" as SQL }.joined(", ")))
-      INSERT INTO \(images.name) (\(key)) SELECT \(key) FROM inserted
+      WITH written AS (\(insertion) \(returningKey(plan)))\(keeping)
+      \(witness(plan, from: source))
+      """
+  }
+
+  private static func returningKey(_ plan: TablePlan) -> SQL {
+    "RETURNING \(plan.keyColumns.map { "p.\($0.name)" as SQL }.joined(", "))"
+  }
+
+  /// How many rows were written, and how many of them under a key of the batch: triggers may set another one.
+  private static func witness(_ plan: TablePlan, from source: SQL) -> SQL {
+    let written = plan.keyColumns.map { "w.\($0.name)" as SQL }.joined(", ")
+    let staged = plan.keyColumns.map(value).joined(", ")
+    // Not a join: on these connections it would be a nested loop, without an index.
+    return """
+      SELECT (SELECT count(*) FROM written),
+             (SELECT count(*) FROM (SELECT \(written) FROM written AS w INTERSECT SELECT \(staged) FROM \(source) AS t) AS own)
+      """
+  }
+
+  /// How many rows of the batch are in a child of production now, as they came: a trigger has put them there.
+  static func countRedirected(_ plan: TablePlan, _ table: Identifier) -> SQL {
+    let new = value(plan.version)
+    let old: SQL = "p.\(plan.version.name)"
+    return """
+      SELECT count(*) FROM pg_temp.\(table) AS t JOIN \(plan.production) AS p ON \(match(plan))
+      WHERE p.tableoid <> \(plan.productionOid)::oid AND (\(new) = \(old) OR \(new) IS NULL AND \(old) IS NULL)
       """
   }
 
@@ -79,8 +122,11 @@ enum ApplySQL {
   /// Updates the rows that are still older, or with ties compared as new and different, comparing again on the row as
   /// it is now.
   static func updateOlder(_ plan: TablePlan, _ table: Identifier) -> SQL {
+    let source: SQL = "pg_temp.\(table)"
     if let images = plan.images { return updateKeeping(images, plan, table, isDue(plan)) }
-    return update(plan, from: "pg_temp.\(table) AS t", where: isDue(plan))
+    let update = update(plan, from: "\(source) AS t", where: isDue(plan))
+    guard plan.triggers.onUpdate else { return update }
+    return "WITH written AS (\(update) \(returningKey(plan))) \(witness(plan, from: source))"
   }
 
   private static func update(_ plan: TablePlan, from source: SQL, where isDue: SQL) -> SQL {
@@ -122,6 +168,14 @@ enum ApplySQL {
     let oldValues = kept.indices.map { "p.\(kept[$0]) AS o\($0)" as SQL }
     let assignments = updated.indices.map { "\(updated[$0].name) = l.n\($0)" as SQL }
     let sameRow = plan.keyColumns.enumerated().map { "p.\($1.name) \($1.equality) l.o\($0)" as SQL }
+    let update: SQL = """
+      UPDATE \(plan.production) AS p SET \(assignments.joined(", "))
+      FROM locked AS l
+      WHERE \(sameRow.joined(" AND "))
+      """
+    let ending: SQL =
+      plan.triggers.onUpdate
+      ? ", written AS (\(update) \(returningKey(plan))) \(witness(plan, from: "pg_temp.\(table)"))" : update
     return """
       WITH locked AS MATERIALIZED (
         SELECT \((newValues + ["p.xmin AS previous_xid"] + oldValues).joined(", "))
@@ -131,9 +185,7 @@ enum ApplySQL {
         INSERT INTO \(images.name) (\(([BeforeImageTable.previousXID] + kept).joined()))
         SELECT l.previous_xid, \(kept.indices.map { "l.o\($0)" as SQL }.joined(", ")) FROM locked AS l
       )
-      UPDATE \(plan.production) AS p SET \(assignments.joined(", "))
-      FROM locked AS l
-      WHERE \(sameRow.joined(" AND "))
+      \(ending)
       """
   }
 
@@ -148,7 +200,11 @@ enum ApplySQL {
     plan.keyColumns.map { "p.\($0.name) \($0.equality) \(value($0))" as SQL }.joined(" AND ")
   }
 
+  /// The value of a staged row as production gets it. Never cast to a length that the cast would cut it to: that is left to
+  /// the assignment, which refuses.
   private static func value(_ column: TablePlan.Column) -> SQL {
-    column.travel == .text ? "t.\(column.name)::\(column.baseType.fullName)" : "t.\(column.name)"
+    guard column.travel == .text else { return "t.\(column.name)" }
+    let type = column.baseType
+    return "t.\(column.name)::\(type.castTruncates ? type.plainName : type.fullName)"
   }
 }

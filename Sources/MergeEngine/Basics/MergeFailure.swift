@@ -4,6 +4,8 @@ import Libpq
 public enum MergeFailure: Error, Sendable {
   /// What was asked makes no sense.
   case usage(String)
+  /// The configuration file speaks of tables or columns that there are none of, a sentence each.
+  case configuration([String])
   /// Something about the tables or rights stands against it; nothing was written.
   case blocked([Finding])
   /// Another merge holds the table.

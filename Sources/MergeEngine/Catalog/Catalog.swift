@@ -5,14 +5,18 @@ struct Catalog: Sendable {
   let tables: [CatalogTable]
   /// Between tables, and roots of partitions.
   let foreignKeys: Set<ForeignKey>
+  /// Between which types the database has casts of its own or of extensions.
+  let casts: Set<CastPair>
 
   /// A catalog of tables that are in no database.
   init(tables: [CatalogTable], foreignKeys: Set<ForeignKey>) {
     self.tables = tables
     self.foreignKeys = foreignKeys
+    casts = []
   }
 
-  /// Reads all tables and views of the schemas with columns, primary keys and foreign keys.
+  /// Reads all tables and views of the schemas with columns, primary keys and foreign keys; opens none of them, so that
+  /// nobody's lock is waited for.
   init(_ connection: Connection, schemas: [String]) throws(PostgresError) {
     let relations = try connection.query(CatalogSQL.relations, [.textArray(schemas)], "reading the catalog")
     let columns = try Self.columns(connection, schemas)
@@ -32,6 +36,12 @@ struct Catalog: Sendable {
         primaryKey: primaryKeys[oid]
       )
     }
+    let pairs = try connection.query(CatalogSQL.casts, "reading the casts")
+    casts = Set(
+      (0..<pairs.count).map {
+        CastPair(source: UInt32(pairs.integer($0, 0) ?? 0), target: UInt32(pairs.integer($0, 1) ?? 0))
+      }
+    )
     let keys = try connection.query(CatalogSQL.foreignKeys, [.textArray(schemas)], "reading the foreign keys")
     foreignKeys = Set(
       (0..<keys.count).map { row in
@@ -69,7 +79,8 @@ struct Catalog: Sendable {
           plainName: sql(9),
           fullName: sql(10),
           arrayOid: UInt32(rows.integer(row, 11) ?? 0),
-          nonDeterministicCollation: rows.text(row, 12).map { .uncheckedFromServer($0) }
+          nonDeterministicCollation: rows.text(row, 12).map { .uncheckedFromServer($0) },
+          castTruncates: rows.bool(row, 15) == true
         ),
         isNotNull: rows.bool(row, 3) ?? false,
         hasDefault: rows.bool(row, 4) ?? false,

@@ -43,17 +43,16 @@ struct CatalogColumn: Sendable {
     /// `FirstNormalObjectId` in the server's `access/transam.h`.
     var isBuiltIn: Bool { oid < 16384 }
 
-    /// Casting to the modifier cuts a longer value silently, while storing refuses it.
+    /// Casting to the modifier may cut what storing refuses: the type's own function for lengths (an array's elements' one)
+    /// takes a third argument, whether the cast is explicit, and so may tell one from the other.
     ///
-    /// bpchar, varchar, bit and varbit, and arrays of them:
-    /// <https://www.postgresql.org/docs/current/datatype-character.html>.
-    var castTruncates: Bool {
-      switch oid {
-      case TypeOID.bpchar, TypeOID.varchar, TypeOID.bit, TypeOID.varbit: true
-      case TypeOID.bpcharArray, TypeOID.varcharArray, TypeOID.bitArray, TypeOID.varbitArray: true
-      default: false
-      }
-    }
+    /// varchar, bit and their like; extensions' types in the same way:
+    /// <https://www.postgresql.org/docs/current/sql-createcast.html>.
+    var castTruncates = false
+
+    /// Only the server's assignment finds what is too long: reading the binary form need not look at the modifier, as the
+    /// types do that come with the server.
+    var needsAssignment: Bool { castTruncates && modifier >= 0 && !isBuiltIn }
 
     /// The length of varchar(n) and char(n) in characters; nil for other types and without a limit.
     var characterLimit: Int? { [TypeOID.bpchar, TypeOID.varchar].contains(oid) && modifier >= 4 ? modifier - 4 : nil }

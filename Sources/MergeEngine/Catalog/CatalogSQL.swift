@@ -15,7 +15,7 @@ enum CatalogSQL {
 
   /// table, name, declared type, not null, has default, generated, identity,
   /// base type, modifier, base type as text without and with modifier, array type, collation if not deterministic, has a binary form,
-  /// identity always
+  /// identity always, has a function for lengths that is told whether a cast is explicit
   static let columns: SQL = """
     WITH RECURSIVE underneath AS (
       SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS modifier
@@ -35,7 +35,10 @@ enum CatalogSQL {
            CASE WHEN NOT l.collisdeterministic THEN format('%I.%I', m.nspname, l.collname) END,
            t.typsend <> 0 AND t.typreceive <> 0
              AND coalesce(e.typsend <> 0 AND e.typreceive <> 0, true),
-           a.attidentity = 'a'
+           a.attidentity = 'a',
+           EXISTS (SELECT FROM pg_cast k JOIN pg_proc f ON f.oid = k.castfunc
+                   WHERE k.castsource = k.casttarget AND f.pronargs = 3
+                     AND k.casttarget = CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem ELSE t.oid END)
     FROM underneath u
     JOIN pg_attribute a ON a.attrelid = u.attrelid AND a.attnum = u.attnum
     JOIN pg_type t ON t.oid = u.type AND t.typtype <> 'd'
@@ -69,6 +72,9 @@ enum CatalogSQL {
     JOIN pg_namespace m ON m.oid = o.oprnamespace
     ORDER BY k.indrelid, k.position
     """
+
+  /// source, target
+  static let casts: SQL = "SELECT castsource, casttarget FROM pg_cast"
 
   /// child, parent; of partitions the roots, which may lie in other schemas than they
   static let foreignKeys: SQL = """

@@ -105,7 +105,7 @@ struct Claim {
       try Savepoint.attempt(on: staging) { try copy(ClaimSQL.copy(plan, place, columnCount: nil), into: &batch) }
     } catch let error as PostgresError where error.refusesRow {
       batch.bytes.removeSubrange(byteCount...)
-      guard let (lower, upper) = place.halves else { return try refuse(place.start, error) }
+      guard let (lower, upper) = place.halves else { return try refuse(place.start, KeyCast.explained(error)) }
       try appendCarefully(lower, to: &batch, refuse)
       try appendCarefully(upper, to: &batch, refuse)
     }

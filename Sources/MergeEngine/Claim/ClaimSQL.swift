@@ -54,8 +54,8 @@ enum ClaimSQL {
   static func outputs(_ plan: TablePlan, columnCount: Int? = nil) -> SQL {
     let probeKeys: [SQL] =
       plan.sendsProbeKeys
-      ? plan.keyColumns.map { $0.probesAsText ? "(\($0.readExpression))::text" : $0.readExpression } : []
-    let columns = plan.columns.prefix(columnCount ?? plan.columns.count).map(\.readExpression)
+      ? plan.keyColumns.map { $0.probesAsText ? "(\($0.claimExpression))::text" : $0.claimExpression } : []
+    let columns = plan.columns.prefix(columnCount ?? plan.columns.count).map(\.claimExpression)
     return (["s.ctid"] + probeKeys + columns).joined(", ")
   }
 }

@@ -70,7 +70,7 @@ public struct DryRun: Sendable {
   ) throws -> PlanReport {
     var plan: MergePlan
     do {
-      plan = try Preparation(options: options, logger: logger, readsOnly: true)
+      plan = try Preparation(options: options, logger: logger, purpose: .plan, stop: stop)
         .plan(production: control, staging: staging)
     } catch {
       guard let failure = error as? MergeFailure, case .blocked(let findings) = failure else { throw error }

@@ -66,20 +66,26 @@ struct SampleReader {
         staged(index),
         equalities[index] ?? nil
       )
-      return "p.\(plan.columns[index].name)::text, \(differs)" as SQL
+      return "(\(index), p.\(plan.columns[index].name)::text, \(differs))" as SQL
     }
+    // A row a column: of the columns of a wide table two by two a statement could not return all.
     let result = try production.query(
-      "SELECT \(outputs.joined(", ")) FROM \(plan.production) AS p WHERE \(match.joined(" AND "))",
+      """
+      SELECT c.old, c.differs
+      FROM \(plan.production) AS p
+      CROSS JOIN LATERAL (VALUES \(outputs.joined(", "))) AS c (position, old, differs)
+      WHERE \(match.joined(" AND ")) ORDER BY c.position
+      """,
       parameters,
       "reading a sample of \(plan.production)"
     )
-    guard result.count == 1 else { return [] }
+    guard result.count == plan.columns.count else { return [] }
     return plan.columns.indices.dropFirst(plan.keyColumnCount).compactMap { index in
       // What an update leaves alone is not shown as if it changed.
-      guard result.bool(0, 2 * index + 1) == true, !plan.columns[index].isInsertOnly else { return nil }
+      guard result.bool(index, 1) == true, !plan.columns[index].isInsertOnly else { return nil }
       return PlanReport.ColumnChange(
         column: plan.columns[index].name.name,
-        old: Self.shown(result.text(0, 2 * index)),
+        old: Self.shown(result.text(index, 0)),
         new: Self.shown(new[index])
       )
     }

@@ -6,12 +6,27 @@ struct AccessCheck {
   /// Only what looking needs.
   var readsOnly = false
 
-  func blockers(
-    _ plan: MergePlan,
-    production: Connection,
-    staging: Connection
-  ) throws(PostgresError) -> [Finding] {
-    var findings: [Finding] = []
+  /// Whether the role may write nothing of what a merge writes: somebody who looks for those who may.
+  static func isReader(_ plan: MergePlan, _ production: Connection) throws(PostgresError) -> Bool {
+    try production.query(
+      """
+      SELECT NOT EXISTS (SELECT FROM unnest($1::oid[]) AS t (oid) CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE']) AS r (name)
+                         WHERE has_any_column_privilege(t.oid, r.name))
+      """,
+      [.oidArray(plan.tables.map(\.productionOid))],
+      "reading the role's rights"
+    ).bool(0, 0) == true
+  }
+
+  /// What a plan is worth that such a role has made.
+  static let readerNote =
+    "this role may only read production: what is said holds for a role that may write, whose rights were not asked for."
+
+  /// What the role itself lacks, whatever the tables are.
+  ///
+  /// - Parameter writesNow: this very session is to write, and not another one later.
+  func ofRole(_ production: Connection, writesNow: Bool) throws(PostgresError) -> [Finding] {
+    guard !readsOnly else { return [] }
     let role = try production.query(
       """
       SELECT current_user::text, has_database_privilege(current_database(), 'TEMPORARY'),
@@ -20,10 +35,11 @@ struct AccessCheck {
       "reading the role's rights"
     )
     let name = role.text(0, 0) ?? ""
-    if role.bool(0, 1) == false && !readsOnly {
+    var findings: [Finding] = []
+    if role.bool(0, 1) == false {
       findings.append(.blocker(nil, "the role \(name) lacks TEMPORARY on the database. \(Self.advice(name))"))
     }
-    if role.bool(0, 2) == true && !readsOnly {
+    if role.bool(0, 2) == true && writesNow {
       findings.append(
         .blocker(
           nil,
@@ -32,22 +48,27 @@ struct AccessCheck {
         )
       )
     }
-    for table in plan.tables {
-      let missing =
-        try missingRights(readsOnly ? ["SELECT"] : ["SELECT", "INSERT", "UPDATE"], on: table.production, production)
-        + missingStagingRights(table, staging)
-      guard !missing.isEmpty else { continue }
-      findings.append(
-        .blocker(table.name, "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))")
-      )
-    }
     return findings
   }
 
-  private func missingStagingRights(_ table: TablePlan, _ staging: Connection) throws(PostgresError) -> [String] {
-    guard table.snapshot == nil else { return [] }
-    let writes = table.marksRows && !readsOnly
-    return try missingRights(writes ? ["SELECT", "UPDATE"] : ["SELECT"], on: table.staging, staging)
+  /// What the role lacks on a table, its staging, and on whatever a write of it runs into.
+  func ofTable(_ table: TablePlan, production: Connection, staging: Connection) throws(PostgresError) -> [Finding] {
+    let read = table.columns.map(\.name)
+    var rights = [Right("SELECT", read)]
+    if !readsOnly {
+      rights += [Right("INSERT", read), Right("UPDATE", table.updatedColumns.map(\.name))]
+    }
+    var missing = try missingRights(rights, on: table.production, production)
+    if table.snapshot == nil {
+      // Addresses can be read by those only who may read the whole table.
+      var rights = [Right("SELECT", nil)]
+      if table.marksRows && !readsOnly { rights.append(Right("UPDATE", [TablePlanner.statusColumn])) }
+      missing += try missingRights(rights, on: table.staging, staging)
+    }
+    if !readsOnly { missing += try ExpressionRights(table: table, connection: production).missing() }
+    guard !missing.isEmpty else { return [] }
+    let name = try production.query("SELECT current_user::text", "reading the role's name").text(0, 0) ?? ""
+    return [.blocker(table.name, "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))")]
   }
 
   /// The same for the admin tables, once they are complete.
@@ -103,25 +124,57 @@ struct AccessCheck {
     return [.blocker(nil, "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))")]
   }
 
-  private static func advice(_ role: String) -> String {
+  static func advice(_ role: String) -> String {
     "`merge-engine init --print-grants \(role)` prints all that it needs."
+  }
+
+  /// A right on some columns of a table, or on all of it.
+  private struct Right {
+    let name: String
+    /// nil: on the table itself.
+    let columns: [Identifier]?
+
+    init(_ name: String, _ columns: [Identifier]?) {
+      self.name = name
+      self.columns = columns
+    }
+
+    /// As it stands in a message, without these columns.
+    func described(lacking columns: [String]) -> String? {
+      guard !columns.isEmpty else { return nil }
+      return columns.count == self.columns?.count ?? 1 ? name : "\(name) (\(columns.joined(separator: ", ")))"
+    }
   }
 
   /// Rights on single columns count: a role may be kept from columns that the merge never touches.
   private func missingRights(
-    _ rights: [String],
+    _ rights: [Right],
     on table: QualifiedName,
     _ connection: Connection
   ) throws(PostgresError) -> [String] {
-    let result = try connection.query(
+    let asked = rights.flatMap { right in (right.columns?.map(\.name) ?? [""]).map { (right.name, $0) } }
+    let rows = try connection.query(
       """
-      SELECT right_name FROM unnest($1::text[]) AS r (right_name)
-      WHERE NOT has_schema_privilege(\(Literal(table.schema.name)), 'USAGE')
-         OR NOT has_any_column_privilege(\(Literal(table.quoted)), right_name)
+      SELECT has_schema_privilege(n.oid, 'USAGE'), r.right_name, r.column_name
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      CROSS JOIN unnest($3::text[], $4::text[]) WITH ORDINALITY AS r (right_name, column_name, position)
+      WHERE n.nspname = $1 AND c.relname = $2
+        AND (NOT has_schema_privilege(n.oid, 'USAGE')
+             OR CASE WHEN r.column_name = '' THEN NOT has_table_privilege(c.oid, r.right_name)
+                                   ELSE NOT has_column_privilege(c.oid, r.column_name, r.right_name) END)
+      ORDER BY r.position
       """,
-      [.textArray(rights)],
+      [
+        .text(table.schema.name), .text(table.name.name), .textArray(asked.map(\.0)), .textArray(asked.map(\.1)),
+      ],
       "reading the role's rights on \(table)"
     )
-    return (0..<result.count).map { "\(result.text($0, 0) ?? "") on \(table)" }
+    guard rows.count > 0 else { return [] }
+    guard rows.bool(0, 0) == true else { return ["USAGE on the schema \(table.schema), so any right on \(table)"] }
+    let missing = (0..<rows.count).map { (right: rows.text($0, 1) ?? "", column: rows.text($0, 2) ?? "") }
+    return rights.compactMap { right in
+      right.described(lacking: missing.filter { $0.right == right.name }.map(\.column)).map { "\($0) on \(table)" }
+    }
   }
 }

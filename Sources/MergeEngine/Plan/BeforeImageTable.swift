@@ -12,8 +12,6 @@ import Libpq
 /// survives freezing and VACUUM FULL; a row that was dumped and restored, or rewritten by ALTER TABLE, counts as changed.
 struct BeforeImageTable: Sendable {
   let name: QualifiedName
-  /// Triggers of production may change or swallow what is inserted: only production's own answer says what went in.
-  let asksForInsertedKeys: Bool
 
   static let previousXID = Identifier("_merge_engine_previous_xid")
 
@@ -31,14 +29,42 @@ struct BeforeImageTable: Sendable {
     return String(name) + suffix
   }
 
+  /// The server's limits: `MaxTupleAttributeNumber` for what a statement returns, `MaxHeapAttributeNumber` for a table.
+  private static let selectedColumnLimit = 1664
+  private static let tableColumnLimit = 1600
+
+  /// Why images of a table can't be kept, its rows being too wide; nil when they can.
+  ///
+  /// The old values and the new ones are columns of one subquery.
+  static func widthObstacle(_ plan: TablePlan) -> String? {
+    let kept = 1 + plan.keyColumnCount + plan.restorableColumns.count
+    guard kept > tableColumnLimit || kept + plan.updatedColumns.count > selectedColumnLimit else { return nil }
+    return
+      "\(plan.production) has \(plan.columns.count) columns, too many for --before-images, which holds old and new values of "
+      + "a row side by side in at most \(selectedColumnLimit) columns. Merge it in a run of its own without "
+      + "--before-images (--table)."
+  }
+
+  /// Why the keys of inserted rows can't be kept; nil when they can.
+  ///
+  /// A row that a trigger puts into a child table comes back from no statement, so nothing would be known of it.
+  static func triggerObstacle(_ plan: TablePlan) -> String? {
+    guard plan.triggers.onInsert && plan.triggers.hasChildren else { return nil }
+    return
+      "a trigger of \(plan.production) may put new rows into a table that inherits from it, so that --before-images would not "
+      + "know of them and a rollback would leave them there. Merge it in a run of its own without --before-images (--table)."
+  }
+
   /// Makes the table, with the types underneath production's domains: a domain's NOT NULL would refuse bare keys.
   static func create(_ name: QualifiedName, for plan: TablePlan) -> SQL {
     let columns =
       (plan.keyColumns.map { ($0.name, $0.baseType) } + plan.restorableColumns.map { ($0.name, $0.baseType) })
       .map { name, type in "(p.\(name))::\(type.fullName) AS \(name)" as SQL }
+    // Without a key of its own, the whole row is what tells a publication's subscribers which one it is.
     return """
       CREATE TABLE \(name) AS
-      SELECT NULL::xid AS \(previousXID), \(columns.joined(", ")) FROM \(plan.production) AS p WITH NO DATA
+      SELECT NULL::xid AS \(previousXID), \(columns.joined(", ")) FROM \(plan.production) AS p WITH NO DATA;
+      ALTER TABLE \(name) REPLICA IDENTITY FULL
       """
   }
 }

@@ -6,8 +6,10 @@ struct MergePlan: Sendable {
   /// For each table the tables that must be done before it, as indices into ``tables``.
   private(set) var parents: [[Int]]
   /// Tables that refer to themselves, directly or around a circle, as indices into ``tables``.
-  let circular: Set<Int>
+  private(set) var circular: Set<Int>
   private(set) var findings: [Finding]
+  /// How many workers the server has room for; nil for as many as are asked for.
+  private(set) var workerLimit: Int?
 
   /// Whether values, or keys that are looked for, travel as text or are compared by it.
   var carriesText: Bool {
@@ -22,6 +24,33 @@ struct MergePlan: Sendable {
 
   /// Adds what was found about the tables when they were looked at more closely.
   mutating func add(_ findings: [Finding]) { self.findings += findings }
+
+  /// Takes what stands against the merge out of the findings, to be judged.
+  mutating func takeBlockers() -> [Finding] {
+    defer { findings.removeAll { $0.grade == .blocker } }
+    return blockers
+  }
+
+  /// Leaves tables out; the others keep their order.
+  mutating func leaveOut(_ names: Set<String>) {
+    let kept = tables.indices.filter { !names.contains(tables[$0].name) }
+    let place = Dictionary(uniqueKeysWithValues: zip(kept, kept.indices))
+    parents = kept.map { parents[$0].compactMap { place[$0] } }
+    circular = Set(circular.compactMap { place[$0] })
+    tables = kept.map { tables[$0] }
+  }
+
+  /// Lets no more than so many workers be at work.
+  mutating func limitWorkers(to count: Int) { workerLimit = min(count, workerLimit ?? count) }
+
+  /// Reads who may change or redirect rows on their way, for all tables.
+  mutating func readTriggers(_ production: Connection) throws(PostgresError) {
+    let triggers = try RowTriggers.read(of: tables.map(\.productionOid), production)
+    for index in tables.indices { tables[index].triggers = triggers[tables[index].productionOid] ?? .none }
+  }
+
+  /// How many of the wanted workers there may be.
+  func workerCount(of wanted: Int) -> Int { min(wanted, workerLimit ?? wanted) }
 
   /// Reads how rows with equal versions are compared, for all tables.
   mutating func compareTies(_ production: Connection) throws(PostgresError) {
@@ -82,33 +111,16 @@ struct MergePlan: Sendable {
   ) {
     let schemas = options.schemas
     let stagingSchema = snapshot == nil ? schemas.staging : SnapshotCatalog.schema
-    var planner = TablePlanner(options, isSplit: isSplit, readsSnapshot: snapshot != nil)
-    var findings: [Finding] = []
-    var pairs: [(staging: CatalogTable, production: CatalogTable)] = []
-    let stagingTables = staging.tables(in: stagingSchema)
-    var seen: Set<String> = []
-    for name in options.tables ?? stagingTables.map(\.name.name.name) where seen.insert(name).inserted {
-      let stagingTable = staging.table(QualifiedName(schema: stagingSchema, name: name))
-      let productionTable = production.table(QualifiedName(schema: schemas.production, name: name))
-      switch (stagingTable, productionTable) {
-      case (let stagingTable?, let productionTable?):
-        pairs.append((stagingTable, productionTable))
-      case (nil, _):
-        findings.append(.blocker(name, "there is no staging table \(stagingSchema).\(name). Make it with init."))
-      case (_?, nil) where options.tables == nil:
-        findings.append(
-          .warning(
-            name,
-            "\(stagingSchema).\(name) has no table of the same name in \(schemas.production): not merged."
-          )
-        )
-      case (_?, nil):
-        findings.append(
-          .blocker(name, "\(stagingSchema).\(name) has no table of the same name in \(schemas.production).")
-        )
-      }
-    }
-    if pairs.isEmpty && findings.allSatisfy({ $0.grade != .blocker }) {
+    var planner = TablePlanner(options, casts: production.casts, isSplit: isSplit, readsSnapshot: snapshot != nil)
+    let choice = TableChoice(
+      staging: staging.tables(in: stagingSchema),
+      production: production.tables(in: schemas.production),
+      stagingSchema: stagingSchema,
+      productionSchema: schemas.production,
+      only: options.tables
+    )
+    var findings = choice.findings
+    if choice.pairs.isEmpty && findings.allSatisfy({ $0.grade != .blocker }) {
       findings.append(
         .blocker(
           nil,
@@ -121,7 +133,7 @@ struct MergePlan: Sendable {
         )
       )
     }
-    let plans = pairs.compactMap { planner.plan(staging: $0.staging, production: $0.production) }
+    let plans = choice.pairs.compactMap { planner.plan(staging: $0.staging, production: $0.production) }
     let order = TableOrder(plans.map(\.productionOid), in: production)
     tables = order.indices.map { plans[$0] }
     parents = order.parents

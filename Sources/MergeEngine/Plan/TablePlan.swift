@@ -40,6 +40,8 @@ struct TablePlan: Sendable {
   var ties: RowComparison?
   /// Production's columns that an UPDATE can set, but the key, whether staging has them or not.
   var restorableColumns: [CatalogColumn] = []
+  /// Who may change or redirect a row on its way: then only the key that comes back says what became of it.
+  var triggers = RowTriggers.none
   /// Where overwritten rows and inserted keys are kept; nil when they are not.
   var images: BeforeImageTable?
   /// Where the rows come from when that is a file instead of the staging table.
@@ -65,7 +67,7 @@ struct TablePlan: Sendable {
   /// The columns an update sets.
   var updatedColumns: [Column] { columns[keyColumnCount...].filter { !$0.isInsertOnly } }
   /// Rows can go straight from the batch into production, all fields being in production's own binary form.
-  var insertsByCopy: Bool { columns.allSatisfy { $0.travel == .binary } }
+  var insertsByCopy: Bool { columns.allSatisfy { $0.travel == .binary && !$0.needsAssignment } }
 
   /// The key is a single smallint, integer or bigint (or a domain over one).
   var keyIsOneInteger: Bool {
@@ -85,6 +87,12 @@ struct TablePlan: Sendable {
     var zoneMatters = false
     /// Staging has text that the server reads as a date or a time.
     var readsTextAsTime = false
+    /// Of a key column whose values the cast may change.
+    var keyCast: KeyCast?
+    /// What the claim selects: an error in the place of a key that the cast changes.
+    var claimExpression: SQL { keyCast?.guarded ?? readExpression }
+    /// The batch table has to hold values that are longer than production takes, for the write to judge them.
+    var needsAssignment = false
     /// Staging holds the value just as it travels, so that nothing can go wrong in reading it.
     var isReadAsItIs: Bool { travel == .binary && readExpression.text == ("s.\(name)" as SQL).text }
     /// The array in which keys are looked up: of the type itself, or of text.

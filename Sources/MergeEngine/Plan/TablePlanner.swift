@@ -1,4 +1,5 @@
 import Libpq
+import Spelling
 
 /// Resolves what is to be done with one table, and says what stands against it.
 struct TablePlanner {
@@ -7,10 +8,13 @@ struct TablePlanner {
   let isSplit: Bool
   /// Rows come from a snapshot's files, where marks mean nothing.
   let readsSnapshot: Bool
+  /// Between which types the database has casts.
+  let casts: Set<CastPair>
   private(set) var findings: [Finding] = []
 
-  init(_ options: MergeOptions, isSplit: Bool, readsSnapshot: Bool) {
+  init(_ options: MergeOptions, casts: Set<CastPair>, isSplit: Bool, readsSnapshot: Bool) {
     self.options = options
+    self.casts = casts
     self.isSplit = isSplit
     self.readsSnapshot = readsSnapshot
   }
@@ -21,56 +25,49 @@ struct TablePlanner {
   mutating func plan(staging: CatalogTable, production: CatalogTable) -> TablePlan? {
     let table = production.name.name.name
     let blockersBefore = blockerCount
-    checkKinds(table, staging: staging, production: production)
-    let key = production.primaryKey
-    if key == nil {
-      block(table, "\(production.name) has no primary key, so rows can't be matched. Add one.")
-    } else if key?.isTemporal == true {
-      block(
-        table,
-        "the primary key of \(production.name) is WITHOUT OVERLAPS: rows are told apart by periods, which can't be "
-          + "matched. Merge into a table with an ordinary primary key, or leave this one out."
-      )
+    let target = MergeTarget(production, options.columns)
+    for obstacle in target.obstacles { block(table, obstacle) }
+    let ignored = options.columns.ignored(of: table)
+    if let obstacle = MisspelledColumns(staging: staging, production: production, ignored: ignored).obstacle {
+      // All that is missing is missing by its right name only.
+      block(table, obstacle)
+      return nil
     }
-    let versionName = options.columns.version(of: table)
-    let versionType = checkVersion(table, versionName, staging: staging, production: production)
+    checkStaging(table, staging: staging, production: production)
     let shared = sharedColumns(table, staging: staging, production: production)
-    for column in key?.columns ?? [] where staging.column(column.name) == nil {
-      block(table, "the key column \(column.name) is missing in \(staging.name). Load it, or make it with init.")
+    let versionName = target.version
+    for column in production.primaryKey?.columns ?? [] where !shared.contains(column.name) {
+      checkKeyColumn(column.name, table, staging: staging, production: production)
     }
-    for column in key?.columns ?? [] where staging.column(column.name) != nil && !shared.contains(column.name) {
-      block(
-        table,
-        "the key column \(column.name) of \(production.name) is computed by the server or ignored, so rows can't be "
-          + "matched by it. Make it an ordinary column, or leave it out of ignore_columns."
-      )
+    if target.versionType != nil, staging.column(versionName) != nil, !shared.contains(versionName) {
+      block(table, "the version column \(versionName) of \(production.name) is ignored. Take it out of ignore_columns.")
     }
-    if versionType != nil, staging.column(versionName) != nil, !shared.contains(versionName) {
-      block(
-        table,
-        "the version column \(versionName) of \(production.name) is computed by the server or ignored, so rows can't "
-          + "be compared by it. Name another one: version_column."
-      )
+    guard blockerCount == blockersBefore, let key = production.primaryKey, let versionType = target.versionType else {
+      return nil
     }
-    guard blockerCount == blockersBefore, let key, let versionType else { return nil }
 
     let ordered = Self.wireOrder(shared, key: key, version: versionName)
     let insertOnly = options.columns.insertOnly(of: table)
     let equality = Dictionary(uniqueKeysWithValues: key.columns.map { ($0.name, $0.equality) })
     let columns = ordered.map { column in
       let travel = isSplit && !column.baseType.isBuiltIn ? .text : column.travel
-      let source = staging.column(column.name)?.baseType
-      let isText = source.map { TypeOID.strings.contains($0.oid) } ?? false
+      let source = staging.column(column.name)
+      let read = readExpression(of: column, from: source, travel)
+      let isKey = key.columns.contains { $0.name == column.name }
+      let isText = source.map { TypeOID.strings.contains($0.baseType.oid) } ?? false
+      let zoned = source.flatMap { ZonedCast(zone: options.timeZone).cast("", from: $0.baseType, to: column.baseType) }
       return TablePlan.Column(
         name: column.name,
-        readExpression: readExpression(of: column, from: staging.column(column.name), travel),
+        readExpression: read,
         travel: travel,
         baseType: column.baseType,
         isInsertOnly: insertOnly.contains(column.name) || column.isIdentityAlways,
         equality: equality[column.name] ?? "=",
-        zoneMatters: source.map { ZonedCast(zone: options.timeZone).cast("", from: $0, to: column.baseType) != nil }
-          ?? false,
-        readsTextAsTime: isText && TypeOID.timestamps.union([TypeOID.date]).contains(column.baseType.oid)
+        zoneMatters: zoned != nil,
+        readsTextAsTime: isText && TypeOID.timestamps.union([TypeOID.date]).contains(column.baseType.oid),
+        keyCast: isKey && travel == .binary ? keyCast(of: column, from: source, read) : nil,
+        needsAssignment: column.baseType.needsAssignment
+          && (source?.baseType.oid != column.baseType.oid || source?.baseType.modifier != column.baseType.modifier)
       )
     }
     let keyColumns = columns.prefix(key.columns.count)
@@ -103,40 +100,30 @@ struct TablePlanner {
   private mutating func block(_ table: String, _ message: String) { findings.append(.blocker(table, message)) }
   private mutating func warn(_ table: String, _ message: String) { findings.append(.warning(table, message)) }
 
-  private mutating func checkKinds(_ table: String, staging: CatalogTable, production: CatalogTable) {
+  private mutating func checkStaging(_ table: String, staging: CatalogTable, production: CatalogTable) {
     if staging.kind != .table {
       block(table, "\(staging.name) is not an ordinary table. Staging is read by block ranges; load an ordinary table.")
     }
-    if production.kind != .table && production.kind != .partitioned {
-      block(table, "\(production.name) is a view or a foreign table. Merge into the table behind it.")
+    let version = options.columns.version(of: table)
+    if production.column(version) != nil, staging.column(version) == nil {
+      block(
+        table,
+        "\(staging.name) has no column \(version) to tell newer from older. Load it, or name the right one."
+      )
     }
   }
 
-  private mutating func checkVersion(
-    _ table: String,
+  private mutating func checkKeyColumn(
     _ name: Identifier,
+    _ table: String,
     staging: CatalogTable,
     production: CatalogTable
-  ) -> VersionType? {
-    guard let column = production.column(name) else {
-      block(
-        table,
-        "\(production.name) has no column \(name) to tell newer from older. Name the right one: version_column."
-      )
-      return nil
-    }
+  ) {
     if staging.column(name) == nil {
-      block(table, "\(staging.name) has no column \(name) to tell newer from older. Load it, or name the right one.")
+      block(table, "the key column \(name) is missing in \(staging.name). Load it, or make it with init.")
+    } else if production.column(name)?.isGenerated == false {
+      block(table, "the key column \(name) of \(production.name) is ignored. Take it out of ignore_columns.")
     }
-    guard let type = VersionType(typeOid: column.baseType.oid) else {
-      block(
-        table,
-        "the version column \(name) of \(production.name) is of type \(column.declaredType); it must be "
-          + VersionType.supportedNames + "."
-      )
-      return nil
-    }
-    return type
   }
 
   /// The production columns that staging has too and that can be written.
@@ -152,6 +139,7 @@ struct TablePlanner {
         table,
         "the staging column \(column.name) does not exist in \(production.name). Add it there, or list it under "
           + "tables.\(table).ignore_columns."
+          + Spelling.question(for: column.name.name, in: production.columns.map(\.name.name))
       )
     }
     var shared: [CatalogColumn] = []
@@ -178,6 +166,19 @@ struct TablePlanner {
     let keyColumns = keyNames.compactMap { name in shared.first { $0.name == name } }
     let rest = shared.filter { !keyNames.contains($0.name) }
     return keyColumns + rest.filter { $0.name == version } + rest.filter { $0.name != version }
+  }
+
+  private func keyCast(of target: CatalogColumn, from source: CatalogColumn?, _ cast: SQL) -> KeyCast? {
+    guard let source else { return nil }
+    return KeyCast(
+      target.name,
+      "s.\(target.name)",
+      cast: cast,
+      from: source.baseType,
+      to: target.baseType,
+      casts: casts,
+      timeZone: options.timeZone
+    )
   }
 
   /// What the read selects for a column: the staging value, cast where production has another type.

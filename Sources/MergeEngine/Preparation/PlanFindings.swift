@@ -18,6 +18,7 @@ struct PlanFindings {
       let table = pair.plan
       return try ProductionFindings(table: table, connection: production).all()
         + StagingFindings(table: table, connection: staging).all()
+        + KeyForecast(table: table, connection: staging).findings()
         + TypeFindings(pair: pair).all()
         + CastForecast(pair: pair, staging: staging).all()
     }

@@ -7,45 +7,92 @@ struct Preparation {
   let logger: Logger
   /// Where the rows come from if not from staging.
   var snapshot: CheckedSnapshot?
-  /// Nothing will be written: reading is all that the role must be allowed to do, and warnings are the caller's.
-  var readsOnly = false
+  /// What the plan is for.
+  var purpose = Purpose.merge
+  /// Ends the wait for a lock.
+  var stop = StopSignal()
 
-  /// Resolves the plan.
+  /// What a plan is made for.
+  enum Purpose {
+    /// It is carried out at once.
+    case merge
+    /// Somebody wants to know what a merge would do; warnings are the caller's.
+    case plan
+    /// Rows are compared: reading is all that the role must be allowed to do, and warnings are the caller's.
+    case look
+  }
+
+  /// Resolves the plan, with the patience of a merge: what is locked just now is waited for.
   ///
-  /// - Throws: ``MergeFailure/blocked(_:)`` with all blockers at once, ``MergeFailure/usage(_:)`` for a window that
-  ///   is none.
+  /// - Throws: ``MergeFailure/blocked(_:)`` with all blockers at once, ``MergeFailure/configuration(_:)`` for rules about
+  ///   what is not there, ``MergeFailure/usage(_:)`` for a window that is none.
   ///
   /// - Parameters:
   ///   - production: a connection to the database that holds production.
   ///   - staging: one to the database that holds staging; the same connection if it is the same database.
   func plan(production: Connection, staging: Connection) throws -> MergePlan {
+    let retries = RetryPolicy()
+    let deadline = ContinuousClock.now + .seconds(
+      RetryPolicy.patienceSeconds(lockTimeoutMilliseconds: options.lockTimeoutMilliseconds)
+    )
+    var attempt = 1
+    while true {
+      do {
+        return try resolve(production: production, staging: staging)
+      } catch let error as PostgresError where error.sqlState?.isWorthRetrying == true {
+        for connection in [production, staging] where !connection.isBroken {
+          try connection.execute("ROLLBACK", "beginning anew to prepare")
+        }
+        guard stop.signal == nil else { throw error }
+        guard ContinuousClock.now < deadline else {
+          var found = try LockHolders(schemas: options.schemas, connection: staging).findings(error)
+          if staging !== production, found.isEmpty {
+            found = try LockHolders(schemas: options.schemas, connection: production).findings(error)
+          }
+          throw MergeFailure.blocked(found)
+        }
+        logger.debug("preparing is tried again", metadata: ["reason": "\(error)", "attempt": "\(attempt)"])
+        stop.sleep(seconds: retries.waitSeconds(afterAttempt: attempt))
+        attempt += 1
+      }
+    }
+  }
+
+  /// - Throws: ``MergeFailure/blocked(_:)`` when one is missing, ``MergeFailure/usage(_:)`` when they are the same.
+  func requireSchemas(production: Connection, staging: Connection) throws {
     let schemas = options.schemas
     try SessionFindings.requireZone(options.timeZone, production)
     if snapshot == nil {
       if staging === production { try schemas.requireTwo() }
-      try requireSchema(
-        schemas.staging,
-        advice: "Make staging with merge-engine init, or name it: --staging-schema.",
-        on: staging
-      )
+      try SchemaCheck(staging)
+        .require(schemas.staging, advice: "Make staging with merge-engine init, or name it: --staging-schema.")
     }
-    try requireSchema(schemas.production, advice: "Name the production schema: --production-schema.", on: production)
+    try SchemaCheck(production)
+      .require(schemas.production, advice: "Name the production schema: --production-schema.")
+  }
+
+  private func resolve(production: Connection, staging: Connection) throws -> MergePlan {
+    let schemas = options.schemas
+    try requireSchemas(production: production, staging: staging)
     let isSplit = staging !== production
     let productionCatalog = try Catalog(production, schemas: [schemas.staging, schemas.production])
     let snapshotCatalog = try snapshot.map { try SnapshotCatalog($0, productionSchema: schemas.production, production) }
-    let stagingCatalog = try snapshotCatalog?.catalog ?? (isSplit ? Catalog(staging, schemas: [schemas.staging]) : nil)
+    let stagingCatalog =
+      try snapshotCatalog?.catalog ?? (isSplit ? Catalog(staging, schemas: [schemas.staging]) : productionCatalog)
+    let mistakes = options.columns.mistakes(
+      production: productionCatalog.tables(in: schemas.production),
+      staging: stagingCatalog.tables(in: snapshot == nil ? schemas.staging : SnapshotCatalog.schema)
+    )
+    guard mistakes.isEmpty else { throw MergeFailure.configuration(mistakes) }
     var plan = MergePlan(
-      staging: stagingCatalog ?? productionCatalog,
+      staging: stagingCatalog,
       production: productionCatalog,
       options,
       isSplit: isSplit,
       snapshot: snapshotCatalog
     )
-    guard plan.blockers.isEmpty else { throw MergeFailure.blocked(plan.blockers) }
-    let denied = try AccessCheck(schemas: schemas, readsOnly: readsOnly)
-      .blockers(plan, production: production, staging: staging)
-    guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
-    if options.maxReplicaLagSeconds != nil, !readsOnly,
+    try judge(&plan, stagingCatalog, production: production, staging: staging)
+    if options.maxReplicaLagSeconds != nil, purpose == .merge,
       let obstacle = try ReplicaLag.obstacle(production, replica: options.replica)
     {
       throw MergeFailure.blocked([.blocker(nil, "--max-replica-lag can't be kept: \(obstacle).")])
@@ -53,20 +100,55 @@ struct Preparation {
     plan.add(try SessionFindings(plan: plan, options: options, production: production, staging: staging).all())
     if options.ties == .compare { try plan.compareTies(production) }
     for index in plan.tables.indices { plan.limit(table: index, to: try window(of: plan.tables[index], staging)) }
-    let unreadable = try plan.tables.compactMap { try unreadableFinding($0, staging) }
-    guard unreadable.isEmpty else { throw MergeFailure.blocked(unreadable) }
-    guard !readsOnly else {
+    guard purpose == .merge else {
       if snapshot == nil { plan.add(try look(at: &plan, production: production, staging: staging)) }
       return plan
     }
     plan.add(
       try PlanFindings(plan: plan, options: options, production: production, staging: staging)
-        .ofMerge(production: productionCatalog, staging: stagingCatalog ?? productionCatalog)
+        .ofMerge(production: productionCatalog, staging: stagingCatalog)
     )
     for warning in plan.warnings {
       logger.warning("\(warning.message)", metadata: warning.table.map { ["table": "\($0)"] })
     }
     return plan
+  }
+
+  /// Asks all that could stand against the merge, and lets tables go that have nothing to merge.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)``.
+  private func judge(
+    _ plan: inout MergePlan,
+    _ stagingCatalog: Catalog,
+    production: Connection,
+    staging: Connection
+  ) throws {
+    try plan.readTriggers(production)
+    let checks = try Checks(plan, options, purpose, production: production, staging: staging)
+    plan.add(try checks.ofTables(plan))
+    let judgement = try Judgement(plan.takeBlockers()) { name in
+      guard snapshot == nil,
+        let table = stagingCatalog.table(QualifiedName(schema: options.schemas.staging, name: name))
+      else { return false }
+      return try isEmpty(table.name, staging)
+    }
+    plan.leaveOut(judgement.tables)
+    plan.add(judgement.warnings)
+    plan.add(try checks.ofRun(&plan, blockers: judgement.blockers))
+    let blockers = judgement.blockers + plan.takeBlockers()
+    guard blockers.isEmpty else { throw MergeFailure.blocked(blockers + Judgement.others(of: plan)) }
+    if checks.isReader { plan.add([.warning(nil, AccessCheck.readerNote)]) }
+  }
+
+  /// Whether a table has no row; one that can't be looked into may have some.
+  private func isEmpty(_ table: QualifiedName, _ connection: Connection) throws(PostgresError) -> Bool {
+    do {
+      return try connection.query("SELECT EXISTS (SELECT FROM \(table))", "looking whether \(table) has rows")
+        .bool(0, 0) == false
+    } catch {
+      guard error.refusesStatement else { throw error }
+      return false
+    }
   }
 
   /// Looks what of staging is merged, with the eyes of somebody who writes nothing.
@@ -84,17 +166,6 @@ struct Preparation {
       ),
       isToBeMerged: false
     )
-  }
-
-  private func requireSchema(_ name: String, advice: String, on connection: Connection) throws {
-    let result = try connection.query(
-      "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
-      [.text(name)],
-      "looking for the schema \(name)"
-    )
-    guard result.bool(0, 0) == true else {
-      throw MergeFailure.blocked([.blocker(nil, "there is no schema \(name). \(advice)")])
-    }
   }
 
   /// The window that was typed, as text that means the same in every session.
@@ -115,24 +186,6 @@ struct Preparation {
     } catch let error as PostgresError where error.refusesRow {
       throw MergeFailure.usage(
         "--from and --to must be values of \(table.version.name) in \(table.production), which is \(type): \(error.message)."
-      )
-    }
-  }
-
-  /// Has the server read no row at all by the statement that will read them all: casts that don't exist show here.
-  private func unreadableFinding(_ table: TablePlan, _ connection: Connection) throws -> Finding? {
-    do {
-      _ = try connection.query(
-        "SELECT \(ClaimSQL.outputs(table)) FROM \(table.snapshot?.example ?? table.batchSource) AS s LIMIT 0",
-        "reading \(table.staging)"
-      )
-      return nil
-    } catch {
-      guard error.origin == .server else { throw error }
-      return .blocker(
-        table.name,
-        "\(table.staging) can't be read as the types of \(table.production): \(error.message)"
-          + (error.sqlState.map { " (SQLSTATE \($0))" } ?? "") + "."
       )
     }
   }

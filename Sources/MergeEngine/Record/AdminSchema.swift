@@ -15,7 +15,11 @@ struct AdminSchema {
     if !isThere { statements.append("CREATE SCHEMA \(admin)") }
     for table in AdminTables.all {
       let isThere = present.contains { $0.hasPrefix(table.name + ".") }
-      if !isThere { statements.append("CREATE TABLE \(admin).\(Identifier(table.name)) (\(table.keyColumn))") }
+      if !isThere {
+        statements.append("CREATE TABLE \(admin).\(Identifier(table.name)) (\(table.keyColumn))")
+        // No publication FOR ALL TABLES may stop a run from being recorded.
+        if !table.hasKey { statements.append("ALTER TABLE \(admin).\(Identifier(table.name)) REPLICA IDENTITY FULL") }
+      }
       let missing = table.columns.filter { !present.contains("\(table.name).\($0.text.prefix { $0 != " " })") }
       if !missing.isEmpty {
         let additions = missing.map { "ADD COLUMN \($0)" as SQL }.joined(", ")
@@ -90,17 +94,20 @@ struct AdminSchema {
     do {
       try makeMissing(connection)
     } catch {
-      guard error.sqlState == .insufficientPrivilege else { throw error }
+      guard error.origin == .server, error.sqlState?.isWorthRetrying == false else { throw error }
       try connection.execute("ROLLBACK", "giving up making the admin schema")
-      let script = statements.map { $0.text + ";" }.joined(separator: "\n")
-      throw MergeFailure.blocked([
-        .blocker(
-          nil,
-          "the admin schema \(schemas.admin) is incomplete, and this role may not change it (\(error.message)). Have "
-            + "its owner run merge-engine init, or these statements:\n\(script)"
-        )
-      ])
+      throw MergeFailure.blocked([obstacle(statements, reason: error.message)])
     }
+  }
+
+  /// What to tell somebody who may not make what is missing.
+  func obstacle(_ statements: [SQL], reason: String?) -> Finding {
+    let script = statements.map { $0.text + ";" }.joined(separator: "\n")
+    return .blocker(
+      nil,
+      "the admin schema \(schemas.admin) is incomplete, and this role may not change it\(reason.map { " (\($0))" } ?? ""). "
+        + "Have its owner run merge-engine init, or these statements:\n\(script)"
+    )
   }
 
   /// Two runs may find the same gap; the lock makes the second wait, look again, and find it closed.
@@ -121,6 +128,8 @@ private enum AdminTables {
   struct Table {
     let name: String
     let keyColumn: SQL
+    /// Whether the key column is a primary key.
+    var hasKey: Bool { keyColumn.text.hasSuffix("PRIMARY KEY") }
     /// Their definitions, the name first.
     let columns: [SQL]
   }

@@ -83,16 +83,7 @@ struct BeforeImageCatalog {
     var tables: [BeforeImageTable] = []
     for table in plan.tables {
       guard let entry = entries.last(where: { $0.productionOid == table.productionOid }) else { continue }
-      let hasTriggers = try connection.query(
-        """
-        SELECT EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-                       WHERE (c.oid = \(table.productionOid)
-                              OR c.oid IN (SELECT relid FROM pg_partition_tree(\(table.productionOid))))
-                         AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 7 = 7)
-        """,
-        "reading the triggers of \(table.production)"
-      )
-      tables.append(BeforeImageTable(name: entry.image, asksForInsertedKeys: hasTriggers.bool(0, 0) == true))
+      tables.append(BeforeImageTable(name: entry.image))
     }
     return tables
   }

@@ -1,4 +1,5 @@
 import Libpq
+import Spelling
 
 /// How many rows of a staging table are pending, processed and refused.
 public struct StagingStatus: Sendable, Codable {
@@ -67,6 +68,15 @@ public struct StagingStatus: Sendable, Codable {
   /// - Throws: ``MergeFailure/blocked(_:)``.
   static func require(_ names: [String]?, on connection: Connection, schemas: Schemas) throws {
     guard let names else { return }
+    let known = try connection.query(
+      """
+      SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p') AND n.nspname IN ($1, $2)
+      """,
+      [.text(schemas.staging), .text(schemas.production)],
+      "looking for the staging tables"
+    )
+    let knownNames = (0..<known.count).compactMap { known.text($0, 0) }
     let rows = try connection.query(
       """
       SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS t (name, position)
@@ -83,7 +93,8 @@ public struct StagingStatus: Sendable, Codable {
     throw MergeFailure.blocked(
       (0..<rows.count).map { row in
         let name = rows.text(row, 0) ?? ""
-        return .blocker(name, "there is no staging table \(schemas.staging).\(name).")
+        let question = Spelling.question(for: name, in: knownNames)
+        return .blocker(name, "there is no staging table \(schemas.staging).\(name).\(question)")
       }
     )
   }

@@ -25,7 +25,7 @@ struct StagingMatch {
     var warnings: [String] = []
     for table in plan.tables {
       let name = QualifiedName(schema: options.schemas.staging, name: table.name)
-      var planner = TablePlanner(options, isSplit: isSplit, readsSnapshot: false)
+      var planner = TablePlanner(options, casts: production.casts, isSplit: isSplit, readsSnapshot: false)
       var match: TablePlan? =
         if let present = staging.table(name), let target = production.table(table.production) {
           planner.plan(staging: present, production: target)

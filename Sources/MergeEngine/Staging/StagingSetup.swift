@@ -1,5 +1,6 @@
 import Libpq
 import Logging
+import Spelling
 
 /// Makes staging tables from the production tables, the admin schema, and the views; repeatable.
 ///
@@ -60,12 +61,17 @@ public struct StagingSetup: Sendable {
     self.logger = logger
   }
 
-  /// Makes what is missing, all in one transaction.
+  /// Makes what is missing, all in one transaction; a table whose staging can't be made doesn't keep the others from theirs.
   ///
-  /// - Throws: ``MergeFailure``; ``PostgresError`` when a statement fails, after which nothing was made.
+  /// - Throws: ``MergeFailure``; ``PostgresError`` when another statement fails, after which nothing was made.
   public func run() throws -> [TableReport] {
     let connection = try connect()
     let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
+    let mistakes = options.columns.mistakes(
+      production: catalog.tables(in: options.schemas.production),
+      staging: catalog.tables(in: options.schemas.staging)
+    )
+    guard mistakes.isEmpty else { throw MergeFailure.configuration(mistakes) }
     let production = try productionTables(catalog)
     // Before the transaction: it has one of its own.
     try AdminSchema(schemas: options.schemas).complete(connection)
@@ -77,7 +83,7 @@ public struct StagingSetup: Sendable {
     )
     var reports: [TableReport] = []
     for table in production {
-      reports.append(try setUp(table, catalog, on: connection))
+      reports.append(try setUpIfPossible(table, catalog, on: connection))
     }
     try MonitoringViews(schemas: options.schemas).create(connection, logger)
     try connection.execute("COMMIT", "making staging")
@@ -122,35 +128,66 @@ public struct StagingSetup: Sendable {
       return tables
     }
     let blockers = names.compactMap { name -> Finding? in
-      guard let table = all.first(where: { $0.name.name.name == name }) else {
-        return .blocker(name, "there is no table \(options.schemas.production).\(name).")
+      guard let table = all.first(where: { $0.name.name == Identifier(name) }) else {
+        let question = Spelling.question(for: name, in: all.map(\.name.name.name))
+        return .blocker(name, "there is no table \(options.schemas.production).\(name).\(question)")
       }
-      return reasonToSkip(table).map { .blocker(name, $0) }
+      return reasonToSkip(table, catalog).map { .blocker(name, $0) }
     }
     guard blockers.isEmpty else { throw MergeFailure.blocked(blockers) }
     return all.filter { names.contains($0.name.name.name) }
   }
 
   private func mergeableTables(_ catalog: Catalog) throws -> [CatalogTable] {
-    try productionTables(catalog).filter { reasonToSkip($0) == nil }
+    try productionTables(catalog).filter { reasonToSkip($0, catalog) == nil }
   }
 
-  private func reasonToSkip(_ table: CatalogTable) -> String? {
-    let version = options.columns.version(of: table.name.name.name)
-    guard table.primaryKey != nil else { return "\(table.name) has no primary key, so it can't be merged." }
-    guard let column = table.column(version) else {
-      return "\(table.name) has no column \(version) to tell newer from older."
+  /// Why no staging is made for a table.
+  private func reasonToSkip(_ table: CatalogTable, _ catalog: Catalog) -> String? {
+    MergeTarget(table, options.columns).obstacles.first ?? twin(of: table, catalog)
+  }
+
+  /// Staging that differs from production only by case is what somebody has loaded: an empty table beside it would be the
+  /// one that is merged.
+  private func twin(of table: CatalogTable, _ catalog: Catalog) -> String? {
+    let name = table.name.name
+    let present = catalog.tables(in: options.schemas.staging).map(\.name.name)
+    let isOfOther = { (other: Identifier) in
+      catalog.tables(in: options.schemas.production).contains { $0.name.name == other }
     }
-    guard VersionType(typeOid: column.baseType.oid) != nil else {
-      return "the version column \(version) of \(table.name) is of type \(column.declaredType); it must be "
-        + VersionType.supportedNames + "."
+    guard !present.contains(name),
+      let other = present.first(where: { Spelling.isSame($0.name, name.name) && !isOfOther($0) })
+    else { return nil }
+    let staging = QualifiedName(schema: Identifier(options.schemas.staging), name: other)
+    let statement: SQL = "ALTER TABLE \(staging) RENAME TO \(name)"
+    return
+      "\(options.schemas.staging).\(other.quoted) is there already and differs from \(table.name) only by case. Have DMS load "
+      + "in lower case (the rule action convert-lowercase of its mappings), or rename it: \(statement.text)"
+  }
+
+  /// - Returns: also when the server refuses the staging table, as one that is too wide.
+  private func setUpIfPossible(
+    _ table: CatalogTable,
+    _ catalog: Catalog,
+    on connection: Connection
+  ) throws -> TableReport {
+    do {
+      return try Savepoint.attempt(on: connection) { try setUp(table, catalog, on: connection) }
+    } catch let error as PostgresError {
+      // Without the right to make tables none of them can be made.
+      guard error.refusesStatement, error.sqlState != .insufficientPrivilege else { throw error }
+      return TableReport(
+        table: table.name.name.name,
+        action: .skipped,
+        note:
+          "no staging could be made for \(table.name): \(error.message)\(error.sqlState.map { " (SQLSTATE \($0))" } ?? "")"
+      )
     }
-    return nil
   }
 
   private func setUp(_ table: CatalogTable, _ catalog: Catalog, on connection: Connection) throws -> TableReport {
     let name = table.name.name.name
-    if let reason = reasonToSkip(table) { return TableReport(table: name, action: .skipped, note: reason) }
+    if let reason = reasonToSkip(table, catalog) { return TableReport(table: name, action: .skipped, note: reason) }
     let staging = QualifiedName(schema: options.schemas.staging, name: name)
     let definition = StagingDefinition(
       production: table,

@@ -72,6 +72,8 @@ public struct MergeStatus: Sendable, Codable {
   ) throws -> MergeStatus {
     let session = Session(target: target, schemas: schemas, logger: logger)
     let connection = try session.reachControl()
+    let check = try SchemaCheck(connection)
+    for name in [schemas.staging, schemas.production] { try check.requireNoSlip(name) }
     try StagingStatus.require(tables, on: connection, schemas: schemas)
     let runs = try readRuns(connection, schemas, limit: runLimit)
     return MergeStatus(

@@ -70,12 +70,14 @@ public struct Verification: Sendable {
     staging: Connection,
     _ onProgress: (RunProgress) -> Void
   ) throws -> VerifyReport {
-    let types = try TypeCheck(options: options.merge, production: control, staging: staging).run()
+    let preparation = Preparation(options: options.merge, logger: logger, purpose: .look, stop: stop)
     let lastRun = try LastRun.read(control, options.merge.schemas)
+    var types: [TypeDifference] = []
     var plan: MergePlan
     do {
-      plan = try Preparation(options: options.merge, logger: logger, readsOnly: true)
-        .plan(production: control, staging: staging)
+      try preparation.requireSchemas(production: control, staging: staging)
+      types = try TypeCheck(options: options.merge, production: control, staging: staging).run()
+      plan = try preparation.plan(production: control, staging: staging)
     } catch {
       guard let failure = error as? MergeFailure, case .blocked(let findings) = failure else { throw error }
       return report(.blocked, clock, comparing: .zero, tables: [], types: types, findings: findings)

@@ -34,6 +34,9 @@ struct PlanCommand: DatabaseCommand {
 
   @OptionGroup var staging: StagingDatabaseOption
 
+  @Flag(inversion: .prefixedNo, help: "As for merge: say what stands against keeping what is overwritten.")
+  var beforeImages: Bool?
+
   func run() async throws {
     let context = try CommandContext(database)
     let options = try resolve(context)
@@ -66,6 +69,7 @@ struct PlanCommand: DatabaseCommand {
     var options = try comparison.resolve(context)
     options.mark = mark ?? file.mark.flatMap { .init(rawValue: $0) } ?? options.mark
     options.again = again
+    options.beforeImages = beforeImages ?? file.beforeImages ?? options.beforeImages
     options.ties = ties ?? file.ties.flatMap { .init(rawValue: $0) } ?? options.ties
     options.lockTimeoutMilliseconds = file.lockTimeout ?? options.lockTimeoutMilliseconds
     options.maxRowsPerSecond = file.maxRowsPerSecond

@@ -1,3 +1,4 @@
+import Spelling
 import Yams
 
 /// A YAML mapping whose keys are all known, read with the line of every mistake.
@@ -26,7 +27,8 @@ struct ConfigurationMapping {
       guard let key = keys.first(where: { $0.name == name })?.key else {
         let known = keys.map(\.name).joined(separator: ", ")
         throw ConfigurationError(
-          description: "\(file):\(keyNode.mark?.line ?? 0): unknown key \(path)\(name). The keys here are: \(known)."
+          description: "\(file):\(keyNode.mark?.line ?? 0): unknown key \(path)\(name)."
+            + "\(Spelling.question(for: name, in: keys.map(\.name))) The keys here are: \(known)."
         )
       }
       let value = ConfigurationValue(node: node, file: file, path: path + name)

@@ -17,6 +17,8 @@ struct VerifyTable {
     let noteCount = report.types.count - mismatches.count
     let notes =
       noteCount > 0 ? "\(noteCount) columns only differ in what production refuses: domains, NOT NULL (--json).\n" : ""
+    // Of tables that are not there nothing is the same.
+    if mismatches.isEmpty && report.status == .blocked { return "" }
     guard !mismatches.isEmpty else { return "The types of staging and production are the same. \(notes)\n" }
     var table = TextTable(["table", "column", "production", "staging", "types"])
     for type in mismatches {

@@ -116,6 +116,7 @@ import Testing
       try database.run(
         """
         CREATE TABLE production.other (id integer, updated_at date); CREATE TABLE staging.other (id integer);
+        INSERT INTO staging.other VALUES (1);
         ALTER TABLE production.items DROP COLUMN updated_at;
         """
       )

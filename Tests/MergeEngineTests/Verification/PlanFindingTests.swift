@@ -281,6 +281,7 @@ import Testing
         CREATE TABLE staging.a (k int, updated_at int);
         CREATE TABLE production.b (k int PRIMARY KEY, needed int NOT NULL, updated_at int);
         CREATE TABLE staging.b (k int, updated_at int);
+        INSERT INTO staging.a VALUES (1, 1); INSERT INTO staging.b VALUES (1, 1);
         """
       )
       let plan = try await database.plan()

@@ -1,0 +1,49 @@
+import Libpq
+
+/// Row triggers that run before a row of a table is written: they may change it, put it elsewhere, or swallow it.
+struct RowTriggers: Sendable {
+  /// One acts on INSERT, of the table or of a partition.
+  var onInsert = false
+  /// One acts on UPDATE.
+  var onUpdate = false
+  /// The table has children by INHERITS, which a trigger may put its rows into.
+  var hasChildren = false
+
+  /// Nobody stands between a statement and its rows.
+  static let none = RowTriggers()
+
+  /// Those of some tables, by oid.
+  static func read(of tables: [UInt32], _ connection: Connection) throws(PostgresError) -> [UInt32: RowTriggers] {
+    let rows = try connection.query(
+      """
+      WITH RECURSIVE tree AS (
+        SELECT t.oid AS root, t.oid FROM unnest($1::oid[]) AS t (oid)
+        UNION ALL
+        SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
+      )
+      -- ROW is 1, BEFORE 2, INSERT 4, UPDATE 16 (pg_trigger.h).
+      SELECT tree.root, coalesce(bool_or(t.tgtype::integer & 7 = 7), false),
+             coalesce(bool_or(t.tgtype::integer & 19 = 19), false),
+             bool_or(c.relkind = 'r' AND NOT c.relispartition AND tree.oid <> tree.root)
+      FROM tree
+      JOIN pg_class c ON c.oid = tree.oid
+      LEFT JOIN pg_trigger t ON t.tgrelid = tree.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+      GROUP BY tree.root
+      """,
+      [.oidArray(tables)],
+      "reading the triggers of production"
+    )
+    return Dictionary(
+      (0..<rows.count).map { row in
+        (
+          UInt32(rows.integer(row, 0) ?? 0),
+          RowTriggers(
+            onInsert: rows.bool(row, 1) == true,
+            onUpdate: rows.bool(row, 2) == true,
+            hasChildren: rows.bool(row, 3) == true
+          )
+        )
+      }
+    ) { first, _ in first }
+  }
+}

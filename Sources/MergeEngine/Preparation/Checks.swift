@@ -1,0 +1,129 @@
+import Libpq
+
+/// The one list of what is asked about a merge before anything is written; `plan` and `merge` go through it alike.
+///
+/// A check says what is the matter, with which table, and what mends it. A new one is a line in one of the two lists.
+struct Checks {
+  let options: MergeOptions
+  let purpose: Preparation.Purpose
+  /// Whether the role may write nothing of what a merge writes: then whoever plans is not who will merge.
+  let isReader: Bool
+  let production: Connection
+  /// The same connection if staging is in the same database.
+  let staging: Connection
+  private var lockTable: LockTable?
+
+  init(
+    _ plan: MergePlan,
+    _ options: MergeOptions,
+    _ purpose: Preparation.Purpose,
+    production: Connection,
+    staging: Connection
+  ) throws {
+    self.options = options
+    self.purpose = purpose
+    self.production = production
+    self.staging = staging
+    isReader = try purpose == .plan && AccessCheck.isReader(plan, production)
+    if writes { lockTable = try LockTable(plan, workerCount: options.workerCount, production) }
+  }
+
+  /// Whether what only a write needs is asked for.
+  private var writes: Bool { purpose != .look && !isReader }
+
+  /// What concerns the tables together.
+  ///
+  /// - Parameter blockers: what was found of single tables; then only what the role itself lacks is looked for besides.
+  func ofRun(_ plan: inout MergePlan, blockers: [Finding]) throws -> [Finding] {
+    let rights = try AccessCheck(schemas: options.schemas, readsOnly: !writes)
+      .ofRole(production, writesNow: purpose == .merge)
+    guard writes, rights.isEmpty, blockers.isEmpty, !plan.tables.isEmpty else { return rights }
+    return try (lockTable?.limit(&plan) ?? [])
+      + EventTriggers(plan: plan, options: options, connection: production).findings()
+      + AdminAccess(options: options, plan: plan, connection: production).findings()
+  }
+
+  /// What concerns the tables one by one.
+  func ofTables(_ plan: MergePlan) throws -> [Finding] { try plan.tables.flatMap(ofTable) }
+
+  /// What concerns one table. Behind a check that blocks none is asked any more: it would only be about the same.
+  private func ofTable(_ table: TablePlan) throws -> [Finding] {
+    let checks: [(TablePlan) throws -> [Finding]] = [
+      rights, locks, rowSecurity, rules, images, readability, rehearsal, rowTriggers,
+    ]
+    var findings: [Finding] = []
+    for check in checks {
+      findings += try check(table)
+      if findings.contains(where: { $0.grade == .blocker }) { break }
+    }
+    return findings
+  }
+
+  private func rights(_ table: TablePlan) throws -> [Finding] {
+    try AccessCheck(schemas: options.schemas, readsOnly: !writes).ofTable(
+      table,
+      production: production,
+      staging: staging
+    )
+  }
+
+  private func locks(_ table: TablePlan) -> [Finding] {
+    (lockTable?.obstacle(table)).map { [.blocker(table.name, $0)] } ?? []
+  }
+
+  private func rowSecurity(_ table: TablePlan) throws -> [Finding] {
+    let security = RowSecurity(table: table.name)
+    return try security.findings(on: table.production, production)
+      + (table.snapshot == nil ? security.findings(on: table.staging, staging) : [])
+  }
+
+  private func rules(_ table: TablePlan) throws -> [Finding] {
+    guard writes else { return [] }
+    let rules = RewriteRules(table: table.name)
+    return try rules.findings(on: table.production, [.insert, .update], production)
+      + (table.marksRows ? rules.findings(on: table.staging, [.update], staging) : [])
+  }
+
+  private func images(_ table: TablePlan) -> [Finding] {
+    guard writes, options.beforeImages else { return [] }
+    return [BeforeImageTable.widthObstacle(table), BeforeImageTable.triggerObstacle(table)].compactMap(\.self)
+      .map { .blocker(table.name, $0) }
+  }
+
+  private func rowTriggers(_ table: TablePlan) throws -> [Finding] {
+    guard writes else { return [] }
+    return try TriggerFindings(table: table, connection: production).all()
+  }
+
+  /// Has the server read no row at all by the statement that will read them all: casts that don't exist show here.
+  private func readability(_ table: TablePlan) throws -> [Finding] {
+    do {
+      _ = try staging.query(
+        "SELECT \(ClaimSQL.outputs(table)) FROM \(table.snapshot?.example ?? table.batchSource) AS s LIMIT 0",
+        "reading \(table.staging)"
+      )
+      return []
+    } catch {
+      guard error.refusesStatement else { throw error }
+      return [
+        .blocker(
+          table.name,
+          "\(table.staging) can't be read as the types of \(table.production): \(error.message)"
+            + (error.sqlState.map { " (SQLSTATE \($0))" } ?? "") + "."
+        )
+      ]
+    }
+  }
+
+  private func rehearsal(_ table: TablePlan) throws -> [Finding] {
+    guard writes else { return [] }
+    return try WriteRehearsal(table: table, production: production, staging: staging).findings()
+  }
+}
+
+extension PostgresError {
+  /// The server won't do what it was asked to, now or later: nothing that waiting or connecting anew would change.
+  var refusesStatement: Bool {
+    origin == .server && sqlState?.isWorthRetrying == false && sqlState != .queryCanceled
+  }
+}

@@ -1,0 +1,39 @@
+import Libpq
+
+/// Tables that a publication keeps from being updated, since nothing identifies their rows to subscribers.
+struct ReplicaIdentity {
+  let relation: QualifiedName
+  let connection: Connection
+
+  /// The statements that mend it, if this is what an error is about.
+  func remedy(for error: PostgresError) throws(PostgresError) -> String? {
+    guard error.sqlState == .objectNotInPrerequisiteState else { return nil }
+    let rows = try connection.query(
+      """
+      WITH RECURSIVE tree AS (
+        SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname = $2
+        UNION ALL
+        SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
+      ), keys AS (
+        SELECT c.oid, n.nspname, c.relname, c.relreplident,
+               EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_key,
+               EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) AS has_index
+        FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'r'
+      )
+      SELECT nspname::text, relname::text, has_key FROM keys
+      WHERE relreplident = 'n' OR relreplident = 'd' AND NOT has_key OR relreplident = 'i' AND NOT has_index
+      ORDER BY nspname, relname LIMIT 10
+      """,
+      [.text(relation.schema.name), .text(relation.name.name)],
+      "reading the replica identity of \(relation)"
+    )
+    guard rows.count > 0 else { return error.detail ?? error.hint }
+    let statements = (0..<rows.count).map { row -> SQL in
+      let table = QualifiedName(schema: rows.text(row, 0) ?? "", name: rows.text(row, 1) ?? "")
+      return "ALTER TABLE \(table) REPLICA IDENTITY \(rows.bool(row, 2) == true ? "DEFAULT" : "FULL" as SQL);"
+    }
+    return "A publication wants to tell its subscribers which row was changed: \(statements.joined(" ").text)"
+  }
+}

@@ -1,0 +1,52 @@
+import Libpq
+
+/// Rules that turn a write into something else: COPY goes past them, and a batch's statements can't be planned with them.
+struct RewriteRules {
+  /// The table of the run that is asked about.
+  let table: String
+
+  /// A command that rules can be on, by its letter in `pg_rewrite.ev_type`.
+  enum Command: String {
+    case update = "2"
+    case insert = "3"
+    case delete = "4"
+  }
+
+  /// - Returns: a blocker for each rule that would act on one of the commands in a session like this one. A rule on UPDATE
+  ///   bars ON CONFLICT from its table even when it is disabled (`matchLocks` in the server's source), so where rows are
+  ///   inserted it has to go.
+  func findings(
+    on relation: QualifiedName,
+    _ commands: [Command],
+    _ connection: Connection
+  ) throws(PostgresError) -> [Finding] {
+    let rows = try connection.query(
+      """
+      SELECT r.rulename::text, CASE WHEN r.ev_type = '2' THEN 'UPDATE' WHEN r.ev_type = '3' THEN 'INSERT' ELSE 'DELETE' END,
+             r.ev_type = '2' AND $4
+      FROM pg_rewrite r
+      JOIN pg_class c ON c.oid = r.ev_class
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1 AND c.relname = $2 AND r.ev_type::text = ANY ($3::text[])
+        AND (r.ev_enabled = 'A' OR r.ev_type = '2' AND $4
+             OR r.ev_enabled = CASE WHEN current_setting('session_replication_role') = 'replica' THEN 'R' ELSE 'O' END)
+      ORDER BY r.rulename
+      """,
+      [
+        .text(relation.schema.name), .text(relation.name.name), .textArray(commands.map(\.rawValue)),
+        .bool(commands.contains(.insert)),
+      ],
+      "reading the rules of \(relation)"
+    )
+    return (0..<rows.count).map { row in
+      let rule = Identifier(rows.text(row, 0) ?? "")
+      let statement: SQL =
+        rows.bool(row, 2) == true ? "DROP RULE \(rule) ON \(relation)" : "ALTER TABLE \(relation) DISABLE RULE \(rule)"
+      return .blocker(
+        table,
+        "the rule \(rule) rewrites every \(rows.text(row, 1) ?? "") on \(relation), so that what is merged would not be "
+          + "what arrives. Do without it while merging, or make it a trigger: \(statement.text)"
+      )
+    }
+  }
+}

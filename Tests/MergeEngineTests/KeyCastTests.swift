@@ -1,0 +1,97 @@
+import MergeEngine
+import TestSupport
+import Testing
+
+/// A key that the cast to production's type would change never becomes another row's key.
+@Suite struct KeyCastTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    var testDescription: String { "\(staging) to \(production)" }
+    let staging: String
+    let production: String
+    /// Keys of staging that stay what they are, and keys that don't, as SQL.
+    let kept: [String]
+    let changed: [String]
+  }
+
+  @Test(arguments: [
+    Case(
+      staging: "float8",
+      production: "bigint",
+      kept: ["1", "9007199254740991", "-9007199254740991"],
+      changed: ["9007199254740993", "1.5"]
+    ),
+    Case(staging: "real", production: "integer", kept: ["5"], changed: ["16777217", "0.5"]),
+    Case(staging: "float8", production: "numeric", kept: ["5", "0.25"], changed: ["9007199254740993"]),
+    Case(staging: "numeric", production: "bigint", kept: ["7", "8.0"], changed: ["1.5"]),
+    Case(staging: "numeric", production: "numeric(10,2)", kept: ["1.5", "1.250"], changed: ["1.555"]),
+    Case(staging: "text", production: "integer", kept: ["'42'", "' 7'", "'008'"], changed: []),
+    Case(staging: "text", production: "date", kept: ["'2025-01-01'"], changed: ["'2025-01-02 12:00'"]),
+    Case(staging: "text", production: "float8", kept: ["'1.5'"], changed: ["'9007199254740993'"]),
+    Case(staging: "text", production: "numeric(6,1)", kept: ["'1.5'"], changed: ["'1.55'"]),
+    Case(
+      staging: "text",
+      production: "uuid",
+      kept: ["'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'", "'{a0eebc999c0b4ef8bb6d6bb9bd380a12}'"],
+      changed: []
+    ),
+    Case(staging: "timestamp", production: "date", kept: ["'2025-01-01'"], changed: ["'2025-01-02 12:00'"]),
+    Case(
+      staging: "timestamp",
+      production: "timestamp(0)",
+      kept: ["'2025-01-01'"],
+      changed: ["'2025-01-02 12:00:00.4'"]
+    ),
+    Case(staging: "timestamp", production: "timestamptz", kept: ["'2025-01-01 02:30'"], changed: []),
+    Case(staging: "timestamptz", production: "date", kept: ["'2025-01-01 00:00+0'"], changed: ["'2025-01-02 12:00+0'"]),
+    Case(staging: "timestamp", production: "time", kept: [], changed: ["'2025-01-02 12:00'"]),
+    Case(staging: "integer", production: "boolean", kept: ["1", "0"], changed: ["5"]),
+    Case(staging: "bigint", production: "text", kept: ["7"], changed: []),
+  ])
+  func `keys stay what they are, or refuse their rows`(_ case: Case) async throws {
+    try await TestDatabase.with { database async throws in
+      try database.makePair(
+        production: "k \(`case`.production) PRIMARY KEY, note text, updated_at int",
+        staging: "k \(`case`.staging), note text, updated_at int"
+      )
+      for key in `case`.kept { try database.run("INSERT INTO staging.t VALUES (\(key), 'kept', 2)") }
+      for key in `case`.changed {
+        // What it would become is there already, and older.
+        try database.run(
+          """
+          INSERT INTO production.t VALUES (\(key)::\(`case`.staging)::\(`case`.production), 'other', 1);
+          INSERT INTO staging.t VALUES (\(key), 'changed', 2);
+          """
+        )
+      }
+      let plan = try await database.plan()
+      let merge = try await database.merge()
+      #expect(merge.totals.inserted == `case`.kept.count)
+      #expect(merge.totals.errors == `case`.changed.count)
+      #expect(merge.totals.updated == 0)
+      #expect(plan.totals.errors == merge.totals.errors && plan.totals.inserted == merge.totals.inserted)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE note = 'changed'") == 0)
+      #expect(
+        try database.count("SELECT count(*) FROM admin.merge_errors WHERE message LIKE 'the key k % would become %'")
+          == `case`.changed.count
+      )
+      let finding = plan.findings.contains { $0.message.contains("with a key k that the cast to") }
+      #expect(finding == !`case`.changed.isEmpty)
+    }
+  }
+
+  @Test func `rows of refused keys are no duplicates, and verify passes them by`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.makePair(
+        production: "k bigint PRIMARY KEY, updated_at int",
+        staging: "k numeric, updated_at int"
+      )
+      try database.run("INSERT INTO staging.t VALUES (2, 1), (1.5, 2), (1.6, 3), (2, 2)")
+      let (_, merge) = try await database.planAndMerge()
+      #expect(merge.totals.errors == 2)
+      #expect(merge.totals.duplicate == 1)
+      #expect(try database.rows("TABLE production.t") == ["(2,2)"])
+      let report = try await database.verify()
+      #expect(report.tables[0].counts.differing + report.tables[0].counts.missing == 0)
+    }
+  }
+}
