@@ -87,7 +87,7 @@ public struct MergeRun: Sendable {
       schemas: options.schemas,
       isAtomic: options.atomic,
       batchRows: options.rowsPerBatch,
-      budget: try budget(control.current),
+      budget: options.atomic ? LockBudget(nil) : try LockBudget(options, control.current),
       record: record,
       retries: retries,
       pressure: Pressure(options, stop: stop, logger: logger),
@@ -144,22 +144,6 @@ public struct MergeRun: Sendable {
     return try Preparation(options: options, logger: logger, snapshot: files)
       .plan(production: control, staging: staging)
   }
-
-  /// Half of the time after which a session that waits looks for a deadlock: nobody who waits for the merge ever does.
-  private func budget(_ control: Connection) throws(PostgresError) -> LockBudget {
-    guard !options.atomic else { return LockBudget(nil) }
-    let deadlock = try control.query(
-      "SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)::float8",
-      "reading deadlock_timeout"
-    ).double(0, 0)
-    let limits =
-      [.milliseconds(options.maxLockMilliseconds), .seconds((deadlock ?? 1) / 2)]
-      + Self.limit(options.statementTimeoutMilliseconds)
-    return LockBudget(limits.min(), waitLimit: Self.limit(options.lockTimeoutMilliseconds).first)
-  }
-
-  /// A time limit in whose terms 0 is none.
-  private static func limit(_ milliseconds: Int) -> [Duration] { milliseconds > 0 ? [.milliseconds(milliseconds)] : [] }
 
   /// Looks what of staging is merged, and whose rows are to be read now.
   ///

@@ -28,7 +28,9 @@ enum ApplySQL {
   /// Inserts what is not there yet, also if somebody else inserts it at this moment.
   ///
   /// A deferrable key can't arbitrate ON CONFLICT; there the rows that can be seen are left out instead.
-  static func insertMissing(_ plan: TablePlan, _ table: Identifier) -> SQL {
+  ///
+  /// - Parameter position: a column of the batch table, which is then returned of each row that was inserted.
+  static func insertMissing(_ plan: TablePlan, _ table: Identifier, returning position: Identifier? = nil) -> SQL {
     let key = plan.keyColumns.map(\.name).joined()
     let guarding: SQL =
       plan.keyIsDeferrable
@@ -40,9 +42,13 @@ enum ApplySQL {
       \(guarding)
       """
     guard let images = plan.images else { return insertion }
+    let inserted: SQL =
+      "WITH inserted AS (\(insertion) RETURNING \(plan.keyColumns.map { "p.\($0.name)" as SQL }.joined(", ")))"
+    let keeping: SQL = "INSERT INTO \(images.name) (\(key)) SELECT \(key) FROM inserted"
+    guard let position else { return "\(inserted) \(keeping)" }
     return """
-      WITH inserted AS (\(insertion) RETURNING \(plan.keyColumns.map { "p.\($0.name)" as SQL }.joined(", ")))
-      INSERT INTO \(images.name) (\(key)) SELECT \(key) FROM inserted
+      \(inserted), kept AS (\(keeping))
+      SELECT t.\(position)::bigint FROM inserted AS p JOIN pg_temp.\(table) AS t ON \(match(plan))
       """
   }
 
@@ -110,11 +116,14 @@ enum ApplySQL {
   /// The lock makes the row that is kept the row that is overwritten, and only what was locked is overwritten: a row
   /// that CDC makes older a moment later is left for the next run. The columns are numbered, since a column of
   /// production may have any name.
-  private static func updateKeeping(
+  ///
+  /// - Parameter position: a column of the batch table, which is then returned of each row that was updated.
+  static func updateKeeping(
     _ images: BeforeImageTable,
     _ plan: TablePlan,
     _ table: Identifier,
-    _ isDue: SQL
+    _ isDue: SQL,
+    returning position: Identifier? = nil
   ) -> SQL {
     let updated = plan.updatedColumns
     let kept = plan.keyColumns.map(\.name) + plan.restorableColumns.map(\.name)
@@ -122,19 +131,24 @@ enum ApplySQL {
     let oldValues = kept.indices.map { "p.\(kept[$0]) AS o\($0)" as SQL }
     let assignments = updated.indices.map { "\(updated[$0].name) = l.n\($0)" as SQL }
     let sameRow = plan.keyColumns.enumerated().map { "p.\($1.name) \($1.equality) l.o\($0)" as SQL }
-    return """
+    let numbers = position.map { ["t.\($0) AS position" as SQL] } ?? []
+    let locked: SQL = """
       WITH locked AS MATERIALIZED (
-        SELECT \((newValues + ["p.xmin AS previous_xid"] + oldValues).joined(", "))
+        SELECT \((newValues + ["p.xmin AS previous_xid"] + oldValues + numbers).joined(", "))
         FROM pg_temp.\(table) AS t JOIN \(plan.production) AS p ON \(isDue)
         FOR NO KEY UPDATE OF p
       ), kept AS (
         INSERT INTO \(images.name) (\(([BeforeImageTable.previousXID] + kept).joined()))
         SELECT l.previous_xid, \(kept.indices.map { "l.o\($0)" as SQL }.joined(", ")) FROM locked AS l
       )
+      """
+    let update: SQL = """
       UPDATE \(plan.production) AS p SET \(assignments.joined(", "))
       FROM locked AS l
       WHERE \(sameRow.joined(" AND "))
       """
+    guard position != nil else { return "\(locked) \(update)" }
+    return "\(locked), written AS (\(update) RETURNING l.position) SELECT position::bigint FROM written"
   }
 
   /// Whether two values differ, never NULL. By the type's own equality, or by text where it has none.
@@ -144,7 +158,8 @@ enum ApplySQL {
     return "coalesce(NOT (\(isEqual)), (\(left) IS NULL) <> (\(right) IS NULL))"
   }
 
-  private static func match(_ plan: TablePlan) -> SQL {
+  /// Production's row `p` has the key of the batch's row `t`.
+  static func match(_ plan: TablePlan) -> SQL {
     plan.keyColumns.map { "p.\($0.name) \($0.equality) \(value($0))" as SQL }.joined(" AND ")
   }
 

@@ -10,6 +10,9 @@ struct StagingSource: Sendable, Hashable {
   /// The table's size in blocks.
   let blockCount: Int
 
+  /// What tells the table's rows from those of any other table, and from what is there after TRUNCATE.
+  var contentIdentity: String { "\(identity) \(fileNode)" }
+
   /// A table of a snapshot, whose addresses are numbers of rows.
   init(snapshotID: String, table: String) {
     identity = "snapshot \(snapshotID) \(table)"

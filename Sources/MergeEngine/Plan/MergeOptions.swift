@@ -55,6 +55,8 @@ public struct MergeOptions: Sendable, Codable {
   public var continuedRunID: Int?
   /// The snapshot that is merged instead of staging; set by ``MergeRun``.
   public internal(set) var snapshot: SnapshotReference?
+  /// The file of differences that is applied, and how; set by ``Repair``.
+  public internal(set) var repair: RepairReference?
   /// A replay reads the whole snapshot, whatever an earlier one has left done; nil for no, so that the parameters of other
   /// runs don't speak of it.
   public var startsOver: Bool?

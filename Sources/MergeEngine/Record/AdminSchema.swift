@@ -133,6 +133,8 @@ private enum AdminTables {
         "table_name varchar(100)", "merge_time timestamp", "records_updated bigint", "records_inserted bigint",
         "run_id integer", "records_read bigint", "records_unchanged bigint", "records_stale bigint",
         "records_duplicate bigint", "records_error bigint", "lost_races bigint", "batches bigint", "elapsed_ms bigint",
+        // Extra rows that a repair has deleted.
+        "records_deleted bigint",
       ]
     ),
     Table(

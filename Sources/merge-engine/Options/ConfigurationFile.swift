@@ -48,7 +48,6 @@ struct ConfigurationFile {
   var beforeImages: Bool?
   var cleanup: Bool?
   var recheckAfter: Double?
-  var extra: String?
   var maxExtraPercent: Double?
   var timeZone: String?
   var logFormat: String?
@@ -126,7 +125,6 @@ struct ConfigurationFile {
       ("before_images", .flag(\.beforeImages)),
       ("cleanup", .flag(\.cleanup)),
       ("recheck_after", .other { $1.recheckAfter = try $0.number() }),
-      ("extra", .choice(\.extra, VerifyOptions.ExtraRule.allCases.map(\.rawValue))),
       ("max_extra_percent", .other { $1.maxExtraPercent = try $0.number() }),
       ("time_zone", .text(\.timeZone)),
       ("log_format", .choice(\.logFormat, LogFormat.allCases.map(\.rawValue))),
