@@ -76,6 +76,7 @@ public struct MergeRun: Sendable {
     let files = try snapshot?.checked(pieceRows: options.rowsPerBatch, tables: options.tables, stop: stop)
     let control = try ControlConnection(session, retries, stop: stop)
     let (plan, record) = try control.patiently { connection in
+      try requirePauses(connection)
       var plan = try resolvePlan(connection, files)
       let record = try open(&plan, control)
       return (plan, record)
@@ -103,7 +104,7 @@ public struct MergeRun: Sendable {
         let queue = WorkQueue(
           context.plan,
           only: tables,
-          batchRows: options.rowsPerBatch,
+          batchRows: options.batchRows,
           workerCount: options.workerCount,
           refusalLimit: options.maxErrors,
           slices: try ReplayProgress(plan, options.schemas).remaining(control.current)
@@ -119,10 +120,16 @@ public struct MergeRun: Sendable {
       }
     }
 
-    let closed = try RunClosing(record: record, plan: plan, options: options, logger: logger)
-      .close(outcome, isInterrupted: stop.signal != nil, control.current) {
-        try session.connectStagingControl(beside: control.current)
-      }
+    let closed = try RunClosing(
+      record: record,
+      plan: plan,
+      options: options,
+      pauses: context.pressure.pauses,
+      logger: logger
+    )
+    .close(outcome, isInterrupted: stop.signal != nil, control.current) {
+      try session.connectStagingControl(beside: control.current)
+    }
     return RunReport(
       runID: record.id,
       status: closed.status,
@@ -137,6 +144,20 @@ public struct MergeRun: Sendable {
       standingErrors: closed.standingCount,
       pending: closed.pendingCount
     )
+  }
+
+  /// Sees whether what is to pause the run can do so.
+  private func requirePauses(_ control: Connection) throws {
+    guard !options.atomic || options.pauseWhile == nil && options.window == nil else {
+      throw MergeFailure.usage(
+        "--atomic goes with neither --pause-while nor --window: its one transaction would keep its locks while it waits."
+      )
+    }
+    if let text = options.pauseWhile, let obstacle = try PauseCondition(text).obstacle(control) {
+      throw MergeFailure.blocked([
+        .blocker(nil, "--pause-while must be SQL that answers with one boolean: \(obstacle).")
+      ])
+    }
   }
 
   private func resolvePlan(_ control: Connection, _ files: CheckedSnapshot?) throws -> MergePlan {
@@ -206,6 +227,7 @@ public struct MergeRun: Sendable {
     onProgress: (RunProgress) -> Void
   ) throws {
     let connectedCount = Monitor(0)
+    let steering = Steering(context, queue)
     var controlError: (any Error)?
     let look = {
       onProgress(RunProgress(queue.snapshot, since: start))
@@ -213,6 +235,7 @@ public struct MergeRun: Sendable {
       do {
         let isRenewed = try control.beat { connection throws(PostgresError) in
           try context.pressure.measure(connection)
+          try steering.look(connection)
         }
         if isRenewed { queue.suspend(nil, nil) }
       } catch {
@@ -223,7 +246,12 @@ public struct MergeRun: Sendable {
     }
     var fatalError: (any Error)?
     do {
-      try WorkerThreads.run(count: options.workerCount, whileWaiting: look, onError: { queue.stop() }) { number in
+      try WorkerThreads.run(
+        count: min(options.workerCount, context.pressure.workerLimit),
+        growingTo: { context.pressure.workerLimit },
+        whileWaiting: look,
+        onError: { queue.stop() }
+      ) { number in
         try Worker(number: number, context, queue).work(connectedCount)
       }
     } catch {

@@ -124,6 +124,8 @@ private enum AdminTables {
       columns: [
         "merge_start timestamp", "merge_end timestamp", "status varchar(20)", "notes text", "parameters jsonb",
         "engine_version text", "warnings jsonb",
+        // Why a running merge begins no batch; NULL when it does.
+        "paused_because text",
       ]
     ),
     Table(
@@ -181,6 +183,15 @@ private enum AdminTables {
         "records_read bigint", "records_inserted bigint", "records_updated bigint", "records_unchanged bigint",
         "records_stale bigint", "records_duplicate bigint", "records_error bigint", "lost_races bigint",
         "elapsed_ms bigint",
+      ]
+    ),
+    // What runs were asked to do from other terminals.
+    Table(
+      name: RunControls.name,
+      keyColumn: "id bigserial PRIMARY KEY",
+      columns: [
+        "run_id integer", "action text", "value bigint", "requested_at timestamp", "requested_by text",
+        "taken_at timestamp",
       ]
     ),
     Table(

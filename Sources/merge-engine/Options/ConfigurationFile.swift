@@ -44,6 +44,9 @@ struct ConfigurationFile {
   var maxRowsPerSecond: Int?
   var maxReplicaLag: Int?
   var replica: String?
+  var pauseWhile: String?
+  var onEnd: String?
+  var window: String?
   var stagingDatabase: String?
   var beforeImages: Bool?
   var cleanup: Bool?
@@ -121,6 +124,9 @@ struct ConfigurationFile {
       ("max_rows_per_second", .integer(\.maxRowsPerSecond, MergeLimits.rows)),
       ("max_replica_lag", .integer(\.maxReplicaLag, MergeLimits.seconds)),
       ("replica", .text(\.replica)),
+      ("pause_while", .text(\.pauseWhile)),
+      ("window", .text(\.window)),
+      ("on_end", .text(\.onEnd)),
       ("staging_database", .text(\.stagingDatabase)),
       ("before_images", .flag(\.beforeImages)),
       ("cleanup", .flag(\.cleanup)),

@@ -42,6 +42,9 @@ struct RepairTable {
         + "\(Numbers.grouped(report.updated)) updated, \(Numbers.grouped(report.deleted)) deleted, "
         + "\(Numbers.grouped(report.leftAlone)) left alone."
     }
+    guard report.runID != nil || report.status != .success else {
+      return style.paint("SUCCESS", .green) + ": the file has nothing of the kinds that were asked for (--kind)."
+    }
     return switch report.status {
     case .success:
       style.paint("REPAIRED", .green) + ": \(run); merge-engine rollback \(report.runID ?? 0) takes it back."

@@ -141,6 +141,10 @@ import Testing
       #expect(second.inserted == 1 && second.leftAlone == 1 && second.notAskedFor == 1 && second.status == .partial)
       #expect(second.tables[0].left.map(\.reason) == ["changed since"])
       #expect(try database.count("SELECT count(*) FROM production.t WHERE k = 999") == 1)
+      let runCount = try database.count("SELECT count(*) FROM admin.merge_summary")
+      let third = try await database.repair(file) { $0.kinds = [.outdated] }
+      #expect(third.runID == nil && third.notAskedFor == 3 && third.status == .success)
+      #expect(try database.count("SELECT count(*) FROM admin.merge_summary") == runCount)
     }
   }
 
@@ -244,6 +248,20 @@ import Testing
         #expect(report.inserted + report.updated == 3 && report.leftAlone == 0, "\(report)")
         #expect(try await database.verify().status == .success)
       }
+    }
+  }
+
+  @Test func `whoever repairs may live in another time zone than whoever has verified`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "k timestamptz PRIMARY KEY, a text, updated_at timestamptz"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t VALUES ('2025-01-01 10:00+00', 'a', '2025-01-02 03:04:05.678+00')")
+      try await database.merge()
+      try database.run("UPDATE production.t SET a = 'other'")
+      let file = DifferencesFile()
+      try await database.verify(into: file) { $0.merge.timeZone = "Asia/Tokyo" }
+      let report = try await database.repair(file) { $0.merge.timeZone = "America/New_York" }
+      #expect(report.updated == 1 && report.leftAlone == 0)
     }
   }
 
