@@ -16,7 +16,7 @@ struct StatusMark {
     switch word {
     case RunStatus.success.rawValue: (symbol, tone) = ("✓", "good")
     case RunStatus.partial.rawValue, RunStatus.aborted.rawValue: (symbol, tone) = ("!", "caution")
-    case RunStatus.failed.rawValue, "DIFFERENT", "BLOCKED": (symbol, tone) = ("✕", "bad")
+    case RunStatus.failed.rawValue, "DIFFERENT", "NOTHING COMPARED", "BLOCKED": (symbol, tone) = ("✕", "bad")
     case RunStatus.running.rawValue, RunStatus.loading.rawValue: (symbol, tone) = ("…", "neutral")
     default: (symbol, tone) = ("↺", "neutral")
     }

@@ -76,6 +76,7 @@ public struct MergeRun: Sendable {
     let files = try snapshot?.checked(pieceRows: options.rowsPerBatch, tables: options.tables, stop: stop)
     let control = try ControlConnection(session, retries, stop: stop)
     let (plan, record) = try control.patiently { connection in
+      try requirePauses(connection)
       var plan = try resolvePlan(connection, files)
       let record = try open(&plan, control)
       return (plan, record)
@@ -87,7 +88,7 @@ public struct MergeRun: Sendable {
       schemas: options.schemas,
       isAtomic: options.atomic,
       batchRows: options.rowsPerBatch,
-      budget: try budget(control.current),
+      budget: options.atomic ? LockBudget(nil) : try LockBudget(options, control.current),
       record: record,
       retries: retries,
       pressure: Pressure(options, stop: stop, logger: logger),
@@ -103,7 +104,7 @@ public struct MergeRun: Sendable {
         let queue = WorkQueue(
           context.plan,
           only: round.tables,
-          batchRows: options.rowsPerBatch,
+          batchRows: options.batchRows,
           workerCount: plan.workerCount(of: options.workerCount),
           refusalLimit: options.maxErrors,
           slices: try ReplayProgress(plan, options.schemas).remaining(control.current),
@@ -120,10 +121,16 @@ public struct MergeRun: Sendable {
       }
     }
 
-    let closed = try RunClosing(record: record, plan: plan, options: options, logger: logger)
-      .close(outcome, isInterrupted: stop.signal != nil, control.current) {
-        try session.connectStagingControl(beside: control.current)
-      }
+    let closed = try RunClosing(
+      record: record,
+      plan: plan,
+      options: options,
+      pauses: context.pressure.pauses,
+      logger: logger
+    )
+    .close(outcome, isInterrupted: stop.signal != nil, control.current) {
+      try session.connectStagingControl(beside: control.current)
+    }
     return RunReport(
       runID: record.id,
       status: closed.status,
@@ -140,27 +147,25 @@ public struct MergeRun: Sendable {
     )
   }
 
+  /// Sees whether what is to pause the run can do so.
+  private func requirePauses(_ control: Connection) throws {
+    guard !options.atomic || options.pauseWhile == nil && options.window == nil else {
+      throw MergeFailure.usage(
+        "--atomic goes with neither --pause-while nor --window: its one transaction would keep its locks while it waits."
+      )
+    }
+    if let text = options.pauseWhile, let obstacle = try PauseCondition(text).obstacle(control) {
+      throw MergeFailure.blocked([
+        .blocker(nil, "--pause-while must be SQL that answers with one boolean: \(obstacle).")
+      ])
+    }
+  }
+
   private func resolvePlan(_ control: Connection, _ files: CheckedSnapshot?) throws -> MergePlan {
     let staging = try session.reachStaging(beside: control)
     return try Preparation(options: options, logger: logger, snapshot: files, stop: stop)
       .plan(production: control, staging: staging)
   }
-
-  /// Half of the time after which a session that waits looks for a deadlock: nobody who waits for the merge ever does.
-  private func budget(_ control: Connection) throws(PostgresError) -> LockBudget {
-    guard !options.atomic else { return LockBudget(nil) }
-    let deadlock = try control.query(
-      "SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)::float8",
-      "reading deadlock_timeout"
-    ).double(0, 0)
-    let limits =
-      [.milliseconds(options.maxLockMilliseconds), .seconds((deadlock ?? 1) / 2)]
-      + Self.limit(options.statementTimeoutMilliseconds)
-    return LockBudget(limits.min(), waitLimit: Self.limit(options.lockTimeoutMilliseconds).first)
-  }
-
-  /// A time limit in whose terms 0 is none.
-  private static func limit(_ milliseconds: Int) -> [Duration] { milliseconds > 0 ? [.milliseconds(milliseconds)] : [] }
 
   /// Looks what of staging is merged, and whose rows are to be read now.
   ///
@@ -222,6 +227,7 @@ public struct MergeRun: Sendable {
     onProgress: (RunProgress) -> Void
   ) throws {
     let connectedCount = Monitor(0)
+    let steering = Steering(context, queue)
     var controlError: (any Error)?
     let look = {
       onProgress(RunProgress(queue.snapshot, since: start))
@@ -229,6 +235,7 @@ public struct MergeRun: Sendable {
       do {
         let isRenewed = try control.beat { connection throws(PostgresError) in
           try context.pressure.measure(connection)
+          try steering.look(connection)
         }
         if isRenewed { queue.suspend(nil, nil) }
       } catch {
@@ -240,7 +247,8 @@ public struct MergeRun: Sendable {
     var fatalError: (any Error)?
     do {
       try WorkerThreads.run(
-        count: context.plan.workerCount(of: options.workerCount),
+        count: context.plan.workerCount(of: min(options.workerCount, context.pressure.workerLimit)),
+        growingTo: { context.plan.workerCount(of: context.pressure.workerLimit) },
         whileWaiting: look,
         onError: { queue.stop() }
       ) { number in

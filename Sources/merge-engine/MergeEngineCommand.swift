@@ -13,8 +13,10 @@ struct MergeEngineCommand: AsyncParsableCommand {
       """,
     version: EngineVersion.current,
     subcommands: [
-      MergeCommand.self, InitCommand.self, PlanCommand.self, VerifyCommand.self, StatusCommand.self, ErrorsCommand.self,
-      RollbackCommand.self, SnapshotCommand.self, ReplayCommand.self, ReportCommand.self, DMSCommand.self,
+      MergeCommand.self, InitCommand.self, PlanCommand.self, VerifyCommand.self, WhyCommand.self, StatusCommand.self,
+      ControlCommand.self, ErrorsCommand.self,
+      RepairCommand.self, RollbackCommand.self, SnapshotCommand.self, ReplayCommand.self, ReportCommand.self,
+      DMSCommand.self,
       ReloadCommand.self, CleanupCommand.self, BenchCommand.self, DemoCommand.self,
     ],
     defaultSubcommand: MergeCommand.self

@@ -47,6 +47,7 @@ struct VerificationSection {
         switch report.status {
         case .success: "\(time)\(read) merged rows were compared, and production is as it should be."
         case .different: "\(time)\(read) merged rows were compared, and production is not what was merged."
+        case .nothingCompared: "\(time)there was no row to compare, which says nothing about production."
         case .blocked: "\(time)the rows could not be compared."
         case .aborted: "\(time)the comparison was interrupted."
         }
@@ -90,10 +91,10 @@ struct VerificationSection {
       cells = [counts.read - counts.superseded, counts.equal, counts.productionNewer].map(Numbers.grouped)
       let extra = Cell(
         count: table.extra.windowCount == nil ? "-" : Numbers.grouped(table.extra.count),
-        isWrong: table.extra.count > table.extra.deletedCount
+        isWrong: table.extra.count > 0
       )
       differing =
-        [counts.missing, counts.outdated, counts.differing].map {
+        [counts.missing + counts.deletedSince, counts.outdated, counts.differing].map {
           Cell(count: Numbers.grouped($0), isWrong: $0 > 0)
         } + [extra]
     }

@@ -44,24 +44,39 @@ enum ApplySQL {
     insertMissing(plan, from: "pg_temp.\(table)")
   }
 
+  /// As ``insertMissing(_:_:)``, and returns a column of the batch table of each row that was inserted.
+  static func insertMissing(_ plan: TablePlan, _ table: Identifier, returning position: Identifier) -> SQL {
+    let source: SQL = "pg_temp.\(table)"
+    return """
+      \(keeping(plan, insertion(plan, from: source)))
+      SELECT t.\(position)::bigint FROM written AS p JOIN \(source) AS t ON \(match(plan))
+      """
+  }
+
   private static func insertMissing(_ plan: TablePlan, from source: SQL) -> SQL {
-    let key = plan.keyColumns.map(\.name).joined()
+    let insertion = insertion(plan, from: source)
+    guard plan.images != nil || plan.triggers.onInsert else { return insertion }
+    return "\(keeping(plan, insertion)) \(witness(plan, from: source))"
+  }
+
+  private static func insertion(_ plan: TablePlan, from source: SQL) -> SQL {
     let guarding: SQL =
       plan.keyIsDeferrable
       ? "WHERE NOT EXISTS (SELECT FROM \(plan.production) AS p WHERE \(match(plan)))"
-      : "ON CONFLICT (\(key)) DO NOTHING"
-    let insertion: SQL = """
+      : "ON CONFLICT (\(plan.keyColumns.map(\.name).joined())) DO NOTHING"
+    return """
       INSERT INTO \(plan.production) AS p (\(plan.columns.map(\.name).joined())) OVERRIDING SYSTEM VALUE
       SELECT \(plan.columns.map { value($0) }.joined(", ")) FROM \(source) AS t
       \(guarding)
       """
-    guard plan.images != nil || plan.triggers.onInsert else { return insertion }
+  }
+
+  /// The inserted keys as `written`, kept where images are.
+  private static func keeping(_ plan: TablePlan, _ insertion: SQL) -> SQL {
+    let key = plan.keyColumns.map(\.name).joined()
     let keeping: SQL =
       plan.images.map { ", kept AS (INSERT INTO \($0.name) (\(key)) SELECT \(key) FROM written)" } ?? ""
-    return """
-      WITH written AS (\(insertion) \(returningKey(plan)))\(keeping)
-      \(witness(plan, from: source))
-      """
+    return "WITH written AS (\(insertion) \(returningKey(plan)))\(keeping)"
   }
 
   private static func returningKey(_ plan: TablePlan) -> SQL {
@@ -156,11 +171,14 @@ enum ApplySQL {
   /// The lock makes the row that is kept the row that is overwritten, and only what was locked is overwritten: a row
   /// that CDC makes older a moment later is left for the next run. The columns are numbered, since a column of
   /// production may have any name.
-  private static func updateKeeping(
+  ///
+  /// - Parameter position: a column of the batch table, which is then returned of each row that was updated.
+  static func updateKeeping(
     _ images: BeforeImageTable,
     _ plan: TablePlan,
     _ table: Identifier,
-    _ isDue: SQL
+    _ isDue: SQL,
+    returning position: Identifier? = nil
   ) -> SQL {
     let updated = plan.updatedColumns
     let kept = plan.keyColumns.map(\.name) + plan.restorableColumns.map(\.name)
@@ -168,17 +186,23 @@ enum ApplySQL {
     let oldValues = kept.indices.map { "p.\(kept[$0]) AS o\($0)" as SQL }
     let assignments = updated.indices.map { "\(updated[$0].name) = l.n\($0)" as SQL }
     let sameRow = plan.keyColumns.enumerated().map { "p.\($1.name) \($1.equality) l.o\($0)" as SQL }
+    let numbers = position.map { ["t.\($0) AS position" as SQL] } ?? []
     let update: SQL = """
       UPDATE \(plan.production) AS p SET \(assignments.joined(", "))
       FROM locked AS l
       WHERE \(sameRow.joined(" AND "))
       """
     let ending: SQL =
-      plan.triggers.onUpdate
-      ? ", written AS (\(update) \(returningKey(plan))) \(witness(plan, from: "pg_temp.\(table)"))" : update
+      if position != nil {
+        ", written AS (\(update) RETURNING l.position) SELECT position::bigint FROM written"
+      } else if plan.triggers.onUpdate {
+        ", written AS (\(update) \(returningKey(plan))) \(witness(plan, from: "pg_temp.\(table)"))"
+      } else {
+        update
+      }
     return """
       WITH locked AS MATERIALIZED (
-        SELECT \((newValues + ["p.xmin AS previous_xid"] + oldValues).joined(", "))
+        SELECT \((newValues + ["p.xmin AS previous_xid"] + oldValues + numbers).joined(", "))
         FROM pg_temp.\(table) AS t JOIN \(plan.production) AS p ON \(isDue)
         FOR NO KEY UPDATE OF p
       ), kept AS (
@@ -196,7 +220,8 @@ enum ApplySQL {
     return "coalesce(NOT (\(isEqual)), (\(left) IS NULL) <> (\(right) IS NULL))"
   }
 
-  private static func match(_ plan: TablePlan) -> SQL {
+  /// Production's row `p` has the key of the batch's row `t`.
+  static func match(_ plan: TablePlan) -> SQL {
     plan.keyColumns.map { "p.\($0.name) \($0.equality) \(value($0))" as SQL }.joined(" AND ")
   }
 

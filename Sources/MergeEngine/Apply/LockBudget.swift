@@ -17,6 +17,21 @@ struct LockBudget {
     self.waitLimit = waitLimit
   }
 
+  /// Half of the time after which a session that waits looks for a deadlock: nobody who waits for us ever does.
+  init(_ options: MergeOptions, _ control: Connection) throws(PostgresError) {
+    let deadlock = try control.query(
+      "SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)::float8",
+      "reading deadlock_timeout"
+    ).double(0, 0)
+    let limits =
+      [.milliseconds(options.maxLockMilliseconds), .seconds((deadlock ?? 1) / 2)]
+      + Self.limit(options.statementTimeoutMilliseconds)
+    self.init(limits.min(), waitLimit: Self.limit(options.lockTimeoutMilliseconds).first)
+  }
+
+  /// A time limit in whose terms 0 is none.
+  private static func limit(_ milliseconds: Int) -> [Duration] { milliseconds > 0 ? [.milliseconds(milliseconds)] : [] }
+
   /// How long locks have been held.
   var held: Duration { startedAt.map { .now - $0 } ?? .zero }
 

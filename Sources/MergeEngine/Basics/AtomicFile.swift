@@ -36,17 +36,52 @@ package struct AtomicFile: Sendable {
 
   /// Puts `text` in the place of what was there.
   package func write(_ text: String) throws(Failure) {
+    let draft = try begin()
+    try draft.append(Data(text.utf8))
+    try draft.finish()
+  }
+
+  /// Begins a file that is written piece by piece.
+  package func begin() throws(Failure) -> Draft {
     let temporary = try beginning()
-    do {
-      try temporary.handle.write(contentsOf: Data(text.utf8))
-      try temporary.handle.synchronize()
-      try temporary.handle.close()
-      guard unsafe rename(temporary.path, target) == 0 else {
-        throw Failure(path: path, reason: Self.systemReason(errno))
+    return Draft(path: path, target: target, temporary: temporary.path, handle: temporary.handle)
+  }
+
+  /// A file on its way, which nobody sees before it is whole; gone when something goes wrong.
+  package struct Draft: Sendable {
+    fileprivate let path: String
+    fileprivate let target: String
+    fileprivate let temporary: String
+    fileprivate let handle: FileHandle
+
+    /// Adds a piece.
+    package func append(_ piece: Data) throws(Failure) {
+      do {
+        try handle.write(contentsOf: piece)
+      } catch {
+        abandon()
+        throw Failure(path: path, reason: AtomicFile.reason(error))
       }
-    } catch {
-      try? FileManager.default.removeItem(atPath: temporary.path)
-      throw error as? Failure ?? Failure(path: path, reason: Self.reason(error))
+    }
+
+    /// Puts the file in the place of what was there.
+    package func finish() throws(Failure) {
+      do {
+        try handle.synchronize()
+        try handle.close()
+        guard unsafe rename(temporary, target) == 0 else {
+          throw Failure(path: path, reason: AtomicFile.systemReason(errno))
+        }
+      } catch {
+        abandon()
+        throw error as? Failure ?? Failure(path: path, reason: AtomicFile.reason(error))
+      }
+    }
+
+    /// Leaves what was there as it was.
+    package func abandon() {
+      try? handle.close()
+      try? FileManager.default.removeItem(atPath: temporary)
     }
   }
 
@@ -81,10 +116,10 @@ package struct AtomicFile: Sendable {
   }
 
   /// What the system says of a number, as `Permission denied`.
-  private static func systemReason(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
+  fileprivate static func systemReason(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
 
   /// Foundation says that a file could not be saved; why stands below that.
-  private static func reason(_ error: any Error) -> String {
+  fileprivate static func reason(_ error: any Error) -> String {
     let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
     guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
     return systemReason(Int32(underlying.code))

@@ -14,6 +14,9 @@ struct StagingSource: Sendable, Hashable {
   /// history another one. Those of other databases are other tables of the same name.
   let kin: String
 
+  /// What tells the table's rows from those of any other table, and from what is there after TRUNCATE.
+  var contentIdentity: String { "\(identity) \(fileNode)" }
+
   /// A table of a snapshot, whose addresses are numbers of rows.
   init(snapshotID: String, table: String) {
     identity = "snapshot \(snapshotID) \(table)"

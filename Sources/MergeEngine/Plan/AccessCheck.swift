@@ -87,7 +87,8 @@ struct AccessCheck {
         SELECT c.oid, c.relname, n.nspname
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = $1
-          AND (c.relname IN ('merge_summary', 'merge_logs', 'merge_errors', 'merge_batches', 'merge_progress')
+          AND (c.relname IN ('merge_summary', 'merge_logs', 'merge_errors', 'merge_batches', 'merge_progress',
+                             'merge_controls')
                OR $2 AND c.relname = 'before_images')
       )
       SELECT current_user::text, 'USAGE on the schema ' || nspname FROM pg_namespace

@@ -5,6 +5,7 @@ import Libpq
 /// ```
 /// _merge_engine_previous_xid | key columns | the other columns that can be written
 ///   NULL: the row was inserted, and only its key stands here
+///   0: the row was deleted; here is what it was
 ///   else: the row was updated; here is what it was before, and the transaction that had written that
 /// ```
 /// An image is written by the very (sub)transaction that writes the production row. So for as long as production's
@@ -14,6 +15,9 @@ struct BeforeImageTable: Sendable {
   let name: QualifiedName
 
   static let previousXID = Identifier("_merge_engine_previous_xid")
+
+  /// What stands in ``previousXID`` for a row that was deleted: no transaction has this id.
+  static let deleted: SQL = "'0'::xid"
 
   /// The longest name that the server keeps whole (`NAMEDATALEN - 1`).
   private static let nameByteLimit = 63

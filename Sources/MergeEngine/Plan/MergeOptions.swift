@@ -39,6 +39,10 @@ public struct MergeOptions: Sendable, Codable {
   public var maxReplicaLagSeconds: Int?
   /// The standby to look at, by its application_name; nil for all.
   public var replica: String?
+  /// A question in SQL: for as long as its answer is true no batch is begun; nil for none.
+  public var pauseWhile: String?
+  /// Outside of it no batch is begun; nil for the whole day.
+  public var window: DailyWindow?
   /// The zone in which zone-less times are read where the other side has one.
   public var timeZone = "UTC"
   /// What is overwritten is kept, and the keys of what is inserted, so that the run can be taken back.
@@ -55,6 +59,8 @@ public struct MergeOptions: Sendable, Codable {
   public var continuedRunID: Int?
   /// The snapshot that is merged instead of staging; set by ``MergeRun``.
   public internal(set) var snapshot: SnapshotReference?
+  /// The file of differences that is applied, and how; set by ``Repair``.
+  public internal(set) var repair: RepairReference?
   /// A replay reads the whole snapshot, whatever an earlier one has left done; nil for no, so that the parameters of other
   /// runs don't speak of it.
   public var startsOver: Bool?

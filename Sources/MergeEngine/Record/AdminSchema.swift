@@ -143,6 +143,8 @@ private enum AdminTables {
       columns: [
         "merge_start timestamp", "merge_end timestamp", "status varchar(20)", "notes text", "parameters jsonb",
         "engine_version text", "warnings jsonb",
+        // Why a running merge begins no batch; NULL when it does.
+        "paused_because text",
       ]
     ),
     Table(
@@ -154,6 +156,8 @@ private enum AdminTables {
         "records_duplicate bigint", "records_error bigint", "lost_races bigint", "batches bigint", "elapsed_ms bigint",
         // Which table that is, and the window of its versions as text that no setting changes.
         "staging_schema text", productionSchema, "version_from text", "version_to text",
+        // Extra rows that a repair has deleted.
+        "records_deleted bigint",
       ]
     ),
     Table(
@@ -201,6 +205,15 @@ private enum AdminTables {
         "records_read bigint", "records_inserted bigint", "records_updated bigint", "records_unchanged bigint",
         "records_stale bigint", "records_duplicate bigint", "records_error bigint", "lost_races bigint",
         "elapsed_ms bigint",
+      ]
+    ),
+    // What runs were asked to do from other terminals.
+    Table(
+      name: RunControls.name,
+      keyColumn: "id bigserial PRIMARY KEY",
+      columns: [
+        "run_id integer", "action text", "value bigint", "requested_at timestamp", "requested_by text",
+        "taken_at timestamp",
       ]
     ),
     Table(

@@ -171,7 +171,7 @@ struct RunRecord {
     _ = try connection.query(
       """
       UPDATE \(admin).merge_summary
-      SET status = $2, notes = $3, merge_end = clock_timestamp() AT TIME ZONE 'UTC',
+      SET status = $2, notes = $3, paused_because = NULL, merge_end = clock_timestamp() AT TIME ZONE 'UTC',
           warnings = coalesce(warnings, '[]') || $4
       WHERE id = $1
       """,

@@ -53,7 +53,8 @@ public struct RunArchive: Sendable {
         'errors', coalesce((SELECT jsonb_agg(to_jsonb(e) ORDER BY e.id) FROM \(admin).merge_errors e WHERE e.run_id = r.id), '[]'),
         'batches', coalesce((SELECT jsonb_agg(to_jsonb(b) ORDER BY b.id) FROM \(admin).merge_batches b WHERE b.run_id = r.id), '[]'),
         'verifications', coalesce((SELECT jsonb_agg(to_jsonb(v) ORDER BY v.id) FROM \(admin).merge_verifications v
-                                   WHERE v.run_id = r.id), '[]')))
+                                   WHERE v.run_id = r.id), '[]'),
+        'controls', coalesce((SELECT jsonb_agg(to_jsonb(c) ORDER BY c.id) FROM \(admin).merge_controls c WHERE c.run_id = r.id), '[]')))
       FROM \(admin).merge_summary r WHERE r.id = $1
       """,
       [.bigint(id)],
@@ -104,6 +105,7 @@ public struct RunArchive: Sendable {
       DELETE FROM \(admin).before_images WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_verifications WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_batches WHERE run_id IN (\(list));
+      DELETE FROM \(admin).merge_controls WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_errors
       WHERE run_id IN (\(list)) AND (retried_at IS NOT NULL OR dismissed_at IS NOT NULL OR staging_xmin IS NULL);
       DELETE FROM \(admin).merge_logs WHERE run_id IN (\(list));

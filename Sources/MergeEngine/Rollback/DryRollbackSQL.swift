@@ -28,7 +28,7 @@ struct DryRollbackSQL {
         FROM chain AS c JOIN \(table.image) AS s ON \(next) AND s.xmin = c.previous_xid
         WHERE coalesce(s.\(previous) <> s.xmin, true)
       )
-      SELECT 'restored', count(*) FROM chain WHERE NOT was_inserted
+      SELECT 'restored', (SELECT count(*) FROM chain WHERE NOT was_inserted) + (\(sql.reinsertableCount))
       UNION ALL
       SELECT 'deleted', count(*) FROM chain AS c JOIN \(table.production) AS p ON \(found)
       WHERE c.was_inserted \(isFree)

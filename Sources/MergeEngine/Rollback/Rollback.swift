@@ -82,7 +82,10 @@ public struct Rollback: Sendable {
     // On the connection that does the work: neither outlives the other.
     try RunLocks(tables: plan.tables.map { ($0.name, $0.entry.productionOid) }).takeTables(connections.production)
     try RunLocks.takeRun(options.runID, admin: record.admin, connections.production)
-    let (staging, warnings) = try StagingMatch(options: options.merge, logger: logger).plans(plan, connections)
+    let (staging, warnings): (plans: [TablePlan?], warnings: [String]) =
+      try record.isRepair(control)
+      ? (plan.tables.map { _ in nil }, [])
+      : StagingMatch(options: options.merge, logger: logger).plans(plan, connections)
     // What an interruption ends here has taken nothing back: the run is as it was.
     let batches = try connections.covered(by: stop) {
       try plan.tables.indices.map { index in

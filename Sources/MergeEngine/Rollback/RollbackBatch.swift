@@ -99,6 +99,7 @@ struct RollbackBatch {
     if !table.columns.isEmpty {
       try production.execute(sql.restore(range), "putting back old rows of \(table.production)")
     }
+    try production.execute(sql.reinsert(range), "putting back deleted rows of \(table.production)")
     let counts = try finish(operation)
     try connections.commitStagingFirst(operation)
     return counts

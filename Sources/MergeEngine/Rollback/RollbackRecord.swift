@@ -52,6 +52,14 @@ struct RollbackRecord {
     }
   }
 
+  /// Whether the run was a repair, whose staging rows were merged before it, and stay so.
+  func isRepair(_ connection: Connection) throws(PostgresError) -> Bool {
+    try connection.query(
+      "SELECT parameters ? 'repair' FROM \(admin).merge_summary WHERE id = \(runID)",
+      "looking for run \(runID)"
+    ).bool(0, 0) == true
+  }
+
   static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
 
   /// Says that the rollback is under way.

@@ -94,6 +94,35 @@ struct RollbackSQL {
       """
   }
 
+  /// Puts deleted rows back, where nobody has inserted the key again.
+  func reinsert(_ range: TupleRange) -> SQL {
+    let columns = table.key.map(\.name) + table.columns.map(\.name)
+    let match = keyIndices.map { "s.\(table.key[$0].name) \(table.key[$0].equality) r.k\($0)" as SQL }
+    return """
+      WITH reinserted AS (
+        INSERT INTO \(table.production) AS p (\(columns.joined())) OVERRIDING SYSTEM VALUE
+        SELECT \(columns.map { "s.\($0)" as SQL }.joined(", ")) FROM \(table.image) AS s
+        WHERE \(range.condition) AND s.\(previous) = \(BeforeImageTable.deleted)
+          AND NOT EXISTS (SELECT FROM \(table.production) AS p WHERE \(sameKey("p", "s")))
+        RETURNING \(numberedKeys(of: "p"))
+      ), spent AS (
+        DELETE FROM \(table.image) AS s USING reinserted AS r
+        WHERE s.\(previous) = \(BeforeImageTable.deleted) AND \(match.joined(" AND "))
+      )
+      INSERT INTO pg_temp.\(undone) (\(keyNumbers), previous_xid, differs)
+      SELECT \(keyNumbers), \(BeforeImageTable.deleted), false FROM reinserted
+      """
+  }
+
+  /// How many deleted rows ``reinsert(_:)`` would put back.
+  var reinsertableCount: SQL {
+    """
+    SELECT count(*) FROM \(table.image) AS s
+    WHERE s.\(previous) = \(BeforeImageTable.deleted)
+      AND NOT EXISTS (SELECT FROM \(table.production) AS p WHERE \(sameKey("p", "s")))
+    """
+  }
+
   /// Locks inserted rows against new references to them, so that ``leaveReferred(to:)``, a statement later, sees all there are.
   func lockInserted(_ range: TupleRange) -> SQL {
     """
@@ -196,7 +225,9 @@ struct RollbackSQL {
     }
     return """
       SELECT DISTINCT ON (\(keys(of: "s"))) s.ctid AS image_tid, jsonb_build_object(\(keyPairs(of: "s")))::text AS key,
-             CASE WHEN p.\(table.key[0].name) IS NULL THEN 'deleted since'
+             CASE WHEN s.\(previous) = \(BeforeImageTable.deleted)
+                  THEN CASE WHEN p.\(table.key[0].name) IS NOT NULL THEN 'inserted since' END
+                  WHEN p.\(table.key[0].name) IS NULL THEN 'deleted since'
                   \(referred.joined(" "))
                   WHEN p.xmin = s.xmin THEN NULL
                   ELSE 'changed since' END AS reason,

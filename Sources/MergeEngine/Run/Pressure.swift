@@ -1,62 +1,183 @@
+import Foundation
 import Libpq
 import Logging
 
-/// Keeps the merge from pressing production too hard: a rate for all workers together, and pauses while standbys lag.
+/// The gate before each batch: keeps the merge from pressing production too hard, and pauses it.
+///
+/// A worker that waits here holds no transaction and no lock, but its connections.
 final class Pressure: Sendable {
+  /// Why a run is paused.
+  enum Reason: Int, Sendable, Hashable, Comparable, CaseIterable {
+    case control, window, condition, replicaLag
+
+    static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+  }
+
+  /// A pause that is over, or lasts to now.
+  struct Pause: Sendable {
+    let reason: String
+    let start: Date
+    let end: Date
+  }
+
   private struct State {
     /// When the rows read so far may be followed by more.
     var paidUntil = ContinuousClock.now
-    /// True until the standbys have been asked for the first time, where that is wanted.
-    var isPaused: Bool
+    var rate: Int?
+    var workerLimit: Int
+    var reasons: Set<Reason>
+    var activeCount = 0
+    var pausedAt: (reason: String, start: Date)?
+    var pauses: [Pause] = []
     var measuredAt: ContinuousClock.Instant?
+    var conditionAskedAt: ContinuousClock.Instant?
     var hasVanished = false
   }
 
   private let monitor: Monitor<State>
-  private let maxRowsPerSecond: Int?
   private let maxLagSeconds: Double?
   private let replica: String?
+  private let condition: PauseCondition?
+  private let window: DailyWindow?
   private let stop: StopSignal
   private let logger: Logger
 
   /// How often standbys are asked. Arbitrary: the lag that `pg_stat_replication` shows is about as old.
   private static let measureInterval = Duration.seconds(1)
+  /// How often `--pause-while` is asked. Arbitrary: it may be dear.
+  private static let conditionInterval = Duration.seconds(3)
 
   init(_ options: MergeOptions, stop: StopSignal, logger: Logger) {
     self.logger = logger
-    maxRowsPerSecond = options.maxRowsPerSecond
     maxLagSeconds = options.maxReplicaLagSeconds.map(Double.init)
     replica = options.replica
+    condition = options.pauseWhile.map(PauseCondition.init)
+    window = options.window
     self.stop = stop
-    monitor = Monitor(State(isPaused: options.maxReplicaLagSeconds != nil))
+    // Until they have been asked for the first time, nothing is begun.
+    let unknown: [Reason?] = [
+      maxLagSeconds != nil ? .replicaLag : nil, condition != nil ? .condition : nil, window != nil ? .window : nil,
+    ]
+    monitor = Monitor(
+      State(
+        rate: options.maxRowsPerSecond,
+        workerLimit: options.workerCount,
+        reasons: Set(unknown.compactMap(\.self))
+      )
+    )
   }
 
-  /// Waits as long as the rows of a batch are worth at the wanted rate.
-  func spend(rowCount: Int) {
-    guard let maxRowsPerSecond else { return }
-    let price = Duration.seconds(Double(rowCount) / Double(maxRowsPerSecond))
-    let paidUntil = monitor.update { state in
-      state.paidUntil = max(state.paidUntil, .now) + price
-      return state.paidUntil
+  // MARK: For workers
+
+  /// Waits until a batch may be begun, or the run is over.
+  ///
+  /// - Returns: whether one may; ``leave()`` then follows.
+  func enter(worker number: Int, unless isOver: () -> Bool) -> Bool {
+    while stop.signal == nil, !isOver() {
+      let mayBegin = monitor.update { state in
+        guard state.reasons.isEmpty, number <= state.workerLimit, state.paidUntil <= .now else { return false }
+        state.activeCount += 1
+        return true
+      }
+      if mayBegin { return true }
+      // Arbitrary: short beside any batch.
+      stop.sleep(seconds: 0.05)
     }
-    stop.sleep(seconds: (paidUntil - .now) / .seconds(1))
+    return false
   }
 
-  /// Waits while a standby is too far behind, or until the run is over without having caught up.
-  func waitForStandbys(unless isOver: () -> Bool) {
-    while stop.signal == nil, !isOver(), monitor.update({ $0.isPaused }) { stop.sleep(seconds: 0.1) }
+  /// A batch has ended.
+  func leave() { monitor.update { $0.activeCount -= 1 } }
+
+  /// Notes the rows of a batch, after which none may be read for as long as they are worth at the wanted rate.
+  func spend(rowCount: Int) {
+    monitor.update { state in
+      guard let rate = state.rate else { return }
+      state.paidUntil = max(state.paidUntil, .now) + .seconds(Double(rowCount) / Double(rate))
+    }
   }
 
-  /// Asks how far the standbys are behind, if it is time to.
+  // MARK: For whoever steers
+
+  /// How many batches are under way.
+  var activeCount: Int { monitor.update { $0.activeCount } }
+
+  /// How many workers are wanted.
+  var workerLimit: Int { monitor.update { $0.workerLimit } }
+
+  /// Rows in a second, if they are limited.
+  var rate: Int? { monitor.update { $0.rate } }
+
+  /// Pauses for a reason, or no more.
+  func set(_ reason: Reason, _ isPaused: Bool) {
+    monitor.update { state in
+      if isPaused { state.reasons.insert(reason) } else { state.reasons.remove(reason) }
+    }
+  }
+
+  /// - Parameter rows: nil for no limit.
+  func limitRate(to rows: Int?) {
+    monitor.update { state in
+      state.rate = rows
+      // What is owed was reckoned at another rate.
+      state.paidUntil = .now
+    }
+  }
+
+  func limitWorkers(to count: Int) { monitor.update { $0.workerLimit = count } }
+
+  /// Why nothing is begun, in words; nil when it is.
+  var pauseReason: String? { monitor.update { self.words($0.reasons) } }
+
+  private func words(_ reasons: Set<Reason>) -> String? {
+    guard let first = reasons.min() else { return nil }
+    return switch first {
+    case .control: "merge-engine control --pause"
+    case .window: "outside of --window \(window.map { "\($0)" } ?? "")"
+    case .condition: "--pause-while is true"
+    case .replicaLag: "a standby is further behind than --max-replica-lag"
+    }
+  }
+
+  /// The pauses so far, but for those for standbys, which may be many.
+  var pauses: [Pause] {
+    monitor.update { state in
+      self.follow(&state, .now)
+      let open = state.pausedAt.map { [Pause(reason: $0.reason, start: $0.start, end: .now)] } ?? []
+      return state.pauses + open
+    }
+  }
+
+  private func follow(_ state: inout State, _ now: Date) {
+    let reason = words(state.reasons.subtracting([.replicaLag]))
+    guard reason != state.pausedAt?.reason else { return }
+    if let (reason, start) = state.pausedAt { state.pauses.append(Pause(reason: reason, start: start, end: now)) }
+    state.pausedAt = reason.map { (reason: $0, start: now) }
+  }
+
+  /// Looks at all that may pause the run, if it is time to.
   func measure(_ connection: Connection) throws(PostgresError) {
+    try measureLag(connection)
+    if let condition {
+      let isDue = monitor.update { $0.conditionAskedAt.map { .now - $0 > Self.conditionInterval } ?? true }
+      if isDue {
+        set(.condition, try condition.isTrue(connection))
+        monitor.update { $0.conditionAskedAt = .now }
+      }
+    }
+    if let window { set(.window, !window.contains(.now)) }
+    monitor.update { self.follow(&$0, .now) }
+  }
+
+  private func measureLag(_ connection: Connection) throws(PostgresError) {
     guard let maxLagSeconds else { return }
     let isDue = monitor.update { state in state.measuredAt.map { .now - $0 > Self.measureInterval } ?? true }
     guard isDue else { return }
     let lagSeconds = try ReplicaLag.seconds(connection, replica: replica)
+    set(.replicaLag, lagSeconds > maxLagSeconds)
     let hasVanished = monitor.update { state in
       defer { state.hasVanished = lagSeconds == .infinity }
       state.measuredAt = .now
-      state.isPaused = lagSeconds > maxLagSeconds
       return lagSeconds == .infinity && !state.hasVanished
     }
     guard hasVanished, let replica else { return }

@@ -1,3 +1,4 @@
+import Foundation
 import Libpq
 import Logging
 
@@ -6,6 +7,7 @@ struct RunClosing {
   let record: RunRecord
   let plan: MergePlan
   let options: MergeOptions
+  let pauses: [Pressure.Pause]
   let logger: Logger
 
   /// What the admin tables say at the end.
@@ -48,8 +50,9 @@ struct RunClosing {
     let status: RunStatus =
       isInterrupted
       ? .aborted : !failures.isEmpty ? .failed : refusedCount + standingCount > 0 ? .partial : .success
-    let warnings = exchanges + (options.cleanup ? try cleanUp(status, production: connection, staging: staging) : [])
-    for warning in warnings { logger.warning("\(warning)") }
+    let cleaning = options.cleanup ? try cleanUp(status, production: connection, staging: staging) : []
+    for warning in exchanges + cleaning { logger.warning("\(warning)") }
+    let warnings = exchanges + cleaning + pauses.map(Self.words)
     try connection.execute("BEGIN", "closing the run")
     if isThrough {
       try ReplayProgress(plan, options.schemas).finish(connection)
@@ -70,6 +73,11 @@ struct RunClosing {
       standingCount: standingCount,
       pendingCount: outcome.unreadCounts.values.reduce(0, +)
     )
+  }
+
+  private static func words(_ pause: Pressure.Pause) -> String {
+    let style = Date.ISO8601FormatStyle()
+    return "the run was paused from \(pause.start.formatted(style)) to \(pause.end.formatted(style)): \(pause.reason)."
   }
 
   /// - Returns: how many rows stand refused by runs before this one, and which rows hinder each other.

@@ -65,6 +65,8 @@ final class WorkQueue: Sendable {
     var isStopped = false
     var isSealed = false
     var refusedCount = 0
+    /// As many rows as a batch may have by the wanted rate.
+    var batchRowLimit = Int.max
     var loss: RunOutcome.Loss?
   }
 
@@ -134,7 +136,7 @@ final class WorkQueue: Sendable {
       for index in state.tables.indices {
         self.finishIfDone(index, &state)
         if let place = self.nextPlace(index, &state) {
-          return Item(table: index, place: place, rowLimit: min(self.batchRows, state.tables[index].rowLimit))
+          return Item(table: index, place: place, rowLimit: self.batchRowCount(index, state))
         }
       }
       return state.tables.allSatisfy(\.isOver) ? .some(nil) : nil
@@ -231,6 +233,11 @@ final class WorkQueue: Sendable {
   /// The connections that were lost, if any were.
   var loss: RunOutcome.Loss? { monitor.update { $0.loss } }
 
+  /// No batch has more rows than this from now on; nil for no limit beyond what the run was begun with.
+  func limitBatches(to rowCount: Int?) {
+    monitor.update { $0.batchRowLimit = rowCount ?? .max }
+  }
+
   /// Hands out nothing any more.
   func stop() {
     monitor.update { $0.isStopped = true }
@@ -270,6 +277,10 @@ final class WorkQueue: Sendable {
 
   // MARK: On the state, under the lock
 
+  private func batchRowCount(_ index: Int, _ state: State) -> Int {
+    min(batchRows, state.batchRowLimit, state.tables[index].rowLimit)
+  }
+
   private func nextPlace(_ index: Int, _ state: inout State) -> BatchPlace? {
     guard !state.tables[index].isOver, state.tables[index].openParents.isEmpty, !state.tables[index].isExhausted else {
       return nil
@@ -278,7 +289,7 @@ final class WorkQueue: Sendable {
     state.tables[index].inFlightCount += 1
     if let place = state.tables[index].givenBack.popLast() { return place }
     if var slice = state.tables[index].slices.popLast() {
-      while slice.rowCount > state.tables[index].rowLimit, let (lower, upper) = slice.halves {
+      while slice.rowCount > batchRowCount(index, state), let (lower, upper) = slice.halves {
         state.tables[index].slices.append(upper)
         slice = lower
       }
@@ -286,7 +297,10 @@ final class WorkQueue: Sendable {
     }
     let table = state.tables[index]
     if table.nextBlock >= table.blockCount { return state.tables[index].waiting.removeFirst() }
-    let end = min(table.nextBlock + table.size.blockCount(forRows: wantedRows(of: table)), table.blockCount)
+    let end = min(
+      table.nextBlock + table.size.blockCount(forRows: wantedRows(of: table, atMost: batchRowCount(index, state))),
+      table.blockCount
+    )
     defer { state.tables[index].nextBlock = end }
     return .blocks(TupleRange(blocks: table.nextBlock..<end))
   }
@@ -306,8 +320,7 @@ final class WorkQueue: Sendable {
     }
   }
 
-  private func wantedRows(of table: TableState) -> Int {
-    let most = min(batchRows, table.rowLimit)
+  private func wantedRows(of table: TableState, atMost most: Int) -> Int {
     guard workerCount > 1 else { return most }
     return min(most, max(table.remainingRowCount / (2 * workerCount), Self.leastBatchRows))
   }

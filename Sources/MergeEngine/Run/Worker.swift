@@ -68,8 +68,9 @@ final class Worker {
     if context.isAtomic {
       try connections?.execute("BEGIN", "beginning the transaction")
     }
-    while let item = queue.take() {
-      context.pressure.waitForStandbys { queue.isStopped }
+    while context.pressure.enter(worker: number, unless: { queue.isOver }) {
+      defer { context.pressure.leave() }
+      guard let item = queue.take() else { break }
       try carry(item)
     }
     guard context.isAtomic else { return }

@@ -13,6 +13,7 @@ package enum WorkerThreads {
   /// Runs `body` on `count` threads, numbered from 1, and waits for all of them.
   ///
   /// - Parameters:
+  ///   - wantedCount: asked a few times a second; when it is more than were started, others are.
   ///   - whileWaiting: called on this thread a few times a second.
   ///   - onError: called by each thread that fails, to tell the others.
   /// - Returns: what the threads returned, in no order.
@@ -20,12 +21,13 @@ package enum WorkerThreads {
   @discardableResult
   package static func run<Value: Sendable>(
     count: Int,
+    growingTo wantedCount: () -> Int = { 0 },
     whileWaiting: () -> Void = {},
     onError: @escaping @Sendable () -> Void = {},
     _ body: @escaping @Sendable (Int) throws -> Value
   ) throws -> [Value] {
     let monitor = Monitor(State<Value>(runningCount: count))
-    for number in 1..<(count + 1) {
+    func start(_ number: Int) {
       let thread = Thread {
         let result = Result { try body(number) }
         monitor.update { state in
@@ -40,7 +42,16 @@ package enum WorkerThreads {
       thread.name = "worker \(number)"
       thread.start()
     }
-    while monitor.wait(timeLimitSeconds: 0.25, until: { $0.runningCount == 0 ? true : nil }) == nil { whileWaiting() }
+    for number in 1..<(count + 1) { start(number) }
+    var startedCount = count
+    while monitor.wait(timeLimitSeconds: 0.25, until: { $0.runningCount == 0 ? true : nil }) == nil {
+      whileWaiting()
+      while startedCount < wantedCount() {
+        startedCount += 1
+        monitor.update { $0.runningCount += 1 }
+        start(startedCount)
+      }
+    }
     return try monitor.update { state in
       if let error = state.error { throw error }
       return state.values

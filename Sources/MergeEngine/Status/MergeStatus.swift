@@ -36,6 +36,8 @@ public struct MergeStatus: Sendable, Codable {
     public let finishedAt: String?
     /// What was noted at the end.
     public let notes: String?
+    /// Why a running merge begins no batch; nil when it does.
+    public let pausedBecause: String?
     /// Rows read, of all tables.
     public let read: Int
     /// Rows inserted, of all tables.
@@ -51,6 +53,7 @@ public struct MergeStatus: Sendable, Codable {
       case startedAt = "started_at"
       case finishedAt = "finished_at"
       case notes, read, inserted, updated, errors
+      case pausedBecause = "paused_because"
     }
   }
 
@@ -92,9 +95,11 @@ public struct MergeStatus: Sendable, Codable {
     closesDeadRuns: Bool = true
   ) throws(PostgresError) -> [RunSummary] {
     // The guide's own tables have no run_id yet; a database without admin tables has had no run.
-    guard try AdminSchema(schemas: schemas).columns(connection).isSuperset(of: AdminSchema.runColumns) else {
-      return []
-    }
+    let columns = try AdminSchema(schemas: schemas).columns(connection)
+    guard columns.isSuperset(of: AdminSchema.runColumns) else { return [] }
+    let pausedBecause: SQL =
+      columns.contains("merge_summary.paused_because")
+      ? "CASE WHEN r.status = 'RUNNING' THEN r.paused_because END" : "NULL::text"
     if closesDeadRuns { try RunRecord.closeDeadRunsIfAllowed(connection, schemas) }
     let admin = Identifier(schemas.admin)
     let rows = try connection.query(
@@ -103,11 +108,12 @@ public struct MergeStatus: Sendable, Codable {
              to_char(r.merge_start, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), to_char(r.merge_end, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
              r.notes,
              coalesce(sum(l.records_read), 0)::bigint, coalesce(sum(l.records_inserted), 0)::bigint,
-             coalesce(sum(l.records_updated), 0)::bigint, coalesce(sum(l.records_error), 0)::bigint
+             coalesce(sum(l.records_updated), 0)::bigint, coalesce(sum(l.records_error), 0)::bigint,
+             \(pausedBecause)
       FROM (SELECT * FROM \(admin).merge_summary AS r WHERE \(PairSQL(schemas: schemas).ownsRun("r"))
             ORDER BY id DESC LIMIT \(limit)) AS r
       LEFT JOIN \(admin).merge_logs l ON l.run_id = r.id
-      GROUP BY r.id, r.status, r.merge_start, r.merge_end, r.notes
+      GROUP BY r.id, r.status, r.merge_start, r.merge_end, r.notes, 10
       ORDER BY r.id DESC
       """,
       "reading the runs"
@@ -119,6 +125,7 @@ public struct MergeStatus: Sendable, Codable {
         startedAt: rows.text(row, 2),
         finishedAt: rows.text(row, 3),
         notes: rows.text(row, 4),
+        pausedBecause: rows.text(row, 9),
         read: rows.integer(row, 5) ?? 0,
         inserted: rows.integer(row, 6) ?? 0,
         updated: rows.integer(row, 7) ?? 0,

@@ -17,7 +17,7 @@ struct DifferenceReader {
       VerifyReport.Sample(
         kind: sample.kind,
         key: text.key,
-        columns: sample.kind == .missing ? [] : text.columns,
+        columns: [.missing, .deletedSince].contains(sample.kind) ? [] : text.columns,
         message: text.message
       )
     }
@@ -34,16 +34,17 @@ struct DifferenceReader {
       columns: columns,
       extra: extra,
       samples: samples
-        + extra.sampleKeys.map { VerifyReport.Sample(kind: .extra, key: $0, columns: [], message: nil) }
+        + extra.sampleKeys.map { VerifyReport.Sample(kind: .extra, key: $0, columns: [], message: nil) },
+      notCompared: try NotCompared.count(plan, readCount: outcome.counts.read, staging)
     )
   }
 }
 
-extension VerifyReport.DifferenceKind {
+extension DifferenceKind {
   /// The sample that is read in the same way.
   fileprivate var sampleKind: PlanReport.SampleKind {
     switch self {
-    case .missing, .extra: .insert
+    case .missing, .deletedSince, .extra: .insert
     case .outdated: .update
     case .differing: .tie
     case .unreadable: .error

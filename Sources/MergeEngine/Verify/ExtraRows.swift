@@ -12,26 +12,18 @@ public struct ExtraRows {
     public internal(set) var windowCount: Int?
     /// How many of them staging lacks.
     public internal(set) var count = 0
-    /// How many of those were deleted.
-    public internal(set) var deletedCount = 0
     /// Keys of some of them.
     public internal(set) var sampleKeys: [[String: String?]] = []
-    /// Why they were not looked at, or not deleted.
+    /// Why they were not looked at.
     public internal(set) var note: String?
 
     private enum CodingKeys: String, CodingKey {
       case windowCount = "rows_in_window"
       case count = "rows"
-      case deletedCount = "deleted"
       case sampleKeys = "sample_keys"
       case note
     }
 
-    /// Their share of production's rows inside the window.
-    public var percent: Double {
-      guard let windowCount, windowCount > 0 else { return 0 }
-      return Double(count) * 100 / Double(windowCount)
-    }
   }
 
   /// - Parameter connection: to the database that holds both sides.
@@ -39,6 +31,53 @@ public struct ExtraRows {
     self.plan = plan
     self.window = window
     self.connection = connection
+  }
+
+  /// Counts extra rows once more, in one snapshot with what is written of each.
+  func findAgain(sampleLimit: Int, _ output: VerifyOutput?) throws -> Outcome {
+    guard let output else { return try find(sampleLimit: sampleLimit) }
+    let operation = "reading rows of \(plan.production) that staging lacks"
+    try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", operation)
+    let outcome = try find(sampleLimit: sampleLimit)
+    // All rows are wanted, not the first ones soon.
+    try connection.execute("SET LOCAL cursor_tuple_fraction = 1", operation)
+    let keys = plan.keyColumns.map { "p.\($0.name)::text" as SQL }.joined(", ")
+    try connection.execute(
+      """
+      DECLARE extra_rows NO SCROLL CURSOR FOR
+      SELECT p.ctid::text, p.xmin::text, p.\(plan.version.name)::text, \(keys)
+      FROM \(plan.production) AS p WHERE \(isExtra)
+      """,
+      operation
+    )
+    while true {
+      let rows = try connection.query("FETCH \(Self.pieceRowCount) FROM extra_rows", operation)
+      guard rows.count > 0 else { break }
+      try output.writer.write((0..<rows.count).map { difference(rows, $0, pair: output.pair) })
+    }
+    try connection.execute("COMMIT", operation)
+    return outcome
+  }
+
+  /// Rows that are fetched at once. Arbitrary.
+  private static let pieceRowCount = 1000
+
+  private func difference(_ rows: ResultSet, _ row: Int, pair: String) -> Difference {
+    Difference(
+      pair: pair,
+      table: plan.name,
+      kind: .extra,
+      key: Dictionary(
+        uniqueKeysWithValues: plan.keyColumns.indices.map {
+          (plan.columns[$0].name.name, rows.text(row, 3 + $0) ?? "")
+        }
+      ),
+      stagingVersion: nil,
+      productionVersion: rows.text(row, 2),
+      columns: [],
+      stagingRow: nil,
+      productionRow: .init(ctid: rows.text(row, 0) ?? "", xmin: rows.text(row, 1) ?? "")
+    )
   }
 
   /// Counts extra rows.
@@ -84,7 +123,7 @@ public struct ExtraRows {
   }
 
   /// Production's row (alias `p`) is inside the window, and staging lacks its key.
-  var isExtra: SQL { "\(inWindow) AND NOT EXISTS (\(stagingRow))" }
+  var isExtra: SQL { "\(inWindow) AND NOT EXISTS (\(Self.stagingRow(of: plan)))" }
 
   private var inWindow: SQL {
     let version = plan.version
@@ -98,8 +137,8 @@ public struct ExtraRows {
     return condition
   }
 
-  /// Any staging row of the key, whatever its version and mark.
-  private var stagingRow: SQL {
+  /// Any staging row of the key of production's row `p`, whatever its version and mark.
+  static func stagingRow(of plan: TablePlan) -> SQL {
     let match = plan.keyColumns.map { column in
       let value: SQL =
         column.travel == .text ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression

@@ -1,8 +1,9 @@
 import Foundation
 import Libpq
 
-/// What the last merge of these schemas' staging (and not a replay) was asked to do.
+/// What the last merge of these schemas' staging (no replay, no repair) was asked to do.
 struct LastRun {
+  let id: Int
   /// As it was typed, in ``timeZone``: what versions before the windows of tables were kept have left.
   private let typed: VersionWindow
   private let timeZone: String
@@ -35,21 +36,22 @@ struct LastRun {
       let window: SQL = keepsWindows ? "'from', l.version_from, 'to', l.version_to" : "'from', NULL, 'to', NULL"
       let result = try connection.query(
         """
-        SELECT json_build_object('from', r.parameters -> 'from', 'to', r.parameters -> 'to',
+        SELECT r.id::bigint, json_build_object('from', r.parameters -> 'from', 'to', r.parameters -> 'to',
                                  'timeZone', r.parameters -> 'time_zone')::text,
                coalesce((SELECT json_agg(json_build_object('table', l.table_name, \(window)))
                          FROM \(admin).merge_logs l WHERE l.run_id = r.id), '[]')::text
         FROM \(admin).merge_summary r
-        WHERE r.status IN ('SUCCESS', 'PARTIAL') AND r.parameters IS NOT NULL AND NOT r.parameters ? 'snapshot'
+        WHERE r.status IN ('SUCCESS', 'PARTIAL') AND r.parameters IS NOT NULL AND NOT r.parameters ?| ARRAY['snapshot', 'repair']
           AND \(PairSQL(schemas: schemas).ownsRun("r"))
         ORDER BY r.id DESC LIMIT 1
         """,
         "reading the parameters of the last run"
       )
-      guard result.count == 1, let parameters = JSONText.decode(Parameters.self, result.text(0, 0)),
-        let logs = JSONText.decode([Log].self, result.text(0, 1))
+      guard result.count == 1, let parameters = JSONText.decode(Parameters.self, result.text(0, 1)),
+        let logs = JSONText.decode([Log].self, result.text(0, 2))
       else { return nil }
       return LastRun(
+        id: result.integer(0, 0) ?? 0,
         typed: VersionWindow(from: parameters.from, to: parameters.to),
         timeZone: parameters.timeZone ?? MergeOptions().timeZone,
         windows: logs.reduce(into: [:]) { $0[$1.table] = VersionWindow(from: $1.from, to: $1.to) }

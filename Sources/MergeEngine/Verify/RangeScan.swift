@@ -37,7 +37,7 @@ struct RangeScan {
     _ judge: RowJudge,
     on production: Connection,
     counts: inout RowCheckCounts,
-    suspects: inout [UInt64]
+    suspects: inout [SuspectRow]
   ) throws -> [UInt32] {
     try stretches.divide(batch)
     var rest: [UInt32] = []
@@ -65,7 +65,7 @@ struct RangeScan {
     _ judge: RowJudge,
     on production: Connection,
     counts: inout RowCheckCounts,
-    suspects: inout [UInt64]
+    suspects: inout [SuspectRow]
   ) throws -> Int {
     let limit = Self.densityLimit * stretch.candidates.count + 100
     var join = Join(next: stretch.candidates.lowerBound, end: stretch.candidates.upperBound, rowCount: 0)
@@ -96,7 +96,7 @@ struct RangeScan {
     _ judge: RowJudge,
     join: inout Join,
     counts: inout RowCheckCounts,
-    suspects: inout [UInt64]
+    suspects: inout [SuspectRow]
   ) throws(BinaryCopyError) {
     var cursor = CopyCursor()
     guard try cursor.beginMessage(message) != nil else { return }
@@ -118,7 +118,7 @@ struct RangeScan {
     _ batch: StagedBatch,
     join: inout Join,
     counts: inout RowCheckCounts,
-    suspects: inout [UInt64]
+    suspects: inout [SuspectRow]
   ) {
     counts.add(.missing, at: batch.rows[Int(batch.candidates[join.next])].address, suspects: &suspects)
     join.next += 1

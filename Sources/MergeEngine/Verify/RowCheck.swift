@@ -35,14 +35,14 @@ struct RowCheck {
   ///
   /// - Parameters:
   ///   - outcome: gets what is certain, and the rows that can't be read.
-  ///   - suspects: gets the addresses of the other rows.
+  ///   - suspects: gets the other rows.
   /// - Returns: how many rows were read.
   /// - Throws: ``Claim/TooLarge`` when the range holds more than a batch may.
   mutating func look(
     _ range: TupleRange,
     memory: inout BatchMemory,
     outcome: inout RowCheckOutcome,
-    suspects: inout [UInt64]
+    suspects: inout [SuspectRow]
   ) throws -> Int {
     let refused = try claim.readToLook(range, into: &memory.batch).refused
     try memory.order.arrange(&memory.batch, plan)
@@ -65,7 +65,7 @@ struct RowCheck {
     _ rows: [UInt32],
     of batch: StagedBatch,
     counts: inout RowCheckCounts,
-    suspects: inout [UInt64]
+    suspects: inout [SuspectRow]
   ) throws {
     guard !rows.isEmpty else { return }
     try lookUp.lookUp(rows, of: batch, on: connections.production, &found)
@@ -87,7 +87,7 @@ struct RowCheck {
       if try productionKey(index).map({ matched.contains($0) }) ?? false {
         counts.superseded += 1
       } else {
-        suspects.append(batch.rows[Int(rows[index])].address)
+        suspects.append(SuspectRow(batch.rows[Int(rows[index])].address, wasInProduction: true))
       }
     }
   }
@@ -117,11 +117,12 @@ struct RowCheck {
 
 extension RowCheckCounts {
   /// Counts what is certain, and keeps the address of what is not.
-  mutating func add(_ standing: RowStanding, at address: UInt64, suspects: inout [UInt64]) {
+  mutating func add(_ standing: RowStanding, at address: UInt64, suspects: inout [SuspectRow]) {
     switch standing {
     case .equal: equal += 1
     case .productionNewer: productionNewer += 1
-    case .missing, .outdated, .unequal: suspects.append(address)
+    case .missing: suspects.append(SuspectRow(address, wasInProduction: false))
+    case .outdated, .unequal: suspects.append(SuspectRow(address, wasInProduction: true))
     }
   }
 }

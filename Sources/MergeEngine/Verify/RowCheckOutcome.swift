@@ -31,6 +31,7 @@ struct RowCheckOutcome: Sendable {
     case .missing: counts.missing += 1
     case .outdated: counts.outdated += 1
     case .differing: counts.differing += 1
+    case .deletedSince: counts.deletedSince += 1
     case .unreadable: preconditionFailure("an unreadable row has a reason")
     case .extra: preconditionFailure("extra rows have no staging row")
     }

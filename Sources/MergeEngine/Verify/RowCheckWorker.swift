@@ -8,10 +8,11 @@ final class RowCheckWorker {
   private let connections: WorkerConnections
   private let options: VerifyOptions
   private let stop: StopSignal
+  private let output: VerifyOutput?
   private var memory = BatchMemory()
   private var checks: [Int: RowCheck] = [:]
   private var outcomes: [RowCheckOutcome]
-  private var suspects: [[UInt64]]
+  private var suspects: [[SuspectRow]]
   private var suspectCount = 0
   private var lastSuspectedAt = ContinuousClock.now
   /// When the last batch was compared.
@@ -26,12 +27,14 @@ final class RowCheckWorker {
     _ queue: WorkQueue,
     session: Session,
     options: VerifyOptions,
+    output: VerifyOutput?,
     stop: StopSignal
   ) throws(PostgresError) {
     self.plan = plan
     self.queue = queue
     self.options = options
     self.stop = stop
+    self.output = output
     connections = try session.connectWorker(
       role: "verify worker \(number)",
       carriesText: plan.carriesText
@@ -85,7 +88,7 @@ final class RowCheckWorker {
     for index in suspects.indices where !suspects[index].isEmpty && stop.signal == nil {
       guard let comparison = plan.tables[index].ties else { continue }
       try connections.covered(by: stop) {
-        var look = try SecondLook(plan.tables[index], comparison, number: lookCount, on: connections)
+        var look = try SecondLook(plan.tables[index], comparison, number: lookCount, output: output, on: connections)
         lookCount += 1
         try look.look(suspects[index], into: &memory.batch, outcome: &outcomes[index])
       }

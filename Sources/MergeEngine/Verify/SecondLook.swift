@@ -11,6 +11,9 @@ struct SecondLook {
   private let connections: WorkerConnections
   private let judge: RowJudge
   private let pairs: PairComparison
+  /// Only where differences are written to a file.
+  private let texts: DifferenceTexts?
+  private let writer: DifferenceWriter?
   private var lookUp: RowLookUp
   private var found = ProductionRows()
 
@@ -21,6 +24,7 @@ struct SecondLook {
     _ plan: TablePlan,
     _ comparison: RowComparison,
     number: Int,
+    output: VerifyOutput?,
     on connections: WorkerConnections
   ) throws(PostgresError) {
     self.plan = plan
@@ -28,11 +32,15 @@ struct SecondLook {
     self.connections = connections
     judge = RowJudge(plan, comparison)
     pairs = PairComparison(plan, connections.production)
+    writer = output?.writer
+    texts = output.map {
+      DifferenceTexts(plan: plan, pair: $0.pair, writesValues: $0.writesValues, connections: connections)
+    }
     lookUp = try RowLookUp(plan, connections.production, statementName: "second_\(number)")
   }
 
   /// Counts what has settled, and what differs still.
-  mutating func look(_ suspects: [UInt64], into batch: inout StagedBatch, outcome: inout RowCheckOutcome) throws {
+  mutating func look(_ suspects: [SuspectRow], into batch: inout StagedBatch, outcome: inout RowCheckOutcome) throws {
     for start in stride(from: 0, to: suspects.count, by: Self.pieceRowCount) {
       try lookAtPiece(
         suspects[start..<min(start + Self.pieceRowCount, suspects.count)],
@@ -43,38 +51,73 @@ struct SecondLook {
   }
 
   private mutating func lookAtPiece(
-    _ piece: ArraySlice<UInt64>,
+    _ piece: ArraySlice<SuspectRow>,
     into batch: inout StagedBatch,
     outcome: inout RowCheckOutcome
   ) throws {
-    guard try read(piece, into: &batch) || piece.count == 1 else {
+    // One snapshot for all that is said of a row.
+    try connections.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "beginning to look again")
+    guard try read(piece.map(\.address), into: &batch) || piece.count == 1 else {
+      try connections.execute("ROLLBACK", "giving up looking again")
       let middle = piece.startIndex + piece.count / 2
       try lookAtPiece(piece[..<middle], into: &batch, outcome: &outcome)
       try lookAtPiece(piece[middle...], into: &batch, outcome: &outcome)
       return
     }
     outcome.counts.vanished += piece.count - batch.rows.count
+    let wasThere = Set(piece.filter(\.wasInProduction).map(\.address))
+    var differences: [DifferenceTexts.Row] = []
     let rows = batch.rows.indices.map { UInt32($0) }
     try lookUp.lookUp(rows, of: batch, on: connections.production, &found)
     for (index, row) in batch.rows.enumerated() {
-      switch try judge.standing(row, in: batch.bytes.rawSpan, found.ranges[index], in: found.bytes.rawSpan) {
-      case .equal: outcome.counts.equal += 1
-      case .productionNewer: outcome.counts.productionNewer += 1
-      case .missing: outcome.add(.missing, at: row.address)
-      case .outdated: outcome.add(.outdated, at: row.address)
-      case .unequal:
-        let columns = try differingColumns(row, found.ranges[index] ?? 0..<0, of: batch)
-        if columns.isEmpty {
-          outcome.counts.equal += 1
-        } else {
-          outcome.add(.differing, at: row.address, columns: columns)
-        }
+      let standing = try judge.standing(row, in: batch.bytes.rawSpan, found.ranges[index], in: found.bytes.rawSpan)
+      guard
+        let difference = try difference(
+          row,
+          standing,
+          found.ranges[index] ?? 0..<0,
+          of: batch,
+          wasThere: wasThere.contains(row.address)
+        )
+      else {
+        if case .productionNewer = standing { outcome.counts.productionNewer += 1 } else { outcome.counts.equal += 1 }
+        continue
       }
+      outcome.add(
+        difference.kind,
+        at: row.address,
+        columns: difference.kind == .differing ? difference.columns : []
+      )
+      differences.append(difference)
+    }
+    try writer?.write(texts?.read(differences) ?? [])
+    try connections.execute("COMMIT", "ending to look again")
+  }
+
+  /// What is wrong with a row; nil if nothing is.
+  private func difference(
+    _ row: StagedRow,
+    _ standing: RowStanding,
+    _ fields: Range<Int>,
+    of batch: StagedBatch,
+    wasThere: Bool
+  ) throws -> DifferenceTexts.Row? {
+    switch standing {
+    case .equal, .productionNewer: return nil
+    case .missing:
+      return DifferenceTexts.Row(kind: wasThere ? .deletedSince : .missing, address: row.address, columns: [])
+    case .outdated:
+      // Which columns they are is asked for nobody but the file.
+      let columns = texts == nil ? [] : try differingColumns(row, fields, of: batch)
+      return DifferenceTexts.Row(kind: .outdated, address: row.address, columns: columns)
+    case .unequal:
+      let columns = try differingColumns(row, fields, of: batch)
+      return columns.isEmpty ? nil : DifferenceTexts.Row(kind: .differing, address: row.address, columns: columns)
     }
   }
 
   /// - Returns: false when the rows are more than a batch may hold.
-  private func read(_ addresses: ArraySlice<UInt64>, into batch: inout StagedBatch) throws -> Bool {
+  private func read(_ addresses: [UInt64], into batch: inout StagedBatch) throws -> Bool {
     batch.removeAll()
     let end = try connections.staging.copyOut(
       """

@@ -10,7 +10,7 @@ import Logging
 /// production, in key order or by key ───┘
 /// ```
 /// Nothing is held but a batch a worker and the addresses of suspects. All sessions are read-only, but the one that
-/// deletes extra rows when that is asked for, and the one that records the result (``VerificationRecord``).
+/// records the result (``VerificationRecord``).
 public struct Verification: Sendable {
   private let options: VerifyOptions
   private let session: Session
@@ -49,11 +49,23 @@ public struct Verification: Sendable {
   /// - Throws: ``MergeFailure/usage(_:)``, ``MergeFailure/unreachable(_:)``, ``PostgresError``.
   public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> VerifyReport {
     let clock = ReportClock()
+    let output = options.outputPath.map { AtomicFile(path: $0, permissions: 0o600) }
+    do {
+      try output?.check()
+      return try run(clock, output, onProgress)
+    } catch let failure as AtomicFile.Failure {
+      throw MergeFailure.blocked([.blocker(nil, "the file of differences \(failure)")])
+    }
+  }
+
+  private func run(_ clock: ReportClock, _ output: AtomicFile?, _ onProgress: (RunProgress) -> Void) throws
+    -> VerifyReport
+  {
     let control = try session.reachControl()
     let staging = try session.reachStaging(beside: control)
     do {
       let report = try stop.covering(control) {
-        try stop.covering(staging) { try verify(clock, control: control, staging: staging, onProgress) }
+        try stop.covering(staging) { try verify(clock, output, control: control, staging: staging, onProgress) }
       }
       if report.status != .aborted { VerificationRecord(session: writingSession).write(report) }
       return report
@@ -66,6 +78,7 @@ public struct Verification: Sendable {
 
   private func verify(
     _ clock: ReportClock,
+    _ file: AtomicFile?,
     control: Connection,
     staging: Connection,
     _ onProgress: (RunProgress) -> Void
@@ -85,32 +98,45 @@ public struct Verification: Sendable {
     try plan.compareTies(control)
     let hasLedger = try AdminSchema.hasProgress(Identifier(options.merge.schemas.admin), control)
     plan.select { options.mark != MergeOptions.Mark.none && (hasLedger || $0.hasStatusColumn) ? .merged : .all }
-    let completeness = try Completeness(
-      plan: plan,
-      options: options,
-      lastRun: lastRun,
-      session: session,
-      stop: stop,
-      control
-    )
-    try completeness.checkWindows()
-    let isSplit = control !== staging
-    let deletion: Connection?
+    let completeness = try Completeness(plan: plan, options: options, lastRun: lastRun, stop: stop, control)
+    let output = try file.map { try VerifyOutput($0, plan, options, completeness, control) }
     do {
-      deletion = try completeness.openDeletion(isSplit: isSplit)
-    } catch MergeFailure.blocked(let findings) {
-      return report(.blocked, clock, comparing: .zero, tables: [], types: types, findings: findings)
+      let report = try compare(
+        plan,
+        completeness,
+        output,
+        clock: clock,
+        control: control,
+        staging: staging,
+        types: types,
+        onProgress
+      )
+      if report.status == .aborted { output?.writer.abandon() } else { try output?.writer.finish() }
+      return report
+    } catch {
+      output?.writer.abandon()
+      throw error
     }
-    let (outcomes, comparing) = try compare(plan, clock: clock, onProgress: onProgress)
-    let extra = try completeness.check(control, isSplit: isSplit, deletion: deletion)
+  }
+
+  private func compare(
+    _ plan: MergePlan,
+    _ completeness: Completeness,
+    _ output: VerifyOutput?,
+    clock: ReportClock,
+    control: Connection,
+    staging: Connection,
+    types: [TypeDifference],
+    _ onProgress: (RunProgress) -> Void
+  ) throws -> VerifyReport {
+    let (outcomes, comparing) = try compareRows(plan, output, clock: clock, onProgress: onProgress)
+    let extra = try completeness.check(control, isSplit: control !== staging, output)
     let tables = try plan.tables.indices.map { index in
       try DifferenceReader(plan: plan.tables[index], production: control, staging: staging)
         .table(outcomes[index], extra[index])
     }
-    let status: VerifyReport.Status =
-      stop.signal != nil ? .aborted : tables.contains(where: \.isDifferent) ? .different : .success
     return report(
-      status,
+      stop.signal != nil ? .aborted : Self.status(tables),
       clock,
       comparing: comparing,
       tables: tables,
@@ -120,6 +146,11 @@ public struct Verification: Sendable {
     )
   }
 
+  private static func status(_ tables: [VerifyReport.Table]) -> VerifyReport.Status {
+    guard !tables.contains(where: \.isDifferent) else { return .different }
+    return tables.contains { $0.counts.comparedCount > 0 } ? .success : .nothingCompared
+  }
+
   /// As the one that compares, but for a last word in the admin schema.
   private var writingSession: Session {
     var session = session
@@ -127,8 +158,9 @@ public struct Verification: Sendable {
     return session
   }
 
-  private func compare(
+  private func compareRows(
     _ plan: MergePlan,
+    _ output: VerifyOutput?,
     clock: ReportClock,
     onProgress: (RunProgress) -> Void
   ) throws -> ([RowCheckOutcome], Duration) {
@@ -149,6 +181,7 @@ public struct Verification: Sendable {
           queue,
           session: session,
           options: options,
+          output: output,
           stop: stop
         )
         return (outcomes: try worker.run(), comparedAt: worker.comparedAt)

@@ -13,9 +13,15 @@ struct VerifyFindings {
 
   /// A table without a single merged row was hardly what somebody wanted to verify.
   private func unmarked(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
-    guard counts.read == 0, table.selection == .merged, (table.reading.source?.blockCount ?? 0) > 0 else { return nil }
-    return
-      "\(table.staging) has no row that is merged, so nothing was compared. verify --mark none compares all rows."
+    guard counts.read == 0 else { return nil }
+    return table.selection == .merged
+      ? "\(table.staging) has no row\(window(table)) that is merged, so nothing was compared. verify --mark none compares "
+        + "whatever is there."
+      : "\(table.staging) has no row\(window(table)) to compare."
+  }
+
+  private func window(_ table: TablePlan) -> String {
+    table.window.isUnbounded ? "" : " in the window"
   }
 
   /// Only where all rows are compared: a merge refuses these, and they are not read then.

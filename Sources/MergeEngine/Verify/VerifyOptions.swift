@@ -8,19 +8,11 @@ public struct VerifyOptions: Sendable {
   public var recheckAfterSeconds = 5.0
   /// Rows to show of each kind of difference, and keys of each column.
   public var sampleLimit = 5
-  /// What becomes of production rows inside the window that staging lacks.
-  public var extra = ExtraRule.report
-  /// Extra rows are deleted only if no more than this share of production's rows inside the window are extra.
-  public var maxExtraPercent = 1.0
+  /// A file that gets every difference; nil for none.
+  public var outputPath: String?
+  /// Whether that file gets the values of the columns that differ, too.
+  public var writesValues = true
 
   /// The defaults of the contract.
   public init() {}
-
-  /// What becomes of production rows inside the window that staging lacks.
-  public enum ExtraRule: String, Sendable, Codable, CaseIterable {
-    /// They are told.
-    case report
-    /// They are deleted, if they are few.
-    case delete
-  }
 }

@@ -8,6 +8,8 @@ public struct VerifyReport: Sendable, Codable {
     case success = "SUCCESS"
     /// There are differences.
     case different = "DIFFERENT"
+    /// There was nothing to compare, which proves nothing.
+    case nothingCompared = "NOTHING COMPARED"
     /// The tables can't be compared; only types were looked at.
     case blocked = "BLOCKED"
     /// Interrupted; what was found up to then.
@@ -64,9 +66,11 @@ public struct VerifyReport: Sendable, Codable {
     public let extra: ExtraRows.Outcome
     /// Some differing rows of each kind.
     public let samples: [Sample]
+    /// The staging rows that were not compared; nil in the records of versions that did not say.
+    public var notCompared: NotCompared?
 
     /// Whether anything is not as it should be.
-    var isDifferent: Bool { counts.differenceCount > 0 || extra.count > extra.deletedCount }
+    var isDifferent: Bool { counts.differenceCount > 0 || extra.count > 0 }
   }
 
   /// A column that differs.
@@ -85,18 +89,7 @@ public struct VerifyReport: Sendable, Codable {
   }
 
   /// What is wrong with a row.
-  public enum DifferenceKind: String, Sendable, Codable, CaseIterable {
-    /// Production has no such key.
-    case missing
-    /// Production has an older version than staging.
-    case outdated
-    /// Production has the same version with other values.
-    case differing
-    /// The server can't read the staging row as production's types, so nobody can have merged it; no difference.
-    case unreadable
-    /// Production has the key inside the window, and staging does not.
-    case extra
-  }
+  public typealias DifferenceKind = MergeEngine.DifferenceKind
 
   /// A row that differs; `old` is production's value, `new` staging's.
   public struct Sample: Sendable, Codable {
@@ -171,6 +164,7 @@ extension ParseStrategy where Self == Date.ISO8601FormatStyle {
 extension VerifyReport.Table: Codable {
   private enum CodingKeys: String, CodingKey {
     case table, columns, extra, samples
+    case notCompared = "not_compared"
   }
 
   /// The counts stand beside the name, not below it.
@@ -181,6 +175,7 @@ extension VerifyReport.Table: Codable {
     try container.encode(columns, forKey: .columns)
     try container.encode(extra, forKey: .extra)
     try container.encode(samples, forKey: .samples)
+    try container.encodeIfPresent(notCompared, forKey: .notCompared)
   }
 
   /// Reads what ``encode(to:)`` has written.
@@ -191,14 +186,16 @@ extension VerifyReport.Table: Codable {
       counts: try RowCheckCounts(from: decoder),
       columns: try container.decode([VerifyReport.ColumnDifference].self, forKey: .columns),
       extra: try container.decode(ExtraRows.Outcome.self, forKey: .extra),
-      samples: try container.decode([VerifyReport.Sample].self, forKey: .samples)
+      samples: try container.decode([VerifyReport.Sample].self, forKey: .samples),
+      notCompared: try container.decodeIfPresent(NotCompared.self, forKey: .notCompared)
     )
   }
 }
 
 /// How merged staging rows stand to production.
 ///
-/// Invariant: `read = superseded + equal + productionNewer + missing + outdated + differing + vanished + unreadable`.
+/// Invariant: `read = superseded + equal + productionNewer + missing + deletedSince + outdated + differing + vanished +
+/// unreadable`.
 public struct RowCheckCounts: Sendable, Codable, Hashable {
   /// Staging rows read.
   public var read = 0
@@ -214,6 +211,8 @@ public struct RowCheckCounts: Sendable, Codable, Hashable {
   public var outdated = 0
   /// Rows that production has with the same version and other values.
   public var differing = 0
+  /// Rows that production had at the first look, and had no more at the second.
+  public var deletedSince = 0
   /// Rows that were gone from staging at the second look.
   public var vanished = 0
   /// Rows that the server can't read as production's types.
@@ -223,12 +222,16 @@ public struct RowCheckCounts: Sendable, Codable, Hashable {
   public init() {}
 
   /// Rows that are not as they should be.
-  public var differenceCount: Int { missing + outdated + differing }
+  public var differenceCount: Int { missing + outdated + differing + deletedSince }
+
+  /// Rows that were read and could be compared.
+  public var comparedCount: Int { read - unreadable - vanished }
 
   private enum CodingKeys: String, CodingKey {
     case read, superseded, equal
     case productionNewer = "production_newer"
     case missing, outdated, differing, vanished, unreadable
+    case deletedSince = "deleted_since"
   }
 
   /// Reads what was recorded, by an earlier version perhaps: a count that it did not have is 0.
@@ -242,6 +245,7 @@ public struct RowCheckCounts: Sendable, Codable, Hashable {
     missing = try count(.missing)
     outdated = try count(.outdated)
     differing = try count(.differing)
+    deletedSince = try count(.deletedSince)
     vanished = try count(.vanished)
     unreadable = try count(.unreadable)
   }
@@ -254,6 +258,7 @@ public struct RowCheckCounts: Sendable, Codable, Hashable {
     left.missing += right.missing
     left.outdated += right.outdated
     left.differing += right.differing
+    left.deletedSince += right.deletedSince
     left.vanished += right.vanished
     left.unreadable += right.unreadable
   }

@@ -53,7 +53,7 @@ struct MergeCommand: DatabaseCommand {
       return (report, reportFile?.writeAfterMerge(run: report.runID) ?? true)
     }
     withExtendedLifetime(interrupts) {}
-    try MergeExecution.finish(report, isReported: isReported, stop)
+    try MergeExecution.finish(report, isReported: isReported, onEnd: merging.endCommand(context), stop)
   }
 
   func resolve(_ context: CommandContext) throws -> MergeOptions {

@@ -51,13 +51,23 @@ struct MergeExecution: Sendable {
 
   /// Ends the command with the status that the report stands for.
   ///
-  /// - Parameter isReported: whether the page about the run could be written, if one was wanted.
-  static func finish(_ report: RunReport, isReported: Bool = true, _ stop: StopSignal) throws {
-    switch report.status {
-    case .success: if !isReported { throw CommandEnd(status: .internalFailure) }
-    case .partial: throw CommandEnd(status: .rowsRefused)
-    case .failed, .running, .loading: throw CommandEnd(status: .failed)
-    case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
-    }
+  /// - Parameters:
+  ///   - isReported: whether the page about the run could be written, if one was wanted.
+  ///   - onEnd: who is told how it has ended.
+  static func finish(
+    _ report: RunReport,
+    isReported: Bool = true,
+    onEnd: OnEndCommand? = nil,
+    _ stop: StopSignal
+  ) throws {
+    let status: ExitStatus =
+      switch report.status {
+      case .success: isReported ? .done : .internalFailure
+      case .partial: .rowsRefused
+      case .failed, .running, .loading: .failed
+      case .aborted: ExitStatus(signal: stop.signal ?? 2)
+      }
+    onEnd?.tell(report, exitStatus: status)
+    if status != .done { throw CommandEnd(status: status) }
   }
 }

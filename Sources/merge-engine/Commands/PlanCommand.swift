@@ -14,8 +14,13 @@ struct PlanCommand: DatabaseCommand {
 
   @OptionGroup var database: DatabaseOptions
 
-  @Option(help: ArgumentHelp("Sample rows of each verdict (default: 5).", valueName: "rows"))
-  var samples = 5
+  @Option(
+    help: ArgumentHelp(
+      "Sample rows of each verdict, a line each; 0 for none (default: 1, and 5 with --json).",
+      valueName: "rows"
+    )
+  )
+  var samples: Int?
 
   @OptionGroup var comparison: ComparisonOptions
 
@@ -41,7 +46,7 @@ struct PlanCommand: DatabaseCommand {
     let context = try CommandContext(database)
     let options = try resolve(context)
     let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
-    let sampleLimit = samples
+    let sampleLimit = samples ?? (context.writesJSON ? 5 : 1)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report = try await onThreadOfItsOwn {

@@ -136,6 +136,7 @@ struct ReloadCommand: AsyncParsableCommand {
     return switch report.status {
     case .blocked: "the tables can't be compared: merge-engine verify says why"
     case .aborted: "interrupted"
+    case .nothingCompared: "there was no row to compare"
     case .success, .different:
       "\(Numbers.grouped(read)) rows compared, \(Numbers.grouped(differing)) differ, "
         + "\(Numbers.grouped(extra)) in production only"

@@ -77,7 +77,7 @@ struct ReplayCommand: DatabaseCommand {
     }
     if case .failure(is CancellationError) = result { throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2)) }
     let (report, isReported) = try result.get()
-    try MergeExecution.finish(report, isReported: isReported, stop)
+    try MergeExecution.finish(report, isReported: isReported, onEnd: merging.endCommand(context), stop)
   }
 
   private func restore(

@@ -1,8 +1,6 @@
 import ArgumentParser
 import MergeEngine
 
-extension VerifyOptions.ExtraRule: ExpressibleByArgument {}
-
 /// `merge-engine verify`
 struct VerifyCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
@@ -11,8 +9,9 @@ struct VerifyCommand: DatabaseCommand {
     discussion: """
       Merged rows are those that merges have carried, or all with --mark none. Production newer than staging is no difference. \
       What differs is looked at again after a pause, since CDC may be in flight. Exit status 65 when rows differ or are \
-      extra; different types alone are only told. Extra rows are looked for in the window of --from and --to, by default \
-      that of the last run. Reads with SELECT alone, but for --extra delete.
+      extra, and when there was nothing to compare; different types alone are only told. Extra rows are looked for in the window \
+      of --from and --to, by default that of the last run. Reads with SELECT alone. merge-engine repair FILE mends what \
+      --output FILE has written.
       """
   )
 
@@ -26,26 +25,34 @@ struct VerifyCommand: DatabaseCommand {
   @Option(help: ArgumentHelp("Look at differences again after so long (default: 5).", valueName: "seconds"))
   var recheckAfter: Double?
 
-  @Option(help: ArgumentHelp("Rows to show of each kind of difference (default: 5).", valueName: "rows"))
+  @Option(
+    name: [.customLong("samples"), .customLong("sample")],
+    help: ArgumentHelp("Rows to show of each kind of difference (default: 5).", valueName: "rows")
+  )
   var samples = 5
 
   @Option(
-    help: """
-      Production rows inside the window that staging lacks: report, or delete, which needs a window with both ends, and \
-      never happens while staging is empty (default: report).
-      """
-  )
-  var extra: VerifyOptions.ExtraRule?
-
-  @Option(
+    name: .shortAndLong,
     help: ArgumentHelp(
-      "Delete no extra rows when they are more than this share of production's rows in the window (default: 1).",
-      valueName: "percent"
+      "Write every difference to this file, a JSON object a line, for repair; or as a table, if its name ends in .csv.",
+      valueName: "file"
     )
   )
-  var maxExtraPercent: Double?
+  var output: String?
+
+  @Flag(help: "Leave the values of differing columns out of that file; keys and versions are in it all the same.")
+  var noValues = false
 
   @OptionGroup var staging: StagingDatabaseOption
+
+  func validate() throws {
+    guard !noValues || output != nil else {
+      throw ValidationError("--no-values only has a meaning with --output FILE.")
+    }
+    guard output != "-" else {
+      throw ValidationError("--output - would mix the differences with the result on stdout: name a file.")
+    }
+  }
 
   func run() async throws {
     let context = try CommandContext(database)
@@ -66,7 +73,7 @@ struct VerifyCommand: DatabaseCommand {
     try show(report, context)
     switch report.status {
     case .success: if (report.standingErrors ?? 0) > 0 { throw CommandEnd(status: .rowsRefused) }
-    case .different: throw CommandEnd(status: .rowsRefused)
+    case .different, .nothingCompared: throw CommandEnd(status: .rowsRefused)
     case .blocked: throw CommandEnd(status: .blocked)
     case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
     }
@@ -79,8 +86,8 @@ struct VerifyCommand: DatabaseCommand {
     options.mark = mark ?? file.mark.flatMap { .init(rawValue: $0) }
     options.recheckAfterSeconds = recheckAfter ?? file.recheckAfter ?? options.recheckAfterSeconds
     options.sampleLimit = samples
-    options.extra = extra ?? file.extra.flatMap { .init(rawValue: $0) } ?? options.extra
-    options.maxExtraPercent = maxExtraPercent ?? file.maxExtraPercent ?? options.maxExtraPercent
+    options.outputPath = output
+    options.writesValues = !noValues
     try UsageCheck.typed(samples, MergeLimits.samples, flag: "--samples")
     try UsageCheck.range(
       options.recheckAfterSeconds,
@@ -88,13 +95,12 @@ struct VerifyCommand: DatabaseCommand {
       flag: "--recheck-after",
       rule: "from 0 to 86400 seconds"
     )
-    try UsageCheck.range(options.maxExtraPercent, 0...100, flag: "--max-extra-percent", rule: "from 0 to 100")
     return options
   }
 
   private func show(_ report: VerifyReport, _ context: CommandContext) throws {
     if context.writesJSON { return try StandardOutput.write(json: report) }
     guard !context.isQuiet || report.status == .blocked else { return }
-    StandardOutput.write(VerifyTable(report: report).rendered(StandardOutput.style))
+    StandardOutput.write(VerifyTable(report: report, outputPath: output).rendered(StandardOutput.style))
   }
 }

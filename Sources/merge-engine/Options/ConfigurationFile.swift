@@ -45,12 +45,14 @@ struct ConfigurationFile {
   var maxRowsPerSecond: Int?
   var maxReplicaLag: Int?
   var replica: String?
+  var pauseWhile: String?
+  var onEnd: String?
+  var window: String?
   var stagingDatabase: String?
   var stagingPasswordCommand: [String]?
   var beforeImages: Bool?
   var cleanup: Bool?
   var recheckAfter: Double?
-  var extra: String?
   var maxExtraPercent: Double?
   var timeZone: String?
   var logFormat: String?
@@ -125,12 +127,14 @@ struct ConfigurationFile {
       ("max_rows_per_second", .integer(\.maxRowsPerSecond, MergeLimits.rows)),
       ("max_replica_lag", .integer(\.maxReplicaLag, MergeLimits.seconds)),
       ("replica", .text(\.replica)),
+      ("pause_while", .text(\.pauseWhile)),
+      ("window", .text(\.window)),
+      ("on_end", .text(\.onEnd)),
       ("staging_database", .text(\.stagingDatabase)),
       ("staging_password_command", .list(\.stagingPasswordCommand)),
       ("before_images", .flag(\.beforeImages)),
       ("cleanup", .flag(\.cleanup)),
       ("recheck_after", .other { $1.recheckAfter = try $0.number() }),
-      ("extra", .choice(\.extra, VerifyOptions.ExtraRule.allCases.map(\.rawValue))),
       ("max_extra_percent", .other { $1.maxExtraPercent = try $0.number() }),
       ("time_zone", .text(\.timeZone)),
       ("log_format", .choice(\.logFormat, LogFormat.allCases.map(\.rawValue))),

@@ -57,10 +57,40 @@ struct MergeRunOptions: ParsableArguments {
   var replica: String?
 
   @Option(
+    help: ArgumentHelp(
+      "Begin no batch while this question to production's database, asked every few seconds, is answered with true.",
+      valueName: "sql"
+    )
+  )
+  var pauseWhile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Begin no batch outside of this part of the day, by this machine's clock, as 22:00-05:00.",
+      valueName: "from-to"
+    )
+  )
+  var window: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "When the run is over have the shell run this, with the run's JSON on stdin and MERGE_ENGINE_STATUS, "
+        + "MERGE_ENGINE_EXIT_STATUS and MERGE_ENGINE_RUN_ID in its environment.",
+      valueName: "command"
+    )
+  )
+  var onEnd: String?
+
+  @Option(
     name: .customLong("report"),
     help: ArgumentHelp("Write a report of the run to this HTML file at the end.", valueName: "file")
   )
   var reportPath: String?
+
+  /// Whom to tell when the run is over.
+  func endCommand(_ context: CommandContext) -> OnEndCommand? {
+    (onEnd ?? context.configuration.onEnd).map { OnEndCommand($0, logger: context.logger) }
+  }
 
   /// Flags, file and defaults brought together.
   func resolve(_ context: CommandContext) throws -> MergeOptions {
@@ -75,6 +105,13 @@ struct MergeRunOptions: ParsableArguments {
     options.maxRowsPerSecond = maxRowsPerSecond ?? file.maxRowsPerSecond
     options.maxReplicaLagSeconds = maxReplicaLag ?? file.maxReplicaLag
     options.replica = replica ?? file.replica
+    options.pauseWhile = pauseWhile ?? file.pauseWhile
+    options.window = try (window ?? file.window).map { text in
+      guard let window = DailyWindow(text) else {
+        throw MergeFailure.usage("--window \(text) is no part of a day: write it as 22:00-05:00.")
+      }
+      return window
+    }
     try UsageCheck.typed(lockTimeout, MergeLimits.timeoutMilliseconds, flag: "--lock-timeout")
     try UsageCheck.typed(maxLockTime, MergeLimits.lockMilliseconds, flag: "--max-lock-time")
     try UsageCheck.typed(reconnectTimeout, MergeLimits.seconds, flag: "--reconnect-timeout")

@@ -7,7 +7,7 @@ struct PlanTable {
   func rendered(_ style: Style) -> String {
     var text = ""
     if !report.tables.isEmpty {
-      text += counts.rendered(style) + "\n" + estimates.rendered(style)
+      text += counts.rendered(style) + tieNote + "\n" + estimates.rendered(style)
       for table in report.tables { text += samples(table, style) }
       text += "\n"
     }
@@ -52,24 +52,37 @@ struct PlanTable {
     return table
   }
 
+  /// A line a row, cut to what a screen takes.
   private func samples(_ table: PlanReport.Table, _ style: Style) -> String {
     guard !table.samples.isEmpty else { return "" }
-    var text = "\n" + style.paint("\(table.table), samples", .bold) + "\n"
-    for sample in table.samples {
+    let lines = table.samples.map { sample in
       let key = sample.key.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.shown($0.value))" }
-      text += "  \(sample.verdict.rawValue) \(key.joined(separator: ", "))"
-      if let message = sample.message { text += ": \(message)" }
-      text += "\n"
-      for change in sample.columns {
-        text += "    \(change.column): "
-        text += sample.verdict == .insert ? "" : "\(Self.shown(change.old)) → "
-        text += "\(Self.shown(change.new))\n"
+      let changes = sample.columns.filter { sample.key[$0.column] == nil }.map { change in
+        "\(change.column) "
+          + (sample.verdict == .insert ? "" : "\(Self.shown(change.old)) → ") + Self.shown(change.new)
       }
+      let details = [sample.message, changes.isEmpty ? nil : changes.joined(separator: ", ")].compactMap(\.self)
+      let text = ([key.joined(separator: ", ")] + details).joined(separator: ": ")
+      return "  \(sample.verdict.rawValue) \(Self.cut(text))\n"
     }
-    return text
+    return "\n" + style.paint("\(table.table), samples (--samples N)", .bold) + "\n" + lines.joined()
+  }
+
+  /// One line of at most so many characters. Arbitrary: a common width of a terminal, but for the verdict.
+  private static let lineCharacterCount = 100
+
+  private static func cut(_ text: String) -> String {
+    let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    return line.count > lineCharacterCount ? line.prefix(lineCharacterCount) + "…" : line
   }
 
   private static func shown(_ value: String?) -> String { value ?? "NULL" }
+
+  /// What the last column of the counts means, where it is not 0.
+  private var tieNote: String {
+    guard report.tables.contains(where: { $0.differingTieCount > 0 }) else { return "" }
+    return "ties differing: rows as new as production's that hold something else; --ties compare updates them.\n"
+  }
 
   private func headline(_ style: Style) -> String {
     switch report.status {

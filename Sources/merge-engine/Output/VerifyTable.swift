@@ -3,13 +3,15 @@ import MergeEngine
 /// A verification as a person reads it: types, rows, columns and keys that differ.
 struct VerifyTable {
   let report: VerifyReport
+  /// Where every difference is, if that was asked for.
+  var outputPath: String?
 
   func rendered(_ style: Style) -> String {
     var text = types(style)
     if !report.tables.isEmpty { text += counts.rendered(style) }
     for table in report.tables { text += details(table, style) }
     text += "\n"
-    return text + style.lines(report.findings) + headline(style) + "\n"
+    return text + style.lines(report.findings) + advice() + headline(style) + "\n"
   }
 
   private func types(_ style: Style) -> String {
@@ -30,16 +32,16 @@ struct VerifyTable {
   private var counts: TextTable {
     var table = TextTable(
       ["table"],
-      numbers: ["compared", "equal", "newer in production", "missing", "outdated", "differing", "extra", "deleted"]
+      numbers: ["compared", "equal", "newer in production", "missing", "outdated", "ties differing", "extra"]
     )
     for entry in report.tables {
       let counts = entry.counts
       let numbers = [
-        counts.read - counts.superseded, counts.equal, counts.productionNewer, counts.missing, counts.outdated,
-        counts.differing,
+        counts.read - counts.superseded, counts.equal, counts.productionNewer, counts.missing + counts.deletedSince,
+        counts.outdated, counts.differing,
       ]
       let extra = entry.extra.windowCount == nil ? "-" : Numbers.grouped(entry.extra.count)
-      table.add([entry.table] + numbers.map(Numbers.grouped) + [extra, Numbers.grouped(entry.extra.deletedCount)])
+      table.add([entry.table] + numbers.map(Numbers.grouped) + [extra])
     }
     return table
   }
@@ -51,17 +53,55 @@ struct VerifyTable {
       text += "  column \(column.column) differs in \(Numbers.grouped(column.rows)) rows: \(keys)\n"
     }
     for sample in table.samples {
-      text += "  \(sample.kind.rawValue) \(Self.key(sample.key))\(sample.message.map { ": \($0)" } ?? "")\n"
+      text += "  \(Self.word(sample.kind)) \(Self.key(sample.key))\(sample.message.map { ": \($0)" } ?? "")\n"
       for change in sample.columns {
         text += "    \(change.column): production \(change.old ?? "NULL"), staging \(change.new ?? "NULL")\n"
       }
     }
     if let note = table.extra.note { text += "  extra rows \(note)\n" }
+    if let left = table.notCompared.flatMap(Self.notCompared) { text += "  not compared: \(left).\n" }
     return text.isEmpty ? "" : "\n" + style.paint(table.table, .bold) + "\n" + text
+  }
+
+  private static func word(_ kind: DifferenceKind) -> String {
+    kind == .deletedSince ? "deleted since the first look" : kind.rawValue
+  }
+
+  private static func notCompared(_ rows: NotCompared) -> String? {
+    let parts = [
+      rows.refused > 0 ? "\(Numbers.grouped(rows.refused)) refused (merge-engine errors list)" : nil,
+      rows.unread > 0 ? "\(Numbers.grouped(rows.unread)) not merged yet" : nil,
+      rows.outsideWindow > 0 ? "\(Numbers.grouped(rows.outsideWindow)) outside the window" : nil,
+    ].compactMap(\.self)
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  /// What differing ties are, and what becomes of all differences.
+  private func advice() -> String {
+    guard report.status == .different else { return "" }
+    var text = ""
+    let ties = report.tables.reduce(0) { $0 + $1.counts.differing }
+    if ties > 0 {
+      text +=
+        "Ties differing: as new as staging's rows, and holding something else. A merge leaves such rows alone unless it is "
+        + "told --ties compare.\n"
+    }
+    return text
+      + (outputPath.map {
+        "Every difference is in \($0): merge-engine repair \($0) --plan shows what mending it would do.\n"
+      }
+        ?? "--output FILE writes every difference, and merge-engine repair FILE mends it.\n")
   }
 
   private static func key(_ key: [String: String?]) -> String {
     key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value ?? "NULL")" }.joined(separator: ", ")
+  }
+
+  private var difference: String {
+    let onlyTies = report.tables.allSatisfy { $0.extra.count == 0 && $0.counts.differenceCount == $0.counts.differing }
+    return onlyTies
+      ? "production has other values in rows that are as new as staging's (--ties compare)"
+      : "production is not what was merged"
   }
 
   private func headline(_ style: Style) -> String {
@@ -70,7 +110,8 @@ struct VerifyTable {
       + "\(Numbers.grouped(report.rowsPerSecond)) rows/s."
     return switch report.status {
     case .success: style.paint("SUCCESS", .green) + ": production is as it should be. \(looked)"
-    case .different: style.paint("DIFFERENT", .red) + ": production is not what was merged. \(looked)"
+    case .different: style.paint("DIFFERENT", .red) + ": \(difference). \(looked)"
+    case .nothingCompared: style.paint("NOTHING COMPARED", .red) + ": that says nothing about production."
     case .blocked: style.paint("BLOCKED", .red) + ": the rows can't be compared."
     case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; what was found up to then. \(looked)"
     }

@@ -29,10 +29,11 @@ struct WatchTable {
       case "FAILED": .red
       default: .yellow
       }
+    let pause = run.pausedBecause.map { " \(style.paint("PAUSED", .yellow)) (\($0))" } ?? ""
     let since = "since \(Self.clock(run.startedAt ?? ""))"
     let span = run.finishedAt.map { "\(Self.clock(run.startedAt ?? "")) to \(Self.clock($0))" } ?? since
     return
-      "\(time) UTC  run \(run.runID) \(style.paint(run.status, colour)) \(span), \(Numbers.grouped(run.read)) read, "
+      "\(time) UTC  run \(run.runID) \(style.paint(run.status, colour))\(pause) \(span), \(Numbers.grouped(run.read)) read, "
       + "\(Numbers.grouped(run.inserted)) inserted, \(Numbers.grouped(run.updated)) updated, "
       + "\(Numbers.grouped(run.errors)) errors"
   }

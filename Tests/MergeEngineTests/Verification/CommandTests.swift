@@ -64,19 +64,19 @@ import Testing
     }
   }
 
-  @Test func `the configuration file knows ties, recheck_after, extra and max_extra_percent`() async throws {
+  @Test func `the configuration file knows ties, recheck_after and max_extra_percent`() async throws {
     try await withTable { database in
       let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).yaml")
       defer { try? FileManager.default.removeItem(at: file) }
       try database.run("INSERT INTO production.t VALUES (1, 'old', 1)")
-      try "ties: compare\nrecheck_after: 0.5\nextra: report\nmax_extra_percent: 0.5\n".write(
+      try "ties: compare\nrecheck_after: 0.5\nmax_extra_percent: 0.5\n".write(
         to: file,
         atomically: true,
         encoding: .utf8
       )
       let plan = try await call("plan", "--json", "--config", file.path, database: database)
       #expect(try plan.json()["totals"]["updated"].integer == 1)
-      for wrong in ["ties: maybe", "recheck_after: soon", "extra: keep", "max_extra_percent: some"] {
+      for wrong in ["ties: maybe", "recheck_after: soon", "max_extra_percent: some"] {
         try wrong.write(to: file, atomically: true, encoding: .utf8)
         let command = wrong.hasPrefix("ties") ? "plan" : "verify"
         let result = try await call(command, "--config", file.path, database: database)
@@ -90,8 +90,7 @@ import Testing
     ["plan", "--samples", "-1"], ["plan", "--batch", "0"], ["plan", "--workers", "0"],
     ["plan", "--from", "yesterdayish"],
     ["plan", "--from", "5", "--to", "5"], ["verify", "--recheck-after", "-1"],
-    ["verify", "--max-extra-percent", "101"],
-    ["verify", "--extra", "keep"], ["verify", "--extra", "delete"], ["verify", "--workers", "65"],
+    ["verify", "--extra", "delete"], ["verify", "--workers", "65"],
     ["verify", "--from", "9", "--to", "1"], ["verify", "--samples", "many"], ["plan", "--statement-timeout", "-1"],
   ]
 

@@ -1,0 +1,120 @@
+import Foundation
+import Libpq
+import Logging
+
+/// Asks a running merge to do something, from another process: the library's side of `merge-engine control`.
+public struct RunControl: Sendable {
+  private let session: Session
+  private let stop: StopSignal
+
+  /// How long the run's answer is waited for. Arbitrary: it looks every second, unless it is at its beginning or its end.
+  private static let patienceSeconds = 15.0
+  /// How long a run is waited for that holds no lock: it may be connecting again. Arbitrary.
+  private static let lockPatienceSeconds = 5.0
+
+  /// What became of what was asked.
+  public struct Answer: Sendable, Encodable {
+    /// The run.
+    public let runID: Int
+    /// Whether the run has done all of it; if not, it will when it looks next.
+    public let isDone: Bool
+
+    private enum CodingKeys: String, CodingKey {
+      case runID = "run_id"
+      case isDone = "done"
+    }
+  }
+
+  /// - Parameters:
+  ///   - target: the database that holds the admin schema.
+  ///   - stop: ends the wait for the run's answer.
+  public init(target: ConnectionTarget, schemas: Schemas, logger: Logger, stop: StopSignal = StopSignal()) {
+    self.stop = stop
+    session = Session(target: target, schemas: schemas, logger: logger)
+  }
+
+  /// Asks, and waits until the run has done it; blocks the calling thread.
+  ///
+  /// - Throws: ``MergeFailure/usage(_:)`` for a run that there is none of, ``MergeFailure/blocked(_:)`` for one that is over,
+  ///   dead, or can't be asked this; ``PostgresError``.
+  public func ask(_ requests: [ControlRequest], of runID: Int) throws -> Answer {
+    let connection = try session.reachControl()
+    try requireControls(connection)
+    try requireRunning(runID, requests, connection)
+    try requireAlive(runID, connection)
+    let controls = RunControls(runID: runID, admin: Identifier(session.schemas.admin))
+    let ids = try requests.map { try controls.ask($0, connection) }
+    let deadline = ContinuousClock.now + .seconds(Self.patienceSeconds)
+    while try !ids.allSatisfy({ try controls.isTaken($0, connection) }) {
+      guard stop.signal == nil, .now < deadline else { return Answer(runID: runID, isDone: false) }
+      stop.sleep(seconds: 0.2)
+    }
+    return Answer(runID: runID, isDone: true)
+  }
+
+  private func requireControls(_ connection: Connection) throws {
+    let columns = try AdminSchema(schemas: session.schemas).columns(connection)
+    guard columns.contains("\(RunControls.name).taken_at") else {
+      throw MergeFailure.blocked([
+        .blocker(
+          nil,
+          "the admin schema \(session.schemas.admin) is missing, or an earlier version's: no run of this version has begun."
+        )
+      ])
+    }
+  }
+
+  private func requireRunning(_ runID: Int, _ requests: [ControlRequest], _ connection: Connection) throws {
+    let row = try connection.query(
+      """
+      SELECT status::text, coalesce(parameters ->> 'atomic', '') = 'true', coalesce(parameters ? 'repair', false)
+      FROM \(Identifier(session.schemas.admin)).merge_summary WHERE id = $1
+      """,
+      [.bigint(runID)],
+      "looking for run \(runID)"
+    )
+    guard row.count == 1 else {
+      throw MergeFailure.usage("there is no run \(runID); merge-engine status shows the last ones.")
+    }
+    let status = row.text(0, 0) ?? ""
+    guard status == RunStatus.running.rawValue else {
+      throw Self.blocked("run \(runID) is \(status), and only a merge that is running can be steered.")
+    }
+    guard row.bool(0, 2) != true else {
+      throw Self.blocked("run \(runID) is a repair, which can't be steered. Ctrl-C ends it.")
+    }
+    guard row.bool(0, 1) != true || requests.allSatisfy({ $0 == .stop }) else {
+      throw Self.blocked(
+        "run \(runID) is --atomic: its one transaction would keep its locks while it waits. It can only be stopped."
+      )
+    }
+  }
+
+  /// A run holds a lock for as long as it lives.
+  private func requireAlive(_ runID: Int, _ connection: Connection) throws {
+    let deadline = ContinuousClock.now + .seconds(Self.lockPatienceSeconds)
+    while try !isAlive(runID, connection) {
+      guard stop.signal == nil, .now < deadline else {
+        throw Self.blocked(
+          "the process of run \(runID) is gone, though the run was not closed: merge-engine status closes it, and the same merge "
+            + "goes on where it stopped."
+        )
+      }
+      stop.sleep(seconds: 0.2)
+    }
+  }
+
+  private func isAlive(_ runID: Int, _ connection: Connection) throws(PostgresError) -> Bool {
+    try connection.query(
+      """
+      SELECT EXISTS (SELECT FROM pg_locks
+                     WHERE locktype = 'advisory' AND granted AND objsubid = 2
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                       AND classid = \(AdvisoryLock.runClass)::bigint::oid AND objid = \(runID)::bigint::oid)
+      """,
+      "looking whether run \(runID) lives"
+    ).bool(0, 0) == true
+  }
+
+  private static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
+}

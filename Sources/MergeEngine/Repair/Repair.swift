@@ -1,0 +1,194 @@
+import Foundation
+import Libpq
+import Logging
+
+/// Applies what `verify --output` has written, and nothing else: each row as staging has it, if it is still the row that
+/// was compared.
+///
+/// ```
+/// lines ─▶ the same staging row? ─▶ lock what is untouched ─▶ keep it, insert, overwrite or delete ─▶ counts
+///                           one batch of lines = one transaction on one worker
+/// ```
+/// It is a run like a merge, with before-images always, so that `rollback` takes it back; but staging's progress is not its
+/// subject: the rows were merged.
+public struct Repair: Sendable {
+  private var options: RepairOptions
+  private let session: Session
+  private let stop: StopSignal
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - target: the database that holds production and the admin schema.
+  ///   - stagingTarget: the one that holds staging, if it is another.
+  ///   - options: which file, and how.
+  ///   - logger: gets warnings and, at debug level, what is retried.
+  ///   - stop: ends the repair early.
+  public init(
+    target: ConnectionTarget,
+    stagingTarget: ConnectionTarget? = nil,
+    options: RepairOptions,
+    logger: Logger,
+    stop: StopSignal = StopSignal()
+  ) {
+    var options = options
+    options.merge.mark = .none
+    options.merge.beforeImages = true
+    self.options = options
+    self.stop = stop
+    self.logger = logger
+    session = Session(
+      target: target,
+      stagingTarget: stagingTarget,
+      options: options.merge,
+      isReadOnly: options.isDryRun,
+      logger: logger
+    )
+  }
+
+  /// Repairs, or counts what a repair would do; blocks the calling thread.
+  ///
+  /// - Throws: ``MergeFailure`` when nothing could be begun, ``PostgresError`` when the server failed before that.
+  public func run() throws -> RepairReport {
+    let clock = ReportClock()
+    let differences = try CheckedDifferences(path: options.path)
+    let control = try session.reachControl()
+    let staging = try session.reachStaging(beside: control)
+    return try stop.covering(control) {
+      guard let plan = try plan(differences, control, staging) else {
+        return report(nil, .success, clock, tables: [])
+      }
+      guard plan.hasWork else {
+        let queue = RepairQueue(plan, batchRowCount: options.merge.batchRows, sampleLimit: options.sampleLimit)
+        return report(nil, .success, clock, tables: queue.result().tables)
+      }
+      guard !options.isDryRun else {
+        let connections = try session.connectWorker(role: "repair plan")
+        let tables = try connections.covered(by: stop) {
+          try DryRepair(plan: plan, options: options, connections: connections, stop: stop).run()
+        }
+        return report(nil, status(tables, isFailed: false), clock, tables: tables)
+      }
+      return try apply(plan, control, clock)
+    }
+  }
+
+  private func plan(_ differences: CheckedDifferences, _ control: Connection, _ staging: Connection) throws
+    -> RepairPlan?
+  {
+    let plan = try RepairPlan(differences, options, logger, production: control, staging: staging)
+    let lastRun = try LastRun.read(control, options.merge.schemas)?.id
+    guard lastRun == differences.header.runID else {
+      throw differences.blocked(
+        "was written \(differences.header.runID.map { "after run \($0)" } ?? "before any run"), and run "
+          + "\(lastRun.map(String.init) ?? "?") has merged since: run verify --output again."
+      )
+    }
+    guard let plan, !options.isDryRun else { return plan }
+    let denied = try AccessCheck(schemas: options.merge.schemas)
+      .blockers(plan.tables, production: control, staging: staging)
+    guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
+    return plan
+  }
+
+  private func apply(_ plan: RepairPlan, _ control: Connection, _ clock: ReportClock) throws -> RepairReport {
+    var plan = plan
+    try RunLocks(plan: plan.tables).takeTables(control)
+    let record = try open(&plan, control)
+    let queue = RepairQueue(plan, batchRowCount: options.merge.batchRows, sampleLimit: options.sampleLimit)
+    let context = RepairWorker.Context(
+      session: session,
+      schemas: options.merge.schemas,
+      record: record,
+      budget: try LockBudget(options.merge, control),
+      stop: stop,
+      logger: logger
+    )
+    var failure: (any Error)?
+    do {
+      let opened = plan
+      try WorkerThreads.run(count: options.merge.workerCount, onError: { queue.stop() }) { number in
+        try RepairWorker(number: number, opened, context, queue).run()
+      }
+    } catch {
+      failure = error
+    }
+    let (tables, left) = queue.result()
+    let failures = failure.map { ["\($0). What was mended until then is committed; run verify --output again."] } ?? []
+    let report = report(record.id, status(tables, isFailed: failure != nil), clock, tables: tables, failures: failures)
+    try close(report, left: left, record, control)
+    return report
+  }
+
+  /// Opens the run, with the tables that keep what it overwrites.
+  private func open(_ plan: inout RepairPlan, _ control: Connection) throws -> RunRecord {
+    let schemas = options.merge.schemas
+    try AdminSchema(schemas: schemas).complete(control)
+    let denied = try AccessCheck(schemas: schemas).adminBlockers(control, makesTables: true)
+    guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
+    try RunRecord.closeDeadRuns(control, schemas)
+    var recorded = options.merge
+    recorded.tables = plan.tables.tables.map(\.name)
+    recorded.repair = RepairReference(
+      file: plan.differences.header.file,
+      path: options.path,
+      kinds: options.kinds
+    )
+    let images = BeforeImageCatalog(schemas: schemas)
+    let tables = plan.tables
+    let record = try RunRecord(
+      control,
+      schemas,
+      tables: tables.tables.map(\.name),
+      options: recorded,
+      warnings: []
+    ) { _ = try images.open($0, tables, isWanted: true, on: control) }
+    plan.tables.keepImages(in: try images.tables(record.id, tables, on: control))
+    return record
+  }
+
+  private func close(
+    _ report: RepairReport,
+    left: [[RepairOutcome.Reason]],
+    _ record: RunRecord,
+    _ control: Connection
+  ) throws {
+    let admin = Identifier(options.merge.schemas.admin)
+    for (table, reasons) in zip(report.tables, left) {
+      try RepairRecord.addLeft(reasons, table: table.table, run: record, admin: admin, control)
+      try record.closeTable(table.table, elapsedMilliseconds: report.elapsedMilliseconds, control)
+    }
+    let counts =
+      "Repaired from \(options.path): \(report.inserted.rows) inserted, \(report.updated) updated, \(report.deleted) deleted, "
+      + "\(report.leftAlone) left alone."
+    try record.close(
+      report.status,
+      notes: ([counts] + report.failures).joined(separator: "\n"),
+      warnings: [],
+      control
+    )
+  }
+
+  private func status(_ tables: [RepairReport.Table], isFailed: Bool) -> RunStatus {
+    if stop.signal != nil { return .aborted }
+    if isFailed { return .failed }
+    return tables.contains { $0.leftAlone > 0 } ? .partial : .success
+  }
+
+  private func report(
+    _ runID: Int?,
+    _ status: RunStatus,
+    _ clock: ReportClock,
+    tables: [RepairReport.Table],
+    failures: [String] = []
+  ) -> RepairReport {
+    RepairReport(
+      runID: runID,
+      isDryRun: options.isDryRun,
+      status: status,
+      startedAt: clock.startedAt,
+      elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
+      tables: tables,
+      failures: failures
+    )
+  }
+}

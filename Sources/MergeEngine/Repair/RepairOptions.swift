@@ -1,0 +1,28 @@
+/// What a repair is asked to do; the names are those of the command line and of the configuration file.
+public struct RepairOptions: Sendable {
+  /// The file that `verify --output` has written.
+  public var path: String
+  /// Schemas, tables, column rules and time zone; of the limits workers, batch and the times.
+  public var merge = MergeOptions()
+  /// The kinds of differences that are mended.
+  public var kinds = Self.defaultKinds
+  /// Extra rows are deleted only if no more than this share of production's rows inside the window is to go.
+  public var maxExtraPercent = 1.0
+  /// Nothing is written; what would be done is counted.
+  public var isDryRun = false
+  /// So many rows that are left alone are listed for each table.
+  public var sampleLimit = 20
+
+  /// Rows are deleted only for who asks for it.
+  public static let defaultKinds: [DifferenceKind] = [.missing, .outdated, .differing]
+  /// What can be asked for.
+  public static let possibleKinds = defaultKinds + [.extra]
+  /// Arbitrary, and smaller than a merge's: a row that is refused has its batch tried again in halves.
+  public static let defaultBatchRows = 1000
+
+  /// The defaults of the contract.
+  public init(path: String) {
+    self.path = path
+    merge.batchRows = Self.defaultBatchRows
+  }
+}

@@ -1,0 +1,148 @@
+import Libpq
+import Logging
+
+/// What of a file is to be applied to which tables, settled before anything is written.
+struct RepairPlan: Sendable {
+  /// The tables with something to do, parents first.
+  var tables: MergePlan
+  /// For each of them the lines whose values come from staging.
+  let writes: [[CheckedDifferences.Entry]]
+  /// For each of them the lines of rows that are to be deleted.
+  let deletions: [[CheckedDifferences.Entry]]
+  /// For each of them the lines of kinds that were not asked for.
+  let notAskedForCounts: [Int]
+  /// The foreign keys that point at the tables of which rows are deleted.
+  let references: [[Reference]]
+  let differences: CheckedDifferences
+
+  /// Whether there is a line of the kinds that were asked for.
+  var hasWork: Bool { (writes + deletions).contains { !$0.isEmpty } }
+
+  /// - Returns: nil when the file says nothing of the tables in question.
+  /// - Throws: ``MergeFailure/blocked(_:)`` with what stands against it.
+  init?(
+    _ differences: CheckedDifferences,
+    _ options: RepairOptions,
+    _ logger: Logger,
+    production: Connection,
+    staging: Connection
+  ) throws {
+    self.differences = differences
+    if let obstacle = differences.header.database.obstacle(in: try .init(production)) {
+      throw differences.blocked("can't be applied here: \(obstacle)")
+    }
+    let entries = try Self.wanted(differences, options)
+    guard !entries.isEmpty else { return nil }
+    var merge = options.merge
+    merge.tables = entries.keys.sorted()
+    tables = try Preparation(options: merge, logger: logger, readsOnly: true)
+      .plan(production: production, staging: staging)
+    let kinds = Set(options.kinds)
+    let lines = tables.tables.map { entries[$0.name] ?? [] }
+    writes = lines.map { $0.filter { kinds.contains($0.kind) && $0.kind != .extra } }
+    deletions = lines.map { $0.filter { kinds.contains($0.kind) && $0.kind == .extra } }
+    notAskedForCounts = lines.map { $0.count { !kinds.contains($0.kind) } }
+    references = try zip(tables.tables, deletions).map { table, lines in
+      lines.isEmpty ? [] : try Reference.read(to: table.productionOid, production)
+    }
+    try requireKeys()
+    try requireRights(production, readsOnly: options.isDryRun)
+    try requireFewDeletions(options, production)
+  }
+
+  /// The lines of the tables in question, if there are any that are asked for.
+  private static func wanted(_ differences: CheckedDifferences, _ options: RepairOptions) throws
+    -> [String: [CheckedDifferences.Entry]]
+  {
+    let pair = SchemaPair.name(options.merge.schemas)
+    if let other = differences.entries.keys.first(where: { $0.pair != pair })?.pair {
+      throw differences.blocked(
+        "is of the schemas \(other), and these are \(pair): name them with --staging-schema and --production-schema."
+      )
+    }
+    var entries: [String: [CheckedDifferences.Entry]] = [:]
+    for (table, lines) in differences.entries { entries[table.name] = lines }
+    if let names = options.merge.tables {
+      if let unknown = names.first(where: { name in !differences.header.tables.contains { $0.table == name } }) {
+        throw MergeFailure.blocked([
+          .blocker(unknown, "the file \(differences.path) says nothing about it: it was not verified.")
+        ])
+      }
+      entries = entries.filter { names.contains($0.key) }
+    }
+    return entries
+  }
+
+  /// A key that is not the one that was compared finds other rows.
+  private func requireKeys() throws {
+    for (table, lines) in zip(tables.tables, zip(writes, deletions).map(+)) {
+      guard let first = try differences.differences(lines.prefix(1)).first else { continue }
+      let names = table.keyColumns.map(\.name.name)
+      guard Set(first.key.keys) == Set(names) else {
+        throw MergeFailure.blocked([
+          .blocker(
+            table.name,
+            "its key was \(first.key.keys.sorted().joined(separator: ", ")) when it was verified, and is "
+              + "\(names.sorted().joined(separator: ", ")) now: run verify --output again."
+          )
+        ])
+      }
+    }
+  }
+
+  private func requireRights(_ production: Connection, readsOnly: Bool) throws {
+    guard !readsOnly else { return }
+    var findings: [Finding] = []
+    for (index, table) in tables.tables.enumerated() where !deletions[index].isEmpty {
+      let rights =
+        [
+          SQL(
+            "('DELETE on ' || \(Literal("\(table.production)")), has_table_privilege(\(Literal(table.production.quoted)), 'DELETE'))"
+          )
+        ]
+        + references[index].map {
+          "('SELECT on ' || \(Literal("\($0.child)")), has_any_column_privilege(\(Literal($0.child.quoted)), 'SELECT'))"
+        }
+      let missing = try production.query(
+        "SELECT string_agg(r.name, ', ') FROM (VALUES \(rights.joined(", "))) AS r (name, is_granted) WHERE NOT r.is_granted",
+        "reading the role's rights on \(table.production)"
+      )
+      if let missing = missing.text(0, 0) {
+        findings.append(.blocker(table.name, "--kind extra: the role lacks \(missing)."))
+      }
+    }
+    guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
+  }
+
+  /// Rows that CDC has brought since the load are newer than every bound: without two they would count as extra. And many
+  /// extra rows mean that staging is not complete, rather than that they were deleted in Oracle.
+  private func requireFewDeletions(_ options: RepairOptions, _ production: Connection) throws {
+    for (table, lines) in zip(tables.tables, deletions) where !lines.isEmpty {
+      let seen = differences.header.tables.first { $0.table == table.name }
+      guard let from = seen?.from, let to = seen?.to else {
+        throw MergeFailure.blocked([
+          .blocker(
+            table.name,
+            "--kind extra needs a file of a window with two ends: verify --from T --to T --output FILE."
+          )
+        ])
+      }
+      let window = VersionWindow(from: from, to: to)
+      let version = VersionWindow.Version(value: "p.\(table.version.name)") { table.versionBound("\($0)") }
+      let count =
+        try production.query(
+          "SELECT count(*) FROM \(table.production) AS p WHERE \(window.condition(on: version))",
+          "counting the rows of \(table.production) inside the window"
+        ).integer(0, 0) ?? 0
+      let percent = count > 0 ? Double(lines.count) * 100 / Double(count) : 100
+      guard percent > options.maxExtraPercent else { continue }
+      throw MergeFailure.blocked([
+        .blocker(
+          table.name,
+          "\(lines.count) of \(count) rows inside the window (\((percent * 100).rounded() / 100) %) would be deleted, "
+            + "more than --max-extra-percent \(options.maxExtraPercent) allows. Is staging complete?"
+        )
+      ])
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import Libpq
+
+/// The statements of a repair. The rows of a batch have the alias `t`, lines of the file `k`, production's rows `p`.
+struct RepairSQL {
+  let plan: TablePlan
+  let images: BeforeImageTable
+  let references: [Reference]
+  /// The session's temporary table with the rows of a batch, numbered by ``position``.
+  let batchTable: Identifier
+
+  static let position = Identifier("_merge_engine_position")
+
+  var createBatchTable: SQL {
+    """
+    \(ApplySQL.createBatchTable(plan, batchTable));
+    ALTER TABLE pg_temp.\(batchTable) ADD COLUMN \(Self.position) bigint
+    """
+  }
+
+  var copyIntoBatchTable: SQL {
+    let columns = plan.columns.map(\.name) + [Self.position]
+    return "COPY pg_temp.\(batchTable) (\(columns.joined())) FROM STDIN (FORMAT binary)"
+  }
+
+  /// Inserts what production lacks still; the positions of the rows that went in.
+  var insert: SQL { ApplySQL.insertMissing(plan, batchTable, returning: Self.position) }
+
+  /// Overwrites the rows that are still what they were when they were compared; their positions. `$1` holds the
+  /// transactions that had written them, by position.
+  var update: SQL {
+    ApplySQL.updateKeeping(
+      images,
+      plan,
+      batchTable,
+      "\(ApplySQL.match(plan)) AND p.xmin::text::bigint = ($1::text[]::bigint[])[t.\(Self.position) + 1]",
+      returning: Self.position
+    )
+  }
+
+  /// Locks rows against new references to them, so that ``delete``, a statement later, sees all there are.
+  var lockExtra: SQL {
+    """
+    SELECT count(*) FROM (
+      SELECT 1 FROM \(extraLines) JOIN \(plan.production) AS p ON \(isUntouched)
+      ORDER BY \(plan.keyColumns.map { "p.\($0.name)" as SQL }.joined(", "))
+      FOR UPDATE OF p
+    ) AS locked
+    """
+  }
+
+  /// Deletes the rows that are still what they were, that staging lacks still, and that nothing refers to, and keeps them;
+  /// the ordinals of their lines.
+  ///
+  /// An image of a deleted row has no transaction before it: 0, which is none.
+  var delete: SQL {
+    let kept = plan.keyColumns.map(\.name) + plan.restorableColumns.map(\.name)
+    let old = kept.indices.map { "p.\(kept[$0]) AS o\($0)" as SQL }
+    let isFree = references.map { "AND NOT EXISTS (\(referring($0)))" as SQL }
+    return """
+      WITH deleted AS (
+        DELETE FROM \(plan.production) AS p USING \(extraLines)
+        WHERE \(isUntouched) AND NOT EXISTS (\(stagingRow)) AND EXISTS (SELECT FROM \(plan.staging))
+          \(isFree.joined(" "))
+        RETURNING k.ordinal, \(old.joined(", "))
+      ), kept AS (
+        INSERT INTO \(images.name) (\(([BeforeImageTable.previousXID] + kept).joined()))
+        SELECT \(BeforeImageTable.deleted), \(kept.indices.map { "d.o\($0)" as SQL }.joined(", ")) FROM deleted AS d
+      )
+      SELECT ordinal::bigint FROM deleted
+      """
+  }
+
+  /// Of each line whose key production has: ordinal, transaction, whether staging has the key, and what refers to it.
+  func standings(ofExtra isExtra: Bool) -> SQL {
+    let referring =
+      isExtra ? references.map { "WHEN EXISTS (\(self.referring($0))) THEN \(Literal("\($0.child)"))" as SQL } : []
+    let child: SQL = "CASE WHEN false THEN NULL::text \(referring.joined(" ")) END"
+    return """
+      SELECT k.ordinal::bigint, p.xmin::text, \(isExtra ? "EXISTS (\(stagingRow))" : "false" as SQL), \(child)
+      FROM \(KeyTexts.source(plan)) JOIN \(plan.production) AS p ON \(KeyTexts.match(plan))
+      """
+  }
+
+  private var extraLines: SQL { KeyTexts.source(plan, and: "xmin") }
+  private var isUntouched: SQL { "\(KeyTexts.match(plan)) AND p.xmin = k.xmin::xid" }
+  private var stagingRow: SQL { ExtraRows.stagingRow(of: plan) }
+
+  /// Rows that refer to production's row, whatever their foreign key does; a row's reference to itself doesn't count.
+  private func referring(_ reference: Reference) -> SQL {
+    let sameKey = plan.keyColumns.map { "c.\($0.name) \($0.equality) p.\($0.name)" as SQL }.joined(" AND ")
+    let isItself: SQL = reference.childOid == plan.productionOid ? " AND NOT (\(sameKey))" : ""
+    return "SELECT FROM \(reference.child) AS c WHERE \(reference.condition(child: "c"))\(isItself)"
+  }
+}

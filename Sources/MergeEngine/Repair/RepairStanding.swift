@@ -1,0 +1,49 @@
+import Libpq
+
+/// How lines of the file stand to production now, and what that leaves to be done about them.
+struct RepairStanding {
+  private let sql: RepairSQL
+  private let production: Connection
+
+  init(_ sql: RepairSQL, _ production: Connection) {
+    self.sql = sql
+    self.production = production
+  }
+
+  /// - Parameter isInStaging: whether staging has the row as it was seen; of extra rows it is asked here.
+  /// - Returns: what applying each difference would come to now.
+  func outcomes(_ differences: [Difference], isInStaging: [Bool]) throws(PostgresError) -> [RepairOutcome] {
+    let isExtra = differences.first?.kind == .extra
+    let result = try production.query(
+      sql.standings(ofExtra: isExtra),
+      KeyTexts.parameters(sql.plan, differences.map(\.key)),
+      "looking at rows of \(sql.plan.production)"
+    )
+    var rows = [Int: Int](minimumCapacity: result.count)
+    for row in 0..<result.count { rows[(result.integer(row, 0) ?? 0) - 1] = row }
+    return differences.indices.map { index in
+      let found = rows[index].map { row in
+        (
+          isSame: result.text(row, 1) == differences[index].productionRow?.xmin,
+          isInStaging: result.bool(row, 2) == true,
+          child: result.text(row, 3)
+        )
+      }
+      switch differences[index].kind {
+      case .deletedSince, .unreadable: return .left(.deletedWhileVerified)
+      case .missing:
+        guard isInStaging[index] else { return .left(.goneFromStaging) }
+        return found == nil ? .inserted : .left(.insertedSince)
+      case .outdated, .differing:
+        guard let found else { return .left(.deletedSince) }
+        guard found.isSame else { return .left(.changedSince) }
+        return isInStaging[index] ? .updated : .left(.goneFromStaging)
+      case .extra:
+        guard let found else { return .left(.deletedSince) }
+        guard found.isSame else { return .left(.changedSince) }
+        if found.isInStaging { return .left(.inStagingByNow) }
+        return found.child.map { .left(.referredTo(by: $0)) } ?? .deleted
+      }
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import Libpq
+
+/// Mends the rows of one table on one connection, a batch at a time, within the transaction that is open.
+struct RepairTable {
+  private let sql: RepairSQL
+  private let values: StagedValues
+  private let standing: RepairStanding
+  private let guardian: DeletionGuard
+  private let record: RepairRecord.Writer
+  private let production: Connection
+  private var copier: RowCopier
+
+  private var plan: TablePlan { sql.plan }
+
+  /// The rows of the batch are more than may be held at once.
+  struct TooLarge: Error {}
+
+  /// Makes the connection's temporary table.
+  init(
+    _ sql: RepairSQL,
+    seen: DifferenceFile.Header.Table?,
+    schemas: Schemas,
+    record: RepairRecord.Writer,
+    on connections: WorkerConnections
+  ) throws(PostgresError) {
+    self.sql = sql
+    self.record = record
+    production = connections.production
+    values = StagedValues(sql.plan, connections.staging)
+    standing = RepairStanding(sql, connections.production)
+    guardian = DeletionGuard(sql.plan, seen: seen, schemas: schemas, connections.production)
+    copier = RowCopier(columnCount: sql.plan.columns.count, connections.production)
+    try production.execute(sql.createBatchTable, "making a temporary table")
+  }
+
+  /// Applies differences, all extra or none.
+  ///
+  /// - Throws: ``TooLarge``, ``PostgresError``; the transaction is then to be rolled back.
+  mutating func carry(
+    _ differences: [Difference],
+    _ budget: inout LockBudget,
+    memory: inout StagedBatch
+  ) throws -> [RepairOutcome] {
+    let start = ContinuousClock.now
+    // Deferred constraints would speak up at the commit, when no row can be told from another any more.
+    try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
+    let outcomes =
+      differences.first?.kind == .extra
+      ? try delete(differences, &budget) : try write(differences, &budget, &memory)
+    try budget.limitNext(on: production)
+    try record.add(outcomes, elapsed: .now - start)
+    return outcomes
+  }
+
+  private mutating func write(
+    _ differences: [Difference],
+    _ budget: inout LockBudget,
+    _ batch: inout StagedBatch
+  ) throws -> [RepairOutcome] {
+    let addresses = try values.addresses(of: differences)
+    guard try values.read(addresses.compactMap(\.self), into: &batch) else { throw TooLarge() }
+    let lines = Dictionary(
+      differences.indices.compactMap { line in addresses[line].map { ($0, line) } },
+      uniquingKeysWith: { first, _ in first }
+    )
+    /// By position in the batch, the line that it belongs to.
+    let linesByPosition = batch.rows.map { lines[$0.address] }
+    func positions(_ isWanted: (DifferenceKind) -> Bool) -> [UInt32] {
+      linesByPosition.indices.compactMap { position in
+        linesByPosition[position].flatMap { isWanted(differences[$0].kind) ? UInt32(position) : nil }
+      }
+    }
+    var outcomes = [RepairOutcome?](repeating: nil, count: differences.count)
+    try budget.start(on: production)
+    let inserts = positions { $0 == .missing }
+    if !inserts.isEmpty {
+      try fill(inserts, of: batch)
+      for position in try execute(sql.insert, []) { linesByPosition[position].map { outcomes[$0] = .inserted } }
+      try budget.limitNext(on: production)
+    }
+    let updates = positions { $0 == .outdated || $0 == .differing }
+    if !updates.isEmpty, !plan.updatedColumns.isEmpty {
+      try fill(updates, of: batch)
+      let transactions = linesByPosition.map { line in
+        line.flatMap { differences[$0].productionRow?.xmin } ?? "0"
+      }
+      for position in try execute(sql.update, [.textArray(transactions)]) {
+        linesByPosition[position].map { outcomes[$0] = .updated }
+      }
+      try budget.limitNext(on: production)
+    }
+    return try explain(outcomes, of: differences, isInStaging: addresses.map { $0 != nil })
+  }
+
+  private func delete(_ differences: [Difference], _ budget: inout LockBudget) throws -> [RepairOutcome] {
+    if let obstacle = try guardian.obstacle() {
+      return differences.map { _ in .left(.stagingInDoubt(obstacle)) }
+    }
+    // Staging need not have an index on its key.
+    try production.execute(
+      "SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on",
+      "deleting rows of \(plan.production)"
+    )
+    let parameters =
+      KeyTexts.parameters(plan, differences.map(\.key))
+      + [.textArray(differences.map { $0.productionRow?.xmin ?? "0" })]
+    try budget.start(on: production)
+    if !sql.references.isEmpty {
+      _ = try production.query(sql.lockExtra, parameters, "locking rows of \(plan.production)")
+      try budget.limitNext(on: production)
+    }
+    var outcomes = [RepairOutcome?](repeating: nil, count: differences.count)
+    for ordinal in try execute(sql.delete, parameters) { outcomes[ordinal - 1] = .deleted }
+    return try explain(outcomes, of: differences, isInStaging: differences.map { _ in false })
+  }
+
+  /// Says why rows were left.
+  private func explain(
+    _ outcomes: [RepairOutcome?],
+    of differences: [Difference],
+    isInStaging: [Bool]
+  ) throws -> [RepairOutcome] {
+    let left = outcomes.indices.filter { outcomes[$0] == nil }
+    guard !left.isEmpty else { return outcomes.compactMap(\.self) }
+    let reasons = try standing.outcomes(left.map { differences[$0] }, isInStaging: left.map { isInStaging[$0] })
+    var outcomes = outcomes
+    for (line, reason) in zip(left, reasons) {
+      if case .left = reason { outcomes[line] = reason } else { outcomes[line] = .left(.keptByServer) }
+    }
+    return outcomes.compactMap(\.self)
+  }
+
+  private mutating func fill(_ rows: [UInt32], of batch: StagedBatch) throws {
+    try production.execute(
+      ApplySQL.emptyBatchTable(sql.batchTable, truncates: false),
+      "emptying the temporary table"
+    )
+    try copier.copy(
+      rows,
+      of: batch,
+      by: sql.copyIntoBatchTable,
+      numbered: true,
+      "copying rows of \(plan.production) into a temporary table"
+    )
+  }
+
+  /// - Returns: the numbers that the statement answers with.
+  private func execute(_ statement: SQL, _ parameters: [Parameter]) throws(PostgresError) -> [Int] {
+    let result = try production.query(statement, parameters, "mending rows of \(plan.production)")
+    return (0..<result.count).compactMap { result.integer($0, 0) }
+  }
+}

@@ -1,0 +1,42 @@
+import Foundation
+import Libpq
+
+/// Where a verification writes its differences, and what of them.
+struct VerifyOutput: Sendable {
+  let writer: DifferenceWriter
+  /// The schemas, as `staging=production`.
+  let pair: String
+  /// Without values a difference has its key, its versions and the names of its columns.
+  let writesValues: Bool
+
+  /// Begins the file.
+  ///
+  /// - Throws: ``AtomicFile/Failure``, ``PostgresError``.
+  init(
+    _ file: AtomicFile,
+    _ plan: MergePlan,
+    _ options: VerifyOptions,
+    _ completeness: Completeness,
+    _ control: Connection
+  ) throws {
+    let pair = SchemaPair.name(options.merge.schemas)
+    let header = DifferenceFile.Header(
+      writtenAt: Date().formatted(Date.ISO8601FormatStyle()),
+      database: try .init(control),
+      runID: completeness.lastRun?.id,
+      tables: plan.tables.map { table in
+        let window = completeness.window(table)
+        return .init(
+          pair: pair,
+          table: table.name,
+          staging: table.reading.source?.contentIdentity ?? "",
+          from: window.from,
+          to: window.to
+        )
+      }
+    )
+    self.pair = pair
+    writesValues = options.writesValues
+    writer = try DifferenceWriter(file, header)
+  }
+}

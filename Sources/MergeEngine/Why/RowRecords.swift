@@ -1,0 +1,156 @@
+import Libpq
+
+/// What the admin tables know of one row.
+struct RowRecords {
+  private let plan: TablePlan
+  private let key: AskedKey
+  private let schemas: Schemas
+  private let connection: Connection
+
+  private var admin: Identifier { Identifier(schemas.admin) }
+
+  init(plan: TablePlan, key: AskedKey, schemas: Schemas, _ connection: Connection) {
+    self.plan = plan
+    self.key = key
+    self.schemas = schemas
+    self.connection = connection
+  }
+
+  private func has(_ column: String) throws(PostgresError) -> Bool {
+    try AdminSchema(schemas: schemas).columns(connection).contains(column)
+  }
+
+  /// The batches that have read what lies at these addresses: a batch's record and its place are written by one statement, and
+  /// so at nearly the same time.
+  ///
+  /// - Precondition: staging is in this database.
+  func reads(of addresses: [String]) throws(PostgresError) -> [WhyReport.Read] {
+    guard !addresses.isEmpty, let source = plan.reading.source, try has("merge_progress.superseded_at") else {
+      return []
+    }
+    let rows = try connection.query(
+      """
+      SELECT g.run_id::bigint, to_char(g.recorded_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), b.worker::bigint, b.records_read,
+             s.ctid::text
+      FROM \(plan.staging) AS s
+      JOIN \(admin).merge_progress AS g
+        ON g.source = $2 AND g.staging = \(Literal(plan.staging.quoted)) AND (g.file_node IS NULL OR g.file_node = $3)
+       AND g.reopened IS NULL
+       AND (s.ctid = ANY (g.settled) OR g.settled IS NULL
+            AND (s.xmin = mod(g.marker, 4294967296)::text::xid
+                 OR (g.place_start IS NULL OR s.ctid >= g.place_start) AND (g.place_end IS NULL OR s.ctid < g.place_end)
+                    AND (coalesce(g.horizon, 0) > 0 AND age(s.xmin) > age(mod(g.horizon, 4294967296)::text::xid)
+                         OR s.xmin = ANY (ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(g.recent) AS r)))))
+      LEFT JOIN LATERAL (
+        SELECT b.worker, b.records_read FROM \(admin).merge_batches AS b
+        WHERE b.run_id = g.run_id AND b.table_name = $4 AND b.records_read = g.records
+          AND b.finished_at >= g.recorded_at - interval '1 second' AND b.finished_at <= g.recorded_at + interval '1 second'
+        ORDER BY greatest(b.finished_at - g.recorded_at, g.recorded_at - b.finished_at) LIMIT 1
+      ) AS b ON true
+      WHERE s.ctid = ANY ($1::text[]::tid[])
+      ORDER BY g.id
+      """,
+      [.textArray(addresses), .text(source.identity), .bigint(source.fileNode), .text(plan.name)],
+      "looking which batch has read the row"
+    )
+    let reads = (0..<rows.count).map { row in
+      WhyReport.Read(
+        runID: rows.integer(row, 0),
+        at: rows.text(row, 1),
+        worker: rows.integer(row, 2),
+        rows: rows.integer(row, 3),
+        ctid: rows.text(row, 4) ?? ""
+      )
+    }
+    // What a run notes at its end, of the whole table, is no batch; it speaks where their records are gone.
+    let batches = reads.filter { $0.worker != nil }
+    return batches.isEmpty ? Array(reads.suffix(1)) : batches
+  }
+
+  /// Refusals of rows of the key, the oldest first.
+  func refusals() throws(PostgresError) -> [WhyReport.Refusal] {
+    guard try has("merge_errors.dismissed_because") else { return [] }
+    // As the record was made: by the server, as JSON.
+    let match = plan.keyColumns.indices.map { index in
+      let column = plan.columns[index]
+      return """
+        e.row_key ->> \(Literal(column.name.name)) IN ($\(index + 2), to_jsonb($\(index + 2)::\(column.baseType.uncutName)) #>> '{}')
+        """ as SQL
+    }
+    let rows = try connection.query(
+      """
+      SELECT e.run_id::bigint, to_char(e.failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), e.sqlstate, e.message,
+             CASE WHEN e.dismissed_at IS NOT NULL THEN 'dismissed' WHEN e.retried_at IS NOT NULL THEN 'retried'
+                  ELSE 'standing' END,
+             e.dismissed_because
+      FROM \(admin).merge_errors AS e WHERE e.table_name = $1 AND \(match.joined(" AND "))
+      ORDER BY e.id
+      """,
+      [.text(plan.name)] + key.values.map { .text($0) },
+      "looking for refusals of the row"
+    )
+    return (0..<rows.count).map { row in
+      WhyReport.Refusal(
+        runID: rows.integer(row, 0),
+        at: rows.text(row, 1),
+        sqlState: rows.text(row, 2),
+        message: rows.text(row, 3),
+        standing: rows.text(row, 4) ?? "",
+        dismissedBecause: rows.text(row, 5)
+      )
+    }
+  }
+
+  /// What runs have kept of the row, the oldest run first; tables that this role may not read are left out.
+  func images(_ production: WhyReport.ProductionRow?) throws(PostgresError) -> [WhyReport.Image] {
+    guard try has("before_images.dropped_at") else { return [] }
+    let tables = try connection.query(
+      """
+      SELECT i.run_id::bigint, i.image_table, r.status::text, coalesce(r.parameters ? 'repair', false),
+             array_to_json(ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                                 WHERE a.attrelid = c.oid AND a.attnum > 1 AND NOT a.attisdropped ORDER BY a.attnum))::text
+      FROM \(admin).before_images AS i
+      JOIN pg_class AS c ON c.oid = i.image_oid
+      LEFT JOIN \(admin).merge_summary AS r ON r.id = i.run_id
+      WHERE i.production_oid = \(plan.productionOid) AND i.dropped_at IS NULL AND has_table_privilege(c.oid, 'SELECT')
+      ORDER BY i.run_id
+      """,
+      "looking for before-images"
+    )
+    var images: [WhyReport.Image] = []
+    for table in 0..<tables.count {
+      let name = QualifiedName(schema: schemas.admin, name: tables.text(table, 1) ?? "")
+      let columns = (JSONText.decode([String].self, tables.text(table, 4)) ?? []).map { Identifier($0) }
+      guard plan.keyColumns.allSatisfy({ column in columns.contains { $0 == column.name } }) else { continue }
+      let match = plan.keyColumns.indices.map { index in
+        let column = plan.columns[index]
+        return "i.\(column.name) \(column.equality) $\(index + 1)::text::\(column.baseType.uncutName)" as SQL
+      }
+      let previous = BeforeImageTable.previousXID
+      let rows = try connection.query(
+        """
+        SELECT CASE WHEN i.\(previous) IS NULL THEN 'inserted' WHEN i.\(previous) = \(BeforeImageTable.deleted) THEN 'deleted'
+                    ELSE 'updated' END, i.xmin::text, \(columns.map { "i.\($0)::text" as SQL }.joined(", "))
+        FROM \(name) AS i WHERE \(match.joined(" AND "))
+        """,
+        key.values.map { .text($0) },
+        "looking for the row in \(name)"
+      )
+      for row in 0..<rows.count {
+        let effect = rows.text(row, 0) ?? ""
+        let before = columns.indices.map { (columns[$0].name, rows.text(row, 2 + $0)) }
+        images.append(
+          WhyReport.Image(
+            runID: tables.integer(table, 0) ?? 0,
+            isRepair: tables.bool(table, 3) == true,
+            runStatus: tables.text(table, 2) ?? "",
+            effect: effect,
+            isUntouched: effect == "deleted" ? production == nil : production?.xmin == rows.text(row, 1),
+            before: effect == "inserted" ? nil : Dictionary(uniqueKeysWithValues: before)
+          )
+        )
+      }
+    }
+    return images
+  }
+}

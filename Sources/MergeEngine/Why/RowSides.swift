@@ -1,0 +1,128 @@
+import Libpq
+
+/// What staging and production hold of one key, and what the rule makes of it.
+struct RowSides {
+  let plan: TablePlan
+  let key: AskedKey
+  let production: Connection
+  let staging: Connection
+
+  /// A staging row, not judged yet.
+  struct Staged {
+    let ctid: String
+    let xmin: String
+    let standing: WhyReport.StagingRow.Standing
+    let values: [String?]
+  }
+
+  /// Staging's rows of the key, the newest first.
+  func stagedRows() throws(PostgresError) -> [Staged] {
+    let match = plan.keyColumns.indices.map { index in
+      let column = plan.columns[index]
+      let value: SQL =
+        column.travel == .text ? "(\(column.readExpression))::\(column.baseType.uncutName)" : column.readExpression
+      return "\(value) \(column.equality) $\(index + 1)::text::\(column.baseType.uncutName)" as SQL
+    }
+    let isUnread = plan.reading.coverage.isUnread(in: .everything, version: plan.stagedVersion)
+    let isInWindow: SQL = plan.window.isUnbounded ? "true" : plan.window.condition(on: plan.stagedVersion)
+    let values = plan.columns.map { "(\($0.readExpression))::text" as SQL }
+    let rows = try staging.query(
+      """
+      SELECT s.ctid::text, s.xmin::text, (\(isInWindow)) IS TRUE, (\(isUnread)) IS TRUE,
+             s.ctid = ANY (\(TupleAddress.list(plan.reading.refused))), \(values.joined(", "))
+      FROM \(plan.staging) AS s WHERE \(match.joined(" AND "))
+      ORDER BY \(plan.version.readExpression) DESC NULLS LAST, s.ctid DESC
+      """,
+      key.values.map { .text($0) },
+      "looking for the key in \(plan.staging)"
+    )
+    return (0..<rows.count).map { row in
+      Staged(
+        ctid: rows.text(row, 0) ?? "",
+        xmin: rows.text(row, 1) ?? "",
+        standing: rows.bool(row, 4) == true
+          ? .refused
+          : rows.bool(row, 2) != true ? .outsideWindow : rows.bool(row, 3) == true ? .pending : .merged,
+        values: plan.columns.indices.map { rows.text(row, 5 + $0) }
+      )
+    }
+  }
+
+  /// Production's row of the key.
+  func productionRow() throws(PostgresError) -> WhyReport.ProductionRow? {
+    let values = plan.columns.map { "p.\($0.name)::text" as SQL }
+    let row = try production.query(
+      "SELECT p.ctid::text, p.xmin::text, \(values.joined(", ")) FROM \(plan.production) AS p WHERE \(match)",
+      key.values.map { .text($0) },
+      "looking for the key in \(plan.production)"
+    )
+    guard row.count == 1 else { return nil }
+    return WhyReport.ProductionRow(
+      ctid: row.text(0, 0) ?? "",
+      xmin: row.text(0, 1) ?? "",
+      values: named(plan.columns.indices.map { row.text(0, 2 + $0) })
+    )
+  }
+
+  private var match: SQL {
+    plan.keyColumns.indices.map { index in
+      let column = plan.columns[index]
+      return "p.\(column.name) \(column.equality) $\(index + 1)::text::\(column.baseType.uncutName)" as SQL
+    }.joined(" AND ")
+  }
+
+  private func named(_ values: [String?]) -> [String: String?] {
+    Dictionary(uniqueKeysWithValues: zip(plan.columns.map(\.name.name), values))
+  }
+
+  /// What the rule says of a staging row.
+  func judged(_ row: Staged, _ other: WhyReport.ProductionRow?) throws(PostgresError) -> WhyReport.StagingRow {
+    let (verdict, differing): (WhyReport.StagingRow.Verdict, [String]) = try other == nil ? (.insert, []) : compare(row)
+    return WhyReport.StagingRow(
+      ctid: row.ctid,
+      xmin: row.xmin,
+      standing: row.standing,
+      verdict: verdict,
+      differing: differing,
+      values: named(row.values)
+    )
+  }
+
+  /// Has production's server compare, by the equality of the columns' own types.
+  private func compare(_ row: Staged) throws(PostgresError) -> (WhyReport.StagingRow.Verdict, [String]) {
+    let columns = plan.ties?.columns ?? []
+    let offset = plan.keyColumnCount
+    func staged(_ number: Int, _ column: TablePlan.Column) -> SQL { "$\(number)::text::\(column.baseType.uncutName)" }
+    let version = staged(offset + 1, plan.version)
+    let differs = columns.enumerated().map { index, column in
+      ApplySQL.isDistinct(
+        "p.\(plan.columns[column.index].name)",
+        staged(offset + 2 + index, plan.columns[column.index]),
+        column.equality
+      )
+    }
+    let old: SQL = "p.\(plan.version.name)"
+    let result = try production.query(
+      """
+      SELECT \(version) > \(old), \(version) = \(old), \(version) IS NULL, \(old) IS NULL\(differs.map { ", \($0)" as SQL }.joined(""))
+      FROM \(plan.production) AS p WHERE \(match)
+      """,
+      key.values.map { Parameter.text($0) } + [.text(row.values[plan.versionIndex])]
+        + columns.map { .text(row.values[$0.index]) },
+      "comparing the row with \(plan.production)"
+    )
+    guard result.count == 1 else { return (.insert, []) }
+    let differing = columns.indices.filter { result.bool(0, 4 + $0) == true }.map {
+      plan.columns[columns[$0].index].name.name
+    }
+    let tie: WhyReport.StagingRow.Verdict = differing.isEmpty ? .unchanged : .tie
+    let verdict: WhyReport.StagingRow.Verdict =
+      switch (result.bool(0, 2) == true, result.bool(0, 3) == true) {
+      case (true, true): tie
+      case (true, false): .stale
+      case (false, true): plan.nullRule == .strict ? .unchanged : .update
+      case (false, false): result.bool(0, 0) == true ? .update : result.bool(0, 1) == true ? tie : .stale
+      }
+    return (verdict, differing)
+  }
+}

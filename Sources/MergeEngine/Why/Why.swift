@@ -1,0 +1,110 @@
+import Libpq
+import Logging
+
+/// Says what became of one row: what staging and production hold, what the rule makes of that, and what is on record.
+///
+/// All sessions are read-only.
+public struct Why: Sendable {
+  private let options: MergeOptions
+  private let session: Session
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - target: the database that holds production, and staging too unless that is elsewhere.
+  ///   - stagingTarget: the database that holds staging, if it is another one.
+  ///   - options: schemas, column rules, the rules for NULL and ties, the time zone.
+  ///   - logger: gets the server's notices.
+  public init(target: ConnectionTarget, stagingTarget: ConnectionTarget? = nil, options: MergeOptions, logger: Logger) {
+    self.options = options
+    self.logger = logger
+    session = Session(
+      target: target,
+      stagingTarget: stagingTarget,
+      options: options,
+      isReadOnly: true,
+      logger: logger
+    )
+  }
+
+  /// Looks; blocks the calling thread.
+  ///
+  /// - Parameters:
+  ///   - table: its plain name.
+  ///   - key: the key's values in the key's order, or each as `column=value`.
+  /// - Throws: ``MergeFailure/usage(_:)`` for a key that makes no sense, or that nothing is known of;
+  ///   ``MergeFailure/blocked(_:)`` when the table can't be merged; ``PostgresError``.
+  public func ask(table: String, key: [String]) throws -> WhyReport {
+    let control = try session.reachControl()
+    let staging = try session.reachStaging(beside: control)
+    var options = options
+    options.tables = [table]
+    var plan = try Preparation(options: options, logger: logger, readsOnly: true)
+      .plan(production: control, staging: staging)
+    try plan.compareTies(control)
+    guard let subject = plan.tables.first else { throw MergeFailure.usage("there is no table \(table).") }
+    let asked = try AskedKey(subject, key, control)
+    let sides = RowSides(plan: subject, key: asked, production: control, staging: staging)
+    let records = RowRecords(plan: subject, key: asked, schemas: options.schemas, control)
+    let staged = try sides.stagedRows()
+    let production = try sides.productionRow()
+    let report = WhyReport(
+      table: subject.name,
+      key: asked.named,
+      columns: subject.columns.map(\.name.name),
+      staging: try staged.map { try sides.judged($0, production) },
+      production: production,
+      reads: control === staging ? try records.reads(of: staged.map(\.ctid)) : [],
+      refusals: try records.refusals(),
+      images: try records.images(production)
+    )
+    guard !report.isUnknown else {
+      throw MergeFailure.usage(
+        "neither \(subject.staging) nor \(subject.production) has a row with the key \(asked), and nothing is on record of one."
+      )
+    }
+    return report
+  }
+}
+
+/// A key that somebody has typed, in the key's order.
+struct AskedKey: CustomStringConvertible {
+  /// As production's types write them.
+  let values: [String]
+  /// By column.
+  let named: [String: String]
+
+  /// - Throws: ``MergeFailure/usage(_:)``.
+  init(_ plan: TablePlan, _ words: [String], _ connection: Connection) throws {
+    let names = plan.keyColumns.map(\.name.name)
+    func usage(_ what: String) -> MergeFailure {
+      .usage("\(what): the key of \(plan.production) is (\(names.joined(separator: ", "))).")
+    }
+    guard words.count == names.count else {
+      throw usage("\(words.count) \(words.count == 1 ? "value is" : "values are") given for \(names.count)")
+    }
+    // As `column=value`, if all of them are.
+    let pairs = words.compactMap { word in
+      names.first { word.hasPrefix("\($0)=") }.map { ($0, String(word.dropFirst($0.count + 1))) }
+    }
+    let typed =
+      Set(pairs.map(\.0)).count == names.count
+      ? names.map { name in pairs.first { $0.0 == name }?.1 ?? "" } : words
+    let casts = plan.keyColumns.indices.map { index in
+      "$\(index + 1)::text::\(plan.columns[index].baseType.uncutName)::text" as SQL
+    }
+    do {
+      let row = try connection.query(
+        "SELECT \(casts.joined(", "))",
+        typed.map { .text($0) },
+        "reading the key"
+      )
+      values = names.indices.map { row.text(0, $0) ?? typed[$0] }
+    } catch {
+      guard error.refusesRow else { throw error }
+      throw usage("\(typed.joined(separator: ", ")) is no key (\(error.message))")
+    }
+    named = Dictionary(uniqueKeysWithValues: zip(names, values))
+  }
+
+  var description: String { named.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ") }
+}

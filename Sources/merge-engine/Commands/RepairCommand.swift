@@ -1,0 +1,121 @@
+import ArgumentParser
+import Foundation
+import MergeEngine
+
+/// `merge-engine repair FILE`
+struct RepairCommand: DatabaseCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "repair",
+    abstract: "Applies what verify --output has written: each row as staging has it, if nobody has changed it since.",
+    discussion: """
+      Missing rows are inserted, outdated and differing ones overwritten; extra ones are deleted only with --kind extra. Lines may \
+      be taken out of the file by hand before, but for the first and the last. A row that anyone has changed since it was compared, \
+      in production or in staging, is left alone and listed: exit status 65. It is a run of its own, with before-images: \
+      merge-engine rollback takes it back.
+      """
+  )
+
+  @OptionGroup var database: DatabaseOptions
+
+  @Argument(help: ArgumentHelp("The file of differences.", valueName: "file"))
+  var path: String
+
+  @Flag(help: "Write nothing; count what would be inserted, updated, deleted and left alone.")
+  var plan = false
+
+  @Option(
+    help: ArgumentHelp(
+      "The differences to mend, with commas between them: missing, outdated, differing, extra (default: all but extra).",
+      valueName: "kinds"
+    )
+  )
+  var kind: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Delete no extra rows when they are more than this share of production's rows in the window (default: 1).",
+      valueName: "percent"
+    )
+  )
+  var maxExtraPercent: Double?
+
+  @Option(
+    help: ArgumentHelp("Rows to a transaction (default: \(RepairOptions.defaultBatchRows)).", valueName: "rows")
+  )
+  var batch: Int?
+
+  @Option(help: ArgumentHelp("Connections that work side by side (default: 2).", valueName: "n"))
+  var workers: Int?
+
+  @Option(help: ArgumentHelp("Rows that are left alone to list for each table (default: 20).", valueName: "rows"))
+  var samples = 20
+
+  @OptionGroup var staging: StagingDatabaseOption
+
+  func run() async throws {
+    let context = try CommandContext(database)
+    let options = try resolve(context)
+    let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
+    let stop = StopSignal()
+    let interrupts = Interrupts { stop.request(signal: $0) }
+    let report = try await onThreadOfItsOwn {
+      try Repair(
+        target: context.target,
+        stagingTarget: stagingTarget,
+        options: options,
+        logger: context.logger,
+        stop: stop
+      ).run()
+    }
+    withExtendedLifetime(interrupts) {}
+    try show(report, context)
+    switch report.status {
+    case .success: return
+    case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
+    case .failed: throw CommandEnd(status: .failed)
+    case .partial, .running, .loading: throw CommandEnd(status: .rowsRefused)
+    }
+  }
+
+  private func resolve(_ context: CommandContext) throws -> RepairOptions {
+    let file = context.configuration
+    var options = RepairOptions(path: path)
+    options.isDryRun = plan
+    options.sampleLimit = samples
+    options.kinds = try kinds()
+    options.maxExtraPercent = maxExtraPercent ?? file.maxExtraPercent ?? options.maxExtraPercent
+    options.merge.schemas = context.schemas
+    options.merge.tables = database.table.isEmpty ? nil : database.table
+    options.merge.columns = context.columns
+    options.merge.batchRows = batch ?? options.merge.batchRows
+    options.merge.workers = workers ?? file.workers ?? options.merge.workers
+    options.merge.lockTimeoutMilliseconds = file.lockTimeout ?? options.merge.lockTimeoutMilliseconds
+    options.merge.maxLockMilliseconds = file.maxLockTime ?? options.merge.maxLockMilliseconds
+    options.merge.statementTimeoutMilliseconds = file.statementTimeout ?? options.merge.statementTimeoutMilliseconds
+    options.merge.timeZone = file.timeZone ?? options.merge.timeZone
+    try UsageCheck.typed(samples, MergeLimits.samples, flag: "--samples")
+    try UsageCheck.typed(batch, MergeLimits.batchRows, flag: "--batch")
+    try UsageCheck.typed(workers, MergeLimits.workers, flag: "--workers")
+    try UsageCheck.range(options.maxExtraPercent, 0...100, flag: "--max-extra-percent", rule: "from 0 to 100")
+    return options
+  }
+
+  private func kinds() throws -> [DifferenceKind] {
+    let names = kind.flatMap { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }
+    guard !names.isEmpty else { return RepairOptions.defaultKinds }
+    let possible = RepairOptions.possibleKinds.map(\.rawValue).joined(separator: ", ")
+    return try names.map { name in
+      guard let kind = DifferenceKind(rawValue: name), RepairOptions.possibleKinds.contains(kind) else {
+        throw MergeFailure.usage("--kind \(name) is none that can be mended: \(possible).")
+      }
+      return kind
+    }
+  }
+
+  private func show(_ report: RepairReport, _ context: CommandContext) throws {
+    for failure in report.failures { StandardError.write(failure: [failure], context.logFormat) }
+    if context.writesJSON { return try StandardOutput.write(json: report) }
+    guard !context.isQuiet else { return }
+    StandardOutput.write(RepairTable(report: report).rendered(StandardOutput.style))
+  }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import Logging
+import MergeEngine
+
+/// `--on-end COMMAND`: tells somebody how a run has ended, by mail, chat or pager. What becomes of it changes nothing.
+struct OnEndCommand: Sendable {
+  private let command: String
+  private let logger: Logger
+
+  /// What the command may see of this process's environment: nothing that names a database or holds a password.
+  private static let inherited = [
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+  ]
+
+  /// Longer than this nobody is kept waiting. Arbitrary.
+  private static let timeLimitSeconds = 60.0
+
+  init(_ command: String, logger: Logger) {
+    self.command = command
+    self.logger = logger
+  }
+
+  /// Runs the command by the shell, with the run's JSON on stdin; what it prints goes to stderr.
+  func tell(_ report: RunReport, exitStatus: ExitStatus) {
+    do {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      let status = try run(
+        try encoder.encode(report) + Data("\n".utf8),
+        [
+          "MERGE_ENGINE_STATUS": report.status.rawValue,
+          "MERGE_ENGINE_EXIT_STATUS": "\(exitStatus.rawValue)",
+          "MERGE_ENGINE_RUN_ID": "\(report.runID)",
+        ]
+      )
+      if status != 0 { warn("ended with status \(status)") }
+    } catch {
+      warn("could not be run: \(error.localizedDescription)")
+    }
+  }
+
+  private func run(_ input: Data, _ variables: [String: String]) throws -> Int32 {
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments = ["-c", command]
+    process.environment = ProcessInfo.processInfo.environment
+      .filter { Self.inherited.contains($0.key) }
+      .merging(variables) { $1 }
+    process.standardOutput = FileHandle.standardError
+    process.standardError = FileHandle.standardError
+    // A file rather than a pipe: a command that does not read it ends nobody by SIGPIPE.
+    let file = try unlinkedFile(input)
+    process.standardInput = file
+    let hasEnded = DispatchSemaphore(value: 0)
+    process.terminationHandler = { _ in hasEnded.signal() }
+    try process.run()
+    guard hasEnded.wait(timeout: .now() + Self.timeLimitSeconds) == .success else {
+      process.terminate()
+      hasEnded.wait()
+      throw TookTooLong()
+    }
+    return process.terminationStatus
+  }
+
+  private struct TookTooLong: LocalizedError {
+    var errorDescription: String? { "it took longer than \(Int(OnEndCommand.timeLimitSeconds)) seconds and was ended" }
+  }
+
+  private func unlinkedFile(_ content: Data) throws -> FileHandle {
+    let url = FileManager.default.temporaryDirectory.appending(path: "merge-engine-\(UUID().uuidString)")
+    guard FileManager.default.createFile(atPath: url.path, contents: content, attributes: [.posixPermissions: 0o600])
+    else { throw CocoaError(.fileWriteUnknown) }
+    defer { try? FileManager.default.removeItem(at: url) }
+    return try FileHandle(forReadingFrom: url)
+  }
+
+  private func warn(_ what: String) {
+    logger.warning("the command of --on-end \(what); the run is as it is")
+  }
+}

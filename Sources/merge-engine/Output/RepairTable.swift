@@ -1,0 +1,58 @@
+import MergeEngine
+
+/// A repair as a person reads it: counts, and the rows that are left alone.
+struct RepairTable {
+  let report: RepairReport
+
+  func rendered(_ style: Style) -> String {
+    guard !report.tables.isEmpty else {
+      return style.paint("SUCCESS", .green) + ": the file has nothing to mend.\n"
+    }
+    var table = TextTable(["table"], numbers: ["inserted", "updated", "deleted", "left alone", "not asked for"])
+    for entry in report.tables {
+      table.add(
+        [entry.table]
+          + [entry.inserted, entry.updated, entry.deleted, entry.leftAlone, entry.notAskedFor].map(Numbers.grouped)
+      )
+    }
+    table.addTotals(
+      ["total"]
+        + [report.inserted, report.updated, report.deleted, report.leftAlone, report.notAskedFor].map(Numbers.grouped)
+    )
+    return table.rendered(style) + report.tables.map { leftRows($0, style) }.joined() + "\n" + headline(style) + "\n"
+  }
+
+  private func leftRows(_ table: RepairReport.Table, _ style: Style) -> String {
+    guard table.leftAlone > 0 else { return "" }
+    let reasons = table.reasons.sorted { $0.key < $1.key }.map { "\(Numbers.grouped($0.value)) \($0.key)" }
+    var text = "\n" + style.paint("\(table.table), left alone: \(reasons.joined(separator: ", "))", .bold) + "\n"
+    for row in table.left {
+      let key = row.key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+      text += "  \(row.kind.rawValue) \(key): \(row.reason)\n"
+    }
+    if table.left.count < table.leftAlone && !table.left.isEmpty { text += "  … (--samples)\n" }
+    return text
+  }
+
+  private func headline(_ style: Style) -> String {
+    let run = report.runID.map { "run \($0)" } ?? "the repair"
+    if report.isDryRun {
+      return style.paint("DRY RUN", .green)
+        + ": nothing was written. \(Numbers.grouped(report.inserted)) rows would be inserted, "
+        + "\(Numbers.grouped(report.updated)) updated, \(Numbers.grouped(report.deleted)) deleted, "
+        + "\(Numbers.grouped(report.leftAlone)) left alone."
+    }
+    guard report.runID != nil || report.status != .success else {
+      return style.paint("SUCCESS", .green) + ": the file has nothing of the kinds that were asked for (--kind)."
+    }
+    return switch report.status {
+    case .success:
+      style.paint("REPAIRED", .green) + ": \(run); merge-engine rollback \(report.runID ?? 0) takes it back."
+    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; what \(run) has mended is committed."
+    case .failed: style.paint("FAILED", .red) + ": what \(run) has mended is committed."
+    case .partial, .running, .loading:
+      style.paint("REPAIRED IN PART", .yellow) + ": \(run) has left the rows above alone. "
+        + "merge-engine verify --output compares them anew."
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import MergeEngine
+
+/// One row's history as a person reads it.
+struct WhyTable {
+  let report: WhyReport
+
+  /// Longer values are cut. Arbitrary.
+  private static let shownCharacterCount = 40
+
+  func rendered(_ style: Style) -> String {
+    let key = report.key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    var text = style.paint("\(report.table), \(key)", .bold) + "\n\n" + sides.rendered(style) + "\n"
+    if report.staging.isEmpty { text += "Staging has no row of this key.\n" }
+    for row in report.staging { text += standing(row) }
+    if report.production == nil { text += "Production has no row of this key.\n" }
+    for read in report.reads { text += line(read) }
+    for refusal in report.refusals { text += line(refusal) }
+    for image in report.images { text += line(image) }
+    return text
+  }
+
+  /// Production beside the newest staging row; columns that differ are marked.
+  private var sides: TextTable {
+    var table = TextTable(["column", "staging", "production", ""])
+    let staged = report.staging.first
+    for column in report.columns {
+      let differs = staged?.differing.contains(column) == true
+      table.add([
+        column, Self.shown(staged?.values[column], isThere: staged != nil),
+        Self.shown(report.production?.values[column], isThere: report.production != nil), differs ? "differs" : "",
+      ])
+    }
+    return table
+  }
+
+  private static func shown(_ value: String??, isThere: Bool) -> String {
+    guard isThere else { return "-" }
+    guard let value = value ?? nil else { return "NULL" }
+    return value.count > shownCharacterCount ? value.prefix(shownCharacterCount) + "…" : value
+  }
+
+  private func standing(_ row: WhyReport.StagingRow) -> String {
+    let standing =
+      switch row.standing {
+      case .merged: "merged"
+      case .pending: "not merged yet"
+      case .refused: "refused"
+      case .outsideWindow: "outside of the window"
+      }
+    let verdict =
+      switch row.verdict {
+      case .insert: "Production lacks it, so the rule inserts it"
+      case .update: "It is newer than production's, so the rule updates production"
+      case .unchanged: "It is as new as production's, and the same: nothing is to be done"
+      case .tie:
+        "It is as new as production's with other values (a tie): left alone, unless merge is told --ties compare"
+      case .stale: "It is older than production's, which the rule leaves alone"
+      }
+    return "staging row \(row.ctid): \(standing). \(verdict).\n"
+  }
+
+  private func line(_ read: WhyReport.Read) -> String {
+    let batch = read.worker.map { " in a batch of \(Numbers.grouped(read.rows ?? 0)) rows by worker \($0)" } ?? ""
+    return "\(time(read.at)) read by run \(read.runID.map(String.init) ?? "?")\(batch)\n"
+  }
+
+  private func line(_ refusal: WhyReport.Refusal) -> String {
+    let state = refusal.sqlState.map { " (SQLSTATE \($0))" } ?? ""
+    let because = refusal.dismissedBecause.map { " because: \($0)" } ?? ""
+    return
+      "\(time(refusal.at)) refused in run \(refusal.runID.map(String.init) ?? "?"): \(refusal.message ?? "")\(state); "
+      + "\(refusal.standing)\(because)\n"
+  }
+
+  private func line(_ image: WhyReport.Image) -> String {
+    let run = "\(image.isRepair ? "repair, " : "")run \(image.runID) (\(image.runStatus))"
+    let since = image.isUntouched ? "untouched since" : "changed since"
+    let before =
+      image.before.map { values in
+        ": it was "
+          + values.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.shown($0.value, isThere: true))" }
+          .joined(separator: ", ")
+      } ?? ""
+    return "\(run) has \(image.effect) it, \(since)\(before)\n"
+  }
+
+  private func time(_ text: String?) -> String { text ?? "at an unknown time" }
+}

@@ -1,0 +1,102 @@
+import MergeEngine
+import TestSupport
+import Testing
+
+/// `why` tells one row's history.
+@Suite struct WhyTests {
+  private func withRows(_ body: (TestDatabase) async throws -> Void) async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int, l text, a text, updated_at timestamp, PRIMARY KEY (k, l)"
+      try database.makePair(production: columns, staging: columns)
+      try database.run(
+        """
+        ALTER TABLE production.t ADD CHECK (a <> 'bad');
+        INSERT INTO staging.t VALUES (1, 'x', 'new', '2025-01-02'), (2, 'x', 'bad', '2025-01-02'), (3, 'x', 'same', '2025-01-02'),
+          (4, 'x', 'other', '2025-01-02');
+        INSERT INTO production.t VALUES (1, 'x', 'old', '2025-01-01'), (3, 'x', 'same', '2025-01-02'), (4, 'x', 'tie', '2025-01-02');
+        """
+      )
+      try await database.merge { $0.beforeImages = true }
+      try await body(database)
+    }
+  }
+
+  private func why(_ database: TestDatabase, _ key: String...) async throws -> JSONValue {
+    let outcome = try await database.call("why", "t", "--json", arguments: key)
+    #expect(outcome.status == 0, "\(outcome.transcript)")
+    return try outcome.json()
+  }
+
+  @Test func `an updated row: both sides, its batch, and what it was before`() async throws {
+    try await withRows { database in
+      let row = try await why(database, "1", "x")
+      #expect(row["staging"].elements.count == 1)
+      #expect(row["staging"].elements[0]["standing"].text == "merged")
+      #expect(row["staging"].elements[0]["verdict"].text == "unchanged")
+      #expect(row["staging"].elements[0]["values"]["a"].text == "new")
+      #expect(row["production"]["values"]["a"].text == "new")
+      #expect(row["reads"].elements.map { $0["run_id"].integer } == [1])
+      #expect(row["reads"].elements[0]["rows"].integer != nil)
+      let image = row["images"].elements[0]
+      #expect(
+        image["effect"].text == "updated" && image["before"]["a"].text == "old" && image["is_untouched"] == .bool(true)
+      )
+      try database.run("UPDATE production.t SET a = 'cdc', updated_at = '2025-02-01' WHERE k = 1")
+      let later = try await why(database, "l=x", "k=1")
+      #expect(later["images"].elements[0]["is_untouched"] == .bool(false))
+      #expect(later["staging"].elements[0]["verdict"].text == "stale")
+      let text = try await database.call("why", "t", "1", "x")
+      #expect(text.output.contains("older than production's") && text.output.contains("differs"))
+    }
+  }
+
+  @Test func `a refused row has its reasons, and is retried or dismissed`() async throws {
+    try await withRows { database in
+      let row = try await why(database, "2", "x")
+      #expect(row["production"] == .null)
+      #expect(row["staging"].elements[0]["standing"].text == "refused")
+      #expect(row["staging"].elements[0]["verdict"].text == "insert")
+      let refusal = row["refusals"].elements[0]
+      #expect(
+        refusal["sqlstate"].text == "23514" && refusal["standing"].text == "standing" && refusal["run_id"].integer == 1
+      )
+      #expect(try await database.call("errors", "retry").status == 0)
+      let retried = try await why(database, "2", "x")
+      #expect(retried["refusals"].elements[0]["standing"].text == "retried")
+      #expect(retried["staging"].elements[0]["standing"].text == "pending")
+    }
+  }
+
+  @Test func `ties, rows that only one side has, and repairs`() async throws {
+    try await withRows { database in
+      let tie = try await why(database, "4", "x")
+      #expect(tie["staging"].elements[0]["verdict"].text == "tie")
+      #expect(tie["staging"].elements[0]["differing"].elements.map(\.text) == ["a"])
+      try database.run(
+        "DELETE FROM production.t WHERE k = 3; INSERT INTO production.t VALUES (9, 'y', 'only', '2025-01-01')"
+      )
+      #expect(try await why(database, "9", "y")["staging"].elements.isEmpty)
+      let file = DifferencesFile()
+      try await database.verify(into: file)
+      let repair = try await database.repair(file)
+      let repaired = try await why(database, "3", "x")
+      #expect(repaired["images"].elements.map { $0["is_repair"] } == [.bool(true)])
+      #expect(repaired["images"].elements[0]["run_id"].integer == repair.runID)
+      #expect(repaired["images"].elements[0]["effect"].text == "inserted")
+    }
+  }
+
+  @Test func `a key that there is not, or that is none, is told, and nothing is written`() async throws {
+    try await withRows { database in
+      let before = try database.contents()
+      let none = try await database.call("why", "t", "77", "x")
+      #expect(none.status == 64 && none.errors.contains("has a row with the key k 77, l x"))
+      let few = try await database.call("why", "t", "77")
+      #expect(few.status == 64 && few.errors.contains("the key of production.t is (k, l)"))
+      let wrong = try await database.call("why", "t", "seven", "x")
+      #expect(wrong.status == 64 && wrong.errors.contains("invalid input syntax"))
+      #expect(try await database.call("why", "nothing", "1").status == 73)
+      #expect(try database.contents() == before)
+    }
+  }
+}
