@@ -19,6 +19,14 @@ public final class CommandLineProgram: Sendable {
 
     /// stdout as the one JSON object it has to be.
     public func json() throws -> JSONValue { try JSONValue(text: output) }
+
+    /// Whether stdout is what a command without a result leaves there: nothing, or with `--json` the one object that says why.
+    public func hasNoResult(json isJSON: Bool) throws -> Bool {
+      guard isJSON else { return output.isEmpty }
+      let object = try json()
+      return object["exit_status"].integer == Int(status) && object["findings"] != .null
+        && ["BLOCKED", "FAILED", "ABORTED"].contains(object["status"].text)
+    }
   }
 
   /// There is no executable beside the test runner.
@@ -124,7 +132,7 @@ public final class CommandLineProgram: Sendable {
 
   /// What `MERGE_ENGINE_TEST_PROGRAM` says, as an optimised build of the same sources, which starts seven times as fast.
   /// Else what lies beside the test runner, in the folder that the products are built into; on macOS some levels above.
-  private static func built() throws -> URL {
+  public static func built() throws -> URL {
     if let path = ProcessInfo.processInfo.environment["MERGE_ENGINE_TEST_PROGRAM"] { return URL(filePath: path) }
     let runner = URL(fileURLWithPath: CommandLine.arguments[0])
     let starts = [runner] + Bundle.allBundles.map(\.bundleURL)

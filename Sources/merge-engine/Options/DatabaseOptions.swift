@@ -8,7 +8,7 @@ import MergeEngine
 struct DatabaseOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "libpq URI or keyword string. Without it DATABASE_URL, else libpq's own environment (PGHOST, PGSERVICE, …).",
+      "libpq URI or keyword string (default: DATABASE_URL, or libpq's own environment: PGHOST, PGSERVICE, …).",
       valueName: "url"
     )
   )
@@ -16,7 +16,7 @@ struct DatabaseOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "YAML file with options; merge-engine.yaml in the working directory if present. Flags win over it.",
+      "YAML file with options (default: merge-engine.yaml in the working directory, if there is one). Flags win over it.",
       valueName: "file"
     )
   )
@@ -33,19 +33,19 @@ struct DatabaseOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Only this table; may be given several times. Default: every production table that has a staging table.",
+      "Only this table; may be repeated (default: every production table that has a staging table).",
       valueName: "name"
     )
   )
   var table: [String] = []
 
-  @Flag(help: "The result as one JSON object on stdout, everything else on stderr.")
+  @Flag(help: "Print the result as one JSON object on stdout, everything else on stderr.")
   var json = false
 
-  @Flag(help: "No progress and no table, only errors.")
+  @Flag(help: "Print errors only, no progress and no tables.")
   var quiet = false
 
-  @Option(help: ArgumentHelp("The form of log lines on stderr: text or json (default: text).", valueName: "form"))
+  @Option(help: ArgumentHelp("Format of log lines on stderr: text or json (default: text).", valueName: "form"))
   var logFormat: LogFormat?
 }
 
@@ -79,9 +79,11 @@ struct CommandContext {
     logFormat = options.logFormat(file)
     var logger = LogOutput.logger(logFormat)
     logger.logLevel = options.quiet ? .error : .info
-    self.logger = logger
     configuration = file
     target = try Self.target(options.database, file, logger: logger)
+    // A log is read where nobody knows any more which job wrote it.
+    logger[metadataKey: "database"] = "\(target.description.trimmingPrefix("database "))"
+    self.logger = logger
     var schemas = Schemas()
     schemas.staging = options.stagingSchema ?? file.stagingSchema ?? schemas.staging
     schemas.production = options.productionSchema ?? file.productionSchema ?? schemas.production

@@ -4,14 +4,14 @@ import MergeEngine
 struct PlanTable {
   let report: PlanReport
 
-  func rendered(_ style: Style) -> String {
-    var text = ""
+  func rendered(_ style: Style) -> TerminalText {
+    var text: TerminalText = ""
     if !report.tables.isEmpty {
       text += counts.rendered(style) + "\n" + estimates.rendered(style)
       for table in report.tables { text += samples(table, style) }
       text += "\n"
     }
-    return text + style.lines(report.findings) + headline(style) + "\n"
+    return text + style.lines(report.findings) + style.wrapped(headline(style)) + "\n"
   }
 
   private var counts: TextTable {
@@ -52,17 +52,17 @@ struct PlanTable {
     return table
   }
 
-  private func samples(_ table: PlanReport.Table, _ style: Style) -> String {
+  private func samples(_ table: PlanReport.Table, _ style: Style) -> TerminalText {
     guard !table.samples.isEmpty else { return "" }
     var text = "\n" + style.paint("\(table.table), samples", .bold) + "\n"
     for sample in table.samples {
-      let key = sample.key.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.shown($0.value))" }
-      text += "  \(sample.verdict.rawValue) \(key.joined(separator: ", "))"
-      if let message = sample.message { text += ": \(message)" }
+      let key = sample.key.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.shown($0.value))" as TerminalText }
+      text += "  \(sample.verdict.rawValue) \(key.joined(", "))"
+      if let message = sample.message { text += ": \(lines: message)" }
       text += "\n"
       for change in sample.columns {
         text += "    \(change.column): "
-        text += sample.verdict == .insert ? "" : "\(Self.shown(change.old)) → "
+        if sample.verdict != .insert { text += "\(Self.shown(change.old)) → " }
         text += "\(Self.shown(change.new))\n"
       }
     }
@@ -71,14 +71,14 @@ struct PlanTable {
 
   private static func shown(_ value: String?) -> String { value ?? "NULL" }
 
-  private func headline(_ style: Style) -> String {
+  private func headline(_ style: Style) -> TerminalText {
     switch report.status {
     case .success:
       style.paint("DRY RUN", .green)
-        + ": nothing was written. \(Numbers.grouped(report.totals.read)) staging rows looked "
-        + "at in \(Numbers.duration(milliseconds: report.elapsedMilliseconds))."
-    case .blocked: style.paint("BLOCKED", .red) + ": the merge can't begin. Nothing was written."
-    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; the counts are those up to then."
+        + ": nothing was written. \(Numbers.counted(report.totals.read, "staging row")) examined in "
+        + "\(Numbers.duration(milliseconds: report.elapsedMilliseconds))."
+    case .blocked: style.paint("BLOCKED", .red) + ": the merge can't start. Nothing was written."
+    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; the counts are those so far."
     }
   }
 }
