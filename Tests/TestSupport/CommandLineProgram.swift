@@ -48,6 +48,7 @@ public final class CommandLineProgram: Sendable {
   ///   - executable: another program than the built command.
   ///   - files: what lies in the folder, by name.
   ///   - terminal: where stdout goes, instead of what ``outcome()`` returns.
+  ///   - errorTerminal: where stderr goes, likewise.
   ///   - shell: a script that ends by starting `"$0" "$@"`, for what only a shell can prepare, as limits.
   public init(
     _ arguments: [String],
@@ -55,6 +56,7 @@ public final class CommandLineProgram: Sendable {
     environment: [String: String] = [:],
     files: [String: String] = [:],
     terminal: PseudoTerminal? = nil,
+    errorTerminal: PseudoTerminal? = nil,
     through shell: String? = nil
   ) throws {
     directory = FileManager.default.temporaryDirectory.appending(path: "merge-engine-test-\(UUID().uuidString)")
@@ -71,7 +73,10 @@ public final class CommandLineProgram: Sendable {
       if let terminal { terminal.programSide } else {
         try FileHandle(forWritingTo: directory.appending(path: "output"))
       }
-    process.standardError = try FileHandle(forWritingTo: directory.appending(path: "errors"))
+    process.standardError =
+      if let errorTerminal { errorTerminal.programSide } else {
+        try FileHandle(forWritingTo: directory.appending(path: "errors"))
+      }
     let inherited = ProcessInfo.processInfo.environment.filter { ["PATH", "LD_LIBRARY_PATH"].contains($0.key) }
     process.environment =
       inherited
