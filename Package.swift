@@ -46,7 +46,7 @@ let package = Package(
     ),
     .target(
       name: "PrivateCluster",
-      dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+      dependencies: ["ChildEnvironment", .product(name: "Subprocess", package: "swift-subprocess")],
       swiftSettings: strictAndSafe
     ),
     .target(
