@@ -11,9 +11,9 @@ struct SuperuserFindings {
     let rows = try connection.query(
       """
       SELECT c.oid::regclass::text, o.rolname::text, r.rolname::text
-      FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
-      JOIN pg_catalog.pg_roles r ON r.rolname = current_user AND r.rolsuper
+      FROM pg_class c
+      JOIN pg_roles o ON o.oid = c.relowner
+      JOIN pg_roles r ON r.rolname = current_user AND r.rolsuper
       WHERE c.oid = ANY (ARRAY[\(tables.map { "\(Literal($0.production.quoted))::regclass" as SQL }.joined(", "))]::oid[])
         AND NOT o.rolsuper
       ORDER BY c.oid::regclass::text
