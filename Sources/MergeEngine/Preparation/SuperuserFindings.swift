@@ -10,13 +10,14 @@ struct SuperuserFindings {
   func all() throws(PostgresError) -> [Finding] {
     let rows = try connection.query(
       """
-      SELECT c.oid::regclass::text, o.rolname::text, r.rolname::text
+      SELECT n.nspname || '.' || c.relname, o.rolname::text, r.rolname::text
       FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_roles o ON o.oid = c.relowner
       JOIN pg_roles r ON r.rolname = current_user AND r.rolsuper
       WHERE c.oid = ANY (ARRAY[\(tables.map { "\(Literal($0.production.quoted))::regclass" as SQL }.joined(", "))]::oid[])
         AND NOT o.rolsuper
-      ORDER BY c.oid::regclass::text
+      ORDER BY n.nspname, c.relname
       """,
       "looking who owns the production tables"
     )
