@@ -1,5 +1,10 @@
 # make build                  debug build of everything
 # make release                release build of the command: .build/release/merge-engine
+# make package-build          the same with Swift's runtime linked in: .build-static/release/merge-engine
+# make install                installs program, man pages and completions; PREFIX=/usr/local, DESTDIR for packagers
+# make uninstall              removes them again
+# make deb                    a Debian package in .build-static
+# make tarball                an archive to be unpacked below a prefix, in .build-static
 # make test                   installs what is missing, runs all tests against private PostgreSQL servers
 # make test-matrix            the integration tests on every other PostgreSQL version that can be installed
 # make torture                CDC, kills, cut lines and restarts for 20 minutes; SECONDS=60 SEED=1 for another storm
@@ -14,7 +19,7 @@
 # make install-test-dependencies  the same, and what only the tests need: Chromium, Python, the AWS CLI and its emulator
 # make help                   prints these lines
 
-.PHONY: help build release test test-matrix torture benchmarks bench-archive demo dms-simulator format format-check clean install-dependencies install-test-dependencies
+.PHONY: help build release package-build install uninstall deb tarball test test-matrix torture benchmarks bench-archive demo dms-simulator format format-check clean install-dependencies install-test-dependencies
 .DEFAULT_GOAL := help
 
 help:
@@ -23,8 +28,37 @@ help:
 build: install-dependencies
 	swift build
 
+# What --version says; empty where there is no repository.
+COMMIT = $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(if $(shell git status --porcelain 2>/dev/null),-dirty)
+
 release: install-dependencies
-	swift build -c release --product merge-engine
+	MERGE_ENGINE_COMMIT=$(COMMIT) swift build -c release --product merge-engine
+
+# A folder of its own: what is linked in differs, and the tests' build stays as it is.
+STATIC_BUILD = .build-static
+STATIC_PROGRAM = $(STATIC_BUILD)/release/merge-engine
+
+package-build: install-dependencies
+	MERGE_ENGINE_COMMIT=$(COMMIT) swift build -c release --product merge-engine --scratch-path $(STATIC_BUILD) \
+	  --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
+
+PREFIX ?= /usr/local
+
+install: package-build
+	Packaging/stage $(STATIC_PROGRAM) "$(DESTDIR)" "$(PREFIX)"
+
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)"/bin/merge-engine "$(DESTDIR)$(PREFIX)"/share/man/man1/merge-engine*.1.gz \
+	  "$(DESTDIR)$(PREFIX)"/share/bash-completion/completions/merge-engine \
+	  "$(DESTDIR)$(PREFIX)"/share/zsh/site-functions/_merge-engine \
+	  "$(DESTDIR)$(PREFIX)"/share/fish/vendor_completions.d/merge-engine.fish
+	rm -rf "$(DESTDIR)$(PREFIX)"/share/doc/merge-engine
+
+deb: package-build
+	Packaging/deb $(STATIC_PROGRAM) $(STATIC_BUILD)
+
+tarball: package-build
+	Packaging/tarball $(STATIC_PROGRAM) $(STATIC_BUILD)
 
 # The lanes of TestSupport say how many tests work at a time; a smaller width would have waiting tests keep others out.
 WIDTH = --experimental-maximum-parallelization-width 1000
@@ -64,7 +98,7 @@ format-check:
 
 clean:
 	swift package clean
-	rm -rf $(BENCHMARKS_BUILD)
+	rm -rf $(BENCHMARKS_BUILD) $(STATIC_BUILD)
 
 install-dependencies:
 	@.ci/install-dependencies

@@ -7,6 +7,9 @@ let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 /// Unsafe constructs must be marked where they stand. Only `Libpq`, which is made of C pointers, goes without.
 let strictAndSafe: [SwiftSetting] = strict + [.strictMemorySafety()]
 
+/// What the Makefile says of the commit that is built; `--version` shows it.
+let commit = Context.environment["MERGE_ENGINE_COMMIT"] ?? ""
+
 let package = Package(
   name: "merge-engine",
   platforms: [.macOS(.v15)],
@@ -28,6 +31,9 @@ let package = Package(
     // Which of the names that exist somebody has meant: for files, arguments, tables and DMS's documents alike.
     .target(name: "Spelling", swiftSettings: strictAndSafe),
     .target(name: "Libpq", dependencies: ["CLibpq"], swiftSettings: strict),
+    .target(name: "CBuildFacts", cSettings: [.define("MERGE_ENGINE_COMMIT", to: commit)]),
+    // What the programs that are started get to see of this process's environment.
+    .target(name: "ChildEnvironment", swiftSettings: strictAndSafe),
     // Lifetimes: for the one property that lends an array's bytes as a span.
     .target(name: "BinaryCopy", swiftSettings: strictAndSafe + [.enableExperimentalFeature("Lifetimes")]),
     .target(
@@ -40,12 +46,12 @@ let package = Package(
     ),
     .target(
       name: "PrivateCluster",
-      dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+      dependencies: ["ChildEnvironment", .product(name: "Subprocess", package: "swift-subprocess")],
       swiftSettings: strictAndSafe
     ),
     .target(
       name: "DMS",
-      dependencies: ["Spelling", .product(name: "Subprocess", package: "swift-subprocess")],
+      dependencies: ["ChildEnvironment", "Spelling", .product(name: "Subprocess", package: "swift-subprocess")],
       swiftSettings: strictAndSafe
     ),
     // A load by DMS and the merge after it as one; the only one that knows both.
@@ -69,7 +75,8 @@ let package = Package(
     .executableTarget(
       name: "merge-engine",
       dependencies: [
-        "Bench", "DMS", "HTMLReport", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "Spelling", "Yams",
+        "Bench", "CBuildFacts", "DMS", "HTMLReport", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "Spelling",
+        "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -95,7 +102,9 @@ let package = Package(
     ),
     .testTarget(
       name: "DMSTests",
-      dependencies: ["DMS", "TestSupport", .product(name: "Subprocess", package: "swift-subprocess")],
+      dependencies: [
+        "ChildEnvironment", "DMS", "TestSupport", .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
       swiftSettings: strictAndSafe
     ),
     .testTarget(

@@ -34,16 +34,27 @@ struct Fact {
 
   static func all(_ run: StoredRun) -> [Fact] {
     [
+      Fact(label: "Database", value: run.place.database + (run.place.host.map { " on \($0)" } ?? "")),
+      Fact(label: "Server", value: "PostgreSQL \(run.place.serverVersion)"),
+      Fact(label: "Schemas", value: schemas(run)),
       Fact(label: "Started", value: run.startedAt.map { "\(Times.utc($0)) UTC" } ?? "-"),
       Fact(label: "Ended", value: run.finishedAt.map { "\(Times.utc($0)) UTC" } ?? "still going"),
       Fact(label: "Window", value: window(run)),
       Fact(label: "Workers", value: run.parameter("atomic") == "yes" ? "1, atomic" : run.parameter("workers") ?? "-"),
       Fact(
         label: "Batch",
-        value: run.parameter("batch_rows").flatMap { Int($0) }.map { "\(Numbers.grouped($0)) rows" } ?? "-"
+        value: run.parameter("batch_rows").flatMap { Int($0) }.map { Numbers.counted($0, "row") } ?? "-"
       ),
       Fact(label: "Merged by", value: run.engineVersion.map { "merge-engine \($0)" } ?? "the guide's own SQL"),
     ]
+  }
+
+  /// From where to where, as far as the run has recorded it.
+  private static func schemas(_ run: StoredRun) -> String {
+    guard let staging = run.parameter("schemas.staging"), let production = run.parameter("schemas.production") else {
+      return "-"
+    }
+    return "\(staging) into \(production)"
   }
 
   /// From is in the window, to is not.

@@ -98,6 +98,7 @@ enum PageStyle {
     table.fit { width: auto; min-width: min(24rem, 100%); }
     caption { caption-side: top; text-align: left; color: var(--muted); font-size: 0.8125rem; padding: 0 0 0.375rem; max-width: min(52rem, calc(100vw - 2rem)); }
     th, td { padding: 0.3125rem 0.75rem; text-align: left; vertical-align: top; white-space: nowrap; border-bottom: 1px solid var(--rule); }
+    thead th { white-space: normal; }
     th:first-child, td:first-child { padding-left: 0; }
     th:last-child, td:last-child { padding-right: 0; }
     thead th { color: var(--muted); font-weight: 500; font-size: 0.8125rem; vertical-align: bottom; border-bottom-color: var(--muted); }
@@ -142,7 +143,9 @@ enum PageStyle {
       section { margin-top: 1.25rem; padding-top: 1rem; }
       .status { border: 1px solid currentColor; }
       .scroll { overflow: visible; }
-      th, td { padding: 0.15rem 0.4rem; }
+      table { font-size: 8pt; }
+      th, td { padding: 0.15rem 0.3rem; white-space: normal; overflow-wrap: anywhere; }
+      .n { white-space: nowrap; overflow-wrap: normal; }
       .figures { grid-template-columns: repeat(5, auto); }
       .figures dd { font-size: 1.25rem; }
       .facts { grid-template-columns: 1fr 1fr; }

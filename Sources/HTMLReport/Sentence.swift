@@ -6,7 +6,7 @@ enum Sentence {
     let totals = run.totals
     let read = Numbers.grouped(totals.read)
     switch RunStatus(rawValue: run.status) {
-    case .success: return "All \(read) staging rows that were read met their verdict, and the server refused none."
+    case .success: return "\(Numbers.counted(totals.read, "staging row")) read; the server refused none."
     case .partial:
       return "The server refused \(Numbers.grouped(totals.errors)) of \(read) staging rows; they are quarantined with "
         + "their reason, and all others are merged."

@@ -142,6 +142,7 @@ public struct MergeRun: Sendable {
       tables: closed.tables,
       failures: closed.failures,
       warnings: plan.warnings.map(\.message) + closed.warnings,
+      findings: plan.warnings,
       standingErrors: closed.standingCount,
       pending: closed.pendingCount
     )
@@ -230,7 +231,7 @@ public struct MergeRun: Sendable {
     let steering = Steering(context, queue)
     var controlError: (any Error)?
     let look = {
-      onProgress(RunProgress(queue.snapshot, since: start))
+      onProgress(RunProgress(queue.snapshot, since: start, runID: context.record.id))
       guard controlError == nil else { return }
       do {
         let isRenewed = try control.beat { connection throws(PostgresError) in
@@ -257,7 +258,7 @@ public struct MergeRun: Sendable {
     } catch {
       fatalError = error
     }
-    onProgress(RunProgress(queue.snapshot, since: start))
+    onProgress(RunProgress(queue.snapshot, since: start, runID: context.record.id))
     outcome.add(queue, fatalError: fatalError ?? controlError, isStopped: stop.signal != nil)
   }
 }

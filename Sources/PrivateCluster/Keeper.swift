@@ -92,6 +92,16 @@ final class Keeper: Sendable {
     try await ask("restart \(signal)", step: "restarting the server")
   }
 
+  /// Leaves the server running and its folder where it is, when we are gone too.
+  func keep() async throws {
+    try await ask("keep", step: "leaving the server running")
+  }
+
+  /// Takes over a server that was left running.
+  func adopt(_ directory: String) async throws {
+    try await ask("adopt \(directory)", step: "looking after the server in \(directory)")
+  }
+
   /// Stops the server, removes the folder, and returns when both are gone.
   func end() async {
     requests.finish()

@@ -101,6 +101,21 @@ enum KeeperScript {
       start
     }
 
+    # Whoever stops a server that was kept runs this script again, with its folder.
+    adopt() {
+      [ -f "$1/data/PG_VERSION" ] || return
+      directory=$1
+      read -r server <"$1/data/postmaster.pid" 2>/dev/null || return 0
+      # A number out of a file may be anybody's by now; the server's own command line names the folder.
+      case $(ps -o args= -p "$server" 2>/dev/null) in
+      *"-D $1/data"*) ;;
+      *) server= ;;
+      esac
+    }
+
+    # The server lives on without us: its parent is then init.
+    keep() { directory=; }
+
     finish() {
       [ -n "$directory" ] || return
       # 20 seconds are arbitrary; the server itself kills a child that does not obey after 5.
@@ -120,6 +135,8 @@ enum KeeperScript {
       append) append "$argument" ;;
       start) start ;;
       restart) restart "$argument" ;;
+      adopt) adopt "$argument" ;;
+      keep) keep ;;
       *) false ;;
       esac
       answer $?

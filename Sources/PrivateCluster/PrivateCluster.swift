@@ -108,7 +108,10 @@ public final class PrivateCluster: Sendable {
 
   /// What to give libpq to connect as the superuser `postgres` over the socket, as a keyword string without a password.
   public func connectionString(database: String = "postgres") -> String {
-    Self.keywords([("host", socketDirectory), ("port", "\(port)"), ("user", "postgres"), ("dbname", database)])
+    // Empty, or a PGHOSTADDR in the environment would lead to another server.
+    Self.keywords([
+      ("host", socketDirectory), ("hostaddr", ""), ("port", "\(port)"), ("user", "postgres"), ("dbname", database),
+    ])
   }
 
   /// What to give libpq to connect as `postgres` over TCP.
@@ -136,6 +139,30 @@ public final class PrivateCluster: Sendable {
 
   /// Stops the server at once and removes ``directory``. Returns when both are gone; the second call does nothing.
   public func stop() async {
+    await keeper.end()
+  }
+
+  /// Leaves the server running when this process ends; ``stopKept(_:)`` stops it.
+  ///
+  /// - Returns: ``directory``, by which it is found again.
+  public func keep() async throws -> String {
+    try await keeper.keep()
+    await keeper.end()
+    return directory
+  }
+
+  /// Stops a server that was kept, and removes its folder; one that has ended meanwhile only loses its folder.
+  ///
+  /// - Throws: ``PrivateClusterError`` when there is no such folder.
+  public static func stopKept(_ directory: String) async throws {
+    let binaries = try await PostgresBinaries.find()
+    let keeper = try await Keeper(ClusterOptions(), binaries: binaries)
+    do {
+      try await keeper.adopt(directory)
+    } catch {
+      await keeper.end()
+      throw error
+    }
     await keeper.end()
   }
 

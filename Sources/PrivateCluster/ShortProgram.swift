@@ -1,3 +1,4 @@
+import ChildEnvironment
 import Foundation
 import Subprocess
 
@@ -12,6 +13,11 @@ enum ShortProgram {
     let result = try? await run(
       .path(.init(path)),
       arguments: .init(arguments),
+      environment: .custom(
+        Dictionary(
+          uniqueKeysWithValues: ChildEnvironment.allowed().map { (Environment.Key(stringLiteral: $0.key), $0.value) }
+        )
+      ),
       output: .string(limit: 64 * 1024),
       error: .discarded
     )

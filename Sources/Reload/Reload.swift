@@ -73,7 +73,7 @@ public struct Reload: Sendable {
   public func resume(run id: Int?) async throws -> ReloadReport {
     let run = try await recorded(id)
     guard var note = ReloadNote(run.annotations), !note.isFinished else {
-      throw ReloadFailure.nothingToResume("run \(run.id) is done: there is nothing to go on with.")
+      throw ReloadFailure.nothingToResume("run \(run.id) is done: there is nothing to resume.")
     }
     let area = try await area(note.tables)
     if run.status == .success || run.status == .partial {
@@ -115,7 +115,10 @@ public struct Reload: Sendable {
       try await log.measure(.judge) {
         let counts = try await onThreadOfItsOwn { try area.counts(loaded: note.span) }
         let rows = try await stage.judge(task, note, counts: counts, since: run.startedSecondsSince1970)
-        return ((), "\(area.tables.count) tables, \(rows) rows, as many as DMS loaded and all inside the window")
+        return (
+          (),
+          "\(Numbers.counted(area.tables.count, "table")), \(Numbers.counted(rows, "row")), as many as DMS loaded and all inside the window"
+        )
       }
     }
     return try await merge(run.id, note, area: area, phases: log)
@@ -128,7 +131,9 @@ public struct Reload: Sendable {
     let options = mergeOptions(id, note, log: log)
     let report = try await log.measure(.merge) {
       let report = try await onThreadOfItsOwn { try steps.merge(options) }
-      return (report, "run \(report.runID) \(report.status.rawValue): \(report.totals.read) rows read")
+      return (
+        report, "run \(report.runID) \(report.status.rawValue): \(Numbers.counted(report.totals.read, "row")) read"
+      )
     }
     try await annotate(id, note, log: log)
     guard report.status == .success || report.status == .partial else {
@@ -185,7 +190,7 @@ public struct Reload: Sendable {
       }
       return true
     } catch {
-      onEvent(.warning("the task \(note.task) was not deleted: \(error). merge-engine cleanup tries it again."))
+      onEvent(.warning("the task \(note.task) was not deleted: \(error). merge-engine cleanup tries again."))
       return false
     }
   }

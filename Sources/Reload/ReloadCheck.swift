@@ -24,9 +24,12 @@ struct ReloadCheck: Sendable {
       let failed = emptied.compactMap(\.warning)
       guard failed.isEmpty else { throw MergeFailure.blocked(failed.map { MergeEngine.Finding(nil, $0) }) }
       let rows = emptied.reduce(0) { $0 + ($1.truncated ?? 0) }
-      truncated = rows > 0 ? "; \(rows) rows truncated" : ""
+      truncated = rows > 0 ? "; \(Numbers.counted(rows, "row")) truncated" : ""
     }
-    return ((area, documents), "\(area.tables.count) staging tables empty, both connections good" + truncated)
+    return (
+      (area, documents),
+      "\(Numbers.counted(area.tables.count, "staging table")) empty, both connections good" + truncated
+    )
   }
 
   /// The tables and documents, checked without any call to AWS.
@@ -72,7 +75,7 @@ struct ReloadCheck: Sendable {
       full.map { count in
         MergeEngine.Finding(
           count.table,
-          "its staging table holds \(count.rows) rows, \(count.unmerged) of them not merged. Go on with the reload they are "
+          "its staging table holds \(Numbers.counted(count.rows, "row")), \(count.unmerged) of them not merged. Resume the reload they are "
             + "from (reload --resume), merge them (merge-engine), remove merged ones (merge-engine cleanup), or throw all "
             + "away (--truncate)."
         )
@@ -103,7 +106,7 @@ struct ReloadCheck: Sendable {
       let task = try await stage.find(note)
       if run.status == .running || task?.status.isAtAnEnd == false {
         throw ReloadFailure.underWay(
-          "run \(run.id) is under way with the task \(note.task) (\(task.map { "\($0.status)" } ?? "merging")). Go on with "
+          "run \(run.id) is under way with the task \(note.task) (\(task.map { "\($0.status)" } ?? "merging")). Resume "
             + "it: merge-engine reload --resume. Or stop it first: aws dms stop-replication-task --replication-task-arn "
             + "\(task?.arn ?? note.taskARN ?? "ARN")"
         )

@@ -21,7 +21,7 @@ public enum ReloadFailure: Error, Sendable, CustomStringConvertible {
     case .badLoad(let task, let problems):
       "the load of task \(task) is not good, and nothing of it was merged:\n"
         + problems.map { "  \($0)" }.joined(separator: "\n")
-        + "\nLook at the task's log in CloudWatch and mend the cause; then run the reload again with --truncate. The task "
+        + "\nLook at the task's log in CloudWatch and fix the cause; then run the reload again with --truncate. The task "
         + "is left in AWS; merge-engine cleanup deletes it."
     case .taskFailed(let task, let reason):
       (task.map { "task \($0): " } ?? "") + "\(reason)\nNothing was merged."

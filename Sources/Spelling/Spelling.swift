@@ -23,6 +23,16 @@ package enum Spelling {
     closest(to: word, in: candidates).map { " Did you mean \($0)?" } ?? ""
   }
 
+  /// `1 row`, `2 rows`, `1 query`, `2 queries`: the one place that makes a plural.
+  ///
+  /// - Parameters:
+  ///   - number: the count as it is written, where not by its digits alone.
+  ///   - plural: where an s is not enough.
+  package static func counted(_ count: Int, _ singular: String, plural: String? = nil, number: String? = nil) -> String
+  {
+    "\(number ?? "\(count)") \(count == 1 ? singular : plural ?? singular + "s")"
+  }
+
   /// A list for a message: `a, b or c`.
   package static func list(_ words: some Sequence<String>) -> String {
     let words = Array(words)

@@ -25,6 +25,17 @@ enum ExitStatus: Int32 {
   /// Ended by SIGTERM.
   case terminated = 143
 
+  /// The word for it in JSON, where there is no result that has one.
+  var outcome: String {
+    switch self {
+    case .done: "SUCCESS"
+    case .rowsRefused: "PARTIAL"
+    case .usage, .unreachable, .blocked, .busy, .configuration: "BLOCKED"
+    case .internalFailure, .failed, .loadFailed: "FAILED"
+    case .interrupted, .terminated: "ABORTED"
+    }
+  }
+
   /// The status of a run that ended by this signal.
   init(signal: Int32) {
     self = signal == 15 ? .terminated : .interrupted

@@ -7,20 +7,27 @@ import MergeEngine
 import PrivateCluster
 import Reload
 
-/// What a failed command says on stderr, and the status it ends with.
+/// What a failed command says on stderr, and on stdout if JSON is wanted, and the status it ends with.
 struct FailureReport {
   private let error: any Error
   private let format: LogFormat
+  /// What was typed, without the program's name.
+  private let arguments: [String]
 
-  init(_ error: any Error, format: LogFormat) {
+  init(_ error: any Error, format: LogFormat, arguments: [String] = Array(CommandLine.arguments.dropFirst())) {
     self.error = error
     self.format = format
+    self.arguments = arguments
   }
+
+  /// By what was typed: a command line that can't be read has no options yet.
+  private var writesJSON: Bool { arguments.prefix { $0 != "--" }.contains("--json") }
 
   /// Prints the message and ends the process.
   func exit() -> Never {
     switch error {
     case let end as CommandEnd:
+      if writesJSON && !StandardOutput.hasJSON { writeJSON(end.status, [], []) }
       Foundation.exit(end.status.rawValue)
     case let failure as MergeFailure:
       finish(failure)
@@ -48,8 +55,17 @@ struct FailureReport {
     case let error as PrivateClusterError:
       finish(.internalFailure, ["\(error)"])
     default:
-      // ArgumentParser's own errors, help and version among them, with its own status (64 for wrong usage).
-      MergeEngineCommand.exit(withError: error)
+      finishParsing()
+    }
+  }
+
+  /// ArgumentParser's own errors, help and version among them; what else has no place above is a bug.
+  private func finishParsing() -> Never {
+    switch MergeEngineCommand.exitCode(for: error) {
+    case .success: MergeEngineCommand.exit(withError: error)
+    case .validationFailure:
+      finish(.usage, UsageMessage(MergeEngineCommand.message(for: error), arguments: arguments).lines)
+    default: finish(.internalFailure, ["\(error)"])
     }
   }
 
@@ -63,7 +79,8 @@ struct FailureReport {
       finish(
         .blocked,
         findings.map { finding in (finding.table.map { "\($0): " } ?? "") + finding.message }
-          + ["Nothing was written."]
+          + ["Nothing was written."],
+        findings
       )
     case .busy(let table):
       finish(.busy, ["another merge holds the table \(table). Wait for it to end, or look with merge-engine status."])
@@ -85,9 +102,37 @@ struct FailureReport {
     }
   }
 
-  private func finish(_ status: ExitStatus, _ lines: [String]) -> Never {
+  private func finish(_ status: ExitStatus, _ lines: [String], _ findings: [MergeEngine.Finding] = []) -> Never {
+    let shown = ShownArguments(arguments)
+    let lines = lines.map(shown.clean)
+    LiveArea.shared.end()
     StandardError.write(failure: lines, format)
+    if writesJSON && !StandardOutput.hasJSON { writeJSON(status, lines, findings) }
     Foundation.exit(status.rawValue)
+  }
+
+  private func writeJSON(_ status: ExitStatus, _ lines: [String], _ findings: [MergeEngine.Finding]) {
+    try? StandardOutput.write(
+      json: Failed(
+        status: status.outcome,
+        exitStatus: Int(status.rawValue),
+        message: lines.isEmpty ? nil : lines.joined(separator: " "),
+        findings: findings
+      )
+    )
+  }
+
+  /// The one JSON object of a command that has no result.
+  private struct Failed: Encodable {
+    let status: String
+    let exitStatus: Int
+    let message: String?
+    let findings: [MergeEngine.Finding]
+
+    private enum CodingKeys: String, CodingKey {
+      case status, message, findings
+      case exitStatus = "exit_status"
+    }
   }
 }
 

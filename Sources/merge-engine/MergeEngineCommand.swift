@@ -1,4 +1,6 @@
 import ArgumentParser
+import CBuildFacts
+import Foundation
 import MergeEngine
 
 /// The program: a tree of commands, of which `merge` is the one that needs no name.
@@ -6,12 +8,12 @@ import MergeEngine
 struct MergeEngineCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "merge-engine",
-    abstract: "Merges what AWS DMS loaded into staging tables into production, while CDC goes on.",
+    abstract: "Merges what AWS DMS has loaded into staging tables into production, while CDC keeps running.",
     discussion: """
-      The newer version of a row wins; the version is the column updated_at. Without a command, merge-engine merges:
+      The newer version of a row wins; its version is the column updated_at. Without a command, merge-engine merges:
       `merge-engine --batch 50000`.
       """,
-    version: EngineVersion.current,
+    version: version,
     subcommands: [
       MergeCommand.self, InitCommand.self, PlanCommand.self, VerifyCommand.self, WhyCommand.self, StatusCommand.self,
       ControlCommand.self, ErrorsCommand.self,
@@ -22,7 +24,16 @@ struct MergeEngineCommand: AsyncParsableCommand {
     defaultSubcommand: MergeCommand.self
   )
 
+  /// `0.1.0`, and the commit where the builder has named it.
+  private static var version: String {
+    // Safe: a string literal of the program.
+    let commit = unsafe String(cString: merge_engine_commit())
+    return EngineVersion.current + (commit.isEmpty ? "" : " (\(commit))")
+  }
+
   static func main() async {
+    // Whatever is written may hold rows of production. What others are to read says so itself.
+    umask(0o077)
     var format = LogFormat.text
     do {
       var command = try parseAsRoot()

@@ -1,3 +1,4 @@
+import ChildEnvironment
 import DMS
 import Foundation
 import TestSupport
@@ -44,6 +45,24 @@ import Testing
     #expect(environment.contains("AWS_CLI_AUTO_PROMPT=off"))
     #expect(environment.contains("AWS_DEFAULT_REGION=us-east-1"))
     #expect(environment.contains { $0.hasPrefix("PATH=") })
+  }
+
+  @Test func ofTheEnvironmentTheCommandGetsWhatItNeedsAndNoSecretOfOurs() async throws {
+    let secrets = ["DATABASE_URL", "PGPASSWORD", "PGHOST", "PGPASSFILE", "STAGING_DATABASE_URL", "SOME_TOKEN"]
+    let needed = [
+      "PATH", "HOME", "AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "no_proxy", "LC_ALL", "TMPDIR",
+    ]
+    let all = Dictionary(uniqueKeysWithValues: (secrets + needed).map { ($0, "x") })
+    #expect(ChildEnvironment.allowed(of: all).keys.sorted() == needed.sorted())
+
+    // And the command has nothing that did not go through there.
+    let aws = try FakeAWS([FakeAWS.described("ready")])
+    _ = try await aws.service.task(arn: "arn:task:1")
+    let shellsOwn: Set = ["PWD", "OLDPWD", "SHLVL", "_", "PYTHONIOENCODING"]
+    let names = Set(try aws.kept("environment.0").split(separator: "\n").compactMap { $0.split(separator: "=").first })
+      .subtracting(shellsOwn.map { Substring($0) }).map(String.init)
+    let allowed = ChildEnvironment.allowed(of: Dictionary(uniqueKeysWithValues: names.map { ($0, "x") }))
+    #expect(names.sorted() == allowed.keys.sorted())
   }
 
   @Test func regionAndProfileArePassedOnWhenGiven() async throws {

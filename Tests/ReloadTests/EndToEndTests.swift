@@ -95,6 +95,11 @@ import Testing
       for call in ["test-connection", "create-replication-task", "start-replication-task", "delete-replication-task"] {
         #expect(outcome.output.contains("aws dms \(call) "))
       }
+      #expect(!outcome.output.contains("\\\"rules\\\""))
+      let json = try await world.reload(["--dry-run", "--json"]).json()
+      let creation = json["calls"].elements.first { $0["operation"].text == "create-replication-task" }
+      #expect(creation?["request"]["TableMappings"]["rules"].elements.isEmpty == false)
+      #expect(creation?["request"]["ReplicationTaskSettings"]["TargetMetadata"].keys.isEmpty == false)
       #expect(try world.calls() == [])
       #expect(try world.text("SELECT to_regclass('admin.merge_summary')") != "")
       #expect(try world.database.count("SELECT count(*) FROM admin.merge_summary") == 0)

@@ -15,7 +15,7 @@ import Testing
   }
 
   static let cases = [
-    Case(failure: "table-error@ORDERS", says: ["staging.orders", "Table error", "1 errored tables"]),
+    Case(failure: "table-error@ORDERS", says: ["staging.orders", "Table error", "it counts 1 errored table"]),
     Case(failure: "no-tables", says: ["staging.orders", "staging.customers", "SOURCE_SCHEMA.ORDERS exist"]),
     Case(failure: "failed@ORDERS", says: ["it is failed", "ORA-01555: snapshot too old"]),
     Case(failure: "low-memory@ORDERS", says: ["STOPPED_DUE_TO_LOW_MEMORY", "staging.orders", "Table cancelled"]),
@@ -78,7 +78,7 @@ import Testing
       #expect(try world.calls() == [])
       let truncated = try await world.reload(["--truncate"])
       #expect(truncated.status == 0, "\(truncated.transcript)")
-      #expect(truncated.output.contains("1 rows truncated"))
+      #expect(truncated.output.contains("; 1 row truncated"))
     }
   }
 

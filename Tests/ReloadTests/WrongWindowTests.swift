@@ -43,8 +43,8 @@ import Testing
       ])
       #expect(outcome.status == 76, "\(outcome.transcript)")
       // 120 customers and 599 orders have a version at all; 75 and 373 of them lie in January.
-      #expect(outcome.errors.contains("table staging.customers: 45 rows in staging lie outside of the window"))
-      #expect(outcome.errors.contains("table staging.orders: 226 rows in staging lie outside of the window"))
+      #expect(outcome.errors.contains("table staging.customers: 45 rows in staging lie outside the window"))
+      #expect(outcome.errors.contains("table staging.orders: 226 rows in staging lie outside the window"))
       #expect(outcome.errors.contains("its filter does not filter"))
       #expect(try world.productionFingerprint() == before)
       #expect(try world.lastRun().status == "FAILED")

@@ -19,6 +19,14 @@ public final class CommandLineProgram: Sendable {
 
     /// stdout as the one JSON object it has to be.
     public func json() throws -> JSONValue { try JSONValue(text: output) }
+
+    /// Whether stdout is what a command without a result leaves there: nothing, or with `--json` the one object that says why.
+    public func hasNoResult(json isJSON: Bool) throws -> Bool {
+      guard isJSON else { return output.isEmpty }
+      let object = try json()
+      return object["exit_status"].integer == Int(status) && object["findings"] != .null
+        && ["BLOCKED", "FAILED", "ABORTED"].contains(object["status"].text)
+    }
   }
 
   /// There is no executable beside the test runner.
@@ -40,6 +48,7 @@ public final class CommandLineProgram: Sendable {
   ///   - executable: another program than the built command.
   ///   - files: what lies in the folder, by name.
   ///   - terminal: where stdout goes, instead of what ``outcome()`` returns.
+  ///   - errorTerminal: where stderr goes, likewise.
   ///   - shell: a script that ends by starting `"$0" "$@"`, for what only a shell can prepare, as limits.
   public init(
     _ arguments: [String],
@@ -47,6 +56,7 @@ public final class CommandLineProgram: Sendable {
     environment: [String: String] = [:],
     files: [String: String] = [:],
     terminal: PseudoTerminal? = nil,
+    errorTerminal: PseudoTerminal? = nil,
     through shell: String? = nil
   ) throws {
     directory = FileManager.default.temporaryDirectory.appending(path: "merge-engine-test-\(UUID().uuidString)")
@@ -63,7 +73,10 @@ public final class CommandLineProgram: Sendable {
       if let terminal { terminal.programSide } else {
         try FileHandle(forWritingTo: directory.appending(path: "output"))
       }
-    process.standardError = try FileHandle(forWritingTo: directory.appending(path: "errors"))
+    process.standardError =
+      if let errorTerminal { errorTerminal.programSide } else {
+        try FileHandle(forWritingTo: directory.appending(path: "errors"))
+      }
     let inherited = ProcessInfo.processInfo.environment.filter { ["PATH", "LD_LIBRARY_PATH"].contains($0.key) }
     process.environment =
       inherited
@@ -124,7 +137,7 @@ public final class CommandLineProgram: Sendable {
 
   /// What `MERGE_ENGINE_TEST_PROGRAM` says, as an optimised build of the same sources, which starts seven times as fast.
   /// Else what lies beside the test runner, in the folder that the products are built into; on macOS some levels above.
-  private static func built() throws -> URL {
+  public static func built() throws -> URL {
     if let path = ProcessInfo.processInfo.environment["MERGE_ENGINE_TEST_PROGRAM"] { return URL(filePath: path) }
     let runner = URL(fileURLWithPath: CommandLine.arguments[0])
     let starts = [runner] + Bundle.allBundles.map(\.bundleURL)

@@ -1,14 +1,25 @@
 /// A call that would be made, for showing it to somebody beforehand.
-public struct PlannedCall: Sendable, Codable {
+public struct PlannedCall: Sendable, Encodable {
   /// As `aws dms` spells it: `start-replication-task`.
   public let operation: String
-  /// The request as JSON.
-  public let request: String
+  /// The request, with the two documents in it unfolded, which the API takes as texts within the JSON.
+  public let request: JSONNode
 
   private init(_ operation: String, _ request: some Encodable) throws {
     self.operation = operation
-    self.request = try OrderedJSONEncoder().document(request)
+    var node = try OrderedJSONEncoder().node(request)
+    let members = node.members?.map { member in
+      guard Self.documents.contains(member.name), case .string(let text) = member.node.value,
+        let document = try? JSONParser.parse(Array(text.utf8))
+      else { return member }
+      return JSONNode.Member(name: member.name, node: document)
+    }
+    if let members { node.value = .object(members) }
+    self.request = node
   }
+
+  /// The members of requests that are JSON as text.
+  private static let documents: Set = ["TableMappings", "ReplicationTaskSettings"]
 
   /// The calls of a load from its first to its last.
   ///

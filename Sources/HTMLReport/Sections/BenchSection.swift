@@ -87,6 +87,7 @@ struct BenchSection {
     <div class="bar-label">{{name}}</div>
     <svg class="bar" viewBox="0 0 1000 20" preserveAspectRatio="none" role="img" aria-label="{{name}}: {{seconds}}">
     <rect class="{{tone}}" width="{{width}}" height="20"/>
+    <line class="spread-edge" x1="{{from}}" x2="{{to}}" y1="10" y2="10"/>
     <line class="spread" x1="{{from}}" x2="{{to}}" y1="10" y2="10"/>
     </svg>
     <div class="bar-count">{{seconds}}</div>

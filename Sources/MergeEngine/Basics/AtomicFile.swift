@@ -2,7 +2,9 @@ import Foundation
 
 /// A file that is replaced as a whole: a reader finds the old one or the new one, never half of one.
 ///
-/// Written beside its place under another name, brought to disk, and renamed.
+/// Written beside its place under another name, brought to disk, and renamed. A symbolic link in its place is refused: somebody
+/// else may have put it there to have another file overwritten. One that appears after the check is itself replaced, and what it
+/// points to stays as it was.
 package struct AtomicFile: Sendable {
   /// Why a file can't be written.
   package struct Failure: Error, Sendable, CustomStringConvertible {
@@ -20,18 +22,16 @@ package struct AtomicFile: Sendable {
   private let permissions: mode_t
 
   /// - Parameters:
-  ///   - path: where; a link is followed.
-  ///   - permissions: those of the file, whatever the umask says, as 0o644.
-  package init(path: String, permissions: UInt32) {
+  ///   - path: where.
+  ///   - permissions: those of the file, whatever the umask says. Readable by this user only unless somebody else has to.
+  package init(path: String, permissions: UInt32 = 0o600) {
     self.path = path
     self.permissions = mode_t(permissions)
   }
 
   /// Finds out before the work is done whether its result can be written; leaves nothing behind.
   package func check() throws(Failure) {
-    let temporary = try beginning()
-    try? temporary.handle.close()
-    try? FileManager.default.removeItem(atPath: temporary.path)
+    try begin().abandon()
   }
 
   /// Puts `text` in the place of what was there.
@@ -43,8 +43,33 @@ package struct AtomicFile: Sendable {
 
   /// Begins a file that is written piece by piece.
   package func begin() throws(Failure) -> Draft {
-    let temporary = try beginning()
-    return Draft(path: path, target: target, temporary: temporary.path, handle: temporary.handle)
+    guard !path.isEmpty else { throw Failure(path: "a file without a name", reason: "name one.") }
+    let url = URL(filePath: path)
+    let parent = url.deletingLastPathComponent().path(percentEncoded: false)
+    do throws(OutputFolder.Failure) {
+      let folder = try OutputFolder(parent)
+      try requireReplaceable(url.lastPathComponent, folder)
+      // A name that ends in nothing that anybody collects, as *.prom.
+      let name = ".merge-engine-\(UUID().uuidString.prefix(8)).tmp"
+      let handle = try folder.create(name, permissions: permissions)
+      return Draft(path: path, target: url.lastPathComponent, temporary: name, folder: folder, handle: handle)
+    } catch {
+      throw Failure(
+        path: path,
+        reason: error.isAboutFolder
+          ? "\(error.reason), in the folder \(parent). Name a folder that is there and that you may write to."
+          : error.reason
+      )
+    }
+  }
+
+  private func requireReplaceable(_ name: String, _ folder: OutputFolder) throws(OutputFolder.Failure) {
+    switch folder.kind(of: name) {
+    case nil, .file: return
+    case .folder: throw .init(reason: "it is a folder. Name a file in it.")
+    case .link: throw .init(reason: "it is a symbolic link. Name the file itself, or remove the link.")
+    case .other: throw .init(reason: "it is there and no regular file, so it can't be replaced. Name another.")
+    }
   }
 
   /// A file on its way, which nobody sees before it is whole; gone when something goes wrong.
@@ -52,6 +77,7 @@ package struct AtomicFile: Sendable {
     fileprivate let path: String
     fileprivate let target: String
     fileprivate let temporary: String
+    fileprivate let folder: OutputFolder
     fileprivate let handle: FileHandle
 
     /// Adds a piece.
@@ -59,8 +85,7 @@ package struct AtomicFile: Sendable {
       do {
         try handle.write(contentsOf: piece)
       } catch {
-        abandon()
-        throw Failure(path: path, reason: AtomicFile.reason(error))
+        throw failure(error)
       }
     }
 
@@ -69,59 +94,21 @@ package struct AtomicFile: Sendable {
       do {
         try handle.synchronize()
         try handle.close()
-        guard unsafe rename(temporary, target) == 0 else {
-          throw Failure(path: path, reason: AtomicFile.systemReason(errno))
-        }
+        try folder.rename(temporary, to: target)
       } catch {
-        abandon()
-        throw error as? Failure ?? Failure(path: path, reason: AtomicFile.reason(error))
+        throw failure(error)
       }
     }
 
     /// Leaves what was there as it was.
     package func abandon() {
       try? handle.close()
-      try? FileManager.default.removeItem(atPath: temporary)
+      folder.remove(temporary)
     }
-  }
 
-  private var target: String { URL(filePath: path).resolvingSymlinksInPath().path(percentEncoded: false) }
-
-  /// A new file beside the target. Its name ends in nothing that anybody collects (`*.prom`).
-  private func beginning() throws(Failure) -> (path: String, handle: FileHandle) {
-    guard !path.isEmpty else { throw Failure(path: "a file without a name", reason: "name one.") }
-    let target = target
-    var isDirectory: ObjCBool = false
-    let isThere = unsafe FileManager.default.fileExists(atPath: target, isDirectory: &isDirectory)
-    guard !isDirectory.boolValue else {
-      throw Failure(path: path, reason: "it is a folder. Name a file in it.")
+    private func failure(_ error: any Error) -> Failure {
+      abandon()
+      return Failure(path: path, reason: (error as? OutputFolder.Failure)?.reason ?? SystemReason.of(error))
     }
-    if isThere, (try? FileManager.default.attributesOfItem(atPath: target)[.type]) as? FileAttributeType != .typeRegular
-    {
-      throw Failure(path: path, reason: "it is there and no regular file, so it can't be replaced. Name another.")
-    }
-    let folder = URL(filePath: target).deletingLastPathComponent()
-    let name = ".merge-engine-\(UUID().uuidString.prefix(8)).tmp"
-    let temporary = folder.appending(path: name).path(percentEncoded: false)
-    let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions)
-    guard descriptor >= 0 else {
-      throw Failure(
-        path: path,
-        reason: "\(Self.systemReason(errno)), in the folder \(folder.path(percentEncoded: false)). "
-          + "Name a folder that is there and that you may write to."
-      )
-    }
-    fchmod(descriptor, permissions)
-    return (temporary, FileHandle(fileDescriptor: descriptor, closeOnDealloc: true))
-  }
-
-  /// What the system says of a number, as `Permission denied`.
-  fileprivate static func systemReason(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
-
-  /// Foundation says that a file could not be saved; why stands below that.
-  fileprivate static func reason(_ error: any Error) -> String {
-    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-    guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
-    return systemReason(Int32(underlying.code))
   }
 }

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Numbers as people read them, the same in every locale, so that scripts and screenshots agree.
 package enum Numbers {
   /// `1,234,567`
@@ -9,6 +11,13 @@ package enum Numbers {
       text.append(digit)
     }
     return (value < 0 ? "-" : "") + text
+  }
+
+  /// `1 row`, `1,234 rows`, `1 query`, `2 queries`.
+  ///
+  /// - Parameter plural: where an s is not enough.
+  package static func counted(_ count: Int, _ singular: String, plural: String? = nil) -> String {
+    Spelling.counted(count, singular, plural: plural, number: grouped(count))
   }
 
   /// `812 B`, `4.2 MB`, by powers of 1000.
@@ -43,5 +52,5 @@ package enum Numbers {
 
 extension Int {
   /// `1 row`, `12 rows`.
-  var rows: String { self == 1 ? "1 row" : "\(self) rows" }
+  var rows: String { Spelling.counted(self, "row") }
 }

@@ -8,7 +8,7 @@ struct ReportClock {
 
 extension Duration {
   /// Whole milliseconds.
-  var milliseconds: Int {
+  package var milliseconds: Int {
     let (seconds, attoseconds) = components
     return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
   }

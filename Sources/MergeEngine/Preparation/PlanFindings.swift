@@ -14,14 +14,16 @@ struct PlanFindings {
   func all() throws -> [Finding] {
     let productionCatalog = try Catalog(production, schemas: [options.schemas.staging, options.schemas.production])
     let stagingCatalog = isSplit ? try Catalog(staging, schemas: [options.schemas.staging]) : productionCatalog
-    return try pairs(productionCatalog, stagingCatalog).flatMap { pair -> [Finding] in
-      let table = pair.plan
-      return try ProductionFindings(table: table, connection: production).all()
-        + StagingFindings(table: table, connection: staging).all()
-        + KeyForecast(table: table, connection: staging).findings()
-        + TypeFindings(pair: pair).all()
-        + CastForecast(pair: pair, staging: staging).all()
-    }
+    let superuser = try SuperuserFindings(tables: plan.tables, connection: production).all()
+    return try superuser
+      + pairs(productionCatalog, stagingCatalog).flatMap { pair -> [Finding] in
+        let table = pair.plan
+        return try ProductionFindings(table: table, connection: production).all()
+          + StagingFindings(table: table, connection: staging).all()
+          + KeyForecast(table: table, connection: staging).findings()
+          + TypeFindings(pair: pair).all()
+          + CastForecast(pair: pair, staging: staging).all()
+      }
   }
 
   /// What a merge says before it begins: only what costs a look into the catalog, whatever the size of the tables.
@@ -30,13 +32,16 @@ struct PlanFindings {
   ///   - productionCatalog: as the plan was made from.
   ///   - stagingCatalog: that of staging, or of the snapshot that is merged instead.
   func ofMerge(production productionCatalog: Catalog, staging stagingCatalog: Catalog) throws -> [Finding] {
-    try pairs(productionCatalog, stagingCatalog).flatMap { pair -> [Finding] in
-      let table = pair.plan
-      let findings = try ProductionFindings(table: table, connection: production).all() + TypeFindings(pair: pair).all()
-      guard table.snapshot == nil else { return findings }
-      let staged = StagingFindings(table: table, connection: staging)
-      return try findings + staged.roomForMarks(leastBlockCount: Self.costlyMarksBlockCount) + staged.otherSessions()
-    }
+    let superuser = try SuperuserFindings(tables: plan.tables, connection: production).all()
+    return try superuser
+      + pairs(productionCatalog, stagingCatalog).flatMap { pair -> [Finding] in
+        let table = pair.plan
+        let findings =
+          try ProductionFindings(table: table, connection: production).all() + TypeFindings(pair: pair).all()
+        guard table.snapshot == nil else { return findings }
+        let staged = StagingFindings(table: table, connection: staging)
+        return try findings + staged.roomForMarks(leastBlockCount: Self.costlyMarksBlockCount) + staged.otherSessions()
+      }
   }
 
   /// Below this many blocks of staging nobody feels what marks cost. Arbitrary: 8 MB, a second at most.

@@ -10,7 +10,8 @@ struct MonitoringViews {
 
   /// Makes both views, or brings them up to date with the staging tables there are, within the open transaction.
   func create(_ connection: Connection, _ logger: Logger) throws {
-    try replace(Self.statusName, try statusQuery(connection), on: connection, logger: logger)
+    let hasXML = try Self.answer { try Savepoint.attempt(on: connection) { try Self.makeXML(connection) } }
+    try replace(Self.statusName, try statusQuery(connection, hasXML: hasXML), on: connection, logger: logger)
     try replace(Self.typesName, TypeComparisonSQL(schemas: schemas).query, on: connection, logger: logger)
   }
 
@@ -38,8 +39,9 @@ struct MonitoringViews {
     guard !names.contains(Self.statusName) || !names.contains(Self.typesName) else { return }
     do {
       if !names.contains(Self.statusName) {
+        let hasXML = try Self.answer { () throws(PostgresError) in try Self.makeXML(connection) }
         try connection.execute(
-          "CREATE VIEW \(name(Self.statusName)) AS \(try statusQuery(connection))",
+          "CREATE VIEW \(name(Self.statusName)) AS \(try statusQuery(connection, hasXML: hasXML))",
           "making the view \(Self.statusName)"
         )
       }
@@ -55,19 +57,30 @@ struct MonitoringViews {
     }
   }
 
+  /// Asks for a piece of XML, which a server without libxml refuses. (pg_config, which would say so, is for superusers.)
+  private static func makeXML(_ connection: Connection) throws(PostgresError) {
+    _ = try connection.query("SELECT xpath('/row', '<row/>'::xml)", "asking whether the server can do XML")
+  }
+
+  private static func answer<Failure>(_ makeXML: () throws(Failure) -> Void) throws(Failure) -> Bool {
+    do {
+      try makeXML()
+      return true
+    } catch {
+      guard (error as? PostgresError)?.sqlState == .featureNotSupported else { throw error }
+      return false
+    }
+  }
+
   private func name(_ view: String) -> QualifiedName { QualifiedName(schema: schemas.admin, name: view) }
 
   /// What the ledger says of every staging table there is when somebody asks.
   ///
   /// Through `query_to_xml`, so that the view depends on no staging table: one that did would keep DMS from dropping it. A
   /// server without libxml gets a view of the tables of this moment.
-  private func statusQuery(_ connection: Connection) throws(PostgresError) -> SQL {
-    let hasXML = try connection.query(
-      "SELECT EXISTS (SELECT FROM pg_config WHERE name = 'CONFIGURE' AND setting LIKE '%--with-libxml%')",
-      "asking what the server was built with"
-    )
+  private func statusQuery(_ connection: Connection, hasXML: Bool) throws(PostgresError) -> SQL {
     let admin = Identifier(schemas.admin)
-    guard hasXML.bool(0, 0) == true else {
+    guard hasXML else {
       let tables = try StagingStatus.tables(connection, schemas)
       let none: SQL = """
         SELECT NULL::text AS table_name, 0::bigint AS total_records, 0::bigint AS pending_records,

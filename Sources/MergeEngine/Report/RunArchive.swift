@@ -43,7 +43,7 @@ public struct RunArchive: Sendable {
   /// rows are in it with their values.
   ///
   /// - Returns: the file's path.
-  /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, and what writing throws.
+  /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, ``MergeFailure/blocked(_:)`` if it can't be written.
   public func write(_ id: Int, to folder: String) throws -> String {
     let row = try connect().query(
       """
@@ -63,14 +63,18 @@ public struct RunArchive: Sendable {
     guard row.count == 1, let text = row.text(0, 0) else {
       throw MergeFailure.usage("there is no run \(id); merge-engine status shows the last ones.")
     }
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let path = URL(filePath: folder).appending(path: "run-\(id).json").path(percentEncoded: false)
-    let isWritten = FileManager.default.createFile(
-      atPath: path,
-      contents: Data((text + "\n").utf8),
-      attributes: [.posixPermissions: 0o600]
-    )
-    guard isWritten else { throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: path]) }
+    do {
+      try FileManager.default.createDirectory(
+        atPath: folder,
+        withIntermediateDirectories: true,
+        attributes: [.posixPermissions: 0o700]
+      )
+      try AtomicFile(path: path).write(text + "\n")
+    } catch {
+      let reason = (error as? AtomicFile.Failure)?.description ?? "\(folder) can't be made: \(SystemReason.of(error))"
+      throw MergeFailure.blocked([.blocker(nil, "the archive of run \(id): \(reason)")])
+    }
     return path
   }
 

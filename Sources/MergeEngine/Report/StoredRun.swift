@@ -75,6 +75,8 @@ public struct StoredRun: Sendable {
   public struct Place: Sendable {
     /// The database's name.
     public let database: String
+    /// Where the server was reached, as `db.example:5432`; nil where libpq's environment said it.
+    public let host: String?
     /// The server's version, as `15.8`.
     public let serverVersion: String
     /// The admin schema.

@@ -14,6 +14,36 @@ public struct StoredRuns: Sendable {
     session = Session(target: target, schemas: schemas, logger: logger)
   }
 
+  /// The id of the latest run, whatever became of it.
+  ///
+  /// - Throws: ``MergeFailure/usage(_:)`` if there is none, ``MergeFailure/blocked(_:)`` without admin tables.
+  public func latest() throws -> Int {
+    let connection = try session.reachControl()
+    guard try AdminSchema(schemas: session.schemas).columns(connection).contains("merge_summary.id") else {
+      throw missing
+    }
+    let row = try connection.query(
+      "SELECT max(id) FROM \(Identifier(session.schemas.admin)).merge_summary",
+      "looking for the latest run"
+    )
+    guard let id = row.integer(0, 0) else {
+      throw MergeFailure.usage(
+        "there is no run in \(session.schemas.admin).merge_summary: nothing has been merged yet."
+      )
+    }
+    return id
+  }
+
+  private var missing: MergeFailure {
+    .blocked([
+      .blocker(
+        nil,
+        "the admin schema \(session.schemas.admin) is missing or incomplete: nothing has been merged yet, or the "
+          + "schema has another name (--admin-schema)."
+      )
+    ])
+  }
+
   /// Reads one run in one snapshot; with the tables of an earlier version what those hold.
   ///
   /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, ``MergeFailure/blocked(_:)`` without admin tables.
@@ -21,13 +51,7 @@ public struct StoredRuns: Sendable {
     let connection = try session.reachControl()
     let columns = try AdminSchema(schemas: session.schemas).columns(connection)
     guard columns.isSuperset(of: ["merge_summary.parameters", "merge_logs.run_id", "merge_errors.retried_at"]) else {
-      throw MergeFailure.blocked([
-        .blocker(
-          nil,
-          "the admin schema \(session.schemas.admin) is missing or incomplete: nothing has been merged yet, or the "
-            + "schema has another name (--admin-schema)."
-        )
-      ])
+      throw missing
     }
     try RunRecord.closeDeadRunsIfAllowed(connection, session.schemas)
     try connection.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "reading run \(id)")
@@ -74,6 +98,7 @@ public struct StoredRuns: Sendable {
         ? try verifications(id, tables, admin: admin, on: connection) : [],
       place: StoredRun.Place(
         database: row.text(0, 7) ?? "",
+        host: session.target.description.split(separator: " on ", maxSplits: 1).dropFirst().first.map(String.init),
         serverVersion: row.text(0, 8) ?? "",
         adminSchema: session.schemas.admin
       ),

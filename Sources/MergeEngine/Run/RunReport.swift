@@ -22,6 +22,8 @@ public struct RunReport: Sendable, Encodable {
   public let failures: [String]
   /// What should be known though it stopped nothing.
   public let warnings: [String]
+  /// What should be known of the tables, found before the first row was read.
+  public let findings: [Finding]
   /// Rows that earlier runs have refused, and that are still in staging as they were.
   public let standingErrors: Int
   /// Rows of staging that were not merged when the run ended.
@@ -68,7 +70,7 @@ public struct RunReport: Sendable, Encodable {
     case elapsedMilliseconds = "elapsed_ms"
     case workers
     case batchRows = "batch"
-    case tables, totals, failures, warnings
+    case tables, totals, findings, failures, warnings
   }
 
   private enum TotalsKeys: String, CodingKey {
@@ -95,6 +97,7 @@ public struct RunReport: Sendable, Encodable {
     try totalsContainer.encode(rowsPerSecond, forKey: .rowsPerSecond)
     try totalsContainer.encode(standingErrors, forKey: .standingErrors)
     try totalsContainer.encode(pending, forKey: .pending)
+    try container.encode(findings, forKey: .findings)
     if !failures.isEmpty { try container.encode(failures, forKey: .failures) }
     if !warnings.isEmpty { try container.encode(warnings, forKey: .warnings) }
   }

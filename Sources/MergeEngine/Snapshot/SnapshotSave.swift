@@ -116,7 +116,7 @@ public struct SnapshotSave: Sendable {
     var writer = try SnapshotFileWriter(folder.fileURL(file), described)
     try connection.copyOut(Self.copy(table, columns), "reading \(table.name)") { try writer.append($0) }
     let digest = try writer.finish()
-    logger.info("\(writer.rowCount) rows saved, \(writer.byteCount) bytes", metadata: ["table": "\(name)"])
+    logger.info("\(writer.rowCount.rows) saved, \(Numbers.bytes(writer.byteCount))", metadata: ["table": "\(name)"])
     let version = options.columns.version(of: name)
     let ownKey = (table.primaryKey?.columns ?? []).map(\.name.name)
     return SnapshotManifest.Table(

@@ -34,10 +34,11 @@ struct SnapshotDirectory: Sendable {
   func prepare() throws(MergeFailure) -> Bool {
     do {
       let isMissing = !FileManager.default.fileExists(atPath: url.path)
-      if isMissing { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+      if isMissing { try Self.makePrivateFolder(url) }
+      try requireNoLink()
       let contents = try FileManager.default.contentsOfDirectory(atPath: url.path)
       if contents.isEmpty {
-        try Data().write(to: unfinishedURL, options: .withoutOverwriting)
+        try OutputFolder.createPrivateFile(unfinishedURL).close()
         return isMissing
       }
       let isSnapshot = contents.contains(Self.manifestName)
@@ -67,10 +68,27 @@ struct SnapshotDirectory: Sendable {
   private func writeLast(_ manifest: SnapshotManifest) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try Data((String(decoding: try encoder.encode(manifest), as: UTF8.self) + "\n").utf8).write(to: unfinishedURL)
-    try Self.synchronize(unfinishedURL)
-    try FileManager.default.moveItem(at: unfinishedURL, to: manifestURL)
+    try AtomicFile(path: manifestURL.path).write(String(decoding: try encoder.encode(manifest), as: UTF8.self) + "\n")
     try Self.synchronize(url)
+    try FileManager.default.removeItem(at: unfinishedURL)
+  }
+
+  /// Rows of production are in it: for this user only, as the files are.
+  private static func makePrivateFolder(_ url: URL) throws {
+    try FileManager.default.createDirectory(
+      at: url,
+      withIntermediateDirectories: true,
+      attributes: [.posixPermissions: 0o700]
+    )
+  }
+
+  /// Somebody else may have put a link there to have the files elsewhere.
+  private func requireNoLink() throws(MergeFailure) {
+    let type = (try? FileManager.default.attributesOfItem(atPath: url.path))?[.type] as? FileAttributeType
+    guard type == .typeSymbolicLink else { return }
+    throw .blocked([
+      .blocker(nil, "\(url.path) is a symbolic link. Name the folder that it points to, or remove the link.")
+    ])
   }
 
   /// Removes what was written of a snapshot that could not be finished; what can't be removed stays without a manifest.
@@ -170,10 +188,6 @@ struct SnapshotDirectory: Sendable {
       @unknown default: return "\(error)"
       }
     }
-    let inner = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
-    guard inner.domain == NSPOSIXErrorDomain, let code = POSIXErrorCode(rawValue: Int32(inner.code)) else {
-      return error.localizedDescription
-    }
-    return unsafe String(cString: strerror(code.rawValue))
+    return (error as? AtomicFile.Failure)?.reason ?? SystemReason.of(error)
   }
 }

@@ -22,8 +22,7 @@ struct SnapshotFileWriter {
     scanner = CopyRowScanner(fieldByteCounts: columns.map(\.valueByteCount))
     buffer.reserveCapacity(2 * Self.partByteCount)
     do {
-      try Data().write(to: url, options: .withoutOverwriting)
-      handle = try FileHandle(forWritingTo: url)
+      handle = try OutputFolder.createPrivateFile(url)
     } catch {
       throw SnapshotError("writing \(url.path)", SnapshotDirectory.reason(error))
     }

@@ -12,7 +12,7 @@ extension Workload: ExpressibleByArgument {}
 struct BenchCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Merge throughput on this server, beside the guide's procedure and plain SQL, in one run.",
+    abstract: "Measure merge throughput on this server, next to the guide's procedure and plain SQL.",
     discussion: """
       Works in two databases of its own, merge_engine_bench_template and merge_engine_bench_run, which are dropped at the \
       end; the role needs CREATEDB. Without a database a private server is started. Every contender begins from the \
@@ -43,7 +43,7 @@ struct BenchCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Only this workload; may be given several times: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")).",
+      "Only this workload; may be repeated: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")).",
       valueName: "name"
     )
   )
@@ -51,54 +51,60 @@ struct BenchCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Only contenders whose name holds this; may be given several times. Without guide and floor there are no ratios.",
+      "Only contenders whose name contains this; may be repeated. Without guide and floor there are no ratios.",
       valueName: "text"
     )
   )
   var contender: [String] = []
 
-  @Option(name: .customLong("repeat"), help: ArgumentHelp("Runs of each contender (default: 3).", valueName: "n"))
+  @Option(
+    name: .customLong("repeat"),
+    help: ArgumentHelp("Number of runs for each contender (default: 3).", valueName: "n")
+  )
   var repetitions: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Begin no repetition that would take longer than this; one of each workload is always made (default: 17).",
+      "Start no repetition that would end later than this; each workload is measured at least once (default: 17).",
       valueName: "minutes"
     )
   )
   var timeLimit: Int?
 
   @Option(
-    help: ArgumentHelp("Connections of the parallel contenders (default: twice this machine's cores).", valueName: "n")
+    help: ArgumentHelp(
+      "Number of connections of the parallel contenders (default: twice this machine's cores).",
+      valueName: "n"
+    )
   )
   var connections: Int?
 
-  @Option(help: ArgumentHelp("Staging rows to a batch of the engine's (default: 50000).", valueName: "rows"))
+  @Option(help: ArgumentHelp("Staging rows in one of the engine's batches (default: 50000).", valueName: "rows"))
   var batch: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Repeats the order in which the contenders ran; the report says it (default: another one every time).",
+      "Seed for the order in which the contenders run; the report shows it (default: random).",
       valueName: "n"
     )
   )
   var seed: UInt32?
 
-  @Option(help: ArgumentHelp("A line for the report, as the commit that is measured.", valueName: "text"))
+  @Option(help: ArgumentHelp("A line for the report, such as the commit that is measured.", valueName: "text"))
   var label: String?
 
   @Option(help: ArgumentHelp("Also write the result as one HTML file with charts.", valueName: "file"))
   var html: String?
 
   @Option(
-    help: ArgumentHelp("Also write the tables, as they are printed without --json, to this file.", valueName: "file")
+    help: ArgumentHelp("Also write the tables to this file, as they are printed without --json.", valueName: "file")
   )
   var text: String?
 
   func run() async throws {
     let options = try resolve()
-    let page = html.map { AtomicFile(path: $0, permissions: 0o644) }
-    let tables = text.map { AtomicFile(path: $0, permissions: 0o644) }
+    let page = html.map { AtomicFile(path: $0) }
+    let tables = text.map { AtomicFile(path: $0) }
     try Self.blocking {
       try page?.check()
       try tables?.check()
@@ -118,7 +124,7 @@ struct BenchCommand: DatabaseCommand {
     try show(report)
     try Self.blocking {
       try page?.write(BenchPage(report).html())
-      try tables?.write(BenchTable(report: report).rendered(Style(isTerminal: false)))
+      try tables?.write(BenchTable(report: report).rendered(.plain).string)
     }
     guard report.isRight else { throw CommandEnd(status: .internalFailure) }
   }

@@ -7,7 +7,7 @@ struct CleanupCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cleanup",
     abstract:
-      "Truncates merged staging tables, deletes the DMS tasks of finished reloads, archives and prunes records.",
+      "Truncate merged staging tables, delete the DMS tasks of finished reloads, archive and prune records.",
     discussion: """
       A staging table with a row that is NEW or ERROR is left as it is, and so is the task of a good load that is not \
       merged; the command then ends with 65.
@@ -17,26 +17,29 @@ struct CleanupCommand: AsyncParsableCommand {
   @OptionGroup var database: DatabaseOptions
   @OptionGroup var aws: AWSOptions
 
-  @Flag(help: "Truncate staging whatever is in it, and delete tasks that could be gone on with.")
+  @Flag(help: "Truncate staging whatever is in it, and delete tasks even if they could be resumed.")
   var force = false
 
-  @Flag(help: "Leave tasks in AWS, without a call to it.")
+  @Flag(help: "Keep the tasks in AWS, and don't call AWS.")
   var keepTask = false
 
   @Option(
-    help: ArgumentHelp("Write the records of a run, refused rows included, to a JSON file here.", valueName: "dir")
+    help: ArgumentHelp(
+      "Write the records of a run, including refused rows, to a JSON file in this folder.",
+      valueName: "dir"
+    )
   )
   var archive: String?
 
   @Option(
     name: .customLong("run"),
-    help: ArgumentHelp("With --archive: the run (default: the latest that is at an end).", valueName: "id")
+    help: ArgumentHelp("With --archive: the run (default: the latest one that has ended).", valueName: "id")
   )
   var runID: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Delete the records of runs that began so long ago; with --archive they are written first.",
+      "Delete the records of runs that began this many days ago or earlier; with --archive, write them first.",
       valueName: "days"
     )
   )
@@ -44,13 +47,13 @@ struct CleanupCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Drop the before-images of runs that began so long ago; they can't be rolled back any more.",
+      "Drop the before-images of runs that began this many days ago or earlier; they can't be undone any more.",
       valueName: "days"
     )
   )
   var beforeImagesOlderThan: Int?
 
-  @Option(help: ArgumentHelp("Staging is in this database instead of --database.", valueName: "url"))
+  @Option(help: ArgumentHelp("The database that staging is in, if not --database.", valueName: "url"))
   var stagingDatabase: String?
 
   /// Arbitrary: a hundred years.

@@ -7,7 +7,7 @@ import MergeEngine
 struct DMSCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dms",
-    abstract: "The two JSON documents of an AWS DMS task, and what is wrong in existing ones.",
+    abstract: "Make or check the two JSON documents of an AWS DMS task.",
     subcommands: [DMSMappingsCommand.self, DMSSettingsCommand.self, DMSLintCommand.self]
   )
 }
@@ -16,8 +16,8 @@ struct DMSCommand: AsyncParsableCommand {
 struct DMSMappingsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mappings",
-    abstract: "Prints the table mappings for a window: selections, names, table settings.",
-    discussion: "Without --table the tables are those that a merge would take, which needs the database."
+    abstract: "Print the table mappings for a window: selections, names, table settings.",
+    discussion: "Without --table, the tables are those that a merge would use; that needs the database."
   )
 
   @OptionGroup var database: DatabaseOptions
@@ -39,7 +39,7 @@ struct DMSMappingsCommand: AsyncParsableCommand {
       options: source
     )
     let plan = try planner.plan(try await tables(file), window: window)
-    StandardOutput.write(try plan.mappings().document())
+    StandardOutput.write(document: try plan.mappings().document())
   }
 
   private func tables(_ file: ConfigurationFile) async throws -> [String] {
@@ -66,14 +66,14 @@ struct DMSMappingsCommand: AsyncParsableCommand {
 struct DMSSettingsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "settings",
-    abstract: "Prints the task settings of a full load into prepared tables, in which nothing is skipped in silence.",
-    discussion: "Sizes come from the section dms of the configuration file."
+    abstract: "Print the task settings for a full load into prepared tables that skips nothing silently.",
+    discussion: "Sizes are taken from the section dms of the configuration file."
   )
 
   @OptionGroup var database: DatabaseOptions
 
   func run() async throws {
     let file = try ConfigurationFile(path: database.config)
-    StandardOutput.write(try OrderedJSONEncoder().document(try SettingsPlan(file.dms).settings()))
+    StandardOutput.write(document: try OrderedJSONEncoder().document(try SettingsPlan(file.dms).settings()))
   }
 }

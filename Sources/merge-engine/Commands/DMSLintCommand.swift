@@ -8,7 +8,7 @@ import Reload
 struct DMSLintCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "lint",
-    abstract: "Says what is wrong in table mappings and task settings: where, why, and what to write instead.",
+    abstract: "Check table mappings and task settings: what is wrong, where, why, and what to write instead.",
     discussion: """
       With a database the names and types of the staging tables are looked at too. Ends with 65 if a document has errors: \
       it will fail, or load other rows than meant.
@@ -17,7 +17,7 @@ struct DMSLintCommand: AsyncParsableCommand {
 
   @OptionGroup var database: DatabaseOptions
 
-  @Argument(help: ArgumentHelp("Mappings or settings; which of the two a file is shows in it.", valueName: "file"))
+  @Argument(help: ArgumentHelp("Mappings or settings; the program sees which of the two a file is.", valueName: "file"))
   var files: [String]
 
   func run() async throws {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Libpq
 import Logging
 import MergeEngine
@@ -8,26 +9,78 @@ import PrivateCluster
 struct DemoCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo",
-    abstract: "Starts a private PostgreSQL, loads the guide's tables, merges them, and leaves nothing behind."
+    abstract: "Start a private PostgreSQL, load the guide's tables, merge them, and leave nothing behind.",
+    discussion: "With --keep the server keeps running until demo --stop, so that other commands can be tried on it."
   )
 
   @Option(
     name: .customLong("report"),
-    help: ArgumentHelp("Keep a report of the merge in this HTML file.", valueName: "file")
+    help: ArgumentHelp("Write a report of the merge to this HTML file.", valueName: "file")
   )
   var reportPath: String?
 
+  @Flag(help: "Leave the server running, and say how to reach it.")
+  var keep = false
+
+  @Flag(name: .customLong("stop"), help: "Stop the server that an earlier demo --keep has left running.")
+  var stops = false
+
+  func validate() throws {
+    guard !(stops && (keep || reportPath != nil)) else {
+      throw ValidationError("--stop only stops a server: without --keep and --report.")
+    }
+  }
+
   func run() async throws {
+    if stops { return try await stopKept() }
+    if keep, let directory = KeptDemo.directory, FileManager.default.fileExists(atPath: directory) {
+      throw MergeFailure.usage(
+        "a demo is being kept already: \(Self.url(directory)). Stop it first: merge-engine demo --stop."
+      )
+    }
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report = try await PrivateCluster.with(ClusterOptions(settings: ["shared_buffers": "256MB"])) { cluster in
       say("A private PostgreSQL \(cluster.serverVersion) is running in \(cluster.directory).")
-      return try await Self.merge(cluster.connectionString(), reportPath: reportPath, stop)
+      let report = try await Self.merge(cluster.connectionString(), reportPath: reportPath, stop)
+      if keep { try await leave(cluster) }
+      return report
     }
     withExtendedLifetime(interrupts) {}
-    say("The server is stopped and its folder removed.")
+    if !keep { say("The server is stopped and its folder removed.") }
     try MergeExecution.finish(report, stop)
   }
+
+  private func leave(_ cluster: PrivateCluster) async throws {
+    try KeptDemo.remember(cluster.directory)
+    let directory = try await cluster.keep()
+    say(
+      """
+
+      The server goes on running. Try:
+
+        export DATABASE_URL='\(Self.url(directory))'
+        merge-engine verify
+        merge-engine report
+        merge-engine --again --workers 1
+
+      and when you have seen enough:
+
+        merge-engine demo --stop
+      """
+    )
+  }
+
+  private func stopKept() async throws {
+    guard let directory = KeptDemo.directory else {
+      throw MergeFailure.usage("there is no demo to stop: none was started with merge-engine demo --keep.")
+    }
+    try await PrivateCluster.stopKept(directory)
+    KeptDemo.forget()
+    say("The server in \(directory) is stopped and its folder removed.")
+  }
+
+  private static func url(_ directory: String) -> String { "postgresql:///postgres?host=\(directory)&user=postgres" }
 
   private static func merge(
     _ connectionString: String,
@@ -79,6 +132,6 @@ struct DemoCommand: AsyncParsableCommand {
 }
 
 /// One line of the demo's story.
-private func say(_ line: String) {
-  StandardOutput.write(line + "\n")
+private func say(_ line: TerminalText) {
+  StandardOutput.write("\(line)\n")
 }

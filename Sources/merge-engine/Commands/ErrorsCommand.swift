@@ -5,7 +5,7 @@ import MergeEngine
 struct ErrorsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "errors",
-    abstract: "The staging rows that the server refused, with its reasons.",
+    abstract: "List, retry or dismiss the staging rows that the server refused.",
     subcommands: [ErrorsListCommand.self, ErrorsRetryCommand.self, ErrorsDismissCommand.self]
   )
 }
@@ -14,10 +14,10 @@ struct ErrorsCommand: AsyncParsableCommand {
 struct ErrorsOptions: ParsableArguments {
   @OptionGroup var database: DatabaseOptions
 
-  @Option(help: ArgumentHelp("Only rows refused with this code, as 23503.", valueName: "code"))
+  @Option(help: ArgumentHelp("Only rows refused with this code, such as 23503.", valueName: "code"))
   var sqlstate: String?
 
-  @Option(help: ArgumentHelp("Staging is in this database instead of --database.", valueName: "url"))
+  @Option(help: ArgumentHelp("The database that staging is in, if not --database.", valueName: "url"))
   var stagingDatabase: String?
 
   func browser(_ context: CommandContext) throws -> QuarantineBrowser {
@@ -38,19 +38,19 @@ struct ErrorsOptions: ParsableArguments {
 struct ErrorsListCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "Lists refused rows with key, reason and time."
+    abstract: "List refused rows with key, reason and time."
   )
 
   @OptionGroup var options: ErrorsOptions
 
-  @Option(help: ArgumentHelp("So many rows at most (default: 100).", valueName: "rows"))
+  @Option(help: ArgumentHelp("List no more rows than this (default: 100).", valueName: "rows"))
   var limit = 100
 
   func run() async throws {
     guard limit > 0 else { throw MergeFailure.usage("--limit is \(limit); it must be 1 or more.") }
     let context = try CommandContext(options.database)
     let browser = try options.browser(context)
-    let rows = try await onThreadOfItsOwn { try browser.list(sqlState: options.sqlstate, limit: limit) }
+    let rows = try await Waiting.on("reading", context) { try browser.list(sqlState: options.sqlstate, limit: limit) }
     if context.writesJSON { return try StandardOutput.write(json: ["errors": rows]) }
     guard !rows.isEmpty else { return StandardOutput.write("No refused rows.\n") }
     var table = TextTable([.number("run"), .text("table"), .text("key"), .text("sqlstate"), .text("message")])
@@ -64,7 +64,7 @@ struct ErrorsListCommand: AsyncParsableCommand {
 struct ErrorsRetryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "retry",
-    abstract: "Has refused rows read again by the next merge."
+    abstract: "Have the next merge read refused rows again."
   )
 
   @OptionGroup var options: ErrorsOptions
@@ -72,12 +72,12 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
   func run() async throws {
     let context = try CommandContext(options.database)
     let browser = try options.browser(context)
-    let (released, replayedCount) = try await onThreadOfItsOwn {
+    let (released, replayedCount) = try await Waiting.on("releasing", context) {
       (try browser.retry(sqlState: options.sqlstate), try browser.countReplayed(sqlState: options.sqlstate))
     }
     if replayedCount > 0 {
       context.logger.warning(
-        "\(replayedCount) refused rows came from a snapshot and not from staging: merge-engine replay tries them again"
+        "\(Numbers.counted(replayedCount, "refused row")) came from a snapshot, not from staging: merge-engine replay tries again"
       )
     }
     if context.writesJSON { return try StandardOutput.write(json: ["released": released]) }
@@ -87,7 +87,7 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
     }
     for (table, count) in released.sorted(by: { $0.key < $1.key }) {
       StandardOutput.write(
-        "\(table): \(Numbers.grouped(count)) \(count == 1 ? "row" : "rows") will be read again. Run merge-engine to try.\n"
+        "\(table): \(Numbers.counted(count, "row")) will be read again. Run merge-engine to try.\n"
       )
     }
   }
@@ -97,21 +97,23 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
 struct ErrorsDismissCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dismiss",
-    abstract: "Lets refused rows be, with a reason: they no longer keep a run from being a success."
+    abstract: "Accept refused rows, with a reason: they no longer keep a run from succeeding."
   )
 
   @OptionGroup var options: ErrorsOptions
 
-  @Option(help: ArgumentHelp("Why these rows need not be merged; kept with them.", valueName: "text"))
+  @Option(help: ArgumentHelp("Why these rows need not be merged; recorded with them.", valueName: "text"))
   var reason: String
 
   func run() async throws {
     guard reason.contains(where: { !$0.isWhitespace }) else { throw MergeFailure.usage("--reason is empty.") }
     let context = try CommandContext(options.database)
     let browser = try options.browser(context)
-    let count = try await onThreadOfItsOwn { try browser.dismiss(sqlState: options.sqlstate, because: reason) }
+    let count = try await Waiting.on("dismissing", context) {
+      try browser.dismiss(sqlState: options.sqlstate, because: reason)
+    }
     if context.writesJSON { return try StandardOutput.write(json: ["dismissed": count]) }
     guard !context.isQuiet else { return }
-    StandardOutput.write("\(Numbers.grouped(count)) refused \(count == 1 ? "row" : "rows") dismissed.\n")
+    StandardOutput.write("\(Numbers.counted(count, "refused row")) dismissed.\n")
   }
 }

@@ -5,7 +5,7 @@ import MergeEngine
 struct InitCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "init",
-    abstract: "Makes staging tables from the production tables, the admin schema, its tables and views. Repeatable."
+    abstract: "Create staging tables that match production, and the admin schema with its tables and views. Repeatable."
   )
 
   @OptionGroup var database: DatabaseOptions
@@ -34,7 +34,7 @@ struct InitCommand: DatabaseCommand {
   )
   var unlogged = false
 
-  @Option(help: ArgumentHelp("Only print what a role needs to merge, as SQL.", valueName: "role"))
+  @Option(help: ArgumentHelp("Only print, as SQL, the rights that a role needs to merge.", valueName: "role"))
   var printGrants: String?
 
   func run() async throws {
@@ -49,10 +49,10 @@ struct InitCommand: DatabaseCommand {
     let setup = StagingSetup(target: context.target, options: options, logger: context.logger)
     if let printGrants {
       let statements = try await onThreadOfItsOwn { try setup.grants(to: printGrants) }
-      StandardOutput.write(statements.joined(separator: "\n") + "\n")
+      StandardOutput.write(document: statements.joined(separator: "\n") + "\n")
       return
     }
-    let reports = try await onThreadOfItsOwn { try setup.run() }
+    let reports = try await Waiting.on("making staging", context) { try setup.run() }
     try show(reports, context)
   }
 

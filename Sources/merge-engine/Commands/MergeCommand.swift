@@ -7,7 +7,7 @@ extension MergeOptions.Mark: ExpressibleByArgument {}
 struct MergeCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "merge",
-    abstract: "Merges staging into production: the newer version of a row wins. The default command."
+    abstract: "Merge staging into production: the newer version of a row wins. The default command."
   )
 
   @OptionGroup var database: DatabaseOptions
@@ -25,18 +25,18 @@ struct MergeCommand: DatabaseCommand {
 
   @Flag(
     help: """
-      Read everything in staging anew, also what is merged already. Rows that were deleted from production since come back.
+      Read everything in staging again, including what is already merged. Rows deleted from production since then come back.
       """
   )
   var again = false
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Keep what is overwritten, and the keys of what is inserted, so that rollback can take the run back."
+    help: "Keep what is overwritten, and the keys of what is inserted, so that rollback can undo the run."
   )
   var beforeImages: Bool?
 
-  @Flag(inversion: .prefixedNo, help: "Truncate the staging tables afterwards, if every row is merged.")
+  @Flag(inversion: .prefixedNo, help: "Truncate the staging tables at the end if every row is merged.")
   var cleanup: Bool?
 
   func run() async throws {

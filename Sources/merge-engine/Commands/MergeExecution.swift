@@ -18,7 +18,9 @@ struct MergeExecution: Sendable {
 
   /// Blocks until the run is closed.
   func merge() throws -> RunReport {
-    var display = ProgressDisplay(progressMode, logger: context.logger)
+    var display = ProgressDisplay(context)
+    Waiting.show(snapshot == nil ? "preparing" : "checking the snapshot", context)
+    defer { LiveArea.shared.end() }
     let run = MergeRun(
       target: context.target,
       stagingTarget: stagingTarget,
@@ -28,15 +30,10 @@ struct MergeExecution: Sendable {
       stop: stop
     )
     let result = Result { try run.run { display.show($0) } }
-    display.end()
     if case .failure(is CancellationError) = result { throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2)) }
     let report = try result.get()
     for failure in report.failures { StandardError.write(failure: [failure], context.logFormat) }
     return report
-  }
-
-  private var progressMode: ProgressDisplay.Mode {
-    context.isQuiet ? .silent : StandardError.isTerminal ? .terminal : .log
   }
 
   private func show(_ report: RunReport) throws {
@@ -44,7 +41,8 @@ struct MergeExecution: Sendable {
       try StandardOutput.write(json: report)
     } else if !context.isQuiet {
       StandardOutput.write(
-        RunTable(report: report, isReplay: snapshot != nil).rendered(StandardOutput.style)
+        RunTable(report: report, database: context.target.description, isReplay: snapshot != nil)
+          .rendered(StandardOutput.style)
       )
     }
   }

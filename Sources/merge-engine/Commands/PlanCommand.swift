@@ -5,7 +5,7 @@ import MergeEngine
 struct PlanCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
-    abstract: "Dry run: the counts that merge would report, sample rows, blockers and warnings. Writes nothing.",
+    abstract: "Dry run: show the counts that merge would report, sample rows, blockers and warnings. Writes nothing.",
     discussion: """
       All sessions are read-only; a role that may SELECT from both schemas is enough. The counts are those of a merge \
       with one worker and the same options. Exit status 73 when something stands against the merge.
@@ -24,17 +24,17 @@ struct PlanCommand: DatabaseCommand {
 
   @OptionGroup var comparison: ComparisonOptions
 
-  @Option(help: "Mark merged staging rows: all or none (default: all).")
+  @Option(help: "As for merge: whether the status column would be kept, all or none (default: all).")
   var mark: MergeOptions.Mark?
 
   @Option(
     help: """
-      A staging row as new as production's: skip, or compare all columns and update what differs (default: skip).
+      What to do with a staging row as new as production's: skip it, or compare all columns and update on a difference (default: skip).
       """
   )
   var ties: MergeOptions.TieRule?
 
-  @Flag(help: "As for merge: read everything in staging anew, also what is merged already.")
+  @Flag(help: "As for merge: read everything in staging again, including what is already merged.")
   var again = false
 
   @OptionGroup var staging: StagingDatabaseOption
@@ -50,7 +50,9 @@ struct PlanCommand: DatabaseCommand {
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report = try await onThreadOfItsOwn {
-      var display = ProgressDisplay(context.isQuiet ? .silent : .log, logger: context.logger)
+      var display = ProgressDisplay(context)
+      Waiting.show("preparing", context)
+      defer { LiveArea.shared.end() }
       return try DryRun(
         target: context.target,
         stagingTarget: stagingTarget,

@@ -8,9 +8,9 @@ import Reload
 struct ReloadCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reload",
-    abstract: "A window from Oracle to production: DMS task created, started, watched, judged; merge; clean-up.",
+    abstract: "Load a window from Oracle with a DMS task, check the load, merge it and clean up.",
     discussion: """
-      Nothing is merged from a load that is not good. Ctrl-C leaves the task running in AWS; reload --resume goes on.
+      Nothing is merged from a bad load. Ctrl-C leaves the task running in AWS; reload --resume picks it up again.
       """
   )
 
@@ -22,19 +22,19 @@ struct ReloadCommand: AsyncParsableCommand {
   @Flag(help: "Empty the staging tables first, whatever is in them.")
   var truncate = false
 
-  @Flag(help: "Leave the task in AWS when everything went well.")
+  @Flag(help: "Keep the task in AWS even when everything went well.")
   var keepTask = false
 
-  @Flag(help: "Go on with the latest reload, from wherever it was interrupted.")
+  @Flag(help: "Continue the latest reload from where it was interrupted.")
   var resume = false
 
   @Option(
     name: .customLong("run"),
-    help: ArgumentHelp("With --resume: the run to go on with (default: the latest reload).", valueName: "id")
+    help: ArgumentHelp("With --resume: the run to continue (default: the latest reload).", valueName: "id")
   )
   var runID: Int?
 
-  @Flag(help: "Look at tables and documents, print what would be called, and write nothing.")
+  @Flag(help: "Check tables and documents, print what would be called, and write nothing.")
   var dryRun = false
 
   private var comparison: ComparisonOptions { merge.merging.comparison }
@@ -43,7 +43,7 @@ struct ReloadCommand: AsyncParsableCommand {
     guard resume || runID == nil else { throw ValidationError("--run only has a meaning with --resume.") }
     guard !(resume && (comparison.from != nil || comparison.to != nil || truncate || dryRun)) else {
       throw ValidationError(
-        "--resume goes on with the window and the staging rows there are: without --from, --to, --truncate, --dry-run."
+        "--resume keeps the window and the staging rows of the reload: leave out --from, --to, --truncate and --dry-run."
       )
     }
   }
@@ -138,7 +138,7 @@ struct ReloadCommand: AsyncParsableCommand {
     case .aborted: "interrupted"
     case .nothingCompared: "there was no row to compare"
     case .success, .different:
-      "\(Numbers.grouped(read)) rows compared, \(Numbers.grouped(differing)) differ, "
+      "\(Numbers.counted(read, "row")) compared, \(Numbers.grouped(differing)) differ, "
         + "\(Numbers.grouped(extra)) in production only"
     }
   }

@@ -6,7 +6,7 @@ import MergeEngine
 struct ReplayCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay",
-    abstract: "Merges a snapshot's files into production as merge would have merged staging. Needs no staging table.",
+    abstract: "Merge a snapshot's files into production as merge would have merged staging. Needs no staging table.",
     discussion: """
       All files are checked first; with a damaged one nothing is written. All rows are merged, whatever they were marked. \
       A replay that was interrupted goes on where it stopped when it is run again; one that is done begins anew, and \
@@ -20,14 +20,14 @@ struct ReplayCommand: DatabaseCommand {
   @OptionGroup var database: DatabaseOptions
   @OptionGroup var merging: MergeRunOptions
 
-  @Flag(help: "Only fill the staging tables again, which must be empty or missing. Nothing is merged.")
+  @Flag(help: "Only fill the staging tables, which must be empty or missing. Nothing is merged.")
   var intoStaging = false
 
-  @Flag(help: "Read the whole snapshot, whatever an interrupted replay has left done.")
+  @Flag(help: "Read the whole snapshot, even if an interrupted replay has merged part of it.")
   var restart = false
 
   @Option(
-    help: ArgumentHelp("With --into-staging: staging is in this database instead of --database.", valueName: "url")
+    help: ArgumentHelp("With --into-staging: the database that staging is in, if not --database.", valueName: "url")
   )
   var stagingDatabase: String?
 
@@ -93,7 +93,7 @@ struct ReplayCommand: DatabaseCommand {
       logger: context.logger,
       stop: stop
     )
-    let result = try await onThreadOfItsOwn { Result { try restore.run() } }
+    let result = try await Waiting.on("filling staging", context) { Result { try restore.run() } }
     if case .failure = result, let signal = stop.signal { throw CommandEnd(status: ExitStatus(signal: signal)) }
     try RestoreOutput(tables: result.get(), schema: context.schemas.staging).write(context)
   }

@@ -6,17 +6,22 @@ import MergeEngine
 struct ReportCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Writes one self-contained HTML file about a run: counts, rates, refused rows, warnings, verification."
+    abstract: "Write one self-contained HTML file about a run: counts, rates, refused rows, warnings, verification."
   )
 
   @OptionGroup var database: DatabaseOptions
 
-  @Argument(help: ArgumentHelp("The run's id; merge-engine status shows the last ones.", valueName: "run"))
-  var id: Int
+  @Argument(
+    help: ArgumentHelp("The run's id, as merge-engine status shows it (default: the latest run).", valueName: "run")
+  )
+  var id: Int?
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Where to; - for stdout (default: run-RUN.html in the working directory).", valueName: "file")
+    help: ArgumentHelp(
+      "The file to write; - for stdout (default: run-RUN.html in the working directory).",
+      valueName: "file"
+    )
   )
   var output: String?
 
@@ -40,17 +45,17 @@ struct ReportCommand: DatabaseCommand {
 
   func run() async throws {
     let context = try CommandContext(database)
-    let id = id
+    let typed = id
+    let runs = StoredRuns(target: context.target, schemas: context.schemas, logger: context.logger)
+    let id = try await onThreadOfItsOwn { try typed ?? runs.latest() }
     guard output != "-" else {
       let html = try await onThreadOfItsOwn {
-        RunPage(
-          try StoredRuns(target: context.target, schemas: context.schemas, logger: context.logger).read(id)
-        ).html()
+        RunPage(try runs.read(id)).html()
       }
-      return StandardOutput.write(html)
+      return StandardOutput.write(document: html)
     }
     let path = output ?? "run-\(id).html"
-    let stored = try await onThreadOfItsOwn { try ReportFile(path: path, context).write(run: id) }
+    let stored = try await Waiting.on("reading the run", context) { try ReportFile(path: path, context).write(run: id) }
     if context.writesJSON {
       return try StandardOutput.write(json: Written(runID: id, status: stored.status, file: path))
     }

@@ -5,7 +5,7 @@ import MergeEngine
 struct RollbackCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "rollback",
-    abstract: "Takes back a run that was merged with --before-images; rows that were changed since are left alone.",
+    abstract: "Undo a run that was merged with --before-images; rows changed since then are left alone.",
     discussion: """
       Old rows are put back and inserted rows deleted, in batches; the next merge reads the staging rows behind them again. A row that \
       anyone has changed or deleted since, that something refers to, or that the server refuses, is left alone and listed: \
@@ -15,7 +15,7 @@ struct RollbackCommand: DatabaseCommand {
 
   @OptionGroup var database: DatabaseOptions
 
-  @Argument(help: ArgumentHelp("The run, by the id that merge and status show.", valueName: "run"))
+  @Argument(help: ArgumentHelp("The run's id, as merge and status show it.", valueName: "run"))
   var runID: Int
 
   @Flag(help: "Write nothing; count what would be restored, deleted and left alone.")
@@ -29,19 +29,21 @@ struct RollbackCommand: DatabaseCommand {
   )
   var batch: Int?
 
-  @Option(help: ArgumentHelp("Rows that are left alone to list for each table (default: 20).", valueName: "rows"))
+  @Option(
+    help: ArgumentHelp("How many of the rows left alone to list for each table (default: 20).", valueName: "rows")
+  )
   var samples = 20
 
   @Option(
     help: ArgumentHelp(
-      "Wait so long for a lock at most, then try the batch again; 0 for ever (default: 10000).",
+      "Wait no longer than this for a lock, then retry the batch; 0 for no limit (default: 10000).",
       valueName: "ms"
     )
   )
   var lockTimeout: Int?
 
   @Option(
-    help: ArgumentHelp("End a statement that takes longer; 0 for never (default: 600000).", valueName: "ms")
+    help: ArgumentHelp("Cancel a statement that takes longer; 0 for never (default: 600000).", valueName: "ms")
   )
   var statementTimeout: Int?
 
@@ -53,7 +55,7 @@ struct RollbackCommand: DatabaseCommand {
     let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
-    let report = try await onThreadOfItsOwn {
+    let report = try await Waiting.on(plan ? "looking" : "taking back", context) {
       try Rollback(
         target: context.target,
         stagingTarget: stagingTarget,

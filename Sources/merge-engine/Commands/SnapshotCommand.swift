@@ -6,7 +6,7 @@ import MergeEngine
 struct SnapshotCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "snapshot",
-    abstract: "Staging tables as files: to be merged by replay, again and again.",
+    abstract: "Save staging tables as files that replay can merge, as often as needed.",
     subcommands: [SnapshotSaveCommand.self, SnapshotInfoCommand.self]
   )
 }
@@ -15,7 +15,7 @@ struct SnapshotCommand: AsyncParsableCommand {
 struct SnapshotSaveCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "save",
-    abstract: "Saves the staging tables as they are at one moment, a file each in PostgreSQL's binary COPY format.",
+    abstract: "Save the staging tables as of one moment, one file each, in PostgreSQL's binary COPY format.",
     discussion: """
       All rows are saved, whatever they are marked. Nothing is written to the database, and DMS or a merge may go on \
       meanwhile. The folder is a snapshot only when its manifest.json is there, which is written last.
@@ -27,7 +27,7 @@ struct SnapshotSaveCommand: DatabaseCommand {
 
   @OptionGroup var database: DatabaseOptions
 
-  @Option(help: ArgumentHelp("Staging is in this database instead of --database.", valueName: "url"))
+  @Option(help: ArgumentHelp("The database that staging is in, if not --database.", valueName: "url"))
   var stagingDatabase: String?
 
   func run() async throws {
@@ -46,7 +46,7 @@ struct SnapshotSaveCommand: DatabaseCommand {
       stop: stop
     )
     let folder = URL(fileURLWithPath: directory)
-    let result = try await onThreadOfItsOwn { Result { try save.run(into: folder) } }
+    let result = try await Waiting.on("saving", context) { Result { try save.run(into: folder) } }
     withExtendedLifetime(interrupts) {}
     if case .failure = result, let signal = stop.signal { throw CommandEnd(status: ExitStatus(signal: signal)) }
     try SnapshotOutput(manifest: result.get(), directory: folder)
@@ -58,14 +58,14 @@ struct SnapshotSaveCommand: DatabaseCommand {
 struct SnapshotInfoCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
-    abstract: "Says what a snapshot holds, and whether its files are as they were saved. Needs no database.",
+    abstract: "Show what a snapshot holds, and check that its files are intact. Needs no database.",
     discussion: "Every file is read to its end: length, SHA-256 and the structure of every row are checked."
   )
 
   @Argument(help: ArgumentHelp("The folder of a snapshot.", valueName: "dir"), completion: .directory)
   var directory: String
 
-  @Flag(help: "The result as one JSON object on stdout, everything else on stderr.")
+  @Flag(help: "Print the result as one JSON object on stdout, everything else on stderr.")
   var json = false
 
   func run() async throws {

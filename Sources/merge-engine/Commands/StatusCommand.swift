@@ -5,7 +5,7 @@ import MergeEngine
 struct StatusCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Pending, processed and refused rows of each staging table, and the last runs.",
+    abstract: "Show the pending, processed and refused rows of each staging table, and the last runs.",
     discussion: """
       With --watch the screen of a running merge as seen from another terminal, until Ctrl-C: a line per table and worker. \
       Counting keeps to a twentieth of the time; between two counts the merge's own records carry the last one on.
@@ -14,10 +14,10 @@ struct StatusCommand: DatabaseCommand {
 
   @OptionGroup var database: DatabaseOptions
 
-  @Flag(help: "Look again and again; one JSON object a line with --json, plain text where stdout is no terminal.")
+  @Flag(help: "Keep looking: a screen on a terminal, plain text elsewhere, one JSON object per line with --json.")
   var watch = false
 
-  @Argument(help: ArgumentHelp("With --watch: look so often (default: 1).", valueName: "seconds"))
+  @Argument(help: ArgumentHelp("With --watch: seconds between two looks (default: 1).", valueName: "seconds"))
   var seconds: Double?
 
   @Option(
@@ -44,7 +44,7 @@ struct StatusCommand: DatabaseCommand {
     let context = try CommandContext(database)
     if watch { return try await watch(context) }
     if let prometheus { return try await write(metricsTo: prometheus, context) }
-    let status = try await onThreadOfItsOwn {
+    let status = try await Waiting.on("counting", context) {
       try MergeStatus.read(
         target: context.target,
         schemas: context.schemas,
@@ -94,7 +94,7 @@ struct StatusCommand: DatabaseCommand {
           tables: context.tables,
           logger: context.logger
         ).text()
-        guard let file else { return StandardOutput.write(text) }
+        guard let file else { return StandardOutput.write(document: text) }
         try file.write(text)
       } catch let failure as AtomicFile.Failure {
         throw MergeFailure.blocked([Finding(grade: .blocker, table: nil, message: "the metrics file \(failure)")])

@@ -5,7 +5,7 @@ import MergeEngine
 struct VerifyCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Compares types, then every merged staging row with production, then looks for rows that staging lacks.",
+    abstract: "Compare types, then every merged staging row with production, then look for rows that staging lacks.",
     discussion: """
       Merged rows are those that merges have carried, or all with --mark none. Production newer than staging is no difference. \
       What differs is looked at again after a pause, since CDC may be in flight. Exit status 65 when rows differ or are \
@@ -19,15 +19,15 @@ struct VerifyCommand: DatabaseCommand {
 
   @OptionGroup var comparison: ComparisonOptions
 
-  @Option(help: "Compare the rows that merges have carried (all, the default), or whatever is in staging (none).")
+  @Option(help: "Compare the rows that have been merged (all, the default), or everything in staging (none).")
   var mark: MergeOptions.Mark?
 
-  @Option(help: ArgumentHelp("Look at differences again after so long (default: 5).", valueName: "seconds"))
+  @Option(help: ArgumentHelp("Seconds after which differences are checked again (default: 5).", valueName: "seconds"))
   var recheckAfter: Double?
 
   @Option(
     name: [.customLong("samples"), .customLong("sample")],
-    help: ArgumentHelp("Rows to show of each kind of difference (default: 5).", valueName: "rows")
+    help: ArgumentHelp("Number of rows to show for each kind of difference (default: 5).", valueName: "rows")
   )
   var samples = 5
 
@@ -60,14 +60,15 @@ struct VerifyCommand: DatabaseCommand {
     let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
-    let report = try await onThreadOfItsOwn {
-      try Verification(
+    let report = try await Waiting.on("comparing", context) {
+      var display = ProgressDisplay(context)
+      return try Verification(
         target: context.target,
         stagingTarget: stagingTarget,
         options: options,
         logger: context.logger,
         stop: stop
-      ).run()
+      ).run { display.show($0) }
     }
     withExtendedLifetime(interrupts) {}
     try show(report, context)

@@ -3,13 +3,13 @@ import DMS
 
 /// How AWS is reached: through the `aws` command, whose credentials, profiles and environment count.
 struct AWSOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Passed on to aws: the region of the replication instance.", valueName: "name"))
+  @Option(help: ArgumentHelp("Region of the replication instance; passed to aws.", valueName: "name"))
   var region: String?
 
-  @Option(help: ArgumentHelp("Passed on to aws: the profile with the credentials.", valueName: "name"))
+  @Option(help: ArgumentHelp("Profile with the credentials; passed to aws.", valueName: "name"))
   var profile: String?
 
-  @Option(help: ArgumentHelp("Passed on to aws: another address of the DMS service.", valueName: "url"))
+  @Option(help: ArgumentHelp("Another address of the DMS service; passed to aws.", valueName: "url"))
   var endpointURL: String?
 
   /// The service, flags before the configuration file.

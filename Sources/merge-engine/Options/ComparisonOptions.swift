@@ -5,29 +5,34 @@ extension MergeOptions.NullRule: ExpressibleByArgument {}
 
 /// Which staging rows are compared with production, and how: what `merge`, `replay`, `plan` and `verify` have in common.
 struct ComparisonOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Staging rows to a transaction, about (default: 50000).", valueName: "rows"))
+  @Option(help: ArgumentHelp("Most staging rows in one transaction (default: 50000).", valueName: "rows"))
   var batch: Int?
 
-  @Option(help: ArgumentHelp("Connections that work side by side (default: 2).", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of connections that work in parallel (default: 2).", valueName: "n"))
   var workers: Int?
 
-  @Option(help: "A production row without a version: production-loses or strict (default: production-loses).")
+  @Option(
+    help: "What to do with a production row without a version: production-loses or strict (default: production-loses)."
+  )
   var nulls: MergeOptions.NullRule?
 
-  @Option(help: ArgumentHelp("Only rows whose version is not before this.", valueName: "time"))
+  @Option(help: ArgumentHelp("Only rows whose version is at or after this time.", valueName: "time"))
   var from: String?
 
-  @Option(help: ArgumentHelp("Only rows whose version is before this.", valueName: "time"))
+  @Option(help: ArgumentHelp("Only rows whose version is before this time.", valueName: "time"))
   var to: String?
 
   @Option(
-    help: ArgumentHelp("The zone of times without one, where the other side has one (default: UTC).", valueName: "zone")
+    help: ArgumentHelp(
+      "Time zone of times without one, where the other side has one (default: UTC).",
+      valueName: "zone"
+    )
   )
   var timeZone: String?
 
   @Option(
     help: ArgumentHelp(
-      "End a statement that takes longer (a merge tries its batch again); 0 for never (default: 600000).",
+      "Cancel a statement that takes longer, and retry its batch; 0 for never (default: 600000).",
       valueName: "ms"
     )
   )

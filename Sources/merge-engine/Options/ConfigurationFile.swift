@@ -97,12 +97,24 @@ struct ConfigurationFile {
     do {
       root = try Yams.compose(yaml: text)
     } catch {
-      throw ConfigurationError(description: "\(name): this is not YAML: \(error)")
+      throw ConfigurationError(description: "\(name)\(Self.words(error))")
     }
     self.init()
     // Nothing but comments, or a lone ---.
     guard let root, root.scalar?.string.isEmpty != true else { return }
     try ConfigurationMapping(root, file: name, path: "").read(Self.keys, into: &self)
+  }
+
+  /// Where it stops being YAML, and why; without the line itself, which may hold a password.
+  private static func words(_ error: any Error) -> String {
+    let reason: (problem: String, mark: Mark?) =
+      switch error as? YamlError {
+      case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+        .composer(_, let problem, let mark, _):
+        (problem, mark)
+      default: ("it can't be read", nil)
+      }
+    return "\(reason.mark.map { ":\($0.line):\($0.column)" } ?? ""): this is not YAML: \(reason.problem)."
   }
 
   private static var keys: [(String, ConfigurationKey<Self>)] {

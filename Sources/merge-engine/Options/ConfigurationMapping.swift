@@ -27,7 +27,7 @@ struct ConfigurationMapping {
       guard let key = keys.first(where: { $0.name == name })?.key else {
         let known = keys.map(\.name).joined(separator: ", ")
         throw ConfigurationError(
-          description: "\(file):\(keyNode.mark?.line ?? 0): unknown key \(path)\(name)."
+          description: "\(file):\(keyNode.mark?.line ?? 0): unknown key \(Self.shown(path + name))."
             + "\(Spelling.question(for: name, in: keys.map(\.name))) The keys here are: \(known)."
         )
       }
@@ -41,6 +41,13 @@ struct ConfigurationMapping {
       case .other(let read): try read(value, &target)
       }
     }
+  }
+}
+
+extension ConfigurationMapping {
+  /// A word out of the file, unless it may hold a password: a colon too many makes a key of half a connection string.
+  static func shown(_ word: String) -> String {
+    ShownArguments.mayHoldPassword(word) || word.contains("//") ? ShownArguments.substitute : word
   }
 }
 
@@ -69,7 +76,7 @@ struct ConfigurationValue {
   func string(among choices: [String]) throws -> String {
     let value = try string()
     guard choices.contains(value) else {
-      throw wrong("\(path) is \(value), but must be \(choices.joined(separator: " or ")).")
+      throw wrong("\(path) is \(ConfigurationMapping.shown(value)), but must be \(choices.joined(separator: " or ")).")
     }
     return value
   }
@@ -106,7 +113,7 @@ struct ConfigurationValue {
   }
 
   func expected(_ what: String) -> ConfigurationError {
-    wrong("\(path) must be \(what).")
+    wrong("\(ConfigurationMapping.shown(path)) must be \(what).")
   }
 
   private func wrong(_ message: String) -> ConfigurationError {

@@ -8,7 +8,7 @@ import MergeEngine
 struct DatabaseOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "libpq URI or keyword string. Without it DATABASE_URL, else libpq's own environment (PGHOST, PGSERVICE, …).",
+      "libpq URI or keyword string (default: DATABASE_URL, or libpq's own environment: PGHOST, PGSERVICE, …).",
       valueName: "url"
     )
   )
@@ -17,8 +17,8 @@ struct DatabaseOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Run by the shell for every new connection; its first line of output is the password, as an IAM token or one from a \
-      secret store.
+      Run by the shell for every new connection; the first line of its output is the password, such as an IAM token or an \
+      entry of a secret store.
       """,
       valueName: "command"
     )
@@ -30,7 +30,7 @@ struct DatabaseOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "YAML file with options; merge-engine.yaml in the working directory if present. Flags win over it.",
+      "YAML file with options (default: merge-engine.yaml in the working directory, if there is one). Flags win over it.",
       valueName: "file"
     )
   )
@@ -47,19 +47,19 @@ struct DatabaseOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Only this table; may be given several times. Default: every production table that has a staging table.",
+      "Only this table; may be repeated (default: every production table that has a staging table).",
       valueName: "name"
     )
   )
   var table: [String] = []
 
-  @Flag(help: "The result as one JSON object on stdout, everything else on stderr.")
+  @Flag(help: "Print the result as one JSON object on stdout, everything else on stderr.")
   var json = false
 
-  @Flag(help: "No progress and no table, only errors.")
+  @Flag(help: "Print errors only, no progress and no tables.")
   var quiet = false
 
-  @Option(help: ArgumentHelp("The form of log lines on stderr: text or json (default: text).", valueName: "form"))
+  @Option(help: ArgumentHelp("Format of log lines on stderr: text or json (default: text).", valueName: "form"))
   var logFormat: LogFormat?
 }
 
@@ -94,7 +94,6 @@ struct CommandContext {
     logFormat = options.logFormat(file)
     var logger = LogOutput.logger(logFormat)
     logger.logLevel = options.quiet ? .error : .info
-    self.logger = logger
     configuration = file
     var target = try Self.target(options.database, file, logger: logger)
     target.passwordSource = try PasswordCommand(typed: options.passwordCommand, words: file.passwordCommand)?.source
@@ -103,6 +102,9 @@ struct CommandContext {
       typed: options.stagingPasswordCommand,
       words: file.stagingPasswordCommand
     )
+    // A log is read where nobody knows any more which job wrote it.
+    logger[metadataKey: "database"] = "\(target.description.trimmingPrefix("database "))"
+    self.logger = logger
     var schemas = Schemas()
     schemas.staging = options.stagingSchema ?? file.stagingSchema ?? schemas.staging
     schemas.production = options.productionSchema ?? file.productionSchema ?? schemas.production

@@ -9,20 +9,20 @@ struct MergeRunOptions: ParsableArguments {
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Everything in one transaction on one connection; a row that the server refuses then fails the whole run."
+    help: "Merge everything in one transaction on one connection; a row that the server refuses fails the whole run."
   )
   var atomic: Bool?
 
   @Option(
     help: """
-      A staging row as new as production's: skip, or compare all columns and update what differs (default: skip).
+      What to do with a staging row as new as production's: skip it, or compare all columns and update on a difference (default: skip).
       """
   )
   var ties: MergeOptions.TieRule?
 
   @Option(
     help: ArgumentHelp(
-      "Wait so long for a lock at most, then try the batch again; 0 for ever (default: 10000).",
+      "Wait no longer than this for a lock, then retry the batch; 0 for no limit (default: 10000).",
       valueName: "ms"
     )
   )
@@ -30,27 +30,29 @@ struct MergeRunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Hold locks on rows of production no longer than this; batches get smaller to keep it (default: 500).",
+      "Hold row locks on production no longer than this; batches get smaller if needed (default: 500).",
       valueName: "ms"
     )
   )
   var maxLockTime: Int?
 
-  @Option(help: ArgumentHelp("Try so long to make a lost connection again (default: 60).", valueName: "seconds"))
+  @Option(
+    help: ArgumentHelp("Keep trying to restore a lost connection for this long (default: 60).", valueName: "seconds")
+  )
   var reconnectTimeout: Int?
 
-  @Option(help: ArgumentHelp("Stop when more rows than this are refused; 0 stops at the first.", valueName: "n"))
+  @Option(help: ArgumentHelp("Stop when more rows than this are refused; 0 stops at the first one.", valueName: "n"))
   var maxErrors: Int?
 
-  @Option(help: ArgumentHelp("Read no more staging rows than this in a second.", valueName: "n"))
+  @Option(help: ArgumentHelp("Read no more staging rows than this per second.", valueName: "n"))
   var maxRowsPerSecond: Int?
 
-  @Option(help: ArgumentHelp("Pause while a standby is further behind than this.", valueName: "seconds"))
+  @Option(help: ArgumentHelp("Pause while a standby lags further behind than this.", valueName: "seconds"))
   var maxReplicaLag: Int?
 
   @Option(
     help: ArgumentHelp(
-      "The standby whose lag counts, by application_name (default: all); while it is gone the merge waits.",
+      "The standby whose lag counts, by its application_name (default: all); while it is away the merge waits.",
       valueName: "name"
     )
   )
@@ -83,7 +85,7 @@ struct MergeRunOptions: ParsableArguments {
 
   @Option(
     name: .customLong("report"),
-    help: ArgumentHelp("Write a report of the run to this HTML file at the end.", valueName: "file")
+    help: ArgumentHelp("At the end, write a report of the run to this HTML file.", valueName: "file")
   )
   var reportPath: String?
 

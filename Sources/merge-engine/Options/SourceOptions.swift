@@ -16,13 +16,13 @@ struct SourceOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Load so much more at both ends of the window, as 90s, 30m, 1h or 2d; the merge cuts exactly (default: nothing).",
+      "Load this much more at both ends of the window, such as 90s, 30m, 1h or 2d; the merge cuts exactly (default: nothing).",
       valueName: "time"
     )
   )
   var pad: String?
 
-  @Option(help: "The window as one filter or as two: between or two-filters (default: between).")
+  @Option(help: "Express the window as one filter or as two: between or two-filters (default: between).")
   var windowForm: MappingPlan.WindowForm?
 }
 

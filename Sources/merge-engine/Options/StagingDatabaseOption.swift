@@ -4,7 +4,7 @@ import ArgumentParser
 struct StagingDatabaseOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Staging is in this database instead of --database: a libpq URI or keyword string.",
+      "The database that staging is in, if not --database: a libpq URI or keyword string.",
       valueName: "url"
     )
   )

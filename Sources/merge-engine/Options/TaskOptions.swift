@@ -21,21 +21,23 @@ struct TaskOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Task settings of your own instead of generated ones.", valueName: "file"))
   var settings: String?
 
-  @Flag(help: "Start the task although dms lint finds errors in its documents.")
+  @Flag(help: "Start the task even if dms lint finds errors in its documents.")
   var noLint = false
 
-  @Option(help: ArgumentHelp("Ask AWS so often how far the load is (default: 15).", valueName: "seconds"))
+  @Option(
+    help: ArgumentHelp("Seconds between two questions to AWS about the load (default: 15).", valueName: "seconds")
+  )
   var poll: Double?
 
   @Option(
     help: ArgumentHelp(
-      "Give up a task that does not run so long after it was told to start (default: 1800).",
+      "Give up on a task that is not running this long after it was started (default: 1800).",
       valueName: "seconds"
     )
   )
   var startTimeout: Double?
 
-  @Option(help: ArgumentHelp("Give up a load that takes longer (default: never).", valueName: "seconds"))
+  @Option(help: ArgumentHelp("Give up on a load that takes longer than this (default: never).", valueName: "seconds"))
   var loadTimeout: Double?
 
   /// The three ARNs, flags before the configuration file.

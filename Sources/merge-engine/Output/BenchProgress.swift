@@ -7,7 +7,7 @@ struct BenchProgress: Sendable {
   let isQuiet: Bool
 
   func begin(_ target: ConnectionTarget) {
-    say("Measuring on \(target), in databases of bench's own.")
+    say("Measuring on \(target), in scratch databases.")
   }
 
   func show(_ progress: Bench.Progress) {
@@ -22,7 +22,7 @@ struct BenchProgress: Sendable {
     }
   }
 
-  private func say(_ line: String) {
-    if !isQuiet { StandardError.write(line + "\n") }
+  private func say(_ line: TerminalText) {
+    if !isQuiet { StandardError.write("\(line)\n") }
   }
 }

@@ -5,20 +5,24 @@ import MergeEngine
 struct BenchTable {
   let report: BenchReport
 
-  func rendered(_ style: Style) -> String {
-    report.workloads.map { section($0, style) }.joined(separator: "\n") + "\n" + footer
+  func rendered(_ style: Style) -> TerminalText {
+    report.workloads.map { section($0, style) }.joined("\n") + "\n" + footer
   }
 
   private static let figures = [
     "median", "spread", "runs", "rows/s", "× guide", "÷ floor", "WAL", "dead tuples", "client CPU", "client peak",
   ]
 
-  private func section(_ workload: BenchReport.WorkloadReport, _ style: Style) -> String {
+  private func section(_ workload: BenchReport.WorkloadReport, _ style: Style) -> TerminalText {
     var table = TextTable(["contender"], numbers: Self.figures)
     for contender in workload.contenders { table.add(cells(contender, workload)) }
-    return style.paint(workload.workload.rawValue, .bold) + ": \(workload.summary); "
-      + "\(Numbers.grouped(workload.stagedRowCount)) staging rows, "
-      + "\(Numbers.grouped(workload.productionRowCount)) in production\n\n" + table.rendered(style)
+    let name = style.paint("\(workload.workload.rawValue)", .bold)
+    return """
+      \(name): \(workload.summary); \(Numbers.grouped(workload.stagedRowCount)) staging rows, \
+      \(Numbers.grouped(workload.productionRowCount)) in production
+
+      \(table.rendered(style))
+      """
   }
 
   private func cells(_ contender: BenchReport.ContenderReport, _ workload: BenchReport.WorkloadReport) -> [String] {
@@ -42,16 +46,16 @@ struct BenchTable {
     ]
   }
 
-  private var footer: String {
+  private var footer: TerminalText {
     let machine = report.machine
     let settings = report.server.settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    let label = report.parameters.label.map { "; \($0)" } ?? ""
+    let label: TerminalText = report.parameters.label.map { "; \($0)" } ?? ""
     return """
       \(report.startedAt.formatted(.iso8601)), took \(Numbers.duration(milliseconds: Int(report.elapsedSeconds * 1000)))
       \(report.parameters.command)
       merge-engine \(report.engineVersion)\(label)
       PostgreSQL \(report.server.version): \(settings.joined(separator: ", "))
-      \(machine.processor.map { $0 + ", " } ?? "")\(machine.cores) cores, \(Numbers.bytes(Int(machine.memoryBytes))) of \
+      \(machine.processor.map { "\($0), " } ?? "" as TerminalText)\(machine.cores) cores, \(Numbers.bytes(Int(machine.memoryBytes))) of \
       memory; \(machine.system)
       × guide: times as fast as the guide's statements; ÷ floor: times as long as the faster of the bare writes. Every \
       contender runs with jit = off.

@@ -10,7 +10,7 @@ struct CleanupOutput {
     guard !context.isQuiet else { return }
     for file in report.archived { StandardOutput.write("archived: \(file)\n") }
     for table in report.staging {
-      let text = table.truncated.map { "truncated, \(Numbers.grouped($0)) rows" } ?? "left: \(table.reason ?? "")"
+      let text = table.truncated.map { "truncated, \(Numbers.counted($0, "row"))" } ?? "left: \(table.reason ?? "")"
       StandardOutput.write("staging table \(table.table): \(text)\n")
     }
     for task in report.tasks {

@@ -1,4 +1,5 @@
 import DMS
+import MergeEngine
 
 /// The findings of the lint as a person or a program reads them.
 struct LintOutput: Encodable {
@@ -39,8 +40,8 @@ struct LintOutput: Encodable {
   func count(_ grade: Grade) -> Int { entries.reduce(0) { $0 + $1.report.count(grade) } }
 
   /// Compilers' form, `file:line:column: grade: message`, so that editors can jump there, and the advice below.
-  func rendered(_ style: Style, isQuiet: Bool) -> String {
-    var text = ""
+  func rendered(_ style: Style, isQuiet: Bool) -> TerminalText {
+    var text: TerminalText = ""
     for entry in entries {
       for finding in entry.report.findings where !isQuiet || finding.grade == .error {
         let colour: Style.Colour =
@@ -49,14 +50,15 @@ struct LintOutput: Encodable {
           case .warning: .yellow
           case .note: .faint
           }
-        let place = "\(entry.file):\(finding.line):\(finding.column)"
-        text += "\(place): \(style.paint(finding.grade.rawValue, colour)): \(finding.message)"
+        let grade = style.paint("\(finding.grade.rawValue)", colour)
+        text += "\(entry.file):\(finding.line):\(finding.column): \(grade): \(finding.message)"
         text += " [\(finding.code.rawValue)]\n"
         text += "  at \(finding.path): \(finding.advice)\n"
       }
     }
     if isQuiet { return text }
     let names = entries.map { "\($0.file) (\($0.report.kind.rawValue))" }.joined(separator: ", ")
-    return text + "\(names): \(count(.error)) errors, \(count(.warning)) warnings, \(count(.note)) notes\n"
+    let counts = [Grade.error, .warning, .note].map { Numbers.counted(count($0), $0.rawValue) }.joined(separator: ", ")
+    return text + "\(names): \(counts)\n"
   }
 }

@@ -28,8 +28,8 @@ struct LogOutput: LogHandler {
     let time = Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     switch format {
     case .text:
-      let suffix = fields.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-      StandardError.write("\(time) \(event.level): \(event.message)\(suffix)\n")
+      let suffix = fields.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" as TerminalText }.joined()
+      StandardError.write("\(time) \("\(event.level)"): \(event.message)\(suffix)\n")
     case .json:
       var object = fields.mapValues { "\($0)" }
       object["time"] = time
@@ -38,7 +38,7 @@ struct LogOutput: LogHandler {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       guard let line = try? encoder.encode(object) else { return }
-      StandardError.write(String(decoding: line, as: UTF8.self) + "\n")
+      StandardError.write(jsonLine: String(decoding: line, as: UTF8.self))
     }
   }
 }

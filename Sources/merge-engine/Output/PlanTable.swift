@@ -4,14 +4,14 @@ import MergeEngine
 struct PlanTable {
   let report: PlanReport
 
-  func rendered(_ style: Style) -> String {
-    var text = ""
+  func rendered(_ style: Style) -> TerminalText {
+    var text: TerminalText = ""
     if !report.tables.isEmpty {
       text += counts.rendered(style) + tieNote + "\n" + estimates.rendered(style)
       for table in report.tables { text += samples(table, style) }
       text += "\n"
     }
-    return text + style.lines(report.findings) + headline(style) + "\n"
+    return text + style.lines(report.findings) + style.wrapped(headline(style)) + "\n"
   }
 
   private var counts: TextTable {
@@ -53,9 +53,9 @@ struct PlanTable {
   }
 
   /// A line a row, cut to what a screen takes.
-  private func samples(_ table: PlanReport.Table, _ style: Style) -> String {
+  private func samples(_ table: PlanReport.Table, _ style: Style) -> TerminalText {
     guard !table.samples.isEmpty else { return "" }
-    let lines = table.samples.map { sample in
+    let lines = table.samples.map { sample -> TerminalText in
       let key = sample.key.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.shown($0.value))" }
       let changes = sample.columns.filter { sample.key[$0.column] == nil }.map { change in
         "\(change.column) "
@@ -63,35 +63,30 @@ struct PlanTable {
       }
       let details = [sample.message, changes.isEmpty ? nil : changes.joined(separator: ", ")].compactMap(\.self)
       let text = ([key.joined(separator: ", ")] + details).joined(separator: ": ")
-      return "  \(sample.verdict.rawValue) \(Self.cut(text))\n"
+      return ("  \(sample.verdict.rawValue) \(text)" as TerminalText).fitted(to: style.width ?? Self.columnCount) + "\n"
     }
     return "\n" + style.paint("\(table.table), samples (--samples N)", .bold) + "\n" + lines.joined()
   }
 
-  /// One line of at most so many characters. Arbitrary: a common width of a terminal, but for the verdict.
-  private static let lineCharacterCount = 100
-
-  private static func cut(_ text: String) -> String {
-    let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-    return line.count > lineCharacterCount ? line.prefix(lineCharacterCount) + "…" : line
-  }
+  /// One line of at most so many columns where there is no window. Arbitrary: a common width.
+  private static let columnCount = 120
 
   private static func shown(_ value: String?) -> String { value ?? "NULL" }
 
   /// What the last column of the counts means, where it is not 0.
-  private var tieNote: String {
+  private var tieNote: TerminalText {
     guard report.tables.contains(where: { $0.differingTieCount > 0 }) else { return "" }
     return "ties differing: rows as new as production's that hold something else; --ties compare updates them.\n"
   }
 
-  private func headline(_ style: Style) -> String {
+  private func headline(_ style: Style) -> TerminalText {
     switch report.status {
     case .success:
       style.paint("DRY RUN", .green)
-        + ": nothing was written. \(Numbers.grouped(report.totals.read)) staging rows looked "
-        + "at in \(Numbers.duration(milliseconds: report.elapsedMilliseconds))."
-    case .blocked: style.paint("BLOCKED", .red) + ": the merge can't begin. Nothing was written."
-    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; the counts are those up to then."
+        + ": nothing was written. \(Numbers.counted(report.totals.read, "staging row")) examined in "
+        + "\(Numbers.duration(milliseconds: report.elapsedMilliseconds))."
+    case .blocked: style.paint("BLOCKED", .red) + ": the merge can't start. Nothing was written."
+    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; the counts are those so far."
     }
   }
 }

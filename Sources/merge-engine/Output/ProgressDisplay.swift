@@ -1,7 +1,6 @@
-import Logging
 import MergeEngine
 
-/// Shows a running merge: live lines on a terminal, a log line every ten seconds elsewhere.
+/// Shows running work on tables: live lines on a terminal, a log line every ten seconds elsewhere.
 struct ProgressDisplay {
   /// Where progress goes.
   enum Mode {
@@ -9,18 +8,16 @@ struct ProgressDisplay {
   }
 
   private let mode: Mode
-  private let logger: Logger
-  private let style = Style(isTerminal: StandardError.isTerminal)
-  private var liveLineCount = 0
+  private let context: CommandContext
   private var finishedTables: Set<String> = []
   private var lastLogMilliseconds = 0
 
   /// Arbitrary: seldom enough for a log file, often enough for a person who waits.
   private static let logIntervalMilliseconds = 10_000
 
-  init(_ mode: Mode, logger: Logger) {
-    self.mode = mode
-    self.logger = logger
+  init(_ context: CommandContext) {
+    mode = context.isQuiet ? .silent : StandardError.terminal == nil ? .log : .terminal
+    self.context = context
   }
 
   /// Draws the state anew.
@@ -32,58 +29,61 @@ struct ProgressDisplay {
     }
   }
 
-  /// Removes the live lines, after which whole lines may follow.
-  mutating func end() {
-    guard mode == .terminal else { return }
-    StandardError.write(eraseLiveLines())
-    liveLineCount = 0
-  }
-
   private mutating func redraw(_ progress: RunProgress) {
-    var text = eraseLiveLines()
     for table in progress.tables where table.isFinished && finishedTables.insert(table.table).inserted {
-      text += line(table) + "\n"
+      let style = Style(terminal: StandardError.terminal)
+      StandardError.write(Self.marked(table, style).fitted(to: style.width) + "\n")
     }
     let running = progress.tables.filter { $0.elapsedMilliseconds != nil && !$0.isFinished }
-    for table in running { text += line(table) + "\n" }
-    liveLineCount = running.count
-    StandardError.write(text)
-  }
-
-  /// Up to the first live line, and everything from there on cleared (ECMA-48: CPL, ED).
-  private func eraseLiveLines() -> String {
-    liveLineCount > 0 ? "\u{1B}[\(liveLineCount)F\u{1B}[J" : ""
+    guard !running.isEmpty else {
+      // Nothing begun yet: what is said of the preparation stays. All done: the run's end has to be written.
+      if progress.tables.contains(where: \.isFinished) { Waiting.show("finishing", context) }
+      return
+    }
+    LiveArea.shared.show { style in running.map { Self.marked($0, style) } }
   }
 
   private mutating func log(_ progress: RunProgress) {
     guard progress.elapsedMilliseconds - lastLogMilliseconds >= Self.logIntervalMilliseconds else { return }
     lastLogMilliseconds = progress.elapsedMilliseconds
     for table in progress.tables where table.elapsedMilliseconds != nil && !table.isFinished {
-      logger.info("\(plainLine(table))")
+      context.logger.info("\(Self.line(table, columns: nil).string)", metadata: progress.runID.map { ["run": "\($0)"] })
     }
   }
 
-  private func line(_ table: TableProgress) -> String {
+  private static func marked(_ table: TableProgress, _ style: Style) -> TerminalText {
     let mark = table.isFinished ? style.paint("✓", .green) : style.paint("•", .yellow)
-    return "\(mark) \(plainLine(table))"
+    return "\(mark) \(line(table, columns: style.width.map { $0 - 2 }))"
   }
 
-  private func plainLine(_ table: TableProgress) -> String {
+  private static func line(_ table: TableProgress, columns: Int?) -> TerminalText {
     let counts = table.counts
     let milliseconds = max(table.elapsedMilliseconds ?? 0, 1)
     let rate = counts.read * 1000 / milliseconds
-    var text = "\(table.table): \(Numbers.grouped(counts.read))"
-    if let expected = table.expectedRowCount, !table.isFinished { text += " of about \(Numbers.grouped(expected))" }
-    text += " rows, \(Numbers.grouped(rate)) rows/s, \(Numbers.grouped(counts.inserted)) inserted, "
-    text += "\(Numbers.grouped(counts.updated)) updated, \(Numbers.grouped(counts.unchanged)) unchanged, "
-    text += "\(Numbers.grouped(counts.errors)) errors"
-    if table.isFinished { return text + ", \(Numbers.duration(milliseconds: milliseconds))" }
-    guard let left = millisecondsLeft(table) else { return text }
-    return text + ", about \(Numbers.duration(milliseconds: left)) left"
+    var line = FittedLine()
+    line.add("\(table.table): \(read(table))", importance: 9)
+    line.add("\(Numbers.grouped(rate)) rows/s", importance: 5)
+    line.add("\(Numbers.grouped(counts.inserted)) inserted", importance: 3)
+    line.add("\(Numbers.grouped(counts.updated)) updated", importance: 3)
+    line.add("\(Numbers.grouped(counts.unchanged)) unchanged", importance: 2)
+    line.add("\(Numbers.counted(counts.errors, "error"))", importance: counts.errors > 0 ? 8 : 1)
+    if table.isFinished {
+      line.add("\(Numbers.duration(milliseconds: milliseconds))", importance: 6)
+    } else if let left = millisecondsLeft(table) {
+      line.add("about \(Numbers.duration(milliseconds: left)) left", importance: 6)
+    }
+    return line.rendered(to: columns)
+  }
+
+  private static func read(_ table: TableProgress) -> String {
+    guard let expected = table.expectedRowCount, !table.isFinished else {
+      return Numbers.counted(table.counts.read, "row")
+    }
+    return "\(Numbers.grouped(table.counts.read)) of about \(Numbers.counted(expected, "row"))"
   }
 
   /// By blocks, whose number is known exactly.
-  private func millisecondsLeft(_ table: TableProgress) -> Int? {
+  private static func millisecondsLeft(_ table: TableProgress) -> Int? {
     guard let elapsed = table.elapsedMilliseconds, table.blocksDone > 0 else { return nil }
     return elapsed * (table.blockCount - table.blocksDone) / table.blocksDone
   }

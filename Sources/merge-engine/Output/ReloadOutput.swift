@@ -15,13 +15,13 @@ struct ReloadOutput {
     do {
       report = try result.get()
     } catch ReloadFailure.interrupted(let goOn) {
-      StandardError.write("merge-engine: \(goOn)\n")
+      StandardError.write(failure: ["\(goOn)"], context.logFormat)
       throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
     }
     try show(report)
     if let merge = report.merge {
       if merge.status != .success && merge.status != .partial {
-        StandardError.write("The load was good and stays in staging. Go on with: merge-engine reload --resume\n")
+        StandardError.write("The load was good and stays in staging. Continue with: merge-engine reload --resume\n")
       }
       try MergeExecution.finish(merge, stop)
     }
@@ -32,7 +32,9 @@ struct ReloadOutput {
     if context.writesJSON { return try StandardOutput.write(json: report) }
     guard !context.isQuiet else { return }
     let style = StandardOutput.style
-    if let merge = report.merge { StandardOutput.write(RunTable(report: merge).rendered(style) + "\n") }
+    if let merge = report.merge {
+      StandardOutput.write("\(RunTable(report: merge, database: context.target.description).rendered(style))\n")
+    }
     var table = TextTable([.text("phase"), .number("time"), .text("result")])
     for phase in report.phases {
       let time = Numbers.duration(milliseconds: phase.elapsedMilliseconds)
@@ -51,8 +53,16 @@ struct DryRunOutput {
     if asJSON { return try StandardOutput.write(json: plan) }
     StandardOutput.write("tables: \(plan.tables.joined(separator: ", "))\n")
     for call in plan.calls {
-      StandardOutput.write("\naws dms \(call.operation) --cli-input-json file://request.json, with\n\(call.request)")
+      StandardOutput.write("\naws dms \(call.operation) --cli-input-json file://request.json, with\n")
+      StandardOutput.write(document: JSONWriter().text(call.request) + "\n")
     }
-    StandardOutput.write("\nThen staging is counted and merged. Nothing was called, nothing was written.\n")
+    StandardOutput.write(
+      """
+
+      TableMappings and ReplicationTaskSettings are passed as text.
+      Then staging would be counted and merged. Nothing was called, nothing was written.
+
+      """
+    )
   }
 }

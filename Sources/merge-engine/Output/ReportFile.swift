@@ -9,7 +9,7 @@ struct ReportFile: Sendable {
 
   /// Readable by this user only: keys and messages of refused rows are in it.
   init(path: String, _ context: CommandContext) {
-    file = AtomicFile(path: path, permissions: 0o600)
+    file = AtomicFile(path: path)
     runs = StoredRuns(target: context.target, schemas: context.schemas, logger: context.logger)
     logFormat = context.logFormat
   }

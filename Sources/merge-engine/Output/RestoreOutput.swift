@@ -10,8 +10,8 @@ struct RestoreOutput {
     guard !context.isQuiet else { return }
     for table in tables {
       StandardOutput.write(
-        "\(schema).\(table.table): \(Numbers.grouped(table.rows)) rows restored"
-          + (table.created ? ", into a table made for them.\n" : ".\n")
+        "\(schema).\(table.table): \(Numbers.counted(table.rows, "row")) restored"
+          + (table.created ? ", into a new table.\n" : ".\n")
       )
     }
   }

@@ -4,7 +4,7 @@ import MergeEngine
 struct RollbackOutput {
   let report: RollbackReport
 
-  func rendered(_ style: Style) -> String {
+  func rendered(_ style: Style) -> TerminalText {
     var table = TextTable(["table"], numbers: ["restored", "deleted", "left alone", "staging read again"])
     for entry in report.tables {
       table.add(
@@ -16,10 +16,11 @@ struct RollbackOutput {
     table.addTotals(
       ["total"] + [report.restored, report.deleted, report.leftAlone, released].map(Numbers.grouped)
     )
-    return table.rendered(style) + report.tables.map { leftRows($0, style) }.joined() + "\n" + headline(style) + "\n"
+    return table.rendered(style) + report.tables.map { leftRows($0, style) }.joined() + "\n"
+      + style.wrapped(headline(style)) + "\n"
   }
 
-  private func leftRows(_ table: RollbackReport.Table, _ style: Style) -> String {
+  private func leftRows(_ table: RollbackReport.Table, _ style: Style) -> TerminalText {
     guard table.leftAlone > 0 else { return "" }
     let reasons = table.reasons.sorted { $0.key < $1.key }
       .map { "\(Numbers.grouped($0.value)) \($0.key)" }
@@ -29,11 +30,11 @@ struct RollbackOutput {
     return text
   }
 
-  private func headline(_ style: Style) -> String {
+  private func headline(_ style: Style) -> TerminalText {
     let run = "run \(report.runID)"
     if report.isDryRun {
       return style.paint("DRY RUN", .green)
-        + ": nothing was written. \(Numbers.grouped(report.restored)) rows of \(run) would be restored, "
+        + ": nothing was written. \(Numbers.counted(report.restored, "row")) of \(run) would be restored, "
         + "\(Numbers.grouped(report.deleted)) deleted, \(Numbers.grouped(report.leftAlone)) left alone."
     }
     return switch report.status {

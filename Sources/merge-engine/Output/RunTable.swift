@@ -1,12 +1,15 @@
+import Foundation
 import MergeEngine
 
 /// The result of a merge as a person reads it.
 struct RunTable {
   let report: RunReport
+  /// The database, for whoever reads this in a log.
+  var database: String?
   /// Rows came from a snapshot and not from staging.
   var isReplay = false
 
-  func rendered(_ style: Style) -> String {
+  func rendered(_ style: Style) -> TerminalText {
     var table = TextTable(
       ["table"],
       numbers: ["read", "inserted", "updated", "unchanged", "stale", "duplicate", "errors", "rows/s", "time"]
@@ -15,7 +18,18 @@ struct RunTable {
       table.add(cells(entry.table, entry.counts, milliseconds: entry.elapsedMilliseconds))
     }
     table.addTotals(cells("total", report.totals, milliseconds: report.elapsedMilliseconds))
-    return table.rendered(style) + "\n" + headline(style) + "\n"
+    return table.rendered(style) + "\n" + style.wrapped(facts + headline(style)) + "\n"
+  }
+
+  /// When and where, since a log of many nights is read later by somebody else.
+  private var facts: TerminalText {
+    guard let database else { return "" }
+    let format = Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: .gmt)
+      .year().month().day().time(includingFractionalSeconds: false)
+    return """
+      \(database), \(report.startedAt.formatted(format)) to \(report.finishedAt.formatted(format)) UTC
+
+      """
   }
 
   private func cells(_ name: String, _ counts: VerdictCounts, milliseconds: Int) -> [String] {
@@ -26,26 +40,24 @@ struct RunTable {
     return [name] + numbers.map(Numbers.grouped) + [rate, Numbers.duration(milliseconds: milliseconds)]
   }
 
-  private func headline(_ style: Style) -> String {
+  private func headline(_ style: Style) -> TerminalText {
     let totals = report.totals
     let run = "run \(report.runID)"
-    let races =
+    let races: TerminalText =
       totals.lostRaces > 0
       ? " \(Numbers.grouped(totals.lostRaces)) of the stale rows were overtaken by CDC during the merge." : ""
     switch report.status {
     case .success:
       return style.paint("SUCCESS", .green)
-        + ": \(run), \(Numbers.grouped(totals.read)) \(isReplay ? "" : "staging ")\(totals.read == 1 ? "row" : "rows") merged, "
-        + "none left."
-        + races
+        + ": \(run), \(Numbers.counted(totals.read, isReplay ? "row" : "staging row")) merged, none left.\(races)"
     case .partial:
-      return style.paint("PARTIAL", .yellow) + ": \(run). " + refusals + " All others are merged.\(races)"
+      return style.paint("PARTIAL", .yellow) + ": \(run). \(refusals) All others are merged.\(races)"
     case .aborted:
       return style.paint("ABORTED", .yellow)
-        + ": \(run) was interrupted. The batches before are committed; the same command goes on from there."
+        + ": \(run) was interrupted. Its finished batches are committed; the same command continues from there."
     case .failed, .running, .loading:
       return style.paint("FAILED", .red)
-        + ": \(run). The batches before are committed; mend the cause and run the same command again."
+        + ": \(run). Its finished batches are committed; fix the cause and run the same command again."
     }
   }
 
@@ -65,6 +77,6 @@ struct RunTable {
   }
 
   private static func sentence(_ count: Int, _ singular: String, _ plural: String, _ rest: String) -> String {
-    "\(Numbers.grouped(count)) \(count == 1 ? "row \(singular)" : "rows \(plural)") \(rest)."
+    "\(Numbers.counted(count, "row")) \(count == 1 ? singular : plural) \(rest)."
   }
 }

@@ -13,7 +13,7 @@ struct SnapshotOutput {
     StandardOutput.write(rendered(StandardOutput.style, verb: verb))
   }
 
-  private func rendered(_ style: Style, verb: String) -> String {
+  private func rendered(_ style: Style, verb: String) -> TerminalText {
     var table = TextTable([
       .text("table"), .number("rows"), .number("size"), .number("columns"), .text("key"), .text("version"),
       .text("SHA-256"),
@@ -27,17 +27,17 @@ struct SnapshotOutput {
     }
     let rows = manifest.tables.reduce(0) { $0 + $1.rowCount }
     return table.rendered(style) + "\n" + facts + "\n"
-      + style.paint(verb, .green) + ": \(Numbers.grouped(rows)) rows in \(directory.path)\n"
+      + style.paint("\(verb)", .green) + ": \(Numbers.counted(rows, "row")) in \(directory.path)\n"
   }
 
-  private var facts: String {
-    var lines = [
+  private var facts: TerminalText {
+    var lines: [TerminalText] = [
       "snapshot \(manifest.id), taken \(manifest.takenAt) by merge-engine \(manifest.engineVersion)",
       "from the schema \(manifest.stagingSchema) of PostgreSQL \(manifest.serverVersion), texts in \(manifest.encoding)",
     ]
     if let window = manifest.window {
       lines.append("window of the last run: from \(window.from ?? "the beginning") to \(window.to ?? "the end")")
     }
-    return lines.map { $0 + "\n" }.joined()
+    return lines.map { "\($0)\n" }.joined()
   }
 }

@@ -4,8 +4,8 @@ import MergeEngine
 struct StatusTable {
   let status: MergeStatus
 
-  func rendered(_ style: Style) -> String {
-    var text = ""
+  func rendered(_ style: Style) -> TerminalText {
+    var text: TerminalText = ""
     if status.tables.isEmpty {
       text += "There is no staging table with a status column. merge-engine init makes them.\n"
     } else {

@@ -6,19 +6,21 @@ struct VerifyTable {
   /// Where every difference is, if that was asked for.
   var outputPath: String?
 
-  func rendered(_ style: Style) -> String {
+  func rendered(_ style: Style) -> TerminalText {
     var text = types(style)
     if !report.tables.isEmpty { text += counts.rendered(style) }
     for table in report.tables { text += details(table, style) }
     text += "\n"
-    return text + style.lines(report.findings) + advice() + headline(style) + "\n"
+    return text + style.lines(report.findings) + advice() + style.wrapped(headline(style)) + "\n"
   }
 
-  private func types(_ style: Style) -> String {
+  private func types(_ style: Style) -> TerminalText {
     let mismatches = report.types.filter(\.isMismatch)
     let noteCount = report.types.count - mismatches.count
-    let notes =
-      noteCount > 0 ? "\(noteCount) columns only differ in what production refuses: domains, NOT NULL (--json).\n" : ""
+    let notes: TerminalText =
+      noteCount > 0
+      ? "\(Numbers.counted(noteCount, "column")) \(noteCount == 1 ? "differs" : "differ") only in what production refuses: domains, NOT NULL (--json).\n"
+      : ""
     // Of tables that are not there nothing is the same.
     if mismatches.isEmpty && report.status == .blocked { return "" }
     guard !mismatches.isEmpty else { return "The types of staging and production are the same. \(notes)\n" }
@@ -46,21 +48,23 @@ struct VerifyTable {
     return table
   }
 
-  private func details(_ table: VerifyReport.Table, _ style: Style) -> String {
-    var text = ""
+  private func details(_ table: VerifyReport.Table, _ style: Style) -> TerminalText {
+    var text: TerminalText = ""
     for column in table.columns {
       let keys = column.sampleKeys.map(Self.key).joined(separator: "; ")
-      text += "  column \(column.column) differs in \(Numbers.grouped(column.rows)) rows: \(keys)\n"
+      text += "  column \(column.column) differs in \(Numbers.counted(column.rows, "row")): \(keys)\n"
     }
     for sample in table.samples {
-      text += "  \(Self.word(sample.kind)) \(Self.key(sample.key))\(sample.message.map { ": \($0)" } ?? "")\n"
+      text += "  \(Self.word(sample.kind)) \(Self.key(sample.key))"
+      if let message = sample.message { text += ": \(lines: message)" }
+      text += "\n"
       for change in sample.columns {
         text += "    \(change.column): production \(change.old ?? "NULL"), staging \(change.new ?? "NULL")\n"
       }
     }
     if let note = table.extra.note { text += "  extra rows \(note)\n" }
     if let left = table.notCompared.flatMap(Self.notCompared) { text += "  not compared: \(left).\n" }
-    return text.isEmpty ? "" : "\n" + style.paint(table.table, .bold) + "\n" + text
+    return text.isEmpty ? "" : "\n" + style.paint("\(table.table)", .bold) + "\n" + text
   }
 
   private static func word(_ kind: DifferenceKind) -> String {
@@ -77,9 +81,9 @@ struct VerifyTable {
   }
 
   /// What differing ties are, and what becomes of all differences.
-  private func advice() -> String {
+  private func advice() -> TerminalText {
     guard report.status == .different else { return "" }
-    var text = ""
+    var text: TerminalText = ""
     let ties = report.tables.reduce(0) { $0 + $1.counts.differing }
     if ties > 0 {
       text +=
@@ -97,16 +101,16 @@ struct VerifyTable {
     key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value ?? "NULL")" }.joined(separator: ", ")
   }
 
-  private var difference: String {
+  private var difference: TerminalText {
     let onlyTies = report.tables.allSatisfy { $0.extra.count == 0 && $0.counts.differenceCount == $0.counts.differing }
     return onlyTies
       ? "production has other values in rows that are as new as staging's (--ties compare)"
       : "production is not what was merged"
   }
 
-  private func headline(_ style: Style) -> String {
-    let looked =
-      "\(Numbers.grouped(report.tables.reduce(0) { $0 + $1.counts.read })) staging rows compared at "
+  private func headline(_ style: Style) -> TerminalText {
+    let looked: TerminalText =
+      "\(Numbers.counted(report.tables.reduce(0) { $0 + $1.counts.read }, "staging row")) compared at "
       + "\(Numbers.grouped(report.rowsPerSecond)) rows/s."
     return switch report.status {
     case .success: style.paint("SUCCESS", .green) + ": production is as it should be. \(looked)"

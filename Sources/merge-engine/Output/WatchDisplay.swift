@@ -1,10 +1,10 @@
 import Foundation
 import MergeEngine
+import Synchronization
 
 /// Shows a watch: a screen that is drawn anew on a terminal, a snapshot after another elsewhere.
 struct WatchDisplay {
   private let context: CommandContext
-  private let isTerminal = StandardOutput.isTerminal
 
   init(_ context: CommandContext) {
     self.context = context
@@ -16,42 +16,64 @@ struct WatchDisplay {
   ///   fail-over.
   func run(_ watch: StatusWatch, _ stop: StopSignal) throws {
     var start = ContinuousClock.now
-    var status: LiveStatus
+    let first: LiveStatus
     do {
-      status = try watch.look()
+      first = try watch.look()
     } catch {
       guard stop.signal != nil else { throw error }
       return
     }
-    let drawsScreen = isTerminal && !context.writesJSON
+    let drawsScreen = StandardOutput.terminal != nil && !context.writesJSON
+    let seen = Mutex(Moment(status: first, problem: ""))
     if drawsScreen { StandardOutput.write(Screen.enter) }
-    // Also when drawing fails: without it the terminal stays without a cursor.
-    defer { if drawsScreen { StandardOutput.write(Screen.leave + lines(status, Style(isTerminal: true))) } }
-    try show(status, nil)
+    let redraw = WindowChanges { if drawsScreen { Self.draw(seen.withLock { $0 }) } }
+    // Also when showing fails: without it the terminal stays without a cursor.
+    defer {
+      withExtendedLifetime(redraw) {}
+      if drawsScreen { StandardOutput.write(Screen.leave + seen.withLock { $0 }.lines(StandardOutput.style)) }
+    }
+    try show(seen.withLock { $0 }, drawsScreen)
     while watch.wait(since: start) {
       start = .now
       do {
-        status = try watch.look()
-        try show(status, nil)
+        let status = try watch.look()
+        seen.withLock { $0 = Moment(status: status, problem: "") }
       } catch {
-        if stop.signal == nil { try show(status, error) }
+        guard stop.signal == nil else { break }
+        if context.writesJSON {
+          StandardError.write(failure: [Self.text(error)], context.logFormat)
+          continue
+        }
+        seen.withLock { $0.problem = Self.text(error) }
       }
+      try show(seen.withLock { $0 }, drawsScreen)
     }
   }
 
-  private func show(_ status: LiveStatus, _ error: (any Error)?) throws {
-    if context.writesJSON {
-      if let error { return StandardError.write(failure: [text(error)], context.logFormat) }
-      return try StandardOutput.write(jsonLine: status)
+  /// What was seen last, and why it is no newer.
+  private struct Moment {
+    var status: LiveStatus
+    var problem: String
+
+    func lines(_ style: Style) -> TerminalText {
+      let table = WatchTable(status: status).rendered(style)
+      return problem.isEmpty
+        ? table : "\(lines: problem); trying again. What follows is what was seen last.\n\n\(table)"
     }
-    let problem = error.map { "\(text($0)); trying again. What follows is what was seen last.\n\n" } ?? ""
-    guard isTerminal else { return StandardOutput.write(problem + lines(status, Style(isTerminal: false)) + "\n") }
-    StandardOutput.write(Screen.frame(problem + lines(status, Style(isTerminal: true))))
   }
 
-  private func lines(_ status: LiveStatus, _ style: Style) -> String { WatchTable(status: status).rendered(style) }
+  private func show(_ moment: Moment, _ drawsScreen: Bool) throws {
+    if context.writesJSON { return try StandardOutput.write(jsonLine: moment.status) }
+    guard !drawsScreen else { return Self.draw(moment) }
+    StandardOutput.write("\(moment.lines(.plain))\n")
+  }
 
-  private func text(_ error: any Error) -> String {
+  private static func draw(_ moment: Moment) {
+    guard let size = StandardOutput.terminal else { return }
+    StandardOutput.write(Screen.frame(moment.lines(Style(terminal: size)), size))
+  }
+
+  private static func text(_ error: any Error) -> String {
     switch error {
     case MergeFailure.unreachable(let inner): "\(inner)"
     case MergeFailure.blocked(let findings): findings.map(\.message).joined(separator: " ")

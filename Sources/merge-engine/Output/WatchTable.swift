@@ -4,23 +4,24 @@ import MergeEngine
 struct WatchTable {
   let status: LiveStatus
 
-  func rendered(_ style: Style) -> String {
+  func rendered(_ style: Style) -> TerminalText {
     var text = headline(style) + "\n\n"
     if status.tables.isEmpty {
       text += "There is no staging table with a status column. merge-engine init makes them.\n"
     } else {
-      text += tables.rendered(style)
+      text += tables(style).rendered(style)
       if status.tables.contains(where: \.isEstimate) {
-        text += style.paint("~ the server's estimate: counting takes too long\n", .faint)
+        text += style.paint("~ the server's estimate: counting takes too long", .faint) + "\n"
       }
     }
     if !status.workers.isEmpty { return text + "\n" + workers.rendered(style) }
     guard status.isRunning else { return text }
-    return text
-      + "\nNo worker is connected: the run begins, ends, or connects again; or it has died (merge-engine status).\n"
+    let note: TerminalText =
+      "No worker is connected: the run is starting, ending or reconnecting, or it has died (merge-engine status)."
+    return text + "\n" + style.wrapped(note) + "\n"
   }
 
-  private func headline(_ style: Style) -> String {
+  private func headline(_ style: Style) -> TerminalText {
     let time = Self.clock(status.at)
     guard let run = status.lastRun else { return "\(time) UTC  Nothing has been merged yet." }
     let colour: Style.Colour =
@@ -29,30 +30,34 @@ struct WatchTable {
       case "FAILED": .red
       default: .yellow
       }
-    let pause = run.pausedBecause.map { " \(style.paint("PAUSED", .yellow)) (\($0))" } ?? ""
+    let pause: TerminalText = run.pausedBecause.map { " \(style.paint("PAUSED", .yellow)) (\($0))" } ?? ""
     let since = "since \(Self.clock(run.startedAt ?? ""))"
     let span = run.finishedAt.map { "\(Self.clock(run.startedAt ?? "")) to \(Self.clock($0))" } ?? since
-    return
-      "\(time) UTC  run \(run.runID) \(style.paint(run.status, colour))\(pause) \(span), \(Numbers.grouped(run.read)) read, "
+    let line: TerminalText =
+      "\(time) UTC  run \(run.runID) \(style.paint("\(run.status)", colour))\(pause) \(span), \(Numbers.grouped(run.read)) read, "
       + "\(Numbers.grouped(run.inserted)) inserted, \(Numbers.grouped(run.updated)) updated, "
-      + "\(Numbers.grouped(run.errors)) errors"
+      + "\(Numbers.counted(run.errors, "error"))"
+    return style.wrapped(line)
   }
 
-  private var tables: TextTable {
+  /// What a narrow window has first is what somebody watches for.
+  private func tables(_ style: Style) -> TextTable {
+    let barWidth = style.width.map { min(max($0 - 80, 0), Self.widestBar) } ?? Self.widestBar
     var table = TextTable(
-      ["staging table", "done"],
-      numbers: ["", "total", "pending", "processed", "errors", "rows/s", "left"]
+      ["staging table"] + (barWidth > 0 ? [""] : []),
+      numbers: ["done", "rows/s", "left", "pending", "errors", "processed", "total"]
     )
     for entry in status.tables {
       let rows = entry.status
       let share = rows.total > 0 ? Double(entry.done) / Double(rows.total) : 1
       let about = entry.isEstimate ? "~" : ""
       table.add(
-        [rows.table, Self.bar(share), "\(Int(share * 100)) %"]
-          + [rows.total, rows.pending, rows.processed].map { about + Numbers.grouped($0) }
+        [rows.table] + (barWidth > 0 ? [Self.bar(share, barWidth)] : [])
           + [
-            Numbers.grouped(rows.errors), entry.rowsPerSecond.map { Numbers.grouped(Int($0)) } ?? "-",
+            "\(Int(share * 100)) %", entry.rowsPerSecond.map { Numbers.grouped(Int($0)) } ?? "-",
             entry.secondsLeft.map { Numbers.duration(milliseconds: Int($0 * 1000)) } ?? "-",
+            about + Numbers.grouped(rows.pending), Numbers.grouped(rows.errors),
+            about + Numbers.grouped(rows.processed), about + Numbers.grouped(rows.total),
           ]
       )
     }
@@ -76,10 +81,12 @@ struct WatchTable {
     return table
   }
 
-  /// Twenty characters; full only when all is done.
-  private static func bar(_ share: Double) -> String {
-    let filled = min(max(Int(share * 20), 0), 20)
-    return String(repeating: "█", count: filled) + String(repeating: "░", count: 20 - filled)
+  private static let widestBar = 20
+
+  /// Full only when all is done.
+  private static func bar(_ share: Double, _ width: Int) -> String {
+    let filled = min(max(Int(share * Double(width)), 0), width)
+    return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
   }
 
   /// `10:11:12` of `2026-01-31T10:11:12.345Z`.

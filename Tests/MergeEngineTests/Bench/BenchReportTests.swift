@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test func `the table has a line a contender, and how it came about below`() {
-    let text = BenchTable(report: Self.report(wrong: "guide")).rendered(Style(isTerminal: false))
+    let text = BenchTable(report: Self.report(wrong: "guide")).rendered(.plain).string
     #expect(
       text.hasPrefix(
         "mixed: 40 % newer, 30 % new, 30 % equal; keys 1 in 4 of production; 1,000 staging rows, 4,000 in production\n"

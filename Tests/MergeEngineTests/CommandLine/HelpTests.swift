@@ -21,10 +21,10 @@ import Testing
     }
   }
 
-  @Test func `the version is one line with three numbers`() async throws {
+  @Test func `the version is one line with three numbers, and the commit where it is known`() async throws {
     let outcome = try await CommandLineProgram.run(["--version"])
     #expect(outcome.status == 0)
-    #expect(outcome.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil)
+    #expect(outcome.output.wholeMatch(of: /\d+\.\d+\.\d+( \([0-9a-f]+(-dirty)?\))?\n/) != nil)
     #expect(outcome.errors == "")
   }
 

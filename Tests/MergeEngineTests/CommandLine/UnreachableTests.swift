@@ -9,7 +9,7 @@ import Testing
     #expect(outcome.status == 64)
     #expect(outcome.errors.contains("no database given"))
     #expect(outcome.errors.contains("--database") && outcome.errors.contains("DATABASE_URL"))
-    #expect(outcome.output == "")
+    #expect(try outcome.hasNoResult(json: arguments.contains("--json")))
   }
 
   @Test func `an empty name is no database, typed or in the environment`() async throws {
@@ -26,7 +26,7 @@ import Testing
     #expect(outcome.status == 69)
     #expect(outcome.errors.contains("connecting to database shop on"))
     #expect(outcome.errors.contains("Check host and port"))
-    #expect(outcome.output == "")
+    #expect(try outcome.hasNoResult(json: true))
   }
 
   @Test func `a database that is not there ends with 69`() async throws {

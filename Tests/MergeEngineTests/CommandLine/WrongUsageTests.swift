@@ -27,7 +27,7 @@ import Testing
       let outcome = try await database.call(arguments: arguments + ["--json"])
       #expect(outcome.status == 64)
       #expect(outcome.errors.contains(message))
-      #expect(outcome.output == "")
+      #expect(try outcome.hasNoResult(json: true))
       #expect(try database.contents() == before)
     }
   }

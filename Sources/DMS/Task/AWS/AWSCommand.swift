@@ -1,3 +1,4 @@
+import ChildEnvironment
 import Foundation
 import Subprocess
 
@@ -16,7 +17,7 @@ public struct AWSCommand: Sendable {
   public var profile: String?
   /// How long one call may take before it is ended, all of the command's own retries included.
   public var timeLimit: Duration
-  /// Changes to the environment that the command inherits; `nil` removes a variable.
+  /// Changes to what the command gets of the environment (``ChildEnvironment``); `nil` removes a variable.
   public var environment: [String: String?]
 
   /// The largest answer that is read. A described task carries both documents, and tables come by the thousand.
@@ -90,6 +91,11 @@ public struct AWSCommand: Sendable {
     return needed.merging(environment) { $1 }
   }
 
+  private var childEnvironment: [Environment.Key: String] {
+    let values = overrides.reduce(into: ChildEnvironment.allowed()) { $0[$1.key] = $1.value }
+    return Dictionary(uniqueKeysWithValues: values.map { (Environment.Key(stringLiteral: $0), $1) })
+  }
+
   private func run(_ arguments: [String], operation: String, subject: String?) async throws -> [UInt8] {
     try refuseVariableWithoutEffect(operation, subject)
     var options = PlatformOptions()
@@ -98,9 +104,7 @@ public struct AWSCommand: Sendable {
     let configuration = Configuration(
       executable: executable.contains("/") ? .path(.init(executable)) : .name(executable),
       arguments: Arguments(arguments),
-      environment: .inherit.updating(
-        Dictionary(overrides.map { (Environment.Key(stringLiteral: $0), $1) }) { $1 }
-      ),
+      environment: .custom(childEnvironment),
       platformOptions: options
     )
     do {

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Whether a full load was good. Values in, verdict out.
 ///
 /// Neither the state nor the stop reason proves it: a load that the console shows as failed can end in `stopped` with
@@ -83,17 +85,23 @@ public enum FullLoadVerdict: Hashable, Sendable {
       }
       switch counters.tablesErrored {
       case 0?: break
-      case let count?: add(.tablesErrored, "it counts \(count) errored tables")
+      case let count?: add(.tablesErrored, "it counts \(Spelling.counted(count, "errored table"))")
       case nil: add(.tablesErrored, "it does not say how many tables had errors")
       }
       if let loading = counters.tablesLoading, let queued = counters.tablesQueued {
-        if loading + queued > 0 { add(.tablesUnfinished, "\(loading + queued) tables are still loading or waiting") }
+        let unfinished = loading + queued
+        let verb = unfinished == 1 ? "is" : "are"
+        if unfinished > 0 {
+          add(.tablesUnfinished, "\(Spelling.counted(unfinished, "table")) \(verb) still loading or waiting")
+        }
       } else {
         add(.tablesUnfinished, "it does not say how many tables are still loading or waiting")
       }
       let loaded = counters.tablesLoaded ?? 0
       if expected == 0 { add(.wrongTableCount, "no table was expected, so nothing shows that it is good") }
-      if loaded != expected { add(.wrongTableCount, "it loaded \(loaded) tables, and \(expected) were expected") }
+      if loaded != expected {
+        add(.wrongTableCount, "it loaded \(Spelling.counted(loaded, "table")) of the \(expected) that were expected")
+      }
     }
 
     mutating func table(_ table: ExpectedTable, among tables: [TableStatistics]) {
@@ -113,11 +121,12 @@ public enum FullLoadVerdict: Hashable, Sendable {
         add(.tableNotCompleted, table: name, "\(state), not \"\(TableStatistics.completedState)\"")
       }
       let leftOut = entries.reduce(0) { $0 + ($1.errorRows ?? 0) + ($1.conditionFailedRows ?? 0) }
-      if leftOut > 0 { add(.rowsLeftOut, table: name, "\(leftOut) rows were left out") }
+      if leftOut > 0 { add(.rowsLeftOut, table: name, "\(Spelling.counted(leftOut, "row")) left out") }
       rows(table, loaded: entries.count == 1 ? first.fullLoadRows : nil, name: name)
       if let outside = table.rowsOutsideWindow, outside > 0 {
         let message =
-          "\(outside) rows in staging lie outside of the window that was asked for: its filter does not filter"
+          "\(Spelling.counted(outside, "row")) in staging \(outside == 1 ? "lies" : "lie") outside the window that was asked "
+          + "for: its filter does not filter"
         add(.rowsOutsideWindow, table: name, message)
       }
     }
@@ -131,7 +140,11 @@ public enum FullLoadVerdict: Hashable, Sendable {
       guard loaded != staging else { return }
       let cause =
         staging < loaded ? "rows were lost on the way" : "staging was not empty, or somebody else writes to it"
-      add(.rowsDiffer, table: name, "DMS loaded \(loaded) rows and staging has \(staging): \(cause)")
+      add(
+        .rowsDiffer,
+        table: name,
+        "DMS loaded \(Spelling.counted(loaded, "row")) and staging has \(staging): \(cause)"
+      )
     }
   }
 }

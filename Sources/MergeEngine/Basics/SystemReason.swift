@@ -1,0 +1,14 @@
+import Foundation
+
+/// What the system says of a call that failed, as `Permission denied`.
+enum SystemReason {
+  static func of(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
+
+  /// Foundation says that a file could not be saved; why stands below that.
+  static func of(_ error: any Error) -> String {
+    if let failure = error as? OutputFolder.Failure { return failure.reason }
+    let inner = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
+    guard inner.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
+    return of(Int32(inner.code))
+  }
+}

@@ -1,0 +1,96 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// The lines at the bottom of the terminal that change in place: what a command is at.
+///
+/// Everything that the process writes goes through here: what is live gives way, the text is written, and the live lines
+/// stand below it again. So nothing is ever glued to a line that somebody else has begun. They are drawn again every second,
+/// since the longest wait should show its seconds, and at once when the window changes.
+final class LiveArea: Sendable {
+  /// The process has one terminal.
+  static let shared = LiveArea()
+
+  /// Makes the lines anew for a window of that width.
+  typealias Rendering = @Sendable (_ style: Style) -> [TerminalText]
+
+  private struct State {
+    var rendering: Rendering?
+    /// The widths of the lines that stand there.
+    var drawn: [Int] = []
+    var ticker: Ticker?
+  }
+
+  private let state = Mutex(State())
+
+  /// Shows these lines from now on, instead of those before, if stderr is a terminal.
+  func show(_ rendering: @escaping Rendering) {
+    guard StandardError.terminal != nil else { return }
+    state.withLock { state in
+      state.rendering = rendering
+      if state.ticker == nil { state.ticker = Ticker { [weak self] in self?.redraw() } }
+      Self.send(Self.erasing(&state) + Self.drawing(&state), to: .standardError)
+    }
+  }
+
+  /// Removes the lines.
+  func end() {
+    state.withLock { state in
+      state.ticker = nil
+      state.rendering = nil
+      Self.send(Self.erasing(&state), to: .standardError)
+    }
+  }
+
+  /// Writes whole lines above what is live.
+  func write(_ text: String, to handle: FileHandle) {
+    state.withLock { state in
+      Self.send(Self.erasing(&state), to: .standardError)
+      Self.send(text, to: handle)
+      Self.send(Self.drawing(&state), to: .standardError)
+    }
+  }
+
+  private func redraw() {
+    state.withLock { Self.send(Self.erasing(&$0) + Self.drawing(&$0), to: .standardError) }
+  }
+
+  /// Up to the first live line, and everything from there on cleared (ECMA-48: CPL, ED). A window that has become narrower
+  /// has broken the lines that were too long for it.
+  private static func erasing(_ state: inout State) -> String {
+    guard !state.drawn.isEmpty, let columns = StandardError.terminal?.columns else { return "" }
+    let rows = state.drawn.reduce(0) { $0 + max(1, ($1 + columns - 1) / columns) }
+    state.drawn = []
+    return "\u{1B}[\(rows)F\u{1B}[J"
+  }
+
+  private static func drawing(_ state: inout State) -> String {
+    guard let rendering = state.rendering, let terminal = StandardError.terminal else { return "" }
+    let style = Style(terminal: terminal)
+    let lines = rendering(style).prefix(max(terminal.rows - 1, 1)).map { $0.fitted(to: style.width) }
+    state.drawn = lines.map(\.width)
+    return lines.map { $0.string + "\n" }.joined()
+  }
+
+  private static func send(_ text: String, to handle: FileHandle) {
+    if !text.isEmpty { try? handle.write(contentsOf: Data(text.utf8)) }
+  }
+}
+
+/// Calls every second, and when the window changes.
+private final class Ticker: @unchecked Sendable {
+  // Safe: resumed and cancelled only, which Dispatch allows on any thread.
+  private let timer = DispatchSource.makeTimerSource(queue: .global())
+  private let windowChanges: WindowChanges
+
+  init(_ tick: @escaping @Sendable () -> Void) {
+    windowChanges = WindowChanges(tick)
+    timer.schedule(deadline: .now() + 1, repeating: 1)
+    timer.setEventHandler(handler: tick)
+    timer.resume()
+  }
+
+  deinit {
+    timer.cancel()
+  }
+}

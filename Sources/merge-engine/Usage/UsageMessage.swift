@@ -1,0 +1,88 @@
+import ArgumentParser
+import Spelling
+
+/// What is said of a command line that makes no sense: what is wrong with it, what was probably meant, where the help is.
+struct UsageMessage {
+  private let text: String
+  private let arguments: [String]
+
+  /// - Parameters:
+  ///   - text: what the parser says of it.
+  ///   - arguments: what was typed, without the program's name.
+  init(_ text: String, arguments: [String]) {
+    self.text = text
+    self.arguments = arguments
+  }
+
+  /// The message, a line a thought.
+  var lines: [String] {
+    let help = (["merge-engine"] + path.map(\.name) + ["--help"]).joined(separator: " ")
+    return [problem, "See \(help)."]
+  }
+
+  // MARK: Commands
+
+  /// The commands that were named, from the root on.
+  private var path: [(name: String, command: any ParsableCommand.Type)] {
+    var path: [(name: String, command: any ParsableCommand.Type)] = []
+    var command: any ParsableCommand.Type = MergeEngineCommand.self
+    for word in arguments {
+      guard let next = Self.subcommands(of: command).first(where: { $0.name == word }) else { break }
+      path.append(next)
+      command = next.command
+    }
+    return path
+  }
+
+  private static func subcommands(of command: any ParsableCommand.Type)
+    -> [(name: String, command: any ParsableCommand.Type)]
+  {
+    command.configuration.subcommands.map { ($0.configuration.commandName ?? "\($0)".lowercased(), $0) }
+  }
+
+  // MARK: The problem
+
+  private var problem: String {
+    if text.hasPrefix("Unexpected argument ") || text.contains(" unexpected arguments: ") { return unexpectedArgument }
+    if let match = text.firstMatch(of: /^Unknown option '([^']*)'/) { return unknownOption(String(match.1)) }
+    // What stands where a number belongs may be anything; what was given to an option by its name is shown.
+    if let match = text.firstMatch(of: /^The value '.*' is invalid for '(<[^']+>)'/) {
+      return "The value of \(match.1) can't be read \(ShownArguments.substitute)."
+    }
+    return ShownArguments(arguments).clean(text).replacing(/\.$/, with: "") + "."
+  }
+
+  /// A word where none belongs may be a command with a slip of the finger; else it may be anything, and is not repeated.
+  private var unexpectedArgument: String {
+    let commands = Self.subcommands(of: path.last?.command ?? MergeEngineCommand.self).map(\.name)
+    let words = arguments.dropFirst(path.count)
+    if let word = words.first, let command = Spelling.closest(to: word, in: commands) {
+      return "There is no command \(word). Did you mean \(command)?"
+    }
+    let known = commands.isEmpty ? "" : " The commands are \(Spelling.list(commands))."
+    let hint =
+      words.contains(where: ShownArguments.mayHoldPassword)
+      ? " A database is named with --database, in one word: put a keyword string in quotes." : ""
+    return "There is an argument too many \(ShownArguments.substitute).\(known)\(hint)"
+  }
+
+  private func unknownOption(_ name: String) -> String {
+    let bare = name.drop { $0 == "-" }
+    if bare.hasPrefix("pass") || bare.hasPrefix("pw") || name.hasPrefix("-W") {
+      return "There is no option for a password: put it into DATABASE_URL, ~/.pgpass or a service file."
+    }
+    switch name {
+    case "--dry-run", "-n":
+      return "There is no option \(name) here. merge-engine plan is the dry run: it shows what a merge would do."
+    case "-h", "--host", "-p", "--port", "-U", "--user", "--username", "-d", "--dbname":
+      return "There is no option \(name). The database is named with --database postgresql://user@host:port/database."
+    default: break
+    }
+    // -pSECRET is how others take a password.
+    guard name.wholeMatch(of: /--[A-Za-z][A-Za-z0-9_-]*|-[A-Za-z]/) != nil else {
+      return "There is an option that merge-engine does not know \(ShownArguments.substitute)."
+    }
+    let guess = text.firstMatch(of: /Did you mean '([^']*)'/).map { " Did you mean \($0.1)?" } ?? ""
+    return "There is no option \(name).\(guess)"
+  }
+}

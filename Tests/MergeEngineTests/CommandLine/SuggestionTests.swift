@@ -1,0 +1,24 @@
+import TestSupport
+import Testing
+
+/// A command line that misses by a little is answered with what was probably meant.
+@Suite struct SuggestionTests {
+  @Test(arguments: [
+    (["plna"], "There is no command plna. Did you mean plan?"), (["Verify"], "Did you mean verify?"),
+    (["errors", "lst"], "There is no command lst. Did you mean list?"), (["dms", "lnt", "x"], "Did you mean lint?"),
+    (["plan", "--bacth", "3"], "There is no option --bacth. Did you mean --batch?"),
+    (["--dry-run"], "merge-engine plan is the dry run"), (["merge", "--dry-run"], "merge-engine plan is the dry run"),
+    (["--host", "db"], "named with --database"), (["--password", "x"], "DATABASE_URL, ~/.pgpass"),
+    (["merge", "orders"], "There is an argument too many"),
+    (["errors", "what"], "The commands are list, retry or dismiss."),
+  ])
+  func `suggests`(arguments: [String], message: String) async throws {
+    let outcome = try await CommandLineProgram.run(arguments)
+    #expect(outcome.status == 64, "\(outcome.transcript)")
+    #expect(outcome.output == "")
+    #expect(outcome.errors.contains(message), "\(outcome.errors)")
+    // A message is a few lines, not a page of options.
+    #expect(outcome.errors.split(separator: "\n").count <= 3)
+    #expect(outcome.errors.contains("--help."))
+  }
+}
