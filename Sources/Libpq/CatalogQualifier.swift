@@ -24,13 +24,6 @@ struct CatalogQualifier {
     var closing: String?
   }
 
-  /// A binary operator; some stand over several tokens.
-  private struct Operation {
-    let tokens: ClosedRange<Int>
-    /// As it is without a schema.
-    let precedence: Int
-  }
-
   /// Whether a statement is a query, which its first words tell.
   private enum StatementKind { case unknown, query, other }
 
@@ -88,18 +81,10 @@ struct CatalogQualifier {
       // CREATE TABLE … AS SELECT, CREATE VIEW … AS (SELECT
       let next = tokens[(index + 1)...].first { $0.kind != .open }
       if let next, Self.bodies.contains(next.word) { kind = .query }
-    } else if kind == .other, CatalogNames.types.contains(token.word), isColumnName(index - 1), !isBeforeDot(index) {
+    } else if kind == .other, CatalogNames.types.contains(token.word), tokens.isDefinedColumn(index - 1),
+      !tokens.isBeforeDot(index)
+    {
       addSchema(index)
-    }
-  }
-
-  /// Whether a definition goes on with a column's type, as in `CREATE TABLE t (name text)` behind `name`.
-  private func isColumnName(_ index: Int) -> Bool {
-    guard index >= 0 else { return false }
-    switch tokens[index].kind {
-    case .quotedName, .foreign: return true
-    case .word: return !["column", "table", "exists", "as", "set", "to"].contains(tokens[index].word)
-    default: return false
     }
   }
 
@@ -133,7 +118,7 @@ struct CatalogQualifier {
 
   private mutating func visitCast(_ index: Int) {
     let type = tokens[index + 1].word
-    guard CatalogNames.types.contains(type), !isBeforeDot(index + 1) else { return }
+    guard CatalogNames.types.contains(type), !tokens.isBeforeDot(index + 1) else { return }
     addSchema(index + 1)
     // The name in 'pg_class'::regclass is looked for as well.
     guard ["regclass", "regtype"].contains(type), tokens[index - 1].kind == .constant else { return }
@@ -145,7 +130,7 @@ struct CatalogQualifier {
 
   private mutating func visitWord(_ index: Int) -> Int {
     let word = tokens[index].word
-    guard !isBehindDot(index) else { return index }
+    guard !tokens.isBehindDot(index) else { return index }
     switch word {
     case "case":
       frames.append(Frame(isCase: true))
@@ -153,8 +138,8 @@ struct CatalogQualifier {
       endExpression(index)
       if frames.count > 1, frames[frames.count - 1].isCase { frames.removeLast() }
     case "operator" where tokens[index + 1].kind == .open:
-      let end = closing(of: index + 1)
-      add(index...end, precedence: 4)
+      let end = tokens.closing(of: index + 1)
+      add(index...end, precedence: Operation.anyOther)
       return end
     case "not" where ["in", "like", "ilike"].contains(tokens[index + 1].word):
       return visitMatch(index + 1, isNegated: true)
@@ -165,13 +150,13 @@ struct CatalogQualifier {
       frames[frames.count - 1].holdsAssignments = true
       frames[frames.count - 1].awaitsAssignment = true
     case "collate":
-      if tokens[index + 1].kind == .quotedName, !isBeforeDot(index + 1) { addSchema(index + 1) }
+      if tokens[index + 1].kind == .quotedName, !tokens.isBeforeDot(index + 1) { addSchema(index + 1) }
     case "left", "right":
       // A function, too.
       if tokens[index + 1].kind == .word { endExpression(index) } else { visitName(index) }
     case "with" where tokens[index + 1].word == "time":
       break
-    case _ where Self.endsOfExpressions.contains(word):
+    case _ where tokens[index].endsExpression:
       endExpression(index)
       if ["from", "where", "returning", "when"].contains(word) { frames[frames.count - 1].holdsAssignments = false }
     default:
@@ -188,9 +173,9 @@ struct CatalogQualifier {
         return
       }
       // With several arguments the grammar itself takes it for several calls of pg_catalog's, and only without the schema.
-      guard word != "unnest" || !hasSeveralArguments(index + 1) else { return }
+      guard word != "unnest" || !tokens.hasSeveralArguments(index + 1) else { return }
       addSchema(index)
-    } else if !isBeforeDot(index), CatalogNames.relations.contains(word) {
+    } else if !tokens.isBeforeDot(index), CatalogNames.relations.contains(word) {
       addSchema(index)
     }
   }
@@ -207,19 +192,9 @@ struct CatalogQualifier {
     // An argument's name.
     guard symbol != "=>" else { return endExpression(index) }
     // Without a left operand it is a sign, which binds tightest; or the star that stands for all columns.
-    guard isEndOfOperand(index - 1), symbol != "*" || isStartOfOperand(index + 1) else { return }
+    guard tokens.isEndOfOperand(index - 1), symbol != "*" || tokens.isStartOfOperand(index + 1) else { return }
     texts[index] = "OPERATOR(pg_catalog.\(symbol))"
-    add(index...index, precedence: Self.precedence(symbol))
-  }
-
-  private static func precedence(_ symbol: String) -> Int {
-    switch symbol {
-    case "=", "<", ">", "<=", ">=", "<>", "!=": 2
-    case "+", "-": 5
-    case "*", "/", "%": 6
-    case "^": 7
-    default: 4
-    }
+    add(index...index, precedence: Operation.precedence(of: symbol))
   }
 
   // MARK: IN and LIKE
@@ -234,7 +209,7 @@ struct CatalogQualifier {
       texts[index] = isNegated ? "OPERATOR(pg_catalog.<>) ALL" : "OPERATOR(pg_catalog.=) ANY"
     }
     if isNegated { texts[start] = "" }
-    add(start...index, precedence: 3)
+    add(start...index, precedence: Operation.match)
     guard tokens[index].word == "in" else { return index }
     let first = tokens[(index + 2)...].first { $0.kind != .open }
     if let first, Self.bodies.contains(first.word) { return index }
@@ -245,7 +220,7 @@ struct CatalogQualifier {
   ///
   /// - Returns: the last token that needs no visit any more.
   private mutating func visitList(_ open: Int) -> Int {
-    let end = closing(of: open)
+    let end = tokens.closing(of: open)
     let items = tokens[(open + 1)..<end]
     let isOfPlainStrings = items.allSatisfy { item in
       item.kind == .comma
@@ -281,82 +256,11 @@ struct CatalogQualifier {
     let operations = frames[frames.count - 1].operations
     guard !operations.isEmpty else { return }
     frames[frames.count - 1].operations = []
-    var next = 0
-    group(operations, from: &next, precedence: 0, end: index)
-  }
-
-  /// Goes over operators that bind at least as tightly as `precedence`: what is on the right of one, and binds tighter, is
-  /// put into parentheses. On the left that comes by itself.
-  private mutating func group(_ operations: [Operation], from next: inout Int, precedence: Int, end: Int) {
-    while next < operations.count, operations[next].precedence >= precedence {
-      let operation = operations[next]
-      next += 1
-      let first = next
-      group(operations, from: &next, precedence: operation.precedence + 1, end: end)
-      guard next > first else { continue }
-      opened[operation.tokens.upperBound + 1] += 1
-      closed[(next < operations.count ? operations[next].tokens.lowerBound : end) - 1] += 1
+    for part in OperatorGroups(operations, end: index).parts {
+      opened[part.lowerBound] += 1
+      closed[part.upperBound] += 1
     }
   }
-
-  // MARK: Neighbours
 
   private mutating func addSchema(_ index: Int) { texts[index] = "pg_catalog." + texts[index] }
-
-  private func isBehindDot(_ index: Int) -> Bool { index > 0 && tokens[index - 1].kind == .dot }
-
-  private func isBeforeDot(_ index: Int) -> Bool { index + 1 < tokens.count && tokens[index + 1].kind == .dot }
-
-  private func isEndOfOperand(_ index: Int) -> Bool {
-    guard index >= 0 else { return false }
-    switch tokens[index].kind {
-    case .quotedName, .constant, .foreign, .close: return true
-    case .word:
-      return isBehindDot(index)
-        || !(Self.endsOfExpressions.contains(tokens[index].word) || Self.others.contains(tokens[index].word))
-    case .symbol, .open, .comma, .semicolon, .dot, .cast, .other, .end: return false
-    }
-  }
-
-  private func isStartOfOperand(_ index: Int) -> Bool {
-    switch tokens[index].kind {
-    case .quotedName, .constant, .foreign, .open, .symbol: true
-    case .word: !Self.endsOfExpressions.contains(tokens[index].word)
-    case .close, .comma, .semicolon, .dot, .cast, .other, .end: false
-    }
-  }
-
-  /// The bracket that closes the one at `open`.
-  private func closing(of open: Int) -> Int {
-    var depth = 0
-    for index in open..<tokens.count {
-      if tokens[index].kind == .open { depth += 1 }
-      if tokens[index].kind == .close { depth -= 1 }
-      if depth == 0 { return index }
-    }
-    return tokens.count - 1
-  }
-
-  private func hasSeveralArguments(_ open: Int) -> Bool {
-    var depth = 0
-    for token in tokens[open...closing(of: open)] {
-      if token.kind == .open { depth += 1 }
-      if token.kind == .close { depth -= 1 }
-      if token.kind == .comma, depth == 1 { return true }
-    }
-    return false
-  }
-
-  /// Words that no operand goes on over.
-  private static let endsOfExpressions: Set = [
-    "and", "as", "asc", "between", "by", "conflict", "cross", "desc", "distinct", "do", "else", "escape", "except",
-    "fetch",
-    "for", "from", "full", "group", "having", "inner", "intersect", "into", "is", "isnull", "join", "lateral", "limit",
-    "natural", "not", "notnull", "nulls", "offset", "on", "or", "order", "partition", "returning", "select", "set",
-    "similar", "then",
-    "to", "union", "using", "values", "when", "where", "window", "with",
-  ]
-
-  /// Words that no operand ends with, though one may go on behind them.
-  private static let others: Set = ["all", "any", "array", "case", "exists", "in", "like", "ilike", "operator", "some"]
 }

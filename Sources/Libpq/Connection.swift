@@ -32,6 +32,10 @@ public final class Connection {
   /// come between two statements. Arbitrary.
   public var cancelPauseSeconds = 2.0
 
+  /// When the server began the session, in seconds since 1970 as text that no setting changes, if whoever opened it has asked:
+  /// with the process id it tells the session from any later one.
+  public var sessionStart: String?
+
   /// For how long a statement is tried again that a standby has ended because of what it replays; for sessions that only read.
   public var conflictPatienceSeconds = 0.0
 

@@ -53,10 +53,13 @@ extension Connection {
     parameterTypes: [UInt32] = [],
     _ operation: String
   ) throws(PostgresError) -> PreparedStatement {
-    guard PQsendPrepare(handle, name, sql.statement, Int32(parameterTypes.count), parameterTypes) == 1 else {
-      throw lost(operation)
+    let statement = sql.statement
+    _ = try repeatingConflicts { () throws(PostgresError) -> ResultSet in
+      guard PQsendPrepare(handle, name, statement, Int32(parameterTypes.count), parameterTypes) == 1 else {
+        throw lost(operation)
+      }
+      return try onlyResult(operation)
     }
-    _ = try onlyResult(operation)
     return PreparedStatement(name: name, operation: operation)
   }
 

@@ -35,6 +35,19 @@ extension LibpqTests {
       connection.expectUsable()
     }
 
+    @Test func `a RAISE refuses a row whatever SQLSTATE it borrows, and in whatever language it is told`() async throws
+    {
+      let connection = try await Server.connect()
+      let borrowed: SQL = "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'insufficient_privilege'; END $$"
+      var error = try failure { try connection.execute(borrowed, "asking") }
+      #expect(error.sqlState == .insufficientPrivilege && error.refusesRow)
+      error.context = "在RAISE的第1行的PL/pgSQL函数inline_code_block"
+      #expect(error.refusesRow)
+      let own = try failure { try connection.execute("SELECT nothing", "asking") }
+      #expect(!own.refusesRow)
+      connection.expectUsable()
+    }
+
     @Test func `bytes that are not of their type are no lost connection`() async throws {
       // The server's word for them is 08P01, of the class of connection exceptions.
       let connection = try await Server.connect()

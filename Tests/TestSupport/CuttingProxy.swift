@@ -32,6 +32,7 @@ public final class CuttingProxy: Sendable {
   private let pendingCut = Mutex<Cut?>(nil)
   private let acceptedCount = Mutex(0)
   private let isDisguising = Mutex(false)
+  private let isRefusingOptions = Mutex(false)
 
   /// Listens on a free loopback port.
   public init(serverPort: Int) throws {
@@ -69,6 +70,9 @@ public final class CuttingProxy: Sendable {
 
   /// From now on clients are told other process ids than their sessions have, as a pooler does.
   public func disguiseBackends() { isDisguising.withLock { $0 = true } }
+
+  /// From now on clients that ask for settings when they connect are refused, as a pooler does.
+  public func refuseOptions() { isRefusingOptions.withLock { $0 = true } }
 
   /// From now on nothing gets through on the connections there are, and neither side hears that the other is gone: a
   /// network that was split. New connections work.
@@ -126,6 +130,13 @@ public final class CuttingProxy: Sendable {
         continue
       }
       guard received > 0 else { break }
+      if isFromClient, isRefusingOptions.withLock({ $0 }),
+        buffer[..<received].firstRange(of: Array("\0options\0".utf8)) != nil
+      {
+        let refusal = Self.refusal
+        _ = unsafe refusal.withUnsafeBytes { unsafe send(source, $0.baseAddress, refusal.count, Int32(MSG_NOSIGNAL)) }
+        break
+      }
       if !isFromClient, isDisguising.withLock({ $0 }) { disguiseBackend(in: &buffer[..<received]) }
       let kept = byteCountBeforeCut(buffer[..<received], isFromClient: isFromClient)
       received = kept ?? received
@@ -141,6 +152,12 @@ public final class CuttingProxy: Sendable {
     }
     pair.finish()
   }
+
+  /// ErrorResponse: `E`, the length in four bytes, fields that end with NUL, and NUL.
+  private static let refusal: [UInt8] = {
+    let fields = Array("SFATAL\0C08P01\0Munsupported startup parameter: options\0\0".utf8)
+    return [UInt8(ascii: "E"), 0, 0, 0, UInt8(fields.count + 4)] + fields
+  }()
 
   /// BackendKeyData: `K`, the length in four bytes, the process id in four.
   private func disguiseBackend(in piece: inout ArraySlice<UInt8>) {

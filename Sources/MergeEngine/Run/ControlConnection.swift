@@ -31,7 +31,7 @@ final class ControlConnection {
     logger = session.logger
     current = try session.reachControl()
     reach = stop.coverPatiently(current)
-    backend = try Backend(of: current)
+    backend = Backend(of: current)
   }
 
   /// Does what has to be done before a run is opened; from the beginning again when a connection is lost on the way, for as
@@ -96,7 +96,7 @@ final class ControlConnection {
       guard let renewed = try retries.connectPatiently(StopSignal(), connect) else { return false }
       do throws(any Error) {
         current = renewed
-        backend = try Backend(of: renewed)
+        backend = Backend(of: renewed)
         try takeLocks(from: lost, until: deadline)
         return true
       } catch let error as PostgresError {

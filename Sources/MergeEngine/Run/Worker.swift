@@ -54,7 +54,7 @@ final class Worker {
         isAtomic: context.isAtomic,
         carriesText: context.plan.carriesText
       )
-      try context.sessions.add(connections)
+      context.sessions.add(connections)
       return connections
     }
     return connections != nil

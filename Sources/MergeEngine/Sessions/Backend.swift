@@ -5,16 +5,12 @@ import Libpq
 /// A line that breaks on the way is not noticed by the server for a while: the session goes on holding its locks.
 struct Backend: Sendable, Hashable {
   private let processID: Int
-  /// In seconds since 1970, as text that no setting changes.
   private let startedAt: String
 
-  init(of connection: Connection) throws(PostgresError) {
-    let row = try connection.query(
-      "SELECT pid, extract(epoch FROM backend_start)::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
-      "asking for the session's process"
-    )
-    processID = row.integer(0, 0) ?? 0
-    startedAt = row.text(0, 1) ?? ""
+  /// - Precondition: the connection was set up by a ``Session``.
+  init(of connection: Connection) {
+    processID = connection.backendProcessID
+    startedAt = connection.sessionStart ?? ""
   }
 
   /// Has the server end the session, which every role may ask for its own.

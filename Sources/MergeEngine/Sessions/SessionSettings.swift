@@ -81,7 +81,8 @@ struct SessionSettings {
   func apply(to connection: Connection, lowersCommits: Bool) throws(PostgresError) -> Bool {
     let answer = try connection.query(
       """
-      SELECT count(set_config(s.name, s.value, false))
+      SELECT count(set_config(s.name, s.value, false)),
+             (SELECT extract(epoch FROM backend_start)::text FROM pg_stat_activity WHERE pid = $4)
       FROM (SELECT name, value FROM unnest($1::text[], $2::text[]) AS g (name, value)
             UNION ALL
             SELECT 'synchronous_commit', 'off' WHERE $3 AND current_setting('synchronous_commit') = 'on') AS s
@@ -93,6 +94,7 @@ struct SessionSettings {
       ],
       "setting up the session"
     )
+    connection.sessionStart = answer.text(0, 1)
     return (answer.integer(0, 0) ?? 0) > 0
   }
 }

@@ -13,9 +13,9 @@ final class WorkerSessions: Sendable {
   private let sides = Mutex(Sides())
 
   /// Remembers a worker's sessions.
-  func add(_ connections: WorkerConnections) throws(PostgresError) {
-    let production = try Backend(of: connections.production)
-    let staging = connections.isSplit ? try Backend(of: connections.staging) : nil
+  func add(_ connections: WorkerConnections) {
+    let production = Backend(of: connections.production)
+    let staging = connections.isSplit ? Backend(of: connections.staging) : nil
     sides.withLock { sides in
       sides.production.insert(production)
       if let staging { sides.staging.insert(staging) }

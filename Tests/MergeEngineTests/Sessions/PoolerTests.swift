@@ -25,4 +25,16 @@ import Testing
       #expect(!log.contains("SET "), "\(log)")
     }
   }
+
+  @Test func `a pooler that takes no startup options is known by that`() async throws {
+    try await TestServer.withOwn { cluster in
+      let proxy = try CuttingProxy(serverPort: cluster.port)
+      defer { proxy.close() }
+      proxy.refuseOptions()
+      let string = TestServer.connectionString(through: proxy) + " options='-c work_mem=5MB'"
+      let outcome = try await CommandLineProgram.run(["status"], environment: ["DATABASE_URL": string])
+      #expect(outcome.status == 73, "\(outcome.transcript)")
+      #expect(outcome.errors.contains("unsupported startup parameter: options") && outcome.errors.contains("PgBouncer"))
+    }
+  }
 }
