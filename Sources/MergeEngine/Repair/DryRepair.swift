@@ -41,7 +41,7 @@ struct DryRepair {
     let sql = RepairSQL(
       plan: table,
       // Nothing is kept, since nothing is written.
-      images: BeforeImageTable(name: table.production, asksForInsertedKeys: false),
+      images: BeforeImageTable(name: table.production),
       references: references,
       batchTable: Identifier("none")
     )

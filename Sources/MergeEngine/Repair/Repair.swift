@@ -84,9 +84,12 @@ public struct Repair: Sendable {
       )
     }
     guard let plan, !options.isDryRun else { return plan }
-    let denied = try AccessCheck(schemas: options.merge.schemas)
-      .blockers(plan.tables, production: control, staging: staging)
+    let access = AccessCheck(schemas: options.merge.schemas)
+    let denied =
+      try access.ofRole(control, writesNow: true)
+      + plan.tables.tables.flatMap { try access.ofTable($0, production: control, staging: staging) }
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
+    for warning in plan.slowChecks { logger.warning("\(warning)") }
     return plan
   }
 
@@ -138,7 +141,7 @@ public struct Repair: Sendable {
     let record = try RunRecord(
       control,
       schemas,
-      tables: tables.tables.map(\.name),
+      tables: tables.tables,
       options: recorded,
       warnings: []
     ) { _ = try images.open($0, tables, isWanted: true, on: control) }

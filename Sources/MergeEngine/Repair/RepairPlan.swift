@@ -35,7 +35,7 @@ struct RepairPlan: Sendable {
     guard !entries.isEmpty else { return nil }
     var merge = options.merge
     merge.tables = entries.keys.sorted()
-    tables = try Preparation(options: merge, logger: logger, readsOnly: true)
+    tables = try Preparation(options: merge, logger: logger, purpose: .look)
       .plan(production: production, staging: staging)
     let kinds = Set(options.kinds)
     let lines = tables.tables.map { entries[$0.name] ?? [] }
@@ -48,6 +48,13 @@ struct RepairPlan: Sendable {
     try requireKeys()
     try requireRights(production, readsOnly: options.isDryRun)
     try requireFewDeletions(options, production)
+  }
+
+  /// What makes deleting rows slow, a sentence a foreign key.
+  var slowChecks: [String] {
+    zip(tables.tables, references).flatMap { table, references in
+      references.compactMap { $0.slowCheck(deletingFrom: table.production) }
+    }
   }
 
   /// The lines of the tables in question, if there are any that are asked for.

@@ -38,7 +38,7 @@ public struct Why: Sendable {
     let staging = try session.reachStaging(beside: control)
     var options = options
     options.tables = [table]
-    var plan = try Preparation(options: options, logger: logger, readsOnly: true)
+    var plan = try Preparation(options: options, logger: logger, purpose: .look)
       .plan(production: control, staging: staging)
     try plan.compareTies(control)
     guard let subject = plan.tables.first else { throw MergeFailure.usage("there is no table \(table).") }
