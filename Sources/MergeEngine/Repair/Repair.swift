@@ -138,7 +138,7 @@ public struct Repair: Sendable {
     let record = try RunRecord(
       control,
       schemas,
-      tables: tables.tables.map(\.name),
+      tables: tables.tables,
       options: recorded,
       warnings: []
     ) { _ = try images.open($0, tables, isWanted: true, on: control) }

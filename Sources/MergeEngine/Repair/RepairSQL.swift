@@ -88,7 +88,7 @@ struct RepairSQL {
   /// Rows that refer to production's row, whatever their foreign key does; a row's reference to itself doesn't count.
   private func referring(_ reference: Reference) -> SQL {
     let sameKey = plan.keyColumns.map { "c.\($0.name) \($0.equality) p.\($0.name)" as SQL }.joined(" AND ")
-    let isItself: SQL = reference.childOid == plan.productionOid ? " AND NOT (\(sameKey))" : ""
+    let isItself: SQL = reference.isFrom(plan.productionOid) ? " AND NOT (\(sameKey))" : ""
     return "SELECT FROM \(reference.child) AS c WHERE \(reference.condition(child: "c"))\(isItself)"
   }
 }

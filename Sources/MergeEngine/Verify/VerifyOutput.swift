@@ -24,9 +24,8 @@ struct VerifyOutput: Sendable {
       writtenAt: Date().formatted(Date.ISO8601FormatStyle()),
       database: try .init(control),
       runID: completeness.lastRun?.id,
-      tables: plan.tables.map { table in
-        let window = completeness.window(table)
-        return .init(
+      tables: zip(plan.tables, completeness.windows).map { table, window in
+        .init(
           pair: pair,
           table: table.name,
           staging: table.reading.source?.contentIdentity ?? "",
