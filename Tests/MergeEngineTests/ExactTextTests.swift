@@ -74,7 +74,7 @@ import Testing
       #expect(try again.json()["totals"]["read"].integer == 0)
       try database.run("DELETE FROM staging.t WHERE id = 2")
       let verify = try await database.call(
-        arguments: ["verify", "--extra", "delete", "--max-extra-percent", "100", "--recheck-after", "0", "--json"]
+        arguments: ["verify", "--recheck-after", "0", "--json"]
       )
       #expect(verify.status == 0, "\(verify.transcript)")
       #expect(try verify.json()["tables"].table("t")["extra"]["rows"].integer == 0)

@@ -41,7 +41,10 @@ struct DeletionGuard {
   /// A load may be going on without a session: DMS connects when it has rows.
   private func loadingRun() throws(PostgresError) -> Int? {
     try connection.query(
-      "SELECT max(id)::bigint FROM \(Identifier(schemas.admin)).merge_summary WHERE status = 'LOADING'",
+      """
+      SELECT max(id)::bigint FROM \(Identifier(schemas.admin)).merge_summary AS r
+      WHERE status = 'LOADING' AND \(PairSQL(schemas: schemas).ownsRun("r"))
+      """,
       "looking for a run that is loading"
     ).integer(0, 0)
   }

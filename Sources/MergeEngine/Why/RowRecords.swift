@@ -34,7 +34,8 @@ struct RowRecords {
              s.ctid::text
       FROM \(plan.staging) AS s
       JOIN \(admin).merge_progress AS g
-        ON g.source = $2 AND g.staging = \(Literal(plan.staging.quoted)) AND (g.file_node IS NULL OR g.file_node = $3)
+        ON g.production_oid = \(plan.productionOid) AND g.source = $2 AND g.staging = \(Literal(plan.staging.quoted))
+       AND (g.file_node IS NULL OR g.file_node = $3)
        AND g.reopened IS NULL
        AND (s.ctid = ANY (g.settled) OR g.settled IS NULL
             AND (s.xmin = mod(g.marker, 4294967296)::text::xid
@@ -69,7 +70,7 @@ struct RowRecords {
 
   /// Refusals of rows of the key, the oldest first.
   func refusals() throws(PostgresError) -> [WhyReport.Refusal] {
-    guard try has("merge_errors.dismissed_because") else { return [] }
+    guard try has("merge_errors.production_schema") else { return [] }
     // As the record was made: by the server, as JSON.
     let match = plan.keyColumns.indices.map { index in
       let column = plan.columns[index]
@@ -77,18 +78,21 @@ struct RowRecords {
         e.row_key ->> \(Literal(column.name.name)) IN ($\(index + 2), to_jsonb($\(index + 2)::\(column.baseType.uncutName)) #>> '{}')
         """ as SQL
     }
-    let rows = try connection.query(
-      """
-      SELECT e.run_id::bigint, to_char(e.failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), e.sqlstate, e.message,
-             CASE WHEN e.dismissed_at IS NOT NULL THEN 'dismissed' WHEN e.retried_at IS NOT NULL THEN 'retried'
-                  ELSE 'standing' END,
-             e.dismissed_because
-      FROM \(admin).merge_errors AS e WHERE e.table_name = $1 AND \(match.joined(" AND "))
-      ORDER BY e.id
-      """,
-      [.text(plan.name)] + key.values.map { .text($0) },
-      "looking for refusals of the row"
-    )
+    let rows = try LocalSettings.reading(under: LocalSettings.exactText, on: connection) { () throws(PostgresError) in
+      try connection.query(
+        """
+        SELECT e.run_id::bigint, to_char(e.failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), e.sqlstate, e.message,
+               CASE WHEN e.dismissed_at IS NOT NULL THEN 'dismissed' WHEN e.retried_at IS NOT NULL THEN 'retried'
+                    ELSE 'standing' END,
+               e.dismissed_because
+        FROM \(admin).merge_errors AS e
+        WHERE e.table_name = $1 AND \(PairSQL(schemas: schemas).owns("e")) AND \(match.joined(" AND "))
+        ORDER BY e.id
+        """,
+        [.text(plan.name)] + key.values.map { .text($0) },
+        "looking for refusals of the row"
+      )
+    }
     return (0..<rows.count).map { row in
       WhyReport.Refusal(
         runID: rows.integer(row, 0),
