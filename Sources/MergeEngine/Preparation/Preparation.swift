@@ -32,9 +32,11 @@ struct Preparation {
   ///   - staging: one to the database that holds staging; the same connection if it is the same database.
   func plan(production: Connection, staging: Connection) throws -> MergePlan {
     let retries = RetryPolicy()
-    let deadline = ContinuousClock.now + .seconds(
-      RetryPolicy.patienceSeconds(lockTimeoutMilliseconds: options.lockTimeoutMilliseconds)
-    )
+    let deadline =
+      ContinuousClock.now
+      + .seconds(
+        RetryPolicy.patienceSeconds(lockTimeoutMilliseconds: options.lockTimeoutMilliseconds)
+      )
     var attempt = 1
     while true {
       do {
