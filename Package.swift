@@ -75,7 +75,8 @@ let package = Package(
     .executableTarget(
       name: "merge-engine",
       dependencies: [
-        "Bench", "CBuildFacts", "DMS", "HTMLReport", "Libpq", "MergeEngine", "PrivateCluster", "Reload", "Spelling",
+        "Bench", "CBuildFacts", "ChildEnvironment", "DMS", "HTMLReport", "Libpq", "MergeEngine", "PrivateCluster",
+        "Reload", "Spelling",
         "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),

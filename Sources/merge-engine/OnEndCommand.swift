@@ -1,3 +1,4 @@
+import ChildEnvironment
 import Foundation
 import Logging
 import MergeEngine
@@ -6,11 +7,6 @@ import MergeEngine
 struct OnEndCommand: Sendable {
   private let command: String
   private let logger: Logger
-
-  /// What the command may see of this process's environment: nothing that names a database or holds a password.
-  private static let inherited = [
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
-  ]
 
   /// Longer than this nobody is kept waiting. Arbitrary.
   private static let timeLimitSeconds = 60.0
@@ -43,9 +39,7 @@ struct OnEndCommand: Sendable {
     let process = Process()
     process.executableURL = URL(filePath: "/bin/sh")
     process.arguments = ["-c", command]
-    process.environment = ProcessInfo.processInfo.environment
-      .filter { Self.inherited.contains($0.key) }
-      .merging(variables) { $1 }
+    process.environment = ChildEnvironment.allowed().merging(variables) { $1 }
     process.standardOutput = FileHandle.standardError
     process.standardError = FileHandle.standardError
     // A file rather than a pipe: a command that does not read it ends nobody by SIGPIPE.

@@ -4,7 +4,7 @@ import MergeEngine
 struct RepairTable {
   let report: RepairReport
 
-  func rendered(_ style: Style) -> String {
+  func rendered(_ style: Style) -> TerminalText {
     guard !report.tables.isEmpty else {
       return style.paint("SUCCESS", .green) + ": the file has nothing to mend.\n"
     }
@@ -19,10 +19,11 @@ struct RepairTable {
       ["total"]
         + [report.inserted, report.updated, report.deleted, report.leftAlone, report.notAskedFor].map(Numbers.grouped)
     )
-    return table.rendered(style) + report.tables.map { leftRows($0, style) }.joined() + "\n" + headline(style) + "\n"
+    return table.rendered(style) + report.tables.map { leftRows($0, style) }.joined() + "\n"
+      + style.wrapped(headline(style)) + "\n"
   }
 
-  private func leftRows(_ table: RepairReport.Table, _ style: Style) -> String {
+  private func leftRows(_ table: RepairReport.Table, _ style: Style) -> TerminalText {
     guard table.leftAlone > 0 else { return "" }
     let reasons = table.reasons.sorted { $0.key < $1.key }.map { "\(Numbers.grouped($0.value)) \($0.key)" }
     var text = "\n" + style.paint("\(table.table), left alone: \(reasons.joined(separator: ", "))", .bold) + "\n"
@@ -34,11 +35,11 @@ struct RepairTable {
     return text
   }
 
-  private func headline(_ style: Style) -> String {
+  private func headline(_ style: Style) -> TerminalText {
     let run = report.runID.map { "run \($0)" } ?? "the repair"
     if report.isDryRun {
       return style.paint("DRY RUN", .green)
-        + ": nothing was written. \(Numbers.grouped(report.inserted)) rows would be inserted, "
+        + ": nothing was written. \(Numbers.counted(report.inserted, "row")) would be inserted, "
         + "\(Numbers.grouped(report.updated)) updated, \(Numbers.grouped(report.deleted)) deleted, "
         + "\(Numbers.grouped(report.leftAlone)) left alone."
     }

@@ -7,7 +7,7 @@ struct WhyTable {
   /// Longer values are cut. Arbitrary.
   private static let shownCharacterCount = 40
 
-  func rendered(_ style: Style) -> String {
+  func rendered(_ style: Style) -> TerminalText {
     let key = report.key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     var text = style.paint("\(report.table), \(key)", .bold) + "\n\n" + sides.rendered(style) + "\n"
     if report.staging.isEmpty { text += "Staging has no row of this key.\n" }
@@ -39,13 +39,13 @@ struct WhyTable {
     return value.count > shownCharacterCount ? value.prefix(shownCharacterCount) + "…" : value
   }
 
-  private func standing(_ row: WhyReport.StagingRow) -> String {
+  private func standing(_ row: WhyReport.StagingRow) -> TerminalText {
     let standing =
       switch row.standing {
       case .merged: "merged"
       case .pending: "not merged yet"
       case .refused: "refused"
-      case .outsideWindow: "outside of the window"
+      case .outsideWindow: "outside the window"
       }
     let verdict =
       switch row.verdict {
@@ -59,12 +59,12 @@ struct WhyTable {
     return "staging row \(row.ctid): \(standing). \(verdict).\n"
   }
 
-  private func line(_ read: WhyReport.Read) -> String {
-    let batch = read.worker.map { " in a batch of \(Numbers.grouped(read.rows ?? 0)) rows by worker \($0)" } ?? ""
+  private func line(_ read: WhyReport.Read) -> TerminalText {
+    let batch = read.worker.map { " in a batch of \(Numbers.counted(read.rows ?? 0, "row")) by worker \($0)" } ?? ""
     return "\(time(read.at)) read by run \(read.runID.map(String.init) ?? "?")\(batch)\n"
   }
 
-  private func line(_ refusal: WhyReport.Refusal) -> String {
+  private func line(_ refusal: WhyReport.Refusal) -> TerminalText {
     let state = refusal.sqlState.map { " (SQLSTATE \($0))" } ?? ""
     let because = refusal.dismissedBecause.map { " because: \($0)" } ?? ""
     return
@@ -72,7 +72,7 @@ struct WhyTable {
       + "\(refusal.standing)\(because)\n"
   }
 
-  private func line(_ image: WhyReport.Image) -> String {
+  private func line(_ image: WhyReport.Image) -> TerminalText {
     let run = "\(image.isRepair ? "repair, " : "")run \(image.runID) (\(image.runStatus))"
     let since = image.isUntouched ? "untouched since" : "changed since"
     let before =
