@@ -105,12 +105,13 @@ public struct RunControl: Sendable {
   }
 
   private func isAlive(_ runID: Int, _ connection: Connection) throws(PostgresError) -> Bool {
-    try connection.query(
+    let key = AdvisoryLock.runKey(runID, admin: session.schemas.admin)
+    return try connection.query(
       """
       SELECT EXISTS (SELECT FROM pg_locks
                      WHERE locktype = 'advisory' AND granted AND objsubid = 2
                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                       AND classid = \(AdvisoryLock.runClass)::bigint::oid AND objid = \(runID)::bigint::oid)
+                       AND classid = \(AdvisoryLock.runClass)::bigint::oid AND objid = \(UInt32(bitPattern: key))::bigint::oid)
       """,
       "looking whether run \(runID) lives"
     ).bool(0, 0) == true

@@ -69,7 +69,7 @@ struct RowRecords {
 
   /// Refusals of rows of the key, the oldest first.
   func refusals() throws(PostgresError) -> [WhyReport.Refusal] {
-    guard try has("merge_errors.dismissed_because") else { return [] }
+    guard try has("merge_errors.dismissed_because"), try has("merge_errors.production_schema") else { return [] }
     // As the record was made: by the server, as JSON.
     let match = plan.keyColumns.indices.map { index in
       let column = plan.columns[index]
@@ -83,7 +83,8 @@ struct RowRecords {
              CASE WHEN e.dismissed_at IS NOT NULL THEN 'dismissed' WHEN e.retried_at IS NOT NULL THEN 'retried'
                   ELSE 'standing' END,
              e.dismissed_because
-      FROM \(admin).merge_errors AS e WHERE e.table_name = $1 AND \(match.joined(" AND "))
+      FROM \(admin).merge_errors AS e
+      WHERE e.table_name = $1 AND \(PairSQL(schemas: schemas).owns("e")) AND \(match.joined(" AND "))
       ORDER BY e.id
       """,
       [.text(plan.name)] + key.values.map { .text($0) },
