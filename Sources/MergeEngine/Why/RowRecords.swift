@@ -70,7 +70,7 @@ struct RowRecords {
 
   /// Refusals of rows of the key, the oldest first.
   func refusals() throws(PostgresError) -> [WhyReport.Refusal] {
-    guard try has("merge_errors.production_schema") else { return [] }
+    guard try has("merge_errors.dismissed_because"), try has("merge_errors.production_schema") else { return [] }
     // As the record was made: by the server, as JSON.
     let match = plan.keyColumns.indices.map { index in
       let column = plan.columns[index]
