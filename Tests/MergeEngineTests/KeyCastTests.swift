@@ -44,7 +44,9 @@ import Testing
     Case(staging: "timestamp", production: "timestamptz", kept: ["'2025-01-01 02:30'"], changed: []),
     Case(staging: "timestamptz", production: "date", kept: ["'2025-01-01 00:00+0'"], changed: ["'2025-01-02 12:00+0'"]),
     Case(staging: "timestamp", production: "time", kept: [], changed: ["'2025-01-02 12:00'"]),
-    Case(staging: "integer", production: "boolean", kept: ["1", "0"], changed: ["5"]),
+    Case(staging: "integer", production: "boolean", kept: ["1", "0"], changed: []),
+    // What 5 would become is true, which only 1 may.
+    Case(staging: "integer", production: "boolean", kept: ["0"], changed: ["5"]),
     Case(staging: "bigint", production: "text", kept: ["7"], changed: []),
   ])
   func `keys stay what they are, or refuse their rows`(_ case: Case) async throws {

@@ -148,12 +148,17 @@ import Testing
       let report = try await database.merge()
       #expect(report.status == .partial, "\(report.failures)")
       #expect(report.totals.errors == 1)
+      // A row whose value another one might have given away is tried again at the end: its first refusal is past then.
       #expect(
         try database.rows(
-          "SELECT sqlstate, row_key, left(row_data->>'v', 4), length(message) > 1, table_name FROM admin.merge_errors"
+          """
+          SELECT sqlstate, row_key, left(row_data->>'v', 4), length(message) > 1, table_name
+          FROM admin.merge_errors WHERE retried_at IS NULL
+          """
         )
           == ["(\(refusal.sqlState),\"{\"\"id\"\": 20}\",\(value(refusal)),t,t)"]
       )
+      #expect(try database.rows("SELECT DISTINCT row_key ->> 'id' FROM admin.merge_errors") == ["(20)"])
       #expect(
         try database.rows("SELECT id FROM staging.t WHERE _dms_processing_status = 'ERROR'") == ["(20)"]
       )

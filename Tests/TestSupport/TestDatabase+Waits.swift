@@ -8,8 +8,13 @@ extension TestDatabase {
   }
 
   /// A condition: a session of this database waits for a lock.
-  public static let somebodyWaitsForALock =
-    "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+  public static let somebodyWaitsForALock = """
+    EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+              AND \(isNoRehearsal))
+    """
+
+  /// Before a run is opened its statements are rehearsed, and that waits for a lock for a moment only.
+  public static let isNoRehearsal = "query NOT LIKE 'EXPLAIN%'"
 
   /// A condition: a session of this database sleeps in a trigger.
   public static let somebodySleeps =

@@ -19,8 +19,10 @@ struct Judgement {
   }
 
   /// Which tables nothing stands against, for who can't wait for the others; nothing where there are none.
-  static func others(of plan: MergePlan) -> [Finding] {
-    guard !plan.tables.isEmpty else { return [] }
+  ///
+  /// - Parameter blockers: one that names no table stands against them all.
+  static func others(of plan: MergePlan, blockers: [Finding]) -> [Finding] {
+    guard !plan.tables.isEmpty, blockers.allSatisfy({ $0.table != nil }) else { return [] }
     let names = plan.tables.map(\.name).sorted().map { "--table \($0)" }.joined(separator: " ")
     return [.warning(nil, "Nothing stands against the other tables. To merge them meanwhile: \(names)")]
   }

@@ -138,7 +138,9 @@ struct Preparation {
     plan.add(judgement.warnings)
     plan.add(try checks.ofRun(&plan, blockers: judgement.blockers))
     let blockers = judgement.blockers + plan.takeBlockers()
-    guard blockers.isEmpty else { throw MergeFailure.blocked(blockers + Judgement.others(of: plan)) }
+    guard blockers.isEmpty else {
+      throw MergeFailure.blocked(blockers + Judgement.others(of: plan, blockers: blockers))
+    }
     if checks.isReader { plan.add([.warning(nil, AccessCheck.readerNote)]) }
   }
 

@@ -71,7 +71,8 @@ public struct StagingStatus: Sendable, Codable {
     let known = try connection.query(
       """
       SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'p') AND n.nspname IN ($1, $2)
+      WHERE c.relkind IN ('r', 'p')
+        AND n.nspname = CASE WHEN EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) THEN $1 ELSE $2 END
       """,
       [.text(schemas.staging), .text(schemas.production)],
       "looking for the staging tables"

@@ -55,9 +55,10 @@ public struct WorkerActivity: Sendable, Encodable {
                WHEN p.command = 'COPY FROM' AND t.relpersistence = 't' THEN 'sending updates'
                WHEN p.command = 'COPY FROM' THEN 'inserting'
                WHEN a.query ILIKE 'COMMIT%' THEN 'committing'
-               WHEN a.query ILIKE 'UPDATE%' THEN 'updating'
+               WHEN a.query ILIKE 'UPDATE%' OR a.query ILIKE 'WITH written AS (UPDATE%'
+                    OR a.query ILIKE 'WITH locked AS%' THEN 'updating'
                WHEN a.query ILIKE 'COPY%' THEN 'reading staging'
-               WHEN a.query ILIKE 'INSERT%' THEN 'inserting'
+               WHEN a.query ILIKE 'INSERT%' OR a.query ILIKE 'WITH written AS (INSERT%' THEN 'inserting'
                WHEN a.query ILIKE 'WITH%' OR a.query ILIKE 'SELECT%' THEN 'looking up'
                ELSE 'working'
              END,

@@ -44,7 +44,8 @@ struct RowRecords {
                          OR s.xmin = ANY (ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(g.recent) AS r)))))
       LEFT JOIN LATERAL (
         SELECT b.worker, b.records_read FROM \(admin).merge_batches AS b
-        WHERE b.run_id = g.run_id AND b.table_name = $4 AND b.records_read = g.records
+        WHERE (g.place_start IS NOT NULL OR g.settled IS NOT NULL)
+          AND b.run_id = g.run_id AND b.table_name = $4 AND b.records_read = g.records
           AND b.finished_at >= g.recorded_at - interval '1 second' AND b.finished_at <= g.recorded_at + interval '1 second'
         ORDER BY greatest(b.finished_at - g.recorded_at, g.recorded_at - b.finished_at) LIMIT 1
       ) AS b ON true

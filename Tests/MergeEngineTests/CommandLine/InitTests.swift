@@ -20,10 +20,9 @@ import Testing
           "SELECT c.relname FROM pg_class c WHERE relnamespace = 'admin'::regnamespace AND relkind IN ('r', 'v')"
         )
           == [
-            "(before_images)", "(merge_batches)", "(merge_errors)", "(merge_logs)", "(merge_progress)",
-            "(merge_summary)",
-            "(merge_verifications)", "(oracle_pg_migration_status)", "(oracle_pg_type_verification)",
-            "(snapshot_progress)",
+            "(before_images)", "(merge_batches)", "(merge_controls)", "(merge_errors)", "(merge_logs)",
+            "(merge_progress)", "(merge_summary)", "(merge_verifications)", "(oracle_pg_migration_status)",
+            "(oracle_pg_type_verification)", "(snapshot_progress)",
           ]
       )
       try database.fillGuideTables()

@@ -51,7 +51,7 @@ import Testing
       terminal.resize(rows: 20, columns: 150)
       try await wait { Screen(terminal.text).lines.contains { $0.count > 60 && $0.count < 150 } }
       #expect(try await merge.outcome().status == 0)
-      try await wait { terminal.text.contains("✓ orders: 2,000 rows") }
+      try await wait { Screen(terminal.text).lines.contains { $0.hasPrefix("✓ orders: 2,000 rows") } }
       let left = Screen(terminal.text).lines.filter { !$0.isEmpty }
       #expect(left.count == 2 && left.allSatisfy { $0.hasPrefix("✓ ") }, "\(left)")
     }
@@ -68,7 +68,9 @@ import Testing
         errorTerminal: terminal
       )
       let seconds = /• preparing … [2-9]\.\d s/
-      _ = try await eventually("the seconds of a wait") { terminal.text.contains(seconds) ? true : nil }
+      _ = try await eventually("the seconds of a wait") {
+        Screen(terminal.text).lines.contains { $0.contains(seconds) } ? true : nil
+      }
       merge.send(SIGTERM)
       try other.run("ROLLBACK")
       #expect(try await merge.outcome().status != 0)

@@ -27,6 +27,8 @@ import Testing
         #expect(outcome.status == 0)
         #expect(outcome.everything == "")
       }
+      // Without a row in staging it would block nobody.
+      try database.run("INSERT INTO staging.orphans VALUES (1)")
       let blocked = try await database.call("--quiet", "--table", "orphans")
       #expect(blocked.status == 73)
       #expect(blocked.errors.contains("orphans"))

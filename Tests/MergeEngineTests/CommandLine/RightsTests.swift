@@ -130,8 +130,12 @@ import Testing
       let first = try await run(database, role)
       #expect(first.status == 73)
       #expect(try database.contents() == before)
-      let lines = first.errors.split(separator: "\n").map(String.init)
+      // Indented, as all lines of a message but the first.
+      let lines = first.errors.split(separator: "\n").map { $0.drop(while: \.isWhitespace) }
       let statements = lines.filter { $0.hasSuffix(";") && ($0.hasPrefix("CREATE") || $0.hasPrefix("ALTER")) }
+      #expect(statements.contains { $0.hasPrefix("CREATE SCHEMA") })
+      // The admin schema stands against every table.
+      #expect(!first.errors.contains("other tables"))
       try database.run(statements.joined(separator: "\n"))
       try database.run(
         """

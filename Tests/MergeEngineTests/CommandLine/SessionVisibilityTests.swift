@@ -11,7 +11,8 @@ import Testing
       let merge = try database.launch(["--batch", "100", "--workers", "3", "--quiet"])
       try await database.wait(
         for: """
-          3 = (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')
+          3 = (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+               AND \(TestDatabase.isNoRehearsal))
           """
       )
       #expect(

@@ -41,7 +41,7 @@ final class StandbyServer {
     // The port is a part of the socket's name alone.
     let port = primary.port + number
     self.port = port
-    let conninfo = primaryConnection.replacing("'", with: "") + " application_name=\(name)"
+    let conninfo = primaryConnection + " application_name=\(name)"
     logFile = primary.directory + "/standby\(number).log"
     startProcess = {
       try Self.program(

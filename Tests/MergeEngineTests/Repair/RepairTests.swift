@@ -292,7 +292,7 @@ import Testing
       try await database.verify(into: file)
       let before = try database.contents()
       let plan = try await database.call("repair", file.path, "--plan")
-      #expect(plan.status == 0 && plan.output.contains("nothing was written. 1 rows would be inserted"))
+      #expect(plan.status == 0 && plan.output.contains("nothing was written. 1 row would be inserted"))
       #expect(try database.contents() == before)
     }
   }

@@ -114,7 +114,10 @@ import Testing
       let other = try database.connect()
       try other.run("BEGIN; LOCK TABLE production.orders IN SHARE MODE")
       let merge = try database.launch(["--before-images", "--lock-timeout", "0"])
-      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      // Before the run is there somebody may already have waited for the lock, for a moment.
+      try await database.wait(
+        for: "EXISTS (SELECT FROM admin.merge_summary WHERE id = 4) AND \(TestDatabase.somebodyWaitsForALock)"
+      )
       let live = try await database.call(arguments: ["rollback", "4"] + plan)
       #expect(live.status == 73)
       #expect(live.errors.contains("run 4 is still going on"))

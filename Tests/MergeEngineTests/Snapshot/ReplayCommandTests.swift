@@ -81,7 +81,7 @@ import Testing
       #expect(try await database.call("errors", "list").output.contains("{\"order_id\": 17}"))
       let retry = try await database.call("errors", "retry")
       #expect(retry.status == 0)
-      #expect(retry.errors.contains("1 refused rows came from a snapshot"))
+      #expect(retry.errors.contains("1 refused row came from a snapshot"))
       #expect(try database.staged("NEW") == 200)
       try database.run("ALTER TABLE production.orders DROP CONSTRAINT orders_order_id_check")
       #expect(try await database.call("replay", folder.path).status == 0)

@@ -82,7 +82,7 @@ import Testing
       """
     )
     try await database.save(folder)
-    let first = try await database.replay(folder) { ($0.batchRows, $0.workers, $0.maxErrors) = (20, 1, 0) }
+    let first = try await database.replay(folder) { ($0.batchRows, $0.workers, $0.maxErrors) = (20, 1, 19) }
     try #require(first.status == .failed)
     try #require(first.totals.inserted == 40)
     try #require(try database.count("SELECT sum(row_count) FROM admin.snapshot_progress") == 60)

@@ -38,6 +38,7 @@ extension TestDatabase {
           """
           SELECT pid, xact_start FROM pg_stat_activity
           WHERE application_name LIKE 'merge-engine%' AND wait_event_type = 'Lock' AND datname = current_database()
+            AND \(Self.isNoRehearsal)
           """
         )
       )
