@@ -64,7 +64,7 @@ import Testing
         try header["database"]["oid"].text
           == database.value("SELECT oid FROM pg_database WHERE datname = current_database()")
       )
-      #expect(header["tables"].table("t")["from"].text == "2025-01-01")
+      #expect(header["tables"].table("t")["from"].text == "2025-01-01 00:00:00")
     }
   }
 

@@ -26,7 +26,7 @@ import Testing
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     if let start = lines.firstIndex(where: { $0.hasPrefix("estimate") }) { lines.removeSubrange(start..<(start + 3)) }
     return lines.map { line in
-      line.firstRange(of: " looked at in ").map { String(line[..<$0.upperBound]) + "…" } ?? line
+      line.firstRange(of: " examined in ").map { String(line[..<$0.upperBound]) + "…" } ?? line
     }.joined(separator: "\n")
   }
 
@@ -56,7 +56,7 @@ import Testing
 
           warning t: staging.t is filled at 100 %, which leaves no room for HOT marks: marking takes about five times as \
           long. Make staging with init (fillfactor 45), or merge with --mark none if it is truncated right after.
-          DRY RUN: nothing was written. 8 staging rows looked at in …
+          DRY RUN: nothing was written. 8 staging rows examined in …
 
           """
       )
