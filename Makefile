@@ -45,7 +45,7 @@ package-build: install-dependencies
 PREFIX ?= /usr/local
 
 install: package-build
-	Packaging/stage $(STATIC_PROGRAM) "$(DESTDIR)" "$(PREFIX)"
+	.packaging/stage $(STATIC_PROGRAM) "$(DESTDIR)" "$(PREFIX)"
 
 uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)"/bin/merge-engine "$(DESTDIR)$(PREFIX)"/share/man/man1/merge-engine*.1.gz \
@@ -55,10 +55,10 @@ uninstall:
 	rm -rf "$(DESTDIR)$(PREFIX)"/share/doc/merge-engine
 
 deb: package-build
-	Packaging/deb $(STATIC_PROGRAM) $(STATIC_BUILD)
+	.packaging/deb $(STATIC_PROGRAM) $(STATIC_BUILD)
 
 tarball: package-build
-	Packaging/tarball $(STATIC_PROGRAM) $(STATIC_BUILD)
+	.packaging/tarball $(STATIC_PROGRAM) $(STATIC_BUILD)
 
 # The lanes of TestSupport say how many tests work at a time; a smaller width would have waiting tests keep others out.
 WIDTH = --experimental-maximum-parallelization-width 1000
