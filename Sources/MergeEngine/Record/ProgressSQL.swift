@@ -49,25 +49,28 @@ struct ProgressSQL {
       LEFT JOIN (SELECT a.address, max(p.id) AS id FROM p, unnest(p.settled) AS a (address) GROUP BY a.address) AS t
         ON t.address = r.address
       WHERE t.id IS NULL OR t.id < r.id
-    ), counted AS (
-      SELECT count(*) AS total, count(*) FILTER (WHERE m.xmin IS NOT NULL OR CASE
+    ), refused AS MATERIALIZED (
+      SELECT DISTINCT e.staging_address AS address, e.staging_xmin::text::xid AS xmin
+      FROM \(admin).merge_errors AS e
+      WHERE e.staging_source = 'table ' || \(stagingLiteral)::regclass::oid AND e.retried_at IS NULL AND e.dismissed_at IS NULL
+        AND e.production_schema = \(productionSchema) AND e.staging_file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
+    ), judged AS (
+      SELECT m.xmin IS NOT NULL OR CASE
                WHEN r.id IS NULL THEN EXISTS (SELECT FROM places AS e WHERE \(covers))
                ELSE EXISTS (SELECT FROM p AS e
                             WHERE e.id > r.id AND e.reopened IS NULL AND e.settled IS NULL AND \(covers))
-             END) AS merged
+             END AS is_covered,
+             f.address IS NOT NULL AS is_refused
       FROM \(staging) AS s
       LEFT JOIN marks AS m ON m.xmin = s.xmin
       LEFT JOIN reopened AS r ON r.address = s.ctid
-    ), refused AS (
-      SELECT count(*) AS count
-      FROM \(admin).merge_errors AS e
-      JOIN \(staging) AS s ON s.ctid = e.staging_address AND s.xmin = e.staging_xmin::text::xid
-      WHERE e.staging_source = 'table ' || \(stagingLiteral)::regclass::oid AND e.retried_at IS NULL AND e.dismissed_at IS NULL
-        AND e.production_schema = \(productionSchema) AND e.staging_file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
+      LEFT JOIN refused AS f ON f.address = s.ctid AND f.xmin = s.xmin
     )
-    SELECT c.total AS total_records, c.total - c.merged AS pending_records,
-           c.merged - r.count AS processed_records, r.count AS error_records
-    FROM counted AS c, refused AS r
+    -- A refused row that is to be read again is pending, and nothing else.
+    SELECT count(*) AS total_records, count(*) FILTER (WHERE is_covered IS NOT TRUE) AS pending_records,
+           count(*) FILTER (WHERE is_covered AND NOT is_refused) AS processed_records,
+           count(*) FILTER (WHERE is_covered AND is_refused) AS error_records
+    FROM judged
     """
   }
 

@@ -138,4 +138,26 @@ import Testing
       #expect(try database.count("SELECT count(*) FROM production.tree") == 4000)
     }
   }
+
+  @Test func `the view counts every row once: what is unread is pending, whether it was refused or not`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (id int PRIMARY KEY, v int CHECK (v > 0), updated_at timestamp);
+        CREATE TABLE staging.t (id int, v int, updated_at timestamp);
+        INSERT INTO staging.t SELECT n, n - 2, '2025-01-01' FROM generate_series(1, 10) AS n;
+        """
+      )
+      let counts = """
+        SELECT total_records, pending_records, processed_records, error_records FROM admin.oracle_pg_migration_status
+        """
+      let run = try await database.mergeKeepingImages()
+      #expect(try database.rows(counts) == ["(10,0,8,2)"])
+      try await database.rollBack(run.runID)
+      #expect(try database.rows(counts) == ["(10,8,0,2)"])
+      try database.run("DELETE FROM admin.merge_progress")
+      #expect(try database.rows(counts) == ["(10,10,0,0)"])
+    }
+  }
 }
