@@ -7,6 +7,7 @@
 # make tarball                an archive to be unpacked below a prefix, in .build-static
 # make test                   installs what is missing, runs all tests against private PostgreSQL servers
 # make test-matrix            the integration tests on every other PostgreSQL version that can be installed
+# make test-citus             the tests on a Citus cluster, where Citus is installed
 # make torture                CDC, kills, cut lines and restarts for 20 minutes; SECONDS=60 SEED=1 for another storm
 # make benchmarks             what the client costs a row, in a release build: allocations and nanoseconds
 # make bench-archive        measures a release build with bench, 1M rows, and archives the result in Benchmarks/Runs
@@ -19,7 +20,7 @@
 # make install-test-dependencies  the same, and what only the tests need: Chromium, Python, the AWS CLI and its emulator
 # make help                   prints these lines
 
-.PHONY: help build release package-build install uninstall deb tarball test test-matrix torture benchmarks bench-archive demo dms-simulator format format-check clean install-dependencies install-test-dependencies
+.PHONY: help build release package-build install uninstall deb tarball test test-matrix test-citus torture benchmarks bench-archive demo dms-simulator format format-check clean install-dependencies install-test-dependencies
 .DEFAULT_GOAL := help
 
 help:
@@ -66,10 +67,13 @@ WIDTH = --experimental-maximum-parallelization-width 1000
 # The program is tested as it is shipped: optimised it starts in a seventh of the time, and tests start it 500 times.
 test: install-test-dependencies release
 	PATH="$$PATH:$(CURDIR)/.build/python/bin" MERGE_ENGINE_TEST_PROGRAM="$(CURDIR)/.build/release/merge-engine" \
-	  .ci/clusters-in-memory swift test $(WIDTH)
+	  .ci/clusters-in-memory swift test $(WIDTH) --skip CitusTests
 
 test-matrix: install-test-dependencies
 	.ci/test-matrix
+
+test-citus: install-test-dependencies release
+	MERGE_ENGINE_TEST_PROGRAM="$(CURDIR)/.build/release/merge-engine" .ci/clusters-in-memory swift test --filter CitusTests
 
 SECONDS ?= 1200
 torture: install-test-dependencies

@@ -133,6 +133,12 @@ let package = Package(
       ],
       swiftSettings: strictAndSafe
     ),
+    // Needs an installed Citus: `make test-citus` alone runs it.
+    .testTarget(
+      name: "CitusTests",
+      dependencies: ["Libpq", "PrivateCluster", "TestSupport", "merge-engine"],
+      swiftSettings: strictAndSafe
+    ),
     .testTarget(
       name: "TortureTests",
       dependencies: [

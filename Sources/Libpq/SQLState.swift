@@ -53,6 +53,9 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   /// The prepared plan's result changed its shape, or a feature is missing.
   public static let featureNotSupported = SQLState("0A000")
 
+  /// Something is wrong inside the server, or it does not say what.
+  public static let internalError = SQLState("XX000")
+
   /// Rolling back and doing the same again may succeed.
   public var isWorthRetrying: Bool {
     self == .deadlockDetected || self == .serializationFailure || self == .lockNotAvailable

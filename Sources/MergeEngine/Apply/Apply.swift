@@ -60,12 +60,7 @@ struct Apply {
     if !updates.isEmpty { try fillBatchTable(updates[...], of: batch) }
     try budget.start(on: production)
     if !inserts.isEmpty {
-      counts.inserted = try copier.copy(
-        inserts[...],
-        of: batch,
-        by: ApplySQL.copyIntoProduction(plan),
-        "inserting into \(plan.production)"
-      )
+      counts.inserted = try copyIntoProduction(inserts, of: batch)
       if let images = plan.images { try keepKeys(inserts[...], of: batch, in: images) }
       counts.lostRaces = inserts.count - counts.inserted
     }
@@ -75,6 +70,19 @@ struct Apply {
       counts.lostRaces += updates.count - counts.updated
     }
     return counts
+  }
+
+  private mutating func copyIntoProduction(_ rows: [UInt32], of batch: StagedBatch) throws -> Int {
+    do {
+      return try copier.copy(
+        rows[...],
+        of: batch,
+        by: ApplySQL.copyIntoProduction(plan),
+        "inserting into \(plan.production)"
+      )
+    } catch let error as PostgresError where plan.citus != nil {
+      throw error.ofCitusCopy
+    }
   }
 
   /// The exact way: through the temporary table, where a key that is there by now is no error.

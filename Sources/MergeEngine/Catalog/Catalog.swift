@@ -21,6 +21,9 @@ struct Catalog: Sendable {
     let relations = try connection.query(CatalogSQL.relations, [.textArray(schemas)], "reading the catalog")
     let columns = try Self.columns(connection, schemas)
     let primaryKeys = try Self.primaryKeys(connection, schemas)
+    let oids = (0..<relations.count).map { UInt32(relations.integer($0, 0) ?? 0) }
+    let citusTables = relations.bool(0, 7) == true ? try CitusTable.read(oids, connection) : [:]
+    let storages = Self.otherStorages(relations)
     tables = (0..<relations.count).compactMap { row in
       guard let kind = relations.text(row, 3).flatMap({ CatalogTable.Kind(rawValue: $0) }) else { return nil }
       let oid = UInt32(relations.integer(row, 0) ?? 0)
@@ -33,7 +36,9 @@ struct Catalog: Sendable {
         // -1 means never counted; 0 is what versions before 14 said, and an empty table needs no estimate.
         estimatedRowCount: estimate > 0 ? Int(estimate) : nil,
         columns: columns[oid] ?? [],
-        primaryKey: primaryKeys[oid]
+        primaryKey: primaryKeys[oid],
+        storage: storages[oid] ?? CatalogTable.heap,
+        citus: citusTables[oid]
       )
     }
     let pairs = try connection.query(CatalogSQL.casts, "reading the casts")
@@ -61,6 +66,20 @@ struct Catalog: Sendable {
 
   /// The root of a partition's tree; any other table itself.
   func rootOid(of table: UInt32) -> UInt32 { tables.first { $0.oid == table }?.rootOid ?? table }
+
+  /// Of tables whose rows are not on the heap, and of the roots of such partitions, how they are stored.
+  private static func otherStorages(_ relations: ResultSet) -> [UInt32: String] {
+    var storages: [UInt32: String] = [:]
+    for row in 0..<relations.count {
+      guard let storage = relations.text(row, 6), storage != CatalogTable.heap, relations.text(row, 3) != "m" else {
+        continue
+      }
+      for oid in [relations.integer(row, 0), relations.integer(row, 4)] {
+        if let oid, storages[UInt32(oid)] == nil { storages[UInt32(oid)] = storage }
+      }
+    }
+    return storages
+  }
 
   private static func columns(
     _ connection: Connection,

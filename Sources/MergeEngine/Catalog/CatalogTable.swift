@@ -20,6 +20,13 @@ struct CatalogTable: Sendable {
   let estimatedRowCount: Int?
   let columns: [CatalogColumn]
   let primaryKey: PrimaryKey?
+  /// How its rows are stored, or those of the first of its partitions that are not on the heap.
+  var storage = CatalogTable.heap
+  /// What Citus has made of it.
+  var citus: CitusTable?
+
+  /// The name of PostgreSQL's own way to store rows, in blocks.
+  static let heap = "heap"
 
   var isPartition: Bool { rootOid != oid }
 

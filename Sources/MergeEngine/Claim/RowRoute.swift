@@ -27,7 +27,7 @@ struct RouteChoice {
   init(_ plan: TablePlan, isOneDatabase: Bool) {
     fieldCount = Double(plan.columns.count - plan.comparedColumnCount)
     open = [.wholeRows]
-    guard isOneDatabase, plan.snapshot == nil, plan.ties == nil, plan.images == nil,
+    guard isOneDatabase, plan.citus == nil, plan.snapshot == nil, plan.ties == nil, plan.images == nil,
       !plan.triggers.onInsert, !plan.triggers.onUpdate
     else { return }
     if plan.columns.allSatisfy(\.isReadAsItIs) { open.insert(.withinServer) }

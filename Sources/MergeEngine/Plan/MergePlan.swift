@@ -19,6 +19,9 @@ struct MergePlan: Sendable {
     }
   }
 
+  /// Whether production is one of Citus, or part of it.
+  var hasCitusTables: Bool { tables.contains { $0.citus != nil } }
+
   var blockers: [Finding] { findings.filter { $0.grade == .blocker } }
   var warnings: [Finding] { findings.filter { $0.grade == .warning } }
 

@@ -25,6 +25,8 @@ struct TablePlan: Sendable {
   /// Duplicates of a key show in equal bytes; otherwise the server is asked which keys are equal.
   let keyEqualityIsBytewise: Bool
   let keyIsDeferrable: Bool
+  /// What Citus has made of production.
+  var citus: CitusTable?
   /// Staging rows carry a status, which is set after their merge unless marks are left alone.
   let hasStatusColumn: Bool
   var marksRows: Bool

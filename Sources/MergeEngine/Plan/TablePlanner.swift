@@ -27,6 +27,7 @@ struct TablePlanner {
     let blockersBefore = blockerCount
     let target = MergeTarget(production, options.columns)
     for obstacle in target.obstacles { block(table, obstacle) }
+    checkStorage(table, staging: staging, production: production)
     let ignored = options.columns.ignored(of: table)
     if let obstacle = MisspelledColumns(staging: staging, production: production, ignored: ignored).obstacle {
       // All that is missing is missing by its right name only.
@@ -84,6 +85,7 @@ struct TablePlanner {
       sendsProbeKeys: keyColumns.contains { $0.probesAsText && $0.travel == .binary },
       keyEqualityIsBytewise: keyColumns.allSatisfy { $0.baseType.equalityIsBytewise && $0.travel == .binary },
       keyIsDeferrable: key.isDeferrable,
+      citus: production.citus,
       hasStatusColumn: hasStatusColumn,
       marksRows: hasStatusColumn && options.mark == .all,
       nullRule: options.nulls,
@@ -109,6 +111,21 @@ struct TablePlanner {
       block(
         table,
         "\(staging.name) has no column \(version) to tell newer from older. Load it, or name the right one."
+      )
+    }
+  }
+
+  /// Rows are read by blocks of the heap, and updated.
+  private mutating func checkStorage(_ table: String, staging: CatalogTable, production: CatalogTable) {
+    if let citus = staging.citus { block(table, citus.obstacle(asStaging: staging.name)) }
+    if let obstacle = production.citus?.obstacle(asProduction: production.name) { block(table, obstacle) }
+    for (place, advice) in [
+      (staging, "Load into a table USING heap."),
+      (production, "A merge updates rows, by a unique key: convert it, ALTER TABLE … SET ACCESS METHOD heap."),
+    ] where place.storage != CatalogTable.heap {
+      block(
+        table,
+        "\(place.name) stores its rows by \(place.storage), not in blocks of PostgreSQL's own heap. \(advice)"
       )
     }
   }

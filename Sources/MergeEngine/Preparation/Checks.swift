@@ -86,8 +86,11 @@ struct Checks {
 
   private func images(_ table: TablePlan) -> [Finding] {
     guard writes, options.beforeImages else { return [] }
-    return [BeforeImageTable.widthObstacle(table), BeforeImageTable.triggerObstacle(table)].compactMap(\.self)
-      .map { .blocker(table.name, $0) }
+    return [
+      BeforeImageTable.widthObstacle(table), BeforeImageTable.triggerObstacle(table),
+      table.citus?.obstacleOfImages(of: table.production),
+    ]
+    .compactMap(\.self).map { .blocker(table.name, $0) }
   }
 
   private func rowTriggers(_ table: TablePlan) throws -> [Finding] {

@@ -113,6 +113,7 @@ struct AdminSchema {
   /// Two runs may find the same gap; the lock makes the second wait, look again, and find it closed.
   private func makeMissing(_ connection: Connection) throws(PostgresError) {
     try connection.execute("BEGIN", "beginning to make the admin schema")
+    try CitusSession.keepSchemasLocal(connection)
     _ = try connection.query(
       "SELECT pg_advisory_xact_lock(\(AdvisoryLock.adminSchemaClass), 0)",
       "waiting for another run to make the admin schema"

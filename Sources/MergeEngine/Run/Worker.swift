@@ -54,6 +54,7 @@ final class Worker {
         isAtomic: context.isAtomic,
         carriesText: context.plan.carriesText
       )
+      if context.plan.hasCitusTables { try connections.production.execute(CitusSession.ofWorker, "setting up the session") }
       context.sessions.add(connections)
       return connections
     }
@@ -188,7 +189,7 @@ final class Worker {
     let rowCount = memory.batch.rows.count
     // Nobody has asked to stop, so what was cancelled took too long: a batch its locks, or --statement-timeout. What is
     // read-only now may be writable again when a switch-over is through.
-    if state.isWorthRetrying || state == .queryCanceled || state == .readOnlyTransaction {
+    if state.isWorthRetrying || state == .queryCanceled || state == .readOnlyTransaction || error.isOfAnotherServer {
       let tookLong = state == .queryCanceled || state == .lockNotAvailable
       let holdsLocks = stations[item.table]?.budget.startedAt != nil
       if tookLong, holdsLocks, rowCount > 1, !context.isAtomic { return .shrink }
@@ -223,6 +224,9 @@ final class Worker {
         )
       }
       try connections.execute(context.isAtomic ? "SAVEPOINT batch" : "BEGIN", "beginning a batch")
+      if context.plan.tables[item.table].citus != nil {
+        try connections.production.execute(CitusSession.ofBatch, "beginning a batch")
+      }
       try RunLocks.joinBatches(of: context.plan.tables[item.table].productionOid, connections.production)
       let carried =
         try stations[item.table]?

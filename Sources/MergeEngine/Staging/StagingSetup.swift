@@ -77,6 +77,7 @@ public struct StagingSetup: Sendable {
     try AdminSchema(schemas: options.schemas).complete(connection)
     try RunRecord.closeDeadRuns(connection, options.schemas)
     try connection.execute("BEGIN", "beginning to make staging")
+    try CitusSession.keepSchemasLocal(connection)
     try connection.execute(
       "CREATE SCHEMA IF NOT EXISTS \(Identifier(options.schemas.staging))",
       "making the schema \(options.schemas.staging)"

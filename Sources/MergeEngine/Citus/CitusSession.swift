@@ -1,0 +1,47 @@
+import Libpq
+
+/// What sessions that write to tables of Citus need besides ``SessionSettings``.
+enum CitusSession {
+  /// For workers whose batches have no key in common. Without it, each UPDATE of several shards takes a lock on all of them until
+  /// the commit, and the workers of a run wait for each other. Deadlocks with others are detected as ever, and tried again.
+  static let ofWorker: SQL = "SET citus.enable_deadlock_prevention = off"
+
+  /// For the beginning of each transaction: has the nodes plan their part of a statement as ``SessionSettings/batches`` has the
+  /// coordinator do. Settings of a session don't reach them, and a shard's planner would read all of it for each batch.
+  static let ofBatch: SQL = """
+    SET LOCAL citus.propagate_set_commands = 'local';
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off;
+    SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off
+    """
+
+  /// For the rest of a transaction that makes schemas of our own: ordinary ones, where Citus would shard new schemas as a whole.
+  static func keepSchemasLocal(_ connection: Connection) throws(PostgresError) {
+    _ = try connection.query(
+      """
+      SELECT set_config('citus.enable_schema_based_sharding', 'off', true)
+      WHERE current_setting('citus.enable_schema_based_sharding', true) = 'on'
+      """,
+      "keeping schemas from being sharded"
+    )
+  }
+}
+
+extension PostgresError {
+  /// Whether another server did not answer the one that was asked: a node of Citus that starts anew, or moves.
+  var isOfAnotherServer: Bool {
+    guard origin == .server, let sqlState else { return false }
+    return sqlState.category == "08" || ["57P01", "57P02", "57P03"].contains(sqlState.code)
+  }
+
+  /// An error of COPY into a table of Citus, as one that refuses a row.
+  ///
+  /// Citus passes the messages of nodes on without their SQLSTATE, as internal errors: that a key is there by now looks like a
+  /// CHECK that a row violates, or like any other failure. So none of them is the last word: the batch is written by INSERT,
+  /// whose errors come with their SQLSTATE.
+  var ofCitusCopy: PostgresError {
+    guard origin == .server, sqlState == .internalError else { return self }
+    var refusal = self
+    refusal.sqlState = .integrityConstraintViolation
+    return refusal
+  }
+}

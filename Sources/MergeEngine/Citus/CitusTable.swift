@@ -1,0 +1,86 @@
+import Libpq
+
+/// What Citus has made of a table; of ordinary tables there is none.
+///
+/// What the catalog shows of such a table is a shell: its rows lie in other tables, its shards, mostly on other servers. So its
+/// blocks say nothing of its rows, and rows that are read of it have no addresses.
+///
+/// Source: <https://docs.citusdata.com/en/stable/develop/api_metadata.html>
+struct CitusTable: Sendable, Equatable {
+  /// How rows are spread.
+  enum Kind: Sendable, Equatable {
+    /// By the values of a column.
+    case distributed(by: Identifier, shardCount: Int)
+    /// In one shard that lies on a single node: a table of a schema that is sharded as a whole, or one distributed by no column.
+    case singleShard
+    /// A copy on every node.
+    case reference
+    /// In one shard on the coordinator, so that other nodes know it.
+    case managed
+  }
+
+  let kind: Kind
+
+  /// Whether Citus is installed, as a column of a query.
+  static let isInstalled: SQL = "to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL"
+
+  /// Those of `tables` (oids) that are known to Citus.
+  ///
+  /// - Precondition: ``isInstalled``.
+  static func read(_ tables: [UInt32], _ connection: Connection) throws(PostgresError) -> [UInt32: CitusTable] {
+    let rows = try connection.query(
+      """
+      SELECT p.logicalrelid::oid, p.partmethod::text, p.repmodel::text, p.colocationid,
+             pg_catalog.column_to_column_name(p.logicalrelid, p.partkey),
+             (SELECT count(*) FROM pg_catalog.pg_dist_shard AS s WHERE s.logicalrelid = p.logicalrelid)
+      FROM pg_catalog.pg_dist_partition AS p
+      WHERE p.logicalrelid::oid = ANY ($1::oid[])
+      """,
+      [.textArray(tables.map(String.init))],
+      "reading how Citus has spread the tables"
+    )
+    let found = (0..<rows.count).map { row in
+      let column = rows.text(row, 4).map { Identifier($0) }
+      let kind: Kind =
+        if let column {
+          .distributed(by: column, shardCount: rows.integer(row, 5) ?? 0)
+        } else if rows.text(row, 2) == "t" {
+          .reference
+        } else {
+          rows.integer(row, 3) == 0 ? .managed : .singleShard
+        }
+      return (UInt32(rows.integer(row, 0) ?? 0), CitusTable(kind: kind))
+    }
+    return Dictionary(uniqueKeysWithValues: found)
+  }
+
+  /// What it is, as the end of a sentence that begins with its name.
+  var description: String {
+    switch kind {
+    case .distributed(let column, let shardCount):
+      "is distributed by \(column) over \(shardCount) \(shardCount == 1 ? "shard" : "shards") (Citus)"
+    case .singleShard: "is a table of one shard (Citus)"
+    case .reference: "is a reference table (Citus)"
+    case .managed: "is a local table that Citus manages"
+    }
+  }
+
+  /// Why it can't be staging.
+  func obstacle(asStaging name: QualifiedName) -> String {
+    "\(name) \(description): its rows lie in shards, and can't be read by blocks. Merge it from files (merge-engine snapshot save, "
+      + "merge-engine replay), or load into an ordinary table; Citus's undistribute_table makes one of it."
+  }
+
+  /// Why it can't be production.
+  func obstacle(asProduction name: QualifiedName) -> String? {
+    guard kind == .reference else { return nil }
+    return
+      "\(name) \(description), which Citus does not update from rows that only the coordinator has. Merge the other tables with "
+      + "--table, or make this one an ordinary table with Citus's undistribute_table."
+  }
+
+  /// Why overwritten rows can't be kept.
+  func obstacleOfImages(of name: QualifiedName) -> String {
+    "\(name) \(description), where rows can't be locked and kept in one statement. Merge without --before-images."
+  }
+}

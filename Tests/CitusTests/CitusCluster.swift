@@ -1,0 +1,57 @@
+import Foundation
+import PrivateCluster
+import TestSupport
+
+/// A coordinator without shards and two workers, which know each other by their sockets: nobody asks for a password there.
+final class CitusCluster: Sendable {
+  let coordinator: PrivateCluster
+  let workers: [PrivateCluster]
+
+  /// Citus wants to be the first of what is preloaded, and to commit on several nodes as one.
+  private static let settings = [
+    "shared_preload_libraries": "citus", "max_connections": "150", "max_prepared_transactions": "150",
+    "autovacuum": "off",
+    "citus.shard_count": "8", "citus.enable_statistics_collection": "off", "citus.node_conninfo": "sslmode=disable",
+  ]
+
+  private init() async throws {
+    coordinator = try await TestServer.start(settings: Self.settings)
+    workers = [
+      try await TestServer.start(settings: Self.settings), try await TestServer.start(settings: Self.settings),
+    ]
+  }
+
+  private static let started = Task { try await CitusCluster() }
+
+  /// Makes a database on all nodes, runs `body` with the coordinator's, and drops it.
+  ///
+  /// - Parameter own: on servers that no other test uses, to be stopped and restarted.
+  static func withDatabase(own: Bool = false, _ body: (CitusCluster, TestDatabase) async throws -> Void) async throws {
+    try await Lane.working.turn {
+      let cluster = try await own ? CitusCluster() : started.value
+      let name = "test_\(UUID().uuidString.prefix(8).lowercased())"
+      let nodes = [cluster.coordinator] + cluster.workers
+      for node in nodes {
+        try TestDatabase(connectionString: node.connectionString()).run("CREATE DATABASE \(name)")
+        try TestDatabase(connectionString: node.connectionString(database: name)).run("CREATE EXTENSION citus")
+      }
+      let database = try TestDatabase(connectionString: cluster.coordinator.connectionString(database: name))
+      try database.run("SELECT citus_set_coordinator_host('\(cluster.coordinator.socketDirectory)', 5432)")
+      for worker in cluster.workers {
+        try database.run("SELECT citus_add_node('\(worker.socketDirectory)', \(worker.port))")
+      }
+      let result: Result<Void, any Error>
+      do {
+        try await body(cluster, database)
+        result = .success(())
+      } catch {
+        result = .failure(error)
+      }
+      for node in nodes {
+        try TestDatabase(connectionString: node.connectionString()).run("DROP DATABASE \(name) WITH (FORCE)")
+      }
+      if own { for node in nodes { await node.stop() } }
+      try result.get()
+    }
+  }
+}
