@@ -37,11 +37,17 @@ struct RunClosing {
       RunReport.TableReport(
         table: table.name,
         counts: counts[table.name] ?? VerdictCounts(),
-        elapsedMilliseconds: outcome.elapsedMilliseconds
+        elapsedMilliseconds: outcome.elapsedMilliseconds,
+        pages: outcome.pages
       )
     }
     for table in tables {
-      try record.closeTable(table.table, elapsedMilliseconds: table.elapsedMilliseconds, connection)
+      try record.closeTable(
+        table.table,
+        elapsedMilliseconds: table.elapsedMilliseconds,
+        pages: table.pages,
+        connection
+      )
     }
     let failures = failures(outcome)
     let refusedCount = tables.reduce(0) { $0 + $1.counts.errors }
