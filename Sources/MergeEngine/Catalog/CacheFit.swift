@@ -24,6 +24,9 @@ struct CacheFit: Sendable {
   /// Most pages that are visited will have to be read: more than there is memory for, which other tables want too.
   var isLikelyCold: Bool { cacheByteCount > 0 && byteCount > cacheByteCount }
 
+  /// The same as pages, of the size that servers are built with, with very few exceptions.
+  var cachePageCount: Int { cacheByteCount / 8192 }
+
   /// Reads the sizes of several tables.
   static func read(of tables: [UInt32], _ connection: Connection) throws(PostgresError) -> [UInt32: CacheFit] {
     let rows = try connection.query(

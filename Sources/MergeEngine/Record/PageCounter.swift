@@ -45,15 +45,11 @@ public struct PageCounts: Sendable, Hashable {
   /// Which share of the pages had to be read; 0 where none was visited.
   public var readShare: Double { visited > 0 ? Double(read) / Double(visited) : 0 }
 
-  /// What a person should know: that the table did not fit into the server's memory; nil where it did.
-  public var coldNote: String? {
-    guard visited >= Self.leastVisited, readShare >= Self.coldShare else { return nil }
+  /// What a person should know of a table that is taken to be larger than memory; nil where nothing was counted.
+  var coldNote: String? {
+    guard visited > 0 else { return nil }
     return "cold: \(Int((100 * readShare).rounded())) % of the pages had to be read from disk or the system's cache"
   }
-
-  /// Fewer pages are nobody's concern. Both arbitrary.
-  private static let leastVisited = 1000
-  private static let coldShare = 0.05
 
   static func += (left: inout Self, right: Self) {
     left.visited += right.visited

@@ -5,6 +5,8 @@ struct Carried {
   let place: BatchPlace
   /// Pages of production that were visited.
   var pages = PageCounts()
+  /// Production was taken to be larger than memory.
+  var isCold = false
   /// Rows of that part that were not carried, but are to be tried by themselves; rows of one key together.
   var setApart: [[UInt64]] = []
 

@@ -38,7 +38,8 @@ struct RunClosing {
         table: table.name,
         counts: counts[table.name] ?? VerdictCounts(),
         elapsedMilliseconds: outcome.elapsedMilliseconds,
-        pages: outcome.pages
+        pages: outcome.pages,
+        isCold: outcome.isCold
       )
     }
     for table in tables {
@@ -58,7 +59,8 @@ struct RunClosing {
       ? .aborted : !failures.isEmpty ? .failed : refusedCount + standingCount > 0 ? .partial : .success
     let cleaning = options.cleanup ? try cleanUp(status, production: connection, staging: staging) : []
     for warning in exchanges + cleaning { logger.warning("\(warning)") }
-    let warnings = exchanges + cleaning + pauses.map(Self.words)
+    let coldNotes = tables.compactMap { table in table.coldNote.map { "\(table.table): \($0)." } }
+    let warnings = exchanges + cleaning + pauses.map(Self.words) + coldNotes
     try connection.execute("BEGIN", "closing the run")
     if isThrough {
       try ReplayProgress(plan, options.schemas).finish(connection)

@@ -172,7 +172,7 @@ struct Stations {
       if let reading { pages = pageCounter.advance(to: reading) }
     }
     ways.learn(pages, lookUpTime: lookUpTime)
-    return Carried(counts: counts, place: place, pages: pages, setApart: groups)
+    return Carried(counts: counts, place: place, pages: pages, isCold: way.readsAhead, setApart: groups)
   }
 
   /// Takes what looks bad out of the rows to be written, and with it the older rows of its keys: they get their chance if

@@ -26,6 +26,8 @@ final class WorkQueue: Sendable {
     var progress: TableProgress
     /// Pages of production that its batches have visited.
     fileprivate(set) var pages = PageCounts()
+    /// Some of its batches took production to be larger than memory.
+    fileprivate(set) var isCold = false
     fileprivate var openParents: Set<Int>
     fileprivate var nextBlock = 0
     fileprivate let blockCount: Int
@@ -36,6 +38,10 @@ final class WorkQueue: Sendable {
     fileprivate var fed: [BatchPlace] = []
     fileprivate var isFed = false
     fileprivate let keyedRowCount: Int
+    /// Pages that there is memory for.
+    fileprivate let cachePageCount: Int
+    /// Pages that had to be read for a row, of a table that is larger than memory; nil of others.
+    fileprivate var readsPerRow: Double?
     fileprivate var givenBack: [BatchPlace] = []
     /// What could not be carried within its time, and comes last.
     fileprivate var waiting: [BatchPlace] = []
@@ -127,6 +133,8 @@ final class WorkQueue: Sendable {
             sliceRowCount: tableSlices.reduce(0) { $0 + $1.rowCount },
             isFed: isKeyed,
             keyedRowCount: isKeyed ? max(table.estimatedRowCount ?? 0, 0) : 0,
+            cachePageCount: table.cacheFit.cachePageCount,
+            readsPerRow: table.cacheFit.isLikelyCold ? Self.likelyReadsPerRow : nil,
             givenBack: stride(from: 0, to: tableRows?.count ?? 0, by: batchRows).map { start in
               .rows(Array((tableRows ?? [])[start...].prefix(batchRows)))
             },
@@ -207,6 +215,7 @@ final class WorkQueue: Sendable {
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].progress.counts += counts
       state.tables[item.table].pages += carried.pages
+      state.tables[item.table].isCold = state.tables[item.table].isCold || carried.isCold
       state.tables[item.table].progress.blocksDone += carried.place.progressCount
       if case .blocks(let whole) = item.place, case .blocks(let done) = carried.place {
         if done.end < whole.end {
@@ -217,6 +226,9 @@ final class WorkQueue: Sendable {
           rowCount: counts.read,
           byteCount: byteCount
         )
+      }
+      if counts.read > 0 {
+        state.tables[item.table].readsPerRow = carried.isCold ? Double(carried.pages.read) / Double(counts.read) : nil
       }
       state.refusedCount += counts.errors
       state.tables[item.table].givenBack += carried.setApart(atMost: fewRows(state)).map { .rows($0.sorted()) }
@@ -349,7 +361,22 @@ final class WorkQueue: Sendable {
   // MARK: On the state, under the lock
 
   private func batchRowCount(_ index: Int, _ state: State) -> Int {
-    min(batchRows, state.batchRowLimit, state.tables[index].rowLimit)
+    min(batchRows, state.batchRowLimit, state.tables[index].rowLimit, rowsInMemory(index, state))
+  }
+
+  /// A page of the index and one of the table.
+  private static let likelyReadsPerRow = 2.0
+  /// Half of the memory: others want some too.
+  private static let memoryShare = 0.5
+  /// Arbitrary: with fewer rows a batch's own costs would count as much as pages.
+  private static let leastColdBatchRows = 500
+
+  /// As many rows as there are whose pages are still in memory when they are written.
+  private func rowsInMemory(_ index: Int, _ state: State) -> Int {
+    let table = state.tables[index]
+    guard let readsPerRow = table.readsPerRow, table.cachePageCount > 0 else { return .max }
+    let pages = Double(table.cachePageCount) * Self.memoryShare / Double(state.workerCount)
+    return max(Int(pages / max(readsPerRow, 0.01)), Self.leastColdBatchRows)
   }
 
   private func nextPlace(_ index: Int, _ state: inout State) -> BatchPlace? {

@@ -23,7 +23,7 @@ struct RunTable {
 
   /// Which tables were larger than the server's memory.
   private func coldNotes(_ style: Style) -> TerminalText {
-    report.tables.compactMap { table in table.pages.coldNote.map { "\(table.table): \($0)" as TerminalText } }
+    report.tables.compactMap { table in table.coldNote.map { "\(table.table): \($0)" as TerminalText } }
       .map { style.wrapped($0) + "\n" }.joined()
   }
 
