@@ -24,7 +24,7 @@ enum WorkerChoice: ExpressibleByArgument {
 extension ConfigurationValue {
   func workerChoice() throws -> WorkerChoice {
     if node.scalar?.string == WorkerChoice.autoWord { return .auto }
-    guard node.int != nil else { throw expected("a number of workers, or \(WorkerChoice.autoWord)") }
+    guard node.int != nil else { throw expected("a whole number, or \(WorkerChoice.autoWord)") }
     return .fixed(try integer(in: MergeLimits.workers))
   }
 }

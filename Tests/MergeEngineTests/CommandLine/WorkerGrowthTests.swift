@@ -18,6 +18,7 @@ import Testing
         CREATE TRIGGER wait BEFORE INSERT ON production.t FOR EACH STATEMENT EXECUTE FUNCTION public.wait();
         """
       )
+      #expect(try await database.call("init").status == 0)
       try await body(database)
     }
   }

@@ -31,9 +31,10 @@ import Testing
         INSERT INTO staging.t
         SELECT \(values), 'staged', timestamp '2025-01-01' + n % 2 * interval '1 day'
         FROM generate_series(1, \(rowCount)) AS n ORDER BY md5(n::text);
-        VACUUM ANALYZE
         """
       )
+      try database.run("VACUUM ANALYZE")
+      #expect(try await database.call("init").status == 0)
       try await body(database)
     }
   }
