@@ -85,6 +85,8 @@ public struct DryRun: Sendable {
         counts: outcome.counts,
         differingTieCount: outcome.differingTieCount,
         elapsedMilliseconds: (outcome.readTime + outcome.probeTime).milliseconds,
+        pages: outcome.pages,
+        isCold: table.cacheFit.isLikelyCold,
         estimate: try MergeEstimate(
           table,
           outcome,
