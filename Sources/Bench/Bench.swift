@@ -12,6 +12,7 @@ public struct Bench: Sendable {
   private let target: ConnectionTarget
   private let options: BenchOptions
   private let stop: StopSignal
+  private let socket: ServerSocket?
 
   /// How far a bench has come.
   public enum Progress: Sendable {
@@ -23,9 +24,11 @@ public struct Bench: Sendable {
 
   /// - Parameters:
   ///   - target: a database of the server to measure; nothing in it is touched.
+  ///   - socket: where the server listens; for workloads with a delay, which only a private server can be measured with.
   ///   - stop: ends the bench early.
-  public init(target: ConnectionTarget, options: BenchOptions, stop: StopSignal) {
+  public init(target: ConnectionTarget, socket: ServerSocket? = nil, options: BenchOptions, stop: StopSignal) {
     self.target = target
+    self.socket = socket
     self.options = options
     self.stop = stop
   }
@@ -62,7 +65,11 @@ public struct Bench: Sendable {
     return try options.workloads.map { workload in
       onProgress(.loading(workload))
       let contenders = try options.contenders(on: workload, serverVersionNumber: databases.serverVersionNumber)
-      let course = try Course(workload, options: options, databases, stop: stop)
+      let proxy = try socket.flatMap { socket in
+        try workload.delayMilliseconds.map { try DelayingProxy(server: socket, delay: .milliseconds($0)) }
+      }
+      defer { proxy?.close() }
+      let course = try Course(workload, options: options, databases, through: proxy, stop: stop)
       var measurements = [[Measurement]](repeating: [], count: contenders.count)
       for repetition in 1...options.repetitions {
         guard pace.begin(workload, repetition: repetition) else { break }

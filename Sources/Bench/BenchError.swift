@@ -4,6 +4,8 @@ public enum BenchError: Error, CustomStringConvertible {
   case mergeFailed(String)
   /// No contender has this text in its name; with the names there are.
   case noContender(String, [String])
+  /// The line for a client that is far away can't be made; why.
+  case noProxy(String)
   /// Somebody asked to stop.
   case interrupted
 
@@ -13,6 +15,7 @@ public enum BenchError: Error, CustomStringConvertible {
     case .mergeFailed(let reasons): "the engine failed on a workload of bench: \(reasons)"
     case .noContender(let text, let names):
       "no contender has \(text) in its name. There are: \(names.joined(separator: "; "))."
+    case .noProxy(let reason): "the delaying line to the server can't be made: \(reason)"
     case .interrupted: "interrupted; the scratch databases are dropped"
     }
   }

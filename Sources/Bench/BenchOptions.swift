@@ -7,7 +7,7 @@ public struct BenchOptions: Sendable {
   /// Rows of production; nil for four times as many as staging has (of the sparse workload: as `rowCount`).
   public var productionRowCount: Int?
   /// What to load.
-  public var workloads = Workload.allCases
+  public var workloads = Workload.usual
   /// How often every contender runs on every workload, if there is time.
   public var repetitions = 3
   /// Repetitions that would take the whole bench beyond this are not begun.
@@ -28,6 +28,17 @@ public struct BenchOptions: Sendable {
 
   /// Staging rows of the workload that has the most.
   public var largestStagedRowCount: Int { workloads.map { WorkloadSize($0, self).stagedRowCount }.max() ?? 0 }
+
+  /// The buffers of a server on which production does not fit into memory: less than a tenth of the smallest one.
+  public var coldBufferByteCount: Int {
+    let rowCounts = workloads.filter(\.isCold).map { WorkloadSize($0, self).productionRowCount }
+    return max((rowCounts.min() ?? 0) * Self.coldRowByteCount / 11, Self.leastBufferByteCount)
+  }
+
+  /// A row of a cold workload takes at least so many bytes of the table alone.
+  private static let coldRowByteCount = 200
+  /// With fewer a server hardly works.
+  private static let leastBufferByteCount = 2 << 20
 
   /// Those of the contenders that are wanted.
   ///

@@ -38,7 +38,7 @@ public struct BenchParameters: Sendable, Encodable {
   public var command: String {
     var words = ["merge-engine", "bench", "--rows", "\(rowCount)"]
     if let productionRowCount { words += ["--production-rows", "\(productionRowCount)"] }
-    if workloads != Workload.allCases { words += workloads.flatMap { ["--workload", $0.rawValue] } }
+    if workloads != Workload.usual { words += workloads.flatMap { ["--workload", $0.rawValue] } }
     words += contenderFilter.flatMap { ["--contender", "'\($0.replacing("'", with: #"'\''"#))'"] }
     words += ["--repeat", "\(repetitions)", "--time-limit", "\(timeLimitMinutes)"]
     words += ["--connections", "\(connections)", "--batch", "\(batchRows)", "--seed", "\(seed)"]

@@ -4,6 +4,8 @@ import Libpq
 public enum Contender: Sendable, Hashable {
   /// merge-engine; with marks on staging that has a status column.
   case engine(workers: Int, marks: Bool)
+  /// merge-engine, which finds the number of workers by itself.
+  case engineAuto
   /// The guide's statements in one transaction; on staging as the guide makes it, or as `init` does.
   case guide(onOwnStaging: Bool)
   /// One MERGE statement, then the marks.
@@ -20,6 +22,7 @@ public enum Contender: Sendable, Hashable {
   public var name: String {
     switch self {
     case .engine(let workers, let marks): "engine, \(Self.counted(workers, "worker"))\(marks ? ", marks" : "")"
+    case .engineAuto: "engine, auto"
     case .guide(onOwnStaging: true): "guide"
     case .guide(onOwnStaging: false): "guide on init's staging"
     case .merge: "MERGE"
@@ -31,7 +34,7 @@ public enum Contender: Sendable, Hashable {
   }
 
   /// Whether it is the engine, whose client does work of its own.
-  public var isEngine: Bool { if case .engine = self { true } else { false } }
+  public var isEngine: Bool { if case .engine = self { true } else { self == .engineAuto } }
   /// Whether it only does what no merge can do without.
   public var isFloor: Bool { if case .floor = self { true } else { false } }
 
@@ -40,7 +43,7 @@ public enum Contender: Sendable, Hashable {
     switch self {
     case .engine(_, let marks), .onConflict(_, let marks): marks
     case .guide, .merge, .onConflictJoined: true
-    case .floor: false
+    case .engineAuto, .floor: false
     }
   }
 
@@ -49,6 +52,8 @@ public enum Contender: Sendable, Hashable {
   func isUsual(on workload: Workload) -> Bool {
     switch self {
     case .onConflict(_, marks: false), .onConflictJoined: workload == .mixed || workload == .reload
+    // Where most of the time is waiting the number matters.
+    case .engineAuto: workload.isCold || workload.delayMilliseconds != nil
     default: true
     }
   }
@@ -68,7 +73,7 @@ public enum Contender: Sendable, Hashable {
     let workers = Set([1, 2, connections]).sorted()
     let writers = Set([2, connections]).sorted()
     return workers.map { .engine(workers: $0, marks: false) }
-      + [.engine(workers: 2, marks: true), .guide(onOwnStaging: true), .guide(onOwnStaging: false)]
+      + [.engineAuto, .engine(workers: 2, marks: true), .guide(onOwnStaging: true), .guide(onOwnStaging: false)]
       + (serverVersionNumber >= 150_000 ? [.merge] : [])
       + [.onConflict(connections: 1, marks: true), .onConflict(connections: 1, marks: false), .onConflictJoined]
       + (connections > 1 ? [.onConflict(connections: connections, marks: true)] : [])

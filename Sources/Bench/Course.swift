@@ -11,6 +11,8 @@ struct Course {
   let stop: StopSignal
   /// The copy that a contender works on.
   private let target: ConnectionTarget
+  /// The same copy as contenders see it: from afar, where the workload has it so.
+  private let contenderTarget: ConnectionTarget
   /// What production must hold in the end.
   private let expectedFingerprint: String
 
@@ -18,12 +20,19 @@ struct Course {
   private var sql: WorkloadSQL { WorkloadSQL(workload, size) }
 
   /// Loads the workload into the template.
-  init(_ workload: Workload, options: BenchOptions, _ databases: ScratchDatabases, stop: StopSignal) throws {
+  init(
+    _ workload: Workload,
+    options: BenchOptions,
+    _ databases: ScratchDatabases,
+    through proxy: DelayingProxy? = nil,
+    stop: StopSignal
+  ) throws {
     self.workload = workload
     self.options = options
     self.databases = databases
     self.stop = stop
     target = databases.target(of: ScratchDatabases.run)
+    contenderTarget = try proxy?.target.database(named: ScratchDatabases.run.name) ?? target
     let sql = WorkloadSQL(workload, WorkloadSize(workload, options))
     try databases.createTemplate()
     let template = databases.target(of: ScratchDatabases.template)
@@ -89,6 +98,8 @@ struct Course {
   private func prepare(_ contender: Contender, _ observer: Connection) throws -> () throws -> Void {
     let statements = StatementSQL(workload.table, staging: contender.stagingSchema, marks: contender.marksRows)
     switch contender {
+    case .engineAuto:
+      return { try merge(workers: nil, from: contender.stagingSchema) }
     case .engine(let workers, _):
       return { try merge(workers: workers, from: contender.stagingSchema) }
     case .guide:
@@ -109,21 +120,21 @@ struct Course {
       let floor = Floor(workload.table, connections: connections, batchRows: options.batchRows)
       let shares = try floor.shares(observer)
       return {
-        try WorkerThreads.run(count: shares.count) { [stop, target] number in
-          let connection = try ScratchDatabases.connect(to: target)
+        try WorkerThreads.run(count: shares.count) { [stop, contenderTarget] number in
+          let connection = try ScratchDatabases.connect(to: contenderTarget)
           try stop.covering(connection) { try floor.write(shares[number - 1], connection) }
         }
       }
     }
   }
 
-  private func merge(workers: Int, from staging: Identifier) throws {
+  private func merge(workers: Int?, from staging: Identifier) throws {
     var merge = MergeOptions()
     merge.schemas.staging = staging.name
     merge.workers = workers
     merge.batchRows = options.batchRows
     let report = try MergeRun(
-      target: target,
+      target: contenderTarget,
       options: merge,
       logger: Self.silence,
       stop: stop
@@ -138,8 +149,8 @@ struct Course {
   ///
   /// Without JIT, as the engine and the floor: compiling is not what is compared.
   private func transact(_ transactions: [[SQL]]) throws {
-    try WorkerThreads.run(count: transactions.count) { [stop, target] number in
-      let connection = try ScratchDatabases.connect(to: target)
+    try WorkerThreads.run(count: transactions.count) { [stop, contenderTarget] number in
+      let connection = try ScratchDatabases.connect(to: contenderTarget)
       try stop.covering(connection) {
         try connection.execute("SET jit = off", "setting up the session")
         try connection.execute("BEGIN", "beginning")

@@ -68,12 +68,12 @@ struct ScratchDatabases {
     let names = [
       "server_version", "shared_buffers", "max_wal_size", "fsync", "full_page_writes", "wal_level", "work_mem",
       "maintenance_work_mem", "jit", "synchronous_commit", "max_parallel_workers_per_gather", "effective_cache_size",
-      "checkpoint_timeout", "wal_compression",
+      "checkpoint_timeout", "wal_compression", "debug_io_direct",
     ]
     var settings: [String: String] = [:]
     for name in names {
       settings[name] = try maintenance.query(
-        "SELECT current_setting(\(Literal(name)))",
+        "SELECT current_setting(\(Literal(name)), true)",
         "reading the server's settings"
       ).text(0, 0)
     }

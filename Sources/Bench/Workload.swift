@@ -16,6 +16,30 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
   case wide
   /// As mixed, with seven indexes on production.
   case indexed
+  /// Half newer, half equal, the keys one in 40 of a production that is at least ten times as large as the server's buffers;
+  /// staging in an order that has nothing to do with the keys.
+  case cold
+  /// As cold, staging in the order of the keys.
+  case coldOrdered = "cold-ordered"
+  /// As mixed, with a client that is 5 ms away: every message takes that long in either direction.
+  case far5 = "far-5"
+  /// The same with 20 ms.
+  case far20 = "far-20"
+
+  /// Those that are measured when none is named.
+  public static let usual: [Workload] = [.mixed, .reload, .insert, .update, .sparse, .wide, .indexed]
+
+  /// Whether production is not to fit into the server's memory.
+  public var isCold: Bool { self == .cold || self == .coldOrdered }
+
+  /// How long a message takes from the client to the server, and back; nil where nothing is between.
+  public var delayMilliseconds: Int? {
+    switch self {
+    case .far5: 5
+    case .far20: 20
+    default: nil
+    }
+  }
 
   /// What it is, in a few words.
   ///
@@ -29,6 +53,10 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
     case .sparse: "as mixed; keys 1 in \(keyStep) of production"
     case .wide: "as mixed; 60 columns, 1 kB a row"
     case .indexed: "as mixed; seven indexes on production"
+    case .cold:
+      "50 % newer, 50 % equal; keys 1 in \(keyStep) of a production larger than memory, staging in another order"
+    case .coldOrdered: "as cold; staging in key order"
+    case .far5, .far20: "as mixed; the client \(delayMilliseconds ?? 0) ms away each way"
     }
   }
 
@@ -39,11 +67,18 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
     case .reload, .insert: 0.9
     case .update, .indexed, .wide: 0.6
     case .sparse: 0.4
+    case .cold, .coldOrdered, .far5, .far20: 2
     }
   }
 
   /// The table that is merged.
-  var table: WorkloadTable { self == .wide ? .wide : .orders }
+  var table: WorkloadTable {
+    switch self {
+    case .wide: .wide
+    case .cold, .coldOrdered: .padded
+    default: .orders
+    }
+  }
 
   /// Indexes on production besides the primary key, as the text behind `CREATE INDEX ON`.
   var productionIndexes: [SQL] {
@@ -56,11 +91,17 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
   func stagedRow(_ size: WorkloadSize) -> (key: SQL, hoursNewer: SQL) {
     let mixedShares: SQL = "CASE WHEN n % 10 < 4 THEN 24 WHEN n % 10 < 7 THEN 0 END"
     switch self {
-    case .mixed, .wide, .indexed, .sparse:
+    case .mixed, .wide, .indexed, .sparse, .far5, .far20:
       return ("CASE WHEN n % 10 < 7 THEN n * \(size.keyStep) ELSE \(size.productionRowCount) + n END", mixedShares)
     case .reload:
       return ("\(size.productionRowCount - size.stagedRowCount) + n", "CASE WHEN n % 20 = 0 THEN 24 ELSE 0 END")
     case .insert: return ("\(size.productionRowCount) + n", "NULL::integer")
+    case .cold:
+      // Neighbours in staging lie far from each other: a prime that divides no number of rows that is likely.
+      return (
+        "(1 + n::bigint * 1000003 % \(size.stagedRowCount)) * \(size.keyStep)", "CASE WHEN n % 2 = 0 THEN 24 ELSE 0 END"
+      )
+    case .coldOrdered: return ("n * \(size.keyStep)", "CASE WHEN n % 2 = 0 THEN 24 ELSE 0 END")
     case .update: return ("n * \(size.keyStep)", "24")
     }
   }

@@ -9,13 +9,16 @@ struct WorkloadSize {
     let rowCount = options.rowCount
     stagedRowCount =
       switch workload {
-      case .mixed, .reload, .insert: rowCount
+      case .mixed, .reload, .insert, .far5, .far20: rowCount
       case .update: max(rowCount / 2, 1)
       case .wide, .indexed: max(rowCount / 4, 1)
       // A two-hundredth of production's.
       case .sparse: max(rowCount / 50, 1)
+      // One in 40 of production's.
+      case .cold, .coldOrdered: max((options.productionRowCount ?? 4 * rowCount) / 40, 1)
       }
-    productionRowCount = options.productionRowCount ?? 4 * (workload == .sparse ? rowCount : stagedRowCount)
+    let isOfFewRows = workload == .sparse || workload.isCold
+    productionRowCount = options.productionRowCount ?? 4 * (isOfFewRows ? rowCount : stagedRowCount)
   }
 
   /// One in so many keys of production is in staging, where they are spread evenly.

@@ -1,15 +1,17 @@
 import Libpq
 
-/// The shape of a workload's table: the guide's orders, or a wide one.
+/// The shape of a workload's table: the guide's orders, the same with some text, or a wide one.
 enum WorkloadTable {
   case orders
+  /// Of about 200 bytes, so that of rows that are one in 40 each lies on a page of its own.
+  case padded
   case wide
 
   static let key = Identifier("order_id")
   static let version = Identifier("updated_at")
   static let status = Identifier("_dms_processing_status")
 
-  var name: Identifier { Identifier(self == .orders ? "orders" : "wide_orders") }
+  var name: Identifier { Identifier(self == .wide ? "wide_orders" : "orders") }
 
   /// Key, payload and version, in the order of the table.
   var columns: [Column] {
@@ -43,10 +45,15 @@ enum WorkloadTable {
       ),
       Column(Identifier("order_date"), "timestamp", value: "timestamp '2025-01-01' + (key % 31) * interval '1 day'"),
     ]
-    guard self == .wide else { return orders }
-    // With the five of the orders 60 columns.
+    // With the five of the orders a wide table has 60 columns.
+    let fieldCount =
+      switch self {
+      case .orders: 0
+      case .padded: 7
+      case .wide: 55
+      }
     return orders
-      + (1...55).map { number in
+      + (0..<fieldCount).map { $0 + 1 }.map { number in
         Column(Identifier("field_\(number)"), "varchar(40)", value: "'value ' || \(number) || ' of ' || key")
       }
   }

@@ -40,13 +40,21 @@ struct Fact {
       Fact(label: "Started", value: run.startedAt.map { "\(Times.utc($0)) UTC" } ?? "-"),
       Fact(label: "Ended", value: run.finishedAt.map { "\(Times.utc($0)) UTC" } ?? "still going"),
       Fact(label: "Window", value: window(run)),
-      Fact(label: "Workers", value: run.parameter("atomic") == "yes" ? "1, atomic" : run.parameter("workers") ?? "-"),
+      Fact(label: "Workers", value: workers(run)),
       Fact(
         label: "Batch",
         value: run.parameter("batch_rows").flatMap { Int($0) }.map { Numbers.counted($0, "row") } ?? "-"
       ),
       Fact(label: "Merged by", value: run.engineVersion.map { "merge-engine \($0)" } ?? "the guide's own SQL"),
     ]
+  }
+
+  /// As many as were asked for, or as were found to pay.
+  private static func workers(_ run: StoredRun) -> String {
+    guard run.parameter("atomic") != "yes" else { return "1, atomic" }
+    if let count = run.parameter("workers") { return count }
+    guard run.engineVersion != nil else { return "-" }
+    return run.throughput.map { $0.workers.isEmpty ? "auto" : "auto, \($0.workers.count) at most" } ?? "auto"
   }
 
   /// From where to where, as far as the run has recorded it.

@@ -82,6 +82,7 @@ public struct MergeRun: Sendable {
       return (plan, record)
     }
 
+    let pressure = Pressure(options, stop: stop, logger: logger)
     var context = RunContext(
       plan: plan,
       session: session,
@@ -91,7 +92,14 @@ public struct MergeRun: Sendable {
       budget: options.atomic ? LockBudget(nil) : try LockBudget(options, control.current),
       record: record,
       retries: retries,
-      pressure: Pressure(options, stop: stop, logger: logger),
+      pressure: pressure,
+      growth: WorkerGrowth(
+        options,
+        most: plan.workerCount(of: options.workerCountAtMost),
+        pressure: pressure,
+        runID: record.id,
+        logger: logger
+      ),
       stop: stop,
       logger: logger
     )
@@ -101,15 +109,20 @@ public struct MergeRun: Sendable {
       do {
         guard let round = try rounds.next(after: &outcome, control) else { break }
         try look(at: &context.plan, onlyRun: options.again ? record.id : nil, control.current)
+        let keyed = round.mayFollowKeys ? try tablesInKeyOrder(context.plan, round.tables, control.current) : []
         let queue = WorkQueue(
           context.plan,
           only: round.tables,
           batchRows: options.batchRows,
-          workerCount: plan.workerCount(of: options.workerCount),
+          workerCount: plan.workerCount(of: pressure.workerLimit),
           refusalLimit: options.maxErrors,
           slices: try ReplayProgress(plan, options.schemas).remaining(control.current),
-          rows: round.rows
+          rows: round.rows,
+          keyed: keyed
         )
+        let feeder = keyed.isEmpty ? nil : KeyFeeder(context, queue, tables: keyed)
+        feeder?.start()
+        defer { feeder?.finish() }
         try carry(queue, context, control: control, since: clockStart, outcome: &outcome, onProgress: onProgress)
       } catch let error as PostgresError where control.current.isBroken {
         // The next round gets another connection.
@@ -137,7 +150,7 @@ public struct MergeRun: Sendable {
       startedAt: startedAt,
       finishedAt: Date(),
       elapsedMilliseconds: (ContinuousClock.now - clockStart).milliseconds,
-      workers: plan.workerCount(of: options.workerCount),
+      workers: plan.workerCount(of: pressure.mostWorkers),
       batchRows: options.batchRows,
       tables: closed.tables,
       failures: closed.failures,
@@ -185,6 +198,14 @@ public struct MergeRun: Sendable {
       onlyRun: onlyRun,
       isToBeMerged: true
     )
+  }
+
+  /// Which staging tables are read in the order of production's keys.
+  private func tablesInKeyOrder(_ plan: MergePlan, _ indices: Set<Int>, _ control: Connection) throws -> Set<Int> {
+    // Mostly there is nothing to ask.
+    guard indices.contains(where: { KeyOrderChoice.mayFollowKeys(plan.tables[$0]) }) else { return [] }
+    let choice = KeyOrderChoice(staging: try session.connectStagingControl(beside: control))
+    return try choice.tables(of: plan, indices)
   }
 
   /// Takes the tables' locks, and only then writes for the first time.
@@ -237,6 +258,7 @@ public struct MergeRun: Sendable {
         let isRenewed = try control.beat { connection throws(PostgresError) in
           try context.pressure.measure(connection)
           try steering.look(connection)
+          try context.growth.look(queue, connection)
         }
         if isRenewed { queue.suspend(nil, nil) }
       } catch {

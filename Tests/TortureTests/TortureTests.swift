@@ -9,14 +9,17 @@ import Testing
 /// CDC writes, DMS loads, merges run, and everything is killed, cut and restarted; then every promise is checked.
 ///
 /// `MERGE_ENGINE_TORTURE_SECONDS` says how long (`make torture`: 20 minutes), `MERGE_ENGINE_TORTURE_SEED` repeats the
-/// decisions of a storm. The interleaving of processes is up to the machine.
+/// decisions of a storm, `MERGE_ENGINE_TORTURE_BUFFERS` says how much memory the server has: with 512kB production does not fit into
+/// it, and batches follow keys. The interleaving of processes is up to the machine.
 @Test func nothingIsLostAndNothingNewerIsOverwrittenWhateverHappens() async throws {
   let environment = ProcessInfo.processInfo.environment
   let seconds = environment["MERGE_ENGINE_TORTURE_SECONDS"].flatMap(Double.init) ?? 15
   let seed = environment["MERGE_ENGINE_TORTURE_SEED"].flatMap(UInt64.init) ?? .random(in: 0...999_999)
   print("torture: \(Int(seconds)) s with seed \(seed)")
 
-  try await TestServer.withOwn { cluster in
+  let buffers = environment["MERGE_ENGINE_TORTURE_BUFFERS"]
+  let memory = buffers.map { ["shared_buffers": $0, "effective_cache_size": $0] } ?? [:]
+  try await TestServer.withOwn(settings: memory) { cluster in
     let direct = cluster.connectionString()
     try prepare(direct)
     let proxy = try CuttingProxy(serverPort: cluster.port)

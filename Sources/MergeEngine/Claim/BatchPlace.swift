@@ -6,6 +6,8 @@ enum BatchPlace: Sendable {
   case blocks(TupleRange)
   /// Rows of a snapshot's file.
   case slice(SnapshotSlice)
+  /// Rows of the staging table in the order of production's keys.
+  case keys(RowsByKey)
   /// Rows of the staging table that were set apart, by their addresses.
   case rows([UInt64])
 
@@ -14,6 +16,7 @@ enum BatchPlace: Sendable {
     switch self {
     case .blocks(let range): range.halves.map { (.blocks($0), .blocks($1)) }
     case .slice(let slice): slice.halves.map { (.slice($0), .slice($1)) }
+    case .keys(let keyed): keyed.halves.map { (.keys($0), .keys($1)) }
     case .rows(let rows):
       rows.count < 2
         ? nil : (.rows(Array(rows[..<(rows.count / 2)])), .rows(Array(rows[(rows.count / 2)...])))
@@ -30,12 +33,13 @@ enum BatchPlace: Sendable {
     )
   }
 
-  /// How much of its table's way a batch is: blocks of staging, or rows of a file. Rows set apart are counted with the
+  /// How much of its table's way a batch is: blocks of staging, or rows of a file or in key order. Rows set apart are counted with the
   /// batch that they were set apart from.
   var progressCount: Int {
     switch self {
     case .blocks(let range): range.blockCount
     case .slice(let slice): slice.rowCount
+    case .keys(let keyed): keyed.addresses.count
     case .rows: 0
     }
   }

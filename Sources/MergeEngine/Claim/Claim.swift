@@ -30,6 +30,15 @@ struct Claim {
     return TupleRange(start: range.start, end: last + 1)
   }
 
+  /// Reads rows by their addresses with one statement.
+  ///
+  /// - Throws: as ``read(_:columnCount:rowLimit:into:)``.
+  func read(rows: [UInt64], into batch: inout StagedBatch) throws {
+    batch.removeAll()
+    try copy(ClaimSQL.copy(plan, .rows(rows), columnCount: nil), into: &batch)
+    try batch.index(plan)
+  }
+
   /// Reads the place in halves wherever the server refuses it, down to the single rows that can't be read as
   /// production's types.
   ///

@@ -85,6 +85,8 @@ public struct DryRun: Sendable {
         counts: outcome.counts,
         differingTieCount: outcome.differingTieCount,
         elapsedMilliseconds: (outcome.readTime + outcome.probeTime).milliseconds,
+        pages: outcome.pages,
+        isCold: table.cacheFit.isLikelyCold,
         estimate: try MergeEstimate(
           table,
           outcome,
@@ -96,7 +98,8 @@ public struct DryRun: Sendable {
       )
     }
     let notes = zip(plan.tables, outcomes).flatMap { table, outcome in
-      outcome.warnings.map { Finding.warning(table.name, $0) }
+      (outcome.warnings + (outcome.pages.coldNote.map { ["\($0) by this dry run."] } ?? []))
+        .map { Finding.warning(table.name, $0) }
     }
     return report(
       stop.signal == nil ? .success : .aborted,

@@ -12,6 +12,8 @@ struct DryRunOutcome {
   var readTime = Duration.zero
   /// Wall clock of looking up production's versions.
   var probeTime = Duration.zero
+  /// Pages of production that look-ups visited, where production is larger than memory.
+  var pages = PageCounts()
   /// Bytes of the values of the rows that would be written, lengths left out.
   private(set) var insertedByteCount = 0
   private(set) var updatedByteCount = 0

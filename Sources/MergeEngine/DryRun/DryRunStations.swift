@@ -14,6 +14,7 @@ struct DryRunStations {
   private let connections: WorkerConnections
   private let claim: Claim
   private var probe: Probe
+  private var pageCounter = PageCounter()
   private var tieCheck: TieCheck?
   private(set) var foresight: Foresight
 
@@ -46,7 +47,11 @@ struct DryRunStations {
     for (address, error) in refused { outcome.addUnreadable(address, error) }
     try memory.order.arrange(&memory.batch, plan)
     let probeStart = ContinuousClock.now
-    try probe.lookUp(memory.batch, on: connections.production, &memory.answer)
+    if plan.cacheFit.isLikelyCold {
+      outcome.pages += try lookUpCold(&memory)
+    } else {
+      try probe.lookUp(memory.batch, on: connections.production, &memory.answer)
+    }
     outcome.probeTime += .now - probeStart
     try memory.classifier.classify(&memory.batch, memory.answer, plan)
     let differing =
@@ -60,6 +65,21 @@ struct DryRunStations {
     outcome.ranges.append(range)
     outcome.takeSamples(memory.batch, differingTies: updatesTies ? [] : differing)
     return Carried(counts: counts, place: .blocks(range))
+  }
+
+  /// Looks up as a merge would that expects the pages on a disk.
+  private mutating func lookUpCold(_ memory: inout BatchMemory) throws -> PageCounts {
+    let production = connections.production
+    try production.execute("BEGIN", "beginning to look up \(plan.production)")
+    try probe.lookUp(memory.batch, on: production, readsAhead: true, &memory.answer)
+    let counted = try production.query(
+      "SELECT \(PageCounter.outputs(plan.cacheFit.relations))",
+      "counting the pages of \(plan.production)"
+    )
+    try production.execute("COMMIT", "ending to look up \(plan.production)")
+    return pageCounter.advance(
+      to: PageCounter.Reading(visited: counted.integer(0, 0) ?? 0, hit: counted.integer(0, 1) ?? 0)
+    )
   }
 
   private func tally(_ memory: BatchMemory, _ refusedCount: Int) -> VerdictCounts {

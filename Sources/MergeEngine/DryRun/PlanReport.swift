@@ -44,6 +44,10 @@ public struct PlanReport: Sendable, Encodable {
     public let differingTieCount: Int
     /// Wall clock of the dry run.
     public let elapsedMilliseconds: Int
+    /// Pages of production and its indexes that look-ups visited; counted only of a table that is likely to be cold.
+    public let pages: PageCounts
+    /// Whether production is likely to be larger than memory.
+    public let isCold: Bool
     /// What the merge would cost.
     public let estimate: MergeEstimate
     /// Some rows of each kind.
@@ -142,6 +146,9 @@ extension PlanReport.Table: Encodable {
     case table
     case differingTieCount = "ties_differing"
     case elapsedMilliseconds = "elapsed_ms"
+    case pagesVisited = "pages_visited"
+    case pagesRead = "pages_read"
+    case isCold = "cold"
     case estimate, samples
   }
 
@@ -152,6 +159,9 @@ extension PlanReport.Table: Encodable {
     try container.encode(table, forKey: .table)
     try container.encode(differingTieCount, forKey: .differingTieCount)
     try container.encode(elapsedMilliseconds, forKey: .elapsedMilliseconds)
+    try container.encode(pages.visited, forKey: .pagesVisited)
+    try container.encode(pages.read, forKey: .pagesRead)
+    try container.encode(isCold, forKey: .isCold)
     try container.encode(estimate, forKey: .estimate)
     try container.encode(samples, forKey: .samples)
   }

@@ -8,6 +8,8 @@ struct Coverage: Sendable {
   enum Step: Sendable, Hashable {
     /// Rows that the horizon has seen, if their version lies in the window, are merged.
     case merged(Horizon, VersionWindow)
+    /// The same of those rows whose keys lie in a stretch.
+    case mergedKeys(KeyRange, Horizon, VersionWindow)
     /// Some of the rows are to be read again.
     case reopened(Reopened)
   }
@@ -51,11 +53,15 @@ struct Coverage: Sendable {
       change(place ?? .everything) { steps in
         // Everything that such an entry could add is in the later one: horizons only move on.
         steps.removeAll { step in
-          guard case .merged(_, let earlier) = step else { return window.isUnbounded }
-          return window.isUnbounded || earlier == window
+          switch step {
+          case .merged(_, let earlier), .mergedKeys(_, _, let earlier): window.isUnbounded || earlier == window
+          case .reopened: window.isUnbounded
+          }
         }
         steps.append(.merged(horizon, window))
       }
+    case .mergedKeys(let range, let horizon, let window):
+      change(.everything) { Self.join(range, horizon, window, into: &$0) }
     case .settled(let addresses):
       let settled = Set(addresses)
       change(.everything) { steps in
@@ -63,6 +69,10 @@ struct Coverage: Sendable {
           guard case .reopened(let reopened) = step else { return step }
           let left = reopened.addresses.filter { !settled.contains($0) }
           return left.isEmpty ? nil : .reopened(Reopened(entryID: reopened.entryID, addresses: left))
+        }
+        steps = steps.reduce(into: []) { joined, step in
+          guard case .mergedKeys(let range, let horizon, let window) = step else { return joined.append(step) }
+          Self.join(range, horizon, window, into: &joined)
         }
       }
     case .reopened(let addresses) where addresses.isEmpty: break
@@ -72,6 +82,22 @@ struct Coverage: Sendable {
       change(.everything) { if !$0.isEmpty { $0.append(.reopened(reopened)) } }
     }
   }
+
+  /// Adds a stretch of keys. Those that meet become one, so that as many are left as there are gaps; what was said between them
+  /// of single rows keeps its place.
+  private static func join(_ range: KeyRange, _ horizon: Horizon, _ window: VersionWindow, into steps: inout [Step]) {
+    var range = range
+    while let last = steps.indices.reversed().prefix(while: { isOfKeys(steps[$0]) }).first(where: { index in
+      guard case .mergedKeys(let other, horizon, window) = steps[index] else { return false }
+      return range.joined(with: other) != nil
+    }), case .mergedKeys(let other, _, _) = steps[last] {
+      range = range.joined(with: other) ?? range
+      steps.remove(at: last)
+    }
+    steps.append(.mergedKeys(range, horizon, window))
+  }
+
+  private static func isOfKeys(_ step: Step) -> Bool { if case .mergedKeys = step { true } else { false } }
 
   /// Whether no entry speaks of any place.
   var isEmpty: Bool { intervals.allSatisfy(\.steps.isEmpty) }
@@ -102,6 +128,10 @@ struct Coverage: Sendable {
         let isMerged: SQL =
           window.isUnbounded
           ? horizon.hasSeen() : "(\(horizon.hasSeen()) AND (\(window.condition(on: version))) IS TRUE)"
+        return condition.map { "(\($0) OR \(isMerged))" } ?? isMerged
+      case .mergedKeys(let keys, let horizon, let window):
+        let isInWindow: SQL = window.isUnbounded ? "" : " AND (\(window.condition(on: version))) IS TRUE"
+        let isMerged: SQL = "(\(horizon.hasSeen()) AND (\(keys.condition)) IS TRUE\(isInWindow))"
         return condition.map { "(\($0) OR \(isMerged))" } ?? isMerged
       case .reopened(let reopened):
         guard let condition, let isAbsent = reopened.isAbsent(in: range) else { return condition }

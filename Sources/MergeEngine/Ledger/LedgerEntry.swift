@@ -5,6 +5,8 @@ struct LedgerEntry: Sendable {
     /// The rows of a place, or of the whole table where there is none, that the horizon has seen and whose version lies
     /// in the window are merged.
     case merged(TupleRange?, Horizon, VersionWindow)
+    /// The rows whose keys lie in a stretch, that the horizon has seen and whose version lies in the window are merged.
+    case mergedKeys(KeyRange, Horizon, VersionWindow)
     /// The rows at these addresses are to be read again.
     case reopened([UInt64])
     /// The rows at these addresses, which were to be read again, have been: what was said of their places before holds.

@@ -9,8 +9,8 @@ public struct MergeOptions: Sendable, Codable {
   public var tables: [String]?
   /// Staging rows to a batch, about.
   public var batchRows = 50_000
-  /// Connections that carry batches side by side.
-  public var workers = 2
+  /// Connections that carry batches side by side; nil for as many as pay: two in the beginning, ``mostWorkers`` at most.
+  public var workers: Int?
   /// Everything in one transaction, on one worker.
   public var atomic = false
   /// Whether staging rows are marked as PROCESSED.
@@ -71,8 +71,17 @@ public struct MergeOptions: Sendable, Codable {
   /// Rows to a batch at most; with a limit of rows in a second no more than that at once.
   var rowsPerBatch: Int { min(batchRows, maxRowsPerSecond ?? .max) }
 
-  /// How many connections carry batches.
-  var workerCount: Int { atomic ? 1 : workers }
+  /// How many connections carry batches; where that is to be found out, in the beginning.
+  var workerCount: Int { atomic ? 1 : workers ?? Self.firstWorkers }
+  /// Whether the run is to find out how many workers pay.
+  var growsWorkers: Bool { workers == nil && !atomic }
+  /// How many connections may come to carry batches.
+  var workerCountAtMost: Int { growsWorkers ? Self.mostWorkers : workerCount }
+
+  /// Where nobody says how many workers there are to be, a run begins with so many.
+  static let firstWorkers = 2
+  /// Where nobody says how many workers there are to be, there are never more.
+  public static let mostWorkers = 16
 
   /// The parameters of a run as they are recorded in `merge_summary`.
   func json() throws -> String {

@@ -52,6 +52,12 @@ struct MergePlan: Sendable {
     for index in tables.indices { tables[index].triggers = triggers[tables[index].productionOid] ?? .none }
   }
 
+  /// Compares all production tables with the server's memory.
+  mutating func readCacheFits(_ production: Connection) throws(PostgresError) {
+    let fits = try CacheFit.read(of: tables.map(\.productionOid), production)
+    for index in tables.indices { tables[index].cacheFit = fits[tables[index].productionOid] ?? .unknown }
+  }
+
   /// How many of the wanted workers there may be.
   func workerCount(of wanted: Int) -> Int { min(wanted, workerLimit ?? wanted) }
 

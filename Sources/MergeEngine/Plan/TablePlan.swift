@@ -42,6 +42,8 @@ struct TablePlan: Sendable {
   var ties: RowComparison?
   /// Production's columns that an UPDATE can set, but the key, whether staging has them or not.
   var restorableColumns: [CatalogColumn] = []
+  /// Whether production fits into the server's memory.
+  var cacheFit = CacheFit.unknown
   /// Who may change or redirect a row on its way: then only the key that comes back says what became of it.
   var triggers = RowTriggers.none
   /// Where overwritten rows and inserted keys are kept; nil when they are not.
@@ -74,6 +76,13 @@ struct TablePlan: Sendable {
   /// The key is a single smallint, integer or bigint (or a domain over one).
   var keyIsOneInteger: Bool {
     keyColumnCount == 1 && columns[0].travel == .binary && TypeOID.integers.contains(columns[0].baseType.oid)
+  }
+
+  /// The key is of integers that staging holds just as production does.
+  var keyIsOfIntegers: Bool {
+    keyColumns.allSatisfy { column in
+      column.isReadAsItIs && column.keyCast == nil && TypeOID.integers.contains(column.baseType.oid)
+    }
   }
 
   /// A column that staging and production share.

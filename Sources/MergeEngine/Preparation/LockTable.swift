@@ -37,8 +37,8 @@ struct LockTable {
   func limit(_ plan: inout MergePlan) -> [Finding] {
     guard let largest = plan.tables.max(by: { count($0) < count($1) }) else { return [] }
     let limit = workersAtATime(on: largest)
-    guard limit < workerCount else { return [] }
     plan.limitWorkers(to: limit)
+    guard limit < workerCount else { return [] }
     return [
       .warning(
         largest.name,

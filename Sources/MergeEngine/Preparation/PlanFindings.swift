@@ -19,6 +19,7 @@ struct PlanFindings {
       + pairs(productionCatalog, stagingCatalog).flatMap { pair -> [Finding] in
         let table = pair.plan
         return try ProductionFindings(table: table, connection: production).all()
+          + MemoryFindings(table: table).all()
           + StagingFindings(table: table, connection: staging).all()
           + KeyForecast(table: table, connection: staging).findings()
           + TypeFindings(pair: pair).all()

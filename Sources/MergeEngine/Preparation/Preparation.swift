@@ -101,6 +101,7 @@ struct Preparation {
     }
     plan.add(try SessionFindings(plan: plan, options: options, production: production, staging: staging).all())
     if options.ties == .compare { try plan.compareTies(production) }
+    if purpose != .look { try plan.readCacheFits(production) }
     for index in plan.tables.indices { plan.limit(table: index, to: try window(of: plan.tables[index], staging)) }
     guard purpose == .merge else {
       if snapshot == nil { plan.add(try look(at: &plan, production: production, staging: staging)) }

@@ -9,6 +9,9 @@ import Libpq
 struct IntegerKeyProbe {
   private let plan: TablePlan
   private let statement: PreparedStatement
+  /// The same text, whose plan is made while pages are read ahead.
+  private var aheadStatement: PreparedStatement?
+  private let statementName: String
   private var arrays: KeyArrays
   /// Of the candidates that are asked for and have a key: rows of the batch, positions, and keys, ascending.
   private var rows: [UInt32] = []
@@ -18,9 +21,16 @@ struct IntegerKeyProbe {
   /// - Precondition: the key is one integer column.
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
     self.plan = plan
+    self.statementName = statementName
     arrays = KeyArrays(plan)
-    statement = try production.prepare(
-      statementName,
+    statement = try Self.prepare(plan, production, statementName)
+  }
+
+  private static func prepare(_ plan: TablePlan, _ production: Connection, _ name: String) throws(PostgresError)
+    -> PreparedStatement
+  {
+    try production.prepare(
+      name,
       ProbeSQL.lookUpIntegers(plan),
       parameterTypes: ProbeSQL.parameterTypes(plan),
       "looking up \(plan.production)"
@@ -29,17 +39,23 @@ struct IntegerKeyProbe {
 
   /// Fills `answer` for some candidates.
   ///
-  /// - Parameter wanted: positions of the candidates, ascending.
+  /// - Parameters:
+  ///   - wanted: positions of the candidates, ascending.
+  ///   - readsAhead: the session is set to that.
   mutating func lookUp(
     _ wanted: [Int],
     of batch: StagedBatch,
     on production: Connection,
+    readsAhead: Bool = false,
     _ answer: inout ProbeAnswer
   ) throws {
     try collect(wanted, of: batch)
     guard !rows.isEmpty else { return }
     try arrays.collect(rows, of: batch)
-    let result = try production.execute(statement, arrays.parameters)
+    if readsAhead, aheadStatement == nil {
+      aheadStatement = try Self.prepare(plan, production, "\(statementName)_ahead")
+    }
+    let result = try production.execute(readsAhead ? aheadStatement ?? statement : statement, arrays.parameters)
     // No match at all: array_agg over nothing is NULL.
     guard let found = result.bytes(0, 0), let versions = result.bytes(0, 1) else { return }
     let start = answer.bytes.count
@@ -54,7 +70,7 @@ struct IntegerKeyProbe {
       let keyField = try keyCursor.next(in: found.rawSpan)
       let version = try plan.versionType.read(versionCursor.next(in: answer.bytes.rawSpan), in: answer.bytes.rawSpan)
       guard let key = try found.rawSpan.integer(keyField) else { continue }
-      // The keys come in the index's order, except from one partition to the next.
+      // The keys come in the index's order, except from one partition to the next and where pages are read ahead.
       if next >= keys.count || keys[next] > key { next = 0 }
       next = index(of: key, from: next)
       guard next < keys.count, keys[next] == key else {

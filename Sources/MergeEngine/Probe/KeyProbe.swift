@@ -5,10 +5,14 @@ import Libpq
 struct KeyProbe {
   private let plan: TablePlan
   private let statement: PreparedStatement
+  /// Only where ``mayReadAhead``.
+  private var aheadStatement: PreparedStatement?
+  private let statementName: String
   private var keys: KeyArrays
 
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
     self.plan = plan
+    self.statementName = statementName
     keys = KeyArrays(plan)
     statement = try production.prepare(
       statementName,
@@ -19,11 +23,64 @@ struct KeyProbe {
   }
 
   /// Fills `answer` for every candidate.
-  mutating func lookUp(_ batch: StagedBatch, on production: Connection, _ answer: inout ProbeAnswer) throws {
+  ///
+  /// - Parameter ahead: has the server read ahead, where it may.
+  mutating func lookUp(
+    _ batch: StagedBatch,
+    on production: Connection,
+    ahead: ReadAhead? = nil,
+    _ answer: inout ProbeAnswer
+  ) throws {
     try keys.collect(batch.candidates, of: batch)
-    let result = try production.execute(statement, keys.parameters)
+    let result: ResultSet
+    if let ahead, try mayReadAhead(batch) {
+      let statement =
+        try aheadStatement
+        ?? production.prepare(
+          "\(statementName)_ahead",
+          ProbeSQL.lookUpAhead(plan),
+          parameterTypes: ProbeSQL.parameterTypes(plan),
+          "looking up \(plan.production)"
+        )
+      aheadStatement = statement
+      result = try ahead.during(on: production) { try production.execute(statement, keys.parameters) }
+    } else {
+      result = try production.execute(statement, keys.parameters)
+    }
     try readVersions(result, &answer)
     if !plan.keyEqualityIsBytewise { try readGroups(result, &answer) }
+  }
+
+  /// Beyond so many possible keys for one that is there the bitmap would hold mostly others' rows. Arbitrary.
+  private static let possibleKeysPerCandidate = 4
+
+  /// Whether the values of the key's columns, each for itself, make not many more keys than the batch has: always with one
+  /// column; with several where all but one have few values, as the numbers of an order's lines have.
+  private func mayReadAhead(_ batch: StagedBatch) throws(BinaryCopyError) -> Bool {
+    // Values in text would have to be cast one by one, and equality beyond bytes wants its groups.
+    guard plan.keyEqualityIsBytewise, !plan.keyColumns.contains(where: \.probesAsText) else { return false }
+    guard plan.keyColumnCount > 1 else { return true }
+    let bytes = batch.bytes.rawSpan
+    var values = [Set<Int>](repeating: [], count: plan.keyColumnCount)
+    for row in batch.candidates {
+      var cursor = CopyCursor(offset: batch.rows[Int(row)].probeKey)
+      for index in values.indices {
+        let field = try cursor.readField(in: bytes)
+        var hasher = Hasher()
+        for offset in 0..<max(field.byteCount, 0) {
+          hasher.combine(try bytes.bigEndian(at: field.offset + offset, as: UInt8.self))
+        }
+        values[index].insert(hasher.finalize())
+      }
+    }
+    let limit = Self.possibleKeysPerCandidate * batch.candidates.count
+    var possibleCount = 1
+    for column in values {
+      let (product, overflow) = possibleCount.multipliedReportingOverflow(by: column.count)
+      guard !overflow, product <= limit else { return false }
+      possibleCount = product
+    }
+    return true
   }
 
   private func readVersions(

@@ -27,6 +27,8 @@ struct Probe {
   /// For other keys: nothing says how many rows lie between two of them.
   private var keyProbe: KeyProbe?
   private var keys = DenseKeys()
+  /// Made when it is wanted for the first time.
+  private var ahead: ReadAhead?
 
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
     if plan.keyIsOneInteger {
@@ -39,19 +41,37 @@ struct Probe {
 
   /// Fills `answer` for the candidates of `batch`.
   ///
+  /// - Parameter readsAhead: production is larger than memory; a transaction must be open then.
   /// - Throws: ``PostgresError`` of the statement; ``BinaryCopyError`` when its answer is not what was asked for.
-  mutating func lookUp(_ batch: StagedBatch, on production: Connection, _ answer: inout ProbeAnswer) throws {
+  mutating func lookUp(
+    _ batch: StagedBatch,
+    on production: Connection,
+    readsAhead: Bool = false,
+    _ answer: inout ProbeAnswer
+  ) throws {
     answer.bytes.removeAll(keepingCapacity: true)
     answer.matches.removeAll(keepingCapacity: true)
     answer.firstOfKey.removeAll(keepingCapacity: true)
     answer.matches.append(contentsOf: repeatElement(.missing, count: batch.candidates.count))
     guard !batch.candidates.isEmpty else { return }
+    if readsAhead, ahead == nil { ahead = try ReadAhead(production) }
+    let ahead = readsAhead ? ahead : nil
     guard integerProbe != nil else {
-      try keyProbe?.lookUp(batch, on: production, &answer)
+      try keyProbe?.lookUp(batch, on: production, ahead: ahead, &answer)
       return
     }
     try keys.divide(batch)
-    try integerProbe?.lookUp(keys.others, of: batch, on: production, &answer)
+    guard let ahead else { return try lookUpIntegers(batch, on: production, readsAhead: false, &answer) }
+    try ahead.during(on: production) { try lookUpIntegers(batch, on: production, readsAhead: true, &answer) }
+  }
+
+  private mutating func lookUpIntegers(
+    _ batch: StagedBatch,
+    on production: Connection,
+    readsAhead: Bool,
+    _ answer: inout ProbeAnswer
+  ) throws {
+    try integerProbe?.lookUp(keys.others, of: batch, on: production, readsAhead: readsAhead, &answer)
     for stretch in keys.stretches { try rangeProbe?.lookUp(stretch, of: batch, on: production, &answer) }
   }
 }

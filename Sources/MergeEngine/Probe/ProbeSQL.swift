@@ -16,6 +16,18 @@ enum ProbeSQL {
     """
   }
 
+  /// As ``lookUp(_:)``, for ``ReadAhead``: the rows whose key columns are each among the batch's values, all of them by one
+  /// bitmap, and of these the ones that have one of its keys.
+  ///
+  /// For keys of one column these are the same. With several, as the lines of orders, the columns' values make more keys than
+  /// the batch has: see ``KeyProbe/mayReadAhead``.
+  static func lookUpAhead(_ plan: TablePlan) -> SQL {
+    let isAmong = plan.keyColumns.indices.map { index in
+      "p.\(plan.columns[index].name) \(plan.columns[index].equality) ANY ($\(index + 1))" as SQL
+    }
+    return "\(lookUp(plan)) WHERE \(isAmong.joined(" AND "))"
+  }
+
   /// Of the keys that production has, the key itself and production's version.
   static func lookUpIntegers(_ plan: TablePlan) -> SQL {
     let key = plan.columns[0].name

@@ -46,7 +46,8 @@ struct AdminSchema {
     schemas.admin = admin.name
     let columns = try AdminSchema(schemas: schemas).columns(connection)
     return columns.isSuperset(of: [
-      "merge_progress.superseded_at", "merge_errors.staging_xmin", "merge_errors.production_schema",
+      "merge_progress.superseded_at", "merge_progress.key_start",
+      "merge_errors.staging_xmin", "merge_errors.production_schema",
     ])
   }
 
@@ -159,6 +160,8 @@ private enum AdminTables {
         "staging_schema text", productionSchema, "version_from text", "version_to text",
         // Extra rows that a repair has deleted.
         "records_deleted bigint",
+        // Pages of production that were visited, and those of them that had to be read.
+        "pages_visited bigint", "pages_read bigint",
       ]
     ),
     Table(
@@ -186,6 +189,8 @@ private enum AdminTables {
         "horizon bigint", "recent bigint[]", "next_id bigint", "version_from text", "version_to text", "marker bigint",
         // Rows that are to be read again, or have been; an entry that has these says nothing else.
         "reopened tid[]", "settled tid[]",
+        // In the place of addresses a stretch of keys, which are integers.
+        "key_columns text[]", "key_start bigint[]", "key_end bigint[]",
         "records bigint", "recorded_at timestamp", "superseded_at timestamp",
       ]
     ),

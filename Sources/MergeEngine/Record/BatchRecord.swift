@@ -8,6 +8,8 @@ import Libpq
 struct BatchRecord {
   private let statement: PreparedStatement
   private let connection: Connection
+  /// The statement answers with the pages of the session so far.
+  private let countsPages: Bool
 
   /// Staging lies in another file than when the round looked at it: somebody has rewritten or truncated it.
   struct StagingRewritten: Error, CustomStringConvertible {
@@ -30,6 +32,8 @@ struct BatchRecord {
     _ connection: Connection
   ) throws(PostgresError) {
     self.connection = connection
+    countsPages = !plan.cacheFit.relations.isEmpty
+    let counting: SQL = countsPages ? "\nRETURNING \(PageCounter.outputs(plan.cacheFit.relations))" : ""
     let progress = Self.progress(plan, run: run, admin: admin, isOneDatabase: isOneDatabase)
     // One statement, so that a record of each batch costs no further trip to the server. The start is told by the time
     // it took: with --atomic the transaction began with the first batch.
@@ -50,20 +54,20 @@ struct BatchRecord {
           records_updated = records_updated + $3, records_unchanged = records_unchanged + $4,
           records_stale = records_stale + $5, records_duplicate = records_duplicate + $6,
           records_error = records_error + $7, lost_races = lost_races + $8, batches = batches + 1
-      WHERE id = \(run.logIDs[plan.name] ?? 0) AND EXISTS (SELECT FROM progress)
+      WHERE id = \(run.logIDs[plan.name] ?? 0) AND EXISTS (SELECT FROM progress)\(counting)
       """,
       parameterTypes: [UInt32](repeating: TypeOID.int8, count: 9) + [
-        TypeOID.text, TypeOID.text, TypeOID.int8, TypeOID.text,
+        TypeOID.text, TypeOID.text, TypeOID.int8, TypeOID.text, TypeOID.text, TypeOID.text,
       ],
       "recording the counts of \(plan.production)"
     )
   }
 
-  /// What notes the place of a batch, `$10` to `$11`, or its rows that had been set apart, `$13`, and the transaction of its
+  /// What notes the place of a batch, `$10` to `$11`, or its keys, `$14` to `$15`, or its rows that had been set apart, `$13`, and the transaction of its
   /// marks on another server, `$12`. Of a snapshot's rows progress is kept elsewhere.
   private static func progress(_ plan: TablePlan, run: RunRecord, admin: Identifier, isOneDatabase: Bool) -> SQL {
     guard plan.snapshot == nil, let source = plan.reading.source, let horizon = plan.reading.horizon else {
-      return "SELECT $10, $11, $12, $13"
+      return "SELECT $10, $11, $12, $13, $14, $15"
     }
     let marker: SQL = plan.marksRows && isOneDatabase ? "pg_current_xact_id()::text::bigint" : "$12"
     // The batch's own lock on staging keeps the file what it is until the commit.
@@ -71,14 +75,16 @@ struct BatchRecord {
       isOneDatabase
       ? " WHERE pg_relation_filenode(\(Literal(plan.staging.quoted))::regclass)::bigint = \(source.fileNode)" : ""
     let recent = Literal("{" + horizon.recent.map(String.init).joined(separator: ",") + "}")
+    let keyNames = plan.keyColumns.map { "\(Literal($0.name.name))::text" as SQL }.joined(", ")
     func text(_ value: String?) -> SQL { value.map { "\(Literal($0))" } ?? "NULL" }
     return """
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, file_node, place_start, place_end, horizon, recent, next_id,
-         version_from, version_to, marker, settled, records, recorded_at)
+         version_from, version_to, marker, settled, key_columns, key_start, key_end, records, recorded_at)
       SELECT \(run.id), \(Literal(plan.name)), \(plan.productionOid), \(Literal(plan.staging.quoted)),
              \(Literal(source.identity)), \(source.fileNode), $10::tid, $11::tid, \(horizon.oldest), \(recent)::bigint[],
-             \(horizon.next), \(text(plan.window.from)), \(text(plan.window.to)), \(marker), $13::tid[], $1,
+             \(horizon.next), \(text(plan.window.from)), \(text(plan.window.to)), \(marker), $13::tid[],
+             CASE WHEN $14::text IS NOT NULL THEN ARRAY[\(keyNames)] END, $14::bigint[], $15::bigint[], $1,
              clock_timestamp() AT TIME ZONE 'UTC'\(isSameFile)
       RETURNING id
       """
@@ -88,13 +94,18 @@ struct BatchRecord {
   ///   - place: where the rows were read.
   ///   - marker: the transaction that marks them on another server.
   ///   - elapsed: since the batch was begun.
+  /// - Returns: the pages of production that the session has visited, as ``PageCounter`` takes them; nil where nothing is known.
   /// - Throws: ``StagingRewritten``, ``PostgresError``.
-  func add(_ counts: VerdictCounts, at place: BatchPlace, marker: Int?, elapsed: Duration) throws {
+  func add(_ counts: VerdictCounts, at place: BatchPlace, marker: Int?, elapsed: Duration) throws
+    -> PageCounter.Reading?
+  {
     var range: TupleRange?
     var settled: String?
+    var keys: KeyRange?
     switch place {
     case .blocks(let blocks): range = blocks
     case .rows(let rows): settled = TupleAddress.arrayText(rows)
+    case .keys(let keyed): keys = keyed.range
     case .slice: break
     }
     let result = try connection.execute(
@@ -106,8 +117,10 @@ struct BatchRecord {
         .text(range.map { TupleAddress($0.start).description }),
         .text(range.flatMap { $0.end < TupleRange.everything.end ? TupleAddress($0.end).description : nil }),
         .bigint(marker), .text(settled),
+        .text(keys.map { KeyRange.text($0.start) }), .text(keys.flatMap { $0.end.map(KeyRange.text) }),
       ]
     )
     guard result.affectedRowCount > 0 else { throw StagingRewritten() }
+    return countsPages ? PageCounter.Reading(visited: result.integer(0, 0) ?? 0, hit: result.integer(0, 1) ?? 0) : nil
   }
 }

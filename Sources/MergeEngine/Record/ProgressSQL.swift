@@ -24,7 +24,7 @@ struct ProgressSQL {
   var counts: SQL {
     """
     WITH p AS MATERIALIZED (
-      SELECT id, place_start, place_end, version_from, version_to, reopened, settled,
+      SELECT id, place_start, place_end, version_from, version_to, reopened, settled, key_columns, key_start, key_end,
              CASE WHEN horizon > 0 THEN mod(horizon, 4294967296)::text::xid END AS horizon,
              ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(recent) AS r) AS recent,
              mod(marker, 4294967296)::text::xid AS marker
@@ -39,8 +39,19 @@ struct ProgressSQL {
              g.horizon, g.recent, g.version_from, g.version_to
       FROM (SELECT unnest(range_agg(int8range(\(Self.number("place_start")), \(Self.number("place_end"))))) AS place,
                    horizon, recent, version_from, version_to
-            FROM p WHERE reopened IS NULL AND settled IS NULL
+            FROM p WHERE reopened IS NULL AND settled IS NULL AND key_start IS NULL
             GROUP BY horizon, recent, version_from, version_to) AS g
+    ), stretches AS MATERIALIZED (
+      -- Stretches of keys that meet are put together.
+      SELECT k.key_columns, min(k.key_start) AS key_start, CASE WHEN NOT bool_or(k.key_end IS NULL) THEN max(k.key_end) END AS key_end,
+             k.horizon, k.recent, k.version_from, k.version_to
+      FROM (SELECT j.*, count(*) FILTER (WHERE j.begins)
+                          OVER (PARTITION BY j.history, j.version_from, j.version_to, j.key_columns ORDER BY j.key_start) AS island
+            FROM (SELECT p.*, concat(p.horizon, p.recent) AS history,
+                         coalesce(lag(p.key_end) OVER (PARTITION BY concat(p.horizon, p.recent), p.version_from, p.version_to, p.key_columns
+                                                       ORDER BY p.key_start) <> p.key_start, true) AS begins
+                  FROM p WHERE p.key_start IS NOT NULL) AS j) AS k
+      GROUP BY k.island, k.key_columns, k.horizon, k.recent, k.version_from, k.version_to
     ), marks AS MATERIALIZED (
       SELECT DISTINCT marker AS xmin FROM p WHERE marker IS NOT NULL
     ), reopened AS MATERIALIZED (
@@ -57,8 +68,10 @@ struct ProgressSQL {
     ), judged AS (
       SELECT m.xmin IS NOT NULL OR CASE
                WHEN r.id IS NULL THEN EXISTS (SELECT FROM places AS e WHERE \(covers))
+                                      OR EXISTS (SELECT FROM stretches AS e WHERE \(coversKey))
                ELSE EXISTS (SELECT FROM p AS e
-                            WHERE e.id > r.id AND e.reopened IS NULL AND e.settled IS NULL AND \(covers))
+                            WHERE e.id > r.id AND e.reopened IS NULL AND e.settled IS NULL
+                              AND CASE WHEN e.key_start IS NULL THEN \(covers) ELSE \(coversKey) END)
              END AS is_covered,
              f.address IS NOT NULL AS is_refused
       FROM \(staging) AS s
@@ -74,8 +87,29 @@ struct ProgressSQL {
     """
   }
 
-  /// An entry `e` says that the row `s` is merged.
+  /// An entry `e` of a range of addresses says that the row `s` is merged.
   private var covers: SQL {
+    """
+    (e.place_start IS NULL OR s.ctid >= e.place_start) AND (e.place_end IS NULL OR s.ctid < e.place_end)
+    AND \(hasSeen)
+    """
+  }
+
+  /// The same of an entry of a stretch of keys. There are such only while a run is under way or broken off, so that what it costs
+  /// to find a row's key without knowing its columns beforehand matters little.
+  private var coversKey: SQL {
+    """
+    \(hasSeen)
+    AND EXISTS (SELECT FROM (SELECT ARRAY(SELECT (to_jsonb(s) ->> c.name)::bigint
+                                          FROM unnest(e.key_columns) WITH ORDINALITY AS c (name, ordinal)
+                                          ORDER BY c.ordinal) AS key) AS k
+                WHERE array_position(k.key, NULL) IS NULL AND k.key >= e.key_start
+                  AND (e.key_end IS NULL OR k.key < e.key_end))
+    """
+  }
+
+  /// An entry `e` has seen the row `s`, and its window holds it.
+  private var hasSeen: SQL {
     let isInWindow: SQL =
       version.map { version in
         """
@@ -83,10 +117,7 @@ struct ProgressSQL {
         AND (e.version_to IS NULL OR \(version.value) < e.version_to::\(version.type))
         """
       } ?? "e.version_from IS NULL AND e.version_to IS NULL"
-    return """
-      (e.place_start IS NULL OR s.ctid >= e.place_start) AND (e.place_end IS NULL OR s.ctid < e.place_end)
-      AND (age(s.xmin) > age(e.horizon) OR s.xmin = ANY (e.recent)) AND \(isInWindow)
-      """
+    return "(age(s.xmin) > age(e.horizon) OR s.xmin = ANY (e.recent)) AND \(isInWindow)"
   }
 
   /// An address as the number that ``TupleAddress/packed`` is.

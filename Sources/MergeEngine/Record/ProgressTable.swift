@@ -37,7 +37,8 @@ struct ProgressTable {
       """
       SELECT id, run_id, source = $3, file_node, place_start::text, place_end::text, first_row, row_count,
              horizon, array_to_string(recent, ','), next_id, version_from, version_to, marker,
-             reopened::text, settled::text, records
+             reopened::text, settled::text, records,
+             array_to_json(key_columns)::text, array_to_string(key_start, ','), array_to_string(key_end, ',')
       FROM \(admin).merge_progress
       WHERE production_oid = $1 AND staging = $2 AND (source = $3 OR source ~ $5) AND superseded_at IS NULL
         AND ($4::bigint IS NULL OR run_id = $4)
@@ -54,7 +55,11 @@ struct ProgressTable {
       let fileNode = rows.integer(row, 3)
       let entry = Self.entry(rows, row)
       var isValid = rows.bool(row, 2) == true && (fileNode == nil || fileNode == source.fileNode)
-      if case .merged(_, let horizon, _) = entry.content { isValid = isValid && horizon.isValid(at: nextID) }
+      switch entry.content {
+      case .merged(_, let horizon, _), .mergedKeys(_, let horizon, _):
+        isValid = isValid && horizon.isValid(at: nextID)
+      case .reopened, .settled: break
+      }
       if isValid {
         findings.coverage.add(entry)
         findings.isNew = false
@@ -99,8 +104,15 @@ struct ProgressTable {
     let recent = (rows.text(row, 9) ?? "").split(separator: ",").compactMap { Int($0) }
     let horizon = Horizon(oldest: rows.integer(row, 8) ?? 0, recent: recent, next: rows.integer(row, 10) ?? 0)
     let window = VersionWindow(from: rows.text(row, 11), to: rows.text(row, 12))
+    if let columns = JSONText.decode([String].self, rows.text(row, 17)), let start = rows.text(row, 18) {
+      let keys = KeyRange(columns: columns, start: numbers(start), end: rows.text(row, 19).map(numbers))
+      return LedgerEntry(id: id, runID: runID, content: .mergedKeys(keys, horizon, window), marker: marker)
+    }
     return LedgerEntry(id: id, runID: runID, content: .merged(place, horizon, window), marker: marker)
   }
+
+  /// The numbers of `1,2,3`.
+  private static func numbers(_ text: String) -> [Int] { text.split(separator: ",").compactMap { Int($0) } }
 
   /// Says in one entry that all of a table is merged, whatever file it lies in, in place of all that was said before.
   ///

@@ -155,11 +155,20 @@ struct RunRecord {
       """
   }
 
-  /// Writes how long a table took.
-  func closeTable(_ table: String, elapsedMilliseconds: Int, _ connection: Connection) throws(PostgresError) {
+  /// Writes how long a table took, and how many of production's pages were visited.
+  func closeTable(
+    _ table: String,
+    elapsedMilliseconds: Int,
+    pages: PageCounts = PageCounts(),
+    _ connection: Connection
+  ) throws(PostgresError) {
     _ = try connection.query(
-      "UPDATE \(admin).merge_logs SET elapsed_ms = $3, merge_time = clock_timestamp() AT TIME ZONE 'UTC' WHERE run_id = $1 AND table_name = $2",
-      [.bigint(id), .text(table), .bigint(elapsedMilliseconds)],
+      """
+      UPDATE \(admin).merge_logs
+      SET elapsed_ms = $3, merge_time = clock_timestamp() AT TIME ZONE 'UTC', pages_visited = $4, pages_read = $5
+      WHERE run_id = $1 AND table_name = $2
+      """,
+      [.bigint(id), .text(table), .bigint(elapsedMilliseconds), .bigint(pages.visited), .bigint(pages.read)],
       "closing the record of \(table)"
     )
   }

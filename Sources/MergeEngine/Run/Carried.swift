@@ -3,6 +3,10 @@ struct Carried {
   let counts: VerdictCounts
   /// The part of its place that was carried; the rest holds more rows than a batch may.
   let place: BatchPlace
+  /// Pages of production that were visited.
+  var pages = PageCounts()
+  /// Production was taken to be larger than memory.
+  var isCold = false
   /// Rows of that part that were not carried, but are to be tried by themselves; rows of one key together.
   var setApart: [[UInt64]] = []
 

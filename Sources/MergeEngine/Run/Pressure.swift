@@ -25,6 +25,8 @@ final class Pressure: Sendable {
     var paidUntil = ContinuousClock.now
     var rate: Int?
     var workerLimit: Int
+    /// The highest that ``workerLimit`` has been.
+    var mostWorkers: Int
     var reasons: Set<Reason>
     var activeCount = 0
     var pausedAt: (reason: String, start: Date)?
@@ -62,6 +64,7 @@ final class Pressure: Sendable {
       State(
         rate: options.maxRowsPerSecond,
         workerLimit: options.workerCount,
+        mostWorkers: options.workerCount,
         reasons: Set(unknown.compactMap(\.self))
       )
     )
@@ -124,7 +127,15 @@ final class Pressure: Sendable {
     }
   }
 
-  func limitWorkers(to count: Int) { monitor.update { $0.workerLimit = count } }
+  func limitWorkers(to count: Int) {
+    monitor.update { state in
+      state.workerLimit = count
+      state.mostWorkers = max(state.mostWorkers, count)
+    }
+  }
+
+  /// The most workers that were wanted so far.
+  var mostWorkers: Int { monitor.update { $0.mostWorkers } }
 
   /// Why nothing is begun, in words; nil when it is.
   var pauseReason: String? { monitor.update { self.words($0.reasons) } }

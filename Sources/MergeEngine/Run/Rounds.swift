@@ -14,6 +14,8 @@ struct Rounds {
     let tables: Set<Int>
     /// Of these tables only the rows at these addresses; what is read of a snapshot's file is in its progress.
     var rows: [Int: [UInt64]] = [:]
+    /// What is left after a round is read as it lies, so that nothing is left for ever which can't be read by its key.
+    var mayFollowKeys = false
   }
 
   private let context: RunContext
@@ -45,7 +47,7 @@ struct Rounds {
     let all = Set(context.plan.tables.indices)
     guard hasBegun else {
       hasBegun = true
-      return Round(tables: all)
+      return Round(tables: all, mayFollowKeys: !context.isAtomic)
     }
     let controlWasLost = try control.renewIfLost()
     guard outcome.mayGoOn else { return nil }
@@ -55,7 +57,9 @@ struct Rounds {
       return nil
     }
     if let loss = outcome.takeLoss() ?? (controlWasLost ? RunOutcome.Loss(tables: [], error: nil) : nil) {
-      return try tablesAfter(loss, outcome: &outcome, control: control).map { Round(tables: $0) }
+      return try tablesAfter(loss, outcome: &outcome, control: control).map {
+        Round(tables: $0, mayFollowKeys: !context.isAtomic)
+      }
     }
     guard outcome.isClean else { return nil }
     if let rows = try chances.give(control.current) { return Round(tables: Set(rows.keys), rows: rows) }

@@ -37,11 +37,18 @@ struct RunClosing {
       RunReport.TableReport(
         table: table.name,
         counts: counts[table.name] ?? VerdictCounts(),
-        elapsedMilliseconds: outcome.elapsedMilliseconds
+        elapsedMilliseconds: outcome.elapsedMilliseconds,
+        pages: outcome.pages,
+        isCold: outcome.isCold
       )
     }
     for table in tables {
-      try record.closeTable(table.table, elapsedMilliseconds: table.elapsedMilliseconds, connection)
+      try record.closeTable(
+        table.table,
+        elapsedMilliseconds: table.elapsedMilliseconds,
+        pages: table.pages,
+        connection
+      )
     }
     let failures = failures(outcome)
     let refusedCount = tables.reduce(0) { $0 + $1.counts.errors }
@@ -52,7 +59,8 @@ struct RunClosing {
       ? .aborted : !failures.isEmpty ? .failed : refusedCount + standingCount > 0 ? .partial : .success
     let cleaning = options.cleanup ? try cleanUp(status, production: connection, staging: staging) : []
     for warning in exchanges + cleaning { logger.warning("\(warning)") }
-    let warnings = exchanges + cleaning + pauses.map(Self.words)
+    let coldNotes = tables.compactMap { table in table.coldNote.map { "\(table.table): \($0)." } }
+    let warnings = exchanges + cleaning + pauses.map(Self.words) + coldNotes
     try connection.execute("BEGIN", "closing the run")
     if isThrough {
       try ReplayProgress(plan, options.schemas).finish(connection)

@@ -15,6 +15,7 @@ struct RunContext: Sendable {
   let record: RunRecord
   let retries: RetryPolicy
   let pressure: Pressure
+  let growth: WorkerGrowth
   let sessions = WorkerSessions()
   let stop: StopSignal
   let logger: Logger

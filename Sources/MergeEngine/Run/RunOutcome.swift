@@ -2,6 +2,8 @@
 struct RunOutcome {
   struct TableOutcome {
     var elapsedMilliseconds = 0
+    var pages = PageCounts()
+    var isCold = false
     var failure: (any Error)?
     /// A parent has failed.
     var isSkipped = false
@@ -32,6 +34,8 @@ struct RunOutcome {
   mutating func add(_ queue: WorkQueue, fatalError: (any Error)?, isStopped: Bool) {
     for (index, state) in queue.snapshot.enumerated() {
       tables[index].elapsedMilliseconds += state.progressNow.elapsedMilliseconds ?? 0
+      tables[index].pages += state.pages
+      tables[index].isCold = tables[index].isCold || state.isCold
       tables[index].failure = tables[index].failure ?? state.failure
       tables[index].isSkipped = tables[index].isSkipped || state.isSkipped
     }

@@ -47,10 +47,20 @@ public struct RunReport: Sendable, Encodable {
     public let counts: VerdictCounts
     /// Wall clock from its first batch to its last, of all workers together.
     public let elapsedMilliseconds: Int
+    /// Pages of production and its indexes, as far as the server has counted them.
+    public let pages: PageCounts
+    /// Whether some batches took production to be larger than memory, and had pages read ahead.
+    public let isCold: Bool
+
+    /// That, in words with the share of the pages that had to be read; nil where it was not so.
+    public var coldNote: String? { isCold ? pages.coldNote : nil }
 
     private enum CodingKeys: String, CodingKey {
       case table
       case elapsedMilliseconds = "elapsed_ms"
+      case pagesVisited = "pages_visited"
+      case pagesRead = "pages_read"
+      case isCold = "cold"
     }
 
     /// The counts stand beside the name, not below it.
@@ -59,6 +69,9 @@ public struct RunReport: Sendable, Encodable {
       try container.encode(table, forKey: .table)
       try counts.encode(to: encoder)
       try container.encode(elapsedMilliseconds, forKey: .elapsedMilliseconds)
+      try container.encode(pages.visited, forKey: .pagesVisited)
+      try container.encode(pages.read, forKey: .pagesRead)
+      try container.encode(isCold, forKey: .isCold)
     }
   }
 

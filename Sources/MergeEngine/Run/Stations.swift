@@ -41,7 +41,8 @@ struct Stations {
   /// Only for rows of a snapshot.
   private var loader: SnapshotLoader?
   private let claim: Claim
-  private var routes: RouteChoice
+  private var ways: WayChoice
+  private var pageCounter = PageCounter()
   private var probe: Probe
   private var apply: Apply
   /// Only where the server can copy rows itself.
@@ -86,10 +87,10 @@ struct Stations {
       try SnapshotProgress.Writer($0, runID: run.id, name: "progress_\(number)", connections.production)
     }
     claim = Claim(plan: plan, staging: connections.staging)
-    routes = RouteChoice(plan, isOneDatabase: !connections.isSplit)
+    ways = WayChoice(plan, isOneDatabase: !connections.isSplit)
     probe = try Probe(plan, production, statementName: "probe_\(number)")
     apply = try Apply(plan, production, batchTable: Identifier("merge_engine_batch_\(number)"))
-    if routes.isOpen(.withinServer) {
+    if ways.mayCopyWithinServer {
       applyWithinServer = try ApplyWithinServer(plan, production, statementName: "within_\(number)")
     }
     tieCheck = try plan.ties.map { comparison in
@@ -129,25 +130,28 @@ struct Stations {
     switch place {
     case .blocks(let blocks): source = .range(blocks)
     case .rows(let rows): source = .rows(rows)
+    case .keys(let keyed): source = .rows(keyed.addresses)
     case .slice(let slice):
       guard let loaded = try loader?.load(slice) else { preconditionFailure("slices are of snapshots only") }
       try progress?.add(slice)
       source = .range(loaded)
     }
-    let route = if mode == .fast, case .blocks = place { routes.next } else { RowRoute.wholeRows }
-    let (carried, refusedInReading) = try read(source, rowLimit: item.rowLimit, route, mode, memory: &memory)
+    let way = ways.next(mode, place)
+    let (carried, refusedInReading) = try read(source, rowLimit: item.rowLimit, way.route, mode, memory: &memory)
     if case .blocks = place, case .range(let range) = carried { place = .blocks(range) }
     // A single row takes what it takes.
     if memory.batch.rows.count <= 1 { self.budget = LockBudget(nil) }
     try memory.order.arrange(&memory.batch, plan)
-    try probe.lookUp(memory.batch, on: production, &memory.answer)
+    let lookUpStart = ContinuousClock.now
+    try probe.lookUp(memory.batch, on: production, readsAhead: way.readsAhead, &memory.answer)
+    let lookUpTime = ContinuousClock.now - lookUpStart
     try memory.classifier.classify(&memory.batch, memory.answer, plan)
     if var check = tieCheck {
       let differing = try check.differing(memory.classifier.ties, of: memory.batch, on: production)
       tieCheck = check
       memory.classifier.update(differing, &memory.batch)
     }
-    routes.learn(
+    ways.learn(
       insertedCount: memory.classifier.inserts.count,
       updatedCount: memory.classifier.updates.count,
       rowCount: memory.batch.rows.count
@@ -155,17 +159,20 @@ struct Stations {
     let groups = mode == .asking ? try setApart(&memory) : []
     let setApart = groups.flatMap(\.self)
     let written =
-      switch route {
+      switch way.route {
       case .wholeRows: try write(mode, &memory)
       case .withinServer: try writeWithinServer(memory)
       }
     var counts = tally(memory.batch, written, refusedCount: refusedInReading.count)
     counts.read -= setApart.count
+    var pages = PageCounts()
     if counts.read + setApart.count > 0 {
       let refused = refusedInReading + memory.batch.refusedAddresses
-      try finish(place, counts, refused: refused, setApart: setApart, elapsed: .now - start)
+      let reading = try finish(place, counts, refused: refused, setApart: setApart, elapsed: .now - start)
+      if let reading { pages = pageCounter.advance(to: reading) }
     }
-    return Carried(counts: counts, place: place, setApart: groups)
+    ways.learn(pages, lookUpTime: lookUpTime)
+    return Carried(counts: counts, place: place, pages: pages, isCold: way.readsAhead, setApart: groups)
   }
 
   /// Takes what looks bad out of the rows to be written, and with it the older rows of its keys: they get their chance if
@@ -217,6 +224,10 @@ struct Stations {
       let read = try claim.read(range, columnCount: columnCount, rowLimit: rowLimit, into: &memory.batch)
       return (.range(read), [])
     }
+    if mode == .fast, case .rows(let rows) = place {
+      try claim.read(rows: rows, into: &memory.batch)
+      return (place, [])
+    }
     // Deferred constraints would speak up at the commit, when no row can be told from another any more.
     try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
     var place = place
@@ -232,27 +243,31 @@ struct Stations {
   }
 
   /// Marks the rows and notes what was done.
+  ///
+  /// - Returns: as ``BatchRecord/add(_:at:marker:elapsed:)``.
   private func finish(
     _ place: BatchPlace,
     _ counts: VerdictCounts,
     refused: [UInt64],
     setApart: [UInt64],
     elapsed: Duration
-  ) throws {
+  ) throws -> PageCounter.Reading? {
     let source: StagedPlace
     switch place {
     case .blocks(let range): source = .range(range)
     case .rows(let rows): source = .rows(rows)
+    case .keys(let keyed): source = .rows(keyed.addresses)
     case .slice: return try record.add(counts, at: place, marker: nil, elapsed: elapsed)
     }
     let marker = try marks.marker()
     try budget.limitNext(on: production)
     // With --atomic a batch is a savepoint; its marks would be of a transaction that nobody knows. All are made at the end.
     if !isAllOrNothing { try marks.mark(source, refused: refused, leaving: setApart, runID: runID) }
-    try record.add(counts, at: place, marker: marker, elapsed: elapsed)
+    let reading = try record.add(counts, at: place, marker: marker, elapsed: elapsed)
     if let stagingSource = plan.reading.source {
       try ledger.reopen(setApart, of: plan, stagingSource, runID: runID, production)
     }
+    return reading
   }
 
   private mutating func writeWithinServer(_ memory: BatchMemory) throws -> Apply.Counts {
@@ -265,7 +280,7 @@ struct Stations {
         &budget
       ) ?? Apply.Counts()
     } catch let error as RowRoute.Closed {
-      routes.close(.withinServer)
+      ways.closeWithinServer()
       throw error
     }
   }

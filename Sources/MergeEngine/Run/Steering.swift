@@ -8,6 +8,7 @@ import Logging
 final class Steering {
   private let controls: RunControls
   private let pressure: Pressure
+  private let growth: WorkerGrowth
   private let queue: WorkQueue
   private let stop: StopSignal
   private let logger: Logger
@@ -22,6 +23,7 @@ final class Steering {
   init(_ context: RunContext, _ queue: WorkQueue) {
     controls = RunControls(runID: context.record.id, admin: Identifier(context.schemas.admin))
     pressure = context.pressure
+    growth = context.growth
     self.queue = queue
     stop = context.stop
     logger = context.logger
@@ -60,7 +62,10 @@ final class Steering {
     case .maxRowsPerSecond(let rows):
       pressure.limitRate(to: rows > 0 ? rows : nil)
       queue.limitBatches(to: rows > 0 ? rows : nil)
-    case .workers(let count): pressure.limitWorkers(to: count)
+    case .workers(let count):
+      growth.end()
+      pressure.limitWorkers(to: count)
+      queue.expectWorkers(count)
     case .stop: break
     }
   }

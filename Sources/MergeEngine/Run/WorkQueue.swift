@@ -24,12 +24,24 @@ final class WorkQueue: Sendable {
   /// How far one table has come.
   struct TableState: Sendable {
     var progress: TableProgress
+    /// Pages of production that its batches have visited.
+    fileprivate(set) var pages = PageCounts()
+    /// Some of its batches took production to be larger than memory.
+    fileprivate(set) var isCold = false
     fileprivate var openParents: Set<Int>
     fileprivate var nextBlock = 0
     fileprivate let blockCount: Int
     /// Of a snapshot's file, the next one last; a table has these or blocks.
     fileprivate var slices: [SnapshotSlice]
     fileprivate let sliceRowCount: Int
+    /// Of a table in key order, what is known so far; whoever reads the keys adds to it for as long as ``isFed``.
+    fileprivate var fed: [BatchPlace] = []
+    fileprivate var isFed = false
+    fileprivate let keyedRowCount: Int
+    /// Pages that there is memory for.
+    fileprivate let cachePageCount: Int
+    /// Pages that had to be read for a row, of a table that is larger than memory; nil of others.
+    fileprivate var readsPerRow: Double?
     fileprivate var givenBack: [BatchPlace] = []
     /// What could not be carried within its time, and comes last.
     fileprivate var waiting: [BatchPlace] = []
@@ -48,14 +60,17 @@ final class WorkQueue: Sendable {
       var now = progress
       now.elapsedMilliseconds = startedAt.map { ((finishedAt ?? .now) - $0).milliseconds }
       now.isFinished = finishedAt != nil
-      now.blockCount = blockCount + sliceRowCount
+      now.blockCount = blockCount + sliceRowCount + keyedRowCount
       return now
     }
 
     /// Rows that are neither merged nor in anybody's hands, about.
-    fileprivate var remainingRowCount: Int { Int(Double(blockCount - nextBlock) * size.rowsPerBlock) }
+    fileprivate var remainingRowCount: Int {
+      Int(Double(blockCount - nextBlock) * size.rowsPerBlock) + slices.reduce(0) { $0 + $1.rowCount }
+        + max(keyedRowCount - progress.counts.read, 0)
+    }
     fileprivate var isExhausted: Bool {
-      nextBlock >= blockCount && slices.isEmpty && givenBack.isEmpty && waiting.isEmpty
+      nextBlock >= blockCount && slices.isEmpty && givenBack.isEmpty && waiting.isEmpty && fed.isEmpty && !isFed
     }
     fileprivate var isOver: Bool { finishedAt != nil || failure != nil || isSkipped }
   }
@@ -67,13 +82,14 @@ final class WorkQueue: Sendable {
     var refusedCount = 0
     /// As many rows as a batch may have by the wanted rate.
     var batchRowLimit = Int.max
+    /// How many take from the queue, about.
+    var workerCount: Int
     var loss: RunOutcome.Loss?
   }
 
   private let monitor: Monitor<State>
   private let children: [[Int]]
   private let batchRows: Int
-  private let workerCount: Int
   private let refusalLimit: Int?
 
   /// Below this a batch's own costs count: planning, round trips, the commit.
@@ -87,6 +103,7 @@ final class WorkQueue: Sendable {
   ///   - refusalLimit: with more refused rows than this nothing is handed out any more.
   ///   - slices: by table, what is to be merged of a snapshot's files, in order.
   ///   - rows: by table, the addresses of the only rows that are to be merged of it.
+  ///   - keyed: tables whose batches will be fed in key order, see ``feed(_:table:)``.
   init(
     _ plan: MergePlan,
     only: Set<Int>? = nil,
@@ -94,10 +111,10 @@ final class WorkQueue: Sendable {
     workerCount: Int = 1,
     refusalLimit: Int? = nil,
     slices: [Int: [SnapshotSlice]] = [:],
-    rows: [Int: [UInt64]] = [:]
+    rows: [Int: [UInt64]] = [:],
+    keyed: Set<Int> = []
   ) {
     self.batchRows = batchRows
-    self.workerCount = workerCount
     self.refusalLimit = refusalLimit
     children = plan.tables.indices.map { parent in plan.parents.indices.filter { plan.parents[$0].contains(parent) } }
     monitor = Monitor(
@@ -107,12 +124,17 @@ final class WorkQueue: Sendable {
           let isWanted = only?.contains(index) ?? true
           let tableSlices = isWanted ? slices[index] ?? [] : []
           let tableRows = table.snapshot == nil ? rows[index] : nil
+          let isKeyed = isWanted && tableRows == nil && keyed.contains(index)
           return TableState(
             progress: TableProgress(table: table.name, expectedRowCount: table.estimatedRowCount),
             openParents: Set(plan.parents[index]).intersection(only ?? Set(plan.tables.indices)),
-            blockCount: isWanted && tableRows == nil ? table.reading.source?.blockCount ?? 0 : 0,
+            blockCount: isWanted && tableRows == nil && !isKeyed ? table.reading.source?.blockCount ?? 0 : 0,
             slices: tableSlices.reversed(),
             sliceRowCount: tableSlices.reduce(0) { $0 + $1.rowCount },
+            isFed: isKeyed,
+            keyedRowCount: isKeyed ? max(table.estimatedRowCount ?? 0, 0) : 0,
+            cachePageCount: table.cacheFit.cachePageCount,
+            readsPerRow: table.cacheFit.isLikelyCold ? Self.likelyReadsPerRow : nil,
             givenBack: stride(from: 0, to: tableRows?.count ?? 0, by: batchRows).map { start in
               .rows(Array((tableRows ?? [])[start...].prefix(batchRows)))
             },
@@ -121,7 +143,8 @@ final class WorkQueue: Sendable {
               estimatedRowCount: table.estimatedRowCount
             )
           )
-        }
+        },
+        workerCount: workerCount
       )
     )
   }
@@ -143,6 +166,41 @@ final class WorkQueue: Sendable {
     } ?? nil
   }
 
+  // MARK: In key order
+
+  /// Waits for a table's turn.
+  ///
+  /// - Returns: false when it will not come.
+  func awaitTurn(of table: Int) -> Bool {
+    monitor.wait { state -> Bool? in
+      guard !state.isStopped, !state.tables[table].isOver else { return false }
+      return state.tables[table].openParents.isEmpty ? true : nil
+    } ?? false
+  }
+
+  /// How many rows the next batch of a table may have.
+  func feedRowCount(of table: Int) -> Int { monitor.update { self.batchRowCount(table, $0) } }
+
+  /// Adds a batch; waits while there are some already for every worker.
+  ///
+  /// - Returns: false when no more are wanted.
+  func feed(_ rows: RowsByKey, table: Int) -> Bool {
+    monitor.wait { state -> Bool? in
+      guard !state.isStopped, !state.tables[table].isOver else { return false }
+      guard state.tables[table].fed.count < 2 * state.workerCount else { return nil }
+      state.tables[table].fed.append(.keys(rows))
+      return true
+    } ?? false
+  }
+
+  /// No more batches will be fed. What was not is left for another round.
+  func endFeed(of table: Int) {
+    monitor.update { state in
+      state.tables[table].isFed = false
+      finishIfDone(table, &state)
+    }
+  }
+
   /// A batch has been committed.
   ///
   /// - Parameters:
@@ -156,6 +214,8 @@ final class WorkQueue: Sendable {
       state.tables[item.table].learn(lockShare: lockShare, rowCount: counts.read)
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].progress.counts += counts
+      state.tables[item.table].pages += carried.pages
+      state.tables[item.table].isCold = state.tables[item.table].isCold || carried.isCold
       state.tables[item.table].progress.blocksDone += carried.place.progressCount
       if case .blocks(let whole) = item.place, case .blocks(let done) = carried.place {
         if done.end < whole.end {
@@ -166,6 +226,9 @@ final class WorkQueue: Sendable {
           rowCount: counts.read,
           byteCount: byteCount
         )
+      }
+      if counts.read > 0 {
+        state.tables[item.table].readsPerRow = carried.isCold ? Double(carried.pages.read) / Double(counts.read) : nil
       }
       state.refusedCount += counts.errors
       state.tables[item.table].givenBack += carried.setApart(atMost: fewRows(state)).map { .rows($0.sorted()) }
@@ -183,9 +246,7 @@ final class WorkQueue: Sendable {
   ///   - middle: the address of the row in the middle, where the place is a stretch.
   ///   - rowCount: how many rows the batch had.
   func shrink(_ item: Item, at middle: UInt64?, rowCount: Int) {
-    guard let (lower, upper) = item.place.halves(at: middle) else {
-      preconditionFailure("a single row waits by itself")
-    }
+    guard let (lower, upper) = item.place.halves(at: middle) else { return leave(item) }
     monitor.update { state in
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].rowLimit = max(rowCount / 2, 1)
@@ -193,9 +254,20 @@ final class WorkQueue: Sendable {
     }
   }
 
+  /// Rows of one key can't be divided by keys, and are left for the round after this one, which goes by addresses.
+  private func leave(_ item: Item) {
+    guard case .keys(let keyed) = item.place, keyed.addresses.count > 1 else {
+      preconditionFailure("a single row waits by itself, and is never too large")
+    }
+    monitor.update { state in
+      state.tables[item.table].inFlightCount -= 1
+      finishIfDone(item.table, &state)
+    }
+  }
+
   /// A batch was too large, and comes back in halves.
   func divide(_ item: Item) {
-    guard let (lower, upper) = item.place.halves else { preconditionFailure("a single row is never too large") }
+    guard let (lower, upper) = item.place.halves else { return leave(item) }
     monitor.update { state in
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].givenBack += [upper, lower]
@@ -238,6 +310,17 @@ final class WorkQueue: Sendable {
     monitor.update { $0.batchRowLimit = rowCount ?? .max }
   }
 
+  /// So many take from the queue from now on: towards a table's end all are to end at about the same time.
+  func expectWorkers(_ count: Int) {
+    monitor.update { $0.workerCount = count }
+  }
+
+  /// The first table that is not over; nil when all are.
+  var firstOpenTable: Int? { monitor.update { $0.tables.firstIndex { !$0.isOver } } }
+
+  /// Rows of the first table that is not over which nobody has in hand, about.
+  var remainingRowCount: Int { monitor.update { $0.tables.first { !$0.isOver }?.remainingRowCount ?? 0 } }
+
   /// Hands out nothing any more.
   func stop() {
     monitor.update { $0.isStopped = true }
@@ -278,16 +361,35 @@ final class WorkQueue: Sendable {
   // MARK: On the state, under the lock
 
   private func batchRowCount(_ index: Int, _ state: State) -> Int {
-    min(batchRows, state.batchRowLimit, state.tables[index].rowLimit)
+    min(batchRows, state.batchRowLimit, state.tables[index].rowLimit, rowsInMemory(index, state))
+  }
+
+  /// A page of the index and one of the table.
+  private static let likelyReadsPerRow = 2.0
+  /// Half of the memory: others want some too.
+  private static let memoryShare = 0.5
+  /// Arbitrary: with fewer rows a batch's own costs would count as much as pages.
+  private static let leastColdBatchRows = 500
+
+  /// As many rows as there are whose pages are still in memory when they are written.
+  private func rowsInMemory(_ index: Int, _ state: State) -> Int {
+    let table = state.tables[index]
+    guard let readsPerRow = table.readsPerRow, table.cachePageCount > 0 else { return .max }
+    let pages = Double(table.cachePageCount) * Self.memoryShare / Double(state.workerCount)
+    return max(Int(pages / max(readsPerRow, 0.01)), Self.leastColdBatchRows)
   }
 
   private func nextPlace(_ index: Int, _ state: inout State) -> BatchPlace? {
     guard !state.tables[index].isOver, state.tables[index].openParents.isEmpty, !state.tables[index].isExhausted else {
       return nil
     }
+    // Whoever reads the keys may have more.
+    let waitsForFeed = state.tables[index].isFed && state.tables[index].fed.isEmpty
+    guard !waitsForFeed || !state.tables[index].givenBack.isEmpty else { return nil }
     if state.tables[index].startedAt == nil { state.tables[index].startedAt = .now }
     state.tables[index].inFlightCount += 1
     if let place = state.tables[index].givenBack.popLast() { return place }
+    if !state.tables[index].fed.isEmpty { return state.tables[index].fed.removeFirst() }
     if var slice = state.tables[index].slices.popLast() {
       while slice.rowCount > batchRowCount(index, state), let (lower, upper) = slice.halves {
         state.tables[index].slices.append(upper)
@@ -298,7 +400,10 @@ final class WorkQueue: Sendable {
     let table = state.tables[index]
     if table.nextBlock >= table.blockCount { return state.tables[index].waiting.removeFirst() }
     let end = min(
-      table.nextBlock + table.size.blockCount(forRows: wantedRows(of: table, atMost: batchRowCount(index, state))),
+      table.nextBlock
+        + table.size.blockCount(
+          forRows: wantedRows(of: table, atMost: batchRowCount(index, state), workerCount: state.workerCount)
+        ),
       table.blockCount
     )
     defer { state.tables[index].nextBlock = end }
@@ -320,7 +425,7 @@ final class WorkQueue: Sendable {
     }
   }
 
-  private func wantedRows(of table: TableState, atMost most: Int) -> Int {
+  private func wantedRows(of table: TableState, atMost most: Int, workerCount: Int) -> Int {
     guard workerCount > 1 else { return most }
     return min(most, max(table.remainingRowCount / (2 * workerCount), Self.leastBatchRows))
   }

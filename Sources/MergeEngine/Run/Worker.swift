@@ -13,6 +13,8 @@ final class Worker {
   private var memory = BatchMemory()
   /// Tables of which rows were refused.
   private var asksFirst: Set<Int> = []
+  /// When the batch before was done; nil before the first one, which has statements to prepare.
+  private var freeSince: ContinuousClock.Instant?
 
   init(number: Int, _ context: RunContext, _ queue: WorkQueue) {
     self.number = number
@@ -34,6 +36,7 @@ final class Worker {
       )
     }
     connectedCount.update { $0 += 1 }
+    context.growth.join(worker: number)
     try run()
   }
 
@@ -110,6 +113,8 @@ final class Worker {
           lockShare: stations[item.table]?.budget.share
         )
         context.pressure.spend(rowCount: carried.counts.read)
+        if let freeSince { context.growth.note(rowCount: carried.counts.read, since: freeSince) }
+        freeSince = .now
         memory.batch.shrink(above: 2 * BatchLimit.byteCount)
         return
       } catch is Claim.TooLarge {

@@ -20,12 +20,24 @@ struct RowRecords {
     try AdminSchema(schemas: schemas).columns(connection).contains(column)
   }
 
+  /// The row `s` of staging lies in the stretch of keys of the entry `g`, if that has one.
+  private var isInStretch: SQL {
+    """
+    (g.key_start IS NULL
+     OR EXISTS (SELECT FROM (SELECT ARRAY(SELECT (to_jsonb(s) ->> c.name)::bigint
+                                          FROM unnest(g.key_columns) WITH ORDINALITY AS c (name, ordinal)
+                                          ORDER BY c.ordinal) AS key) AS k
+                WHERE array_position(k.key, NULL) IS NULL AND k.key >= g.key_start
+                  AND (g.key_end IS NULL OR k.key < g.key_end)))
+    """
+  }
+
   /// The batches that have read what lies at these addresses: a batch's record and its place are written by one statement, and
   /// so at nearly the same time.
   ///
   /// - Precondition: staging is in this database.
   func reads(of addresses: [String]) throws(PostgresError) -> [WhyReport.Read] {
-    guard !addresses.isEmpty, let source = plan.reading.source, try has("merge_progress.superseded_at") else {
+    guard !addresses.isEmpty, let source = plan.reading.source, try has("merge_progress.key_start") else {
       return []
     }
     let rows = try connection.query(
@@ -39,12 +51,13 @@ struct RowRecords {
        AND g.reopened IS NULL
        AND (s.ctid = ANY (g.settled) OR g.settled IS NULL
             AND (s.xmin = mod(g.marker, 4294967296)::text::xid
-                 OR (g.place_start IS NULL OR s.ctid >= g.place_start) AND (g.place_end IS NULL OR s.ctid < g.place_end)
+                 OR \(isInStretch)
+                    AND (g.place_start IS NULL OR s.ctid >= g.place_start) AND (g.place_end IS NULL OR s.ctid < g.place_end)
                     AND (coalesce(g.horizon, 0) > 0 AND age(s.xmin) > age(mod(g.horizon, 4294967296)::text::xid)
                          OR s.xmin = ANY (ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(g.recent) AS r)))))
       LEFT JOIN LATERAL (
         SELECT b.worker, b.records_read FROM \(admin).merge_batches AS b
-        WHERE (g.place_start IS NOT NULL OR g.settled IS NOT NULL)
+        WHERE (g.place_start IS NOT NULL OR g.key_start IS NOT NULL OR g.settled IS NOT NULL)
           AND b.run_id = g.run_id AND b.table_name = $4 AND b.records_read = g.records
           AND b.finished_at >= g.recorded_at - interval '1 second' AND b.finished_at <= g.recorded_at + interval '1 second'
         ORDER BY greatest(b.finished_at - g.recorded_at, g.recorded_at - b.finished_at) LIMIT 1

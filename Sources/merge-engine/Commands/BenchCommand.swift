@@ -25,8 +25,8 @@ struct BenchCommand: DatabaseCommand {
   @Option(
     help: ArgumentHelp(
       """
-      Staging rows of mixed, reload and insert; update has half as many, wide and indexed a quarter, sparse 2 % \
-      (default: 1000000).
+      Staging rows of mixed, reload, insert and far; update has half as many, wide and indexed a quarter, cold a tenth, \
+      sparse 2 % (default: 1000000).
       """,
       valueName: "n"
     )
@@ -35,7 +35,7 @@ struct BenchCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Rows of production (default: four times those of staging; of sparse, four times --rows).",
+      "Rows of production (default: four times those of staging; of sparse and cold, four times --rows).",
       valueName: "n"
     )
   )
@@ -43,7 +43,8 @@ struct BenchCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Only this workload; may be repeated: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")).",
+      "Only this workload; may be repeated: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")). Cold and far ones are "
+        + "measured only when they are named, on a private server; cold ones by themselves, since theirs has little memory.",
       valueName: "name"
     )
   )
@@ -114,10 +115,20 @@ struct BenchCommand: DatabaseCommand {
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report: BenchReport
     if CommandContext.namesDatabase(database, file) {
+      if let workload = options.workloads.first(where: { $0.isCold || $0.delayMilliseconds != nil }) {
+        throw MergeFailure.usage(
+          "--workload \(workload.rawValue) is measured on a private server: leave --database and DATABASE_URL away."
+        )
+      }
       report = try await bench(try CommandContext(database).target, options: options, stop: stop)
     } else {
-      report = try await PrivateCluster.with(ClusterOptions(settings: Self.privateSettings)) { cluster in
-        try await bench(try ConnectionTarget(cluster.connectionString()), options: options, stop: stop)
+      report = try await withPrivateServer(options) { cluster in
+        try await bench(
+          try ConnectionTarget(cluster.connectionString()),
+          socket: ServerSocket(directory: cluster.socketDirectory, port: cluster.port),
+          options: options,
+          stop: stop
+        )
       }
     }
     withExtendedLifetime(interrupts) {}
@@ -129,17 +140,49 @@ struct BenchCommand: DatabaseCommand {
     guard report.isRight else { throw CommandEnd(status: .internalFailure) }
   }
 
-  private func bench(_ target: ConnectionTarget, options: BenchOptions, stop: StopSignal) async throws
-    -> BenchReport
-  {
+  private func bench(
+    _ target: ConnectionTarget,
+    socket: ServerSocket? = nil,
+    options: BenchOptions,
+    stop: StopSignal
+  ) async throws -> BenchReport {
     let display = BenchProgress(isQuiet: database.quiet)
     display.begin(target)
     do {
       return try await onThreadOfItsOwn {
-        try Bench(target: target, options: options, stop: stop).run { display.show($0) }
+        try Bench(target: target, socket: socket, options: options, stop: stop).run { display.show($0) }
       }
     } catch BenchError.interrupted {
       throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
+    }
+  }
+
+  /// Starts a private server with as much memory as the workloads want.
+  private func withPrivateServer(
+    _ options: BenchOptions,
+    _ body: (PrivateCluster) async throws -> BenchReport
+  ) async throws -> BenchReport {
+    guard options.workloads.contains(where: \.isCold) else {
+      return try await PrivateCluster.with(ClusterOptions(settings: Self.privateSettings), body)
+    }
+    let memory = "\(options.coldBufferByteCount >> 10)kB"
+    let settings = Self.privateSettings.merging(
+      ["shared_buffers": memory, "effective_cache_size": memory, "maintenance_work_mem": "64MB", "work_mem": "4MB"]
+    ) { $1 }
+    let cluster: PrivateCluster
+    do {
+      // So that a page that is not in the buffers comes from the disk: from 16 on, where the file system can do it.
+      cluster = try await .start(ClusterOptions(settings: settings.merging(["debug_io_direct": "data"]) { $1 }))
+    } catch is PrivateClusterError {
+      cluster = try await .start(ClusterOptions(settings: settings))
+    }
+    do {
+      let report = try await body(cluster)
+      await cluster.stop()
+      return report
+    } catch {
+      await cluster.stop()
+      throw error
     }
   }
 
@@ -176,6 +219,11 @@ struct BenchCommand: DatabaseCommand {
     )
     try UsageCheck.range(options.connections, 1...64, flag: "--connections", rule: "from 1 to 64")
     try UsageCheck.range(options.batchRows, MergeLimits.batchRows, flag: "--batch", rule: "from 1 to 10000000 rows")
+    if options.workloads.contains(where: \.isCold), !options.workloads.allSatisfy(\.isCold) {
+      throw MergeFailure.usage(
+        "--workload cold and cold-ordered are measured on a server with little memory: measure the others in a run of their own."
+      )
+    }
     // By the newest server, so that a name that no server knows is told before one is asked.
     _ = try options.contenders(serverVersionNumber: .max)
     return options

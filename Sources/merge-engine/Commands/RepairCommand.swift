@@ -88,7 +88,7 @@ struct RepairCommand: DatabaseCommand {
     options.merge.tables = database.table.isEmpty ? nil : database.table
     options.merge.columns = context.columns
     options.merge.batchRows = batch ?? options.merge.batchRows
-    options.merge.workers = workers ?? file.workers ?? options.merge.workers
+    options.merge.workers = workers ?? file.workers?.count
     options.merge.lockTimeoutMilliseconds = file.lockTimeout ?? options.merge.lockTimeoutMilliseconds
     options.merge.maxLockMilliseconds = file.maxLockTime ?? options.merge.maxLockMilliseconds
     options.merge.statementTimeoutMilliseconds = file.statementTimeout ?? options.merge.statementTimeoutMilliseconds

@@ -8,8 +8,13 @@ struct ComparisonOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Most staging rows in one transaction (default: 50000).", valueName: "rows"))
   var batch: Int?
 
-  @Option(help: ArgumentHelp("Number of connections that work in parallel (default: 2).", valueName: "n"))
-  var workers: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Number of connections that work in parallel, or auto: a merge begins with 2 and adds more while that pays (default: auto).",
+      valueName: "n|auto"
+    )
+  )
+  var workers: WorkerChoice?
 
   @Option(
     help: "What to do with a production row without a version: production-loses or strict (default: production-loses)."
@@ -46,7 +51,7 @@ struct ComparisonOptions: ParsableArguments {
     options.tables = context.tables
     options.columns = context.columns
     options.batchRows = batch ?? file.batch ?? options.batchRows
-    options.workers = workers ?? file.workers ?? options.workers
+    options.workers = (workers ?? file.workers ?? .auto).count
     options.nulls = nulls ?? file.nulls.flatMap { .init(rawValue: $0) } ?? options.nulls
     options.from = from
     options.to = to
@@ -54,7 +59,7 @@ struct ComparisonOptions: ParsableArguments {
     options.statementTimeoutMilliseconds =
       statementTimeout ?? file.statementTimeout ?? options.statementTimeoutMilliseconds
     try UsageCheck.typed(batch, MergeLimits.batchRows, flag: "--batch")
-    try UsageCheck.typed(workers, MergeLimits.workers, flag: "--workers")
+    try UsageCheck.typed(workers?.count, MergeLimits.workers, flag: "--workers")
     try UsageCheck.typed(statementTimeout, MergeLimits.timeoutMilliseconds, flag: "--statement-timeout")
     return options
   }

@@ -32,7 +32,7 @@ struct ConfigurationFile {
   var adminSchema: String?
   var include: [String]?
   var batch: Int?
-  var workers: Int?
+  var workers: WorkerChoice?
   var atomic: Bool?
   var mark: String?
   var nulls: String?
@@ -129,7 +129,7 @@ struct ConfigurationFile {
       ("admin_schema", .text(\.adminSchema)),
       ("include", .list(\.include)),
       ("batch", .integer(\.batch, MergeLimits.batchRows)),
-      ("workers", .integer(\.workers, MergeLimits.workers)),
+      ("workers", .other { $1.workers = try $0.workerChoice() }),
       ("atomic", .flag(\.atomic)),
       ("mark", .choice(\.mark, MergeOptions.Mark.allCases.map(\.rawValue))),
       ("nulls", .choice(\.nulls, MergeOptions.NullRule.allCases.map(\.rawValue))),

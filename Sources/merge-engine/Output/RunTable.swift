@@ -18,7 +18,13 @@ struct RunTable {
       table.add(cells(entry.table, entry.counts, milliseconds: entry.elapsedMilliseconds))
     }
     table.addTotals(cells("total", report.totals, milliseconds: report.elapsedMilliseconds))
-    return table.rendered(style) + "\n" + style.wrapped(facts + headline(style)) + "\n"
+    return table.rendered(style) + coldNotes(style) + "\n" + style.wrapped(facts + headline(style)) + "\n"
+  }
+
+  /// Which tables were larger than the server's memory.
+  private func coldNotes(_ style: Style) -> TerminalText {
+    report.tables.compactMap { table in table.coldNote.map { "\(table.table): \($0)" as TerminalText } }
+      .map { style.wrapped($0) + "\n" }.joined()
   }
 
   /// When and where, since a log of many nights is read later by somebody else.

@@ -19,7 +19,7 @@ import Testing
         options.repetitions = 1
         options.connections = 3
       }
-      #expect(report.workloads.map(\.workload) == Workload.allCases)
+      #expect(report.workloads.map(\.workload) == Workload.usual)
       for workload in report.workloads {
         let wrong = workload.contenders.filter { !$0.isRight }.map(\.name)
         #expect(wrong == [], "\(workload.workload)")

@@ -29,7 +29,7 @@ import Testing
   @Test func `a merge is paused under CDC without a lock left, says so, and is resumed with exact counts`() async throws
   {
     try await withRows { database in
-      let merge = try database.launch(["--batch", "200", "--max-rows-per-second", "4000", "--json"])
+      let merge = try database.launch(["--batch", "200", "--max-rows-per-second", "4000", "--workers", "2", "--json"])
       try await database.wait(for: Self.hasBegun)
       let pause = try await database.call("control", "1", "--pause", "--json")
       #expect(pause.status == 0, "\(pause.transcript)")

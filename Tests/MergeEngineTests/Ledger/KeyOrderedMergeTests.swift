@@ -1,0 +1,224 @@
+import Foundation
+import MergeEngine
+import TestSupport
+import Testing
+
+/// Production larger than the server's memory: batches follow its keys, and the ledger says stretches of keys.
+@Suite struct KeyOrderedMergeTests {
+  private static let rowCount = 4000
+  private static let batch = ["--batch", "500", "--max-lock-time", "60000", "--json"]
+
+  /// A server with 4 MB of memory, production with 40,000 rows of 6 MB, and every tenth of them in staging, in no order, half of
+  /// them newer.
+  private static func withCold(
+    key: String = "k int",
+    primaryKey: String = "k",
+    values: String = "n * 10",
+    status: Bool = false,
+    _ body: (TestDatabase) async throws -> Void
+  ) async throws {
+    let settings = ["shared_buffers": "4MB", "effective_cache_size": "4MB", "deadlock_timeout": "60s"]
+    try await TestServer.withOwn(settings: settings) { cluster async throws in
+      let database = try TestDatabase(connectionString: cluster.connectionString())
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (\(key), v text, updated_at timestamp, PRIMARY KEY (\(primaryKey)));
+        CREATE TABLE staging.t (\(key), v text, updated_at timestamp
+                                \(status ? ", _dms_processing_status varchar(20) DEFAULT 'NEW'" : "")) WITH (fillfactor = 10);
+        INSERT INTO production.t
+        SELECT \(values.replacing("n * 10", with: "n")), repeat('x', 120), '2025-01-01' FROM generate_series(1, \(10 * rowCount)) AS n;
+        INSERT INTO staging.t
+        SELECT \(values), 'staged', timestamp '2025-01-01' + n % 2 * interval '1 day'
+        FROM generate_series(1, \(rowCount)) AS n ORDER BY md5(n::text);
+        """
+      )
+      try database.run("VACUUM ANALYZE")
+      #expect(try await database.call("init").status == 0)
+      try await body(database)
+    }
+  }
+
+  private static let keyEntries = "SELECT count(*) FROM admin.merge_progress WHERE key_start IS NOT NULL"
+
+  @Test(arguments: [false, true])
+  func `batches follow production's keys, each row is merged once, and nothing is left to read`(status: Bool)
+    async throws
+  {
+    try await Self.withCold(status: status) { database in
+      let outcome = try await database.call(arguments: Self.batch)
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      let json = try outcome.json()
+      #expect(json["totals"]["read"].integer == Self.rowCount)
+      #expect(json["totals"]["updated"].integer == Self.rowCount / 2)
+      #expect(json["totals"]["unchanged"].integer == Self.rowCount / 2)
+      let table = try #require(json["tables"].elements.first)
+      let visited = try #require(table["pages_visited"].integer)
+      #expect((1...visited).contains(try #require(table["pages_read"].integer)))
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 'staged'") == Self.rowCount / 2)
+      #expect(try database.count(Self.keyEntries) >= Self.rowCount / 500)
+      #expect(
+        try database.count(
+          """
+          SELECT count(*) FROM admin.merge_progress a JOIN admin.merge_progress b
+            ON a.id < b.id AND a.key_start < coalesce(b.key_end, '{2000000000}') AND b.key_start < coalesce(a.key_end, '{2000000000}')
+          """
+        ) == 0
+      )
+      #expect(
+        try database.count("SELECT sum(records) FROM admin.merge_progress WHERE key_start IS NOT NULL") == Self.rowCount
+      )
+      if status {
+        #expect(try database.holds("NOT EXISTS (SELECT FROM staging.t WHERE _dms_processing_status <> 'PROCESSED')"))
+      }
+      try database.run("VACUUM FULL staging.t")
+      #expect(try await database.merge().totals.read == 0)
+    }
+  }
+
+  @Test func `a plan says that production is larger than memory, and how much of it was read`() async throws {
+    try await Self.withCold { database in
+      let plan = try await database.call("plan", "--json")
+      #expect(plan.status == 0, "\(plan.transcript)")
+      let messages = try plan.json()["findings"].elements.compactMap { $0["message"].text }
+      #expect(messages.contains { $0.contains("is likely to be cold") && $0.contains("read ahead") })
+      #expect(
+        messages.contains {
+          $0.wholeMatch(of: /cold: [0-9]+ % of the pages had to be read .* by this dry run\./) != nil
+        }
+      )
+      #expect(try plan.json()["totals"]["updated"].integer == Self.rowCount / 2)
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func
+    `after a crash in the middle just the rest is read, and what was added or changed within the stretches that are done`(
+      status: Bool
+    ) async throws
+  {
+    try await Self.withCold(status: status) { database in
+      let merge = try database.launch(["--batch", "200", "--max-rows-per-second", "2000", "--max-lock-time", "60000"])
+      try await database.wait(
+        for: "coalesce((SELECT sum(records_read) FROM admin.merge_logs), 0) BETWEEN 600 AND 3000"
+      )
+      merge.send(9)
+      _ = try await merge.outcome()
+      try await database.wait(
+        for: "NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'merge-engine run %')"
+      )
+      let done = try database.count("SELECT sum(records_read) FROM admin.merge_logs")
+      #expect((600..<Self.rowCount).contains(done))
+      #expect(try database.count(Self.keyEntries) > 0)
+      let view = "SELECT pending_records FROM admin.oracle_pg_migration_status WHERE table_name = 't'"
+      #expect(try database.count(view) == Self.rowCount - done)
+      // The lowest keys are done.
+      try database.run(
+        """
+        UPDATE staging.t SET v = 'changed', updated_at = '2025-03-01' WHERE k = 10;
+        INSERT INTO staging.t (k, v, updated_at) VALUES (15, 'added', '2025-03-01')
+        """
+      )
+      #expect(try database.count(view) == Self.rowCount - done + 2)
+      let outcome = try await database.call(arguments: Self.batch)
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["totals"]["read"].integer == Self.rowCount - done + 2)
+      #expect(
+        try database.rows("SELECT k, v FROM production.t WHERE k IN (10, 15) ORDER BY k") == [
+          "(10,changed)", "(15,added)",
+        ]
+      )
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 'staged'") == Self.rowCount / 2 - 1)
+      #expect(try await database.merge().totals.read == 0)
+      #expect(try database.count(view) == 0)
+    }
+  }
+
+  @Test func `a key with more rows than a batch may have, and rows without a key, are read as they lie`() async throws {
+    try await Self.withCold { database in
+      try database.run(
+        """
+        INSERT INTO staging.t SELECT 77, 'many', timestamp '2025-02-01' + n * interval '1 second' FROM generate_series(1, 1200) AS n;
+        INSERT INTO staging.t VALUES (NULL, 'none', '2025-02-01')
+        """
+      )
+      let outcome = try await database.call(arguments: Self.batch)
+      #expect(outcome.status == 65, "\(outcome.transcript)")
+      let totals = try outcome.json()["totals"]
+      #expect(totals["read"].integer == Self.rowCount + 1201)
+      #expect(totals["errors"].integer == 1)
+      #expect(totals["pending"].integer == 0)
+      #expect(try database.value("SELECT updated_at FROM production.t WHERE k = 77") == "2025-02-01 00:20:00")
+      #expect(try database.count(Self.keyEntries) > 0)
+      #expect(try await database.call("--json").json()["totals"]["read"].integer == 0)
+    }
+  }
+
+  @Test func `keys of two columns are followed, and a refused row is recorded alone`() async throws {
+    try await Self.withCold(key: "a int, b smallint", primaryKey: "a, b", values: "n * 10 / 30, n * 10 % 30") {
+      database in
+      try database.run(
+        "ALTER TABLE production.t ADD CHECK (v <> 'bad'); UPDATE staging.t SET v = 'bad' WHERE a % 100 = 7 AND b = 0"
+      )
+      let badCount = try database.count("SELECT count(*) FROM staging.t WHERE v = 'bad' AND updated_at > '2025-01-01'")
+      #expect(badCount > 0)
+      let outcome = try await database.call(arguments: Self.batch)
+      #expect(outcome.status == 65, "\(outcome.transcript)")
+      let totals = try outcome.json()["totals"]
+      #expect(totals["read"].integer == Self.rowCount)
+      #expect(totals["errors"].integer == badCount)
+      #expect(totals["updated"].integer == Self.rowCount / 2 - badCount)
+      #expect(try database.count(Self.keyEntries) > 0)
+      #expect(try await database.call("--json").json()["totals"]["read"].integer == 0)
+    }
+  }
+
+  @Test func `staging on another database is followed too`() async throws {
+    try await Self.withCold { database in
+      try database.run("CREATE DATABASE load")
+      let load = try TestDatabase(
+        connectionString: database.connectionString.replacing("dbname='postgres'", with: "dbname='load'")
+      )
+      try load.run(
+        "CREATE SCHEMA staging; CREATE TABLE staging.t (k int, v text, updated_at timestamp) WITH (fillfactor = 10)"
+      )
+      try load.run(
+        """
+        INSERT INTO staging.t SELECT n * 10, 'elsewhere', timestamp '2025-06-01' FROM generate_series(1, \(Self.rowCount)) AS n
+        ORDER BY md5(n::text)
+        """
+      )
+      let outcome = try await database.call(arguments: Self.batch + ["--staging-database", load.connectionString])
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["totals"]["updated"].integer == Self.rowCount)
+      #expect(try database.count(Self.keyEntries) > 0)
+      let again = try await database.call("--json", "--staging-database", load.connectionString)
+      #expect(try again.json()["totals"]["read"].integer == 0)
+    }
+  }
+
+  @Test(arguments: [
+    ("k int", "k", "n * 10"), ("k text", "k", "(n * 10)::text"),
+    ("a int, b smallint", "a, b", "n * 10 / 30, n * 10 % 30"),
+    ("k uuid", "k", "md5((n * 10)::text)::uuid"),
+  ])
+  func `look-ups read ahead, for keys of every kind`(_ key: String, _ primaryKey: String, _ values: String) async throws
+  {
+    try await Self.withCold(key: key, primaryKey: primaryKey, values: values) { database in
+      // Nothing is written, so that no index scan is an update's.
+      try database.run("UPDATE staging.t SET updated_at = '2025-01-01'; SELECT pg_stat_reset()")
+      let outcome = try await database.call("--batch", "5000", "--max-lock-time", "60000", "--json")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["totals"]["unchanged"].integer == Self.rowCount)
+      try await database.wait(
+        for:
+          "(SELECT idx_tup_read FROM pg_stat_all_indexes WHERE indexrelid = 'production.t_pkey'::regclass) >= \(Self.rowCount)"
+      )
+      #expect(
+        try database.count(
+          "SELECT idx_tup_fetch FROM pg_stat_all_indexes WHERE indexrelid = 'production.t_pkey'::regclass"
+        ) == 0
+      )
+    }
+  }
+}
