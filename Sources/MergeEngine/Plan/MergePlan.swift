@@ -8,6 +8,10 @@ struct MergePlan: Sendable {
   /// Tables that refer to themselves, directly or around a circle, as indices into ``tables``.
   private(set) var circular: Set<Int>
   private(set) var findings: [Finding]
+  /// Where staging of a table is, also of one that something stands against, by production's name.
+  let stagingOfTable: [String: QualifiedName]
+  /// The tables of which nobody knows what their staging is, by production's name.
+  let undecided: Set<String>
   /// How many workers the server has room for; nil for as many as are asked for.
   private(set) var workerLimit: Int?
 
@@ -117,8 +121,11 @@ struct MergePlan: Sendable {
       production: production.tables(in: schemas.production),
       stagingSchema: stagingSchema,
       productionSchema: schemas.production,
+      rules: options.columns,
       only: options.tables
     )
+    stagingOfTable = choice.stagingOfTable
+    undecided = choice.undecided
     var findings = choice.findings
     if choice.pairs.isEmpty && findings.allSatisfy({ $0.grade != .blocker }) {
       findings.append(
@@ -141,7 +148,7 @@ struct MergePlan: Sendable {
     self.findings = findings + planner.findings
     guard let snapshot else { return }
     for index in tables.indices {
-      tables[index].snapshot = snapshot.snapshot.file(of: tables[index].name).map {
+      tables[index].snapshot = snapshot.snapshot.file(of: tables[index].staging.name.name).map {
         snapshot.tablePlan($0, number: index)
       }
     }

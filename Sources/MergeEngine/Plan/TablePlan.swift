@@ -24,6 +24,9 @@ struct TablePlan: Sendable {
   let sendsProbeKeys: Bool
   /// Duplicates of a key show in equal bytes; otherwise the server is asked which keys are equal.
   let keyEqualityIsBytewise: Bool
+  /// The unique index that rows are matched by.
+  let keyIndexOid: UInt32
+  /// An index over the key's columns is DEFERRABLE, and can't arbitrate ON CONFLICT.
   let keyIsDeferrable: Bool
   /// Staging rows carry a status, which is set after their merge unless marks are left alone.
   let hasStatusColumn: Bool
@@ -77,6 +80,10 @@ struct TablePlan: Sendable {
   /// A column that staging and production share.
   struct Column: Sendable {
     let name: Identifier
+    /// What staging calls it.
+    var stagedName: Identifier { renamed ?? name }
+    /// What staging calls it, where that is not ``name``.
+    var renamed: Identifier?
     /// What the read selects from staging alias `s`, cast where the types differ.
     let readExpression: SQL
     let travel: CatalogColumn.Travel

@@ -52,7 +52,11 @@ struct PlanFindings {
       guard let production = productionCatalog.table(table.production),
         let staging = stagingCatalog.table(table.staging)
       else { return nil }
-      return TablePair(plan: table, staging: staging, production: production)
+      return TablePair(
+        plan: table,
+        staging: StagedColumns(staging, for: production, options.columns).table,
+        production: production
+      )
     }
   }
 }

@@ -128,9 +128,12 @@ struct Preparation {
     try plan.readTriggers(production)
     let checks = try Checks(plan, options, purpose, production: production, staging: staging)
     plan.add(try checks.ofTables(plan))
+    let (stagingOfTable, undecided) = (plan.stagingOfTable, plan.undecided)
     let judgement = try Judgement(plan.takeBlockers()) { name in
-      guard snapshot == nil,
-        let table = stagingCatalog.table(QualifiedName(schema: options.schemas.staging, name: name))
+      guard snapshot == nil, !undecided.contains(name),
+        let table = stagingCatalog.table(
+          stagingOfTable[name] ?? QualifiedName(schema: options.schemas.staging, name: name)
+        )
       else { return false }
       return try isEmpty(table.name, staging)
     }

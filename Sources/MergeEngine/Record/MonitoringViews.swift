@@ -112,14 +112,15 @@ struct MonitoringViews {
     )
     func count(_ name: SQL) -> SQL { "(xpath('/row/\(name)/text()', x.counts))[1]::text::bigint AS \(name)" }
     return """
-      SELECT t.name::text COLLATE "default" AS table_name, \(count("total_records")), \(count("pending_records")),
+      SELECT t.production_name::text COLLATE "default" AS table_name, \(count("total_records")), \(count("pending_records")),
              \(count("processed_records")), \(count("error_records"))
       FROM (
-        SELECT c.relname AS name, format('%I.%I', n.nspname, c.relname) AS quoted,
+        SELECT w.production_name, format('%I.%I', n.nspname, c.relname) AS quoted,
                concat('"', replace(n.nspname, '"', '""'), '"."', replace(c.relname, '"', '""'), '"') AS staging,
-               format('%I.%I', \(Literal(schemas.production))::text, c.relname) AS production,
+               format('%I.%I', \(Literal(schemas.production))::text, w.production_name) AS production,
                \(StagingStatus.versionType) AS version_type
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        CROSS JOIN LATERAL (SELECT \(productionName(admin)) AS production_name) AS w
         WHERE n.nspname = \(Literal(schemas.staging)) AND c.relkind = 'r'
       ) AS t
       CROSS JOIN LATERAL (
@@ -129,5 +130,19 @@ struct MonitoringViews {
           false, true, '') AS counts
       ) AS x
       """
+  }
+
+  /// The name of the production table that a staging table `c` was last merged into, or else would be by its own name: the
+  /// ledger knows names that only the file gives.
+  private func productionName(_ admin: Identifier) -> SQL {
+    """
+    coalesce(
+      (SELECT q.relname FROM \(admin).merge_progress AS g
+       JOIN pg_class q ON q.oid = g.production_oid::oid JOIN pg_namespace m ON m.oid = q.relnamespace
+       WHERE g.staging = concat('"', replace(n.nspname, '"', '""'), '"."', replace(c.relname, '"', '""'), '"')
+         AND g.source = concat('table ', c.oid::text) AND m.nspname = \(Literal(schemas.production))
+       ORDER BY g.id DESC LIMIT 1),
+      c.relname)
+    """
   }
 }

@@ -71,7 +71,7 @@ enum RefusalSQL {
       case .string: "to_jsonb(s::text)::text"
       case .nothing: "NULL::text"
       }
-    let key = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
+    let key = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
     let number: SQL = plan.snapshot == nil ? "NULL::bigint" : "s.\(SnapshotTablePlan.rowColumn)"
     let isSame: SQL = plan.snapshot == nil ? plan.reading.horizon.map { " AND \($0.hasSeen())" } ?? "" : ""
     return """

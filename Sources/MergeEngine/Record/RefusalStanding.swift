@@ -60,7 +60,7 @@ struct RefusalStanding {
       operation
     )
     guard (refused.integer(0, 6) ?? 0) > 0 else { return [] }
-    let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
+    let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
     let found = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
       try staging.query(
         """

@@ -77,7 +77,7 @@ struct SnapshotProgress {
 
   /// Which refused rows the window covers; begins with AND.
   private var windowCondition: SQL {
-    let version = table.version.name
+    let version = table.version.stagedName
     guard !isWhole, let type = snapshot.columns.first(where: { $0.name == version })?.type else { return "" }
     return """
        AND EXISTS (SELECT FROM (SELECT (row_data ->> \(Literal(version.name)))::\(type) AS \(version)) AS s

@@ -69,7 +69,7 @@ struct StagingAdoption {
 
   /// Gives the refusals of an earlier version the places of their rows.
   func placeRefusals(of table: TablePlan, _ source: StagingSource) throws(PostgresError) {
-    let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
+    let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
     let operation = "taking over the refused rows of \(table.staging)"
     let rows = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
       try staging.query(

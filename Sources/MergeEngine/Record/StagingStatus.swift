@@ -3,7 +3,7 @@ import Spelling
 
 /// How many rows of a staging table are pending, processed and refused.
 public struct StagingStatus: Sendable, Codable {
-  /// The table's plain name.
+  /// The table's plain name in production.
   public let table: String
   /// All rows.
   public let total: Int
@@ -15,11 +15,14 @@ public struct StagingStatus: Sendable, Codable {
   public let errors: Int
 
   /// Counts every staging table.
-  static func read(_ connection: Connection, _ schemas: Schemas, only names: [String]?) throws(PostgresError)
-    -> [StagingStatus]
-  {
+  static func read(
+    _ connection: Connection,
+    _ schemas: Schemas,
+    _ rules: ColumnRules,
+    only names: [String]?
+  ) throws(PostgresError) -> [StagingStatus] {
     var statuses: [StagingStatus] = []
-    for table in try tables(connection, schemas) where names?.contains(table.name.name.name) ?? true {
+    for table in try tables(connection, schemas, rules) where names?.contains(table.shownName) ?? true {
       statuses.append(try count(table, connection, admin: Identifier(schemas.admin)))
     }
     return statuses
@@ -35,7 +38,7 @@ public struct StagingStatus: Sendable, Codable {
       try connection.query(query, "counting \(table.name)")
     }
     return StagingStatus(
-      table: table.name.name.name,
+      table: table.shownName,
       total: row.integer(0, 0) ?? 0,
       pending: row.integer(0, 1) ?? 0,
       processed: row.integer(0, 2) ?? 0,
@@ -66,38 +69,54 @@ public struct StagingStatus: Sendable, Codable {
   /// Staging that is in another database is not seen from here; there the name is production's.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)``.
-  static func require(_ names: [String]?, on connection: Connection, schemas: Schemas) throws {
+  static func require(
+    _ names: [String]?,
+    on connection: Connection,
+    schemas: Schemas,
+    _ rules: ColumnRules
+  ) throws {
     guard let names else { return }
-    let known = try connection.query(
-      """
-      SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'p')
-        AND n.nspname = CASE WHEN EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) THEN $1 ELSE $2 END
-      """,
-      [.text(schemas.staging), .text(schemas.production)],
+    let staging = try Self.names(in: schemas.staging, connection)
+    let production = try Self.names(in: schemas.production, connection)
+    let isSeen = try connection.query(
+      "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
+      [.text(schemas.staging)],
       "looking for the staging tables"
-    )
-    let knownNames = (0..<known.count).compactMap { known.text($0, 0) }
+    ).bool(0, 0)
+    let known = StagingNames(rules, staging: staging, production: production)
+    let findings = names.map { Identifier($0) }.compactMap { name -> Finding? in
+      guard isSeen == true else {
+        guard !production.contains(name) else { return nil }
+        return missing(name, name, schemas, among: production)
+      }
+      if case .none = known.staging(of: name) {
+        return missing(name, known.stagingName(of: name), schemas, among: staging)
+      }
+      return nil
+    }
+    guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
+  }
+
+  private static func missing(
+    _ name: Identifier,
+    _ stagingName: Identifier,
+    _ schemas: Schemas,
+    among known: [Identifier]
+  ) -> Finding {
+    let question = Spelling.question(for: stagingName.name, in: known.map(\.name))
+    return .blocker(name.name, "there is no staging table \(schemas.staging).\(stagingName).\(question)")
+  }
+
+  private static func names(in schema: String, _ connection: Connection) throws(PostgresError) -> [Identifier] {
     let rows = try connection.query(
       """
-      SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS t (name, position)
-      WHERE NOT EXISTS (
-        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relname = t.name
-          AND n.nspname = CASE WHEN EXISTS (SELECT FROM pg_namespace WHERE nspname = $2) THEN $2 ELSE $3 END)
-      ORDER BY position
+      SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') ORDER BY c.relname
       """,
-      [.textArray(names), .text(schemas.staging), .text(schemas.production)],
-      "looking for the staging tables"
+      [.text(schema)],
+      "looking for the tables of \(schema)"
     )
-    guard rows.count > 0 else { return }
-    throw MergeFailure.blocked(
-      (0..<rows.count).map { row in
-        let name = rows.text(row, 0) ?? ""
-        let question = Spelling.question(for: name, in: knownNames)
-        return .blocker(name, "there is no staging table \(schemas.staging).\(name).\(question)")
-      }
-    )
+    return (0..<rows.count).compactMap { rows.text($0, 0).map { Identifier($0) } }
   }
 
   /// A staging table that can be counted.
@@ -108,6 +127,9 @@ public struct StagingStatus: Sendable, Codable {
     let versionType: SQL?
     /// Something may be known of it.
     let hasLedger: Bool
+
+    /// The plain name, as production has it.
+    var shownName: String { production.name.name }
 
     /// total_records, pending_records, processed_records, error_records.
     func counts(_ admin: Identifier) -> SQL {
@@ -130,7 +152,11 @@ public struct StagingStatus: Sendable, Codable {
     """
 
   /// The staging tables.
-  static func tables(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> [Table] {
+  static func tables(
+    _ connection: Connection,
+    _ schemas: Schemas,
+    _ rules: ColumnRules = ColumnRules()
+  ) throws(PostgresError) -> [Table] {
     let hasLedger = try AdminSchema.hasProgress(Identifier(schemas.admin), connection)
     let rows = try connection.query(
       """
@@ -142,11 +168,20 @@ public struct StagingStatus: Sendable, Codable {
       [.text(schemas.staging)],
       "looking for the staging tables"
     )
+    let names = StagingNames(
+      rules,
+      staging: (0..<rows.count).map { Identifier(rows.text($0, 0) ?? "") },
+      production: try names(in: schemas.production, connection)
+    )
     return (0..<rows.count).map { row in
-      let name = rows.text(row, 0) ?? ""
+      let name = Identifier(rows.text(row, 0) ?? "")
+      var productionName = name
+      if case .found(let other) = names.production(of: name), names.staging(of: other) == .found(name) {
+        productionName = other
+      }
       return Table(
-        name: QualifiedName(schema: schemas.staging, name: name),
-        production: QualifiedName(schema: schemas.production, name: name),
+        name: QualifiedName(schema: Identifier(schemas.staging), name: name),
+        production: QualifiedName(schema: Identifier(schemas.production), name: productionName),
         versionType: rows.text(row, 1).map { .uncheckedFromServer($0) },
         hasLedger: hasLedger
       )

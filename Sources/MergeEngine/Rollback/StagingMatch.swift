@@ -24,7 +24,15 @@ struct StagingMatch {
     var plans: [TablePlan?] = []
     var warnings: [String] = []
     for table in plan.tables {
-      let name = QualifiedName(schema: options.schemas.staging, name: table.name)
+      let names = StagingNames(
+        options.columns,
+        staging: staging.tables(in: options.schemas.staging),
+        production: production.tables(in: table.production.schema.name)
+      )
+      let name = QualifiedName(
+        schema: Identifier(options.schemas.staging),
+        name: names.stagingName(of: table.production.name)
+      )
       var planner = TablePlanner(options, casts: production.casts, isSplit: isSplit, readsSnapshot: false)
       var match: TablePlan? =
         if let present = staging.table(name), let target = production.table(table.production) {

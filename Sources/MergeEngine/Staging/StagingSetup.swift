@@ -101,7 +101,8 @@ public struct StagingSetup: Sendable {
         .blocker(nil, "no table in the schema \(options.schemas.production) can be merged: merge-engine init says why.")
       ])
     }
-    let grants = Grants(schemas: options.schemas, role: Identifier(role))
+    let names = stagingNames(catalog)
+    let grants = Grants(schemas: options.schemas, role: Identifier(role)) { names.stagingName(of: $0) }
     return try grants.statements(tables, connection).map { $0.text + ";" }
       + grants.additions(tables).map { "-- for \($0.purpose): \($0.statement.text);" }
   }
@@ -147,6 +148,14 @@ public struct StagingSetup: Sendable {
     MergeTarget(table, options.columns).obstacles.first ?? twin(of: table, catalog)
   }
 
+  private func stagingNames(_ catalog: Catalog) -> StagingNames {
+    StagingNames(
+      options.columns,
+      staging: catalog.tables(in: options.schemas.staging),
+      production: catalog.tables(in: options.schemas.production)
+    )
+  }
+
   /// Staging that differs from production only by case is what somebody has loaded: an empty table beside it would be the
   /// one that is merged.
   private func twin(of table: CatalogTable, _ catalog: Catalog) -> String? {
@@ -155,14 +164,16 @@ public struct StagingSetup: Sendable {
     let isOfOther = { (other: Identifier) in
       catalog.tables(in: options.schemas.production).contains { $0.name.name == other }
     }
-    guard !present.contains(name),
+    let names = stagingNames(catalog)
+    guard names.named(name) == nil, case .none = names.staging(of: name), !present.contains(name),
       let other = present.first(where: { Spelling.isSame($0.name, name.name) && !isOfOther($0) })
     else { return nil }
     let staging = QualifiedName(schema: Identifier(options.schemas.staging), name: other)
     let statement: SQL = "ALTER TABLE \(staging) RENAME TO \(name)"
     return
       "\(options.schemas.staging).\(other.quoted) is there already and differs from \(table.name) only by case. Have DMS load "
-      + "in lower case (the rule action convert-lowercase of its mappings), or rename it: \(statement.text)"
+      + "in lower case (the rule action convert-lowercase of its mappings), take the two for the same with --fold-case, or rename it: "
+      + statement.text
   }
 
   /// - Returns: also when the server refuses the staging table, as one that is too wide.
@@ -188,9 +199,14 @@ public struct StagingSetup: Sendable {
   private func setUp(_ table: CatalogTable, _ catalog: Catalog, on connection: Connection) throws -> TableReport {
     let name = table.name.name.name
     if let reason = reasonToSkip(table, catalog) { return TableReport(table: name, action: .skipped, note: reason) }
-    let staging = QualifiedName(schema: options.schemas.staging, name: name)
+    let staging = QualifiedName(
+      schema: Identifier(options.schemas.staging),
+      name: stagingNames(catalog).stagingName(of: table.name.name)
+    )
     let definition = StagingDefinition(
       production: table,
+      key: (MergeTarget(table, options.columns).key?.columns ?? []).map(\.name),
+      rules: options.columns,
       staging: staging,
       isUnlogged: options.isUnlogged,
       hasStatus: options.hasStatusColumn
@@ -215,7 +231,7 @@ public struct StagingSetup: Sendable {
     }
     if options.indexesVersion {
       try connection.execute(
-        definition.indexVersion(options.columns.version(of: name)),
+        definition.indexVersion(options.columns.version(of: name), in: catalog.table(staging)),
         "indexing \(staging)"
       )
     }

@@ -8,15 +8,24 @@ import Logging
 public struct StatusMetrics: Sendable {
   private let session: Session
   private let tables: [String]?
+  private let columns: ColumnRules
 
   /// - Parameters:
   ///   - target: the database.
   ///   - schemas: where to look.
-  ///   - tables: only these staging tables; nil for all.
+  ///   - tables: only these tables; nil for all.
+  ///   - columns: what staging calls otherwise than production.
   ///   - logger: gets the server's notices.
-  public init(target: ConnectionTarget, schemas: Schemas, tables: [String]?, logger: Logger) {
+  public init(
+    target: ConnectionTarget,
+    schemas: Schemas,
+    tables: [String]?,
+    columns: ColumnRules = ColumnRules(),
+    logger: Logger
+  ) {
     session = Session(target: target, schemas: schemas, logger: logger)
     self.tables = tables
+    self.columns = columns
   }
 
   /// Reads everything, and returns the metrics in the text exposition format.
@@ -25,7 +34,7 @@ public struct StatusMetrics: Sendable {
   public func text() throws -> String {
     let start = ContinuousClock.now
     let connection = try session.reachControl()
-    try StagingStatus.require(tables, on: connection, schemas: session.schemas)
+    try StagingStatus.require(tables, on: connection, schemas: session.schemas, columns)
     let server = try connection.query(
       "SELECT current_database()::text, extract(epoch FROM clock_timestamp())::float8",
       "reading the database's name"
@@ -47,7 +56,7 @@ public struct StatusMetrics: Sendable {
       "When these metrics were read, by the database server's clock.",
       samples: [.init(server.double(0, 1) ?? 0)]
     )
-    addStaging(try StagingStatus.read(connection, session.schemas, only: tables), &metrics)
+    addStaging(try StagingStatus.read(connection, session.schemas, columns, only: tables), &metrics)
     try addRuns(connection, &metrics)
     metrics.gauge(
       "merge_engine_collection_duration_seconds",

@@ -60,11 +60,18 @@ struct TypeCheck {
     let seen = isSplit ? [] : try seenByView()
     let seenPlaces = Set(seen.map { [$0.table, $0.column] })
     var unseen: [TypeDifference] = []
-    for table in stagingCatalog.tables(in: options.schemas.staging) {
-      guard options.tables?.contains(table.name.name.name) ?? true,
-        let other = catalog.table(QualifiedName(schema: options.schemas.production, name: table.name.name.name))
-      else { continue }
-      unseen += Self.compare(table, other) { seenPlaces.contains([table.name.name.name, $0.name]) }
+    let choice = TableChoice(
+      staging: stagingCatalog.tables(in: options.schemas.staging),
+      production: catalog.tables(in: options.schemas.production),
+      stagingSchema: options.schemas.staging,
+      productionSchema: options.schemas.production,
+      rules: options.columns,
+      only: options.tables
+    )
+    for (staging, table) in choice.pairs {
+      let name = table.name.name.name
+      let staged = StagedColumns(staging, for: table, options.columns).table
+      unseen += Self.compare(staged, table) { seenPlaces.contains([name, $0.name]) }
     }
     return (seen + unseen).sorted { ($0.table, $0.column, $0.status) < ($1.table, $1.column, $1.status) }
   }
@@ -95,13 +102,14 @@ struct TypeCheck {
     _ production: CatalogTable,
     isSeen: (Identifier) -> Bool
   ) -> [TypeDifference] {
+    let name = production.name.name.name
     func difference(
       _ verdict: TypeDifference.Verdict,
       production: CatalogColumn?,
       staging stagingColumn: CatalogColumn?
     ) -> TypeDifference {
       TypeDifference(
-        table: staging.name.name.name,
+        table: name,
         column: (production ?? stagingColumn)?.name.name ?? "",
         production: production?.declaredType.text,
         staging: stagingColumn?.declaredType.text,

@@ -15,6 +15,9 @@ struct ConfigurationError: Error, CustomStringConvertible {
 /// batch: 50000
 /// tables:
 ///   orders:
+///     staging_table: ORA_ORDERS
+///     columns: {amount: AMT}
+///     key: [order_number]
 ///     version_column: changed_at
 ///     insert_only_columns: [created_at, created_by]
 ///     ignore_columns: [dms_load_time]
@@ -56,6 +59,7 @@ struct ConfigurationFile {
   var maxExtraPercent: Double?
   var timeZone: String?
   var logFormat: String?
+  var foldCase: Bool?
   var versionColumn: String?
   var insertOnlyColumns: [String]?
   var tables: [String: Table] = [:]
@@ -66,6 +70,9 @@ struct ConfigurationFile {
     var versionColumn: String?
     var insertOnlyColumns: [String]?
     var ignoreColumns: [String]?
+    var key: [String]?
+    var stagingTable: String?
+    var columns: [String: String]?
     var source = SourceTable()
   }
 
@@ -153,6 +160,7 @@ struct ConfigurationFile {
       ("max_extra_percent", .other { $1.maxExtraPercent = try $0.number() }),
       ("time_zone", .text(\.timeZone)),
       ("log_format", .choice(\.logFormat, LogFormat.allCases.map(\.rawValue))),
+      ("fold_case", .flag(\.foldCase)),
       ("version_column", .text(\.versionColumn)),
       ("insert_only_columns", .list(\.insertOnlyColumns)),
       (
@@ -183,6 +191,9 @@ extension ConfigurationFile.Table {
       ("version_column", .text(\.versionColumn)),
       ("insert_only_columns", .list(\.insertOnlyColumns)),
       ("ignore_columns", .list(\.ignoreColumns)),
+      ("key", .list(\.key)),
+      ("staging_table", .text(\.stagingTable)),
+      ("columns", .other { value, table in table.columns = try value.names() }),
       ("source_schema", .text(\.source.schema)),
       ("source_table", .text(\.source.table)),
       ("load_order", .integer(\.source.loadOrder)),

@@ -53,6 +53,15 @@ struct DatabaseOptions: ParsableArguments {
   )
   var table: [String] = []
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: """
+      Take names of staging that differ from production's only by case for the same, as DMS makes them of Oracle's capitals \
+      (default: no).
+      """
+  )
+  var foldCase: Bool?
+
   @Flag(help: "Print the result as one JSON object on stdout, everything else on stderr.")
   var json = false
 
@@ -111,7 +120,9 @@ struct CommandContext {
     schemas.admin = options.adminSchema ?? file.adminSchema ?? schemas.admin
     self.schemas = schemas
     tables = options.table.isEmpty ? file.include : options.table
-    columns = Self.columnRules(file)
+    var columns = Self.columnRules(file)
+    columns.foldsCase = options.foldCase ?? columns.foldsCase
+    self.columns = columns
     writesJSON = options.json
     isQuiet = options.quiet
   }
@@ -183,12 +194,16 @@ struct CommandContext {
   static func columnRules(_ file: ConfigurationFile) -> ColumnRules {
     var rules = ColumnRules()
     rules.version = file.versionColumn ?? rules.version
+    rules.foldsCase = file.foldCase ?? rules.foldsCase
     rules.insertOnly = file.insertOnlyColumns ?? rules.insertOnly
     rules.tables = file.tables.mapValues { table in
       var own = ColumnRules.TableRules()
       own.version = table.versionColumn
       own.insertOnly = table.insertOnlyColumns
       own.ignore = table.ignoreColumns
+      own.key = table.key
+      own.stagingTable = table.stagingTable
+      own.columns = table.columns
       return own
     }
     return rules
