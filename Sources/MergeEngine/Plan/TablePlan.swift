@@ -50,8 +50,15 @@ struct TablePlan: Sendable {
   /// Where the rows come from when that is a file instead of the staging table.
   var snapshot: SnapshotTablePlan?
 
-  /// The plain table name, as the user knows it.
-  var name: String { production.name.name }
+  /// Tables of several pairs of schemas are merged together, and called with their schema.
+  var isOfSeveralPairs = false
+  /// The table's name, as the user knows it: plain, or with its schema.
+  var name: String { isOfSeveralPairs ? "\(production)" : plainName }
+  /// The name within the schema, as the admin tables have it beside the schema.
+  var plainName: String { production.name.name }
+
+  /// The schemas on both sides.
+  var pair: SchemaPair { SchemaPair(staging: staging.schema.name, production: production.schema.name) }
 
   /// The relation that a batch is read from, and that addresses of rows mean.
   var batchSource: SQL { snapshot?.batchTable ?? "\(staging)" }

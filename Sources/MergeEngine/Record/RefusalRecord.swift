@@ -40,7 +40,7 @@ struct RefusalRecord {
     _ = try connections.production.query(
       RefusalSQL.insert(admin),
       [
-        .bigint(runID), .text(plan.name), .text(isThere ? row.text(0, 0) : nil), .text(error.sqlState?.code),
+        .bigint(runID), .text(plan.plainName), .text(isThere ? row.text(0, 0) : nil), .text(error.sqlState?.code),
         .text(error.message), .text(error.detail), .text(isThere ? row.text(0, 1) : nil),
         .text(plan.snapshot?.snapshotID), .bigint(isThere ? row.integer(0, 2) : nil),
         .text(plan.snapshot == nil ? plan.reading.source?.identity : nil),

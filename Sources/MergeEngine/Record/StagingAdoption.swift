@@ -99,7 +99,7 @@ struct StagingAdoption {
       FROM s WHERE s.address NOT IN (SELECT address FROM placed)
       """,
       (0..<3).map { Parameter(binary: rows.bytes(0, $0), type: TypeOID.textArray) } + [
-        .text(source.identity), .bigint(source.fileNode), .text(table.name), .text(table.production.schema.name),
+        .text(source.identity), .bigint(source.fileNode), .text(table.plainName), .text(table.production.schema.name),
         .text(table.staging.schema.name),
       ],
       operation

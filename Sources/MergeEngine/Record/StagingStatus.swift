@@ -22,7 +22,7 @@ public struct StagingStatus: Sendable, Codable {
     only names: [String]?
   ) throws(PostgresError) -> [StagingStatus] {
     var statuses: [StagingStatus] = []
-    for table in try tables(connection, schemas, rules) where names?.contains(table.shownName) ?? true {
+    for table in try tables(connection, schemas, rules) where table.isMeant(by: names) {
       statuses.append(try count(table, connection, admin: Identifier(schemas.admin)))
     }
     return statuses
@@ -76,25 +76,32 @@ public struct StagingStatus: Sendable, Codable {
     _ rules: ColumnRules
   ) throws {
     guard let names else { return }
-    let staging = try Self.names(in: schemas.staging, connection)
-    let production = try Self.names(in: schemas.production, connection)
     let isSeen = try connection.query(
       "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
       [.text(schemas.staging)],
       "looking for the staging tables"
     ).bool(0, 0)
-    let known = StagingNames(rules, staging: staging, production: production)
-    let findings = names.map { Identifier($0) }.compactMap { name -> Finding? in
-      guard isSeen == true else {
-        guard !production.contains(name) else { return nil }
-        return missing(name, name, schemas, among: production)
+    var findings: [String: Finding] = [:]
+    var found: Set<String> = []
+    for pair in schemas.each {
+      let staging = try Self.names(in: pair.staging, connection)
+      let production = try Self.names(in: pair.production, connection)
+      let known = StagingNames(rules, staging: staging, production: production)
+      for name in names {
+        let isOfPair = name.hasPrefix(pair.production + ".") && !production.contains(Identifier(name))
+        let plain = Identifier(isOfPair ? String(name.dropFirst(pair.production.count + 1)) : name)
+        if isSeen != true {
+          if production.contains(plain) { found.insert(name) }
+          findings[name] = findings[name] ?? missing(plain, plain, pair, among: production)
+        } else if case .none = known.staging(of: plain) {
+          findings[name] = findings[name] ?? missing(plain, known.stagingName(of: plain), pair, among: staging)
+        } else {
+          found.insert(name)
+        }
       }
-      if case .none = known.staging(of: name) {
-        return missing(name, known.stagingName(of: name), schemas, among: staging)
-      }
-      return nil
     }
-    guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
+    let missing = names.filter { !found.contains($0) }.compactMap { findings[$0] }
+    guard missing.isEmpty else { throw MergeFailure.blocked(missing) }
   }
 
   private static func missing(
@@ -128,8 +135,16 @@ public struct StagingStatus: Sendable, Codable {
     /// Something may be known of it.
     let hasLedger: Bool
 
-    /// The plain name, as production has it.
-    var shownName: String { production.name.name }
+    /// Tables are called with their schema.
+    var isOfSeveralPairs = false
+
+    /// The name, as production has it.
+    var shownName: String { isOfSeveralPairs ? "\(production)" : production.name.name }
+
+    /// Whether it is one of these, with or without its schema; nil for all.
+    func isMeant(by names: [String]?) -> Bool {
+      names?.contains { $0 == production.name.name || $0 == "\(production)" } ?? true
+    }
 
     /// total_records, pending_records, processed_records, error_records.
     func counts(_ admin: Identifier) -> SQL {
@@ -137,7 +152,7 @@ public struct StagingStatus: Sendable, Codable {
         staging: "\(name)",
         stagingLiteral: "\(Literal(name.quoted))",
         productionLiteral: "\(Literal(production.quoted))",
-        productionSchema: Literal(production.schema.name),
+        productionSchema: "\(Literal(production.schema.name))",
         version: versionType.map { ("s.\(Identifier(ColumnRules().version))", $0) },
         admin: admin
       ).counts
@@ -151,13 +166,30 @@ public struct StagingStatus: Sendable, Codable {
        AND a.atttypid IN (\(TypeOID.timestamp), \(TypeOID.timestamptz), \(TypeOID.date)))
     """
 
-  /// The staging tables.
+  /// The staging tables of all pairs.
   static func tables(
     _ connection: Connection,
     _ schemas: Schemas,
     _ rules: ColumnRules = ColumnRules()
   ) throws(PostgresError) -> [Table] {
     let hasLedger = try AdminSchema.hasProgress(Identifier(schemas.admin), connection)
+    var tables: [Table] = []
+    for pair in schemas.each {
+      tables += try Self.tables(of: pair, connection, rules, hasLedger: hasLedger).map { table in
+        var table = table
+        table.isOfSeveralPairs = schemas.hasSeveralPairs
+        return table
+      }
+    }
+    return tables
+  }
+
+  private static func tables(
+    of schemas: Schemas,
+    _ connection: Connection,
+    _ rules: ColumnRules,
+    hasLedger: Bool
+  ) throws(PostgresError) -> [Table] {
     let rows = try connection.query(
       """
       SELECT c.relname::text, \(versionType)

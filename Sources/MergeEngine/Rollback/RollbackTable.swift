@@ -12,7 +12,9 @@ struct RollbackTable: Sendable {
   /// Triggers that fire for each updated row may change what is put back.
   let hasUpdateTriggers: Bool
 
-  var name: String { production.name.name }
+  /// Tables are called with their schema.
+  var isOfSeveralPairs = false
+  var name: String { isOfSeveralPairs ? "\(production)" : production.name.name }
   var image: QualifiedName { entry.image }
 
   /// Settles how the table is rolled back.

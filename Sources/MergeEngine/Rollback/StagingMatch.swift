@@ -18,12 +18,14 @@ struct StagingMatch {
     let isSplit = connections.staging !== connections.production
     let production = try Catalog(
       connections.production,
-      schemas: [options.schemas.staging] + Set(plan.tables.map(\.production.schema.name)).sorted()
+      schemas: options.schemas.allStaging + Set(plan.tables.map(\.production.schema.name)).sorted()
     )
-    let staging = isSplit ? try Catalog(connections.staging, schemas: [options.schemas.staging]) : production
+    let staging = isSplit ? try Catalog(connections.staging, schemas: options.schemas.allStaging) : production
+    let ofEach = options.ofEachPair(staging: staging, production: production)
     var plans: [TablePlan?] = []
     var warnings: [String] = []
     for table in plan.tables {
+      let options = ofEach.first { $0.schemas.production == table.production.schema.name } ?? options
       let names = StagingNames(
         options.columns,
         staging: staging.tables(in: options.schemas.staging),

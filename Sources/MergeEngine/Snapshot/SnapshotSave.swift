@@ -38,6 +38,7 @@ public struct SnapshotSave: Sendable {
   /// - Throws: ``MergeFailure`` before anything is written; ``SnapshotError`` or ``PostgresError`` later, after which what
   ///   was written is removed.
   public func run(into directory: URL) throws -> SnapshotManifest {
+    try options.schemas.requireOnePair(for: "a snapshot")
     let production = try session.reachControl()
     let staging = try session.reachStaging(beside: production)
     return try stop.covering(production) {

@@ -61,11 +61,39 @@ public struct StagingSetup: Sendable {
     self.logger = logger
   }
 
-  /// Makes what is missing, all in one transaction; a table whose staging can't be made doesn't keep the others from theirs.
+  /// Makes what is missing, all of a pair of schemas in one transaction; a table whose staging can't be made doesn't keep the
+  /// others from theirs.
   ///
   /// - Throws: ``MergeFailure``; ``PostgresError`` when another statement fails, after which nothing was made.
   public func run() throws -> [TableReport] {
     let connection = try connect()
+    return try ofEachPair(connection).flatMap { own in
+      try own.run(views: options.schemas, on: connection).map { report in
+        options.schemas.hasSeveralPairs
+          ? TableReport(
+            table: "\(own.options.schemas.production).\(report.table)",
+            action: report.action,
+            note: report.note
+          ) : report
+      }
+    }
+  }
+
+  /// The same for each pair of schemas by itself.
+  private func ofEachPair(_ connection: Connection) throws -> [StagingSetup] {
+    let schemas = options.schemas
+    let catalog = try Catalog(connection, schemas: schemas.allProduction + schemas.allStaging)
+    var merge = MergeOptions()
+    (merge.schemas, merge.tables, merge.columns) = (schemas, options.tables, options.columns)
+    return merge.ofEachPair(staging: catalog, production: catalog).filter { $0.tables?.isEmpty != true }.map { own in
+      var options = options
+      (options.schemas, options.tables, options.columns) = (own.schemas, own.tables, own.columns)
+      return StagingSetup(target: target, options: options, logger: logger)
+    }
+  }
+
+  /// - Parameter schemas: all pairs that the views are of.
+  private func run(views schemas: Schemas, on connection: Connection) throws -> [TableReport] {
     let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
     let mistakes = options.columns.mistakes(
       production: catalog.tables(in: options.schemas.production),
@@ -85,7 +113,7 @@ public struct StagingSetup: Sendable {
     for table in production {
       reports.append(try setUpIfPossible(table, catalog, on: connection))
     }
-    try MonitoringViews(schemas: options.schemas).create(connection, logger)
+    try MonitoringViews(schemas: schemas).create(connection, logger)
     try connection.execute("COMMIT", "making staging")
     return reports
   }
@@ -94,6 +122,10 @@ public struct StagingSetup: Sendable {
   /// options need beyond that.
   public func grants(to role: String) throws -> [String] {
     let connection = try connect()
+    return try ofEachPair(connection).flatMap { try $0.grants(to: role, on: connection) }
+  }
+
+  private func grants(to role: String, on connection: Connection) throws -> [String] {
     let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
     let tables = try mergeableTables(catalog)
     guard !tables.isEmpty else {

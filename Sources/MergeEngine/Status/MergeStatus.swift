@@ -78,7 +78,7 @@ public struct MergeStatus: Sendable, Codable {
     let session = Session(target: target, schemas: schemas, logger: logger)
     let connection = try session.reachControl()
     let check = try SchemaCheck(connection)
-    for name in [schemas.staging, schemas.production] { try check.requireNoSlip(name) }
+    for name in schemas.allStaging + schemas.allProduction { try check.requireNoSlip(name) }
     try StagingStatus.require(tables, on: connection, schemas: schemas, columns)
     let runs = try readRuns(connection, schemas, limit: runLimit)
     return MergeStatus(

@@ -41,8 +41,8 @@ public struct StatusMetrics: Sendable {
     )
     // Two databases of one host, or two pairs of schemas, write two files that are collected as one.
     let schemas = session.schemas
-    let isUsual = schemas.staging == Schemas().staging && schemas.production == Schemas().production
-    let pair = isUsual ? [] : [(name: "schemas", value: "\(schemas.staging)=\(schemas.production)")]
+    let isUsual = schemas.pairs == Schemas().pairs
+    let pair = isUsual ? [] : [(name: "schemas", value: schemas.pairs.map(\.name).joined(separator: ","))]
     var metrics = PrometheusText(common: [(name: "database", value: server.text(0, 0) ?? "")] + pair)
     metrics.gauge(
       "merge_engine_info",
@@ -121,9 +121,15 @@ public struct StatusMetrics: Sendable {
   }
 
   private func addCounts(_ run: Int, on connection: Connection, metrics: inout PrometheusText) throws(PostgresError) {
+    // Tables of an earlier version have no column for the schema.
+    let schema: SQL = "to_jsonb(l) ->> 'production_schema'"
+    let name: SQL = session.schemas.hasSeveralPairs ? "concat(\(schema), '.', l.table_name)" : "l.table_name::text"
     let rows = try connection.query(
-      "SELECT table_name::text, \(VerdictCounts.columns) FROM \(admin).merge_logs WHERE run_id = $1 ORDER BY id",
-      [.bigint(run)],
+      """
+      SELECT \(name), \(VerdictCounts.columns) FROM \(admin).merge_logs AS l
+      WHERE run_id = $1 AND coalesce((\(schema)) = ANY ($2::text[]), true) ORDER BY id
+      """,
+      [.bigint(run), .textArray(session.schemas.allProduction)],
       "reading the counts of the last run"
     )
     let tables = (0..<rows.count).map { (name: rows.text($0, 0) ?? "", counts: VerdictCounts(rows, $0, from: 1)) }
@@ -150,9 +156,10 @@ public struct StatusMetrics: Sendable {
     _ metrics: inout PrometheusText
   ) throws(PostgresError) {
     let isOwn = columns.contains("merge_errors.production_schema") ? pair.owns("e") : pair.ownsByRun("e")
+    let name: SQL = session.schemas.hasSeveralPairs ? pair.tableName("e") : "table_name::text"
     let rows = try connection.query(
       """
-      SELECT table_name, coalesce(sqlstate, ''), count(*) FROM \(admin).merge_errors AS e
+      SELECT \(name), coalesce(sqlstate, ''), count(*) FROM \(admin).merge_errors AS e
       WHERE retried_at IS NULL AND \(isOwn) GROUP BY 1, 2 ORDER BY 1, 2
       """,
       "counting the refused rows"

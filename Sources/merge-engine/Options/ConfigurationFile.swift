@@ -33,6 +33,7 @@ struct ConfigurationFile {
   var stagingSchema: String?
   var productionSchema: String?
   var adminSchema: String?
+  var pairs: [String]?
   var include: [String]?
   var batch: Int?
   var workers: Int?
@@ -134,6 +135,7 @@ struct ConfigurationFile {
       ("staging_schema", .text(\.stagingSchema)),
       ("production_schema", .text(\.productionSchema)),
       ("admin_schema", .text(\.adminSchema)),
+      ("pairs", .list(\.pairs)),
       ("include", .list(\.include)),
       ("batch", .integer(\.batch, MergeLimits.batchRows)),
       ("workers", .integer(\.workers, MergeLimits.workers)),
