@@ -41,6 +41,7 @@ package enum TypeOID {
 
   package static let integers: Set<UInt32> = [int2, int4, int8]
   package static let floats: Set<UInt32> = [float4, float8]
+  package static let numbers = integers.union(floats).union([numeric])
   package static let timestamps: Set<UInt32> = [timestamp, timestamptz]
   package static let strings: Set<UInt32> = [text, varchar, bpchar]
   /// The binary form is a signed integer whose order is that of the values.

@@ -73,7 +73,10 @@ public struct MergeRun: Sendable {
       patienceSeconds: RetryPolicy.patienceSeconds(lockTimeoutMilliseconds: options.lockTimeoutMilliseconds),
       reconnectLimitSeconds: Double(options.reconnectLimitSeconds)
     )
-    let files = try snapshot?.checked(pieceRows: options.rowsPerBatch, tables: options.tables, stop: stop)
+    let files = try snapshot.map { snapshot in
+      let tables = options.namesInStaging(snapshot.manifest.tables.map(\.name))
+      return try snapshot.checked(pieceRows: options.rowsPerBatch, tables: tables, stop: stop)
+    }
     let control = try ControlConnection(session, retries, stop: stop)
     let (plan, record) = try control.patiently { connection in
       try requirePauses(connection)

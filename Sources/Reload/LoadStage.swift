@@ -97,7 +97,7 @@ struct LoadStage: Sendable {
         sourceSchema: note.sources[count.table]?.schema ?? "",
         sourceTable: note.sources[count.table]?.table ?? count.table,
         targetSchema: setting.options.schemas.staging,
-        targetTable: count.table,
+        targetTable: count.stagingTable,
         stagingRows: count.rows,
         rowsOutsideWindow: count.outside
       )

@@ -86,7 +86,12 @@ struct ReloadCheck: Sendable {
   private func lint(_ documents: TaskDocuments) async throws {
     let target = setting.stagingTarget ?? setting.target
     let description = try await onThreadOfItsOwn {
-      try StagingDescription(target: target, schemas: setting.options.schemas, logger: logger)
+      try StagingDescription(
+        target: target,
+        schemas: setting.options.schemas,
+        columns: setting.options.columns,
+        logger: logger
+      )
     }
     let schema = KnownSchema(description)
     let errors = [("mappings", documents.mappings), ("settings", documents.settings)].flatMap { name, text in

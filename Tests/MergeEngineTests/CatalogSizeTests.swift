@@ -25,7 +25,7 @@ import Testing
       )
       let schemas = [Parameter.textArray(["production", "staging"])]
       let questions: [(String, SQL)] = [
-        ("relations", CatalogSQL.relations), ("columns", CatalogSQL.columns), ("keys", CatalogSQL.primaryKeys),
+        ("relations", CatalogSQL.relations), ("columns", CatalogSQL.columns), ("keys", CatalogSQL.uniqueIndexes),
         ("references", CatalogSQL.foreignKeys),
       ]
       // 2,000 columns of 400 tables, and the server's own 5,000.

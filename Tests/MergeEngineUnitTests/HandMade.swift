@@ -112,6 +112,7 @@ extension TablePlan {
       versionType: VersionType(typeOid: version) ?? .numeric,
       sendsProbeKeys: sendsProbeKeys,
       keyEqualityIsBytewise: keyEqualityIsBytewise,
+      keyIndexOid: 2,
       keyIsDeferrable: false,
       hasStatusColumn: true,
       marksRows: true,

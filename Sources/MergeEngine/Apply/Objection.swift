@@ -39,7 +39,7 @@ struct Objection: Sendable {
     }
   }
 
-  /// A unique key that is not the primary key, or an exclusion constraint.
+  /// A unique key that rows are not matched by, or an exclusion constraint.
   struct UniqueKey: Sendable {
     let name: String
     let isExclusion: Bool

@@ -167,7 +167,8 @@ struct Objections {
                          AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
       JOIN pg_operator o ON o.oid = coalesce(s.amopopr, c.conexclop[k.position])
       JOIN pg_namespace m ON m.oid = o.oprnamespace
-      WHERE i.indrelid = \(plan.productionOid) AND (i.indisunique OR c.oid IS NOT NULL) AND NOT i.indisprimary
+      WHERE i.indrelid = \(plan.productionOid) AND (i.indisunique OR c.oid IS NOT NULL)
+        AND i.indexrelid <> \(plan.keyIndexOid)
         AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
       ORDER BY x.relname, k.position
       """,

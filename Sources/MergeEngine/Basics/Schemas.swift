@@ -6,13 +6,60 @@ public struct Schemas: Sendable, Codable, Hashable {
   public var production = "production"
   /// Where runs, counts and refused rows are recorded.
   public var admin = "admin"
+  /// Further pairs that are worked on together with ``staging`` and ``production``; nil for none.
+  public var otherPairs: [SchemaPair]?
 
   /// The contract's names.
   public init() {}
 
-  /// - Throws: ``MergeFailure/usage(_:)`` when staging is production: it would be marked, extended, and truncated.
+  /// All pairs, at least one.
+  var pairs: [SchemaPair] { [SchemaPair(staging: staging, production: production)] + (otherPairs ?? []) }
+
+  /// Tables are called with their schema, since two pairs may each have one of the same name.
+  var hasSeveralPairs: Bool { otherPairs?.isEmpty == false }
+
+  /// The same with one pair each.
+  var each: [Schemas] {
+    pairs.map { pair in
+      var schemas = self
+      schemas.staging = pair.staging
+      schemas.production = pair.production
+      schemas.otherPairs = nil
+      return schemas
+    }
+  }
+
+  /// The same with this pair alone.
+  func of(_ pair: SchemaPair) -> Schemas { each.first { $0.production == pair.production } ?? self }
+
+  /// The staging schemas of all pairs.
+  var allStaging: [String] { pairs.map(\.staging) }
+  /// The production schemas of all pairs.
+  var allProduction: [String] { pairs.map(\.production) }
+
+  /// - Throws: ``MergeFailure/usage(_:)`` when staging is production: it would be marked, extended, and truncated; and when a
+  ///   schema is in two pairs.
   func requireTwo() throws(MergeFailure) {
-    guard staging == production else { return }
-    throw .usage("the staging and the production schema are the same: \(staging). Name two different ones.")
+    for pair in pairs where pair.staging == pair.production {
+      throw .usage("the staging and the production schema are the same: \(pair.staging). Name two different ones.")
+    }
+    try requireDistinct()
+  }
+
+  /// - Throws: ``MergeFailure/usage(_:)`` when a schema is in two pairs.
+  func requireDistinct() throws(MergeFailure) {
+    guard hasSeveralPairs else { return }
+    var seen: Set<String> = []
+    for name in allStaging + allProduction where !seen.insert(name).inserted {
+      throw .usage(
+        "the schema \(name) is named in two pairs. Each schema belongs to one: \(pairs.map(\.name).joined(separator: ", "))."
+      )
+    }
+  }
+
+  /// - Throws: ``MergeFailure/usage(_:)`` for several pairs.
+  package func requireOnePair(for command: String) throws(MergeFailure) {
+    guard hasSeveralPairs else { return }
+    throw .usage("\(command) works on one pair of schemas at a time. Name it alone: --pair \(pairs[0].name)")
   }
 }

@@ -15,12 +15,12 @@ struct Catalog: Sendable {
     casts = []
   }
 
-  /// Reads all tables and views of the schemas with columns, primary keys and foreign keys; opens none of them, so that
+  /// Reads all tables and views of the schemas with columns, unique indexes and foreign keys; opens none of them, so that
   /// nobody's lock is waited for.
   init(_ connection: Connection, schemas: [String]) throws(PostgresError) {
     let relations = try connection.query(CatalogSQL.relations, [.textArray(schemas)], "reading the catalog")
     let columns = try Self.columns(connection, schemas)
-    let primaryKeys = try Self.primaryKeys(connection, schemas)
+    let uniqueIndexes = try Self.uniqueIndexes(connection, schemas)
     let oids = (0..<relations.count).map { UInt32(relations.integer($0, 0) ?? 0) }
     let citusTables = relations.bool(0, 7) == true ? try CitusTable.read(oids, connection) : [:]
     let storages = Self.otherStorages(relations)
@@ -36,7 +36,7 @@ struct Catalog: Sendable {
         // -1 means never counted; 0 is what versions before 14 said, and an empty table needs no estimate.
         estimatedRowCount: estimate > 0 ? Int(estimate) : nil,
         columns: columns[oid] ?? [],
-        primaryKey: primaryKeys[oid],
+        uniqueIndexes: uniqueIndexes[oid] ?? [],
         storage: storages[oid] ?? CatalogTable.heap,
         citus: citusTables[oid]
       )
@@ -113,31 +113,42 @@ struct Catalog: Sendable {
     return columns
   }
 
-  private static func primaryKeys(
+  private static func uniqueIndexes(
     _ connection: Connection,
     _ schemas: [String]
-  ) throws(PostgresError) -> [UInt32: CatalogTable.PrimaryKey] {
-    let rows = try connection.query(CatalogSQL.primaryKeys, [.textArray(schemas)], "reading the primary keys")
-    var columns: [UInt32: [CatalogTable.PrimaryKey.Column]] = [:]
-    var deferrable: Set<UInt32> = []
-    var temporal: Set<UInt32> = []
+  ) throws(PostgresError) -> [UInt32: [UniqueIndex]] {
+    let rows = try connection.query(CatalogSQL.uniqueIndexes, [.textArray(schemas)], "reading the unique indexes")
+    var indexes: [UInt32: [UniqueIndex]] = [:]
     for row in 0..<rows.count {
       let table = UInt32(rows.integer(row, 0) ?? 0)
-      let schema = Identifier(rows.text(row, 2) ?? "")
-      // An operator's own name is made of operator characters only and is never quoted.
-      let symbol = SQL.uncheckedFromServer(rows.text(row, 3) ?? "=")
-      columns[table, default: []].append(
-        .init(name: Identifier(rows.text(row, 1) ?? ""), equality: "OPERATOR(\(schema).\(symbol))")
-      )
-      if rows.bool(row, 4) == false { deferrable.insert(table) }
-      if rows.bool(row, 5) == false { temporal.insert(table) }
+      let oid = UInt32(rows.integer(row, 1) ?? 0)
+      var ofTable = indexes[table] ?? []
+      if ofTable.last?.oid != oid {
+        var index = UniqueIndex(
+          oid: oid,
+          name: QualifiedName(schema: rows.text(row, 2) ?? "", name: rows.text(row, 3) ?? ""),
+          isPrimary: rows.bool(row, 4) == true,
+          isDeferrable: rows.bool(row, 5) == false
+        )
+        if rows.bool(row, 6) == false { index.flaws.append(.invalid) }
+        if rows.bool(row, 7) == true { index.flaws.append(.partial) }
+        if rows.bool(row, 8) == false { index.flaws.append(.notOfEquality) }
+        ofTable.append(index)
+      }
+      let last = ofTable.count - 1
+      if let name = rows.text(row, 9).map({ Identifier($0) }) {
+        if rows.bool(row, 10) == false { ofTable[last].flaws.append(.nullable(name)) }
+        if rows.bool(row, 13) == false { ofTable[last].flaws.append(.otherEquality(name)) }
+        if rows.bool(row, 14) == false { ofTable[last].flaws.append(.otherCollation(name)) }
+        let schema = Identifier(rows.text(row, 11) ?? "")
+        // An operator's own name is made of operator characters only and is never quoted.
+        let symbol = SQL.uncheckedFromServer(rows.text(row, 12) ?? "=")
+        ofTable[last].columns.append(.init(name: name, equality: "OPERATOR(\(schema).\(symbol))"))
+      } else if !ofTable[last].flaws.contains(.expression) {
+        ofTable[last].flaws.append(.expression)
+      }
+      indexes[table] = ofTable
     }
-    return columns.reduce(into: [:]) { keys, entry in
-      keys[entry.key] = .init(
-        columns: entry.value,
-        isDeferrable: deferrable.contains(entry.key),
-        isTemporal: temporal.contains(entry.key)
-      )
-    }
+    return indexes
   }
 }

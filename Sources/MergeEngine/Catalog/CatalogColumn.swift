@@ -22,6 +22,32 @@ struct CatalogColumn: Sendable {
   /// GENERATED ALWAYS AS IDENTITY: can be inserted with OVERRIDING SYSTEM VALUE, and never be updated.
   let isIdentityAlways: Bool
   let travel: Travel
+  /// What the table itself calls it, where ``name`` is what another table calls it.
+  let nameInTable: Identifier
+
+  init(
+    name: Identifier,
+    declaredType: SQL,
+    baseType: BaseType,
+    isNotNull: Bool,
+    hasDefault: Bool,
+    isGenerated: Bool,
+    isIdentity: Bool,
+    isIdentityAlways: Bool,
+    travel: Travel,
+    nameInTable: Identifier? = nil
+  ) {
+    self.name = name
+    self.declaredType = declaredType
+    self.baseType = baseType
+    self.isNotNull = isNotNull
+    self.hasDefault = hasDefault
+    self.isGenerated = isGenerated
+    self.isIdentity = isIdentity
+    self.isIdentityAlways = isIdentityAlways
+    self.travel = travel
+    self.nameInTable = nameInTable ?? name
+  }
 
   /// The type underneath all domains, with its modifier.
   struct BaseType: Sendable, Hashable {

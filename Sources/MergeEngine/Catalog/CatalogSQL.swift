@@ -49,29 +49,43 @@ enum CatalogSQL {
     ORDER BY a.attrelid, a.attnum
     """
 
-  /// table, column, schema and name of the equality operator, immediate, of equal values only
+  /// table, index, its schema and name, is the primary key's, immediate, valid, partial, of equal values only;
+  /// column (none for an expression), not null, schema and name of the equality operator, that is the type's own, collation is
+  /// the column's
   ///
   /// The key of PostgreSQL 18 that is WITHOUT OVERLAPS has a GiST index, whose strategy 3 is "overlaps".
-  static let primaryKeys: SQL = """
+  static let uniqueIndexes: SQL = """
     WITH keys AS MATERIALIZED (
-      SELECT i.indrelid, i.indimmediate, x.relam, k.attnum, k.opclass, k.position
+      SELECT i.indrelid, i.indexrelid, y.nspname, x.relname, i.indisprimary, i.indimmediate,
+             i.indisvalid AND i.indisready AS is_valid, i.indpred IS NOT NULL AS is_partial,
+             x.relam, k.attnum, k.opclass, k.sorting, k.position
       FROM pg_index i
       JOIN pg_class c ON c.oid = i.indrelid
       JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_class x ON x.oid = i.indexrelid
-      CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
-      WHERE n.nspname = ANY ($1::text[]) AND i.indisprimary AND k.position <= i.indnkeyatts
+      JOIN pg_namespace y ON y.oid = x.relnamespace
+      CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[])
+        WITH ORDINALITY AS k (attnum, opclass, sorting, position)
+      WHERE n.nspname = ANY ($1::text[]) AND (i.indisunique OR i.indisprimary) AND k.position <= i.indnkeyatts
     )
-    SELECT k.indrelid, a.attname::text, m.nspname::text, o.oprname::text, k.indimmediate, h.amname = 'btree'
+    SELECT k.indrelid, k.indexrelid, k.nspname::text, k.relname::text, k.indisprimary, k.indimmediate, k.is_valid,
+           k.is_partial, h.amname = 'btree', a.attname::text, a.attnotnull, m.nspname::text, o.oprname::text,
+           f.opcdefault
+             OR EXISTS (SELECT FROM pg_opclass d
+                        JOIN pg_amop e ON e.amopfamily = d.opcfamily AND e.amopstrategy = 3
+                                      AND e.amoplefttype = d.opcintype AND e.amoprighttype = d.opcintype
+                        WHERE d.opcdefault AND d.opcmethod = f.opcmethod AND d.opcintype = f.opcintype
+                          AND e.amopopr = s.amopopr),
+           k.sorting = a.attcollation
     FROM keys k
     JOIN pg_am h ON h.oid = k.relam
-    JOIN pg_attribute a ON a.attrelid = k.indrelid AND a.attnum = k.attnum
+    LEFT JOIN pg_attribute a ON a.attrelid = k.indrelid AND a.attnum = k.attnum AND k.attnum <> 0
     JOIN pg_opclass f ON f.oid = k.opclass
-    JOIN pg_amop s ON s.amopfamily = f.opcfamily AND s.amopstrategy = 3
-                  AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
-    JOIN pg_operator o ON o.oid = s.amopopr
-    JOIN pg_namespace m ON m.oid = o.oprnamespace
-    ORDER BY k.indrelid, k.position
+    LEFT JOIN pg_amop s ON s.amopfamily = f.opcfamily AND s.amopstrategy = 3
+                       AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
+    LEFT JOIN pg_operator o ON o.oid = s.amopopr
+    LEFT JOIN pg_namespace m ON m.oid = o.oprnamespace
+    ORDER BY k.indrelid, k.indisprimary DESC, k.relname, k.indexrelid, k.position
     """
 
   /// source, target

@@ -19,7 +19,8 @@ struct CatalogTable: Sendable {
   /// Rows by the last ANALYZE or VACUUM; nil if there was none.
   let estimatedRowCount: Int?
   let columns: [CatalogColumn]
-  let primaryKey: PrimaryKey?
+  /// Its unique indexes, the primary key's first.
+  let uniqueIndexes: [UniqueIndex]
   /// How its rows are stored, or those of the first of its partitions that are not on the heap.
   var storage = CatalogTable.heap
   /// What Citus has made of it.
@@ -30,23 +31,10 @@ struct CatalogTable: Sendable {
 
   var isPartition: Bool { rootOid != oid }
 
+  var primaryKey: UniqueIndex? { uniqueIndexes.first(where: \.isPrimary) }
+
   func column(_ name: Identifier) -> CatalogColumn? {
     columns.first { $0.name == name }
-  }
-
-  /// The primary key's columns in the index's order.
-  struct PrimaryKey: Sendable {
-    let columns: [Column]
-    /// DEFERRABLE keys can't arbitrate ON CONFLICT.
-    let isDeferrable: Bool
-    /// WITHOUT OVERLAPS: two rows of one key differ in a period, and no single row is the one of that key.
-    var isTemporal = false
-
-    struct Column: Sendable {
-      let name: Identifier
-      /// The equality operator of the index, as `OPERATOR("pg_catalog".=)`.
-      let equality: SQL
-    }
   }
 }
 

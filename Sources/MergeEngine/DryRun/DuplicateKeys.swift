@@ -85,7 +85,7 @@ struct DuplicateKeys {
             LEFT JOIN unnest($1::text[], $2::oid[]) AS c (name, type) ON c.name = a.attname AND c.type = a.atttypid
             WHERE k.position <= i.indnkeyatts AND c.name IS NULL))
       """,
-      [.textArray(plan.keyColumns.map(\.name.name)), .oidArray(plan.keyColumns.map(\.baseType.oid))],
+      [.textArray(plan.keyColumns.map(\.stagedName.name)), .oidArray(plan.keyColumns.map(\.baseType.oid))],
       "looking for a unique key on \(plan.staging)"
     )
     return result.bool(0, 0) ?? false

@@ -93,7 +93,7 @@ struct SampleReader {
 
   /// A row that can't be read as production's types, as staging itself has it.
   private func refusedSample(_ address: UInt64, _ refusal: String) throws(PostgresError) -> PlanReport.Sample? {
-    let values = plan.keyColumns.map { "s.\($0.name)::text" as SQL }
+    let values = plan.keyColumns.map { "s.\($0.stagedName)::text" as SQL }
     guard let own = try staged(values, at: address) else { return nil }
     return PlanReport.Sample(verdict: .error, key: key(own), columns: [], message: refusal)
   }

@@ -11,7 +11,8 @@ extension ColumnRules {
   ///   - staging: those of the staging schema; columns that are not merged may be there only.
   func mistakes(production: [CatalogTable], staging: [CatalogTable]) -> [String] {
     let tableNames = production.map(\.name.name.name)
-    let stagingColumns = Dictionary(staging.map { ($0.name.name.name, $0.columns) }) { first, _ in first }
+    let names = StagingNames(self, staging: staging, production: production)
+    let stagingColumns = Dictionary(staging.map { ($0.name.name, $0.columns) }) { first, _ in first }
     var mistakes: [String] = []
     for (name, rules) in tables.sorted(by: { $0.key < $1.key }) {
       guard let table = production.first(where: { $0.name.name == Identifier(name) }) else {
@@ -21,7 +22,8 @@ extension ColumnRules {
         continue
       }
       let own = table.columns.map(\.name.name)
-      let loaded = (stagingColumns[name] ?? []).map(\.name.name)
+      let stagingTable = names.stagingName(of: table.name.name)
+      let loaded = (stagingColumns[stagingTable] ?? []).map(\.name.name)
       func check(_ columns: [String], _ key: String, among known: [String]) {
         for column in columns where !known.contains(where: { Identifier($0) == Identifier(column) }) {
           mistakes.append(
@@ -30,11 +32,63 @@ extension ColumnRules {
         }
       }
       check(rules.version.map { [$0] } ?? [], "version_column", among: own)
+      if rules.key?.isEmpty == true {
+        mistakes.append("tables.\(name).key: it names no column. Name those of a unique index, or leave the key out.")
+      }
+      check(rules.key ?? [], "key", among: own)
       check(rules.insertOnly ?? [], "insert_only_columns", among: own)
       // Without staging nobody knows yet what will be loaded.
-      if stagingColumns[name] != nil { check(rules.ignore ?? [], "ignore_columns", among: own + loaded) }
+      if stagingColumns[stagingTable] != nil { check(rules.ignore ?? [], "ignore_columns", among: own + loaded) }
+      check((rules.columns ?? [:]).keys.sorted(), "columns", among: own)
+      mistakes += columnMistakes(rules, name, in: stagingTable, loaded)
     }
-    return mistakes + globalMistakes(production)
+    return mistakes + sharedNames() + globalMistakes(production)
+  }
+
+  /// Columns of staging that the file names and that are not there, or that two of production's would be read from.
+  ///
+  /// - Parameter loaded: the staging table's columns; empty without a staging table.
+  private func columnMistakes(
+    _ rules: TableRules,
+    _ name: String,
+    in stagingTable: Identifier,
+    _ loaded: [String]
+  ) -> [String] {
+    let pairs = (rules.columns ?? [:]).sorted { $0.key < $1.key }
+    var mistakes: [String] = []
+    for (column, staged) in pairs where !loaded.isEmpty {
+      if !loaded.contains(where: { Identifier($0) == Identifier(staged) }) {
+        mistakes.append(
+          "tables.\(name).columns.\(column): the staging table \(stagingTable) has no column \(staged)."
+            + Spelling.question(for: staged, in: loaded)
+        )
+      }
+      let isLeftOver =
+        loaded.contains { Identifier($0) == Identifier(column) } && !pairs.contains { $0.value == column }
+        && rules.ignore?.contains(column) != true
+      if isLeftOver {
+        mistakes.append(
+          "tables.\(name).columns.\(column): it is read from \(staged), and the staging table \(stagingTable) has a column "
+            + "\(column) too. List that one under ignore_columns, or take the line out."
+        )
+      }
+    }
+    let counts = Dictionary(grouping: pairs, by: \.value).filter { $0.value.count > 1 }
+    for (staged, columns) in counts.sorted(by: { $0.key < $1.key }) {
+      mistakes.append(
+        "tables.\(name).columns: \(columns.map(\.key).joined(separator: " and ")) are both read from \(staged). One column of "
+          + "staging goes into one of production."
+      )
+    }
+    return mistakes
+  }
+
+  /// One staging table is merged into one production table.
+  private func sharedNames() -> [String] {
+    Dictionary(grouping: stagingTables, by: \.value).filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.map {
+      "\($0.value.map { "tables.\($0.key.name).staging_table" }.sorted().joined(separator: " and ")) are both \($0.key.name). "
+        + "A staging table is merged into one production table."
+    }
   }
 
   /// What is said of all tables has to fit one of them.

@@ -8,6 +8,10 @@ struct MergePlan: Sendable {
   /// Tables that refer to themselves, directly or around a circle, as indices into ``tables``.
   private(set) var circular: Set<Int>
   private(set) var findings: [Finding]
+  /// Where staging of a table is, also of one that something stands against, by production's name.
+  let stagingOfTable: [String: QualifiedName]
+  /// The tables of which nobody knows what their staging is, by production's name.
+  let undecided: Set<String>
   /// How many workers the server has room for; nil for as many as are asked for.
   private(set) var workerLimit: Int?
 
@@ -118,41 +122,64 @@ struct MergePlan: Sendable {
     isSplit: Bool,
     snapshot: SnapshotCatalog? = nil
   ) {
-    let schemas = options.schemas
-    let stagingSchema = snapshot == nil ? schemas.staging : SnapshotCatalog.schema
-    var planner = TablePlanner(options, casts: production.casts, isSplit: isSplit, readsSnapshot: snapshot != nil)
-    let choice = TableChoice(
-      staging: staging.tables(in: stagingSchema),
-      production: production.tables(in: schemas.production),
-      stagingSchema: stagingSchema,
-      productionSchema: schemas.production,
-      only: options.tables
-    )
-    var findings = choice.findings
-    if choice.pairs.isEmpty && findings.allSatisfy({ $0.grade != .blocker }) {
-      findings.append(
-        .blocker(
-          nil,
-          snapshot == nil
-            ? "there is no table in the schema \(schemas.staging) that has a production table of the same name in "
-              + "\(schemas.production). Make staging with init, or name the schemas: --staging-schema, "
-              + "--production-schema."
-            : "no table of the snapshot has a production table of the same name in \(schemas.production). Name the "
-              + "production schema: --production-schema."
-        )
+    let snapshotSchema = snapshot.map { _ in SnapshotCatalog.schema }
+    var found: [Finding] = []
+    var plans: [TablePlan] = []
+    var stagingOfTable: [String: QualifiedName] = [:]
+    var undecided: Set<String> = []
+    for own in options.ofEachPair(staging: staging, production: production, stagingSchema: snapshotSchema) {
+      let stagingSchema = snapshotSchema ?? own.schemas.staging
+      let label = { (table: String) in
+        options.schemas.hasSeveralPairs ? "\(own.schemas.production).\(table)" : table
+      }
+      var planner = TablePlanner(own, casts: production.casts, isSplit: isSplit, readsSnapshot: snapshot != nil)
+      let choice = TableChoice(
+        staging: staging.tables(in: stagingSchema),
+        production: production.tables(in: own.schemas.production),
+        stagingSchema: stagingSchema,
+        productionSchema: own.schemas.production,
+        rules: own.columns,
+        only: own.tables
       )
+      undecided.formUnion(choice.undecided.map(label))
+      for (table, name) in choice.stagingOfTable { stagingOfTable[label(table)] = name }
+      for (from, into) in choice.pairs {
+        guard var plan = planner.plan(staging: from, production: into) else { continue }
+        plan.isOfSeveralPairs = options.schemas.hasSeveralPairs
+        plans.append(plan)
+      }
+      found += (choice.findings + planner.findings).map { finding in
+        Finding(grade: finding.grade, table: finding.table.map(label), message: finding.message)
+      }
     }
-    let plans = choice.pairs.compactMap { planner.plan(staging: $0.staging, production: $0.production) }
+    self.stagingOfTable = stagingOfTable
+    self.undecided = undecided
+    if plans.isEmpty && found.allSatisfy({ $0.grade != .blocker }) {
+      found.append(.blocker(nil, Self.nothingToMerge(options.schemas, readsSnapshot: snapshot != nil)))
+    }
+    findings = found
     let order = TableOrder(plans.map(\.productionOid), in: production)
     tables = order.indices.map { plans[$0] }
     parents = order.parents
     circular = order.circular
-    self.findings = findings + planner.findings
     guard let snapshot else { return }
     for index in tables.indices {
-      tables[index].snapshot = snapshot.snapshot.file(of: tables[index].name).map {
+      tables[index].snapshot = snapshot.snapshot.file(of: tables[index].staging.name.name).map {
         snapshot.tablePlan($0, number: index)
       }
     }
+  }
+
+  private static func nothingToMerge(_ schemas: Schemas, readsSnapshot: Bool) -> String {
+    if schemas.hasSeveralPairs {
+      return
+        "no pair of schemas (\(schemas.pairs.map(\.name).joined(separator: ", "))) has a table on both sides. Make staging with "
+        + "init, or name the schemas: --pair STAGING=PRODUCTION."
+    }
+    return readsSnapshot
+      ? "no table of the snapshot has a production table of the same name in \(schemas.production). Name the production "
+        + "schema: --production-schema."
+      : "there is no table in the schema \(schemas.staging) that has a production table of the same name in "
+        + "\(schemas.production). Make staging with init, or name the schemas: --staging-schema, --production-schema."
   }
 }

@@ -8,14 +8,19 @@ struct MergeTarget {
   let table: CatalogTable
   /// The column that is configured to tell newer from older.
   let version: Identifier
+  private let choice: KeyChoice
 
   init(_ table: CatalogTable, _ columns: ColumnRules) {
     self.table = table
     version = columns.version(of: table.name.name.name)
+    choice = KeyChoice(table, wanted: columns.key(of: table.name.name.name))
   }
 
+  /// The index whose columns match staging's rows with production's; nil where ``obstacles`` says why there is none.
+  var key: UniqueIndex? { choice.key }
+
   /// What stands against merging into it, with what to do; empty for a table that can be merged into.
-  var obstacles: [String] { kindObstacles + keyObstacles + versionObstacles }
+  var obstacles: [String] { kindObstacles + choice.obstacles + versionObstacles }
 
   /// How versions are compared; nil where ``obstacles`` says why not.
   var versionType: VersionType? { table.column(version).flatMap { VersionType(typeOid: $0.baseType.oid) } }
@@ -23,22 +28,6 @@ struct MergeTarget {
   private var kindObstacles: [String] {
     guard table.kind != .table && table.kind != .partitioned else { return [] }
     return ["\(table.name) is a view or a foreign table. Merge into the table behind it."]
-  }
-
-  private var keyObstacles: [String] {
-    guard let key = table.primaryKey else {
-      return ["\(table.name) has no primary key, so rows can't be matched. Add one."]
-    }
-    guard !key.isTemporal else {
-      return [
-        "the primary key of \(table.name) is WITHOUT OVERLAPS: rows are told apart by periods, which can't be "
-          + "matched. Merge into a table with an ordinary primary key, or leave this one out."
-      ]
-    }
-    return key.columns.filter { table.column($0.name)?.isGenerated == true }.map { column in
-      "the key column \(column.name) of \(table.name) is computed by the server, so rows can't be matched by it. Make it "
-        + "an ordinary column."
-    }
   }
 
   private var versionObstacles: [String] {

@@ -26,6 +26,6 @@ struct MisspelledColumns {
     let statements = pairs.map { "ALTER TABLE \(staging) RENAME COLUMN \($0.staging) TO \($0.production);" as SQL }
     return
       "columns of \(staging) differ from production's only by case: \(names). Have DMS load them in lower case (the rule "
-      + "action convert-lowercase of its mappings), or rename them: \(statements.joined(" ").text)"
+      + "action convert-lowercase of its mappings), take them for the same with --fold-case, or rename them: \(statements.joined(" ").text)"
   }
 }

@@ -55,7 +55,7 @@ struct SnapshotCatalog {
           columns: file.table.columns.compactMap { column in
             types[TypeKey(column)].map { CatalogColumn(name: Identifier(column.name), snapshotType: $0) }
           },
-          primaryKey: nil
+          uniqueIndexes: []
         )
       },
       foreignKeys: []

@@ -35,8 +35,8 @@ struct SnapshotTablePlan: Sendable {
   /// deciding which is newer.
   func differences(_ plan: TablePlan) -> [String] {
     let saved = file.table
-    let key = plan.keyColumns.map(\.name.name)
-    let version = plan.version.name.name
+    let key = plan.keyColumns.map(\.stagedName.name)
+    let version = plan.version.stagedName.name
     var differences: [String] = []
     if !saved.key.isEmpty, Set(saved.key) != Set(key) {
       differences.append(

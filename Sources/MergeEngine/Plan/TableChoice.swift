@@ -1,46 +1,118 @@
 import Libpq
 import Spelling
 
-/// Which tables a run takes: each staging table with the production table of its name.
+/// Which tables a run takes: each production table with its staging table, which has its name unless the file says otherwise.
 struct TableChoice {
   private let staging: [CatalogTable]
   private let production: [CatalogTable]
   private let stagingSchema: String
   private let productionSchema: String
+  private let stagingNames: StagingNames
 
   /// The tables that are merged.
   private(set) var pairs: [(staging: CatalogTable, production: CatalogTable)] = []
   /// Names that stand for nothing, or only for something of another spelling.
   private(set) var findings: [Finding] = []
+  /// The tables whose staging is there, whether or not anything stands against them, by production's name.
+  private(set) var stagingOfTable: [String: QualifiedName] = [:]
+  /// The tables whose staging is not known, by production's name: the file names one that is not there, or several may be meant.
+  private(set) var undecided: Set<String> = []
 
   /// - Parameters:
   ///   - staging: the tables of the staging schema, or of a snapshot.
   ///   - production: those of the production schema.
-  ///   - names: the tables that were asked for; nil for all that have both sides.
+  ///   - rules: what staging calls otherwise than production.
+  ///   - names: the tables that were asked for, by production's names; nil for all that have both sides.
   init(
     staging: [CatalogTable],
     production: [CatalogTable],
     stagingSchema: String,
     productionSchema: String,
+    rules: ColumnRules,
     only names: [String]?
   ) {
     self.staging = staging
     self.production = production
     self.stagingSchema = stagingSchema
     self.productionSchema = productionSchema
-    let stagingOf = Dictionary(staging.map { ($0.name.name, $0) }) { first, _ in first }
-    let productionOf = Dictionary(production.map { ($0.name.name, $0) }) { first, _ in first }
-    var seen: Set<Identifier> = []
-    for name in names?.map({ Identifier($0) }) ?? staging.map(\.name.name) where seen.insert(name).inserted {
-      switch (stagingOf[name], productionOf[name]) {
-      case (let staging?, let production?): pairs.append((staging, production))
-      case (nil, _): findings.append(.blocker(name.name, missingStaging(name)))
-      case (_?, nil): findings.append(missingProduction(name, wasNamed: names != nil))
+    stagingNames = StagingNames(rules, staging: staging, production: production)
+    if let names {
+      var seen: Set<Identifier> = []
+      for name in names.map({ Identifier($0) }) where seen.insert(name).inserted { choose(name) }
+    } else {
+      for table in staging { choose(ofStaging: table.name.name) }
+      let chosen = Set(pairs.map(\.production.name.name))
+      // A table that the file gives a staging table is meant to be merged.
+      for name in production.map(\.name.name) where stagingNames.named(name) != nil && !chosen.contains(name) {
+        choose(name)
       }
     }
   }
 
+  /// A production table that was asked for.
+  private mutating func choose(_ name: Identifier) {
+    let isInProduction = production.contains { $0.name.name == name }
+    switch stagingNames.staging(of: name) {
+    case .found(let stagingName) where isInProduction: add(stagingName, name)
+    case .found(let stagingName): findings.append(missingProduction(stagingName, wasNamed: true))
+    case .none:
+      if stagingNames.named(name) != nil { undecided.insert(name.name) }
+      findings.append(.blocker(name.name, missingStaging(name)))
+    case .ambiguous(let names): add(ambiguity(names, name), of: name)
+    }
+  }
+
+  /// A staging table that may be of a production table.
+  private mutating func choose(ofStaging stagingName: Identifier) {
+    switch stagingNames.production(of: stagingName) {
+    case .found(let name):
+      switch stagingNames.staging(of: name) {
+      case .found(stagingName): add(stagingName, name)
+      // The other one is, and this one is left over.
+      case .found, .none: findings.append(missingProduction(stagingName, wasNamed: false))
+      case .ambiguous(let names): add(ambiguity(names, name), of: name)
+      }
+    case .none: findings.append(missingProduction(stagingName, wasNamed: false))
+    case .ambiguous(let names):
+      findings.append(
+        .blocker(
+          stagingName.name,
+          "\(stagingSchema).\(stagingName.quoted) may be of \(Spelling.list(names.map { "\(productionSchema).\($0.quoted)" })), "
+            + "which differ by case only. Name it under the one that is meant: staging_table: \(stagingName)"
+        )
+      )
+    }
+  }
+
+  private mutating func add(_ stagingName: Identifier, _ name: Identifier) {
+    guard let from = staging.first(where: { $0.name.name == stagingName }),
+      let into = production.first(where: { $0.name.name == name })
+    else { return }
+    pairs.append((from, into))
+    stagingOfTable[name.name] = from.name
+  }
+
+  /// Said once, though it is met once for each of the names.
+  private mutating func add(_ blocker: String, of name: Identifier) {
+    undecided.insert(name.name)
+    guard !findings.contains(where: { $0.message == blocker }) else { return }
+    findings.append(.blocker(name.name, blocker))
+  }
+
+  private func ambiguity(_ names: [Identifier], _ name: Identifier) -> String {
+    names.count > 1
+      ? "the staging tables \(names.map { "\(stagingSchema).\($0.quoted)" }.joined(separator: " and ")) differ by case only, and "
+        + "both may be of \(productionSchema).\(name). Name one: tables.\(name).staging_table"
+      : "several tables of \(productionSchema) differ by case only, and \(stagingSchema).\(names.first?.quoted ?? "") may be of "
+        + "each. Name it under the one that is meant: staging_table"
+  }
+
   private func missingStaging(_ name: Identifier) -> String {
+    if let stagingName = stagingNames.named(name) {
+      return
+        "there is no staging table \(stagingSchema).\(stagingName), which tables.\(name).staging_table names. Make it with "
+        + "init, or name the right one.\(Spelling.question(for: stagingName.name, in: staging.map(\.name.name.name)))"
+    }
     let sentence = "there is no staging table \(stagingSchema).\(name)"
     if let other = Self.sameName(name, in: staging) {
       return "\(sentence), but \(stagingSchema).\(other.quoted). \(rename(other, to: name))"
@@ -52,6 +124,12 @@ struct TableChoice {
   /// Nobody loads a table under production's name in another case to have it left out: that is a blocker. Others may be
   /// there for any reason.
   private func missingProduction(_ name: Identifier, wasNamed: Bool) -> Finding {
+    if let other = stagingNames.named(name) {
+      return .warning(
+        name.name,
+        "\(stagingSchema).\(name) is not merged: tables.\(name).staging_table names \(other) for \(productionSchema).\(name)."
+      )
+    }
     let sentence = "\(stagingSchema).\(name) has no table of the same name in \(productionSchema)"
     if let other = Self.sameName(name, in: production) {
       return .blocker(
@@ -68,8 +146,10 @@ struct TableChoice {
   private func rename(_ name: Identifier, to other: Identifier) -> String {
     let statement: SQL =
       "ALTER TABLE \(QualifiedName(schema: Identifier(stagingSchema), name: name)) RENAME TO \(other)"
-    return "Have DMS load into the other name (the rule action convert-lowercase of its mappings), or rename it: "
-      + statement.text + ". An empty table of that name must be dropped before."
+    return
+      "Have DMS load into the other name (the rule action convert-lowercase of its mappings), take the two for the same "
+      + "with --fold-case or tables.\(other).staging_table, or rename it: \(statement.text). An empty table of that name must "
+      + "be dropped before."
   }
 
   private static func sameName(_ name: Identifier, in tables: [CatalogTable]) -> Identifier? {

@@ -24,6 +24,9 @@ struct TablePlan: Sendable {
   let sendsProbeKeys: Bool
   /// Duplicates of a key show in equal bytes; otherwise the server is asked which keys are equal.
   let keyEqualityIsBytewise: Bool
+  /// The unique index that rows are matched by.
+  let keyIndexOid: UInt32
+  /// An index over the key's columns is DEFERRABLE, and can't arbitrate ON CONFLICT.
   let keyIsDeferrable: Bool
   /// What Citus has made of production.
   var citus: CitusTable?
@@ -51,8 +54,15 @@ struct TablePlan: Sendable {
   /// Where the rows come from when that is a file instead of the staging table.
   var snapshot: SnapshotTablePlan?
 
-  /// The plain table name, as the user knows it.
-  var name: String { production.name.name }
+  /// Tables of several pairs of schemas are merged together, and called with their schema.
+  var isOfSeveralPairs = false
+  /// The table's name, as the user knows it: plain, or with its schema.
+  var name: String { isOfSeveralPairs ? "\(production)" : plainName }
+  /// The name within the schema, as the admin tables have it beside the schema.
+  var plainName: String { production.name.name }
+
+  /// The schemas on both sides.
+  var pair: SchemaPair { SchemaPair(staging: staging.schema.name, production: production.schema.name) }
 
   /// The relation that a batch is read from, and that addresses of rows mean.
   var batchSource: SQL { snapshot?.batchTable ?? "\(staging)" }
@@ -88,6 +98,10 @@ struct TablePlan: Sendable {
   /// A column that staging and production share.
   struct Column: Sendable {
     let name: Identifier
+    /// What staging calls it.
+    var stagedName: Identifier { renamed ?? name }
+    /// What staging calls it, where that is not ``name``.
+    var renamed: Identifier?
     /// What the read selects from staging alias `s`, cast where the types differ.
     let readExpression: SQL
     let travel: CatalogColumn.Travel

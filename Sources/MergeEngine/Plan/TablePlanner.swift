@@ -22,30 +22,32 @@ struct TablePlanner {
   static let statusColumn = Identifier("_dms_processing_status")
 
   /// - Returns: nil when there is a blocker; ``findings`` then says which.
-  mutating func plan(staging: CatalogTable, production: CatalogTable) -> TablePlan? {
+  mutating func plan(staging loaded: CatalogTable, production: CatalogTable) -> TablePlan? {
     let table = production.name.name.name
+    let staged = StagedColumns(loaded, for: production, options.columns)
+    let (staging, ignored) = (staged.table, staged.ignored)
     let blockersBefore = blockerCount
     let target = MergeTarget(production, options.columns)
     for obstacle in target.obstacles { block(table, obstacle) }
-    checkStorage(table, staging: staging, production: production)
-    let ignored = options.columns.ignored(of: table)
+    checkStorage(table, staging: loaded, production: production)
     if let obstacle = MisspelledColumns(staging: staging, production: production, ignored: ignored).obstacle {
       // All that is missing is missing by its right name only.
       block(table, obstacle)
       return nil
     }
     checkStaging(table, staging: staging, production: production)
-    let shared = sharedColumns(table, staging: staging, production: production)
+    let shared = sharedColumns(table, staging: staging, production: production, ignored: ignored)
     let versionName = target.version
-    for column in production.primaryKey?.columns ?? [] where !shared.contains(column.name) {
+    for column in target.key?.columns ?? [] where !shared.contains(column.name) {
       checkKeyColumn(column.name, table, staging: staging, production: production)
     }
     if target.versionType != nil, staging.column(versionName) != nil, !shared.contains(versionName) {
       block(table, "the version column \(versionName) of \(production.name) is ignored. Take it out of ignore_columns.")
     }
-    guard blockerCount == blockersBefore, let key = production.primaryKey, let versionType = target.versionType else {
+    guard blockerCount == blockersBefore, let key = target.key, let versionType = target.versionType else {
       return nil
     }
+    warnOfWrittenPrimaryKey(table, production, key: key, shared: shared)
 
     let ordered = Self.wireOrder(shared, key: key, version: versionName)
     let insertOnly = options.columns.insertOnly(of: table)
@@ -59,6 +61,7 @@ struct TablePlanner {
       let zoned = source.flatMap { ZonedCast(zone: options.timeZone).cast("", from: $0.baseType, to: column.baseType) }
       return TablePlan.Column(
         name: column.name,
+        renamed: source.flatMap { $0.nameInTable == column.name ? nil : $0.nameInTable },
         readExpression: read,
         travel: travel,
         baseType: column.baseType,
@@ -84,7 +87,9 @@ struct TablePlanner {
       versionType: versionType,
       sendsProbeKeys: keyColumns.contains { $0.probesAsText && $0.travel == .binary },
       keyEqualityIsBytewise: keyColumns.allSatisfy { $0.baseType.equalityIsBytewise && $0.travel == .binary },
-      keyIsDeferrable: key.isDeferrable,
+      keyIndexOid: key.oid,
+      // Of all indexes over these columns the server takes none that is deferrable for an arbiter, and says so by an error.
+      keyIsDeferrable: production.uniqueIndexes.contains { $0.isDeferrable && $0.columnNames == key.columnNames },
       citus: production.citus,
       hasStatusColumn: hasStatusColumn,
       marksRows: hasStatusColumn && options.mark == .all,
@@ -130,6 +135,28 @@ struct TablePlanner {
     }
   }
 
+  /// A key that is not the primary one may leave rows numbered by production itself, whose numbers nobody wants to change.
+  private mutating func warnOfWrittenPrimaryKey(
+    _ table: String,
+    _ production: CatalogTable,
+    key: UniqueIndex,
+    shared: [CatalogColumn]
+  ) {
+    let insertOnly = options.columns.insertOnly(of: table)
+    let written = (production.primaryKey?.columns ?? []).map(\.name).filter { name in
+      !key.columnNames.contains(name) && !insertOnly.contains(name)
+        && shared.contains { $0.name == name && !$0.isIdentityAlways }
+    }
+    guard !written.isEmpty else { return }
+    let names = written.map(\.name).joined(separator: ", ")
+    warn(
+      table,
+      "rows of \(production.name) are matched by \(key.columns.map(\.name.name).joined(separator: ", ")), so \(names) of its "
+        + "primary key \(written.count == 1 ? "is" : "are") updated like any other column. Where production numbers its rows "
+        + "itself, list \(written.count == 1 ? "it" : "them") under tables.\(table).ignore_columns."
+    )
+  }
+
   private mutating func checkKeyColumn(
     _ name: Identifier,
     _ table: String,
@@ -147,9 +174,9 @@ struct TablePlanner {
   private mutating func sharedColumns(
     _ table: String,
     staging: CatalogTable,
-    production: CatalogTable
+    production: CatalogTable,
+    ignored: Set<Identifier>
   ) -> [CatalogColumn] {
-    let ignored = options.columns.ignored(of: table)
     for column in staging.columns where production.column(column.name) == nil {
       guard column.name != Self.statusColumn, !ignored.contains(column.name) else { continue }
       block(
@@ -176,7 +203,7 @@ struct TablePlanner {
 
   private static func wireOrder(
     _ shared: [CatalogColumn],
-    key: CatalogTable.PrimaryKey,
+    key: UniqueIndex,
     version: Identifier
   ) -> [CatalogColumn] {
     let keyNames = key.columns.map(\.name)
@@ -189,7 +216,7 @@ struct TablePlanner {
     guard let source else { return nil }
     return KeyCast(
       target.name,
-      "s.\(target.name)",
+      "s.\(source.nameInTable)",
       cast: cast,
       from: source.baseType,
       to: target.baseType,
@@ -206,8 +233,8 @@ struct TablePlanner {
     from source: CatalogColumn?,
     _ travel: CatalogColumn.Travel
   ) -> SQL {
-    let value: SQL = "s.\(target.name)"
-    guard let source else { return value }
+    guard let source else { return "s.\(target.name)" }
+    let value: SQL = "s.\(source.nameInTable)"
     // The other database may not know production's type; production reads the text.
     if isSplit && !target.baseType.isBuiltIn { return "\(value)::text" }
     let type = target.baseType
@@ -216,6 +243,9 @@ struct TablePlanner {
     var cast = value
     if let zoned = ZonedCast(zone: options.timeZone).cast(value, from: source.baseType, to: type) {
       cast = zoned
+    } else if type.oid == TypeOID.bool, TypeOID.numbers.contains(source.baseType.oid) {
+      // The server casts only integer. Oracle has no boolean, and DMS makes smallint or numeric of its NUMBER(1).
+      cast = "(\(value) <> 0)"
     } else if !sameType || !sameModifier {
       // Storing refuses what is too long, casting would cut it: such lengths are left to the write.
       if type.castTruncates {

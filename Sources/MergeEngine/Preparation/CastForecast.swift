@@ -65,14 +65,16 @@ struct CastForecast {
       let source = column.staging.baseType
       let target = column.production.baseType
       guard source.oid != target.oid || (source.modifier != target.modifier && target.modifier >= 0),
-        !target.castTruncates || source.oid != target.oid
+        !target.castTruncates || source.oid != target.oid,
+        // There is no way back.
+        target.oid != TypeOID.bool || !TypeOID.numbers.contains(source.oid)
       else { return nil }
       let name = column.plan.name
       let back =
         ZonedCast(zone: pair.plan.timeZone).cast("t.\(name)", from: target, to: source)
         ?? "t.\(name)::\(source.plainName)"
       // Compared as text where the types have no equality; char(n) back to text loses its padding.
-      return Question(condition: "(\(back))::text <> s.\(name)::text\(sameValue(column, back))") {
+      return Question(condition: "(\(back))::text <> s.\(column.plan.stagedName)::text\(sameValue(column, back))") {
         count in
         "column \(name): \(count.rows) whose \(source.fullName.text) is changed by the cast to "
           + "\(target.fullName.text)."
@@ -87,7 +89,6 @@ struct CastForecast {
   ) -> SQL {
     let comparable = TypeOID.integers.union(TypeOID.floats).union(TypeOID.timestamps)
     guard comparable.union([TypeOID.numeric, TypeOID.date]).contains(column.staging.baseType.oid) else { return "" }
-    let name = column.plan.name
-    return " AND (\(back)) <> s.\(name)"
+    return " AND (\(back)) <> s.\(column.plan.stagedName)"
   }
 }

@@ -17,7 +17,7 @@ struct KeyForecast {
         try connection.query(
           """
           SELECT count(*) FROM \(table.staging) AS s
-          WHERE s.\(column.name) IS NOT NULL AND NOT (\(keyCast.isKept))\(ClaimSQL.rowCondition(table))
+          WHERE s.\(column.stagedName) IS NOT NULL AND NOT (\(keyCast.isKept))\(ClaimSQL.rowCondition(table))
           """,
           "looking for keys of \(table.staging) that a cast would change"
         ).integer(0, 0) ?? 0

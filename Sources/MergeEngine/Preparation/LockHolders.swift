@@ -22,7 +22,7 @@ struct LockHolders {
         AND n.nspname = ANY ($1::text[])
       ORDER BY n.nspname, c.relname, l.pid LIMIT 10
       """,
-      [.textArray([schemas.staging, schemas.production, schemas.admin])],
+      [.textArray(schemas.allStaging + schemas.allProduction + [schemas.admin])],
       "looking for the sessions that hold locks"
     )
     guard rows.count > 0 else {

@@ -12,8 +12,8 @@ struct PlanFindings {
 
   /// All there is to find, rows counted; no finding of these stands against the merge.
   func all() throws -> [Finding] {
-    let productionCatalog = try Catalog(production, schemas: [options.schemas.staging, options.schemas.production])
-    let stagingCatalog = isSplit ? try Catalog(staging, schemas: [options.schemas.staging]) : productionCatalog
+    let productionCatalog = try Catalog(production, schemas: options.schemas.allStaging + options.schemas.allProduction)
+    let stagingCatalog = isSplit ? try Catalog(staging, schemas: options.schemas.allStaging) : productionCatalog
     let superuser = try SuperuserFindings(tables: plan.tables, connection: production).all()
     return try superuser
       + pairs(productionCatalog, stagingCatalog).flatMap { pair -> [Finding] in
@@ -49,11 +49,17 @@ struct PlanFindings {
   private static let costlyMarksBlockCount = 1000
 
   private func pairs(_ productionCatalog: Catalog, _ stagingCatalog: Catalog) -> [TablePair] {
-    plan.tables.compactMap { table in
+    let options = options.ofEachPair(staging: stagingCatalog, production: productionCatalog)
+    return plan.tables.compactMap { table in
+      let rules = options.first { $0.schemas.production == table.production.schema.name }?.columns ?? ColumnRules()
       guard let production = productionCatalog.table(table.production),
         let staging = stagingCatalog.table(table.staging)
       else { return nil }
-      return TablePair(plan: table, staging: staging, production: production)
+      return TablePair(
+        plan: table,
+        staging: StagedColumns(staging, for: production, rules).table,
+        production: production
+      )
     }
   }
 }

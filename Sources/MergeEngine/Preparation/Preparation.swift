@@ -66,25 +66,37 @@ struct Preparation {
     try SessionFindings.requireZone(options.timeZone, production)
     if snapshot == nil {
       if staging === production { try schemas.requireTwo() }
-      try SchemaCheck(staging)
-        .require(schemas.staging, advice: "Make staging with merge-engine init, or name it: --staging-schema.")
+      let check = try SchemaCheck(staging)
+      for name in schemas.allStaging {
+        try check.require(name, advice: "Make staging with merge-engine init, or name it: --staging-schema.")
+      }
     }
-    try SchemaCheck(production)
-      .require(schemas.production, advice: "Name the production schema: --production-schema.")
+    try schemas.requireDistinct()
+    let check = try SchemaCheck(production)
+    for name in schemas.allProduction {
+      try check.require(name, advice: "Name the production schema: --production-schema.")
+    }
   }
 
   private func resolve(production: Connection, staging: Connection) throws -> MergePlan {
     let schemas = options.schemas
     try requireSchemas(production: production, staging: staging)
     let isSplit = staging !== production
-    let productionCatalog = try Catalog(production, schemas: [schemas.staging, schemas.production])
+    let productionCatalog = try Catalog(production, schemas: schemas.allStaging + schemas.allProduction)
     let snapshotCatalog = try snapshot.map { try SnapshotCatalog($0, productionSchema: schemas.production, production) }
     let stagingCatalog =
-      try snapshotCatalog?.catalog ?? (isSplit ? Catalog(staging, schemas: [schemas.staging]) : productionCatalog)
-    let mistakes = options.columns.mistakes(
-      production: productionCatalog.tables(in: schemas.production),
-      staging: stagingCatalog.tables(in: snapshot == nil ? schemas.staging : SnapshotCatalog.schema)
-    )
+      try snapshotCatalog?.catalog ?? (isSplit ? Catalog(staging, schemas: schemas.allStaging) : productionCatalog)
+    if snapshot != nil { try schemas.requireOnePair(for: "a replay") }
+    let snapshotSchema = snapshot.map { _ in SnapshotCatalog.schema }
+    let mistakes =
+      options
+      .ofEachPair(staging: stagingCatalog, production: productionCatalog, stagingSchema: snapshotSchema)
+      .flatMap { own in
+        own.columns.mistakes(
+          production: productionCatalog.tables(in: own.schemas.production),
+          staging: stagingCatalog.tables(in: snapshotSchema ?? own.schemas.staging)
+        )
+      }
     guard mistakes.isEmpty else { throw MergeFailure.configuration(mistakes) }
     var plan = MergePlan(
       staging: stagingCatalog,
@@ -129,9 +141,12 @@ struct Preparation {
     try plan.readTriggers(production)
     let checks = try Checks(plan, options, purpose, production: production, staging: staging)
     plan.add(try checks.ofTables(plan))
+    let (stagingOfTable, undecided) = (plan.stagingOfTable, plan.undecided)
     let judgement = try Judgement(plan.takeBlockers()) { name in
-      guard snapshot == nil,
-        let table = stagingCatalog.table(QualifiedName(schema: options.schemas.staging, name: name))
+      guard snapshot == nil, !undecided.contains(name),
+        let table = stagingCatalog.table(
+          stagingOfTable[name] ?? QualifiedName(schema: options.schemas.staging, name: name)
+        )
       else { return false }
       return try isEmpty(table.name, staging)
     }

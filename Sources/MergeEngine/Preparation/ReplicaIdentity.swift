@@ -18,11 +18,17 @@ struct ReplicaIdentity {
       ), keys AS (
         SELECT c.oid, n.nspname, c.relname, c.relreplident,
                EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_key,
-               EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) AS has_index
+               EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) AS has_index,
+               (SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+                WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
+                  AND i.indexprs IS NULL
+                  AND NOT EXISTS (SELECT FROM pg_attribute a
+                                  WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[]) AND NOT a.attnotnull)
+                ORDER BY i.indnkeyatts, x.relname LIMIT 1) AS index_name
         FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind = 'r'
       )
-      SELECT nspname::text, relname::text, has_key FROM keys
+      SELECT nspname::text, relname::text, has_key, index_name::text FROM keys
       WHERE relreplident = 'n' OR relreplident = 'd' AND NOT has_key OR relreplident = 'i' AND NOT has_index
       ORDER BY nspname, relname LIMIT 10
       """,
@@ -32,7 +38,8 @@ struct ReplicaIdentity {
     guard rows.count > 0 else { return error.detail ?? error.hint }
     let statements = (0..<rows.count).map { row -> SQL in
       let table = QualifiedName(schema: rows.text(row, 0) ?? "", name: rows.text(row, 1) ?? "")
-      return "ALTER TABLE \(table) REPLICA IDENTITY \(rows.bool(row, 2) == true ? "DEFAULT" : "FULL" as SQL);"
+      let index = rows.text(row, 3).map { "USING INDEX \(Identifier($0))" as SQL }
+      return "ALTER TABLE \(table) REPLICA IDENTITY \(rows.bool(row, 2) == true ? "DEFAULT" : index ?? "FULL");"
     }
     return "A publication wants to tell its subscribers which row was changed: \(statements.joined(" ").text)"
   }

@@ -38,6 +38,9 @@ struct TypeFindings {
     {
       notes.append("\(pair). Times without a zone are read in --time-zone.")
     }
+    if TypeOID.numbers.contains(staging.oid), production.oid == TypeOID.bool {
+      notes.append("\(pair). 0 is read as false, every other number as true.")
+    }
     if staging.oid == TypeOID.date, TypeOID.timestamps.contains(production.oid) {
       notes.append("\(pair). Oracle's DATE has a time of day, which staging does not.")
     }

@@ -44,7 +44,7 @@ struct BatchRecord {
         INSERT INTO \(admin).merge_batches
           (run_id, table_name, worker, started_at, finished_at, records_read, records_inserted, records_updated,
            records_unchanged, records_stale, records_duplicate, records_error, lost_races, elapsed_ms)
-        SELECT \(run.id), \(Literal(plan.name)), \(worker), now - $9 * interval '1 microsecond', now,
+        SELECT \(run.id), \(Literal(plan.plainName)), \(worker), now - $9 * interval '1 microsecond', now,
                $1, $2, $3, $4, $5, $6, $7, $8, $9 / 1000
         FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) AS clock
       ), progress AS (\(progress))
@@ -81,7 +81,7 @@ struct BatchRecord {
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, file_node, place_start, place_end, horizon, recent, next_id,
          version_from, version_to, marker, settled, key_columns, key_start, key_end, records, recorded_at)
-      SELECT \(run.id), \(Literal(plan.name)), \(plan.productionOid), \(Literal(plan.staging.quoted)),
+      SELECT \(run.id), \(Literal(plan.plainName)), \(plan.productionOid), \(Literal(plan.staging.quoted)),
              \(Literal(source.identity)), \(source.fileNode), $10::tid, $11::tid, \(horizon.oldest), \(recent)::bigint[],
              \(horizon.next), \(text(plan.window.from)), \(text(plan.window.to)), \(marker), $13::tid[],
              CASE WHEN $14::text IS NOT NULL THEN ARRAY[\(keyNames)] END, $14::bigint[], $15::bigint[], $1,

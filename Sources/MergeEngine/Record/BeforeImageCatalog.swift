@@ -49,7 +49,7 @@ struct BeforeImageCatalog {
         FROM pg_class c WHERE c.relnamespace = \(Literal(admin.quoted))::regnamespace AND c.relname = $4
         """,
         [
-          .bigint(runID), .text(table.production.schema.name), .text(table.name), .text(name.name.name),
+          .bigint(runID), .text(table.production.schema.name), .text(table.plainName), .text(name.name.name),
           .integer(Int32(table.keyColumnCount)),
         ],
         operation
@@ -62,9 +62,9 @@ struct BeforeImageCatalog {
     let merged = try connection.query(
       """
       SELECT EXISTS (SELECT FROM \(admin).merge_logs
-                     WHERE run_id = $1 AND table_name = $2 AND records_inserted + records_updated > 0)
+                     WHERE run_id = $1 AND table_name = $2 AND production_schema = $3 AND records_inserted + records_updated > 0)
       """,
-      [.bigint(runID), .text(table.name)],
+      [.bigint(runID), .text(table.plainName), .text(table.production.schema.name)],
       "looking whether run \(runID) has merged into \(table.production)"
     )
     guard merged.bool(0, 0) == true else { return }

@@ -46,9 +46,12 @@ struct ErrorLedger {
       UPDATE \(admin).merge_logs AS l
       SET records_error = l.records_error - r.count, records_read = l.records_read - r.count
       FROM (SELECT count(*) FROM retried WHERE run_id = $2) AS r
-      WHERE l.run_id = $2 AND l.table_name = $3 AND r.count > 0
+      WHERE l.run_id = $2 AND l.table_name = $3 AND l.production_schema = $4 AND r.count > 0
       """,
-      [.textArray(refusals.map { "\($0.id)" }), .bigint(runID), .text(table.name)],
+      [
+        .textArray(refusals.map { "\($0.id)" }), .bigint(runID), .text(table.plainName),
+        .text(table.production.schema.name),
+      ],
       operation
     )
     try ProgressTable(admin: admin).reopen(refusals.map(\.address), of: table, source, runID: runID, production)

@@ -90,17 +90,17 @@ struct MonitoringViews {
       return tables.isEmpty
         ? none
         : tables.map {
-          "SELECT \(Literal($0.name.name.name)) AS table_name, c.* FROM (\($0.counts(admin))) AS c" as SQL
+          "SELECT \(Literal($0.shownName)) AS table_name, c.* FROM (\($0.counts(admin))) AS c" as SQL
         }
         .joined("\nUNION ALL\n")
     }
-    // Filled in by `format`: the staging table, the same as a constant, its production table as one, the version's type.
+    // Filled in by `format`: the staging table, the same as a constant, its production table as one, the version's type, the schema.
     func counts(version: (value: SQL, type: SQL)?) -> SQL {
       ProgressSQL(
         staging: .uncheckedFromServer("%1$s"),
         stagingLiteral: .uncheckedFromServer("%2$L"),
         productionLiteral: .uncheckedFromServer("%3$L"),
-        productionSchema: Literal(schemas.production),
+        productionSchema: .uncheckedFromServer("%5$L"),
         version: version,
         admin: admin
       ).counts
@@ -110,24 +110,44 @@ struct MonitoringViews {
       counts(version: (value: "s.\(Identifier(ColumnRules().version))", type: .uncheckedFromServer("%4$s")))
         .statement
     )
+    let pairs = schemas.pairs.map { "(\(Literal($0.staging))::text, \(Literal($0.production))::text)" as SQL }
+    let shown: SQL =
+      schemas.hasSeveralPairs ? "concat(t.production_schema, '.', t.production_name)" : "t.production_name::text"
     func count(_ name: SQL) -> SQL { "(xpath('/row/\(name)/text()', x.counts))[1]::text::bigint AS \(name)" }
     return """
-      SELECT t.name::text COLLATE "default" AS table_name, \(count("total_records")), \(count("pending_records")),
+      SELECT \(shown) COLLATE "default" AS table_name, \(count("total_records")), \(count("pending_records")),
              \(count("processed_records")), \(count("error_records"))
       FROM (
-        SELECT c.relname AS name, format('%I.%I', n.nspname, c.relname) AS quoted,
+        SELECT w.production_name, p.production AS production_schema, format('%I.%I', n.nspname, c.relname) AS quoted,
                concat('"', replace(n.nspname, '"', '""'), '"."', replace(c.relname, '"', '""'), '"') AS staging,
-               format('%I.%I', \(Literal(schemas.production))::text, c.relname) AS production,
+               format('%I.%I', p.production, w.production_name) AS production,
                \(StagingStatus.versionType) AS version_type
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = \(Literal(schemas.staging)) AND c.relkind = 'r'
+        FROM (VALUES \(pairs.joined(", "))) AS p (staging, production)
+        JOIN pg_namespace n ON n.nspname = p.staging
+        JOIN pg_class c ON c.relnamespace = n.oid
+        CROSS JOIN LATERAL (SELECT \(productionName(admin)) AS production_name) AS w
+        WHERE c.relkind = 'r'
       ) AS t
       CROSS JOIN LATERAL (
         SELECT query_to_xml(
           format(CASE WHEN t.version_type IS NULL THEN \(whole) ELSE \(windowed) END, t.quoted, t.staging, t.production,
-                 t.version_type),
+                 t.version_type, t.production_schema),
           false, true, '') AS counts
       ) AS x
       """
+  }
+
+  /// The name of the production table that a staging table `c` was last merged into, or else would be by its own name: the
+  /// ledger knows names that only the file gives.
+  private func productionName(_ admin: Identifier) -> SQL {
+    """
+    coalesce(
+      (SELECT q.relname FROM \(admin).merge_progress AS g
+       JOIN pg_class q ON q.oid = g.production_oid::oid JOIN pg_namespace m ON m.oid = q.relnamespace
+       WHERE g.staging = concat('"', replace(n.nspname, '"', '""'), '"."', replace(c.relname, '"', '""'), '"')
+         AND g.source = concat('table ', c.oid::text) AND m.nspname = p.production
+       ORDER BY g.id DESC LIMIT 1),
+      c.relname)
+    """
   }
 }

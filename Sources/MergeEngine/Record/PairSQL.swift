@@ -6,23 +6,39 @@ import Libpq
 struct PairSQL {
   let schemas: Schemas
 
-  private var staging: Literal { Literal(schemas.staging) }
-  private var production: Literal { Literal(schemas.production) }
-
   /// A row of `merge_logs` or `merge_errors`.
   ///
   /// - Parameter row: its alias.
   func owns(_ row: SQL) -> SQL {
-    "(\(row).production_schema = \(production) AND coalesce(\(row).staging_schema = \(staging), true))"
+    any { pair in
+      """
+      (\(row).production_schema = \(Literal(pair.production)) AND coalesce(\(row).staging_schema = \(Literal(pair.staging)), true))
+      """
+    }
   }
 
-  /// A row of `merge_summary`, by the parameters of its run.
+  /// A row of `merge_summary`, by the parameters of its run: of one of the pairs that the run has merged.
   func ownsRun(_ run: SQL) -> SQL {
-    """
-    (coalesce(\(run).parameters #>> '{schemas,production}', 'production') = \(production)
-     AND (coalesce(\(run).parameters #>> '{schemas,staging}', 'staging') = \(staging)
-          OR coalesce(\(run).parameters ? 'snapshot', false)))
-    """
+    any { pair in
+      let (staging, production) = (Literal(pair.staging), Literal(pair.production))
+      return """
+        ((coalesce(\(run).parameters #>> '{schemas,production}', 'production') = \(production)
+          AND (coalesce(\(run).parameters #>> '{schemas,staging}', 'staging') = \(staging)
+               OR coalesce(\(run).parameters ? 'snapshot', false)))
+         OR coalesce(\(run).parameters #> '{schemas,other_pairs}'
+                       @> jsonb_build_array(jsonb_build_object('staging', \(staging), 'production', \(production))), false))
+        """
+    }
+  }
+
+  private func any(_ condition: (SchemaPair) -> SQL) -> SQL {
+    let conditions = schemas.pairs.map(condition)
+    return conditions.count == 1 ? conditions[0] : "(\(conditions.joined(" OR ")))"
+  }
+
+  /// What a row's table is called: with its schema where there are several pairs.
+  func tableName(_ row: SQL) -> SQL {
+    schemas.hasSeveralPairs ? "concat(\(row).production_schema, '.', \(row).table_name)" : "\(row).table_name::text"
   }
 
   /// A row of any table with a `run_id`, by its run: for tables of an earlier version.

@@ -12,7 +12,7 @@ struct ProgressSQL {
   /// Its production table, quoted, as a constant; what is merged into another one is another matter.
   let productionLiteral: SQL
   /// The schema of that, as a constant.
-  let productionSchema: Literal
+  let productionSchema: SQL
   /// The version column and its type, for entries of a window; nil where there is none.
   let version: (value: SQL, type: SQL)?
   let admin: Identifier

@@ -140,7 +140,7 @@ struct ProgressTable {
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, horizon, recent, next_id, version_from, version_to, records,
          recorded_at)
-      VALUES ($12, \(Literal(plan.name)), $1, $2, $3, $4, $5::text::bigint[], $6, $7, $8, $11,
+      VALUES ($12, \(Literal(plan.plainName)), $1, $2, $3, $4, $5::text::bigint[], $6, $7, $8, $11,
               clock_timestamp() AT TIME ZONE 'UTC')
       """,
       [
@@ -171,7 +171,7 @@ struct ProgressTable {
       VALUES ($1, $2, $3, $4, $5, $6, $7::text[]::tid[], cardinality($7::text[]), clock_timestamp() AT TIME ZONE 'UTC')
       """,
       [
-        .bigint(runID), .text(plan.name), .bigint(Int(plan.productionOid)), .text(plan.staging.quoted),
+        .bigint(runID), .text(plan.plainName), .bigint(Int(plan.productionOid)), .text(plan.staging.quoted),
         .text(source.identity), .bigint(source.fileNode), .textArray(addresses.map { TupleAddress($0).description }),
       ],
       "having rows of \(plan.staging) read again"
@@ -189,7 +189,7 @@ struct ProgressTable {
       VALUES ($1, $2, $3, $4, $5, $6, $7, '{}', 0, clock_timestamp() AT TIME ZONE 'UTC')
       """,
       [
-        .bigint(runID), .text(plan.name), .bigint(Int(plan.productionOid)), .text(plan.staging.quoted),
+        .bigint(runID), .text(plan.plainName), .bigint(Int(plan.productionOid)), .text(plan.staging.quoted),
         .text(source.identity), .bigint(source.fileNode), .bigint(marker),
       ],
       "marking rows of \(plan.staging)"

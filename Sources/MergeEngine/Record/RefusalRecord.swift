@@ -40,7 +40,7 @@ struct RefusalRecord {
     _ = try connections.production.query(
       RefusalSQL.insert(admin),
       [
-        .bigint(runID), .text(plan.name), .text(isThere ? row.text(0, 0) : nil), .text(error.sqlState?.code),
+        .bigint(runID), .text(plan.plainName), .text(isThere ? row.text(0, 0) : nil), .text(error.sqlState?.code),
         .text(error.message), .text(error.detail), .text(isThere ? row.text(0, 1) : nil),
         .text(plan.snapshot?.snapshotID), .bigint(isThere ? row.integer(0, 2) : nil),
         .text(plan.snapshot == nil ? plan.reading.source?.identity : nil),
@@ -71,7 +71,7 @@ enum RefusalSQL {
       case .string: "to_jsonb(s::text)::text"
       case .nothing: "NULL::text"
       }
-    let key = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
+    let key = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
     let number: SQL = plan.snapshot == nil ? "NULL::bigint" : "s.\(SnapshotTablePlan.rowColumn)"
     let isSame: SQL = plan.snapshot == nil ? plan.reading.horizon.map { " AND \($0.hasSeen())" } ?? "" : ""
     return """

@@ -24,7 +24,7 @@ struct RefusalStanding {
         AND dismissed_at IS NULL AND staging_xmin IS NOT NULL AND NOT id = ANY ($3::text[]::bigint[])
       """,
       [
-        .text(source.identity), .text(table.name), .textArray(standing.map { "\($0.id)" }),
+        .text(source.identity), .text(table.plainName), .textArray(standing.map { "\($0.id)" }),
         .text(table.production.schema.name),
       ],
       "looking which refused rows of \(table.staging) are still there"
@@ -53,14 +53,14 @@ struct RefusalStanding {
         AND e.retried_at IS NULL AND e.dismissed_at IS NULL AND ($4::text[] IS NULL OR e.sqlstate = ANY ($4))
       """,
       [
-        .text(source.identity), .bigint(source.fileNode), .text(table.name),
+        .text(source.identity), .bigint(source.fileNode), .text(table.plainName),
         sqlStates.map { .textArray($0.map(\.code)) } ?? Parameter(binary: nil, type: TypeOID.textArray),
         .text(table.production.schema.name),
       ],
       operation
     )
     guard (refused.integer(0, 6) ?? 0) > 0 else { return [] }
-    let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
+    let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
     let found = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
       try staging.query(
         """

@@ -119,23 +119,28 @@ struct RunRecord {
              clock_timestamp() AT TIME ZONE 'UTC', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
       FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
         WITH ORDINALITY AS t (staging, production, name, version_from, version_to, position)
-      WHERE NOT EXISTS (SELECT FROM \(admin).merge_logs l WHERE l.run_id = $1 AND l.table_name = t.name)
+      WHERE NOT EXISTS (SELECT FROM \(admin).merge_logs l
+                        WHERE l.run_id = $1 AND l.table_name = t.name AND l.production_schema = t.production)
       ORDER BY t.position
       """,
       [
         .bigint(id), .textArray(tables.map { $0.snapshot == nil ? $0.staging.schema.name : "" }),
-        .textArray(tables.map(\.production.schema.name)), .textArray(tables.map(\.name)),
+        .textArray(tables.map(\.production.schema.name)), .textArray(tables.map(\.plainName)),
         .textArray(tables.map { $0.window.from ?? "" }), .textArray(tables.map { $0.window.to ?? "" }),
       ],
       "opening the run"
     )
     let logs = try connection.query(
-      "SELECT id, table_name::text FROM \(admin).merge_logs WHERE run_id = $1",
+      "SELECT id, production_schema::text, table_name::text FROM \(admin).merge_logs WHERE run_id = $1",
       [.bigint(id)],
       "opening the run"
     )
     try addToOpening(id)
-    logIDs = (0..<logs.count).reduce(into: [:]) { $0[logs.text($1, 1) ?? ""] = logs.integer($1, 0) }
+    logIDs = (0..<logs.count).reduce(into: [:]) { ids, row in
+      let (schema, plainName) = (logs.text(row, 1) ?? "", logs.text(row, 2) ?? "")
+      let table = tables.first { $0.plainName == plainName && $0.production.schema.name == schema }
+      ids[table?.name ?? plainName] = logs.integer(row, 0)
+    }
     try connection.execute("COMMIT", "opening the run")
   }
 
@@ -166,9 +171,11 @@ struct RunRecord {
       """
       UPDATE \(admin).merge_logs
       SET elapsed_ms = $3, merge_time = clock_timestamp() AT TIME ZONE 'UTC', pages_visited = $4, pages_read = $5
-      WHERE run_id = $1 AND table_name = $2
+      WHERE run_id = $1 AND id = $2
       """,
-      [.bigint(id), .text(table), .bigint(elapsedMilliseconds), .bigint(pages.visited), .bigint(pages.read)],
+      [
+        .bigint(id), .bigint(logIDs[table] ?? 0), .bigint(elapsedMilliseconds), .bigint(pages.visited), .bigint(pages.read),
+      ],
       "closing the record of \(table)"
     )
   }
@@ -197,14 +204,17 @@ struct RunRecord {
   func committedCounts(_ connection: Connection) throws(PostgresError) -> [String: VerdictCounts] {
     let rows = try connection.query(
       """
-      SELECT table_name::text, \(VerdictCounts.columns)
+      SELECT id, \(VerdictCounts.columns)
       FROM \(admin).merge_logs WHERE run_id = $1
       """,
       [.bigint(id)],
       "reading the counts of the run"
     )
     var counts: [String: VerdictCounts] = [:]
-    for row in 0..<rows.count { counts[rows.text(row, 0) ?? ""] = VerdictCounts(rows, row, from: 1) }
+    let names = Dictionary(logIDs.map { ($0.value, $0.key) }) { first, _ in first }
+    for row in 0..<rows.count {
+      if let name = names[rows.integer(row, 0) ?? 0] { counts[name] = VerdictCounts(rows, row, from: 1) }
+    }
     return counts
   }
 }

@@ -25,7 +25,7 @@ struct SnapshotProgress {
 
   private var identity: [Parameter] {
     [
-      .text(snapshot.snapshotID), .text(table.name), .bigint(Int(table.productionOid)), .text(table.window.from),
+      .text(snapshot.snapshotID), .text(table.plainName), .bigint(Int(table.productionOid)), .text(table.window.from),
       .text(table.window.to),
     ]
   }
@@ -64,7 +64,7 @@ struct SnapshotProgress {
         UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
         WHERE snapshot_id = $1 AND table_name = $2 AND production_schema = $3 AND retried_at IS NULL\(windowCondition)
         """,
-        [.text(snapshot.snapshotID), .text(table.name), .text(table.production.schema.name)],
+        [.text(snapshot.snapshotID), .text(table.plainName), .text(table.production.schema.name)],
         "noting that refused rows of \(table.name) are tried again"
       )
     } catch {
@@ -77,7 +77,7 @@ struct SnapshotProgress {
 
   /// Which refused rows the window covers; begins with AND.
   private var windowCondition: SQL {
-    let version = table.version.name
+    let version = table.version.stagedName
     guard !isWhole, let type = snapshot.columns.first(where: { $0.name == version })?.type else { return "" }
     return """
        AND EXISTS (SELECT FROM (SELECT (row_data ->> \(Literal(version.name)))::\(type) AS \(version)) AS s
@@ -92,7 +92,7 @@ struct SnapshotProgress {
       SELECT count(*) FROM \(admin).merge_errors
       WHERE run_id = $1 AND table_name = $2 AND snapshot_id = $3 AND sqlstate = ANY ($4) AND retried_at IS NULL
       """,
-      [.bigint(runID), .text(table.name), .text(snapshot.snapshotID), .textArray(states.map(\.code))],
+      [.bigint(runID), .text(table.plainName), .text(snapshot.snapshotID), .textArray(states.map(\.code))],
       "counting the refused rows of \(table.name)"
     ).integer(0, 0) ?? 0
   }

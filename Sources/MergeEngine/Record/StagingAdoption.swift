@@ -69,7 +69,7 @@ struct StagingAdoption {
 
   /// Gives the refusals of an earlier version the places of their rows.
   func placeRefusals(of table: TablePlan, _ source: StagingSource) throws(PostgresError) {
-    let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.name)" as SQL }.joined(", ")
+    let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
     let operation = "taking over the refused rows of \(table.staging)"
     let rows = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
       try staging.query(
@@ -99,7 +99,7 @@ struct StagingAdoption {
       FROM s WHERE s.address NOT IN (SELECT address FROM placed)
       """,
       (0..<3).map { Parameter(binary: rows.bytes(0, $0), type: TypeOID.textArray) } + [
-        .text(source.identity), .bigint(source.fileNode), .text(table.name), .text(table.production.schema.name),
+        .text(source.identity), .bigint(source.fileNode), .text(table.plainName), .text(table.production.schema.name),
         .text(table.staging.schema.name),
       ],
       operation

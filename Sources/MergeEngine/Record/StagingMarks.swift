@@ -89,7 +89,7 @@ struct StagingMarks {
       [
         .textArray((0..<moved.count).map { moved.text($0, 0) ?? "" }),
         .textArray((0..<moved.count).map { moved.text($0, 1) ?? "" }),
-        .text(plan.name), .bigint(moved.integer(0, 2)),
+        .text(plan.plainName), .bigint(moved.integer(0, 2)),
       ],
       operation
     )

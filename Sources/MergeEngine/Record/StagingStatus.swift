@@ -3,7 +3,7 @@ import Spelling
 
 /// How many rows of a staging table are pending, processed and refused.
 public struct StagingStatus: Sendable, Codable {
-  /// The table's plain name.
+  /// The table's plain name in production.
   public let table: String
   /// All rows.
   public let total: Int
@@ -15,11 +15,14 @@ public struct StagingStatus: Sendable, Codable {
   public let errors: Int
 
   /// Counts every staging table.
-  static func read(_ connection: Connection, _ schemas: Schemas, only names: [String]?) throws(PostgresError)
-    -> [StagingStatus]
-  {
+  static func read(
+    _ connection: Connection,
+    _ schemas: Schemas,
+    _ rules: ColumnRules,
+    only names: [String]?
+  ) throws(PostgresError) -> [StagingStatus] {
     var statuses: [StagingStatus] = []
-    for table in try tables(connection, schemas) where names?.contains(table.name.name.name) ?? true {
+    for table in try tables(connection, schemas, rules) where table.isMeant(by: names) {
       statuses.append(try count(table, connection, admin: Identifier(schemas.admin)))
     }
     return statuses
@@ -35,7 +38,7 @@ public struct StagingStatus: Sendable, Codable {
       try connection.query(query, "counting \(table.name)")
     }
     return StagingStatus(
-      table: table.name.name.name,
+      table: table.shownName,
       total: row.integer(0, 0) ?? 0,
       pending: row.integer(0, 1) ?? 0,
       processed: row.integer(0, 2) ?? 0,
@@ -66,38 +69,61 @@ public struct StagingStatus: Sendable, Codable {
   /// Staging that is in another database is not seen from here; there the name is production's.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)``.
-  static func require(_ names: [String]?, on connection: Connection, schemas: Schemas) throws {
+  static func require(
+    _ names: [String]?,
+    on connection: Connection,
+    schemas: Schemas,
+    _ rules: ColumnRules
+  ) throws {
     guard let names else { return }
-    let known = try connection.query(
-      """
-      SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'p')
-        AND n.nspname = CASE WHEN EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) THEN $1 ELSE $2 END
-      """,
-      [.text(schemas.staging), .text(schemas.production)],
+    let isSeen = try connection.query(
+      "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
+      [.text(schemas.staging)],
       "looking for the staging tables"
-    )
-    let knownNames = (0..<known.count).compactMap { known.text($0, 0) }
+    ).bool(0, 0)
+    var findings: [String: Finding] = [:]
+    var found: Set<String> = []
+    for pair in schemas.each {
+      let staging = try Self.names(in: pair.staging, connection)
+      let production = try Self.names(in: pair.production, connection)
+      let known = StagingNames(rules, staging: staging, production: production)
+      for name in names {
+        let isOfPair = name.hasPrefix(pair.production + ".") && !production.contains(Identifier(name))
+        let plain = Identifier(isOfPair ? String(name.dropFirst(pair.production.count + 1)) : name)
+        if isSeen != true {
+          if production.contains(plain) { found.insert(name) }
+          findings[name] = findings[name] ?? missing(plain, plain, pair, among: production)
+        } else if case .none = known.staging(of: plain) {
+          findings[name] = findings[name] ?? missing(plain, known.stagingName(of: plain), pair, among: staging)
+        } else {
+          found.insert(name)
+        }
+      }
+    }
+    let missing = names.filter { !found.contains($0) }.compactMap { findings[$0] }
+    guard missing.isEmpty else { throw MergeFailure.blocked(missing) }
+  }
+
+  private static func missing(
+    _ name: Identifier,
+    _ stagingName: Identifier,
+    _ schemas: Schemas,
+    among known: [Identifier]
+  ) -> Finding {
+    let question = Spelling.question(for: stagingName.name, in: known.map(\.name))
+    return .blocker(name.name, "there is no staging table \(schemas.staging).\(stagingName).\(question)")
+  }
+
+  private static func names(in schema: String, _ connection: Connection) throws(PostgresError) -> [Identifier] {
     let rows = try connection.query(
       """
-      SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS t (name, position)
-      WHERE NOT EXISTS (
-        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relname = t.name
-          AND n.nspname = CASE WHEN EXISTS (SELECT FROM pg_namespace WHERE nspname = $2) THEN $2 ELSE $3 END)
-      ORDER BY position
+      SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') ORDER BY c.relname
       """,
-      [.textArray(names), .text(schemas.staging), .text(schemas.production)],
-      "looking for the staging tables"
+      [.text(schema)],
+      "looking for the tables of \(schema)"
     )
-    guard rows.count > 0 else { return }
-    throw MergeFailure.blocked(
-      (0..<rows.count).map { row in
-        let name = rows.text(row, 0) ?? ""
-        let question = Spelling.question(for: name, in: knownNames)
-        return .blocker(name, "there is no staging table \(schemas.staging).\(name).\(question)")
-      }
-    )
+    return (0..<rows.count).compactMap { rows.text($0, 0).map { Identifier($0) } }
   }
 
   /// A staging table that can be counted.
@@ -109,13 +135,24 @@ public struct StagingStatus: Sendable, Codable {
     /// Something may be known of it.
     let hasLedger: Bool
 
+    /// Tables are called with their schema.
+    var isOfSeveralPairs = false
+
+    /// The name, as production has it.
+    var shownName: String { isOfSeveralPairs ? "\(production)" : production.name.name }
+
+    /// Whether it is one of these, with or without its schema; nil for all.
+    func isMeant(by names: [String]?) -> Bool {
+      names?.contains { $0 == production.name.name || $0 == "\(production)" } ?? true
+    }
+
     /// total_records, pending_records, processed_records, error_records.
     func counts(_ admin: Identifier) -> SQL {
       ProgressSQL(
         staging: "\(name)",
         stagingLiteral: "\(Literal(name.quoted))",
         productionLiteral: "\(Literal(production.quoted))",
-        productionSchema: Literal(production.schema.name),
+        productionSchema: "\(Literal(production.schema.name))",
         version: versionType.map { ("s.\(Identifier(ColumnRules().version))", $0) },
         admin: admin
       ).counts
@@ -129,9 +166,30 @@ public struct StagingStatus: Sendable, Codable {
        AND a.atttypid IN (\(TypeOID.timestamp), \(TypeOID.timestamptz), \(TypeOID.date)))
     """
 
-  /// The staging tables.
-  static func tables(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> [Table] {
+  /// The staging tables of all pairs.
+  static func tables(
+    _ connection: Connection,
+    _ schemas: Schemas,
+    _ rules: ColumnRules = ColumnRules()
+  ) throws(PostgresError) -> [Table] {
     let hasLedger = try AdminSchema.hasProgress(Identifier(schemas.admin), connection)
+    var tables: [Table] = []
+    for pair in schemas.each {
+      tables += try Self.tables(of: pair, connection, rules, hasLedger: hasLedger).map { table in
+        var table = table
+        table.isOfSeveralPairs = schemas.hasSeveralPairs
+        return table
+      }
+    }
+    return tables
+  }
+
+  private static func tables(
+    of schemas: Schemas,
+    _ connection: Connection,
+    _ rules: ColumnRules,
+    hasLedger: Bool
+  ) throws(PostgresError) -> [Table] {
     let rows = try connection.query(
       """
       SELECT c.relname::text, \(versionType)
@@ -142,11 +200,20 @@ public struct StagingStatus: Sendable, Codable {
       [.text(schemas.staging)],
       "looking for the staging tables"
     )
+    let names = StagingNames(
+      rules,
+      staging: (0..<rows.count).map { Identifier(rows.text($0, 0) ?? "") },
+      production: try names(in: schemas.production, connection)
+    )
     return (0..<rows.count).map { row in
-      let name = rows.text(row, 0) ?? ""
+      let name = Identifier(rows.text(row, 0) ?? "")
+      var productionName = name
+      if case .found(let other) = names.production(of: name), names.staging(of: other) == .found(name) {
+        productionName = other
+      }
       return Table(
-        name: QualifiedName(schema: schemas.staging, name: name),
-        production: QualifiedName(schema: schemas.production, name: name),
+        name: QualifiedName(schema: Identifier(schemas.staging), name: name),
+        production: QualifiedName(schema: Identifier(schemas.production), name: productionName),
         versionType: rows.text(row, 1).map { .uncheckedFromServer($0) },
         hasLedger: hasLedger
       )

@@ -9,31 +9,34 @@ struct TypeComparisonSQL {
   let schemas: Schemas
 
   /// table_name, column_name, target_data_type, staging_data_type, status
-  var query: SQL {
-    """
-    SELECT tc.relname::information_schema.sql_identifier AS table_name,
-           ta.attname::information_schema.sql_identifier AS column_name,
-           t.data_type::information_schema.character_data AS target_data_type,
-           s.data_type::information_schema.character_data AS staging_data_type,
-           v.status
-    FROM pg_namespace tn
-    JOIN pg_class tc ON tc.relnamespace = tn.oid AND tc.relkind IN ('r', 'p')
-    JOIN pg_namespace sn ON sn.nspname = \(Literal(schemas.staging))
-    JOIN pg_class sc ON sc.relname = tc.relname AND sc.relnamespace = sn.oid AND sc.relkind IN ('r', 'p')
-    JOIN pg_attribute ta ON ta.attrelid = tc.oid AND ta.attnum > 0 AND NOT ta.attisdropped
-    JOIN pg_attribute sa ON sa.attrelid = sc.oid AND sa.attname = ta.attname AND sa.attnum > 0 AND NOT sa.attisdropped
-    CROSS JOIN LATERAL (\(description(of: "ta"))) AS t
-    CROSS JOIN LATERAL (\(description(of: "sa"))) AS s
-    CROSS JOIN LATERAL (
-      SELECT CASE
-               WHEN t.data_type <> s.data_type THEN 'DATA TYPE MISMATCH'
-               WHEN t.length <> s.length THEN 'LENGTH MISMATCH'
-               WHEN t.precision <> s.precision THEN 'PRECISION MISMATCH'
-               WHEN t.scale <> s.scale THEN 'SCALE MISMATCH'
-             END AS status
-    ) AS v
-    WHERE tn.nspname = \(Literal(schemas.production)) AND v.status IS NOT NULL
-    """
+  var query: SQL { schemas.pairs.map(query).joined("\nUNION ALL\n") }
+
+  private func query(_ pair: SchemaPair) -> SQL {
+    let name: SQL = schemas.hasSeveralPairs ? "concat(tn.nspname, '.', tc.relname)" : "tc.relname"
+    return """
+      SELECT \(name)::information_schema.sql_identifier AS table_name,
+             ta.attname::information_schema.sql_identifier AS column_name,
+             t.data_type::information_schema.character_data AS target_data_type,
+             s.data_type::information_schema.character_data AS staging_data_type,
+             v.status
+      FROM pg_namespace tn
+      JOIN pg_class tc ON tc.relnamespace = tn.oid AND tc.relkind IN ('r', 'p')
+      JOIN pg_namespace sn ON sn.nspname = \(Literal(pair.staging))
+      JOIN pg_class sc ON sc.relname = tc.relname AND sc.relnamespace = sn.oid AND sc.relkind IN ('r', 'p')
+      JOIN pg_attribute ta ON ta.attrelid = tc.oid AND ta.attnum > 0 AND NOT ta.attisdropped
+      JOIN pg_attribute sa ON sa.attrelid = sc.oid AND sa.attname = ta.attname AND sa.attnum > 0 AND NOT sa.attisdropped
+      CROSS JOIN LATERAL (\(description(of: "ta"))) AS t
+      CROSS JOIN LATERAL (\(description(of: "sa"))) AS s
+      CROSS JOIN LATERAL (
+        SELECT CASE
+                 WHEN t.data_type <> s.data_type THEN 'DATA TYPE MISMATCH'
+                 WHEN t.length <> s.length THEN 'LENGTH MISMATCH'
+                 WHEN t.precision <> s.precision THEN 'PRECISION MISMATCH'
+                 WHEN t.scale <> s.scale THEN 'SCALE MISMATCH'
+               END AS status
+      ) AS v
+      WHERE tn.nspname = \(Literal(pair.production)) AND v.status IS NOT NULL
+      """
   }
 
   /// What `information_schema` says of a column's type, or of the one under its domain. Lengths, precisions and scales that the

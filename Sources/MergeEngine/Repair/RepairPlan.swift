@@ -61,16 +61,22 @@ struct RepairPlan: Sendable {
   private static func wanted(_ differences: CheckedDifferences, _ options: RepairOptions) throws
     -> [String: [CheckedDifferences.Entry]]
   {
-    let pair = SchemaPair.name(options.merge.schemas)
-    if let other = differences.entries.keys.first(where: { $0.pair != pair })?.pair {
+    let schemas = options.merge.schemas
+    let pairs = schemas.pairs.map(\.name)
+    if let other = differences.entries.keys.first(where: { !pairs.contains($0.pair) })?.pair {
       throw differences.blocked(
-        "is of the schemas \(other), and these are \(pair): name them with --staging-schema and --production-schema."
+        "is of the schemas \(other), and these are \(pairs.joined(separator: ", ")): name them with --staging-schema and "
+          + "--production-schema."
       )
     }
+    func name(_ pair: String, _ table: String) -> String {
+      schemas.hasSeveralPairs ? "\(SchemaPair(pair)?.production ?? "").\(table)" : table
+    }
     var entries: [String: [CheckedDifferences.Entry]] = [:]
-    for (table, lines) in differences.entries { entries[table.name] = lines }
+    for (table, lines) in differences.entries { entries[name(table.pair, table.name)] = lines }
     if let names = options.merge.tables {
-      if let unknown = names.first(where: { name in !differences.header.tables.contains { $0.table == name } }) {
+      let known = differences.header.tables.map { name($0.pair, $0.table) }
+      if let unknown = names.first(where: { !known.contains($0) }) {
         throw MergeFailure.blocked([
           .blocker(unknown, "the file \(differences.path) says nothing about it: it was not verified.")
         ])
@@ -125,7 +131,7 @@ struct RepairPlan: Sendable {
   /// extra rows mean that staging is not complete, rather than that they were deleted in Oracle.
   private func requireFewDeletions(_ options: RepairOptions, _ production: Connection) throws {
     for (table, lines) in zip(tables.tables, deletions) where !lines.isEmpty {
-      let seen = differences.header.tables.first { $0.table == table.name }
+      let seen = differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name }
       guard let from = seen?.from, let to = seen?.to else {
         throw MergeFailure.blocked([
           .blocker(

@@ -109,7 +109,7 @@ final class RepairWorker {
         references: plan.references[index],
         batchTable: Identifier("merge_engine_repair_\(index)")
       ),
-      seen: plan.differences.header.tables.first { $0.table == table.name },
+      seen: plan.differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name },
       schemas: context.schemas,
       record: RepairRecord.Writer(
         table: table.name,

@@ -111,8 +111,12 @@ public struct StoredRuns: Sendable {
   {
     let rows = try connection.query(
       """
-      SELECT table_name::text, coalesce(elapsed_ms, 0), \(VerdictCounts.columns)
-      FROM \(admin).merge_logs WHERE run_id = $1 ORDER BY id
+      -- With its schema in a run of several pairs; tables of an earlier version have no column for it.
+      SELECT CASE WHEN (SELECT count(DISTINCT to_jsonb(o) ->> 'production_schema') FROM \(admin).merge_logs AS o
+                        WHERE o.run_id = $1) > 1
+                  THEN concat(to_jsonb(l) ->> 'production_schema', '.', l.table_name) ELSE l.table_name::text END,
+             coalesce(elapsed_ms, 0), \(VerdictCounts.columns)
+      FROM \(admin).merge_logs AS l WHERE run_id = $1 ORDER BY id
       """,
       [.bigint(id)],
       "reading the counts of run \(id)"

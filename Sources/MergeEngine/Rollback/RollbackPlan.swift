@@ -8,6 +8,11 @@ struct RollbackPlan {
   /// For each table all image tables of the same production table, of whichever run.
   let siblings: [[QualifiedName]]
 
+  /// With or without the schema.
+  private static func isName(_ name: String, of table: QualifiedName) -> Bool {
+    name == table.name.name || name == "\(table)"
+  }
+
   /// - Parameter names: only these tables; nil for all of the run.
   /// - Throws: ``MergeFailure/usage(_:)`` for a run that there is none of, ``MergeFailure/blocked(_:)`` with
   ///   everything that stands against the rollback.
@@ -15,8 +20,8 @@ struct RollbackPlan {
     try record.requireEnded(in: schemas, connection)
     let list = BeforeImageCatalog(schemas: schemas)
     let entries = try Self.present(try list.entries(ofRun: record.runID, connection), record)
-      .filter { names?.contains($0.production.name.name) ?? true }
-    if let missing = names?.first(where: { name in !entries.contains { $0.production.name.name == name } }) {
+      .filter { entry in names?.contains { Self.isName($0, of: entry.production) } ?? true }
+    if let missing = names?.first(where: { name in !entries.contains { Self.isName(name, of: $0.production) } }) {
       throw MergeFailure.blocked([.blocker(missing, "run \(record.runID) has no before-images of it.")])
     }
     let catalog = try Catalog(
@@ -27,7 +32,9 @@ struct RollbackPlan {
     var tables: [RollbackTable] = []
     for entry in entries {
       do {
-        tables.append(try RollbackTable(entry, catalog, on: connection))
+        var table = try RollbackTable(entry, catalog, on: connection)
+        table.isOfSeveralPairs = schemas.hasSeveralPairs
+        tables.append(table)
       } catch MergeFailure.blocked(let findings) {
         blockers += findings
       }

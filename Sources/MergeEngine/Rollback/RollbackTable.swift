@@ -4,7 +4,7 @@ import Libpq
 struct RollbackTable: Sendable {
   let entry: BeforeImageCatalog.Entry
   let production: QualifiedName
-  let key: [CatalogTable.PrimaryKey.Column]
+  let key: [UniqueIndex.Column]
   /// The columns that are put back.
   let columns: [CatalogColumn]
   /// Foreign keys that point at the table.
@@ -12,7 +12,9 @@ struct RollbackTable: Sendable {
   /// Triggers that fire for each updated row may change what is put back.
   let hasUpdateTriggers: Bool
 
-  var name: String { production.name.name }
+  /// Tables are called with their schema.
+  var isOfSeveralPairs = false
+  var name: String { isOfSeveralPairs ? "\(production)" : production.name.name }
   var image: QualifiedName { entry.image }
 
   /// Settles how the table is rolled back.
@@ -39,10 +41,10 @@ struct RollbackTable: Sendable {
     }
     let kept = image.columns.dropFirst()
     let keyNames = kept.prefix(entry.keyColumnCount).map(\.name)
-    guard let key = table.primaryKey?.columns, key.map(\.name) == keyNames else {
+    guard let key = Self.key(of: table, over: keyNames) else {
       throw blocked(
-        "the primary key of \(table.name) is not the one of run \(entry.runID) any more: it was "
-          + "\(keyNames.map(\.name).joined(separator: ", ")). Make it so again to take the run back."
+        "no primary key or unique index of \(table.name) is the one by which run \(entry.runID) has matched its rows: that was "
+          + "over \(keyNames.map(\.name).joined(separator: ", ")), NOT NULL. Make it so again to take the run back."
       )
     }
     let changed = kept.filter { old in
@@ -61,6 +63,12 @@ struct RollbackTable: Sendable {
     columns = kept.dropFirst(entry.keyColumnCount).filter { table.column($0.name)?.isIdentityAlways == false }
     references = try Reference.read(to: table.oid, connection)
     hasUpdateTriggers = try Self.hasUpdateTriggers(table, connection)
+  }
+
+  /// The index over these columns, which must tell all rows apart still.
+  private static func key(of table: CatalogTable, over names: [Identifier]) -> [UniqueIndex.Column]? {
+    let index = table.uniqueIndexes.first { $0.flaws.isEmpty && $0.columnNames == Set(names) }
+    return index.map { index in names.compactMap { name in index.columns.first { $0.name == name } } }
   }
 
   private static func hasUpdateTriggers(_ table: CatalogTable, _ connection: Connection) throws(PostgresError) -> Bool {

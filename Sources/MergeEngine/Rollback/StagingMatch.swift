@@ -18,13 +18,23 @@ struct StagingMatch {
     let isSplit = connections.staging !== connections.production
     let production = try Catalog(
       connections.production,
-      schemas: [options.schemas.staging] + Set(plan.tables.map(\.production.schema.name)).sorted()
+      schemas: options.schemas.allStaging + Set(plan.tables.map(\.production.schema.name)).sorted()
     )
-    let staging = isSplit ? try Catalog(connections.staging, schemas: [options.schemas.staging]) : production
+    let staging = isSplit ? try Catalog(connections.staging, schemas: options.schemas.allStaging) : production
+    let ofEach = options.ofEachPair(staging: staging, production: production)
     var plans: [TablePlan?] = []
     var warnings: [String] = []
     for table in plan.tables {
-      let name = QualifiedName(schema: options.schemas.staging, name: table.name)
+      let options = ofEach.first { $0.schemas.production == table.production.schema.name } ?? options
+      let names = StagingNames(
+        options.columns,
+        staging: staging.tables(in: options.schemas.staging),
+        production: production.tables(in: table.production.schema.name)
+      )
+      let name = QualifiedName(
+        schema: Identifier(options.schemas.staging),
+        name: names.stagingName(of: table.production.name)
+      )
       var planner = TablePlanner(options, casts: production.casts, isSplit: isSplit, readsSnapshot: false)
       var match: TablePlan? =
         if let present = staging.table(name), let target = production.table(table.production) {

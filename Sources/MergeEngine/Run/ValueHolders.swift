@@ -24,7 +24,7 @@ struct ValueHolders {
              array_to_json(array_agg(format('OPERATOR(%I.%s)', m.nspname, o.oprname) ORDER BY k.position))::text
       FROM pg_index i
       JOIN pg_class x ON x.oid = i.indexrelid
-      LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('u', 'x')
+      LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')
       CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
       JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
       JOIN pg_opclass f ON f.oid = k.opclass
@@ -32,8 +32,8 @@ struct ValueHolders {
                          AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
       JOIN pg_operator o ON o.oid = coalesce(c.conexclop[k.position], s.amopopr)
       JOIN pg_namespace m ON m.oid = o.oprnamespace
-      WHERE i.indrelid = \(table.productionOid) AND (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary
-        AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
+      WHERE i.indrelid = \(table.productionOid) AND (i.indisunique OR i.indisexclusion)
+        AND i.indexrelid <> \(table.keyIndexOid) AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
       GROUP BY x.relname, c.oid
       ORDER BY x.relname
       """,

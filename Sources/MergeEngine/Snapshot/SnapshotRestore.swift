@@ -43,8 +43,10 @@ public struct SnapshotRestore: Sendable {
   /// - Throws: ``MergeFailure/blocked(_:)`` when a file is damaged, or a table has rows or other columns; ``PostgresError``
   ///   when the server refuses a row. Nothing is written in any case.
   public func run() throws -> [TableReport] {
+    try options.schemas.requireOnePair(for: "a restore")
     try options.schemas.requireTwo()
-    let files = try snapshot.checked(pieceRows: .max, tables: options.tables, stop: stop)
+    let tables = options.namesInStaging(snapshot.manifest.tables.map(\.name))
+    let files = try snapshot.checked(pieceRows: .max, tables: tables, stop: stop)
     let connection = try session.reachControl()
     return try stop.covering(connection) {
       let types = try SnapshotCatalog(files, productionSchema: options.schemas.production, connection)

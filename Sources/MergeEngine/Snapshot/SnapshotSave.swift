@@ -38,6 +38,7 @@ public struct SnapshotSave: Sendable {
   /// - Throws: ``MergeFailure`` before anything is written; ``SnapshotError`` or ``PostgresError`` later, after which what
   ///   was written is removed.
   public func run(into directory: URL) throws -> SnapshotManifest {
+    try options.schemas.requireOnePair(for: "a snapshot")
     let production = try session.reachControl()
     let staging = try session.reachStaging(beside: production)
     return try stop.covering(production) {
@@ -53,11 +54,11 @@ public struct SnapshotSave: Sendable {
     staging: Connection
   ) throws -> SnapshotManifest {
     let loaded = try LoadedWindow.read(production, options.schemas)
-    let keys = try SnapshotKeys(production, options.schemas)
+    let targets = try SnapshotTargets(production, options)
     let names = try tables(Catalog(staging, schemas: [options.schemas.staging])).map(\.name)
     let wasMade = try folder.prepare()
     do {
-      let manifest = try save(names, folder, keys: keys, loaded: loaded, on: staging)
+      let manifest = try save(names, folder, targets: targets, loaded: loaded, on: staging)
       try folder.write(manifest)
       return manifest
     } catch {
@@ -69,7 +70,7 @@ public struct SnapshotSave: Sendable {
   private func save(
     _ names: [QualifiedName],
     _ folder: SnapshotDirectory,
-    keys: SnapshotKeys,
+    targets: SnapshotTargets,
     loaded: LoadedWindow?,
     on connection: Connection
   ) throws -> SnapshotManifest {
@@ -89,7 +90,7 @@ public struct SnapshotSave: Sendable {
     let takenAt = Date()
     let found = names.compactMap { catalog.table($0) }
     let window = try loaded?.proven(for: found, connection)
-    let tables = try found.map { try save($0, folder, keys: keys, on: connection) }
+    let tables = try found.map { try save($0, folder, target: targets.target(of: $0, among: found), on: connection) }
     try connection.execute("COMMIT", "ending the snapshot")
     return SnapshotManifest(
       engineVersion: EngineVersion.current,
@@ -106,7 +107,7 @@ public struct SnapshotSave: Sendable {
   private func save(
     _ table: CatalogTable,
     _ folder: SnapshotDirectory,
-    keys: SnapshotKeys,
+    target: SnapshotTargets.Target?,
     on connection: Connection
   ) throws -> SnapshotManifest.Table {
     let name = table.name.name.name
@@ -117,7 +118,6 @@ public struct SnapshotSave: Sendable {
     try connection.copyOut(Self.copy(table, columns), "reading \(table.name)") { try writer.append($0) }
     let digest = try writer.finish()
     logger.info("\(writer.rowCount.rows) saved, \(Numbers.bytes(writer.byteCount))", metadata: ["table": "\(name)"])
-    let version = options.columns.version(of: name)
     let ownKey = (table.primaryKey?.columns ?? []).map(\.name.name)
     return SnapshotManifest.Table(
       name: name,
@@ -126,9 +126,9 @@ public struct SnapshotSave: Sendable {
       rowCount: writer.rowCount,
       sha256: digest,
       columns: described,
-      key: keys.key(of: name) ?? ownKey,
+      key: target?.key ?? ownKey,
       primaryKey: ownKey,
-      versionColumn: table.column(version) == nil ? nil : version.name
+      versionColumn: target?.versionColumn ?? table.column(options.columns.version(of: name)).map(\.name.name)
     )
   }
 
@@ -144,11 +144,12 @@ public struct SnapshotSave: Sendable {
   private func tables(_ catalog: Catalog) throws(MergeFailure) -> [CatalogTable] {
     let schema = options.schemas.staging
     let ordinary = catalog.tables(in: schema).filter { $0.kind == .table }
-    let findings = (options.tables ?? []).filter { name in !ordinary.contains { $0.name.name.name == name } }.map {
+    let wanted = options.namesInStaging(ordinary.map(\.name.name.name))
+    let findings = (wanted ?? []).filter { name in !ordinary.contains { $0.name.name.name == name } }.map {
       Finding.blocker($0, "there is no ordinary table \(schema).\($0) to save.")
     }
     guard findings.isEmpty else { throw .blocked(findings) }
-    guard let names = options.tables else {
+    guard let names = wanted else {
       guard !ordinary.isEmpty else {
         throw .blocked([
           .blocker(nil, "there is no table in the schema \(schema) to save. Name the right one: --staging-schema.")
@@ -160,18 +161,38 @@ public struct SnapshotSave: Sendable {
   }
 }
 
-/// The primary keys of production's tables, by which staging rows are matched.
-private struct SnapshotKeys {
-  private let keys: [String: [String]]
-
-  init(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) {
-    let catalog = try Catalog(connection, schemas: [schemas.production])
-    keys = catalog.tables(in: schemas.production).reduce(into: [:]) { keys, table in
-      keys[table.name.name.name] = table.primaryKey?.columns.map(\.name.name)
-    }
+/// What production has for staging's tables: how their rows are matched, and which of two is newer.
+private struct SnapshotTargets {
+  /// By staging's names.
+  struct Target {
+    let key: [String]?
+    /// nil if staging has no such column.
+    let versionColumn: String?
   }
 
-  func key(of table: String) -> [String]? { keys[table] }
+  private let production: [CatalogTable]
+  private let rules: ColumnRules
+
+  init(_ connection: Connection, _ options: MergeOptions) throws(PostgresError) {
+    production = try Catalog(connection, schemas: [options.schemas.production]).tables(in: options.schemas.production)
+    rules = options.columns
+  }
+
+  /// - Returns: nil for a table that production does not have.
+  func target(of table: CatalogTable, among staging: [CatalogTable]) -> Target? {
+    let names = StagingNames(rules, staging: staging, production: production)
+    guard case .found(let name) = names.production(of: table.name.name),
+      let own = production.first(where: { $0.name.name == name })
+    else { return nil }
+    let target = MergeTarget(own, rules)
+    let staged = StagedColumns(table, for: own, rules).table
+    let key = target.key.map { key in key.columns.compactMap { staged.column($0.name)?.nameInTable.name } }
+    return Target(
+      // A key that staging has not whole matches nothing.
+      key: key?.count == target.key?.columns.count ? key : nil,
+      versionColumn: staged.column(target.version)?.nameInTable.name
+    )
+  }
 }
 
 extension SnapshotManifest.Column {

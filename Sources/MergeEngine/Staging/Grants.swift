@@ -4,13 +4,15 @@ import Libpq
 struct Grants {
   let schemas: Schemas
   let role: Identifier
+  /// What staging calls a production table.
+  let stagingName: (Identifier) -> Identifier
 
   func statements(_ tables: [CatalogTable], _ connection: Connection) throws(PostgresError) -> [SQL] {
     let database = try connection.query("SELECT current_database()::text", "reading the database's name")
     let schemaNames = [schemas.staging, schemas.production, schemas.admin].map { Identifier($0) }
     let admin = Identifier(schemas.admin)
     let production = tables.map { "\($0.name)" as SQL }.joined(", ")
-    let staging = tables.map { "\(QualifiedName(schema: schemas.staging, name: $0.name.name.name))" as SQL }
+    let staging = tables.map(staging)
     // Before-images are an addition.
     let written = AdminSchema.tableNames.filter { $0.name != "before_images" }
     var statements: [SQL] = [
@@ -27,11 +29,15 @@ struct Grants {
     return statements
   }
 
+  private func staging(_ table: CatalogTable) -> SQL {
+    "\(QualifiedName(schema: Identifier(schemas.staging), name: stagingName(table.name.name)))"
+  }
+
   /// What a role needs beyond a merge, each with what it is needed for.
   func additions(_ tables: [CatalogTable]) -> [(purpose: String, statement: SQL)] {
     let admin = Identifier(schemas.admin)
     let production = tables.map { "\($0.name)" as SQL }.joined(", ")
-    let staging = tables.map { "\(QualifiedName(schema: schemas.staging, name: $0.name.name.name))" as SQL }
+    let staging = tables.map(staging)
     return [
       ("merge --before-images", "GRANT CREATE ON SCHEMA \(admin) TO \(role)"),
       ("merge --before-images", "GRANT INSERT, UPDATE ON \(admin).before_images TO \(role)"),

@@ -22,6 +22,8 @@ public struct StagingArea: Sendable {
   public struct Count: Sendable, Hashable {
     /// The plain table name.
     public let table: String
+    /// What staging calls it.
+    public let stagingTable: String
     /// All rows.
     public let rows: Int
     /// Rows that are not merged.
@@ -98,7 +100,7 @@ public struct StagingArea: Sendable {
       table.window = .unbounded
       table.reading = try reader.look(at: table, isToBeMerged: false).reading
       let (lowest, highest) = (table.versionBound("$1::text"), table.versionBound("$2::text"))
-      let version: SQL = "s.\(table.version.name)"
+      let version: SQL = "s.\(table.version.stagedName)"
       let load = try inZone(span).exact(as: table.version.baseType.fullName, staging).load
       let row = try staging.query(
         """
@@ -111,6 +113,7 @@ public struct StagingArea: Sendable {
       )
       return Count(
         table: table.name,
+        stagingTable: table.staging.name.name,
         rows: row.integer(0, 0) ?? 0,
         unmerged: (row.integer(0, 1) ?? 0) + table.reading.refused.count,
         outside: row.integer(0, 2) ?? 0

@@ -4,6 +4,9 @@ import Libpq
 /// marks.
 struct StagingDefinition {
   let production: CatalogTable
+  /// The columns that rows are matched by.
+  let key: [Identifier]
+  let rules: ColumnRules
   let staging: QualifiedName
   let isUnlogged: Bool
   /// The guide's column is made.
@@ -14,13 +17,13 @@ struct StagingDefinition {
   /// version must fit for all rows of a block.
   private static let fillFactor = 45
 
-  /// The primary key is there for lookups and against double loads; every other constraint, and the domains' checks,
+  /// The key is there for lookups and against double loads; every other constraint, and the domains' checks,
   /// are left to production, so that a bad row costs itself and not the load.
   var create: SQL {
     Self.create(
       staging,
-      columns: production.columns.map { (name: $0.name, type: $0.baseType.fullName) },
-      key: (production.primaryKey?.columns ?? []).map(\.name),
+      columns: production.columns.map { (name: stagedName($0.name), type: $0.baseType.fullName) },
+      key: key.map(stagedName),
       isUnlogged: isUnlogged,
       hasStatus: hasStatus
     )
@@ -49,9 +52,11 @@ struct StagingDefinition {
   func additions(to present: CatalogTable) -> (names: [Identifier], statement: SQL?) {
     var names: [Identifier] = []
     var clauses: [SQL] = []
-    for column in production.columns where present.column(column.name) == nil {
-      names.append(column.name)
-      clauses.append("ADD COLUMN \(column.name) \(column.baseType.fullName)")
+    let staged = StagedColumns(present, for: production, rules).table
+    for column in production.columns where staged.column(column.name) == nil {
+      let name = stagedName(column.name)
+      names.append(name)
+      clauses.append("ADD COLUMN \(name) \(column.baseType.fullName)")
     }
     if hasStatus && present.column(TablePlanner.statusColumn) == nil {
       names.append(TablePlanner.statusColumn)
@@ -60,8 +65,17 @@ struct StagingDefinition {
     return (names, clauses.isEmpty ? nil : "ALTER TABLE \(staging) \(clauses.joined(", "))")
   }
 
-  func indexVersion(_ version: Identifier) -> SQL {
-    "CREATE INDEX IF NOT EXISTS \(Identifier(Self.indexName(staging.name, version))) ON \(staging) (\(version))"
+  /// What the file has staging call a column.
+  private func stagedName(_ column: Identifier) -> Identifier {
+    rules.tables[production.name.name.name]?.columns?[column.name].map { Identifier($0) } ?? column
+  }
+
+  /// - Parameter present: the table as it was before, if it was there.
+  func indexVersion(_ column: Identifier, in present: CatalogTable?) -> SQL {
+    let version =
+      present.flatMap { StagedColumns($0, for: production, rules).table.column(column)?.nameInTable }
+      ?? stagedName(column)
+    return "CREATE INDEX IF NOT EXISTS \(Identifier(Self.indexName(staging.name, version))) ON \(staging) (\(version))"
   }
 
   /// The guide's name, cut to the server's 63 bytes.

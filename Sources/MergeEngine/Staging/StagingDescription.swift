@@ -20,19 +20,20 @@ public struct StagingDescription: Sendable {
     public let name: String
     /// Its type as `format_type` prints it.
     public let type: String
-    /// Whether it belongs to the primary key.
+    /// Whether rows are matched by it.
     public let isKey: Bool
   }
 
   /// Reads the catalog.
   ///
+  /// - Parameter columns: what the file says of single tables; production's keys count where it is in the same database.
   /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
-  public init(target: ConnectionTarget, schemas: Schemas, logger: Logger) throws {
+  public init(target: ConnectionTarget, schemas: Schemas, columns: ColumnRules = ColumnRules(), logger: Logger) throws {
     let session = Session(target: target, schemas: schemas, logger: logger)
     let connection = try session.reachControl()
-    let catalog = try Catalog(connection, schemas: [schemas.staging])
+    let catalog = try Catalog(connection, schemas: [schemas.staging, schemas.production])
     tables = catalog.tables(in: schemas.staging).filter { $0.kind == .table }.map { table in
-      let key = Set((table.primaryKey?.columns ?? []).map(\.name))
+      let key = Self.key(of: table, catalog, schemas, columns)
       return Table(
         name: table.name.name.name,
         columns: table.columns.filter { $0.name != TablePlanner.statusColumn }.map {
@@ -40,5 +41,25 @@ public struct StagingDescription: Sendable {
         }
       )
     }
+  }
+
+  /// Staging's names of the columns that rows are matched by.
+  private static func key(
+    of table: CatalogTable,
+    _ catalog: Catalog,
+    _ schemas: Schemas,
+    _ rules: ColumnRules
+  ) -> Set<Identifier> {
+    let names = StagingNames(
+      rules,
+      staging: catalog.tables(in: schemas.staging),
+      production: catalog.tables(in: schemas.production)
+    )
+    guard case .found(let name) = names.production(of: table.name.name),
+      let production = catalog.table(QualifiedName(schema: Identifier(schemas.production), name: name)),
+      let key = MergeTarget(production, rules).key
+    else { return table.primaryKey?.columnNames ?? [] }
+    let staged = StagedColumns(table, for: production, rules).table
+    return Set(key.columns.compactMap { staged.column($0.name)?.nameInTable })
   }
 }

@@ -61,11 +61,39 @@ public struct StagingSetup: Sendable {
     self.logger = logger
   }
 
-  /// Makes what is missing, all in one transaction; a table whose staging can't be made doesn't keep the others from theirs.
+  /// Makes what is missing, all of a pair of schemas in one transaction; a table whose staging can't be made doesn't keep the
+  /// others from theirs.
   ///
   /// - Throws: ``MergeFailure``; ``PostgresError`` when another statement fails, after which nothing was made.
   public func run() throws -> [TableReport] {
     let connection = try connect()
+    return try ofEachPair(connection).flatMap { own in
+      try own.run(views: options.schemas, on: connection).map { report in
+        options.schemas.hasSeveralPairs
+          ? TableReport(
+            table: "\(own.options.schemas.production).\(report.table)",
+            action: report.action,
+            note: report.note
+          ) : report
+      }
+    }
+  }
+
+  /// The same for each pair of schemas by itself.
+  private func ofEachPair(_ connection: Connection) throws -> [StagingSetup] {
+    let schemas = options.schemas
+    let catalog = try Catalog(connection, schemas: schemas.allProduction + schemas.allStaging)
+    var merge = MergeOptions()
+    (merge.schemas, merge.tables, merge.columns) = (schemas, options.tables, options.columns)
+    return merge.ofEachPair(staging: catalog, production: catalog).filter { $0.tables?.isEmpty != true }.map { own in
+      var options = options
+      (options.schemas, options.tables, options.columns) = (own.schemas, own.tables, own.columns)
+      return StagingSetup(target: target, options: options, logger: logger)
+    }
+  }
+
+  /// - Parameter schemas: all pairs that the views are of.
+  private func run(views schemas: Schemas, on connection: Connection) throws -> [TableReport] {
     let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
     let mistakes = options.columns.mistakes(
       production: catalog.tables(in: options.schemas.production),
@@ -86,7 +114,7 @@ public struct StagingSetup: Sendable {
     for table in production {
       reports.append(try setUpIfPossible(table, catalog, on: connection))
     }
-    try MonitoringViews(schemas: options.schemas).create(connection, logger)
+    try MonitoringViews(schemas: schemas).create(connection, logger)
     try connection.execute("COMMIT", "making staging")
     return reports
   }
@@ -95,6 +123,10 @@ public struct StagingSetup: Sendable {
   /// options need beyond that.
   public func grants(to role: String) throws -> [String] {
     let connection = try connect()
+    return try ofEachPair(connection).flatMap { try $0.grants(to: role, on: connection) }
+  }
+
+  private func grants(to role: String, on connection: Connection) throws -> [String] {
     let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
     let tables = try mergeableTables(catalog)
     guard !tables.isEmpty else {
@@ -102,7 +134,8 @@ public struct StagingSetup: Sendable {
         .blocker(nil, "no table in the schema \(options.schemas.production) can be merged: merge-engine init says why.")
       ])
     }
-    let grants = Grants(schemas: options.schemas, role: Identifier(role))
+    let names = stagingNames(catalog)
+    let grants = Grants(schemas: options.schemas, role: Identifier(role)) { names.stagingName(of: $0) }
     return try grants.statements(tables, connection).map { $0.text + ";" }
       + grants.additions(tables).map { "-- for \($0.purpose): \($0.statement.text);" }
   }
@@ -148,6 +181,14 @@ public struct StagingSetup: Sendable {
     MergeTarget(table, options.columns).obstacles.first ?? twin(of: table, catalog)
   }
 
+  private func stagingNames(_ catalog: Catalog) -> StagingNames {
+    StagingNames(
+      options.columns,
+      staging: catalog.tables(in: options.schemas.staging),
+      production: catalog.tables(in: options.schemas.production)
+    )
+  }
+
   /// Staging that differs from production only by case is what somebody has loaded: an empty table beside it would be the
   /// one that is merged.
   private func twin(of table: CatalogTable, _ catalog: Catalog) -> String? {
@@ -156,14 +197,16 @@ public struct StagingSetup: Sendable {
     let isOfOther = { (other: Identifier) in
       catalog.tables(in: options.schemas.production).contains { $0.name.name == other }
     }
-    guard !present.contains(name),
+    let names = stagingNames(catalog)
+    guard names.named(name) == nil, case .none = names.staging(of: name), !present.contains(name),
       let other = present.first(where: { Spelling.isSame($0.name, name.name) && !isOfOther($0) })
     else { return nil }
     let staging = QualifiedName(schema: Identifier(options.schemas.staging), name: other)
     let statement: SQL = "ALTER TABLE \(staging) RENAME TO \(name)"
     return
       "\(options.schemas.staging).\(other.quoted) is there already and differs from \(table.name) only by case. Have DMS load "
-      + "in lower case (the rule action convert-lowercase of its mappings), or rename it: \(statement.text)"
+      + "in lower case (the rule action convert-lowercase of its mappings), take the two for the same with --fold-case, or rename it: "
+      + statement.text
   }
 
   /// - Returns: also when the server refuses the staging table, as one that is too wide.
@@ -189,9 +232,14 @@ public struct StagingSetup: Sendable {
   private func setUp(_ table: CatalogTable, _ catalog: Catalog, on connection: Connection) throws -> TableReport {
     let name = table.name.name.name
     if let reason = reasonToSkip(table, catalog) { return TableReport(table: name, action: .skipped, note: reason) }
-    let staging = QualifiedName(schema: options.schemas.staging, name: name)
+    let staging = QualifiedName(
+      schema: Identifier(options.schemas.staging),
+      name: stagingNames(catalog).stagingName(of: table.name.name)
+    )
     let definition = StagingDefinition(
       production: table,
+      key: (MergeTarget(table, options.columns).key?.columns ?? []).map(\.name),
+      rules: options.columns,
       staging: staging,
       isUnlogged: options.isUnlogged,
       hasStatus: options.hasStatusColumn
@@ -216,7 +264,7 @@ public struct StagingSetup: Sendable {
     }
     if options.indexesVersion {
       try connection.execute(
-        definition.indexVersion(options.columns.version(of: name)),
+        definition.indexVersion(options.columns.version(of: name), in: catalog.table(staging)),
         "indexing \(staging)"
       )
     }

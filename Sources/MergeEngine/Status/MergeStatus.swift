@@ -63,6 +63,7 @@ public struct MergeStatus: Sendable, Codable {
   ///   - target: the database.
   ///   - schemas: where to look.
   ///   - tables: only these; nil for all.
+  ///   - columns: what staging calls otherwise than production.
   ///   - runLimit: how many runs at most.
   ///   - logger: gets the server's notices.
   /// - Throws: ``MergeFailure`` or ``PostgresError``.
@@ -70,17 +71,18 @@ public struct MergeStatus: Sendable, Codable {
     target: ConnectionTarget,
     schemas: Schemas,
     tables: [String]?,
+    columns: ColumnRules = ColumnRules(),
     runLimit: Int = 5,
     logger: Logger
   ) throws -> MergeStatus {
     let session = Session(target: target, schemas: schemas, logger: logger)
     let connection = try session.reachControl()
     let check = try SchemaCheck(connection)
-    for name in [schemas.staging, schemas.production] { try check.requireNoSlip(name) }
-    try StagingStatus.require(tables, on: connection, schemas: schemas)
+    for name in schemas.allStaging + schemas.allProduction { try check.requireNoSlip(name) }
+    try StagingStatus.require(tables, on: connection, schemas: schemas, columns)
     let runs = try readRuns(connection, schemas, limit: runLimit)
     return MergeStatus(
-      tables: try StagingStatus.read(connection, schemas, only: tables),
+      tables: try StagingStatus.read(connection, schemas, columns, only: tables),
       lastRun: runs.first,
       runs: runs
     )

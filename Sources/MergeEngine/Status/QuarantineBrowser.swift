@@ -51,7 +51,7 @@ public struct QuarantineBrowser: Sendable {
     let connection = try connect()
     let rows = try connection.query(
       """
-      SELECT run_id::bigint, table_name, row_key::text, sqlstate, message, detail,
+      SELECT run_id::bigint, \(PairSQL(schemas: options.schemas).tableName("e")), row_key::text, sqlstate, message, detail,
              to_char(failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
       FROM \(errors) AS e
       WHERE \(isMeant)
@@ -136,7 +136,7 @@ public struct QuarantineBrowser: Sendable {
 
   private func tablesWithRefusedRows(_ connection: Connection) throws -> [String] {
     let rows = try connection.query(
-      "SELECT DISTINCT table_name FROM \(errors) AS e WHERE \(stands) AND snapshot_id IS NULL ORDER BY 1",
+      "SELECT DISTINCT \(PairSQL(schemas: options.schemas).tableName("e")) FROM \(errors) AS e WHERE \(stands) AND snapshot_id IS NULL ORDER BY 1",
       "looking for refused rows"
     )
     return (0..<rows.count).compactMap { rows.text($0, 0) }
@@ -151,7 +151,7 @@ public struct QuarantineBrowser: Sendable {
 
   /// Of the tables in `$1`, refused for `$2`; each may be NULL for all.
   private var isMeant: SQL {
-    "\(stands) AND ($1::text[] IS NULL OR table_name = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)"
+    "\(stands) AND ($1::text[] IS NULL OR table_name = ANY ($1) OR concat(production_schema, '.', table_name) = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)"
   }
 
   private var tablesParameter: Parameter {

@@ -16,10 +16,10 @@ struct RunCounts {
     let admin = Identifier(schemas.admin)
     let rows = try connection.query(
       """
-      SELECT r.id, r.status = 'RUNNING', coalesce(r.parameters ? 'snapshot', false), l.table_name::text, \(VerdictCounts.columns)
+      SELECT r.id, r.status = 'RUNNING', coalesce(r.parameters ? 'snapshot', false), \(PairSQL(schemas: schemas).tableName("l")), \(VerdictCounts.columns)
       FROM (SELECT * FROM \(admin).merge_summary AS r WHERE \(PairSQL(schemas: schemas).ownsRun("r"))
             ORDER BY id DESC LIMIT 1) AS r
-      LEFT JOIN \(admin).merge_logs l ON l.run_id = r.id
+      LEFT JOIN \(admin).merge_logs l ON l.run_id = r.id AND \(PairSQL(schemas: schemas).owns("l"))
       """,
       "reading the counts of the latest run"
     )

@@ -11,6 +11,7 @@ import Libpq
 struct StagingCounter {
   private let schemas: Schemas
   private let names: [String]?
+  private let rules: ColumnRules
   private let limit: Duration
   private var base: Base?
   private var notBefore = ContinuousClock.now
@@ -33,8 +34,10 @@ struct StagingCounter {
 
   /// - Parameters:
   ///   - names: only these tables; nil for all.
+  ///   - rules: what staging calls otherwise than production.
   ///   - intervalSeconds: how often ``count(_:_:)`` is called.
-  init(_ schemas: Schemas, only names: [String]?, intervalSeconds: Double) {
+  init(_ schemas: Schemas, only names: [String]?, rules: ColumnRules = ColumnRules(), intervalSeconds: Double) {
+    self.rules = rules
     self.schemas = schemas
     self.names = names
     limit = .seconds(intervalSeconds / 2)
@@ -107,20 +110,22 @@ struct StagingCounter {
   ) throws(PostgresError) -> [(table: StagingStatus.Table, status: StagingStatus)] {
     let rows = try connection.query(
       """
-      SELECT c.relname::text, greatest(coalesce(s.n_live_tup, 0), c.reltuples::bigint, 0)
+      SELECT n.nspname::text, c.relname::text, greatest(coalesce(s.n_live_tup, 0), c.reltuples::bigint, 0)
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
-      WHERE n.nspname = $1
+      WHERE n.nspname = ANY ($1::text[])
       """,
-      [.text(schemas.staging)],
+      [.textArray(schemas.allStaging)],
       "estimating staging"
     )
-    var totals: [String: Int] = [:]
-    for row in 0..<rows.count { totals[rows.text(row, 0) ?? ""] = rows.integer(row, 1) }
-    let tables = try StagingStatus.tables(connection, schemas).filter { names?.contains($0.name.name.name) ?? true }
+    var totals: [QualifiedName: Int] = [:]
+    for row in 0..<rows.count {
+      totals[QualifiedName(schema: rows.text(row, 0) ?? "", name: rows.text(row, 1) ?? "")] = rows.integer(row, 2)
+    }
+    let tables = try StagingStatus.tables(connection, schemas, rules).filter { $0.isMeant(by: names) }
     return tables.map { table in
-      let name = table.name.name.name
-      let total = totals[name] ?? 0
+      let name = table.shownName
+      let total = totals[table.name] ?? 0
       let all = StagingStatus(table: name, total: total, pending: total, processed: 0, errors: 0)
       guard let run, !run.isReplay, let counts = run.tables[name] else { return (table, all) }
       return (table, all.advanced(read: counts.read, refused: counts.errors))

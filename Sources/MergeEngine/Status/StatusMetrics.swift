@@ -8,15 +8,24 @@ import Logging
 public struct StatusMetrics: Sendable {
   private let session: Session
   private let tables: [String]?
+  private let columns: ColumnRules
 
   /// - Parameters:
   ///   - target: the database.
   ///   - schemas: where to look.
-  ///   - tables: only these staging tables; nil for all.
+  ///   - tables: only these tables; nil for all.
+  ///   - columns: what staging calls otherwise than production.
   ///   - logger: gets the server's notices.
-  public init(target: ConnectionTarget, schemas: Schemas, tables: [String]?, logger: Logger) {
+  public init(
+    target: ConnectionTarget,
+    schemas: Schemas,
+    tables: [String]?,
+    columns: ColumnRules = ColumnRules(),
+    logger: Logger
+  ) {
     session = Session(target: target, schemas: schemas, logger: logger)
     self.tables = tables
+    self.columns = columns
   }
 
   /// Reads everything, and returns the metrics in the text exposition format.
@@ -25,15 +34,15 @@ public struct StatusMetrics: Sendable {
   public func text() throws -> String {
     let start = ContinuousClock.now
     let connection = try session.reachControl()
-    try StagingStatus.require(tables, on: connection, schemas: session.schemas)
+    try StagingStatus.require(tables, on: connection, schemas: session.schemas, columns)
     let server = try connection.query(
       "SELECT current_database()::text, extract(epoch FROM clock_timestamp())::float8",
       "reading the database's name"
     )
     // Two databases of one host, or two pairs of schemas, write two files that are collected as one.
     let schemas = session.schemas
-    let isUsual = schemas.staging == Schemas().staging && schemas.production == Schemas().production
-    let pair = isUsual ? [] : [(name: "schemas", value: "\(schemas.staging)=\(schemas.production)")]
+    let isUsual = schemas.pairs == Schemas().pairs
+    let pair = isUsual ? [] : [(name: "schemas", value: schemas.pairs.map(\.name).joined(separator: ","))]
     var metrics = PrometheusText(common: [(name: "database", value: server.text(0, 0) ?? "")] + pair)
     metrics.gauge(
       "merge_engine_info",
@@ -47,7 +56,7 @@ public struct StatusMetrics: Sendable {
       "When these metrics were read, by the database server's clock.",
       samples: [.init(server.double(0, 1) ?? 0)]
     )
-    addStaging(try StagingStatus.read(connection, session.schemas, only: tables), &metrics)
+    addStaging(try StagingStatus.read(connection, session.schemas, columns, only: tables), &metrics)
     try addRuns(connection, &metrics)
     metrics.gauge(
       "merge_engine_collection_duration_seconds",
@@ -112,9 +121,15 @@ public struct StatusMetrics: Sendable {
   }
 
   private func addCounts(_ run: Int, on connection: Connection, metrics: inout PrometheusText) throws(PostgresError) {
+    // Tables of an earlier version have no column for the schema.
+    let schema: SQL = "to_jsonb(l) ->> 'production_schema'"
+    let name: SQL = session.schemas.hasSeveralPairs ? "concat(\(schema), '.', l.table_name)" : "l.table_name::text"
     let rows = try connection.query(
-      "SELECT table_name::text, \(VerdictCounts.columns) FROM \(admin).merge_logs WHERE run_id = $1 ORDER BY id",
-      [.bigint(run)],
+      """
+      SELECT \(name), \(VerdictCounts.columns) FROM \(admin).merge_logs AS l
+      WHERE run_id = $1 AND coalesce((\(schema)) = ANY ($2::text[]), true) ORDER BY id
+      """,
+      [.bigint(run), .textArray(session.schemas.allProduction)],
       "reading the counts of the last run"
     )
     let tables = (0..<rows.count).map { (name: rows.text($0, 0) ?? "", counts: VerdictCounts(rows, $0, from: 1)) }
@@ -141,9 +156,10 @@ public struct StatusMetrics: Sendable {
     _ metrics: inout PrometheusText
   ) throws(PostgresError) {
     let isOwn = columns.contains("merge_errors.production_schema") ? pair.owns("e") : pair.ownsByRun("e")
+    let name: SQL = session.schemas.hasSeveralPairs ? pair.tableName("e") : "table_name::text"
     let rows = try connection.query(
       """
-      SELECT table_name, coalesce(sqlstate, ''), count(*) FROM \(admin).merge_errors AS e
+      SELECT \(name), coalesce(sqlstate, ''), count(*) FROM \(admin).merge_errors AS e
       WHERE retried_at IS NULL AND \(isOwn) GROUP BY 1, 2 ORDER BY 1, 2
       """,
       "counting the refused rows"

@@ -8,6 +8,7 @@ public final class StatusWatch {
   private let stop: StopSignal
   private let intervalSeconds: Double
   private let tables: [String]?
+  private let columns: ColumnRules
   private var counter: StagingCounter
   private var connection: Connection?
   private var history: [Sample] = []
@@ -24,12 +25,14 @@ public final class StatusWatch {
 
   /// - Parameters:
   ///   - tables: only these; nil for all.
+  ///   - columns: what staging calls otherwise than production.
   ///   - intervalSeconds: how often ``look()`` will be called.
   ///   - stop: ends what is being asked.
   public init(
     target: ConnectionTarget,
     schemas: Schemas,
     tables: [String]?,
+    columns: ColumnRules = ColumnRules(),
     intervalSeconds: Double,
     logger: Logger,
     stop: StopSignal
@@ -37,8 +40,9 @@ public final class StatusWatch {
     self.stop = stop
     self.intervalSeconds = intervalSeconds
     self.tables = tables
+    self.columns = columns
     session = Session(target: target, schemas: schemas, isReadOnly: true, logger: logger)
-    counter = StagingCounter(schemas, only: tables, intervalSeconds: intervalSeconds)
+    counter = StagingCounter(schemas, only: tables, rules: columns, intervalSeconds: intervalSeconds)
   }
 
   /// Where things stand now; connects if there is no connection, or none any more.
@@ -65,7 +69,7 @@ public final class StatusWatch {
   }
 
   private func look(_ connection: Connection) throws -> LiveStatus {
-    try StagingStatus.require(tables, on: connection, schemas: session.schemas)
+    try StagingStatus.require(tables, on: connection, schemas: session.schemas, columns)
     let clock = try connection.query(
       "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')",
       "reading the server's clock"

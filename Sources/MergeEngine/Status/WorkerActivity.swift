@@ -46,7 +46,7 @@ public struct WorkerActivity: Sendable, Encodable {
       SELECT split_part(a.application_name, ' ', 3)::bigint, split_part(a.application_name, ' ', 5)::bigint, a.pid,
              (SELECT min(c.relname::text)
               FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-              WHERE l.pid = a.pid AND l.locktype = 'relation' AND n.nspname = $1 AND c.relkind IN ('r', 'p')),
+              WHERE l.pid = a.pid AND l.locktype = 'relation' AND n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p')),
              CASE
                WHEN a.state IS NULL THEN NULL
                WHEN a.state = 'idle' THEN 'between two batches'
@@ -74,7 +74,7 @@ public struct WorkerActivity: Sendable, Encodable {
                     WHERE r.id::text = split_part(a.application_name, ' ', 3) AND \(PairSQL(schemas: schemas).ownsRun("r")))
       ORDER BY 1, 2
       """,
-      [.text(schemas.staging)],
+      [.textArray(schemas.allStaging)],
       "looking at the workers"
     )
     return (0..<rows.count).map { row in

@@ -44,7 +44,7 @@ struct DifferenceTexts {
   private func difference(_ row: Row, key: [String: String], staging: Side, production: Side?) -> Difference {
     Difference(
       pair: pair,
-      table: plan.name,
+      table: plan.plainName,
       kind: row.kind,
       key: key,
       stagingVersion: staging.values[plan.versionIndex],

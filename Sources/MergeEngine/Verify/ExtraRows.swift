@@ -53,7 +53,7 @@ public struct ExtraRows {
     while true {
       let rows = try connection.query("FETCH \(Self.pieceRowCount) FROM extra_rows", operation)
       guard rows.count > 0 else { break }
-      try output.writer.write((0..<rows.count).map { difference(rows, $0, pair: output.pair) })
+      try output.writer.write((0..<rows.count).map { difference(rows, $0, pair: plan.pair.name) })
     }
     try connection.execute("COMMIT", operation)
     return outcome
@@ -65,7 +65,7 @@ public struct ExtraRows {
   private func difference(_ rows: ResultSet, _ row: Int, pair: String) -> Difference {
     Difference(
       pair: pair,
-      table: plan.name,
+      table: plan.plainName,
       kind: .extra,
       key: Dictionary(
         uniqueKeysWithValues: plan.keyColumns.indices.map {

@@ -7,7 +7,7 @@ struct LastRun {
   /// As it was typed, in ``timeZone``: what versions before the windows of tables were kept have left.
   private let typed: VersionWindow
   private let timeZone: String
-  /// By the plain names of the tables that it merged.
+  /// By the names of the tables that it merged.
   private let windows: [String: VersionWindow]
 
   private struct Parameters: Decodable {
@@ -34,12 +34,13 @@ struct LastRun {
     do {
       let keepsWindows = try AdminSchema(schemas: schemas).columns(connection).contains("merge_logs.version_from")
       let window: SQL = keepsWindows ? "'from', l.version_from, 'to', l.version_to" : "'from', NULL, 'to', NULL"
+      let owns: SQL = keepsWindows ? PairSQL(schemas: schemas).owns("l") : "true"
       let result = try connection.query(
         """
         SELECT r.id::bigint, json_build_object('from', r.parameters -> 'from', 'to', r.parameters -> 'to',
                                  'timeZone', r.parameters -> 'time_zone')::text,
-               coalesce((SELECT json_agg(json_build_object('table', l.table_name, \(window)))
-                         FROM \(admin).merge_logs l WHERE l.run_id = r.id), '[]')::text
+               coalesce((SELECT json_agg(json_build_object('table', \(PairSQL(schemas: schemas).tableName("l")), \(window)))
+                         FROM \(admin).merge_logs l WHERE l.run_id = r.id AND \(owns)), '[]')::text
         FROM \(admin).merge_summary r
         WHERE r.status IN ('SUCCESS', 'PARTIAL') AND r.parameters IS NOT NULL AND NOT r.parameters ?| ARRAY['snapshot', 'repair']
           AND \(PairSQL(schemas: schemas).ownsRun("r"))

@@ -34,7 +34,7 @@ struct SecondLook {
     pairs = PairComparison(plan, connections.production)
     writer = output?.writer
     texts = output.map {
-      DifferenceTexts(plan: plan, pair: $0.pair, writesValues: $0.writesValues, connections: connections)
+      DifferenceTexts(plan: plan, pair: plan.pair.name, writesValues: $0.writesValues, connections: connections)
     }
     lookUp = try RowLookUp(plan, connections.production, statementName: "second_\(number)")
   }

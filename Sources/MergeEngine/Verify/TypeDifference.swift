@@ -45,6 +45,20 @@ public struct TypeDifference: Sendable, Codable {
   }
 }
 
+extension TypeDifference {
+  /// The same with the table called by its schema.
+  fileprivate func within(_ schema: String) -> TypeDifference {
+    TypeDifference(
+      table: "\(schema).\(table)",
+      column: column,
+      production: production,
+      staging: staging,
+      status: status,
+      isSeenByView: isSeenByView
+    )
+  }
+}
+
 /// Compares the types of staging and production: the guide's view, and what it can't see.
 struct TypeCheck {
   let options: MergeOptions
@@ -55,22 +69,44 @@ struct TypeCheck {
   /// All differences, by table and column.
   func run() throws(PostgresError) -> [TypeDifference] {
     let isSplit = production !== staging
-    let catalog = try Catalog(production, schemas: [options.schemas.staging, options.schemas.production])
-    let stagingCatalog = isSplit ? try Catalog(staging, schemas: [options.schemas.staging]) : catalog
-    let seen = isSplit ? [] : try seenByView()
+    let catalog = try Catalog(production, schemas: options.schemas.allStaging + options.schemas.allProduction)
+    let stagingCatalog = isSplit ? try Catalog(staging, schemas: options.schemas.allStaging) : catalog
+    let hasSeveral = options.schemas.hasSeveralPairs
+    var found: [TypeDifference] = []
+    for own in options.ofEachPair(staging: stagingCatalog, production: catalog) {
+      let differences = try differences(of: own, catalog, stagingCatalog, isSplit: isSplit)
+      found += hasSeveral ? differences.map { $0.within(own.schemas.production) } : differences
+    }
+    return found
+  }
+
+  private func differences(
+    of options: MergeOptions,
+    _ catalog: Catalog,
+    _ stagingCatalog: Catalog,
+    isSplit: Bool
+  ) throws(PostgresError) -> [TypeDifference] {
+    let seen = isSplit ? [] : try seenByView(options)
     let seenPlaces = Set(seen.map { [$0.table, $0.column] })
     var unseen: [TypeDifference] = []
-    for table in stagingCatalog.tables(in: options.schemas.staging) {
-      guard options.tables?.contains(table.name.name.name) ?? true,
-        let other = catalog.table(QualifiedName(schema: options.schemas.production, name: table.name.name.name))
-      else { continue }
-      unseen += Self.compare(table, other) { seenPlaces.contains([table.name.name.name, $0.name]) }
+    let choice = TableChoice(
+      staging: stagingCatalog.tables(in: options.schemas.staging),
+      production: catalog.tables(in: options.schemas.production),
+      stagingSchema: options.schemas.staging,
+      productionSchema: options.schemas.production,
+      rules: options.columns,
+      only: options.tables
+    )
+    for (staging, table) in choice.pairs {
+      let name = table.name.name.name
+      let staged = StagedColumns(staging, for: table, options.columns).table
+      unseen += Self.compare(staged, table) { seenPlaces.contains([name, $0.name]) }
     }
     return (seen + unseen).sorted { ($0.table, $0.column, $0.status) < ($1.table, $1.column, $1.status) }
   }
 
   /// The view's own query, so that a role without the admin schema gets it too.
-  private func seenByView() throws(PostgresError) -> [TypeDifference] {
+  private func seenByView(_ options: MergeOptions) throws(PostgresError) -> [TypeDifference] {
     let rows = try production.query(
       """
       SELECT v.table_name::text, v.column_name::text, v.target_data_type::text, v.staging_data_type::text, v.status::text
@@ -95,13 +131,14 @@ struct TypeCheck {
     _ production: CatalogTable,
     isSeen: (Identifier) -> Bool
   ) -> [TypeDifference] {
+    let name = production.name.name.name
     func difference(
       _ verdict: TypeDifference.Verdict,
       production: CatalogColumn?,
       staging stagingColumn: CatalogColumn?
     ) -> TypeDifference {
       TypeDifference(
-        table: staging.name.name.name,
+        table: name,
         column: (production ?? stagingColumn)?.name.name ?? "",
         production: production?.declaredType.text,
         staging: stagingColumn?.declaredType.text,

@@ -4,8 +4,6 @@ import Libpq
 /// Where a verification writes its differences, and what of them.
 struct VerifyOutput: Sendable {
   let writer: DifferenceWriter
-  /// The schemas, as `staging=production`.
-  let pair: String
   /// Without values a difference has its key, its versions and the names of its columns.
   let writesValues: Bool
 
@@ -19,22 +17,20 @@ struct VerifyOutput: Sendable {
     _ completeness: Completeness,
     _ control: Connection
   ) throws {
-    let pair = SchemaPair.name(options.merge.schemas)
     let header = DifferenceFile.Header(
       writtenAt: Date().formatted(Date.ISO8601FormatStyle()),
       database: try .init(control),
       runID: completeness.lastRun?.id,
       tables: zip(plan.tables, completeness.windows).map { table, window in
         .init(
-          pair: pair,
-          table: table.name,
+          pair: table.pair.name,
+          table: table.plainName,
           staging: table.reading.source?.contentIdentity ?? "",
           from: window.from,
           to: window.to
         )
       }
     )
-    self.pair = pair
     writesValues = options.writesValues
     writer = try DifferenceWriter(file, header)
   }

@@ -65,7 +65,7 @@ struct RowRecords {
       WHERE s.ctid = ANY ($1::text[]::tid[])
       ORDER BY g.id
       """,
-      [.textArray(addresses), .text(source.identity), .bigint(source.fileNode), .text(plan.name)],
+      [.textArray(addresses), .text(source.identity), .bigint(source.fileNode), .text(plan.plainName)],
       "looking which batch has read the row"
     )
     let reads = (0..<rows.count).map { row in
@@ -103,7 +103,7 @@ struct RowRecords {
         WHERE e.table_name = $1 AND \(PairSQL(schemas: schemas).owns("e")) AND \(match.joined(" AND "))
         ORDER BY e.id
         """,
-        [.text(plan.name)] + key.values.map { .text($0) },
+        [.text(plan.plainName)] + key.values.map { .text($0) },
         "looking for refusals of the row"
       )
     }

@@ -42,9 +42,14 @@ public struct Why: Sendable {
       .plan(production: control, staging: staging)
     try plan.compareTies(control)
     guard let subject = plan.tables.first else { throw MergeFailure.usage("there is no table \(table).") }
+    guard plan.tables.count == 1 else {
+      throw MergeFailure.usage(
+        "\(table) is in several schemas. Name one with its schema: \(plan.tables.map(\.name).joined(separator: ", "))."
+      )
+    }
     let asked = try AskedKey(subject, key, control)
     let sides = RowSides(plan: subject, key: asked, production: control, staging: staging)
-    let records = RowRecords(plan: subject, key: asked, schemas: options.schemas, control)
+    let records = RowRecords(plan: subject, key: asked, schemas: options.schemas.of(subject.pair), control)
     let staged = try sides.stagedRows()
     let production = try sides.productionRow()
     let report = WhyReport(

@@ -32,10 +32,12 @@ struct DMSMappingsCommand: AsyncParsableCommand {
   func run() async throws {
     let window = try TimeWindow(from: from, to: to)
     let file = try ConfigurationFile(path: database.config)
+    let schemas = try CommandContext.schemas(database, file)
+    try schemas.requireOnePair(for: "a DMS task")
     let planner = MappingPlanner(
       configuration: file,
       columns: CommandContext.columnRules(file),
-      stagingSchema: database.stagingSchema ?? file.stagingSchema ?? Schemas().staging,
+      stagingSchema: schemas.staging,
       options: source
     )
     let plan = try planner.plan(try await tables(file), window: window)

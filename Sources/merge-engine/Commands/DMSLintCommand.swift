@@ -44,7 +44,14 @@ struct DMSLintCommand: AsyncParsableCommand {
     let context = try CommandContext(database)
     let target = try context.stagingTarget(nil) ?? context.target
     return try await onThreadOfItsOwn {
-      KnownSchema(try StagingDescription(target: target, schemas: context.schemas, logger: context.logger))
+      KnownSchema(
+        try StagingDescription(
+          target: target,
+          schemas: context.schemas,
+          columns: context.columns,
+          logger: context.logger
+        )
+      )
     }
   }
 }

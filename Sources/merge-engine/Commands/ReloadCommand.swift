@@ -50,6 +50,7 @@ struct ReloadCommand: AsyncParsableCommand {
 
   func run() async throws {
     let context = try CommandContext(merge.database)
+    try context.schemas.requireOnePair(for: "reload")
     let reportFile = merge.merging.reportPath.map { ReportFile(path: $0, context) }
     try reportFile?.check()
     let stop = StopSignal()

@@ -49,6 +49,7 @@ struct StatusCommand: DatabaseCommand {
         target: context.target,
         schemas: context.schemas,
         tables: context.tables,
+        columns: context.columns,
         logger: context.logger
       )
     }
@@ -71,6 +72,7 @@ struct StatusCommand: DatabaseCommand {
           target: context.target,
           schemas: context.schemas,
           tables: context.tables,
+          columns: context.columns,
           intervalSeconds: interval,
           logger: context.logger,
           stop: stop
@@ -92,6 +94,7 @@ struct StatusCommand: DatabaseCommand {
           target: context.target,
           schemas: context.schemas,
           tables: context.tables,
+          columns: context.columns,
           logger: context.logger
         ).text()
         guard let file else { return StandardOutput.write(document: text) }

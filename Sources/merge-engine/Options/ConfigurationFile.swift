@@ -15,6 +15,9 @@ struct ConfigurationError: Error, CustomStringConvertible {
 /// batch: 50000
 /// tables:
 ///   orders:
+///     staging_table: ORA_ORDERS
+///     columns: {amount: AMT}
+///     key: [order_number]
 ///     version_column: changed_at
 ///     insert_only_columns: [created_at, created_by]
 ///     ignore_columns: [dms_load_time]
@@ -30,6 +33,7 @@ struct ConfigurationFile {
   var stagingSchema: String?
   var productionSchema: String?
   var adminSchema: String?
+  var pairs: [String]?
   var include: [String]?
   var batch: Int?
   var workers: WorkerChoice?
@@ -56,6 +60,7 @@ struct ConfigurationFile {
   var maxExtraPercent: Double?
   var timeZone: String?
   var logFormat: String?
+  var foldCase: Bool?
   var versionColumn: String?
   var insertOnlyColumns: [String]?
   var tables: [String: Table] = [:]
@@ -66,6 +71,9 @@ struct ConfigurationFile {
     var versionColumn: String?
     var insertOnlyColumns: [String]?
     var ignoreColumns: [String]?
+    var key: [String]?
+    var stagingTable: String?
+    var columns: [String: String]?
     var source = SourceTable()
   }
 
@@ -127,6 +135,7 @@ struct ConfigurationFile {
       ("staging_schema", .text(\.stagingSchema)),
       ("production_schema", .text(\.productionSchema)),
       ("admin_schema", .text(\.adminSchema)),
+      ("pairs", .list(\.pairs)),
       ("include", .list(\.include)),
       ("batch", .integer(\.batch, MergeLimits.batchRows)),
       ("workers", .other { $1.workers = try $0.workerChoice() }),
@@ -153,6 +162,7 @@ struct ConfigurationFile {
       ("max_extra_percent", .other { $1.maxExtraPercent = try $0.number() }),
       ("time_zone", .text(\.timeZone)),
       ("log_format", .choice(\.logFormat, LogFormat.allCases.map(\.rawValue))),
+      ("fold_case", .flag(\.foldCase)),
       ("version_column", .text(\.versionColumn)),
       ("insert_only_columns", .list(\.insertOnlyColumns)),
       (
@@ -183,6 +193,9 @@ extension ConfigurationFile.Table {
       ("version_column", .text(\.versionColumn)),
       ("insert_only_columns", .list(\.insertOnlyColumns)),
       ("ignore_columns", .list(\.ignoreColumns)),
+      ("key", .list(\.key)),
+      ("staging_table", .text(\.stagingTable)),
+      ("columns", .other { value, table in table.columns = try value.names() }),
       ("source_schema", .text(\.source.schema)),
       ("source_table", .text(\.source.table)),
       ("load_order", .integer(\.source.loadOrder)),

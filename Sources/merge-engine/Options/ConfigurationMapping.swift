@@ -112,6 +112,11 @@ struct ConfigurationValue {
     }
   }
 
+  /// Names by name.
+  func names() throws -> [String: String] {
+    try entries().reduce(into: [:]) { $0[$1.0] = try $1.1.string() }
+  }
+
   func expected(_ what: String) -> ConfigurationError {
     wrong("\(ConfigurationMapping.shown(path)) must be \(what).")
   }

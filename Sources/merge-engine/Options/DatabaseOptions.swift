@@ -42,16 +42,40 @@ struct DatabaseOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The schema that CDC writes to (default: production).", valueName: "name"))
   var productionSchema: String?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      A staging schema and the production schema that it is merged into, instead of --staging-schema and \
+      --production-schema; may be repeated: several pairs are merged in one run, parents before children whatever schema \
+      they are in, and tables are called with their production schema.
+      """,
+      valueName: "staging=production"
+    )
+  )
+  var pair: [String] = []
+
   @Option(help: ArgumentHelp("The schema of runs, logs and views (default: admin).", valueName: "name"))
   var adminSchema: String?
 
   @Option(
     help: ArgumentHelp(
-      "Only this table; may be repeated (default: every production table that has a staging table).",
+      """
+      Only this production table, with or without its schema; may be repeated (default: every one that has a staging \
+      table).
+      """,
       valueName: "name"
     )
   )
   var table: [String] = []
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: """
+      Take names of staging that differ from production's only by case for the same, as DMS makes them of Oracle's capitals \
+      (default: no).
+      """
+  )
+  var foldCase: Bool?
 
   @Flag(help: "Print the result as one JSON object on stdout, everything else on stderr.")
   var json = false
@@ -105,15 +129,51 @@ struct CommandContext {
     // A log is read where nobody knows any more which job wrote it.
     logger[metadataKey: "database"] = "\(target.description.trimmingPrefix("database "))"
     self.logger = logger
+    schemas = try Self.schemas(options, file)
+    tables = options.table.isEmpty ? file.include : options.table
+    var columns = Self.columnRules(file)
+    columns.foldsCase = options.foldCase ?? columns.foldsCase
+    self.columns = columns
+    writesJSON = options.json
+    isQuiet = options.quiet
+  }
+
+  /// The schemas by flag, file or default.
+  ///
+  /// - Throws: ``MergeFailure/usage(_:)``, ``ConfigurationError`` for a pair that is none.
+  static func schemas(_ options: DatabaseOptions, _ file: ConfigurationFile) throws -> Schemas {
     var schemas = Schemas()
     schemas.staging = options.stagingSchema ?? file.stagingSchema ?? schemas.staging
     schemas.production = options.productionSchema ?? file.productionSchema ?? schemas.production
     schemas.admin = options.adminSchema ?? file.adminSchema ?? schemas.admin
-    self.schemas = schemas
-    tables = options.table.isEmpty ? file.include : options.table
-    columns = Self.columnRules(file)
-    writesJSON = options.json
-    isQuiet = options.quiet
+    try addPairs(options, file, to: &schemas)
+    return schemas
+  }
+
+  /// Several pairs of schemas, by flag or file; a flag for one schema goes before the file's pairs.
+  private static func addPairs(
+    _ options: DatabaseOptions,
+    _ file: ConfigurationFile,
+    to schemas: inout Schemas
+  ) throws {
+    let namesOne = options.stagingSchema != nil || options.productionSchema != nil
+    guard options.pair.isEmpty || !namesOne else {
+      throw MergeFailure.usage("--pair goes with neither --staging-schema nor --production-schema: it names both.")
+    }
+    guard !namesOne else { return }
+    let texts = options.pair.isEmpty ? file.pairs ?? [] : options.pair
+    guard !texts.isEmpty else { return }
+    let pairs = try texts.map { text in
+      if let pair = SchemaPair(text) { return pair }
+      let message =
+        "\(ConfigurationMapping.shown(text)) is no pair of schemas: STAGING=PRODUCTION, as staging=production."
+      throw options.pair.isEmpty
+        ? ConfigurationError(description: "\(options.config ?? ConfigurationFile.defaultName): pairs: \(message)")
+        : MergeFailure.usage("--pair \(message)") as any Error
+    }
+    schemas.staging = pairs[0].staging
+    schemas.production = pairs[0].production
+    schemas.otherPairs = pairs.count > 1 ? Array(pairs.dropFirst()) : nil
   }
 
   /// A context for a database of the program's own, without flags, file or environment.
@@ -183,12 +243,16 @@ struct CommandContext {
   static func columnRules(_ file: ConfigurationFile) -> ColumnRules {
     var rules = ColumnRules()
     rules.version = file.versionColumn ?? rules.version
+    rules.foldsCase = file.foldCase ?? rules.foldsCase
     rules.insertOnly = file.insertOnlyColumns ?? rules.insertOnly
     rules.tables = file.tables.mapValues { table in
       var own = ColumnRules.TableRules()
       own.version = table.versionColumn
       own.insertOnly = table.insertOnlyColumns
       own.ignore = table.ignoreColumns
+      own.key = table.key
+      own.stagingTable = table.stagingTable
+      own.columns = table.columns
       return own
     }
     return rules

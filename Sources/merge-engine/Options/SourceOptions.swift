@@ -64,11 +64,13 @@ struct MappingPlanner {
 
   private func planned(_ table: String) -> PlannedTable {
     let source = configuration.tables[table]?.source ?? SourceTable()
+    let rules = columns.tables[table]
+    let version = rules?.version ?? columns.version
     return PlannedTable(
       name: source.table ?? table,
       schema: source.schema,
-      versionColumn: columns.tables[table]?.version ?? columns.version,
-      targetName: table,
+      versionColumn: rules?.columns?[version] ?? version,
+      targetName: rules?.stagingTable ?? table,
       loadOrder: source.loadOrder,
       parallelLoad: source.parallelLoad,
       lobSettings: source.lobs

@@ -164,7 +164,9 @@ import Testing
     Change(
       testDescription: "another primary key",
       statement: "ALTER TABLE production.orders DROP CONSTRAINT orders_pkey, ADD PRIMARY KEY (order_id, amount)",
-      messages: ["the primary key of production.orders is not the one of run 1", "order_id"]
+      messages: [
+        "no primary key or unique index of production.orders is the one", "order_id",
+      ]
     ),
     Change(
       testDescription: "images dropped by hand",

@@ -122,7 +122,7 @@ enum TargetNameRules {
       guard let place = rule.column, let column = place.text, !NamePattern(column).hasWildcards,
         let schemaName = rule.schema?.text, let tableName = rule.table?.text, !NamePattern(tableName).hasWildcards,
         rule.knownAction != .removeColumn,
-        let table = schema.tables.first(where: { $0.name == names.table(schemaName, tableName).lowercased() })
+        let table = schema.table(meantBy: names.table(schemaName, tableName))
       else { continue }
       check(place, of: table, schemaName, source: tableName, names: names, into: &found)
     }

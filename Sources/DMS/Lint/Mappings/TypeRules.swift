@@ -8,7 +8,7 @@ enum TypeRules {
     guard let schema else { return }
     for rule in document.includes {
       guard let place = rule.table, let schemaName = rule.schema?.text, let name = place.text,
-        let table = schema.table(names.table(schemaName, name).lowercased())
+        let table = schema.table(meantBy: names.table(schemaName, name))
       else { continue }
       for column in table.columns { checkColumn(column, of: table, at: place, &found) }
     }
@@ -76,8 +76,8 @@ enum TypeRules {
       )
     }
     guard let schemaName = rule.schema?.text, let tableName = rule.table?.text, let columnName = rule.column?.text,
-      let table = schema?.table(names.table(schemaName, tableName).lowercased()),
-      let column = table.columns.first(where: { $0.name == columnName.lowercased() })
+      let table = schema?.table(meantBy: names.table(schemaName, tableName)),
+      let column = table.columns.first(where: { $0.name.lowercased() == columnName.lowercased() })
     else { return }
     let staging = PostgresType(column.type)
     guard staging.name == "numeric", let digits = staging.numbers.first else { return }

@@ -43,4 +43,7 @@ public struct KnownSchema: Codable, Hashable, Sendable {
   }
 
   func table(_ name: String) -> Table? { tables.first { $0.name == name } }
+
+  /// The table of a target name, or of that name in lower case: that nothing lower-cases it is said once for all tables.
+  func table(meantBy target: String) -> Table? { table(target) ?? table(target.lowercased()) }
 }

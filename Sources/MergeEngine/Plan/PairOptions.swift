@@ -1,0 +1,52 @@
+import Libpq
+
+extension MergeOptions {
+  /// What is asked of each pair of schemas by itself: its tables, by their plain names, and what the file says of them.
+  ///
+  /// A name with a schema is of the pair with that production schema; a plain one is of every pair that has such a table. One that
+  /// no pair has is left to the first, whose answer it then is.
+  ///
+  /// - Parameter hasTable: whether a pair has a table of a plain name, on either side.
+  func ofEachPair(_ hasTable: (Schemas, String) -> Bool) -> [MergeOptions] {
+    let pairs = schemas.each
+    return pairs.indices.map { index in
+      var options = self
+      options.schemas = pairs[index]
+      options.tables = tables?.compactMap { Self.plainName($0, in: index, of: pairs, hasTable) }
+      options.columns.tables = [:]
+      // What is said with the schema goes before what is said of all tables of the name.
+      for (name, rules) in columns.tables.sorted(by: { $0.key.contains(".") && !$1.key.contains(".") }) {
+        guard let plain = Self.plainName(name, in: index, of: pairs, hasTable),
+          options.columns.tables[plain] == nil
+        else { continue }
+        options.columns.tables[plain] = rules
+      }
+      return options
+    }
+  }
+
+  /// - Returns: nil for a name that is another pair's.
+  private static func plainName(
+    _ name: String,
+    in index: Int,
+    of pairs: [Schemas],
+    _ hasTable: (Schemas, String) -> Bool
+  ) -> String? {
+    if hasTable(pairs[index], name) { return name }
+    if name.hasPrefix(pairs[index].production + ".") {
+      return String(name.dropFirst(pairs[index].production.count + 1))
+    }
+    let isOfOther = pairs.contains { hasTable($0, name) || name.hasPrefix($0.production + ".") }
+    return isOfOther || index > 0 ? nil : name
+  }
+
+  /// The same by what is in the catalogs.
+  ///
+  /// - Parameter stagingSchema: where staging's tables are, if not in the pair's schema.
+  func ofEachPair(staging: Catalog, production: Catalog, stagingSchema: String? = nil) -> [MergeOptions] {
+    ofEachPair { pair, name in
+      production.table(QualifiedName(schema: pair.production, name: name)) != nil
+        || staging.table(QualifiedName(schema: stagingSchema ?? pair.staging, name: name)) != nil
+    }
+  }
+}

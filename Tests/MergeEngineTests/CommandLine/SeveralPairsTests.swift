@@ -1,0 +1,190 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Several pairs of schemas in one run: ordered by foreign keys across schemas, and nothing of one taken for another's.
+@Suite struct SeveralPairsTests {
+  private static let pairs = ["--pair", "shop_stg=shop", "--pair", "crm_stg=crm"]
+
+  /// `items` in both pairs, and orders of one that refer to customers of the other.
+  private static let tables = """
+    CREATE SCHEMA shop; CREATE SCHEMA shop_stg; CREATE SCHEMA crm; CREATE SCHEMA crm_stg;
+    CREATE TABLE crm.customers (id int PRIMARY KEY, name text, updated_at timestamp);
+    CREATE TABLE shop.orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES crm.customers, updated_at timestamp);
+    CREATE TABLE shop.items (id int PRIMARY KEY, v int CHECK (v > 0), updated_at timestamp);
+    CREATE TABLE crm.items (id int PRIMARY KEY, v int CHECK (v > 0), updated_at timestamp);
+    CREATE TABLE crm_stg.customers (LIKE crm.customers); CREATE TABLE shop_stg.orders (LIKE shop.orders);
+    CREATE TABLE shop_stg.items (LIKE shop.items); CREATE TABLE crm_stg.items (LIKE crm.items);
+    CREATE INDEX ON shop.orders (customer_id);
+    INSERT INTO crm_stg.customers VALUES (1, 'a', '2025-02-01'), (2, 'b', '2025-02-01');
+    INSERT INTO shop_stg.orders VALUES (1, 1, '2025-02-01'), (2, 2, '2025-02-01'), (3, 2, '2025-02-01');
+    INSERT INTO shop.items VALUES (1, 1, '2025-01-01'), (2, 1, '2025-01-01');
+    INSERT INTO shop_stg.items VALUES (1, 2, '2025-02-01'), (2, 2, '2025-02-01'), (3, 2, '2025-02-01');
+    INSERT INTO crm_stg.items VALUES (1, 9, '2025-02-01'), (7, -1, '2025-02-01');
+    """
+
+  private func call(_ database: TestDatabase, _ words: String...) async throws -> CommandLineProgram.Outcome {
+    try await database.call(arguments: words + Self.pairs)
+  }
+
+  @Test func `they are merged in one run, parents first, with CDC beside it, and every command knows them apart`()
+    async throws
+  {
+    try await TestDatabase.with { database async throws in
+      try database.run(Self.tables)
+      let plan = try await call(database, "plan", "--json")
+      #expect(plan.status == 65, "\(plan.transcript)")
+      #expect(try plan.json()["tables"].table("crm.items")["errors"].integer == 1)
+      try database.writeConcurrently(
+        on: "UPDATE",
+        of: "shop.items",
+        "UPDATE shop.items SET v = 5, updated_at = '2025-02-02' WHERE id = 2"
+      )
+      let merge = try await call(database, "merge", "--json", "--before-images", "--workers", "1")
+      #expect(merge.status == 65, "\(merge.transcript)")
+      let tables = try merge.json()["tables"]
+      let names = tables.elements.compactMap { $0["table"].text }
+      #expect(Set(names) == ["crm.customers", "crm.items", "shop.items", "shop.orders"])
+      #expect(names.firstIndex(of: "crm.customers") ?? 9 < names.firstIndex(of: "shop.orders") ?? 0)
+      #expect(
+        tables.table("shop.orders")["inserted"].integer == 3 && tables.table("shop.orders")["errors"].integer == 0
+      )
+      #expect(tables.table("shop.items")["inserted"].integer == 1 && tables.table("shop.items")["updated"].integer == 1)
+      #expect(tables.table("crm.items")["inserted"].integer == 1 && tables.table("crm.items")["errors"].integer == 1)
+      #expect(try database.rows("SELECT id, v FROM shop.items ORDER BY id") == ["(1,2)", "(2,5)", "(3,2)"])
+      #expect(try database.rows("SELECT id, v FROM crm.items ORDER BY id") == ["(1,9)"])
+      #expect(
+        try database.rows(
+          "SELECT production_schema, table_name, records_read FROM admin.merge_logs WHERE table_name = 'items' ORDER BY 1"
+        ) == ["(crm,items,2)", "(shop,items,3)"]
+      )
+
+      let status = try await call(database, "status", "--json")
+      #expect(try status.json()["tables"].table("shop.items")["processed"].integer == 3, "\(status.transcript)")
+      #expect(try status.json()["tables"].table("crm.items")["errors"].integer == 1)
+      #expect(try status.json()["last_run"]["run_id"].integer == 1)
+      // The run is one of each pair's too.
+      let one = try await database.call("status", "--json", "--staging-schema", "crm_stg", "--production-schema", "crm")
+      #expect(try one.json()["last_run"]["run_id"].integer == 1, "\(one.transcript)")
+      #expect(try one.json()["tables"].table("items")["errors"].integer == 1)
+      #expect(
+        try database.rows(
+          "SELECT table_name, total_records, error_records FROM admin.oracle_pg_migration_status ORDER BY 1"
+        )
+          == ["(crm.customers,2,0)", "(crm.items,2,1)", "(shop.items,3,0)", "(shop.orders,3,0)"]
+      )
+      let errors = try await call(database, "errors", "list", "--json")
+      #expect(
+        try errors.json()["errors"].elements.map { $0["table_name"].text } == ["crm.items"],
+        "\(errors.transcript)"
+      )
+      let retry = try await call(database, "errors", "retry", "--table", "crm.items", "--json")
+      #expect(try retry.json()["released"]["crm.items"].integer == 1, "\(retry.transcript)")
+      #expect(try await call(database, "merge").status == 65)
+      #expect(try await call(database, "errors", "dismiss", "--reason", "known").status == 0)
+      #expect(try await call(database, "merge").status == 0)
+      #expect(try await call(database, "report", "1", "--output", "-").status != 70)
+    }
+  }
+
+  @Test func `verify, repair, why and rollback work on all of them`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.run(Self.tables + "DELETE FROM crm_stg.items WHERE v < 0;")
+      #expect(try await call(database, "merge", "--before-images").status == 0)
+      #expect(try await call(database, "verify", "--recheck-after", "0").status == 0)
+      try database.run("UPDATE shop.items SET v = 77 WHERE id = 3; UPDATE crm.items SET v = 78")
+      let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).jsonl")
+      defer { try? FileManager.default.removeItem(at: file) }
+      let verify = try await call(database, "verify", "--recheck-after", "0", "--output", file.path, "--json")
+      #expect(verify.status == 65, "\(verify.transcript)")
+      let why = try await call(database, "why", "crm.items", "1", "--json")
+      #expect(try why.json()["production"]["values"]["v"].text == "78", "\(why.transcript)")
+      let ambiguous = try await call(database, "why", "items", "1")
+      #expect(
+        ambiguous.status == 64 && ambiguous.errors.contains("items is in several schemas"),
+        "\(ambiguous.transcript)"
+      )
+      let repair = try await call(database, "repair", file.path, "--json")
+      #expect(repair.status == 0, "\(repair.transcript)")
+      #expect(
+        try database.rows("SELECT v FROM shop.items WHERE id = 3 UNION ALL SELECT v FROM crm.items") == ["(2)", "(9)"]
+      )
+      let undone = try await call(database, "rollback", "2", "--json")
+      #expect(undone.status == 0, "\(undone.transcript)")
+      let rollback = try await call(database, "rollback", "1", "--table", "shop.orders", "--json")
+      #expect(rollback.status == 0, "\(rollback.transcript)")
+      #expect(try database.count("SELECT count(*) FROM shop.orders") == 0)
+      let again = try await call(database, "merge", "--table", "shop.orders", "--json")
+      #expect(try again.json()["tables"].elements.map { $0["read"].integer } == [3], "\(again.transcript)")
+      #expect(try database.count("SELECT count(*) FROM shop.orders") == 3)
+    }
+  }
+
+  @Test func `init makes staging for all of them, and the file may name the pairs and a table's rules with its schema`()
+    async throws
+  {
+    try await TestDatabase.with { database async throws in
+      try database.run(Self.tables)
+      try database.run("DROP SCHEMA shop_stg CASCADE; DROP SCHEMA crm_stg CASCADE")
+      let file = """
+        pairs: [shop_stg=shop, crm_stg=crm]
+        tables: {crm.items: {staging_table: ora_items}, orders: {columns: {customer_id: cust}}}
+        """
+      let files = ["merge-engine.yaml": file + "\n"]
+      let made = try await database.call("init", "--json", files: files)
+      #expect(made.status == 0, "\(made.transcript)")
+      #expect(try made.json()["tables"].table("crm.items")["action"].text == "created")
+      #expect(try database.value("to_regclass('crm_stg.ora_items')") != nil)
+      #expect(try database.value("to_regclass('shop_stg.items')") != nil)
+      try database.run(
+        "INSERT INTO crm_stg.ora_items VALUES (5, 5, '2025-02-01'); INSERT INTO shop_stg.items VALUES (1, 6, '2025-02-01')"
+      )
+      let merge = try await database.call("merge", "--json", files: files)
+      #expect(merge.status == 0, "\(merge.transcript)")
+      #expect(try database.rows("SELECT v FROM crm.items") == ["(5)"])
+      #expect(try database.rows("SELECT v FROM shop.items WHERE id = 1") == ["(6)"])
+    }
+  }
+
+  @Test(
+    arguments: [
+      (["--pair", "shop_stg"], 64, "--pair shop_stg is no pair of schemas"),
+      (["--pair", "shop_stg=shop", "--pair", "shop_stg=crm"], 64, "the schema shop_stg is named in two pairs"),
+      (["--pair", "shop_stg=shop", "--staging-schema", "x"], 64, "--pair goes with neither --staging-schema nor"),
+      (["--pair", "shop_stg=shop", "--pair", "crm_stg=crn"], 73, "there is no schema crn"),
+      (["--pair", "shop_stg=shop", "--pair", "crm_stg=crm", "--table", "crm.itms"], 73, "Did you mean items?"),
+      (["--pair", "shop=shop"], 64, "the staging and the production schema are the same"),
+    ] as [([String], Int32, String)]
+  )
+  func `what is no pair is told, and nothing is written`(words: [String], status: Int32, message: String) async throws {
+    try await TestDatabase.with { database async throws in
+      try database.run(Self.tables)
+      let before = try database.contents()
+      let outcome = try await database.call("merge", arguments: words)
+      #expect(outcome.status == status, "\(outcome.transcript)")
+      #expect(outcome.everything.contains(message), "\(outcome.transcript)")
+      #expect(try database.contents() == before)
+    }
+  }
+
+  @Test func `a snapshot and DMS's documents are of one pair at a time`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.run(Self.tables)
+      let folder = try SnapshotFolder()
+      for words in [
+        ["snapshot", "save", folder.path],
+        ["dms", "mappings", "--from", "2025-01-01", "--to", "2025-02-01", "--source-schema", "X"],
+      ] {
+        let outcome = try await database.call(arguments: words + Self.pairs)
+        #expect(
+          outcome.status == 64 && outcome.errors.contains("one pair of schemas at a time"),
+          "\(outcome.transcript)"
+        )
+      }
+      let save = try await database.call("snapshot", "save", folder.path, "--pair", "crm_stg=crm")
+      #expect(save.status == 0, "\(save.transcript)")
+      let replay = try await database.call("replay", folder.path, "--pair", "crm_stg=crm")
+      #expect(replay.status == 65, "\(replay.transcript)")
+    }
+  }
+}
