@@ -47,8 +47,8 @@ struct AdminAccess {
       let update: SQL = "UPDATE \(table) SET \(Identifier(String(column))) = \(Identifier(String(column)))"
       return WriteRehearsal.Step(update, of: table, "writing the run's record to", connection)
     }
-    if isReplay {
-      let table = QualifiedName(schema: options.schemas.admin, name: "snapshot_progress")
+    if isReplay, columns.contains("\(SnapshotProgress.formerTable).snapshot_id") {
+      let table = QualifiedName(schema: options.schemas.admin, name: SnapshotProgress.formerTable)
       steps.append(WriteRehearsal.Step("DELETE FROM \(table)", of: table, "writing the run's record to", connection))
     }
     for step in steps {

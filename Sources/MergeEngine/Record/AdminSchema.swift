@@ -50,6 +50,11 @@ struct AdminSchema {
     ])
   }
 
+  /// Whether the progress of replays that an earlier version has begun may stand in a table of its own.
+  func hasFormerProgress(_ connection: Connection) throws(PostgresError) -> Bool {
+    try columns(connection).contains("\(SnapshotProgress.formerTable).snapshot_id")
+  }
+
   private func inventory(_ connection: Connection) throws(PostgresError) -> (isThere: Bool, columns: Set<String>) {
     let state = try connection.query(
       """
@@ -186,14 +191,6 @@ private enum AdminTables {
         // Rows that are to be read again, or have been; an entry that has these says nothing else.
         "reopened tid[]", "settled tid[]",
         "records bigint", "recorded_at timestamp", "superseded_at timestamp",
-      ]
-    ),
-    Table(
-      name: "snapshot_progress",
-      keyColumn: "snapshot_id text NOT NULL",
-      columns: [
-        "table_name text", "production_oid bigint", "version_from text", "version_to text", "first_row bigint",
-        "row_count bigint", "run_id integer",
       ]
     ),
     // A row a batch: when, by which worker, and what it came to. What the report draws its rates from.

@@ -48,8 +48,6 @@ struct Stations {
   private var applyWithinServer: ApplyWithinServer?
   /// Only with `--ties compare`.
   private var tieCheck: TieCheck?
-  /// Only for rows of a snapshot.
-  private let progress: SnapshotProgress.Writer?
   private let record: BatchRecord
   private let ledger: ProgressTable
   private let number: Int
@@ -81,9 +79,6 @@ struct Stations {
     ledger = ProgressTable(admin: admin)
     loader = try plan.snapshot.map {
       try SnapshotLoader($0, connections.production, isAllOrNothing: isAllOrNothing)
-    }
-    progress = try SnapshotProgress(plan, admin: admin).map {
-      try SnapshotProgress.Writer($0, runID: run.id, name: "progress_\(number)", connections.production)
     }
     claim = Claim(plan: plan, staging: connections.staging)
     routes = RouteChoice(plan, isOneDatabase: !connections.isSplit)
@@ -131,7 +126,6 @@ struct Stations {
     case .rows(let rows): source = .rows(rows)
     case .slice(let slice):
       guard let loaded = try loader?.load(slice) else { preconditionFailure("slices are of snapshots only") }
-      try progress?.add(slice)
       source = .range(loaded)
     }
     let route = if mode == .fast, case .blocks = place { routes.next } else { RowRoute.wholeRows }
@@ -161,7 +155,8 @@ struct Stations {
       }
     var counts = tally(memory.batch, written, refusedCount: refusedInReading.count)
     counts.read -= setApart.count
-    if counts.read + setApart.count > 0 {
+    // Of a file also what lies outside of the window is done with.
+    if counts.read + setApart.count > 0 || plan.snapshot != nil {
       let refused = refusedInReading + memory.batch.refusedAddresses
       try finish(place, counts, refused: refused, setApart: setApart, elapsed: .now - start)
     }
