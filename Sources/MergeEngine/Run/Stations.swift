@@ -46,6 +46,8 @@ struct Stations {
   private var apply: Apply
   /// Only where the server can copy rows itself.
   private var applyWithinServer: ApplyWithinServer?
+  /// Only where triggers run after a write.
+  private var rowsInPlace: RowsInPlace?
   /// Only with `--ties compare`.
   private var tieCheck: TieCheck?
   private let record: BatchRecord
@@ -87,6 +89,7 @@ struct Stations {
     if routes.isOpen(.withinServer) {
       applyWithinServer = try ApplyWithinServer(plan, production, statementName: "within_\(number)")
     }
+    rowsInPlace = try RowsInPlace(plan, production, statementName: "in_place_\(number)")
     tieCheck = try plan.ties.map { comparison in
       try TieCheck(plan, comparison, on: connections.production, statementName: "ties_\(number)")
     }
@@ -153,6 +156,9 @@ struct Stations {
       case .wholeRows: try write(mode, &memory)
       case .withinServer: try writeWithinServer(memory)
       }
+    if mode != .careful || isAllOrNothing {
+      try requireInPlace(written, inserts: memory.classifier.inserts, updates: memory.classifier.updates, memory.batch)
+    }
     var counts = tally(memory.batch, written, refusedCount: refusedInReading.count)
     counts.read -= setApart.count
     // Of a file also what lies outside of the window is done with.
@@ -308,13 +314,30 @@ struct Stations {
     _ batch: StagedBatch,
     _ counts: inout Apply.Counts
   ) throws -> [Quarantine.Refusal] {
-    try quarantine.write(
+    let quarantine = quarantine
+    return try quarantine.write(
       rows,
       on: production,
       counts: &counts,
       after: { try apply.emptyBatchTable() },
-      by: { try verdict == .insert ? apply.insertExactly($0, of: batch) : apply.updateExactly($0, of: batch) }
+      by: { rows in
+        let isInsert = verdict == .insert
+        let written = try isInsert ? apply.insertExactly(rows, of: batch) : apply.updateExactly(rows, of: batch)
+        try requireInPlace(written, inserts: isInsert ? rows + [] : [], updates: isInsert ? [] : rows + [], batch)
+        return written
+      }
     )
+  }
+
+  private mutating func requireInPlace(
+    _ written: Apply.Counts,
+    inserts: [UInt32],
+    updates: [UInt32],
+    _ batch: StagedBatch
+  ) throws {
+    guard var rows = rowsInPlace else { return }
+    defer { rowsInPlace = rows }
+    try rows.require(written, inserts: inserts, updates: updates, of: batch, on: production)
   }
 
   /// Tries rows again that may have been refused only because other rows of the batch were not there yet (a foreign key
