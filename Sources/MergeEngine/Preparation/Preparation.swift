@@ -64,12 +64,13 @@ struct Preparation {
   func requireSchemas(production: Connection, staging: Connection) throws {
     let schemas = options.schemas
     try SessionFindings.requireZone(options.timeZone, production)
+    let check = try SchemaCheck(production)
     if snapshot == nil {
       if staging === production { try schemas.requireTwo() }
-      try SchemaCheck(staging)
+      try (staging === production ? check : SchemaCheck(staging))
         .require(schemas.staging, advice: "Make staging with merge-engine init, or name it: --staging-schema.")
     }
-    try SchemaCheck(production)
+    try check
       .require(schemas.production, advice: "Name the production schema: --production-schema.")
   }
 
