@@ -8,7 +8,7 @@
 # make test                   installs what is missing, runs all tests against private PostgreSQL servers
 # make test-matrix            the integration tests on every other PostgreSQL version that can be installed
 # make test-citus             the tests on a Citus cluster, where Citus is installed
-# make torture                CDC, kills, cut lines and restarts for 20 minutes; SECONDS=60 SEED=1 for another storm
+# make torture                CDC, kills, frozen clients, crashes for 20 minutes; SECONDS=60 SEED=1 for another storm
 # make benchmarks             what the client costs a row, in a release build: allocations and nanoseconds
 # make bench-archive        measures a release build with bench, 1M rows, and archives the result in Benchmarks/Runs
 # make demo                   installs what is missing, merges a realistic data set on a private server

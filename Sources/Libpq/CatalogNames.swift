@@ -44,7 +44,7 @@ enum CatalogNames {
   /// Types, but for those whose names are keywords, which the grammar itself takes for types of pg_catalog.
   static let types = names(
     """
-    bool bpchar bytea cid cidr date float4 float8 inet int2 int2vector int4 int8 json jsonb macaddr money name oid oidvector
+    bool bpchar bytea cid cidr date float4 float8 inet int2 int2vector int4 int8 int8multirange json jsonb macaddr money name oid oidvector
     pg_lsn pg_snapshot point regclass regnamespace regoper regoperator regproc regprocedure regrole regtype text tid timestamptz
     timetz uuid xid xid8 xml
     """

@@ -50,6 +50,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   public static let undefinedTable = SQLState("42P01")
   /// Something has to be set up before, as a replica identity for a table that is published.
   public static let objectNotInPrerequisiteState = SQLState("55000")
+  /// The server has no memory left for what a session needs, or no place in its table of locks.
+  public static let outOfMemory = SQLState("53200")
   /// The prepared plan's result changed its shape, or a feature is missing.
   public static let featureNotSupported = SQLState("0A000")
 

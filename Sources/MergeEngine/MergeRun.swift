@@ -108,10 +108,13 @@ public struct MergeRun: Sendable {
     )
     var outcome = RunOutcome(plan)
     var rounds = Rounds(context, startsAnew: options.again)
+    // Opening the run has looked at staging just now.
+    var isLookedAt = !options.again
     while true {
       do {
         guard let round = try rounds.next(after: &outcome, control) else { break }
-        try look(at: &context.plan, onlyRun: options.again ? record.id : nil, control.current)
+        if !isLookedAt { try look(at: &context.plan, onlyRun: options.again ? record.id : nil, control.current) }
+        isLookedAt = false
         let keyed = round.mayFollowKeys ? try tablesInKeyOrder(context.plan, round.tables, control.current) : []
         let queue = WorkQueue(
           context.plan,
@@ -215,10 +218,12 @@ public struct MergeRun: Sendable {
   private func open(_ plan: inout MergePlan, _ control: ControlConnection) throws -> RunRecord {
     let locks = RunLocks(plan: plan)
     try locks.takeTables(control.current)
-    try AdminSchema(schemas: options.schemas).complete(control.current)
     let replay = ReplayProgress(plan, options.schemas)
-    let denied = try AdminAccess(options: options, plan: plan, connection: control.current).findings()
-    guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
+    // What was there already has been asked about in preparing the run.
+    if try AdminSchema(schemas: options.schemas).complete(control.current) {
+      let denied = try AdminAccess(options: options, plan: plan, connection: control.current).findings()
+      guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
+    }
     try MonitoringViews(schemas: options.schemas).createMissing(control.current, logger)
     try RunRecord.closeDeadRuns(control.current, options.schemas)
     let warnings = try look(at: &plan, control.current)

@@ -36,6 +36,37 @@ import Testing
     }
   }
 
+  /// A trigger stands in for a server that has no memory, or no place for locks, for two batches at a time.
+  @Test func `where the server has no room for all workers the others go on, and nothing fails`() async throws {
+    try await TestDatabase.withRows(200) { database in
+      try database.run(
+        """
+        CREATE SEQUENCE production.refusals;
+        CREATE FUNCTION production.crowd() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          -- Until it was refused for the first time a batch waits for another one.
+          IF (SELECT is_called FROM production.refusals) THEN RETURN NULL; END IF;
+          WHILE NOT pg_try_advisory_xact_lock(77, 1) AND (SELECT NOT is_called FROM production.refusals) LOOP
+            PERFORM nextval('production.refusals');
+            RAISE EXCEPTION USING ERRCODE = '53200', MESSAGE = 'out of shared memory';
+          END LOOP;
+          WHILE (SELECT NOT is_called FROM production.refusals) LOOP PERFORM pg_sleep(0.01); END LOOP;
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER crowd AFTER INSERT OR UPDATE ON production.t EXECUTE FUNCTION production.crowd();
+        """
+      )
+      let report = try await database.merge {
+        $0.batchRows = 10
+        $0.workers = 2
+        $0.maxLockMilliseconds = 60_000
+      }
+      #expect(report.status == .success, "\(report.failures)")
+      #expect(try database.holds("(SELECT is_called FROM production.refusals)"))
+      try database.expectEverythingMerged()
+    }
+  }
+
   @Test func `a lock that is never released fails its table, and the others go on`() async throws {
     try await TestDatabase.withRows(10, in: .sleeping) { database in
       try database.makePair(

@@ -116,6 +116,60 @@ import Testing
     }
   }
 
+  /// What keeps row 1 from its value, which row 2 has.
+  static let rules = [
+    "ALTER TABLE production.t ADD UNIQUE (email) DEFERRABLE INITIALLY DEFERRED",
+    "CREATE UNIQUE INDEX one ON production.t (email) WHERE updated_at > 0",
+    "CREATE UNIQUE INDEX one ON production.t (lower(email))",
+    "CREATE UNIQUE INDEX one ON production.t ((email || id / 1000)) WHERE id < 1000",
+    "ALTER TABLE production.t ADD EXCLUDE USING btree (lower(email) WITH =) WHERE (updated_at > 0)",
+  ]
+
+  @Test(arguments: rules)
+  func `a value that stays taken is not tried again by each later run, whatever rule says so`(_ rule: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.makePair(production: Self.columns + ", PRIMARY KEY (id)", staging: Self.columns)
+      try database.run(
+        "\(rule); INSERT INTO production.t VALUES (2, 1, 'b'), (3, 0, 'c'); INSERT INTO staging.t VALUES (1, 2, 'b')"
+      )
+      #expect(try await merge(database).status == .partial)
+      let refusals = "SELECT id, retried_at IS NULL FROM admin.merge_errors ORDER BY id"
+      let first = try database.rows(refusals)
+      for _ in 0..<2 {
+        let report = try await merge(database)
+        #expect(report.status == .partial && report.standingErrors == 1 && report.totals.read == 0)
+      }
+      #expect(try database.rows(refusals) == first)
+      try database.run("UPDATE production.t SET email = 'd', updated_at = 3 WHERE id = 2")
+      let report = try await merge(database)
+      #expect(report.status == .success)
+      #expect(report.totals.read == 1 && report.totals.inserted == 1)
+    }
+  }
+
+  @Test func `rows that exchange values of an index over an expression are told what helps, and it helps`() async throws
+  {
+    try await TestDatabase.with { database in
+      try database.makePair(production: Self.columns + ", PRIMARY KEY (id)", staging: Self.columns)
+      try database.run(
+        """
+        CREATE UNIQUE INDEX one ON production.t (lower(email)) WHERE updated_at > 0;
+        INSERT INTO production.t VALUES (1, 1, 'a'), (2, 1, 'b');
+        INSERT INTO staging.t VALUES (1, 2, 'B'), (2, 2, 'A');
+        """
+      )
+      let report = try await merge(database)
+      #expect(report.totals.errors == 2)
+      let told = try #require(report.warnings.first { $0.contains("exchange values") })
+      let advice = try #require(told.firstMatch(of: #/DROP INDEX .*? DEFERRABLE/#)?.output)
+      try database.run(String(advice))
+      #expect(try await database.call("errors", "retry").status == 0)
+      #expect(try await merge(database).status == .success)
+    }
+  }
+
   @Test(arguments: [false, true])
   func `two rows that exchange a value pass where the constraint lets them, and are told where not`(
     isDeferrable: Bool

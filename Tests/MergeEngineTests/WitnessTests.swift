@@ -6,7 +6,13 @@ import Testing
 @Suite struct WitnessTests {
   private static let columns = "id int PRIMARY KEY, note text, updated_at int"
 
-  private func make(_ database: TestDatabase, trigger event: String, _ body: String) throws {
+  private func make(
+    _ database: TestDatabase,
+    trigger event: String,
+    _ body: String,
+    at moment: String = "BEFORE",
+    each: String = "ROW"
+  ) throws {
     try database.makePair(production: Self.columns, staging: Self.columns)
     try database.run(
       """
@@ -14,7 +20,7 @@ import Testing
       CREATE TABLE production.t_child (PRIMARY KEY (id)) INHERITS (production.t);
       INSERT INTO production.t VALUES (1, 'old', 1);
       CREATE FUNCTION production.act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(body) END $$;
-      CREATE TRIGGER actor BEFORE \(event) ON production.t FOR EACH ROW EXECUTE FUNCTION production.act();
+      CREATE TRIGGER actor \(moment) \(event) ON production.t FOR EACH \(each) EXECUTE FUNCTION production.act();
       INSERT INTO staging.t SELECT n, 'new', 2 FROM generate_series(1, 40) n;
       """
     )
@@ -91,6 +97,74 @@ import Testing
       #expect(merge.totals.inserted == 39)
       #expect(merge.totals.errors == 1)
       #expect(try database.rows("SELECT * FROM production.t WHERE id = 1 OR id > 40") == ["(1,old,1)"])
+    }
+  }
+
+  /// What an AFTER trigger does to row 7, and to none other.
+  static let movers = [
+    (
+      "ROW",
+      """
+      IF NEW.id = 7 THEN UPDATE production.t SET note = 'moved', id = NEW.id + 5000 WHERE id = NEW.id; END IF;
+      RETURN NULL;
+      """
+    ),
+    ("ROW", "IF NEW.id = 7 THEN DELETE FROM production.t WHERE id = NEW.id; END IF; RETURN NULL;"),
+    (
+      "STATEMENT",
+      """
+      IF EXISTS (SELECT FROM production.t WHERE id = 7 AND note = 'new') THEN
+        UPDATE production.t SET id = 5007 WHERE id = 7;
+      END IF;
+      RETURN NULL;
+      """
+    ),
+  ]
+
+  @Test(arguments: movers, ["INSERT", "UPDATE"])
+  func `a row that a trigger moves on after it was written is refused, and nothing of it stays`(
+    _ mover: (each: String, body: String),
+    _ event: String
+  ) async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: event, mover.body, at: "AFTER", each: mover.each)
+      try database.run("DROP TABLE production.t_child")
+      if event == "UPDATE" {
+        try database.run("INSERT INTO production.t SELECT n, 'old', 1 FROM generate_series(2, 40) AS n")
+      }
+      if mover.body.contains("SET") {
+        let plan = try await database.plan()
+        #expect(messages(plan).contains { $0.contains("the trigger actor") && $0.contains("seems to set id, the key") })
+      }
+      for run in 1...2 {
+        let merge = try await database.merge { $0.batchRows = 20 }
+        #expect(merge.totals.errors == (run == 1 ? 1 : 0) && merge.totals.read == (run == 1 ? 40 : 0))
+        #expect(try database.count("SELECT count(*) FROM production.t WHERE note = 'new'") == 39)
+        #expect(
+          try database.rows("SELECT * FROM production.t WHERE id = 7 OR id > 40")
+            == (event == "UPDATE" ? ["(7,old,1)"] : [])
+        )
+      }
+      #expect(
+        try database.rows("SELECT row_key ->> 'id' FROM admin.merge_errors WHERE message LIKE '%moves the row%'") == [
+          "(7)"
+        ]
+      )
+    }
+  }
+
+  @Test func `a trigger that only looks on afterwards changes nothing`() async throws {
+    try await TestDatabase.with { database async throws in
+      try make(
+        database,
+        trigger: "INSERT OR UPDATE",
+        "UPDATE production.t SET note = 'seen' WHERE id = NEW.id AND note = 'new'; RETURN NULL;",
+        at: "AFTER"
+      )
+      let merge = try await database.merge { $0.batchRows = 10 }
+      #expect(merge.totals.inserted == 39 && merge.totals.updated == 1)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE note = 'seen'") == 40)
+      #expect(try await database.plan().findings.allSatisfy { !$0.message.contains("the trigger actor") })
     }
   }
 

@@ -25,27 +25,80 @@ import Testing
     let proxy = try CuttingProxy(serverPort: cluster.port)
     defer { proxy.close() }
     let proxied = TestServer.connectionString(through: proxy)
-    var storm = Storm(cluster, proxy, direct: direct, proxied: proxied, seed: seed)
-    // 50 kills and 10 restarts in 20 minutes, and so in proportion.
-    let (kills, restarts) = (max(1, Int(seconds * 50 / 1200)), max(1, Int(seconds * 10 / 1200)))
+    let remote = cluster.connectionString(database: TortureSchema.remoteDatabase)
+    try prepareRemote(direct, remote)
+    var storm = Storm(cluster, proxy, direct: direct, proxied: proxied, remote: remote, seed: seed)
+    // 150 kills and 40 restarts in 20 minutes, and so in proportion.
+    let (kills, restarts) = (max(1, Int(seconds * 150 / 1200)), max(1, Int(seconds * 40 / 1200)))
     try await storm.rage(seconds: seconds, kills: kills, restarts: restarts)
+    let connection = try Connection(to: ConnectionTarget(direct), applicationName: "torture check") { _ in }
+    _ = try connection.query("SELECT model.load_tree(0)", "loading the last parents")
     let last = try await Storm.merge([], direct).outcome()
+    let lastRemote = try await Storm.merge(["--table", "remote", "--staging-database", remote], direct).outcome()
     print("torture: \(storm.tally)")
     #expect(last.status == 0 || last.status == 65, "the last merge, undisturbed: \(last.errors)")
+    #expect(lastRemote.status == 0, "the last merge from the other database: \(lastRemote.errors)")
     #expect(storm.tally.surprises.isEmpty)
     #expect(storm.tally.kills >= kills && storm.tally.restarts >= restarts)
     #expect(storm.tally.changes > 0 && storm.tally.loads > 0)
-    if seconds >= 1200 { #expect(storm.tally.cuts > 0 && storm.tally.terminations > 0 && storm.tally.busy > 0) }
-
-    let connection = try Connection(to: ConnectionTarget(direct), applicationName: "torture check") { _ in }
-    for rule in TortureCheck.rules {
-      let violations = try connection.query(rule.violations, "checking").integer(0, 0)
-      #expect(violations == 0, "\(rule.claim), seed \(seed)")
+    if seconds >= 1200 {
+      #expect(storm.tally.cuts > 0 && storm.tally.terminations > 0 && storm.tally.busy > 0 && storm.tally.rollbacks > 0)
+      #expect(storm.tally.frozenClients > 0 && storm.tally.frozenLines > 0 && storm.tally.remoteRuns > 0)
+      #expect(storm.tally.rewrites.values.allSatisfy { $0 > 0 })
     }
+
+    try copyRemote(from: remote, to: connection)
+    for rule in TortureCheck.rules {
+      #expect(try violations(of: rule, connection) == 0, "\(rule.claim), seed \(seed)")
+      try connection.execute("BEGIN; \(rule.tampering)", "breaking a rule")
+      #expect(try violations(of: rule, connection) > 0, "nothing can break the rule: \(rule.claim)")
+      try connection.execute("ROLLBACK", "mending a rule")
+    }
+    let longest = try connection.query(
+      "SELECT coalesce(max(extract(epoch FROM finished - started) * 1000), 0)::bigint, count(*) FROM model.waits",
+      "reading how long CDC has waited"
+    )
+    print(
+      "torture: CDC's longest wait \(longest.integer(0, 0) ?? 0) ms, \(longest.integer(0, 1) ?? 0) waits above "
+        + "\(TortureSchema.notedWaitMilliseconds) ms"
+    )
     let poisoned = try connection.query("SELECT count(*) FROM admin.merge_errors", "checking").integer(0, 0) ?? 0
     let merged = try connection.query("SELECT count(*) FROM model.staged", "checking").integer(0, 0) ?? 0
     print("torture: \(merged) staging rows, \(poisoned) of them refused")
     #expect(poisoned > 0)
+  }
+}
+
+private func violations(of rule: TortureCheck.Rule, _ connection: Connection) throws -> Int {
+  try connection.query(rule.violations, "checking: \(rule.claim)").integer(0, 0) ?? -1
+}
+
+private func prepareRemote(_ database: String, _ remote: String) throws {
+  try Connection(to: ConnectionTarget(database), applicationName: "torture") { _ in }
+    .execute("CREATE DATABASE \(Identifier(TortureSchema.remoteDatabase))", "making the other database")
+  try Connection(to: ConnectionTarget(remote), applicationName: "torture") { _ in }
+    .execute(TortureSchema.createRemote, "making the other database's schema")
+}
+
+/// Lets the rules know what was loaded into the other database, and what is there.
+private func copyRemote(from remote: String, to connection: Connection) throws {
+  let source = try Connection(to: ConnectionTarget(remote), applicationName: "torture check") { _ in }
+  for (rows, insert) in [
+    (
+      "SELECT array_agg(id::text), array_agg(version::text) FROM model.loaded",
+      "INSERT INTO model.loaded SELECT \(TortureSchema.remoteTenant), id::integer, version::timestamp, false"
+    ),
+    (
+      "SELECT array_agg(id::text), array_agg(updated_at::text) FROM staging.remote",
+      "INSERT INTO model.remote_staged SELECT id::integer, version::timestamp"
+    ),
+  ] as [(SQL, SQL)] {
+    let found = try source.query(rows, "reading the other database")
+    _ = try connection.query(
+      "\(insert) FROM unnest($1, $2) AS r (id, version)",
+      (0..<2).map { Parameter(binary: found.bytes(0, $0), type: TypeOID.textArray) },
+      "copying the other database"
+    )
   }
 }
 
@@ -54,7 +107,7 @@ private func prepare(_ database: String) throws {
   let connection = try Connection(to: target, applicationName: "torture") { _ in }
   try connection.execute(TortureSchema.create, "making the schema")
   let logger = Logger(label: "torture") { _ in SwiftLogNoOpLogHandler() }
-  for (table, hasStatusColumn) in [("orders", true), ("items", false)] {
+  for (table, hasStatusColumn) in [("orders", true), ("items", false), ("tree", false)] {
     var options = StagingSetup.Options()
     options.tables = [table]
     options.hasStatusColumn = hasStatusColumn

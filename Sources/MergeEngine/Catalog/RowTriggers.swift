@@ -1,11 +1,13 @@
 import Libpq
 
-/// Row triggers that run before a row of a table is written: they may change it, put it elsewhere, or swallow it.
+/// Triggers of a table that may change a row on its way, put it elsewhere, or swallow it.
 struct RowTriggers: Sendable {
-  /// One acts on INSERT, of the table or of a partition.
+  /// One runs for each row before INSERT, of the table or of a partition.
   var onInsert = false
-  /// One acts on UPDATE.
+  /// One runs for each row before UPDATE.
   var onUpdate = false
+  /// One runs after INSERT or UPDATE, for each row or once a statement.
+  var runAfterwards = false
   /// The table has children by INHERITS, which a trigger may put its rows into.
   var hasChildren = false
 
@@ -24,7 +26,8 @@ struct RowTriggers: Sendable {
       -- ROW is 1, BEFORE 2, INSERT 4, UPDATE 16 (pg_trigger.h).
       SELECT tree.root, coalesce(bool_or(t.tgtype::integer & 7 = 7), false),
              coalesce(bool_or(t.tgtype::integer & 19 = 19), false),
-             bool_or(c.relkind = 'r' AND NOT c.relispartition AND tree.oid <> tree.root)
+             bool_or(c.relkind = 'r' AND NOT c.relispartition AND tree.oid <> tree.root),
+             coalesce(bool_or(t.tgtype::integer & 2 = 0 AND t.tgtype::integer & 20 <> 0), false)
       FROM tree
       JOIN pg_class c ON c.oid = tree.oid
       LEFT JOIN pg_trigger t ON t.tgrelid = tree.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
@@ -40,6 +43,7 @@ struct RowTriggers: Sendable {
           RowTriggers(
             onInsert: rows.bool(row, 1) == true,
             onUpdate: rows.bool(row, 2) == true,
+            runAfterwards: rows.bool(row, 4) == true,
             hasChildren: rows.bool(row, 3) == true
           )
         )

@@ -111,7 +111,7 @@ struct AccessCheck {
       UNION ALL
       SELECT current_user::text, r.name || ' on ' || n.nspname || '.' || c.relname
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      JOIN (VALUES ('snapshot_progress', 'SELECT'), ('snapshot_progress', 'INSERT'), ('snapshot_progress', 'DELETE'),
+      JOIN (VALUES ('snapshot_progress', 'SELECT'), ('snapshot_progress', 'DELETE'),
                    ('merge_errors', 'SELECT'), ('merge_errors', 'UPDATE')) AS r (table_name, name)
         ON c.relname = r.table_name
       WHERE $3 AND n.nspname = $1 AND NOT has_table_privilege(c.oid, r.name)

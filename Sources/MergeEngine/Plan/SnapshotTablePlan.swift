@@ -12,6 +12,9 @@ struct SnapshotTablePlan: Sendable {
   /// Tells the temporary tables of one connection apart.
   let number: Int
 
+  /// What the ledger knows the file by.
+  var source: StagingSource { StagingSource(snapshotID: snapshotID, table: file.table.name) }
+
   /// Not the table's own name: functions with a search_path of their own look into pg_temp first.
   var batchTable: SQL { "pg_temp.\(Identifier("merge_engine_snapshot_\(number)"))" }
 

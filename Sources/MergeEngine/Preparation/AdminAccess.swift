@@ -8,13 +8,14 @@ struct AdminAccess {
 
   func findings() throws -> [Finding] {
     let admin = AdminSchema(schemas: options.schemas)
-    let missing = try admin.missingStatements(connection)
+    let inventory = try admin.inventory(connection)
+    let missing = admin.missingStatements(inventory)
     guard missing.isEmpty else { return try mayMake(missing) ? [] : [admin.obstacle(missing, reason: nil)] }
     let isReplay = ReplayProgress(plan, options.schemas).isReplay
     let denied = try AccessCheck(schemas: options.schemas)
       .adminBlockers(connection, makesTables: options.beforeImages, replays: isReplay)
     guard denied.isEmpty else { return denied }
-    return try unwritable(admin.columns(connection), isReplay: isReplay)
+    return try unwritable(inventory.columns, isReplay: isReplay)
   }
 
   private func mayMake(_ statements: [SQL]) throws(PostgresError) -> Bool {
@@ -47,15 +48,12 @@ struct AdminAccess {
       let update: SQL = "UPDATE \(table) SET \(Identifier(String(column))) = \(Identifier(String(column)))"
       return WriteRehearsal.Step(update, of: table, "writing the run's record to", connection)
     }
-    if isReplay {
-      let table = QualifiedName(schema: options.schemas.admin, name: "snapshot_progress")
+    if isReplay, columns.contains("\(SnapshotProgress.formerTable).snapshot_id") {
+      let table = QualifiedName(schema: options.schemas.admin, name: SnapshotProgress.formerTable)
       steps.append(WriteRehearsal.Step("DELETE FROM \(table)", of: table, "writing the run's record to", connection))
     }
-    for step in steps {
-      let findings = try RowSecurity(table: nil).findings(on: step.relation, connection)
-      guard findings.isEmpty else { return findings }
-      if let obstacle = try step.obstacle() { return [.blocker(nil, obstacle)] }
-    }
-    return []
+    let hidden = try RowSecurity(table: nil).findings(on: steps.map(\.relation), connection)
+    guard hidden.isEmpty else { return [hidden[0]] }
+    return try WriteRehearsal.obstacle(steps).map { [.blocker(nil, $0)] } ?? []
   }
 }

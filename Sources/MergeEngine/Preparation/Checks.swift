@@ -73,8 +73,9 @@ struct Checks {
 
   private func rowSecurity(_ table: TablePlan) throws -> [Finding] {
     let security = RowSecurity(table: table.name)
-    return try security.findings(on: table.production, production)
-      + (table.snapshot == nil ? security.findings(on: table.staging, staging) : [])
+    guard table.snapshot == nil else { return try security.findings(on: [table.production], production) }
+    guard staging !== production else { return try security.findings(on: [table.production, table.staging], staging) }
+    return try security.findings(on: [table.production], production) + security.findings(on: [table.staging], staging)
   }
 
   private func rules(_ table: TablePlan) throws -> [Finding] {

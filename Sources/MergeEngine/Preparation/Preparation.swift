@@ -64,15 +64,15 @@ struct Preparation {
   func requireSchemas(production: Connection, staging: Connection) throws {
     let schemas = options.schemas
     try SessionFindings.requireZone(options.timeZone, production)
+    let check = try SchemaCheck(production)
     if snapshot == nil {
       if staging === production { try schemas.requireTwo() }
-      let check = try SchemaCheck(staging)
+      let check = staging === production ? check : try SchemaCheck(staging)
       for name in schemas.allStaging {
         try check.require(name, advice: "Make staging with merge-engine init, or name it: --staging-schema.")
       }
     }
     try schemas.requireDistinct()
-    let check = try SchemaCheck(production)
     for name in schemas.allProduction {
       try check.require(name, advice: "Name the production schema: --production-schema.")
     }

@@ -5,29 +5,32 @@ struct RowSecurity {
   /// The table of the run that is asked about.
   let table: String?
 
-  /// - Returns: a blocker where the relation's policies hold for the role; owners without FORCE, roles with BYPASSRLS and
+  /// - Returns: a blocker for each relation whose policies hold for the role; owners without FORCE, roles with BYPASSRLS and
   ///   superusers are free of them.
-  func findings(on relation: QualifiedName, _ connection: Connection) throws(PostgresError) -> [Finding] {
+  func findings(on relations: [QualifiedName], _ connection: Connection) throws(PostgresError) -> [Finding] {
     let rows = try connection.query(
       """
-      SELECT current_user::text, pg_has_role(c.relowner, 'USAGE')
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = $1 AND c.relname = $2 AND row_security_active(c.oid)
+      SELECT r.position, current_user::text, pg_has_role(c.relowner, 'USAGE')
+      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r (schema_name, table_name, position)
+      JOIN pg_namespace n ON n.nspname = r.schema_name
+      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.table_name
+      WHERE row_security_active(c.oid)
+      ORDER BY r.position
       """,
-      [.text(relation.schema.name), .text(relation.name.name)],
-      "reading whether row-level security applies to \(relation)"
+      [.textArray(relations.map(\.schema.name)), .textArray(relations.map(\.name.name))],
+      "reading whether row-level security applies"
     )
-    guard rows.count > 0 else { return [] }
-    let role = Identifier(rows.text(0, 0) ?? "")
-    let statement: SQL =
-      rows.bool(0, 1) == true
-      ? "ALTER TABLE \(relation) NO FORCE ROW LEVEL SECURITY" : "ALTER ROLE \(role) BYPASSRLS"
-    return [
-      .blocker(
+    return (0..<rows.count).map { row in
+      let relation = relations[(rows.integer(row, 0) ?? 1) - 1]
+      let role = Identifier(rows.text(row, 1) ?? "")
+      let statement: SQL =
+        rows.bool(row, 2) == true
+        ? "ALTER TABLE \(relation) NO FORCE ROW LEVEL SECURITY" : "ALTER ROLE \(role) BYPASSRLS"
+      return .blocker(
         table,
         "row-level security of \(relation) applies to the role \(role), so rows could be hidden from the merge or refused "
           + "one by one. Merge as a role that it does not apply to: \(statement.text)"
       )
-    ]
+    }
   }
 }

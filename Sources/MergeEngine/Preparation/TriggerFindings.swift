@@ -1,6 +1,6 @@
 import Libpq
 
-/// What row triggers of production seem to do to the merge, by the text of their functions: set the key, or swallow the row.
+/// What triggers of production seem to do to the merge, by the text of their functions: set the key, or swallow the row.
 ///
 /// A guess, so it only warns; what became of each row is known from the key that comes back.
 struct TriggerFindings {
@@ -8,7 +8,7 @@ struct TriggerFindings {
   let connection: Connection
 
   func all() throws(PostgresError) -> [Finding] {
-    guard table.triggers.onInsert || table.triggers.onUpdate else { return [] }
+    guard table.triggers.onInsert || table.triggers.onUpdate || table.triggers.runAfterwards else { return [] }
     let rows = try connection.query(
       #"""
       WITH RECURSIVE tree AS (
@@ -18,21 +18,30 @@ struct TriggerFindings {
       ), triggers AS (
         SELECT DISTINCT t.tgname::text AS name, n.nspname || '.' || p.proname AS function,
                array_to_string(ARRAY(
-                 SELECT k.name FROM unnest($1::text[]) WITH ORDINALITY AS k (name, position)
-                 WHERE p.prosrc ~* ('\mnew\s*\.\s*"?' || regexp_replace(k.name, '([^[:alnum:]_])', '\\\1', 'g') || '"?\s*:?=')
-                    OR p.prosrc ~* ('\minto\s+(strict\s+)?new\s*\.\s*"?'
-                                    || regexp_replace(k.name, '([^[:alnum:]_])', '\\\1', 'g') || '"?\M')
+                 SELECT k.name
+                 FROM unnest($1::text[]) WITH ORDINALITY AS k (name, position)
+                 CROSS JOIN LATERAL (
+                   SELECT '"?' || regexp_replace(k.name, '([^[:alnum:]_])', '\\\1', 'g') || '"?' AS name,
+                          '"?' || regexp_replace($2, '([^[:alnum:]_])', '\\\1', 'g') || '"?' AS table_name
+                 ) AS x
+                 WHERE CASE WHEN is_before
+                            THEN p.prosrc ~* ('\mnew\s*\.\s*' || x.name || '\s*:?=')
+                                 OR p.prosrc ~* ('\minto\s+(strict\s+)?new\s*\.\s*' || x.name || '\M')
+                            ELSE p.prosrc ~* ('\mupdate\s+(only\s+)?([[:alnum:]_"]+\s*\.\s*)?' || x.table_name
+                                              || '\M((?!\mwhere\M)[^;])*[^[:alnum:]_]' || x.name || '\s*=')
+                       END
                  ORDER BY k.position), ', ') AS keys,
-               p.prosrc ~* '\mreturn\s+null\M' AS swallows
+               is_before AND p.prosrc ~* '\mreturn\s+null\M' AS swallows
         FROM tree JOIN pg_trigger t ON t.tgrelid = tree.oid JOIN pg_proc p ON p.oid = t.tgfoid
         JOIN pg_namespace n ON n.oid = p.pronamespace
+        CROSS JOIN LATERAL (SELECT t.tgtype::integer & 2 <> 0) AS w (is_before)
         WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
-          -- row-level, before, on INSERT or UPDATE
-          AND t.tgtype::integer & 3 = 3 AND t.tgtype::integer & 20 <> 0
+          -- on INSERT or UPDATE: before it for each row, or after it
+          AND t.tgtype::integer & 20 <> 0 AND (NOT is_before OR t.tgtype::integer & 1 <> 0)
       )
       SELECT name, function, keys, swallows FROM triggers WHERE keys <> '' OR swallows ORDER BY name, function
       """#,
-      [.textArray(table.keyColumns.map(\.name.name))],
+      [.textArray(table.keyColumns.map(\.name.name)), .text(table.production.name.name)],
       "reading what the triggers of \(table.production) do"
     )
     return (0..<rows.count).map { row in

@@ -21,10 +21,33 @@ struct WriteRehearsal {
       let marking: SQL = "UPDATE \(table.staging) AS s SET \(status) = 'PROCESSED' WHERE s.ctid = '(0,1)'"
       steps.append(Step(marking, of: table.staging, "marking rows of", staging))
     }
+    return try Self.obstacle(steps).map { [.blocker(table.name, $0)] } ?? []
+  }
+
+  /// Why the server would refuse one of the statements, the first of them; nil when it would refuse none.
+  ///
+  /// All are asked for in one go. Only where the server has something against one they are asked for one by one.
+  static func obstacle(_ steps: [Step]) throws(PostgresError) -> String? {
+    if steps.allSatisfy({ $0.connection === steps.first?.connection }), try areAllowed(steps) { return nil }
     for step in steps {
-      if let finding = try step.obstacle().map({ Finding.blocker(table.name, $0) }) { return [finding] }
+      if let obstacle = try step.obstacle() { return obstacle }
     }
-    return []
+    return nil
+  }
+
+  /// - Precondition: all are of one connection.
+  private static func areAllowed(_ steps: [Step]) throws(PostgresError) -> Bool {
+    guard let connection = steps.first?.connection else { return true }
+    let operation = "planning the statements that write"
+    let statements = ["BEGIN; \(Step.lockPatience)" as SQL] + steps.map { "EXPLAIN \($0.statement)" } + ["ROLLBACK"]
+    do {
+      try connection.execute(statements.joined("; "), operation)
+      return true
+    } catch {
+      guard !connection.isBroken else { throw error }
+      try connection.execute("ROLLBACK", operation)
+      return false
+    }
   }
 
   /// A statement, and what it is for.
@@ -43,7 +66,7 @@ struct WriteRehearsal {
 
     /// No lock on the table is waited for: somebody who holds one, as to build an index, holds up the merge itself, which
     /// has more patience, and then nothing is known beforehand.
-    private static let lockPatience: SQL = "SET LOCAL lock_timeout = '1ms'"
+    fileprivate static let lockPatience: SQL = "SET LOCAL lock_timeout = '1ms'"
 
     /// Why the server would refuse the statement, and what to do; nil when it would not.
     func obstacle() throws(PostgresError) -> String? {

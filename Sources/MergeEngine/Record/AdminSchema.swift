@@ -7,12 +7,24 @@ import Libpq
 struct AdminSchema {
   let schemas: Schemas
 
+  /// What is there.
+  struct Inventory {
+    let hasSchema: Bool
+    /// Of all its tables, as `merge_summary.id`.
+    let columns: Set<String>
+  }
+
   /// The statements that would bring the schema up to date; empty when nothing is missing.
   func missingStatements(_ connection: Connection) throws(PostgresError) -> [SQL] {
+    missingStatements(try inventory(connection))
+  }
+
+  /// The same by what is known to be there.
+  func missingStatements(_ inventory: Inventory) -> [SQL] {
     let admin = Identifier(schemas.admin)
-    let (isThere, present) = try inventory(connection)
+    let present = inventory.columns
     var statements: [SQL] = []
-    if !isThere { statements.append("CREATE SCHEMA \(admin)") }
+    if !inventory.hasSchema { statements.append("CREATE SCHEMA \(admin)") }
     for table in AdminTables.all {
       let isThere = present.contains { $0.hasPrefix(table.name + ".") }
       if !isThere {
@@ -51,7 +63,13 @@ struct AdminSchema {
     ])
   }
 
-  private func inventory(_ connection: Connection) throws(PostgresError) -> (isThere: Bool, columns: Set<String>) {
+  /// Whether the progress of replays that an earlier version has begun may stand in a table of its own.
+  func hasFormerProgress(_ connection: Connection) throws(PostgresError) -> Bool {
+    try columns(connection).contains("\(SnapshotProgress.formerTable).snapshot_id")
+  }
+
+  /// Looks what is there.
+  func inventory(_ connection: Connection) throws(PostgresError) -> Inventory {
     let state = try connection.query(
       """
       SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1),
@@ -64,7 +82,10 @@ struct AdminSchema {
       [.text(schemas.admin)],
       "looking for the admin schema"
     )
-    return (state.bool(0, 0) == true, Set((state.text(0, 1) ?? "").split(separator: ",").map(String.init)))
+    return Inventory(
+      hasSchema: state.bool(0, 0) == true,
+      columns: Set((state.text(0, 1) ?? "").split(separator: ",").map(String.init))
+    )
   }
 
   /// The plain names of all tables.
@@ -88,12 +109,15 @@ struct AdminSchema {
 
   /// Makes what is missing.
   ///
+  /// - Returns: whether anything was.
   /// - Throws: ``MergeFailure/blocked(_:)`` with the statements to run when the role may not.
-  func complete(_ connection: Connection) throws {
+  @discardableResult
+  func complete(_ connection: Connection) throws -> Bool {
     let statements = try missingStatements(connection)
-    guard !statements.isEmpty else { return }
+    guard !statements.isEmpty else { return false }
     do {
       try makeMissing(connection)
+      return true
     } catch {
       guard error.origin == .server, error.sqlState?.isWorthRetrying == false else { throw error }
       try connection.execute("ROLLBACK", "giving up making the admin schema")
@@ -192,14 +216,6 @@ private enum AdminTables {
         // In the place of addresses a stretch of keys, which are integers.
         "key_columns text[]", "key_start bigint[]", "key_end bigint[]",
         "records bigint", "recorded_at timestamp", "superseded_at timestamp",
-      ]
-    ),
-    Table(
-      name: "snapshot_progress",
-      keyColumn: "snapshot_id text NOT NULL",
-      columns: [
-        "table_name text", "production_oid bigint", "version_from text", "version_to text", "first_row bigint",
-        "row_count bigint", "run_id integer",
       ]
     ),
     // A row a batch: when, by which worker, and what it came to. What the report draws its rates from.

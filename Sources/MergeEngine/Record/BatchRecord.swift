@@ -63,11 +63,23 @@ struct BatchRecord {
     )
   }
 
-  /// What notes the place of a batch, `$10` to `$11`, or its keys, `$14` to `$15`, or its rows that had been set apart, `$13`, and the transaction of its
-  /// marks on another server, `$12`. Of a snapshot's rows progress is kept elsewhere.
+  /// What notes the place of a batch, `$10` to `$11`, or its keys, `$14` to `$15`, or its rows that had been set apart, `$13`, and the
+  /// transaction of its marks on another server, `$12`. Of a snapshot's file the place is the numbers of its rows, `$10`.
   private static func progress(_ plan: TablePlan, run: RunRecord, admin: Identifier, isOneDatabase: Bool) -> SQL {
-    guard plan.snapshot == nil, let source = plan.reading.source, let horizon = plan.reading.horizon else {
-      return "SELECT $10, $11, $12, $13, $14, $15"
+    func text(_ value: String?) -> SQL { value.map { "\(Literal($0))" } ?? "NULL" }
+    let window: SQL = "\(text(plan.window.from)), \(text(plan.window.to))"
+    if let snapshot = plan.snapshot {
+      return """
+        INSERT INTO \(admin).merge_progress
+          (run_id, table_name, production_oid, source, first_row, row_count, version_from, version_to, records, recorded_at)
+        SELECT \(run.id), \(Literal(plan.plainName)), \(plan.productionOid), \(Literal(snapshot.source.identity)),
+               lower(r), upper(r) - lower(r), \(window), upper(r) - lower(r), clock_timestamp() AT TIME ZONE 'UTC'
+        FROM unnest($10::int8multirange) AS r
+        RETURNING id
+        """
+    }
+    guard let source = plan.reading.source, let horizon = plan.reading.horizon else {
+      preconditionFailure("staging is looked at before it is read")
     }
     let marker: SQL = plan.marksRows && isOneDatabase ? "pg_current_xact_id()::text::bigint" : "$12"
     // The batch's own lock on staging keeps the file what it is until the commit.
@@ -76,14 +88,13 @@ struct BatchRecord {
       ? " WHERE pg_relation_filenode(\(Literal(plan.staging.quoted))::regclass)::bigint = \(source.fileNode)" : ""
     let recent = Literal("{" + horizon.recent.map(String.init).joined(separator: ",") + "}")
     let keyNames = plan.keyColumns.map { "\(Literal($0.name.name))::text" as SQL }.joined(", ")
-    func text(_ value: String?) -> SQL { value.map { "\(Literal($0))" } ?? "NULL" }
     return """
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, file_node, place_start, place_end, horizon, recent, next_id,
          version_from, version_to, marker, settled, key_columns, key_start, key_end, records, recorded_at)
       SELECT \(run.id), \(Literal(plan.plainName)), \(plan.productionOid), \(Literal(plan.staging.quoted)),
              \(Literal(source.identity)), \(source.fileNode), $10::tid, $11::tid, \(horizon.oldest), \(recent)::bigint[],
-             \(horizon.next), \(text(plan.window.from)), \(text(plan.window.to)), \(marker), $13::tid[],
+             \(horizon.next), \(window), \(marker), $13::tid[],
              CASE WHEN $14::text IS NOT NULL THEN ARRAY[\(keyNames)] END, $14::bigint[], $15::bigint[], $1,
              clock_timestamp() AT TIME ZONE 'UTC'\(isSameFile)
       RETURNING id
@@ -99,14 +110,15 @@ struct BatchRecord {
   func add(_ counts: VerdictCounts, at place: BatchPlace, marker: Int?, elapsed: Duration) throws
     -> PageCounter.Reading?
   {
-    var range: TupleRange?
-    var settled: String?
+    var (start, end, settled): (String?, String?, String?) = (nil, nil, nil)
     var keys: KeyRange?
     switch place {
-    case .blocks(let blocks): range = blocks
+    case .blocks(let range):
+      start = TupleAddress(range.start).description
+      end = range.end < TupleRange.everything.end ? TupleAddress(range.end).description : nil
     case .rows(let rows): settled = TupleAddress.arrayText(rows)
     case .keys(let keyed): keys = keyed.range
-    case .slice: break
+    case .slice(let slice): start = slice.multirangeText
     }
     let result = try connection.execute(
       statement,
@@ -114,9 +126,7 @@ struct BatchRecord {
         .bigint(counts.read), .bigint(counts.inserted), .bigint(counts.updated), .bigint(counts.unchanged),
         .bigint(counts.stale), .bigint(counts.duplicate), .bigint(counts.errors), .bigint(counts.lostRaces),
         .bigint(Int(elapsed / .microseconds(1))),
-        .text(range.map { TupleAddress($0.start).description }),
-        .text(range.flatMap { $0.end < TupleRange.everything.end ? TupleAddress($0.end).description : nil }),
-        .bigint(marker), .text(settled),
+        .text(start), .text(end), .bigint(marker), .text(settled),
         .text(keys.map { KeyRange.text($0.start) }), .text(keys.flatMap { $0.end.map(KeyRange.text) }),
       ]
     )

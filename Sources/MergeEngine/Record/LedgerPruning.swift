@@ -18,7 +18,11 @@ struct LedgerPruning {
     )
     guard isAllowed.bool(0, 0) == true else { return 0 }
     var count = try production.execute(
-      "DELETE FROM \(name) WHERE superseded_at IS NOT NULL",
+      """
+      DELETE FROM \(name) AS g
+      WHERE superseded_at IS NOT NULL
+         OR source LIKE 'snapshot %' AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid::bigint = g.production_oid)
+      """,
       "deleting what the ledger says no more"
     )
     let gone = try goneSources()

@@ -4,8 +4,10 @@ import Logging
 /// How far the replay of all tables of a run has come; of nothing when the run merges from staging.
 struct ReplayProgress {
   private let tables: [(index: Int, progress: SnapshotProgress)]
+  private let schemas: Schemas
 
   init(_ plan: MergePlan, _ schemas: Schemas) {
+    self.schemas = schemas
     tables = plan.tables.indices.compactMap { index in
       SnapshotProgress(plan.tables[index], admin: Identifier(schemas.admin)).map { (index: index, progress: $0) }
     }
@@ -18,10 +20,12 @@ struct ReplayProgress {
   ///
   /// - Parameter startsOver: what is done is forgotten, and everything read anew.
   func begin(startsOver: Bool, _ connection: Connection, _ logger: Logger) throws(PostgresError) {
+    let hasFormer = isReplay ? try AdminSchema(schemas: schemas).hasFormerProgress(connection) : false
     for (_, progress) in tables {
       for difference in progress.snapshot.differences(progress.table) {
         logger.warning("\(difference)", metadata: ["table": "\(progress.table.name)"])
       }
+      if hasFormer { try progress.adoptFormer(connection) }
       if startsOver { try progress.forget(connection) }
       let doneCount = try progress.done(connection).reduce(0) { $0 + $1.count }
       guard doneCount > 0 else {

@@ -108,31 +108,31 @@ struct RunRecord {
     }
     self.id = id
     try RunLocks.takeRun(id, admin: admin, connection)
-    _ = try connection.query(
+    let logs = try connection.query(
       """
-      INSERT INTO \(admin).merge_logs
-        (run_id, staging_schema, production_schema, table_name, version_from, version_to, merge_time, records_updated,
-         records_inserted, records_read, records_unchanged, records_stale, records_duplicate, records_error, lost_races,
-         batches, elapsed_ms)
-      SELECT $1, CASE WHEN t.staging <> '' THEN t.staging END, t.production, t.name,
-             CASE WHEN t.version_from <> '' THEN t.version_from END, CASE WHEN t.version_to <> '' THEN t.version_to END,
-             clock_timestamp() AT TIME ZONE 'UTC', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-      FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-        WITH ORDINALITY AS t (staging, production, name, version_from, version_to, position)
-      WHERE NOT EXISTS (SELECT FROM \(admin).merge_logs l
-                        WHERE l.run_id = $1 AND l.table_name = t.name AND l.production_schema = t.production)
-      ORDER BY t.position
+      WITH added AS (
+        INSERT INTO \(admin).merge_logs
+          (run_id, staging_schema, production_schema, table_name, version_from, version_to, merge_time, records_updated,
+           records_inserted, records_read, records_unchanged, records_stale, records_duplicate, records_error, lost_races,
+           batches, elapsed_ms)
+        SELECT $1, CASE WHEN t.staging <> '' THEN t.staging END, t.production, t.name,
+               CASE WHEN t.version_from <> '' THEN t.version_from END, CASE WHEN t.version_to <> '' THEN t.version_to END,
+               clock_timestamp() AT TIME ZONE 'UTC', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+          WITH ORDINALITY AS t (staging, production, name, version_from, version_to, position)
+        WHERE NOT EXISTS (SELECT FROM \(admin).merge_logs l
+                          WHERE l.run_id = $1 AND l.table_name = t.name AND l.production_schema = t.production)
+        ORDER BY t.position
+        RETURNING id, production_schema, table_name
+      )
+      SELECT id, production_schema::text, table_name::text FROM added
+      UNION ALL SELECT id, production_schema::text, table_name::text FROM \(admin).merge_logs WHERE run_id = $1
       """,
       [
         .bigint(id), .textArray(tables.map { $0.snapshot == nil ? $0.staging.schema.name : "" }),
         .textArray(tables.map(\.production.schema.name)), .textArray(tables.map(\.plainName)),
         .textArray(tables.map { $0.window.from ?? "" }), .textArray(tables.map { $0.window.to ?? "" }),
       ],
-      "opening the run"
-    )
-    let logs = try connection.query(
-      "SELECT id, production_schema::text, table_name::text FROM \(admin).merge_logs WHERE run_id = $1",
-      [.bigint(id)],
       "opening the run"
     )
     try addToOpening(id)

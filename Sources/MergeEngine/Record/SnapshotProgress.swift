@@ -1,9 +1,9 @@
 import Libpq
 
-/// How far the replay of a snapshot has come, in `snapshot_progress`: what marks are to staging rows.
+/// How far the replay of a snapshot has come, in `merge_progress`: what the ledger is to a staging table.
 ///
-/// Ranges of rows are written in the transaction that merges them, so that after a crash at any moment the same replay
-/// goes on where it stopped. They are removed when a replay is done, and the next one begins anew.
+/// A place is a stretch of the file's rows by their numbers. Entries count until a replay has met every row of its files; then
+/// they are superseded, and the next one begins anew.
 struct SnapshotProgress {
   let admin: Identifier
   let table: TablePlan
@@ -18,14 +18,17 @@ struct SnapshotProgress {
 
   /// The replay that a range belongs to: another window is other work, and so is a table that was made anew.
   private static let condition: SQL = """
-    snapshot_id = $1 AND table_name = $2 AND production_oid = $3
-    AND coalesce(version_from = $4, version_from IS NULL AND $4 IS NULL)
-    AND coalesce(version_to = $5, version_to IS NULL AND $5 IS NULL)
+    production_oid = $1 AND source = $2 AND superseded_at IS NULL AND \(windowCondition)
+    """
+
+  private static let windowCondition: SQL = """
+    coalesce(version_from = $3, version_from IS NULL AND $3 IS NULL)
+    AND coalesce(version_to = $4, version_to IS NULL AND $4 IS NULL)
     """
 
   private var identity: [Parameter] {
     [
-      .text(snapshot.snapshotID), .text(table.plainName), .bigint(Int(table.productionOid)), .text(table.window.from),
+      .bigint(Int(table.productionOid)), .text(snapshot.source.identity), .text(table.window.from),
       .text(table.window.to),
     ]
   }
@@ -36,7 +39,7 @@ struct SnapshotProgress {
       """
       SELECT lower(r), upper(r)
       FROM unnest((SELECT range_agg(int8range(first_row, first_row + row_count))
-                   FROM \(admin).snapshot_progress WHERE \(Self.condition))) AS r
+                   FROM \(admin).merge_progress WHERE \(Self.condition))) AS r
       ORDER BY 1
       """,
       identity,
@@ -48,9 +51,35 @@ struct SnapshotProgress {
   /// Forgets how far a replay has come.
   func forget(_ connection: Connection) throws(PostgresError) {
     _ = try connection.query(
-      "DELETE FROM \(admin).snapshot_progress WHERE \(Self.condition)",
+      """
+      UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE \(Self.condition)
+      """,
       identity,
       "forgetting how far the replay of \(table.name) has come"
+    )
+  }
+
+  /// The table in which versions before 0.2 kept the progress of replays.
+  static let formerTable = "snapshot_progress"
+
+  /// Takes over what an earlier version has noted of this replay, where its table is still there. Rows are moved and not copied, so
+  /// that they count once, also when the two versions are used by turns.
+  func adoptFormer(_ connection: Connection) throws(PostgresError) {
+    _ = try connection.query(
+      """
+      WITH former AS (
+        DELETE FROM \(admin).\(Identifier(Self.formerTable))
+        WHERE production_oid = $1 AND snapshot_id = $6 AND table_name = $5 AND \(Self.windowCondition)
+        RETURNING run_id, version_from, version_to, first_row, row_count
+      )
+      INSERT INTO \(admin).merge_progress
+        (run_id, table_name, production_oid, source, version_from, version_to, first_row, row_count, records, recorded_at)
+      SELECT run_id, $5, $1, $2, version_from, version_to, first_row, row_count, row_count,
+             clock_timestamp() AT TIME ZONE 'UTC'
+      FROM former
+      """,
+      identity + [.text(table.plainName), .text(snapshot.snapshotID)],
+      "taking over how far the replay of \(table.name) has come"
     )
   }
 
@@ -62,7 +91,7 @@ struct SnapshotProgress {
       _ = try connection.query(
         """
         UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE snapshot_id = $1 AND table_name = $2 AND production_schema = $3 AND retried_at IS NULL\(windowCondition)
+        WHERE snapshot_id = $1 AND table_name = $2 AND production_schema = $3 AND retried_at IS NULL\(isInWindow)
         """,
         [.text(snapshot.snapshotID), .text(table.plainName), .text(table.production.schema.name)],
         "noting that refused rows of \(table.name) are tried again"
@@ -76,7 +105,7 @@ struct SnapshotProgress {
   private var isWhole: Bool { table.window.from == nil && table.window.to == nil }
 
   /// Which refused rows the window covers; begins with AND.
-  private var windowCondition: SQL {
+  private var isInWindow: SQL {
     let version = table.version.stagedName
     guard !isWhole, let type = snapshot.columns.first(where: { $0.name == version })?.type else { return "" }
     return """
@@ -103,64 +132,25 @@ struct SnapshotProgress {
       """
       WITH reopened AS (
         UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE run_id = $6 AND table_name = $2 AND snapshot_id = $1 AND sqlstate = ANY ($7) AND retried_at IS NULL
+        WHERE run_id = $5 AND table_name = $7 AND snapshot_id = $8 AND sqlstate = ANY ($6) AND retried_at IS NULL
         RETURNING snapshot_row
       ), uncounted AS (
         UPDATE \(admin).merge_logs SET records_error = records_error - c.count, records_read = records_read - c.count
         FROM (SELECT count(*) FROM reopened) AS c
-        WHERE run_id = $6 AND table_name = $2
-      ), removed AS (
-        DELETE FROM \(admin).snapshot_progress WHERE \(Self.condition) RETURNING first_row, row_count
-      ), kept AS (
-        INSERT INTO \(admin).snapshot_progress
-          (snapshot_id, table_name, production_oid, version_from, version_to, first_row, row_count, run_id)
-        SELECT $1, $2, $3, $4, $5, lower(r), upper(r) - lower(r), $6
-        FROM unnest((SELECT range_agg(int8range(first_row, first_row + row_count)) FROM removed)
-                    - (SELECT coalesce(range_agg(int8range(snapshot_row, snapshot_row + 1)), '{}') FROM reopened)) AS r
+        WHERE run_id = $5 AND table_name = $7
+      ), superseded AS (
+        UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
+        WHERE \(Self.condition) RETURNING first_row, row_count
       )
-      SELECT count(*) FROM reopened
+      INSERT INTO \(admin).merge_progress
+        (run_id, table_name, production_oid, source, version_from, version_to, first_row, row_count, records, recorded_at)
+      SELECT $5, $7, $1, $2, $3, $4, lower(r), upper(r) - lower(r), upper(r) - lower(r),
+             clock_timestamp() AT TIME ZONE 'UTC'
+      FROM unnest((SELECT range_agg(int8range(first_row, first_row + row_count)) FROM superseded)
+                  - (SELECT coalesce(range_agg(int8range(snapshot_row, snapshot_row + 1)), '{}') FROM reopened)) AS r
       """,
-      identity + [.bigint(runID), .textArray(states.map(\.code))],
+      identity + [.bigint(runID), .textArray(states.map(\.code)), .text(table.name), .text(snapshot.snapshotID)],
       "taking refused rows of \(table.name) up again"
     )
-  }
-
-  /// Writes the rows of one batch after the other down as done.
-  struct Writer {
-    private let statement: PreparedStatement
-    private let connection: Connection
-    private let identity: [Parameter]
-    private let runID: Int
-
-    init(_ progress: SnapshotProgress, runID: Int, name: String, _ connection: Connection) throws(PostgresError) {
-      self.connection = connection
-      self.runID = runID
-      identity = progress.identity
-      statement = try connection.prepare(
-        name,
-        """
-        INSERT INTO \(progress.admin).snapshot_progress
-          (snapshot_id, table_name, production_oid, version_from, version_to, first_row, row_count, run_id)
-        SELECT $1, $2, $3, $4, $5, r.first::bigint, r.count::bigint, $6
-        FROM unnest($7, $8) AS r (first, count)
-        """,
-        parameterTypes: [
-          TypeOID.text, TypeOID.text, TypeOID.int8, TypeOID.text, TypeOID.text, TypeOID.int8, TypeOID.textArray,
-          TypeOID.textArray,
-        ],
-        "recording how far the replay of \(progress.table.name) has come"
-      )
-    }
-
-    /// In the batch's transaction.
-    func add(_ slice: SnapshotSlice) throws(PostgresError) {
-      _ = try connection.execute(
-        statement,
-        identity + [
-          .bigint(runID), .textArray(slice.rows.map { "\($0.lowerBound)" }),
-          .textArray(slice.rows.map { "\($0.count)" }),
-        ]
-      )
-    }
   }
 }

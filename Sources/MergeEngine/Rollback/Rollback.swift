@@ -99,7 +99,7 @@ public struct Rollback: Sendable {
         )
       }
     }
-    try record.begin(control)
+    try record.begin(plan.tables, control)
     var passes = RollbackPasses(
       batches,
       batchRowCount: options.merge.batchRows,

@@ -62,11 +62,17 @@ struct RollbackRecord {
 
   static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
 
-  /// Says that the rollback is under way.
-  func begin(_ connection: Connection) throws(PostgresError) {
+  /// Says that the rollback is under way. What the run has read of a snapshot's files is to be read again by the next replay.
+  func begin(_ tables: [RollbackTable], _ connection: Connection) throws(PostgresError) {
     _ = try connection.query(
-      "UPDATE \(admin).merge_summary SET status = $1 WHERE id = \(runID)",
-      [.text(Status.running.rawValue)],
+      """
+      WITH forgotten AS (
+        UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
+        WHERE run_id = \(runID) AND source LIKE 'snapshot %' AND production_oid::oid = ANY ($2) AND superseded_at IS NULL
+      )
+      UPDATE \(admin).merge_summary SET status = $1 WHERE id = \(runID)
+      """,
+      [.text(Status.running.rawValue), .oidArray(tables.map(\.entry.productionOid))],
       "recording the rollback of run \(runID)"
     )
   }

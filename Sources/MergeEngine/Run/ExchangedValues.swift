@@ -19,20 +19,28 @@ struct ExchangedValues {
       .map(\.address).prefix(Self.rowLimit)
     guard waiting.count > 1 else { return nil }
     let holders = ValueHolders(table: table, production: production)
-    for rule in try holders.rules() {
+    for rule in try holders.rules() where !rule.isDeferrable {
       let count = try holders.waits(of: Array(waiting), rule).circles.count
       guard count > 0 else { continue }
-      let advice: SQL =
-        rule.definition.map { definition in
-          """
-          ALTER TABLE \(table.production) DROP CONSTRAINT \(rule.name), ADD CONSTRAINT \(rule.name) \(definition) DEFERRABLE
-          """
-        } ?? "-- \(rule.name) is an index without a constraint, which can't be deferrable: make it one"
       return
         "\(count.rows) of \(table.staging) exchange values of \(rule.name) among each other. The server checks that row by row, so "
         + "that none can be the first, and they stay refused. A constraint that is checked at the end of a statement takes them: "
-        + "\(advice); then merge-engine errors retry, and merge again."
+        + "\(advice(rule)); then merge-engine errors retry, and merge again."
     }
     return nil
+  }
+
+  /// An index can't be deferrable, but a constraint that does the same can, whatever expressions the index is over.
+  private func advice(_ rule: ValueHolders.Rule) -> SQL {
+    let change: SQL = "ALTER TABLE \(table.production)"
+    if let definition = rule.definition {
+      return "\(change) DROP CONSTRAINT \(rule.name), ADD CONSTRAINT \(rule.name) \(definition) DEFERRABLE"
+    }
+    let values = rule.values.map { "(\($0.expression)) WITH \($0.operation)" as SQL }.joined(", ")
+    let condition: SQL = rule.predicate.map { " WHERE (\($0))" } ?? ""
+    return """
+      DROP INDEX \(QualifiedName(schema: table.production.schema.name, name: rule.name.name)); \(change) \
+      ADD CONSTRAINT \(rule.name) EXCLUDE USING btree (\(values))\(condition) DEFERRABLE
+      """
   }
 }

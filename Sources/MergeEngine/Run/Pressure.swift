@@ -27,6 +27,8 @@ final class Pressure: Sendable {
     var workerLimit: Int
     /// The highest that ``workerLimit`` has been.
     var mostWorkers: Int
+    /// As many workers as the server has shown to have room for; nil for any.
+    var roomForWorkers: Int?
     var reasons: Set<Reason>
     var activeCount = 0
     var pausedAt: (reason: String, start: Date)?
@@ -92,6 +94,18 @@ final class Pressure: Sendable {
   /// A batch has ended.
   func leave() { monitor.update { $0.activeCount -= 1 } }
 
+  /// The server had no room for what a worker needs beside the others: from now on one less is at work.
+  ///
+  /// - Returns: how many there may be, if others may now carry the worker's batch; nil when it is one of those that are left.
+  func makeRoom(for number: Int) -> Int? {
+    monitor.update { state in
+      let room = max(min(state.activeCount - 1, state.roomForWorkers ?? .max), 1)
+      let isLess = room < state.workerLimit
+      if isLess { (state.roomForWorkers, state.workerLimit) = (room, room) }
+      return isLess || number > state.workerLimit ? room : nil
+    }
+  }
+
   /// Notes the rows of a batch, after which none may be read for as long as they are worth at the wanted rate.
   func spend(rowCount: Int) {
     monitor.update { state in
@@ -129,8 +143,8 @@ final class Pressure: Sendable {
 
   func limitWorkers(to count: Int) {
     monitor.update { state in
-      state.workerLimit = count
-      state.mostWorkers = max(state.mostWorkers, count)
+      state.workerLimit = min(count, state.roomForWorkers ?? .max)
+      state.mostWorkers = max(state.mostWorkers, state.workerLimit)
     }
   }
 

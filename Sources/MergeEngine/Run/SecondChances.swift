@@ -82,11 +82,12 @@ struct SecondChances {
     do {
       var hopeless: Set<Int> = []
       for rule in try holders.rules() {
-        hopeless.formUnion(try holders.waits(of: waiting.map(\.address), rule).hopeless)
+        let waits = try holders.waits(of: waiting.map(\.address), rule)
+        hopeless.formUnion(rule.isDeferrable ? waits.hopelessOutsideOfCircles : waits.hopeless)
       }
       return waiting.indices.filter { !hopeless.contains($0 + 1) }.map { waiting[$0] }
     } catch {
-      // Values that can't be compared outside of the constraint's own index.
+      // Values that can't be compared outside of the constraint's own index, or that follow from columns which staging lacks.
       guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
       return own
     }

@@ -47,10 +47,10 @@ struct Stations {
   private var apply: Apply
   /// Only where the server can copy rows itself.
   private var applyWithinServer: ApplyWithinServer?
+  /// Only where triggers run after a write.
+  private var rowsInPlace: RowsInPlace?
   /// Only with `--ties compare`.
   private var tieCheck: TieCheck?
-  /// Only for rows of a snapshot.
-  private let progress: SnapshotProgress.Writer?
   private let record: BatchRecord
   private let ledger: ProgressTable
   private let number: Int
@@ -83,9 +83,6 @@ struct Stations {
     loader = try plan.snapshot.map {
       try SnapshotLoader($0, connections.production, isAllOrNothing: isAllOrNothing)
     }
-    progress = try SnapshotProgress(plan, admin: admin).map {
-      try SnapshotProgress.Writer($0, runID: run.id, name: "progress_\(number)", connections.production)
-    }
     claim = Claim(plan: plan, staging: connections.staging)
     ways = WayChoice(plan, isOneDatabase: !connections.isSplit)
     probe = try Probe(plan, production, statementName: "probe_\(number)")
@@ -93,6 +90,7 @@ struct Stations {
     if ways.mayCopyWithinServer {
       applyWithinServer = try ApplyWithinServer(plan, production, statementName: "within_\(number)")
     }
+    rowsInPlace = try RowsInPlace(plan, production, statementName: "in_place_\(number)")
     tieCheck = try plan.ties.map { comparison in
       try TieCheck(plan, comparison, on: connections.production, statementName: "ties_\(number)")
     }
@@ -133,7 +131,6 @@ struct Stations {
     case .keys(let keyed): source = .rows(keyed.addresses)
     case .slice(let slice):
       guard let loaded = try loader?.load(slice) else { preconditionFailure("slices are of snapshots only") }
-      try progress?.add(slice)
       source = .range(loaded)
     }
     let way = ways.next(mode, place)
@@ -163,10 +160,14 @@ struct Stations {
       case .wholeRows: try write(mode, &memory)
       case .withinServer: try writeWithinServer(memory)
       }
+    if mode != .careful || isAllOrNothing {
+      try requireInPlace(written, inserts: memory.classifier.inserts, updates: memory.classifier.updates, memory.batch)
+    }
     var counts = tally(memory.batch, written, refusedCount: refusedInReading.count)
     counts.read -= setApart.count
     var pages = PageCounts()
-    if counts.read + setApart.count > 0 {
+    // Of a file also what lies outside of the window is done with.
+    if counts.read + setApart.count > 0 || plan.snapshot != nil {
       let refused = refusedInReading + memory.batch.refusedAddresses
       let reading = try finish(place, counts, refused: refused, setApart: setApart, elapsed: .now - start)
       if let reading { pages = pageCounter.advance(to: reading) }
@@ -328,13 +329,30 @@ struct Stations {
     _ batch: StagedBatch,
     _ counts: inout Apply.Counts
   ) throws -> [Quarantine.Refusal] {
-    try quarantine.write(
+    let quarantine = quarantine
+    return try quarantine.write(
       rows,
       on: production,
       counts: &counts,
       after: { try apply.emptyBatchTable() },
-      by: { try verdict == .insert ? apply.insertExactly($0, of: batch) : apply.updateExactly($0, of: batch) }
+      by: { rows in
+        let isInsert = verdict == .insert
+        let written = try isInsert ? apply.insertExactly(rows, of: batch) : apply.updateExactly(rows, of: batch)
+        try requireInPlace(written, inserts: isInsert ? rows + [] : [], updates: isInsert ? [] : rows + [], batch)
+        return written
+      }
     )
+  }
+
+  private mutating func requireInPlace(
+    _ written: Apply.Counts,
+    inserts: [UInt32],
+    updates: [UInt32],
+    _ batch: StagedBatch
+  ) throws {
+    guard var rows = rowsInPlace else { return }
+    defer { rowsInPlace = rows }
+    try rows.require(written, inserts: inserts, updates: updates, of: batch, on: production)
   }
 
   /// Tries rows again that may have been refused only because other rows of the batch were not there yet (a foreign key

@@ -1,8 +1,6 @@
 import Libpq
 
 /// Which refused rows wait for a unique value, or for room in an exclusion constraint, and who has it.
-///
-/// Seen are constraints and unique indexes over plain columns that are checked row by row.
 struct ValueHolders {
   let table: TablePlan
   let production: Connection
@@ -12,74 +10,100 @@ struct ValueHolders {
     let name: Identifier
     /// As `UNIQUE (email)`; nil for an index without a constraint.
     let definition: SQL?
-    /// With the operator by which two values exclude each other.
-    let columns: [(column: TablePlan.Column, operation: SQL)]
+    /// It may be checked when all rows of a statement are written, so that rows can exchange values.
+    let isDeferrable: Bool
+    /// Two rows without a value exclude each other, too.
+    let nullsAreEqual: Bool
+    /// Which rows it holds for, as an expression over production's columns; nil for all.
+    let predicate: SQL?
+    /// What must not be the same, as expressions over production's columns, with the operator by which two values exclude
+    /// each other.
+    let values: [(expression: SQL, operation: SQL)]
   }
 
-  /// The rules that waiting rows may stand under.
+  /// The rules that waiting rows may stand under: all but the key's own.
   func rules() throws(PostgresError) -> [Rule] {
     let rows = try production.query(
       """
-      SELECT x.relname::text, pg_get_constraintdef(c.oid), array_to_json(array_agg(a.attname ORDER BY k.position))::text,
-             array_to_json(array_agg(format('OPERATOR(%I.%s)', m.nspname, o.oprname) ORDER BY k.position))::text
+      SELECT x.relname::text, pg_get_constraintdef(c.oid), k.expressions, k.operations, NOT i.indimmediate,
+             coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), pg_get_expr(i.indpred, i.indrelid)
       FROM pg_index i
       JOIN pg_class x ON x.oid = i.indexrelid
       LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')
-      CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
-      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-      JOIN pg_opclass f ON f.oid = k.opclass
-      LEFT JOIN pg_amop s ON s.amopfamily = f.opcfamily AND s.amopstrategy = 3
-                         AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
-      JOIN pg_operator o ON o.oid = coalesce(c.conexclop[k.position], s.amopopr)
-      JOIN pg_namespace m ON m.oid = o.oprnamespace
-      WHERE i.indrelid = \(table.productionOid) AND (i.indisunique OR i.indisexclusion)
-        AND i.indexrelid <> \(table.keyIndexOid) AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
-      GROUP BY x.relname, c.oid
+      CROSS JOIN LATERAL (
+        SELECT array_to_json(array_agg(pg_get_indexdef(i.indexrelid, k.position::integer, true) ORDER BY k.position))::text
+                 AS expressions,
+               array_to_json(array_agg(format('OPERATOR(%I.%s)', m.nspname, o.oprname) ORDER BY k.position))::text
+                 AS operations,
+               count(*)
+        FROM unnest(i.indclass::oid[]) WITH ORDINALITY AS k (opclass, position)
+        JOIN pg_opclass f ON f.oid = k.opclass
+        LEFT JOIN pg_amop s ON s.amopfamily = f.opcfamily AND s.amopstrategy = 3
+                           AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
+        JOIN pg_operator o ON o.oid = coalesce(c.conexclop[k.position], s.amopopr)
+        JOIN pg_namespace m ON m.oid = o.oprnamespace
+        WHERE k.position <= i.indnkeyatts
+      ) AS k
+      WHERE i.indrelid = \(table.productionOid) AND (i.indisunique OR i.indisexclusion) AND k.count = i.indnkeyatts
       ORDER BY x.relname
       """,
       "reading the unique constraints of \(table.production)"
     )
+    let key = Set(table.keyColumns.map(\.name.quoted))
     return (0..<rows.count).compactMap { row in
-      let names = JSONText.decode([String].self, rows.text(row, 2)) ?? []
+      // A column's name comes quoted only where it must be.
+      let expressions = JSONText.decode([String].self, rows.text(row, 2)) ?? []
       let operations = JSONText.decode([String].self, rows.text(row, 3)) ?? []
-      let columns = zip(names, operations).compactMap { name, operation in
-        table.columns.first { $0.name.name == name }.map { (column: $0, operation: SQL.uncheckedFromServer(operation)) }
-      }
-      guard columns.count == names.count else { return nil }
+      let isOfKey = Set(expressions.map { $0.first == "\"" ? $0 : "\"\($0)\"" }) == key && rows.text(row, 6) == nil
+      guard !isOfKey else { return nil }
       return Rule(
         name: Identifier(rows.text(row, 0) ?? ""),
         definition: rows.text(row, 1).map { .uncheckedFromServer($0) },
-        columns: columns
+        isDeferrable: rows.bool(row, 4) == true,
+        nullsAreEqual: rows.bool(row, 5) == true,
+        predicate: rows.text(row, 6).map { .uncheckedFromServer($0) },
+        values: zip(expressions, operations).map { (.uncheckedFromServer($0), .uncheckedFromServer($1)) }
       )
     }
   }
 
   /// Who keeps the rows at these addresses from their values by one rule; rows by their places in the list, from 1.
   ///
+  /// - Throws: ``PostgresError`` also where the rule's expressions need a column that staging does not have.
   /// - Precondition: staging is in the same database.
   func waits(of addresses: [UInt64], _ rule: Rule) throws(PostgresError) -> Waits {
-    func value(_ column: TablePlan.Column) -> SQL {
-      column.travel == .text ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression
+    let columns = table.columns.map { column -> SQL in
+      let value = column.readExpression
+      return column.travel == .text
+        ? "(\(value))::\(column.baseType.plainName) AS \(column.name)" : "\(value) AS \(column.name)"
     }
-    let keys = table.keyColumns.enumerated().map { "\(value($1)) AS k\($0)" as SQL }
-    let values = rule.columns.enumerated().map { "\(value($1.column)) AS v\($0)" as SQL }
-    func sameKey(_ alias: SQL) -> SQL {
-      table.keyColumns.enumerated().map { "q.\($1.name) \($1.equality) \(alias).k\($0)" as SQL }.joined(" AND ")
+    let values = rule.values.enumerated().map { "\($1.expression) AS v\($0)" as SQL }
+    let keys = table.keyColumns.enumerated().map { "\($1.name) AS k\($0)" as SQL }
+    let predicate: SQL = rule.predicate.map { "(\($0))" } ?? "true"
+    func sameKey(_ left: SQL, _ right: SQL) -> SQL {
+      table.keyColumns.enumerated().map { "\(left).k\($0) \($1.equality) \(right).k\($0)" as SQL }.joined(" AND ")
     }
-    let excludes = rule.columns.enumerated().map { "q.\($1.column.name) \($1.operation) a.v\($0)" as SQL }.joined(
-      " AND "
-    )
+    let excludes = rule.values.enumerated().map { index, value -> SQL in
+      let isExcluded: SQL = "q.v\(index) \(value.operation) a.v\(index)"
+      return rule.nullsAreEqual ? "(\(isExcluded) OR q.v\(index) IS NULL AND a.v\(index) IS NULL)" : isExcluded
+    }
+    // A rule's expressions name production's columns without a table: they stand where these are nearest.
     let rows = try production.query(
       """
       WITH waiting AS MATERIALIZED (
-        SELECT w.place, \((keys + values).joined(", "))
-        FROM unnest(\(TupleAddress.list(addresses))) WITH ORDINALITY AS w (address, place)
-        JOIN \(table.staging) AS s ON s.ctid = w.address
+        SELECT w.merge_engine_place AS place, r.*
+        FROM unnest(\(TupleAddress.list(addresses))) WITH ORDINALITY AS w (merge_engine_address, merge_engine_place)
+        CROSS JOIN LATERAL (
+          SELECT \((keys + values + ["\(predicate) AS is_ruled"]).joined(", "))
+          FROM (SELECT \(columns.joined(", ")) FROM \(table.staging) AS s WHERE s.ctid = w.merge_engine_address) AS staged
+        ) AS r
+      ), holding AS (
+        SELECT \((keys + values).joined(", ")) FROM \(table.production) WHERE \(predicate)
       )
       SELECT a.place, b.place
       FROM waiting AS a
-      JOIN \(table.production) AS q ON \(excludes) AND NOT (\(sameKey("a")))
-      LEFT JOIN waiting AS b ON \(sameKey("b"))
+      JOIN holding AS q ON a.is_ruled AND \(excludes.joined(" AND ")) AND NOT (\(sameKey("q", "a")))
+      LEFT JOIN waiting AS b ON \(sameKey("q", "b"))
       """,
       "looking which refused rows of \(table.staging) wait for each other"
     )

@@ -6,9 +6,15 @@ struct Waits {
   var blocked: Set<Int> = []
 
   /// Rows that will never have what they want: blocked ones, those in a circle, and whoever waits for such.
-  var hopeless: Set<Int> {
+  var hopeless: Set<Int> { waitingFor(blocked.union(Self.unending(holders))) }
+
+  /// The same where rows that wait for each other in a circle can be written together.
+  var hopelessOutsideOfCircles: Set<Int> { waitingFor(blocked) }
+
+  /// Rows, and whoever waits for one of them.
+  private func waitingFor(_ rows: Set<Int>) -> Set<Int> {
     let back = Self.reversed(holders)
-    var found = blocked.union(Self.unending(holders))
+    var found = rows
     var open = Array(found)
     while let row = open.popLast() {
       for waiting in back[row] ?? [] where found.insert(waiting).inserted { open.append(waiting) }

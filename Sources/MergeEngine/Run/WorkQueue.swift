@@ -265,6 +265,14 @@ final class WorkQueue: Sendable {
     }
   }
 
+  /// A batch was not begun after all, and comes back whole.
+  func giveBack(_ item: Item) {
+    monitor.update { state in
+      state.tables[item.table].inFlightCount -= 1
+      state.tables[item.table].givenBack.append(item.place)
+    }
+  }
+
   /// A batch was too large, and comes back in halves.
   func divide(_ item: Item) {
     guard let (lower, upper) = item.place.halves else { return leave(item) }

@@ -147,6 +147,14 @@ final class Worker {
           try undo()
           context.logger.debug("batch tried again", metadata: ["reason": "\(error)", "attempt": "\(attempt)"])
           context.stop.sleep(seconds: context.retries.waitSeconds(afterAttempt: attempt))
+        case .yield(let workerCount):
+          try undo()
+          context.logger.warning(
+            "the server has no room for so many workers, going on with \(workerCount)",
+            metadata: ["reason": "\(error)"]
+          )
+          if stations[item.table] == nil { _ = try connectAnew() }
+          return queue.giveBack(item)
         case .fail: return try fail(item, error)
         }
         if stations[item.table] == nil, !context.isAtomic, try !connectAnew() { return queue.suspend(item, error) }
@@ -173,6 +181,8 @@ final class Worker {
   private enum Reaction {
     case retry, shrink, endRound, fail
     case again(Stations.Mode)
+    /// Others carry the batch, and so many workers are left.
+    case yield(workerCount: Int)
   }
 
   /// What an error means for a batch: nothing, that it is tried again, in another way, or with fewer rows, or its table's end.
@@ -198,6 +208,10 @@ final class Worker {
       let tookLong = state == .queryCanceled || state == .lockNotAvailable
       let holdsLocks = stations[item.table]?.budget.startedAt != nil
       if tookLong, holdsLocks, rowCount > 1, !context.isAtomic { return .shrink }
+      return mayWait ? .retry : .fail
+    }
+    if state == .outOfMemory {
+      if let workerCount = context.pressure.makeRoom(for: number) { return .yield(workerCount: workerCount) }
       return mayWait ? .retry : .fail
     }
     guard error.refusesRow else { return .fail }

@@ -6,6 +6,9 @@ struct SnapshotSlice: Sendable, Hashable {
 
   var rowCount: Int { rows.reduce(0) { $0 + $1.count } }
 
+  /// The rows' numbers as text of an `int8multirange`.
+  var multirangeText: String { "{\(rows.map { "[\($0.lowerBound),\($0.upperBound))" }.joined(separator: ","))}" }
+
   /// Both halves, or nil when there is only one row left.
   var halves: (SnapshotSlice, SnapshotSlice)? {
     guard rowCount > 1 else { return nil }

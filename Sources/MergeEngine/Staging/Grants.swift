@@ -21,10 +21,12 @@ struct Grants {
       "GRANT SELECT, UPDATE ON \(staging.joined(", ")) TO \(role)",
       "GRANT SELECT, INSERT, UPDATE ON \(production) TO \(role)",
       "GRANT SELECT, INSERT, UPDATE ON \(written.map { "\(admin).\($0)" as SQL }.joined(", ")) TO \(role)",
-      "GRANT DELETE ON \(admin).snapshot_progress TO \(role)",
       "GRANT SELECT ON ALL TABLES IN SCHEMA \(admin) TO \(role)",
       "GRANT USAGE ON ALL SEQUENCES IN SCHEMA \(admin) TO \(role)",
     ]
+    if try AdminSchema(schemas: schemas).hasFormerProgress(connection) {
+      statements.append("GRANT DELETE ON \(admin).\(Identifier(SnapshotProgress.formerTable)) TO \(role)")
+    }
     statements += try sequences(tables, connection).map { "GRANT USAGE ON SEQUENCE \($0) TO \(role)" }
     return statements
   }

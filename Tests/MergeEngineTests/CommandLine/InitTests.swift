@@ -22,7 +22,7 @@ import Testing
           == [
             "(before_images)", "(merge_batches)", "(merge_controls)", "(merge_errors)", "(merge_logs)",
             "(merge_progress)", "(merge_summary)", "(merge_verifications)", "(oracle_pg_migration_status)",
-            "(oracle_pg_type_verification)", "(snapshot_progress)",
+            "(oracle_pg_type_verification)",
           ]
       )
       try database.fillGuideTables()

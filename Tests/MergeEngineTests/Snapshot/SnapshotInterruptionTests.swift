@@ -17,7 +17,7 @@ import Testing
       #expect(try await replay.outcome().status == 128 + SIGKILL)
       try database.run("DELETE FROM production.gate")
       try await database.waitForTheEndOfAllSessions()
-      let done = try database.number("SELECT coalesce(sum(row_count), 0) FROM admin.snapshot_progress") ?? 0
+      let done = try database.number("SELECT coalesce(sum(row_count), 0) FROM admin.merge_progress") ?? 0
       #expect(done == (try database.number("SELECT sum(records_read) FROM admin.merge_logs")))
       let second = try await database.call("replay", folder.path, "--json", "--batch", "170")
       #expect(second.status == 0)
@@ -164,7 +164,7 @@ import Testing
   /// Production is what an undisturbed merge makes, the counts of all runs are those of one, and no progress is left.
   private func checkWhole(_ database: TestDatabase) throws {
     #expect(try database.differencesFromExpected() == 0)
-    #expect(try database.number("SELECT count(*) FROM admin.snapshot_progress") == 0)
+    #expect(try database.number("SELECT count(*) FROM admin.merge_progress WHERE superseded_at IS NULL") == 0)
     #expect(try database.staged("NEW") == Self.orderCount)
     #expect(
       try database.sortedRows(

@@ -126,7 +126,7 @@ import Testing
           "(\"{\"\"id\"\": 61}\")"
         ]
       )
-      #expect(try database.count("SELECT count(*) FROM admin.snapshot_progress") == 0)
+      #expect(try database.count("SELECT count(*) FROM admin.merge_progress WHERE superseded_at IS NULL") == 0)
     }
   }
 
