@@ -1,6 +1,7 @@
 import Libpq
 
-/// What row triggers of production seem to do to the merge, by the text of their functions: set the key, or swallow the row.
+/// What triggers of production seem to do to the merge, by the text of their functions: set the key, swallow the row, change it
+/// again once it is written.
 ///
 /// A guess, so it only warns; what became of each row is known from the key that comes back.
 struct TriggerFindings {
@@ -8,45 +9,73 @@ struct TriggerFindings {
   let connection: Connection
 
   func all() throws(PostgresError) -> [Finding] {
-    guard table.triggers.onInsert || table.triggers.onUpdate else { return [] }
     let rows = try connection.query(
       #"""
       WITH RECURSIVE tree AS (
         SELECT \#(table.productionOid)::oid AS oid
         UNION ALL
         SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
-      ), triggers AS (
-        SELECT DISTINCT t.tgname::text AS name, n.nspname || '.' || p.proname AS function,
-               array_to_string(ARRAY(
-                 SELECT k.name FROM unnest($1::text[]) WITH ORDINALITY AS k (name, position)
-                 WHERE p.prosrc ~* ('\mnew\s*\.\s*"?' || regexp_replace(k.name, '([^[:alnum:]_])', '\\\1', 'g') || '"?\s*:?=')
-                    OR p.prosrc ~* ('\minto\s+(strict\s+)?new\s*\.\s*"?'
-                                    || regexp_replace(k.name, '([^[:alnum:]_])', '\\\1', 'g') || '"?\M')
-                 ORDER BY k.position), ', ') AS keys,
-               p.prosrc ~* '\mreturn\s+null\M' AS swallows
+      ), functions AS (
+        SELECT DISTINCT t.tgname::text AS name, n.nspname || '.' || p.proname AS function, p.prosrc AS body,
+               -- ROW is 1, BEFORE 2, INSERT 4, UPDATE 16, INSTEAD 64 (pg_trigger.h)
+               t.tgtype::integer & 3 = 3 AS is_before_row, t.tgtype::integer & 66 = 0 AS is_after
         FROM tree JOIN pg_trigger t ON t.tgrelid = tree.oid JOIN pg_proc p ON p.oid = t.tgfoid
         JOIN pg_namespace n ON n.oid = p.pronamespace
-        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
-          -- row-level, before, on INSERT or UPDATE
-          AND t.tgtype::integer & 3 = 3 AND t.tgtype::integer & 20 <> 0
+        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::integer & 20 <> 0
+      ), triggers AS (
+        SELECT f.name, f.function, f.is_before_row,
+               array_to_string(ARRAY(
+                 SELECT k.name
+                 FROM unnest($1::text[]) WITH ORDINALITY AS k (name, position)
+                 CROSS JOIN LATERAL (SELECT regexp_replace(k.name, '([^[:alnum:]_])', '\\\1', 'g') AS pattern) AS r
+                 -- A lone = assigns where a statement begins, and compares elsewhere.
+                 WHERE f.body ~* ('\mnew\s*\.\s*"?' || r.pattern || '"?\s*:=')
+                    OR f.body ~* ('(^|;|\m(begin|then|else|loop)\M)\s*new\s*\.\s*"?' || r.pattern || '"?\s*=')
+                    OR f.body ~* ('\minto\s+(strict\s+)?new\s*\.\s*"?' || r.pattern || '"?\M')
+                 ORDER BY k.position), ', ') AS keys,
+               f.is_before_row AND f.body ~* '\mreturn\s+(null|old)\M' AS swallows,
+               f.is_after AND f.body ~* ('\m(update|delete\s+from)\s+(only\s+)?(("?\w+"?)\s*\.\s*)?"?'
+                                         || regexp_replace($2, '([^[:alnum:]_])', '\\\1', 'g') || '"?(\s|;|$)') AS rewrites
+        FROM functions AS f
       )
-      SELECT name, function, keys, swallows FROM triggers WHERE keys <> '' OR swallows ORDER BY name, function
+      SELECT name, function, CASE WHEN is_before_row THEN keys ELSE '' END, swallows, rewrites
+      FROM triggers WHERE is_before_row AND keys <> '' OR swallows OR rewrites
+      ORDER BY name, function
       """#,
-      [.textArray(table.keyColumns.map(\.name.name))],
+      [.textArray(table.keyColumns.map(\.name.name)), .text(table.production.name.name)],
       "reading what the triggers of \(table.production) do"
     )
-    return (0..<rows.count).map { row in
-      let trigger =
-        "the trigger \(rows.text(row, 0) ?? "") of \(table.production) (function \(rows.text(row, 1) ?? ""))"
-      let keys = rows.text(row, 2) ?? ""
-      return .warning(
-        table.name,
-        keys.isEmpty
-          ? "\(trigger) seems to leave rows out or to put them elsewhere: a row that is not in \(table.production) afterwards "
-            + "counts as stale."
-          : "\(trigger) seems to set \(keys), the key that rows are matched by: a row that would get another key than "
-            + "staging's is quarantined. Have it keep a key that is given."
+    return (0..<rows.count).flatMap { row in
+      messages(
+        "the trigger \(rows.text(row, 0) ?? "") of \(table.production) (function \(rows.text(row, 1) ?? ""))",
+        keys: rows.text(row, 2) ?? "",
+        swallows: rows.bool(row, 3) == true,
+        rewrites: rows.bool(row, 4) == true
+      )
+      .map { .warning(table.name, $0) }
+    }
+  }
+
+  private func messages(_ trigger: String, keys: String, swallows: Bool, rewrites: Bool) -> [String] {
+    var messages: [String] = []
+    if !keys.isEmpty {
+      messages.append(
+        "\(trigger) seems to set \(keys), the key that rows are matched by: a row that would get another key than "
+          + "staging's is quarantined. Have it keep a key that is given."
       )
     }
+    if swallows {
+      messages.append(
+        "\(trigger) seems to leave rows out, as they were, or to put them elsewhere: a row that is not in \(table.production) "
+          + "afterwards as it should be counts as stale."
+      )
+    }
+    if rewrites {
+      messages.append(
+        "\(trigger) seems to change or delete rows of \(table.production) again once they are written: what counts as inserted "
+          + "or updated may be something else afterwards. merge-engine verify shows what."
+      )
+    }
+    return messages
   }
 }
