@@ -23,7 +23,8 @@ enum CatalogNames {
     pg_advisory_xact_lock_shared pg_backend_pid pg_blocking_pids pg_cancel_backend pg_column_size pg_control_checkpoint
     pg_control_system pg_current_snapshot pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn
     pg_current_xact_id pg_current_xact_id_if_assigned pg_database_size pg_describe_object pg_encoding_to_char pg_export_snapshot
-    pg_get_constraintdef pg_get_expr pg_get_functiondef pg_get_indexdef pg_get_partkeydef pg_get_ruledef pg_get_serial_sequence
+    pg_get_constraintdef pg_get_expr pg_get_functiondef pg_get_indexdef pg_get_partition_constraintdef pg_get_partkeydef
+    pg_get_ruledef pg_get_serial_sequence
     pg_get_triggerdef pg_get_userbyid pg_get_viewdef pg_has_role pg_indexes_size pg_is_in_recovery pg_last_wal_replay_lsn
     pg_options_to_table pg_partition_ancestors pg_partition_root pg_partition_tree pg_postmaster_start_time
     pg_relation_filenode pg_relation_is_publishable pg_relation_size pg_size_bytes pg_sleep pg_snapshot_xmax pg_snapshot_xmin
@@ -56,7 +57,8 @@ enum CatalogNames {
     pg_am pg_amop pg_amproc pg_attrdef pg_attribute pg_auth_members pg_available_extensions pg_cast pg_class pg_collation
     pg_config pg_constraint pg_database pg_db_role_setting pg_depend pg_description pg_enum pg_event_trigger pg_extension
     pg_foreign_server pg_foreign_table pg_index pg_indexes pg_inherits pg_language pg_locks pg_namespace pg_opclass pg_operator
-    pg_opfamily pg_policies pg_policy pg_prepared_xacts pg_proc pg_publication pg_publication_rel pg_publication_tables
+    pg_opfamily pg_partitioned_table pg_policies pg_policy pg_prepared_xacts pg_proc pg_publication pg_publication_rel
+    pg_publication_tables
     pg_range pg_replication_slots pg_rewrite pg_roles pg_rules pg_sequence pg_sequences pg_settings pg_shdepend
     pg_stat_activity pg_stat_all_indexes pg_stat_all_tables pg_stat_database pg_stat_progress_copy pg_stat_replication
     pg_stat_user_tables pg_stat_wal pg_statio_all_tables pg_statistic_ext pg_stats pg_subscription pg_tables pg_tablespace

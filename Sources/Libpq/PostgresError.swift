@@ -65,12 +65,15 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     return text
   }
 
-  /// The row itself is refused: by its SQLSTATE, or by a trigger's RAISE whatever SQLSTATE it borrows.
+  /// The row itself is refused: by its SQLSTATE, by a trigger's RAISE whatever SQLSTATE it borrows, or by the cast of a number that
+  /// is none to an integer, which is called a missing feature (0A000).
   ///
-  /// A RAISE is told by the function of PL/pgSQL that runs it: contexts and messages are in the server's language.
+  /// A RAISE is told by the function of PL/pgSQL that runs it, a cast by the server's own for numeric: contexts and messages are in
+  /// the server's language.
   public var refusesRow: Bool {
     guard origin == .server, let sqlState, !sqlState.isWorthRetrying else { return false }
     return sqlState.refusesRow || sourceFunction == "exec_stmt_raise"
+      || sqlState == .featureNotSupported && sourceFunction?.hasPrefix("numeric_") == true
   }
 
   /// The line of the COPY data at which the server stopped, from 1, if the context names one.

@@ -177,4 +177,59 @@ import Testing
       #expect(try database.rows("SELECT * FROM production.t WHERE id <= 10") == ["(1,old,1)"])
     }
   }
+
+  @Test(arguments: [false, true])
+  func `an update whose trigger keeps the old row counts as stale`(images: Bool) async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "UPDATE", "RETURN OLD;")
+      try database.run("DROP TABLE production.t_child")
+      let plan = try await database.plan()
+      #expect(
+        messages(plan).contains { $0.contains("the trigger actor") && $0.contains("leave rows out, as they were") }
+      )
+      let merge = try await database.merge { $0.beforeImages = images }
+      #expect(merge.totals.inserted == 39)
+      #expect(merge.totals.updated == 0)
+      #expect(merge.totals.stale == 1)
+      #expect(try database.rows("SELECT * FROM production.t WHERE id = 1") == ["(1,old,1)"])
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func `an update that its trigger stamps counts as one`(images: Bool) async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "UPDATE", "NEW.updated_at := 99; RETURN NEW;")
+      try database.run("DROP TABLE production.t_child")
+      let merge = try await database.merge { $0.beforeImages = images }
+      #expect(merge.totals.updated == 1)
+      #expect(try database.rows("SELECT * FROM production.t WHERE id = 1") == ["(1,new,99)"])
+    }
+  }
+
+  @Test func `a comparison with the key in a trigger is no assignment, and what swallows is told all the same`()
+    async throws
+  {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "INSERT", "IF NEW.id = 2 THEN RETURN NULL; END IF; RETURN NEW;")
+      let messages = messages(try await database.plan()).filter { $0.contains("the trigger actor") }
+      #expect(messages.count == 1)
+      #expect(messages.allSatisfy { $0.contains("leave rows out") })
+    }
+  }
+
+  @Test(arguments: ["DELETE FROM production.t WHERE id = NEW.id", "update t set note = 'x' where id = NEW.id"])
+  func `a trigger that changes rows once they are written is told`(statement: String) async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "DELETE", "RETURN OLD;")
+      try database.run(
+        """
+        CREATE FUNCTION production.later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(statement); RETURN NULL; END $$;
+        CREATE TRIGGER later AFTER INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION production.later();
+        """
+      )
+      let messages = messages(try await database.plan())
+      #expect(messages.contains { $0.contains("the trigger later") && $0.contains("again once they are written") })
+      #expect(!messages.contains { $0.contains("the trigger actor") })
+    }
+  }
 }

@@ -138,7 +138,8 @@ struct Apply {
     return try execute(updateOlder, isWitnessed: plan.triggers.onUpdate)
   }
 
-  /// - Parameter isWitnessed: the statement says itself how many rows it has written, and how many of them under their keys.
+  /// - Parameter isWitnessed: the statement says itself how many rows it has written, how many of them under their keys, and how
+  ///   many a trigger has left as they were.
   /// - Returns: how many rows were written.
   /// - Throws: an error that refuses the row when a trigger has given one another key: the next run would bring it again.
   private func execute(_ statement: PreparedStatement, isWitnessed: Bool) throws -> Int {
@@ -153,7 +154,7 @@ struct Apply {
         operation: "writing into \(plan.production)"
       )
     }
-    return count
+    return count - (result.integer(0, 2) ?? 0)
   }
 
   /// Rows that a trigger has put into a child of production. In the batch table are only rows whose key was missing a moment

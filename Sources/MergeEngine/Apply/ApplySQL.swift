@@ -84,13 +84,16 @@ enum ApplySQL {
   }
 
   /// How many rows were written, and how many of them under a key of the batch: triggers may set another one.
-  private static func witness(_ plan: TablePlan, from source: SQL) -> SQL {
+  ///
+  /// - Parameter isLeft: true of the rows in `written` that a trigger has left as they were.
+  private static func witness(_ plan: TablePlan, from source: SQL, isLeft: SQL? = nil) -> SQL {
     let written = plan.keyColumns.map { "w.\($0.name)" as SQL }.joined(", ")
     let staged = plan.keyColumns.map(value).joined(", ")
     // Not a join: on these connections it would be a nested loop, without an index.
     return """
       SELECT (SELECT count(*) FROM written),
-             (SELECT count(*) FROM (SELECT \(written) FROM written AS w INTERSECT SELECT \(staged) FROM \(source) AS t) AS own)
+             (SELECT count(*) FROM (SELECT \(written) FROM written AS w INTERSECT SELECT \(staged) FROM \(source) AS t) AS own),
+             \(isLeft.map { "(SELECT count(*) FROM written AS w WHERE \($0))" } ?? "0")
       """
   }
 
@@ -141,7 +144,19 @@ enum ApplySQL {
     if let images = plan.images { return updateKeeping(images, plan, table, isDue(plan)) }
     let update = update(plan, from: "\(source) AS t", where: isDue(plan))
     guard plan.triggers.onUpdate else { return update }
-    return "WITH written AS (\(update) \(returningKey(plan))) \(witness(plan, from: source))"
+    return """
+      WITH written AS (\(update) \(returningKey(plan)), \(isOlder(plan, value(plan.version))) AS \(left))
+      \(witness(plan, from: source, isLeft: "w.\(left)"))
+      """
+  }
+
+  /// The column that says whether an updated row is still older than staging's: a trigger has kept the old one.
+  private static let left = Identifier("_merge_engine_left")
+
+  /// Whether production's row `p` is older than the version `new`.
+  private static func isOlder(_ plan: TablePlan, _ new: SQL) -> SQL {
+    let old: SQL = "p.\(plan.version.name)"
+    return plan.nullRule == .strict ? "\(new) > \(old)" : "(\(new) > \(old) OR \(old) IS NULL AND \(new) IS NOT NULL)"
   }
 
   private static func update(_ plan: TablePlan, from source: SQL, where isDue: SQL) -> SQL {
@@ -153,8 +168,7 @@ enum ApplySQL {
   private static func isDue(_ plan: TablePlan) -> SQL {
     let new = value(plan.version)
     let old: SQL = "p.\(plan.version.name)"
-    var isOlder: SQL =
-      plan.nullRule == .strict ? "\(new) > \(old)" : "(\(new) > \(old) OR \(old) IS NULL AND \(new) IS NOT NULL)"
+    var isOlder = isOlder(plan, new)
     if let ties = plan.ties, !ties.columns.isEmpty {
       let differs = ties.columns.map { column in
         let planned = plan.columns[column.index]
@@ -192,11 +206,17 @@ enum ApplySQL {
       FROM locked AS l
       WHERE \(sameRow.joined(" AND "))
       """
+    // A version in the key is never updated, and so never older.
+    let isStillOlder =
+      updated.firstIndex { $0.name == plan.version.name }.map { isOlder(plan, "l.n\($0)") } ?? "false"
     let ending: SQL =
       if position != nil {
         ", written AS (\(update) RETURNING l.position) SELECT position::bigint FROM written"
       } else if plan.triggers.onUpdate {
-        ", written AS (\(update) \(returningKey(plan))) \(witness(plan, from: "pg_temp.\(table)"))"
+        """
+        , written AS (\(update) \(returningKey(plan)), \(isStillOlder) AS \(left))
+        \(witness(plan, from: "pg_temp.\(table)", isLeft: "w.\(left)"))
+        """
       } else {
         update
       }

@@ -43,6 +43,12 @@ struct Objection: Sendable {
   struct UniqueKey: Sendable {
     let name: String
     let isExclusion: Bool
+    /// NULLS NOT DISTINCT, of a key of one column.
+    var nullsCollide = false
+    /// Which rows a partial index has; nil for all. Names columns without a table.
+    var predicate: SQL?
+    /// What it reads.
+    var predicateColumns: [Identifier] = []
     var parts: [Part] = []
 
     struct Part: Sendable {

@@ -63,7 +63,9 @@ struct Questions {
       column.travel == .text ? "b.\(column.name)::\(column.baseType.plainName) AS \(column.name)" : "b.\(column.name)"
     }
     let firsts = objections.compactMap(\.sharedKey).map { key -> SQL in
-      "min(v.\(row)) OVER (PARTITION BY \(key.parts.map { "v.\($0.column)" as SQL }.joined(", "))) AS \(first(key))"
+      let own = key.predicate.map { " FILTER (WHERE (SELECT \($0) FROM (SELECT v.*) AS u))" as SQL } ?? ""
+      return
+        "min(v.\(row))\(own) OVER (PARTITION BY \(key.parts.map { "v.\($0.column)" as SQL }.joined(", "))) AS \(first(key))"
     }
     let objections = objections.enumerated().map { index, objection -> SQL in
       let isConcerned: SQL = objection.isOfInsertsOnly ? "t.\(row) <= $\(count + 2) AND " : ""

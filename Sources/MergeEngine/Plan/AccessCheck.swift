@@ -30,7 +30,8 @@ struct AccessCheck {
     let role = try production.query(
       """
       SELECT current_user::text, has_database_privilege(current_database(), 'TEMPORARY'),
-             current_setting('transaction_read_only') = 'on'
+             current_setting('transaction_read_only') = 'on', pg_is_in_recovery(),
+             (SELECT reset_val FROM pg_settings WHERE name = 'default_transaction_read_only')
       """,
       "reading the role's rights"
     )
@@ -39,7 +40,10 @@ struct AccessCheck {
     if role.bool(0, 1) == false {
       findings.append(.blocker(nil, "the role \(name) lacks TEMPORARY on the database. \(Self.advice(name))"))
     }
-    if role.bool(0, 2) == true && writesNow {
+    // A session that plans is read-only by its own will; what it would be without that is what a merge will find. Planning at a
+    // standby is for a merge at the primary.
+    let isReadOnly = writesNow ? role.bool(0, 2) == true : role.bool(0, 3) == false && role.text(0, 4) == "on"
+    if isReadOnly {
       findings.append(
         .blocker(
           nil,

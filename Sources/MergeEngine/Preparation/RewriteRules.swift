@@ -44,8 +44,8 @@ struct RewriteRules {
         rows.bool(row, 2) == true ? "DROP RULE \(rule) ON \(relation)" : "ALTER TABLE \(relation) DISABLE RULE \(rule)"
       return .blocker(
         table,
-        "the rule \(rule) rewrites every \(rows.text(row, 1) ?? "") on \(relation), so that what is merged would not be "
-          + "what arrives. Do without it while merging, or make it a trigger: \(statement.text)"
+        "the rule \(rule) rewrites every \(rows.text(row, 1) ?? "") on \(relation), so that what is written would not be "
+          + "what arrives. Do without it meanwhile, or make it a trigger: \(statement.text)"
       )
     }
   }

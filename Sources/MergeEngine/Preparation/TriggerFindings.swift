@@ -1,6 +1,7 @@
 import Libpq
 
-/// What triggers of production seem to do to the merge, by the text of their functions: set the key, or swallow the row.
+/// What triggers of production seem to do to the merge, by the text of their functions: set the key, swallow the row, change it
+/// again once it is written.
 ///
 /// A guess, so it only warns; what became of each row is known from the key that comes back.
 struct TriggerFindings {
@@ -15,47 +16,72 @@ struct TriggerFindings {
         SELECT \#(table.productionOid)::oid AS oid
         UNION ALL
         SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
+      ), functions AS (
+        SELECT DISTINCT t.tgname::text AS name, n.nspname || '.' || p.proname AS function, p.prosrc AS body,
+               -- ROW is 1, BEFORE 2, INSERT 4, UPDATE 16, INSTEAD 64 (pg_trigger.h)
+               t.tgtype::integer & 3 = 3 AS is_before_row, t.tgtype::integer & 66 = 0 AS is_after
+        FROM tree JOIN pg_trigger t ON t.tgrelid = tree.oid JOIN pg_proc p ON p.oid = t.tgfoid
+        JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::integer & 20 <> 0
       ), triggers AS (
-        SELECT DISTINCT t.tgname::text AS name, n.nspname || '.' || p.proname AS function,
+        SELECT f.name, f.function,
                array_to_string(ARRAY(
                  SELECT k.name
                  FROM unnest($1::text[]) WITH ORDINALITY AS k (name, position)
-                 CROSS JOIN LATERAL (
-                   SELECT '"?' || regexp_replace(k.name, '([^[:alnum:]_])', '\\\1', 'g') || '"?' AS name,
-                          '"?' || regexp_replace($2, '([^[:alnum:]_])', '\\\1', 'g') || '"?' AS table_name
-                 ) AS x
-                 WHERE CASE WHEN is_before
-                            THEN p.prosrc ~* ('\mnew\s*\.\s*' || x.name || '\s*:?=')
-                                 OR p.prosrc ~* ('\minto\s+(strict\s+)?new\s*\.\s*' || x.name || '\M')
-                            ELSE p.prosrc ~* ('\mupdate\s+(only\s+)?([[:alnum:]_"]+\s*\.\s*)?' || x.table_name
-                                              || '\M((?!\mwhere\M)[^;])*[^[:alnum:]_]' || x.name || '\s*=')
+                 CROSS JOIN LATERAL (SELECT regexp_replace(k.name, '([^[:alnum:]_])', '\\\1', 'g') AS pattern) AS r
+                 WHERE CASE WHEN f.is_before_row
+                            -- A lone = assigns where a statement begins, and compares elsewhere.
+                            THEN f.body ~* ('\mnew\s*\.\s*"?' || r.pattern || '"?\s*:=')
+                                 OR f.body ~* ('(^|;|\m(begin|then|else|loop)\M)\s*new\s*\.\s*"?' || r.pattern || '"?\s*=')
+                                 OR f.body ~* ('\minto\s+(strict\s+)?new\s*\.\s*"?' || r.pattern || '"?\M')
+                            ELSE f.is_after
+                                 AND f.body ~* ('\mupdate\s+(only\s+)?(("?\w+"?)\s*\.\s*)?"?' || f.table_pattern
+                                                || '"?\M((?!\mwhere\M)[^;])*[^[:alnum:]_]"?' || r.pattern || '"?\s*=')
                        END
                  ORDER BY k.position), ', ') AS keys,
-               is_before AND p.prosrc ~* '\mreturn\s+null\M' AS swallows
-        FROM tree JOIN pg_trigger t ON t.tgrelid = tree.oid JOIN pg_proc p ON p.oid = t.tgfoid
-        JOIN pg_namespace n ON n.oid = p.pronamespace
-        CROSS JOIN LATERAL (SELECT t.tgtype::integer & 2 <> 0) AS w (is_before)
-        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
-          -- on INSERT or UPDATE: before it for each row, or after it
-          AND t.tgtype::integer & 20 <> 0 AND (NOT is_before OR t.tgtype::integer & 1 <> 0)
+               f.is_before_row AND f.body ~* '\mreturn\s+(null|old)\M' AS swallows,
+               f.is_after AND f.body ~* ('\m(update|delete\s+from)\s+(only\s+)?(("?\w+"?)\s*\.\s*)?"?' || f.table_pattern
+                                         || '"?(\s|;|$)') AS rewrites
+        FROM (SELECT functions.*, regexp_replace($2, '([^[:alnum:]_])', '\\\1', 'g') AS table_pattern FROM functions) AS f
       )
-      SELECT name, function, keys, swallows FROM triggers WHERE keys <> '' OR swallows ORDER BY name, function
+      SELECT name, function, keys, swallows, rewrites
+      FROM triggers WHERE keys <> '' OR swallows OR rewrites
+      ORDER BY name, function
       """#,
       [.textArray(table.keyColumns.map(\.name.name)), .text(table.production.name.name)],
       "reading what the triggers of \(table.production) do"
     )
-    return (0..<rows.count).map { row in
-      let trigger =
-        "the trigger \(rows.text(row, 0) ?? "") of \(table.production) (function \(rows.text(row, 1) ?? ""))"
-      let keys = rows.text(row, 2) ?? ""
-      return .warning(
-        table.name,
-        keys.isEmpty
-          ? "\(trigger) seems to leave rows out or to put them elsewhere: a row that is not in \(table.production) afterwards "
-            + "counts as stale."
-          : "\(trigger) seems to set \(keys), the key that rows are matched by: a row that would get another key than "
-            + "staging's is quarantined. Have it keep a key that is given."
+    return (0..<rows.count).flatMap { row in
+      messages(
+        "the trigger \(rows.text(row, 0) ?? "") of \(table.production) (function \(rows.text(row, 1) ?? ""))",
+        keys: rows.text(row, 2) ?? "",
+        swallows: rows.bool(row, 3) == true,
+        rewrites: rows.bool(row, 4) == true
+      )
+      .map { .warning(table.name, $0) }
+    }
+  }
+
+  private func messages(_ trigger: String, keys: String, swallows: Bool, rewrites: Bool) -> [String] {
+    var messages: [String] = []
+    if !keys.isEmpty {
+      messages.append(
+        "\(trigger) seems to set \(keys), the key that rows are matched by: a row that would get another key than "
+          + "staging's is quarantined. Have it keep a key that is given."
       )
     }
+    if swallows {
+      messages.append(
+        "\(trigger) seems to leave rows out, as they were, or to put them elsewhere: a row that is not in \(table.production) "
+          + "afterwards as it should be counts as stale."
+      )
+    }
+    if rewrites, keys.isEmpty {
+      messages.append(
+        "\(trigger) seems to change or delete rows of \(table.production) again once they are written: what counts as inserted "
+          + "or updated may be something else afterwards. merge-engine verify shows what."
+      )
+    }
+    return messages
   }
 }

@@ -28,8 +28,8 @@ struct DryRollback {
 
   private func warnings(_ plan: RollbackPlan) throws -> [String] {
     try plan.slowChecks(connection)
-      + plan.tables.filter(\.hasUpdateTriggers).map {
-        "\($0.production) has triggers that fire for updated rows: they may change what is put back."
+      + plan.tables.filter(\.hasTriggers).map {
+        "\($0.production) has triggers: they may change what is put back, or bring back what is deleted."
       }
   }
 

@@ -82,10 +82,12 @@ public struct Rollback: Sendable {
     // On the connection that does the work: neither outlives the other.
     try RunLocks(tables: plan.tables.map { ($0.name, $0.entry.productionOid) }).takeTables(connections.production)
     try RunLocks.takeRun(options.runID, admin: record.admin, connections.production)
+    var reading = options.merge
+    reading.timeZone = try record.timeZone(control) ?? reading.timeZone
     let (staging, warnings): (plans: [TablePlan?], warnings: [String]) =
       try record.isRepair(control)
       ? (plan.tables.map { _ in nil }, [])
-      : StagingMatch(options: options.merge, logger: logger).plans(plan, connections)
+      : StagingMatch(options: reading, logger: logger).plans(plan, connections)
     // What an interruption ends here has taken nothing back: the run is as it was.
     let batches = try connections.covered(by: stop) {
       try plan.tables.indices.map { index in
@@ -122,10 +124,18 @@ public struct Rollback: Sendable {
     try requireAdminSchema(schemas, connection)
     let record = RollbackRecord(runID: options.runID, admin: Identifier(schemas.admin))
     let plan = try RollbackPlan(record, only: options.merge.tables, schemas: schemas, on: connection)
-    let denied = try RollbackAccess(schemas: schemas, readsOnly: options.isDryRun).blockers(plan.tables, connection)
-    guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
+    let access = RollbackAccess(schemas: schemas, readsOnly: options.isDryRun)
+    let blockers = try access.blockers(plan.tables, connection) + plan.tables.flatMap { try obstacles($0, connection) }
+    guard blockers.isEmpty else { throw MergeFailure.blocked(blockers) }
     return plan
   }
+
+  /// What would turn its statements into something else, or hide rows from them.
+  private static func obstacles(_ table: RollbackTable, _ connection: Connection) throws(PostgresError) -> [Finding] {
+    try RewriteRules(table: table.name).findings(on: table.production, [.update, .delete], connection)
+      + RowSecurity(table: table.name).findings(on: table.production, connection)
+  }
+
   private static func requireAdminSchema(_ schemas: Schemas, _ connection: Connection) throws {
     guard try AdminSchema(schemas: schemas).missingStatements(connection).isEmpty else {
       throw RollbackRecord.blocked(

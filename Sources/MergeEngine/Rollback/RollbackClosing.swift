@@ -63,8 +63,8 @@ struct RollbackClosing {
     }
     if counts.altered > 0 {
       warnings.append(
-        "triggers of \(table.production) have changed \(counts.altered) rows as they were put back: they are not what they "
-          + "were. Disable such triggers for a rollback: ALTER TABLE … DISABLE TRIGGER …"
+        "triggers of \(table.production) have changed \(counts.altered.rows) behind the rollback, after they were put back or "
+          + "deleted: they are not what they were. Disable such triggers for a rollback: ALTER TABLE … DISABLE TRIGGER …"
       )
     }
     // Looking at what is left takes long where that is much; who has asked to stop knows that there is more.

@@ -60,6 +60,14 @@ struct RollbackRecord {
     ).bool(0, 0) == true
   }
 
+  /// How the run has read zone-less times: staging's keys are to be read in the same way, whatever is set today.
+  func timeZone(_ connection: Connection) throws(PostgresError) -> String? {
+    try connection.query(
+      "SELECT parameters ->> 'time_zone' FROM \(admin).merge_summary WHERE id = \(runID)",
+      "looking for run \(runID)"
+    ).text(0, 0)
+  }
+
   static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
 
   /// Says that the rollback is under way. What the run has read of a snapshot's files is to be read again by the next replay.

@@ -37,21 +37,25 @@ struct RollbackSQL {
   var createUndone: SQL {
     """
     CREATE TEMPORARY TABLE \(undone) ON COMMIT DELETE ROWS AS
-    SELECT \(numberedKeys(of: "s")), NULL::xid AS previous_xid, false AS differs FROM \(table.image) AS s WITH NO DATA
+    SELECT \(numberedKeys(of: "s")), NULL::xid AS previous_xid, NULL::text AS expected FROM \(table.image) AS s WITH NO DATA
     """
   }
 
-  /// The session's temporary table of inserted rows that are to be deleted, each with its image's address: production's columns
-  /// that ``referring(_:)`` asks for.
+  /// The session's temporary table of inserted rows that are to be deleted, each with its image's address, its own, and
+  /// production's columns that ``referring(_:)`` asks for.
   var createLocked: SQL {
     """
     CREATE TEMPORARY TABLE \(locked) ON COMMIT DELETE ROWS AS
-    SELECT s.ctid AS \(Self.imageAddress), \(lockedColumns.map { "p.\($0)" as SQL }.joined(", "))
+    SELECT s.ctid AS \(Self.imageAddress), p.tableoid AS \(Self.rowTable), p.ctid AS \(Self.rowAddress),
+           \(lockedColumns.map { "p.\($0)" as SQL }.joined(", "))
     FROM \(table.image) AS s, \(table.production) AS p WITH NO DATA
     """
   }
 
   private static let imageAddress = Identifier("_merge_engine_image_tid")
+  /// Where production's row lies. Its key alone may be that of a row in a child by INHERITS, too, which nobody has merged.
+  private static let rowTable = Identifier("_merge_engine_row_table")
+  private static let rowAddress = Identifier("_merge_engine_row_tid")
 
   private var lockedColumns: [Identifier] {
     let keys = table.key.map(\.name)
@@ -62,36 +66,35 @@ struct RollbackSQL {
   }
 
   /// Puts old rows back. The row that is put back is locked first, and only what was locked is written.
-  ///
-  /// `differs`: a trigger has made another row of it, compared as text, which every type has.
   func restore(_ range: TupleRange) -> SQL {
     let columns = table.columns
     let values = columns.indices.map { "s.\(columns[$0].name) AS c\($0)" as SQL }
     let assignments = columns.indices.map { "\(columns[$0].name) = i.c\($0)" as SQL }
     let sameRow = keyIndices.map { "p.\(table.key[$0].name) \(table.key[$0].equality) i.k\($0)" as SQL }
-    let differs: SQL =
-      table.hasUpdateTriggers
-      ? """
-      ROW(\(columns.map { "p.\($0.name)" as SQL }.joined(", ")))::text
-        <> ROW(\(columns.indices.map { "i.c\($0)" as SQL }.joined(", ")))::text
-      """ : "false"
+    let expected = expectation(columns.indices.map { "i.c\($0)" })
     return """
       WITH image AS MATERIALIZED (
-        SELECT s.ctid AS image_tid, s.\(previous) AS previous_xid, \(numberedKeys(of: "s")), \(values.joined(", "))
+        SELECT s.ctid AS image_tid, s.\(previous) AS previous_xid, p.tableoid AS row_table, p.ctid AS row_tid,
+               \(numberedKeys(of: "s")), \(values.joined(", "))
         FROM \(table.image) AS s JOIN \(table.production) AS p ON \(isUntouched)
         WHERE \(range.condition) AND s.\(previous) IS NOT NULL
         ORDER BY \(keys(of: "p"))
         FOR NO KEY UPDATE OF p
       ), restored AS (
         UPDATE \(table.production) AS p SET \(assignments.joined(", "))
-        FROM image AS i WHERE \(sameRow.joined(" AND "))
-        RETURNING i.image_tid, i.previous_xid, \(keyIndices.map { "i.k\($0)" as SQL }.joined(", ")), \(differs) AS differs
+        FROM image AS i WHERE \(sameRow.joined(" AND ")) AND p.tableoid = i.row_table AND p.ctid = i.row_tid
+        RETURNING i.image_tid, i.previous_xid, \(keyIndices.map { "i.k\($0)" as SQL }.joined(", ")), \(expected) AS expected
       ), spent AS (
         DELETE FROM \(table.image) AS s USING restored AS r WHERE s.ctid = r.image_tid
       )
-      INSERT INTO pg_temp.\(undone) (\(keyNumbers), previous_xid, differs)
-      SELECT \(keyNumbers), previous_xid, differs FROM restored
+      INSERT INTO pg_temp.\(undone) (\(keyNumbers), previous_xid, expected)
+      SELECT \(keyNumbers), previous_xid, expected FROM restored
       """
+  }
+
+  /// What production is to hold after its triggers, as text, which every type has; NULL where no trigger asks for a look.
+  private func expectation(_ values: [SQL]) -> SQL {
+    table.hasTriggers ? "ROW(\(values.joined(", ")))::text" : "NULL::text"
   }
 
   /// Puts deleted rows back, where nobody has inserted the key again.
@@ -109,8 +112,10 @@ struct RollbackSQL {
         DELETE FROM \(table.image) AS s USING reinserted AS r
         WHERE s.\(previous) = \(BeforeImageTable.deleted) AND \(match.joined(" AND "))
       )
-      INSERT INTO pg_temp.\(undone) (\(keyNumbers), previous_xid, differs)
-      SELECT \(keyNumbers), \(BeforeImageTable.deleted), false FROM reinserted
+      INSERT INTO pg_temp.\(undone) (\(keyNumbers), previous_xid, expected)
+      SELECT \(keyIndices.map { "r.k\($0)" as SQL }.joined(", ")), \(BeforeImageTable.deleted),
+             \(expectation(table.columns.map { "s.\($0.name)" }))
+      FROM reinserted AS r JOIN \(table.image) AS s ON s.\(previous) = \(BeforeImageTable.deleted) AND \(match.joined(" AND "))
       """
   }
 
@@ -126,8 +131,8 @@ struct RollbackSQL {
   /// Locks inserted rows against new references to them, so that ``leaveReferred(to:)``, a statement later, sees all there are.
   func lockInserted(_ range: TupleRange) -> SQL {
     """
-    INSERT INTO pg_temp.\(locked) (\(Self.imageAddress), \(lockedColumns.joined()))
-    SELECT s.ctid, \(lockedColumns.map { "p.\($0)" as SQL }.joined(", "))
+    INSERT INTO pg_temp.\(locked) (\(Self.imageAddress), \(Self.rowTable), \(Self.rowAddress), \(lockedColumns.joined()))
+    SELECT s.ctid, p.tableoid, p.ctid, \(lockedColumns.map { "p.\($0)" as SQL }.joined(", "))
     FROM \(table.image) AS s JOIN \(table.production) AS p ON \(isUntouched)
     WHERE \(range.condition) AND s.\(previous) IS NULL
     ORDER BY \(keys(of: "p"))
@@ -151,12 +156,12 @@ struct RollbackSQL {
     """
     WITH deleted AS (
       DELETE FROM \(table.production) AS p USING pg_temp.\(locked) AS l
-      WHERE \(sameKey("p", "l"))
+      WHERE \(sameKey("p", "l")) AND p.tableoid = l.\(Self.rowTable) AND p.ctid = l.\(Self.rowAddress)
       RETURNING l.\(Self.imageAddress) AS image_tid, \(numberedKeys(of: "l"))
     ), spent AS (
       DELETE FROM \(table.image) AS s USING deleted AS d WHERE s.ctid = d.image_tid
     )
-    INSERT INTO pg_temp.\(undone) (\(keyNumbers), differs) SELECT \(keyNumbers), false FROM deleted
+    INSERT INTO pg_temp.\(undone) (\(keyNumbers)) SELECT \(keyNumbers) FROM deleted
     """
   }
 
@@ -196,12 +201,24 @@ struct RollbackSQL {
 
   func indexKeys(of other: QualifiedName) -> SQL { "CREATE INDEX ON \(other) (\(table.key.map(\.name).joined()))" }
 
+  /// How many rows were put back and deleted, and of how many of them triggers have made something else by now.
   var countUndone: SQL {
     """
-    SELECT count(*) FILTER (WHERE previous_xid IS NOT NULL), count(*) FILTER (WHERE previous_xid IS NULL),
-           count(*) FILTER (WHERE differs)
-    FROM pg_temp.\(undone)
+    SELECT count(*) FILTER (WHERE u.previous_xid IS NOT NULL), count(*) FILTER (WHERE u.previous_xid IS NULL),
+           \(table.hasTriggers ? "count(*) FILTER (WHERE \(isAltered))" : "0")
+    FROM pg_temp.\(undone) AS u
     """
+  }
+
+  /// Production is not what it was: what was put back is another row or none, what was deleted is there again. Asked when all
+  /// triggers have run, since those that run after the rows write what no RETURNING shows.
+  private var isAltered: SQL {
+    let match = keyIndices.map { "p.\(table.key[$0].name) \(table.key[$0].equality) u.k\($0)" as SQL }.joined(" AND ")
+    let values = table.columns.map { "p.\($0.name)" as SQL }.joined(", ")
+    return """
+      CASE WHEN u.previous_xid IS NULL THEN EXISTS (SELECT FROM \(table.production) AS p WHERE \(match))
+           ELSE NOT EXISTS (SELECT FROM \(table.production) AS p WHERE \(match) AND ROW(\(values))::text = u.expected) END
+      """
   }
 
   /// What stands against each image that is left: its address, its key, the reason, and what refers to the row.

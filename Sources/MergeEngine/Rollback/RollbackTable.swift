@@ -9,8 +9,8 @@ struct RollbackTable: Sendable {
   let columns: [CatalogColumn]
   /// Foreign keys that point at the table.
   let references: [Reference]
-  /// Triggers that fire for each updated row may change what is put back.
-  let hasUpdateTriggers: Bool
+  /// Triggers act on what a rollback writes, and may make something else of it.
+  let hasTriggers: Bool
 
   /// Tables are called with their schema.
   var isOfSeveralPairs = false
@@ -62,7 +62,7 @@ struct RollbackTable: Sendable {
     production = table.name
     columns = kept.dropFirst(entry.keyColumnCount).filter { table.column($0.name)?.isIdentityAlways == false }
     references = try Reference.read(to: table.oid, connection)
-    hasUpdateTriggers = try Self.hasUpdateTriggers(table, connection)
+    hasTriggers = try Self.hasTriggers(table, connection)
   }
 
   /// The index over these columns, which must tell all rows apart still.
@@ -71,13 +71,13 @@ struct RollbackTable: Sendable {
     return index.map { index in names.compactMap { name in index.columns.first { $0.name == name } } }
   }
 
-  private static func hasUpdateTriggers(_ table: CatalogTable, _ connection: Connection) throws(PostgresError) -> Bool {
-    // tgtype: 1 for each row, 16 for UPDATE.
+  private static func hasTriggers(_ table: CatalogTable, _ connection: Connection) throws(PostgresError) -> Bool {
+    // tgtype: 4 is INSERT, 8 DELETE, 16 UPDATE; before or after, for each row or statement.
     let result = try connection.query(
       """
       SELECT EXISTS (SELECT FROM pg_trigger
                      WHERE (tgrelid = \(table.oid) OR tgrelid IN (SELECT relid FROM pg_partition_tree(\(table.oid))))
-                       AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 17 = 17)
+                       AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 28 <> 0)
       """,
       "reading the triggers of \(table.name)"
     )

@@ -33,6 +33,8 @@ struct SessionSettings {
   ) -> SessionSettings {
     var settings = SessionSettings([
       ("client_min_messages", "warning"),
+      // Off, for clients of the nineties, a NULL within an array that travels as text would arrive as the string "NULL".
+      ("array_nulls", "on"),
       ("default_transaction_isolation", "read committed"),
       ("statement_timeout", "\(statementTimeoutMilliseconds)"),
       ("lock_timeout", "\(lockTimeoutMilliseconds)"),

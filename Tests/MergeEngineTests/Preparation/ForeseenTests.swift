@@ -46,6 +46,26 @@ import Testing
       message: ["items: the rule kept rewrites every UPDATE on staging.items"]
     ),
     Case(
+      testDescription: "a table that inherits from staging",
+      sql: "CREATE TABLE staging.more () INHERITS (staging.items); GRANT SELECT ON staging.more TO %",
+      message: ["items: rows of tables that inherit from staging.items are read with its own"]
+    ),
+    Case(
+      testDescription: "a key that is in production and in a table that inherits from it",
+      sql: """
+        CREATE TABLE production.older () INHERITS (production.items); INSERT INTO production.older VALUES (1, 'older', '2024-01-01');
+        INSERT INTO production.older VALUES (7, 'nobody asks', '2024-01-01'), (7, 'nobody asks', '2024-01-01')
+        """,
+      message: ["items: a key is in production.items and in tables that inherit from it, such as {\"id\": 1}"],
+      remedy: "DROP TABLE production.older"
+    ),
+    Case(
+      testDescription: "a database whose sessions only read",
+      sql: "ALTER ROLE % SET default_transaction_read_only = on",
+      message: ["the session is read-only"],
+      remedy: "ALTER ROLE % RESET default_transaction_read_only"
+    ),
+    Case(
       testDescription: "production without replica identity in a publication",
       sql: "ALTER TABLE production.items REPLICA IDENTITY NOTHING; CREATE PUBLICATION everything FOR ALL TABLES",
       message: ["updating production.items would be refused", "55000", "REPLICA IDENTITY DEFAULT"]

@@ -165,4 +165,29 @@ import Testing
       }
     }
   }
+
+  @Test func `a NULL within an array stays one where the database has array_nulls off`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.makePair(
+        production: "k int PRIMARY KEY, updated_at int, v text[]",
+        staging: "k int, updated_at int, v text[]"
+      )
+      try database.run(
+        """
+        INSERT INTO staging.t VALUES (1, 2, ARRAY[NULL, 'NULL', 'a']), (2, 2, ARRAY[NULL]);
+        ALTER DATABASE \(database.name) SET array_nulls = off;
+        """
+      )
+      #expect(try await database.merge().totals.inserted == 2)
+      try database.run("DELETE FROM production.t WHERE k = 1; UPDATE production.t SET v = ARRAY['NULL']")
+      let file = DifferencesFile()
+      try await database.verify(into: file)
+      #expect(try file.found() == ["differing 2", "missing 1"])
+      try await database.repair(file)
+      #expect(try database.difference("SELECT k, v FROM production.t", "SELECT k, v FROM staging.t") == [])
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v[1] IS NULL") == 2)
+      let plan = try await database.call("plan", "--again")
+      #expect(plan.status == 0, "\(plan.everything)")
+    }
+  }
 }

@@ -1,0 +1,126 @@
+import MergeEngine
+import TestSupport
+import Testing
+
+/// What a rollback says is so: rows that triggers have changed behind it are told, and rows that nobody has merged are left.
+@Suite struct RollbackTruthTests {
+  private static let columns = "id int, updated_at int, v text"
+
+  private func fill(_ database: TestDatabase) throws {
+    try database.makePair(production: Self.columns + ", PRIMARY KEY (id)", staging: Self.columns)
+    try database.run(
+      """
+      INSERT INTO production.t SELECT n, 1, 'p' FROM generate_series(1, 10) n;
+      INSERT INTO staging.t SELECT n, 2, 's' FROM generate_series(1, 20) n;
+      """
+    )
+  }
+
+  struct Behind: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let trigger: String
+    let body: String
+    var alteredCount = 4
+  }
+
+  @Test(arguments: [
+    Behind(
+      testDescription: "after each updated row",
+      trigger: "AFTER UPDATE ON production.t FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND new.id <= 4)",
+      body: "UPDATE production.t SET v = 'trigger' WHERE id = new.id; RETURN NULL;"
+    ),
+    Behind(
+      testDescription: "after an update, for its statement",
+      trigger: "AFTER UPDATE ON production.t FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)",
+      body: "UPDATE production.t SET v = 'trigger' WHERE id <= 4; RETURN NULL;"
+    ),
+    Behind(
+      testDescription: "by deleting what was put back",
+      trigger: "AFTER UPDATE ON production.t FOR EACH ROW WHEN (new.id <= 4)",
+      body: "DELETE FROM production.t WHERE id = new.id; RETURN NULL;"
+    ),
+    Behind(
+      testDescription: "by bringing back what was deleted",
+      trigger: "AFTER DELETE ON production.t FOR EACH ROW WHEN (old.id <= 14)",
+      body: "INSERT INTO production.t SELECT old.*; RETURN NULL;"
+    ),
+    Behind(
+      testDescription: "not at all",
+      trigger: "AFTER UPDATE OR DELETE ON production.t FOR EACH ROW",
+      body: "INSERT INTO production.seen VALUES (1); RETURN NULL;",
+      alteredCount: 0
+    ),
+  ])
+  func `rows that triggers change behind a rollback are counted and told`(_ behind: Behind) async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      let merge = try await database.mergeKeepingImages()
+      try database.run(
+        """
+        CREATE TABLE production.seen (n int);
+        CREATE FUNCTION production.behind() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(behind.body) END $$;
+        CREATE TRIGGER behind \(behind.trigger) EXECUTE FUNCTION production.behind();
+        """
+      )
+      let report = try await database.rollBack(merge.runID)
+      #expect(report.restored == 10 && report.deleted == 10)
+      #expect(report.tables[0].alteredByTriggers == behind.alteredCount)
+      #expect(report.status == (behind.alteredCount == 0 ? .success : .partial))
+      #expect(
+        report.warnings.contains { $0.contains("triggers of production.t have changed 4 rows") }
+          == (behind.alteredCount > 0)
+      )
+    }
+  }
+
+  @Test func `rows of a child table that have got the same keys since are nobody's to take back`() async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      try database.run("CREATE TABLE production.child () INHERITS (production.t)")
+      let merge = try await database.mergeKeepingImages()
+      try database.run("INSERT INTO production.child VALUES (1, 7, 'own'), (15, 7, 'own')")
+      let report = try await database.rollBack(merge.runID)
+      #expect(report.restored == 10 && report.deleted == 10)
+      #expect(try database.rows("TABLE production.child ORDER BY id") == ["(1,7,own)", "(15,7,own)"])
+      #expect(try database.count("SELECT count(*) FROM ONLY production.t WHERE v = 'p' AND updated_at = 1") == 10)
+    }
+  }
+
+  @Test(arguments: [("timestamptz", "timestamp"), ("timestamp", "timestamptz")])
+  func `staging rows are found by keys in the zone that the run has read them in`(production: String, staging: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id \(production) PRIMARY KEY, updated_at int",
+        staging: "id \(staging), updated_at int"
+      )
+      try database.run(
+        "INSERT INTO staging.t SELECT '2025-06-01 10:00'::timestamp + n * interval '1 hour', 1 FROM generate_series(1, 5) n"
+      )
+      let zone = "America/New_York"
+      let merge = try await database.mergeKeepingImages { $0.timeZone = zone }
+      let report = try await database.rollBack(merge.runID)
+      #expect(report.tables.map(\.released) == [5])
+      #expect(report.warnings == [])
+      #expect(try await database.merge { $0.timeZone = zone }.totals.inserted == 5)
+    }
+  }
+
+  @Test(arguments: ["UPDATE", "DELETE"])
+  func `a rule that rewrites its statements is said before anything is taken back`(command: String) async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      let merge = try await database.mergeKeepingImages()
+      try database.run("CREATE RULE kept AS ON \(command) TO production.t DO INSTEAD NOTHING")
+      for plan in [["--plan"], []] {
+        let outcome = try await database.call("rollback", "\(merge.runID)", arguments: plan)
+        #expect(outcome.status == 73, "\(outcome.everything)")
+        #expect(outcome.errors.contains("the rule kept rewrites every \(command) on production.t"))
+      }
+      try database.run("DROP RULE kept ON production.t")
+      #expect(try await database.rollBack(merge.runID).status == .success)
+      #expect(try database.differenceFromBefore() == [])
+    }
+  }
+}
