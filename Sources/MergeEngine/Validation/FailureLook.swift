@@ -81,25 +81,28 @@ struct FailureLook {
     let columns = columns(of: failures)
     let arrays = key.indices.map { "$\($0 + 1)::text[]" as SQL }
     let names = key.indices.map { "k\($0)" as SQL }
-    let match = key.indices.map { index -> SQL in
-      let type = table.column(key[index].name)?.baseType.uncutName ?? "text"
-      return "p.\(key[index].name) \(key[index].equality) k.k\(index)::\(type)"
+    let casts = key.indices.map { index -> SQL in
+      "k.k\(index)::\(table.column(key[index].name)?.baseType.uncutName ?? "text")"
     }
+    let match = key.indices.map { "p.\(key[$0].name) \(key[$0].equality) \(casts[$0])" as SQL }
     let values = columns.map { ", p.\($0.name)::text" as SQL }.joined("")
+    // Every key is cast, for its own sake: where production has no row at all, the join would not even look at it.
     let rows = try connection.query(
       """
-      SELECT k.ordinal::bigint\(values)
+      SELECT k.ordinal::bigint, p.ctid IS NOT NULL, num_nulls(\(casts.joined(", ")))\(values)
       FROM unnest(\(arrays.joined(", "))) WITH ORDINALITY AS k (\(names.joined(", ")), ordinal)
-      JOIN \(table.name) AS p ON \(match.joined(" AND "))
+      LEFT JOIN \(table.name) AS p ON \(match.joined(" AND "))
       """,
       key.indices.map { index in .textArray(failures.map { $0.key[index] }) },
       "looking at rows of \(table.name) that DMS found to differ"
     )
     var found = [Found](repeating: .nothing, count: failures.count)
     for row in 0..<rows.count {
-      guard let ordinal = rows.integer(row, 0), found.indices.contains(ordinal - 1) else { continue }
+      guard let ordinal = rows.integer(row, 0), found.indices.contains(ordinal - 1), rows.bool(row, 1) == true else {
+        continue
+      }
       found[ordinal - 1] = .row(
-        columns.indices.reduce(into: [:]) { $0[columns[$1].name.name.lowercased()] = rows.text(row, $1 + 1) }
+        columns.indices.reduce(into: [:]) { $0[columns[$1].name.name.lowercased()] = rows.text(row, $1 + 3) }
       )
     }
     return found
