@@ -37,7 +37,7 @@ FAILURES = {
     "wrong-state": "somebody is changing the task when it is to be started",
     "no-capacity": "a serverless replication fails while AWS provisions it",
     "suspended": "a validation can't compare three rows of the table",
-    "slow-release": "a serverless replication can be deleted only some time after its end",
+    "slow-release": "a serverless replication can be deleted only when that was asked for twice",
     "forgotten": "AWS has taken back what a serverless replication ran on before anybody asked for its statistics",
 }
 
@@ -219,7 +219,7 @@ class Replication(Task):
         if most not in self.UNITS or fewest not in self.UNITS or fewest > most:
             raise Fault("InvalidParameterValueException", "Invalid DCU values")
         super().__init__(request, simulator)
-        self.status, self.freed = "created", None
+        self.status, self.freed, self.was_asked_to_go = "created", None, False
 
     def now(self):
         return self.status
@@ -440,7 +440,8 @@ class Simulator:
 
     def DeleteReplicationConfig(self, request):
         replication = self._replication(request)
-        is_held = self.fails("slow-release") and replication.began and replication.provision_state() != "deprovisioned"
+        is_held = self.fails("slow-release") and replication.began and not replication.was_asked_to_go
+        replication.was_asked_to_go = True
         if replication.status in replication.RUNNING or is_held:
             raise Fault("InvalidResourceStateFault", "Replication is not in a state in which its config can be deleted")
         del self.replications[replication.arn]
