@@ -128,28 +128,42 @@ public struct Cleanup: Sendable {
   private func deleteTasks(of reloads: [LoadingRuns.Run], isForced: Bool) async throws -> [Report.Task] {
     var tasks: [Report.Task] = []
     for run in reloads where run.status != .loading && run.status != .running {
-      guard var note = ReloadNote(run.annotations), let arn = note.taskARN, !note.isTaskDeleted else { continue }
+      guard var note = ReloadNote(run.annotations), !note.taskARNs.isEmpty else { continue }
       // A good load whose merge failed is gone on with through its task.
       guard note.isFinished || !note.isLoadGood || isForced else {
         let reason = "its load is good and not merged: merge-engine reload --resume --run \(run.id)"
         tasks.append(.init(task: note.task, deleted: false, reason: reason))
         continue
       }
-      do {
-        _ = try await service.deleteTask(arn: arn)
-      } catch let error as AWSError where error.kind == .notFound {
-        // Somebody else was quicker.
-      } catch let error as AWSError where error.isAboutReachingAWS {
-        throw ReloadFailure.unreachable(error, goOn: "Staging is cleaned up; leave the tasks with --keep-task.")
-      } catch let error as AWSError {
-        tasks.append(.init(task: note.task, deleted: false, reason: "\(error)"))
-        continue
+      let arns = note.taskARNs
+      var left: [String] = []
+      for arn in arns {
+        let task = arn == note.taskARN ? note.task : arn
+        let reason = try await delete(arn)
+        if reason != nil { left.append(arn) }
+        tasks.append(.init(task: task, deleted: reason == nil, reason: reason))
       }
-      note.isTaskDeleted = true
-      let annotations = note.annotations
+      guard left != arns else { continue }
+      note.isTaskDeleted = note.isTaskDeleted || !left.contains { $0 == note.taskARN }
+      note.leftTaskARNs = left.filter { $0 != note.taskARN }
+      // Said even where nothing is left: what is annotated stays until it is said anew.
+      let annotations = note.annotations.merging(["left_task_arns": note.leftTaskARNs.joined(separator: " ")]) { $1 }
       try await onThreadOfItsOwn { try runs.annotate(run.id, annotations) }
-      tasks.append(.init(task: note.task, deleted: true, reason: nil))
     }
     return tasks
+  }
+
+  /// - Returns: why AWS did not let it go; nil if it is gone or going.
+  private func delete(_ arn: String) async throws -> String? {
+    do {
+      _ = try await service.deleteTask(arn: arn)
+    } catch let error as AWSError where error.kind == .notFound {
+      // Somebody else was quicker.
+    } catch let error as AWSError where error.isAboutReachingAWS {
+      throw ReloadFailure.unreachable(error, goOn: "Staging is cleaned up; leave the tasks with --keep-task.")
+    } catch let error as AWSError {
+      return "\(error)"
+    }
+    return nil
   }
 }

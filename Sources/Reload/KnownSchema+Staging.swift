@@ -2,13 +2,21 @@ import DMS
 import MergeEngine
 
 extension KnownSchema {
-  /// The staging tables as the lint wants to know them.
-  public init(_ staging: StagingDescription) {
+  /// The staging tables as the lint wants to know them, and production's as DMS's validation would see them.
+  ///
+  /// - Parameter tables: the only ones of production that would be validated; nil for all.
+  public init(_ staging: StagingDescription, validated: ValidatedTables, only tables: [String]? = nil) {
     self.init(
       tables: staging.tables.map { table in
         Table(
           name: table.name,
           columns: table.columns.map { Column(name: $0.name, type: $0.type, isKey: $0.isKey) }
+        )
+      },
+      validated: validated.tables.filter { tables?.contains($0.name) ?? true }.map { table in
+        Table(
+          name: table.name,
+          columns: table.key.map { Column(name: $0.name, type: $0.type, isKey: true, collation: $0.collation) }
         )
       }
     )

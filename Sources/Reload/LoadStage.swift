@@ -11,34 +11,46 @@ struct LoadStage: Sendable {
   /// How long a connection test, or the making of a task, may take. Arbitrary: both take a minute or two.
   private static let preparationLimit = Duration.seconds(900)
 
-  /// Tests both connections, unless their last tests were good.
+  /// Tests both connections, unless their last tests were good; a serverless replication tests its own when it is started.
   func testConnections(_ route: TaskRoute) async throws {
+    guard case .instance(let instance) = route.runner else { return }
     let wait = wait(limit: Self.preparationLimit)
     for endpoint in [route.sourceEndpointARN, route.targetEndpointARN] {
-      _ = try await wait.connectionTest(instanceARN: route.replicationInstanceARN, endpointARN: endpoint)
+      _ = try await wait.connectionTest(instanceARN: instance, endpointARN: endpoint)
     }
   }
 
   /// The request for a task.
-  static func newTask(_ note: ReloadNote, _ documents: TaskDocuments) throws -> NewTask {
-    NewTask(
-      identifier: try TaskIdentifier(note.task),
+  ///
+  /// - Parameter name: the task's, where it is not the one that loads.
+  static func newTask(_ note: ReloadNote, _ documents: TaskDocuments, name: String? = nil) throws -> NewTask {
+    let name = name ?? note.task
+    let window = note.window.map { window in
+      [
+        ResourceTag(key: "merge-engine:from", value: window.from.description),
+        ResourceTag(key: "merge-engine:to", value: window.to.description),
+      ]
+    }
+    return NewTask(
+      identifier: try TaskIdentifier(name),
       sourceEndpointARN: note.route.sourceEndpointARN,
       targetEndpointARN: note.route.targetEndpointARN,
-      replicationInstanceARN: note.route.replicationInstanceARN,
+      runner: note.route.runner,
       tableMappings: documents.mappings,
       settings: documents.settings,
-      tags: [
-        note.tag,
-        ResourceTag(key: "merge-engine:from", value: note.window.from.description),
-        ResourceTag(key: "merge-engine:to", value: note.window.to.description),
-      ]
+      tags: [ResourceTag(key: ReloadNote.tagKey, value: name)] + (window ?? [])
     )
   }
 
   /// The task of a reload, wherever it stands; nil if there is none.
   func find(_ note: ReloadNote) async throws -> ReplicationTask? {
-    try await service.tasks(taggedWith: note.tag, identifierPrefix: note.task).first
+    try await find(note.task, kind: note.route.runner.kind)
+  }
+
+  /// The task of that name that a reload has made.
+  func find(_ name: String, kind: TaskKind) async throws -> ReplicationTask? {
+    let tag = ResourceTag(key: ReloadNote.tagKey, value: name)
+    return try await service.tasks(taggedWith: tag, identifierPrefix: name, kind: kind).first
   }
 
   /// Waits until a new task can be started, and starts it.
@@ -49,7 +61,7 @@ struct LoadStage: Sendable {
     } catch let error as AWSError where error.kind == .invalidState {
       // A call whose answer was lost is made again by `aws`: the task may have been started by the first.
       let status = try await service.task(arn: arn).status
-      guard status != .ready && status != .creating else { throw error }
+      guard !status.isStartable && status != .creating && status != .modifying else { throw error }
     }
   }
 
@@ -81,37 +93,74 @@ struct LoadStage: Sendable {
   static func lost(_ name: String, arn: String) -> ReloadFailure {
     .taskFailed(
       task: name,
-      reason: "there is no such task any more (\(arn)): somebody deleted it. Start the reload again, with --truncate."
+      reason:
+        "there is no such \(TaskKind(arn: arn).noun) any more (\(arn)): somebody deleted it. Start the reload again, with --truncate."
     )
   }
 
   /// Whether what DMS loaded is what was asked for.
   ///
+  /// - Parameter counts: the tables that this task has loaded.
   /// - Throws: ``ReloadFailure/badLoad(task:problems:)``.
-  /// - Returns: rows in staging.
   func judge(_ task: ReplicationTask, _ note: ReloadNote, counts: [StagingArea.Count], since seconds: Double)
-    async throws -> Int
+    async throws
   {
     let expected = counts.map { count in
-      ExpectedTable(
-        sourceSchema: note.sources[count.table]?.schema ?? "",
-        sourceTable: note.sources[count.table]?.table ?? count.table,
-        targetSchema: setting.options.schemas.staging,
-        targetTable: count.stagingTable,
-        stagingRows: count.rows,
-        rowsOutsideWindow: count.outside
-      )
+      var table = expectation(count.table, in: setting.options.schemas.staging, note)
+      table.targetTable = count.stagingTable
+      // What earlier pieces have brought is not this one's.
+      table.stagingRows = count.rows - (note.loadedRowCounts[count.table] ?? 0)
+      table.rowsOutsideWindow = count.outside
+      return table
     }
     let verdict = FullLoadVerdict.judge(
       task: task,
-      tables: try await service.tableStatistics(taskARN: task.arn),
+      tables: try await tableStatistics(task),
       expected: expected,
       startedAt: AWSTimestamp(secondsSince1970: seconds)
     )
     guard verdict.problems.isEmpty else {
       throw ReloadFailure.badLoad(task: task.identifier, problems: verdict.problems)
     }
-    return counts.reduce(0) { $0 + $1.rows }
+  }
+
+  private func expectation(_ table: String, in schema: String, _ note: ReloadNote) -> ExpectedTable {
+    ExpectedTable(
+      sourceSchema: note.sources[table]?.schema ?? "",
+      sourceTable: note.sources[table]?.table ?? table,
+      targetSchema: schema,
+      targetTable: table
+    )
+  }
+
+  /// What a validation has compared, and found.
+  func judgeValidation(_ task: ReplicationTask, _ note: ReloadNote, tables: [String]) async throws -> ValidationVerdict
+  {
+    ValidationVerdict.judge(
+      task: task,
+      tables: try await tableStatistics(task),
+      expected: tables.map { expectation($0, in: setting.options.schemas.production, note) }
+    )
+  }
+
+  /// Deletes a task; waits a while for AWS to let go of a serverless one.
+  func delete(arn: String) async throws {
+    try await wait(limit: setting.deletionLimit).deleted(arn: arn)
+  }
+
+  /// - Throws: ``ReloadFailure/taskFailed(task:reason:)`` when AWS has forgotten what a serverless replication did.
+  private func tableStatistics(_ task: ReplicationTask) async throws -> [TableStatistics] {
+    do {
+      return try await service.tableStatistics(taskARN: task.arn)
+    } catch let error as AWSError where error.kind == .invalidState && task.kind == .serverless {
+      let state = task.provisionState.map { " (\($0))" } ?? ""
+      throw ReloadFailure.taskFailed(
+        task: task.identifier,
+        reason:
+          "AWS has taken back what the replication ran on\(state), and its statistics with it, so nothing shows whether the load "
+          + "was good. Start the reload again, with --truncate."
+      )
+    }
   }
 
   private func wait(limit: Duration?) -> TaskWait<ContinuousClock> {

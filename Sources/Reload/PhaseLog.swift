@@ -18,9 +18,12 @@ struct PhaseLog {
     let start = ContinuousClock.now
     let (value, text) = try await body()
     let milliseconds = Int((ContinuousClock.now - start) / .milliseconds(1))
-    let result = PhaseResult(phase: phase, elapsedMilliseconds: milliseconds, result: text)
-    results.append(result)
-    onEvent(.ended(result))
+    onEvent(.ended(PhaseResult(phase: phase, elapsedMilliseconds: milliseconds, result: text)))
+    // A load in pieces goes through some phases again and again: their time adds up.
+    let before = results.firstIndex { $0.phase == phase }
+    let sum = milliseconds + (before.map { results[$0].elapsedMilliseconds } ?? 0)
+    if let before { results.remove(at: before) }
+    results.append(PhaseResult(phase: phase, elapsedMilliseconds: sum, result: text))
     return value
   }
 }

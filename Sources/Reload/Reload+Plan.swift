@@ -19,9 +19,12 @@ public struct ReloadPlan: Sendable, Encodable {
 extension Reload {
   /// Looks at tables and documents without a call to AWS, and says what would be called.
   public func plan(_ request: ReloadRequest) async throws -> ReloadPlan {
-    let (area, documents) = try await check.plan(request)
-    let note = ReloadNote(request: request, task: ReloadNote.newName(at: Date()), documents: documents)
-    let calls = try PlannedCall.load(LoadStage.newTask(note, documents), isTaskDeleted: !setting.keepsTask)
-    return ReloadPlan(tables: area.tables.map(\.name), calls: calls)
+    let checked = try await check.plan(request)
+    var calls: [PlannedCall] = []
+    for piece in checked.documents {
+      let note = ReloadNote(request: request, task: ReloadNote.newName(at: Date()), sources: piece.sources)
+      calls += try PlannedCall.load(LoadStage.newTask(note, piece), isTaskDeleted: !setting.keepsTask)
+    }
+    return ReloadPlan(tables: checked.area.tables.map(\.name), calls: calls)
   }
 }

@@ -24,10 +24,12 @@ extension Reload {
   func lost(_ run: LoadingRuns.Run, _ note: ReloadNote) async throws -> ReloadFailure {
     guard let arn = note.taskARN else {
       try await onThreadOfItsOwn { try runs.close(run.id, .aborted, notes: "No task was made.") }
-      return .nothingToResume("run \(run.id) had not made its task yet. Start the reload again.")
+      return .nothingToResume(
+        "run \(run.id) had not made its \(note.route.runner.kind.noun) yet. Start the reload again."
+      )
     }
     let reason =
-      "there is no such task any more (\(arn)): somebody deleted it. Start the reload again, with --truncate."
+      "there is no such \(TaskKind(arn: arn).noun) any more (\(arn)): somebody deleted it. Start the reload again, with --truncate."
     try await onThreadOfItsOwn { try runs.close(run.id, .failed, notes: reason) }
     return .taskFailed(task: note.task, reason: reason)
   }
@@ -43,7 +45,7 @@ extension Reload {
       case .unreachable(let error, _) where note.taskARN == nil && !error.isTransient:
         try await onThreadOfItsOwn { try runs.close(id, .failed, notes: "\(error)") }
         throw ReloadFailure.unreachable(error, goOn: "Nothing was made in AWS, and nothing was merged.")
-      case .unreachable, .interrupted, .nothingToResume, .underWay: break
+      case .validationFailed, .unreachable, .interrupted, .nothingToResume, .underWay: break
       }
       throw failure
     } catch {
@@ -56,13 +58,14 @@ extension Reload {
   private func goOn(_ id: Int, _ note: ReloadNote) -> String {
     let command = "merge-engine reload --resume"
     guard let arn = note.taskARN else {
-      return "The task \(note.task) of run \(id) may have been made or not. Nothing was merged. Go on with: \(command)"
+      return
+        "The \(note.route.runner.kind.noun) \(note.task) of run \(id) may have been made or not. Nothing was merged. Go on with: \(command)"
     }
     return """
-      The task \(note.task) of run \(id) was left as it is: a load goes on in AWS without this command. Nothing was merged \
+      The \(note.route.runner.kind.noun) \(note.task) of run \(id) was left as it is: a load goes on in AWS without this command. Nothing was merged \
       yet.
       Go on with:  \(command)
-      Stop it:     aws dms stop-replication-task --replication-task-arn \(arn)
+      Stop it:     \(note.route.runner.kind.stopCommand(arn: arn))
       """
   }
 

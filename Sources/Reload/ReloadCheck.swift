@@ -8,16 +8,34 @@ struct ReloadCheck: Sendable {
   let setting: ReloadSetting
   let stage: LoadStage
   let runs: LoadingRuns
+  let steps: ReloadSteps
   let logger: Logger
+
+  /// What a reload is made with.
+  struct Result: Sendable {
+    let area: StagingArea
+    /// Those of each piece of the load; a window is loaded in one.
+    let documents: [TaskDocuments]
+    /// For single rows: what tells rows that were there before the load.
+    var horizon: String?
+
+    /// The source table of each staging table.
+    var sources: [String: (schema: String, table: String)] {
+      documents.reduce(into: [:]) { $0.merge($1.sources) { first, _ in first } }
+    }
+  }
 
   /// - Returns: the staging tables, the task's documents, and a word about them.
   /// - Throws: `MergeFailure.blocked` with what stands against it, ``ReloadFailure/underWay(_:)``.
-  func run(_ request: ReloadRequest) async throws -> ((StagingArea, TaskDocuments), String) {
-    let (area, documents) = try await plan(request)
+  func run(_ request: ReloadRequest) async throws -> (Result, String) {
+    var result = try await plan(request)
+    let area = result.area
     try await refuseIfUnderWay()
-    let span = Self.span(request)
-    if !request.truncatesFirst { try await Self.requireEmpty(area, span) }
+    let note = ReloadNote(request: request, task: "", sources: result.sources)
+    if !request.truncatesFirst { try await Self.requireEmpty(area, note) }
     try await stage.testConnections(request.route)
+    let connections =
+      request.route.runner.isServerless ? "connections tested by AWS at the start" : "both connections good"
     var truncated = ""
     if request.truncatesFirst {
       let emptied = try await onThreadOfItsOwn { try area.truncate() }
@@ -26,21 +44,64 @@ struct ReloadCheck: Sendable {
       let rows = emptied.reduce(0) { $0 + ($1.truncated ?? 0) }
       truncated = rows > 0 ? "; \(Numbers.counted(rows, "row")) truncated" : ""
     }
+    if case .rows(let rows) = request.scope {
+      let asked = AskedRows(
+        target: setting.target,
+        stagingTarget: setting.stagingTarget,
+        options: setting.options,
+        logger: logger
+      )
+      result.horizon = try await onThreadOfItsOwn {
+        try AskedRows.check(path: rows.output)
+        return try asked.horizon()
+      }
+    }
     return (
-      (area, documents),
-      "\(Numbers.counted(area.tables.count, "staging table")) empty, both connections good" + truncated
+      result, "\(Numbers.counted(area.tables.count, "staging table")) empty, " + connections + truncated
     )
   }
 
   /// The tables and documents, checked without any call to AWS.
-  func plan(_ request: ReloadRequest) async throws -> (StagingArea, TaskDocuments) {
+  func plan(_ request: ReloadRequest) async throws -> Result {
     var options = setting.options
-    options.from = request.window.from.description
-    options.to = request.window.to.description
+    switch request.scope {
+    case .window(let window):
+      options.from = window.from.description
+      options.to = window.to.description
+    case .rows(let rows): options.tables = rows.keys.keys.sorted()
+    }
     let settled = options
     let area = try await onThreadOfItsOwn {
       try StagingArea(target: setting.target, stagingTarget: setting.stagingTarget, options: settled, logger: logger)
     }
+    let documents: [TaskDocuments]
+    switch request.scope {
+    case .window:
+      try Self.requireTimes(area)
+      documents = [try request.documents(area.tables.map(\.name))]
+    case .rows(let rows): documents = try rows.pieces.map { try steps.rowDocuments?($0) ?? request.documents([]) }
+    }
+    for piece in documents {
+      let size = piece.mappings.utf8.count
+      guard size <= KeyPieces.documentByteLimit else {
+        throw DocumentError.mappingTooLarge(bytes: size, limit: KeyPieces.documentByteLimit)
+      }
+    }
+    let validation = try validationDocuments(request, area)
+    if !request.ignoresLint {
+      try await lint(documents, area, isServerless: request.route.runner.isServerless)
+      if let validation { try await lint([validation], area, isServerless: request.route.runner.isServerless) }
+    }
+    return Result(area: area, documents: documents)
+  }
+
+  /// Those of the task that compares Oracle and production at the end, made now so that nothing is loaded in vain.
+  private func validationDocuments(_ request: ReloadRequest, _ area: StagingArea) throws -> TaskDocuments? {
+    guard request.validates, case .window(let window) = request.scope else { return nil }
+    return try steps.validationDocuments?(area.tables.map(\.name), window)
+  }
+
+  private static func requireTimes(_ area: StagingArea) throws {
     let untimed = area.tables.filter { !$0.versionIsTime }
     guard untimed.isEmpty else {
       throw MergeFailure.blocked(
@@ -52,24 +113,11 @@ struct ReloadCheck: Sendable {
         }
       )
     }
-    let documents = try request.documents(area.tables.map(\.name))
-    if !request.ignoresLint { try await lint(documents) }
-    return (area, documents)
-  }
-
-  static func span(_ request: ReloadRequest) -> LoadedSpan {
-    let bounds = request.window.loadBounds(padding: request.padding)
-    return LoadedSpan(
-      from: request.window.from.description,
-      to: request.window.to.description,
-      lowest: bounds.lowerBound.description,
-      highest: bounds.upperBound.description
-    )
   }
 
   /// DMS adds to what is there: left-over rows would violate the primary key, and the count could not be checked.
-  static func requireEmpty(_ area: StagingArea, _ span: LoadedSpan) async throws {
-    let full = try await onThreadOfItsOwn { try area.counts(loaded: span) }.filter { $0.rows > 0 }
+  static func requireEmpty(_ area: StagingArea, _ note: ReloadNote) async throws {
+    let full = try await onThreadOfItsOwn { try Reload.counts(area, note) }.filter { $0.rows > 0 }
     guard !full.isEmpty else { return }
     throw MergeFailure.blocked(
       full.map { count in
@@ -83,7 +131,25 @@ struct ReloadCheck: Sendable {
     )
   }
 
-  private func lint(_ documents: TaskDocuments) async throws {
+  /// Before a task is started that was made in an earlier attempt: staging holds what the pieces before it have brought.
+  static func requireUntouched(_ area: StagingArea, _ note: ReloadNote) async throws {
+    guard note.judgedPieceCount > 0 else { return try await requireEmpty(area, note) }
+    let counts = try await onThreadOfItsOwn { try Reload.counts(area, note) }
+    let changed = counts.filter { $0.rows != note.loadedRowCounts[$0.table] ?? 0 }
+    guard changed.isEmpty else {
+      throw MergeFailure.blocked(
+        changed.map {
+          MergeEngine.Finding(
+            $0.table,
+            "its staging table holds \(Numbers.counted($0.rows, "row")), and the pieces of the load that were judged have brought "
+              + "\(note.loadedRowCounts[$0.table] ?? 0). Start the reload again, with --truncate."
+          )
+        }
+      )
+    }
+  }
+
+  private func lint(_ documents: [TaskDocuments], _ area: StagingArea, isServerless: Bool) async throws {
     let target = setting.stagingTarget ?? setting.target
     let description = try await onThreadOfItsOwn {
       try StagingDescription(
@@ -93,10 +159,19 @@ struct ReloadCheck: Sendable {
         logger: logger
       )
     }
-    let schema = KnownSchema(description)
-    let errors = [("mappings", documents.mappings), ("settings", documents.settings)].flatMap { name, text in
-      DocumentLint.lint(text, schema: schema).findings.filter { $0.grade == .error }.map {
-        MergeEngine.Finding(nil, "task \(name), \($0)")
+    let validated = try await onThreadOfItsOwn {
+      try ValidatedTables(target: setting.target, schemas: setting.options.schemas, logger: logger)
+    }
+    let schema = KnownSchema(description, validated: validated, only: area.tables.map(\.name))
+    let texts = documents.flatMap { [("mappings", $0.mappings), ("settings", $0.settings)] }
+    var errors: [MergeEngine.Finding] = []
+    for (name, text) in texts {
+      for finding in DocumentLint.lint(text, schema: schema, isServerless: isServerless).findings {
+        if finding.grade == .error { errors.append(MergeEngine.Finding(nil, "task \(name), \(finding)")) }
+        // What validation can't do would be taken for rows that differ.
+        if finding.code == .validationKey || finding.code == .validationCollation {
+          logger.warning("\(finding.message); \(finding.advice) [\(finding.code.rawValue)]")
+        }
       }
     }
     guard errors.isEmpty else { throw MergeFailure.blocked(errors) }
@@ -111,9 +186,9 @@ struct ReloadCheck: Sendable {
       let task = try await stage.find(note)
       if run.status == .running || task?.status.isAtAnEnd == false {
         throw ReloadFailure.underWay(
-          "run \(run.id) is under way with the task \(note.task) (\(task.map { "\($0.status)" } ?? "merging")). Resume "
-            + "it: merge-engine reload --resume. Or stop it first: aws dms stop-replication-task --replication-task-arn "
-            + "\(task?.arn ?? note.taskARN ?? "ARN")"
+          "run \(run.id) is under way with the \(note.route.runner.kind.noun) \(note.task) (\(task.map { "\($0.status)" } ?? "merging")). Resume "
+            + "it: merge-engine reload --resume. Or stop it first: "
+            + note.route.runner.kind.stopCommand(arn: task?.arn ?? note.taskARN ?? "ARN")
         )
       }
       try await onThreadOfItsOwn { try runs.close(run.id, .aborted, notes: "Given up: a new reload was started.") }

@@ -6,6 +6,8 @@ public enum ReloadFailure: Error, Sendable, CustomStringConvertible {
   case badLoad(task: String, problems: [LoadProblem])
   /// The task did not get as far as an end that could be judged; nothing was merged.
   case taskFailed(task: String?, reason: String)
+  /// DMS did not compare Oracle and production as it was asked to; the merge before it stands.
+  case validationFailed(task: String?, reason: String)
   /// AWS can't be reached, or refuses these credentials.
   case unreachable(AWSError, goOn: String?)
   /// Somebody asked to stop.
@@ -25,6 +27,10 @@ public enum ReloadFailure: Error, Sendable, CustomStringConvertible {
         + "is left in AWS; merge-engine cleanup deletes it."
     case .taskFailed(let task, let reason):
       (task.map { "task \($0): " } ?? "") + "\(reason)\nNothing was merged."
+    case .validationFailed(let task, let reason):
+      (task.map { "validation \($0): " } ?? "the validation: ")
+        + "\(reason)\nThe merge is done, and stands. Validate again: "
+        + "merge-engine reload --resume"
     case .unreachable(let error, let goOn): "\(error)" + (goOn.map { "\n\($0)" } ?? "")
     case .interrupted(let goOn), .nothingToResume(let goOn), .underWay(let goOn): goOn
     }

@@ -12,6 +12,10 @@ public enum ReloadPhase: String, Sendable, Codable, CaseIterable {
   case merge
   /// Production is compared with staging.
   case verify
+  /// The rows that DMS found to differ are looked at again.
+  case failures
+  /// DMS compares Oracle and production.
+  case validate
   /// Staging is emptied.
   case cleanup
   /// The task is deleted.

@@ -1,3 +1,4 @@
+import DMS
 import Foundation
 import MergeEngine
 
@@ -5,10 +6,10 @@ import MergeEngine
 public struct ReloadReport: Sendable, Encodable {
   /// The run in `merge_summary`.
   public let runID: Int
-  /// The window that was merged.
-  public let from: String
+  /// The window that was merged; nil where single rows were.
+  public let from: String?
   /// The first moment after it.
-  public let to: String
+  public let to: String?
   /// The task's name.
   public let task: String
   /// The task's ARN.
@@ -19,11 +20,32 @@ public struct ReloadReport: Sendable, Encodable {
   public let merge: RunReport?
   /// Whether the verification found differences; nil when nothing was compared.
   public let differs: Bool?
+  /// What became of the rows that DMS found to differ; nil where a window was loaded.
+  public let failures: AskedRows.Outcome?
+  /// What DMS found when it compared Oracle and production; nil where it was not asked to.
+  public let validation: Validation?
+
+  /// A validation by DMS.
+  public struct Validation: Sendable, Encodable {
+    /// The task's name.
+    public let task: String
+    /// The task's ARN.
+    public let taskARN: String
+    /// What it found, by table.
+    public let mismatches: [ValidationVerdict.Mismatch]
+    /// How many of these rows differ still, as far as can be seen.
+    public let open: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case task, mismatches, open
+      case taskARN = "task_arn"
+    }
+  }
 
   private enum CodingKeys: String, CodingKey {
     case runID = "run_id"
     case from, to, task
     case taskARN = "task_arn"
-    case phases, merge, differs
+    case phases, merge, differs, failures, validation
   }
 }

@@ -17,6 +17,8 @@ public struct ReloadSetting: Sendable {
   public var pollInterval = Duration.seconds(15)
   /// How long a task may take from being told to start until it runs.
   public var startLimit = Duration.seconds(1800)
+  /// How long AWS may take to let go of a serverless replication that is to be deleted.
+  public var deletionLimit = Duration.seconds(600)
   /// How long it may then load; nil for as long as it takes.
   public var loadLimit: Duration?
 

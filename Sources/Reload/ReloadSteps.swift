@@ -1,3 +1,4 @@
+import DMS
 import MergeEngine
 
 /// What a reload has others do: blocking calls, each on a thread of its own.
@@ -6,6 +7,13 @@ public struct ReloadSteps: Sendable {
   public var merge: @Sendable (MergeOptions) throws -> RunReport
   /// Compares production with staging after a merge; nil to leave that out.
   public var verify: (@Sendable (MergeOptions) throws -> Verification)?
+
+  /// Makes the documents of a task that loads these rows, by the tables' keys; nil where no row is asked for by itself.
+  public var rowDocuments: (@Sendable (KeyPieces.Keys) throws -> TaskDocuments)?
+  /// Makes the documents of a task that compares Oracle and production in the window; nil where nothing is validated.
+  public var validationDocuments: (@Sendable (_ tables: [String], TimeWindow) throws -> TaskDocuments)?
+  /// Reads what a validation task has found, looked at again in production; nil where nothing is validated.
+  public var failures: (@Sendable (_ taskARN: String) throws -> ValidationReport)?
 
   /// What a verification says.
   public struct Verification: Sendable {

@@ -1,16 +1,18 @@
+import DMS
+
 /// Where a task runs, and between which endpoints.
 public struct TaskRoute: Sendable, Hashable {
   /// The source endpoint.
   public var sourceEndpointARN: String
   /// The target endpoint.
   public var targetEndpointARN: String
-  /// The replication instance.
-  public var replicationInstanceARN: String
+  /// A replication instance, or what AWS provisions.
+  public var runner: TaskRunner
 
   /// Makes a route.
-  public init(sourceEndpointARN: String, targetEndpointARN: String, replicationInstanceARN: String) {
+  public init(sourceEndpointARN: String, targetEndpointARN: String, runner: TaskRunner) {
     self.sourceEndpointARN = sourceEndpointARN
     self.targetEndpointARN = targetEndpointARN
-    self.replicationInstanceARN = replicationInstanceARN
+    self.runner = runner
   }
 }

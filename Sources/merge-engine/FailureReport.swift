@@ -94,7 +94,7 @@ struct FailureReport {
 
   private func status(_ failure: ReloadFailure) -> ExitStatus {
     switch failure {
-    case .badLoad, .taskFailed: .loadFailed
+    case .badLoad, .taskFailed, .validationFailed: .loadFailed
     case .unreachable: .unreachable
     case .interrupted: .interrupted
     case .nothingToResume: .usage

@@ -19,7 +19,7 @@ struct MergeEngineCommand: AsyncParsableCommand {
       ControlCommand.self, ErrorsCommand.self,
       RepairCommand.self, RollbackCommand.self, SnapshotCommand.self, ReplayCommand.self, ReportCommand.self,
       DMSCommand.self,
-      ReloadCommand.self, CleanupCommand.self, BenchCommand.self, DemoCommand.self,
+      ReloadCommand.self, ValidationCommand.self, CleanupCommand.self, BenchCommand.self, DemoCommand.self,
     ],
     defaultSubcommand: MergeCommand.self
   )

@@ -39,6 +39,7 @@ class TableLoad:
         self.schema, self.table = schema, table
         self.state, self.rows, self.expected = "Before load", 0, 0
         self.began = self.ended = None
+        self.validation = {"ValidationState": "Not enabled"}
 
     def statistics(self):
         entry = {
@@ -49,7 +50,7 @@ class TableLoad:
             "FullLoadCondtnlChkFailedRows": 0,
             "LastUpdateTime": time.time(),
             "TableState": self.state,
-            "ValidationState": "Not enabled",
+            **self.validation,
         }
         if self.began:
             entry["FullLoadStartTime"] = self.began

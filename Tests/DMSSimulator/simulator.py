@@ -18,6 +18,7 @@ import uuid
 import load
 import mapping
 import oracle
+import validation
 
 ACCOUNT = "arn:aws:dms:us-east-1:123456789012"
 FINISHED = "Stop Reason FULL_LOAD_ONLY_FINISHED"
@@ -33,6 +34,11 @@ FAILURES = {
     "throttled": "every call after the start is refused with ThrottlingException",
     "connection": "the replication instance cannot connect to the target",
     "access-denied": "the credentials may not make a task",
+    "wrong-state": "somebody is changing the task when it is to be started",
+    "no-capacity": "a serverless replication fails while AWS provisions it",
+    "suspended": "a validation can't compare three rows of the table",
+    "slow-release": "a serverless replication can be deleted only when that was asked for twice",
+    "forgotten": "AWS has taken back what a serverless replication ran on before anybody asked for its statistics",
 }
 
 
@@ -45,9 +51,11 @@ class Fault(Exception):
 class Task:
     """A replication task. Times are the process's own; states that last are told from them."""
 
+    RESOURCE, SETTINGS, RUNNING = "task", "ReplicationTaskSettings", ("starting", "running", "stopping")
+
     def __init__(self, request, simulator):
         self.simulator = simulator
-        self.arn = f"{ACCOUNT}:task:{uuid.uuid4().hex[:26].upper()}"
+        self.arn = f"{ACCOUNT}:{self.RESOURCE}:{uuid.uuid4().hex[:26].upper()}"
         self.request, self.made = request, time.time()
         self.status, self.reason, self.message = "creating", None, None
         self.load = self.began = self.ended = None
@@ -57,7 +65,7 @@ class Task:
         except (ValueError, KeyError) as error:
             raise Fault("InvalidParameterValueException", f"Invalid Table Mappings document: {error}")
         try:
-            self.settings = json.loads(request.get("ReplicationTaskSettings") or "{}")
+            self.settings = json.loads(request.get(self.SETTINGS) or "{}")
         except ValueError:
             raise Fault("InvalidParameterValueException", "Invalid task settings JSON")
 
@@ -68,13 +76,15 @@ class Task:
         return self.status
 
     def start(self):
+        if self.simulator.fails("wrong-state"):
+            self.status = "modifying"
         if self.now() not in ("ready", "stopped", "failed"):
             raise Fault("InvalidResourceStateFault", "Replication Task cannot be started, invalid state")
         self.status, self.began = "starting", time.time()
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self):
-        if self.now() not in ("starting", "running"):
+        if self.now() not in self.RUNNING[:-1]:
             raise Fault("InvalidResourceStateFault", "Replication task is not running")
         self.status = "stopping"
         if self.load:
@@ -82,13 +92,22 @@ class Task:
 
     def _run(self):
         simulator = self.simulator
-        time.sleep(simulator.delay)
-        if simulator.fails("endless-starting") or self.status != "starting":
+        if not self._prepared():
             return
         tables = [t for t in simulator.tables if not (simulator.fails("missing-table") and t.name == simulator.victim)]
         if simulator.fails("no-tables"):
             tables = []
-        self.load = load.Load(self.mapping, self.settings, tables, simulator.target, simulator.seconds, simulator.hold)
+        arguments = (self.mapping, self.settings, tables, simulator.target, simulator.seconds, simulator.hold)
+        section = self.settings.get("ValidationSettings", {})
+        if section.get("ValidationOnly") and section.get("EnableValidation"):
+            self.load = validation.Validation(
+                *arguments,
+                task_name=self.arn.rpartition(":")[2],
+                version=simulator.failure_version,
+                on_result=self._on_result,
+            )
+        else:
+            self.load = load.Load(*arguments)
         if simulator.fails("no-tables"):
             self.load.missing = []
         self.status = "running"
@@ -99,6 +118,11 @@ class Task:
         elif self.status == "running":
             self.percent = 100
             self.status, self.reason = "stopped", FINISHED
+
+    def _prepared(self):
+        """Takes the steps before the load; false if it does not come to one."""
+        time.sleep(self.simulator.delay)
+        return not self.simulator.fails("endless-starting") and self.status == "starting"
 
     def _on_table(self, entry, rows, is_last):
         """Called before every transfer: breaks what is to be broken, and says what is sent."""
@@ -119,10 +143,15 @@ class Task:
             self._break("stopped", "Stop Reason STOPPED_DUE_TO_LOW_MEMORY")
         if simulator.fails("lost-task"):
             simulator.tasks.pop(self.arn, None)
+            simulator.replications.pop(self.arn, None)
             self._break("deleting", None)
         if simulator.fails("fewer-rows") and is_last:
             return rows[:-5]
         return rows
+
+    def _on_result(self, entry):
+        if self.simulator.fails("suspended") and entry.table == self.simulator.victim:
+            entry.validation.update({"ValidationState": "Suspended records", "ValidationSuspendedRecords": 3})
 
     def _break(self, status, reason):
         self.status, self.reason = status, reason
@@ -168,6 +197,90 @@ class Task:
         return counters
 
 
+class Replication(Task):
+    """A replication config of DMS Serverless, and its replication."""
+
+    RESOURCE, SETTINGS = "replication-config", "ReplicationSettings"
+    STEPS = (
+        "initializing",
+        "preparing_metadata_resources",
+        "testing_connection",
+        "fetching_metadata",
+        "calculating_capacity",
+        "provisioning_capacity",
+        "replication_starting",
+    )
+    RUNNING = STEPS + ("running", "stopping")
+    UNITS = (1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384)
+
+    def __init__(self, request, simulator):
+        compute = request["ComputeConfig"]
+        most, fewest = compute.get("MaxCapacityUnits"), compute.get("MinCapacityUnits", 1)
+        if most not in self.UNITS or fewest not in self.UNITS or fewest > most:
+            raise Fault("InvalidParameterValueException", "Invalid DCU values")
+        super().__init__(request, simulator)
+        self.status, self.freed, self.was_asked_to_go = "created", None, False
+
+    def now(self):
+        return self.status
+
+    def start(self):
+        if self.simulator.fails("wrong-state"):
+            self.status = "modifying"
+        if self.status not in ("created", "stopped", "failed"):
+            raise Fault("InvalidResourceStateFault", f"Replication can't be started in state {self.status}")
+        self.status, self.began = self.STEPS[0], time.time()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _prepared(self):
+        for step in self.STEPS:
+            if self.status not in self.STEPS:
+                return False
+            self.status = step
+            time.sleep(self.simulator.delay / len(self.STEPS))
+            if step == "testing_connection" and self.simulator.fails("connection"):
+                return self._failed("Test connection failed for the target endpoint: FATAL: password authentication failed")
+            if step == "provisioning_capacity" and self.simulator.fails("no-capacity"):
+                return self._failed("The subnet group has no free addresses")
+            while step == "replication_starting" and self.simulator.fails("endless-starting"):
+                time.sleep(0.1)
+        return True
+
+    def _failed(self, message):
+        self.status, self.reason, self.message = "failed", "Stop Reason FATAL_ERROR", message
+        return False
+
+    def provision_state(self):
+        """What it ran on is taken back some time after its end."""
+        if self.status not in ("stopped", "failed"):
+            return "provisioned" if self.status == "running" else "provisioning"
+        self.freed = self.freed or time.time() + 3 * self.simulator.delay
+        return "deprovisioned" if time.time() >= self.freed or self.simulator.fails("forgotten") else "deprovisioning"
+
+    def config(self):
+        answer = {name: value for name, value in self.request.items() if name != "Tags"}
+        return {**answer, "ReplicationConfigArn": self.arn, "ReplicationConfigCreateTime": self.made}
+
+    def described(self, with_settings=False):
+        answer = {
+            "ReplicationConfigIdentifier": self.request["ReplicationConfigIdentifier"],
+            "ReplicationConfigArn": self.arn,
+            "SourceEndpointArn": self.request["SourceEndpointArn"],
+            "TargetEndpointArn": self.request["TargetEndpointArn"],
+            "ReplicationType": self.request["ReplicationType"],
+            "Status": self.status,
+            "ProvisionData": {"ProvisionState": self.provision_state(), "ProvisionedCapacityUnits": 1},
+            "ReplicationCreateTime": self.made,
+        }
+        if self.reason:
+            answer["StopReason"] = self.reason
+        if self.message:
+            answer["FailureMessages"] = [self.message]
+        if self.began:
+            answer["ReplicationStats"] = self._counters()
+        return answer
+
+
 class Simulator:
     def __init__(self, options):
         self.tables = oracle.read(options.source)
@@ -175,13 +288,13 @@ class Simulator:
             raise SystemExit(f"there is no SCHEMA/TABLE.csv below {options.source}")
         self.target = load.Target(options.psql, options.database)
         self.seconds, self.delay, self.page_size = options.seconds, options.delay, options.page_size
-        self.hold = options.hold
+        self.hold, self.failure_version = options.hold, options.failure_version
         kind, _, victim = (options.fail or "").partition("@")
         if kind and kind not in FAILURES:
             raise SystemExit(f"unknown failure {kind}; there are: {', '.join(FAILURES)}")
         self.failure, self.victim = kind, victim or self.tables[-1].name
         self.throttles = options.throttle
-        self.tasks, self.connections, self.was_started = {}, {}, False
+        self.tasks, self.replications, self.connections, self.was_started = {}, {}, {}, False
         self.journal = open(options.journal, "a", encoding="utf-8") if options.journal else None
         self.lock = threading.RLock()
 
@@ -287,10 +400,78 @@ class Simulator:
         tags = [
             {"Key": tag["Key"], "Value": tag["Value"], "ResourceArn": arn}
             for arn in arns
-            if arn in self.tasks
-            for tag in self.tasks[arn].request.get("Tags", [])
+            if arn in self.tasks or arn in self.replications
+            for tag in (self.tasks.get(arn) or self.replications[arn]).request.get("Tags", [])
         ]
         return {"TagList": tags}
+
+    # DMS Serverless.
+
+    def CreateReplicationConfig(self, request):
+        if self.fails("access-denied"):
+            raise Fault("AccessDeniedFault", "User: x is not authorized to perform: dms:CreateReplicationConfig")
+        names = [entry.request["ReplicationConfigIdentifier"].lower() for entry in self.replications.values()]
+        if request["ReplicationConfigIdentifier"].lower() in names:
+            raise Fault("ResourceAlreadyExistsFault", "The resource you are attempting to create already exists.")
+        replication = Replication(request, self)
+        self.replications[replication.arn] = replication
+        return {"ReplicationConfig": replication.config()}
+
+    def DescribeReplicationConfigs(self, request):
+        found = self._replications(request)
+        return self._page(request, "ReplicationConfigs", [entry.config() for entry in found])
+
+    def DescribeReplications(self, request):
+        found = self._replications(request)
+        return self._page(request, "Replications", [entry.described() for entry in found])
+
+    def StartReplication(self, request):
+        replication = self._replication(request)
+        if request["StartReplicationType"] != "start-replication" and not replication.began:
+            raise Fault("InvalidParameterCombinationException", "Start Type : valid only for replications run before")
+        replication.start()
+        self.was_started = True
+        return {"Replication": replication.described()}
+
+    def StopReplication(self, request):
+        replication = self._replication(request)
+        replication.stop()
+        return {"Replication": replication.described()}
+
+    def DeleteReplicationConfig(self, request):
+        replication = self._replication(request)
+        is_held = self.fails("slow-release") and replication.began and not replication.was_asked_to_go
+        replication.was_asked_to_go = True
+        if replication.status in replication.RUNNING or is_held:
+            raise Fault("InvalidResourceStateFault", "Replication is not in a state in which its config can be deleted")
+        del self.replications[replication.arn]
+        return {"ReplicationConfig": replication.config()}
+
+    def DescribeReplicationTableStatistics(self, request):
+        replication = self._replication(request)
+        if self.fails("forgotten") and replication.provision_state() == "deprovisioned":
+            raise Fault("InvalidResourceStateFault", "Replication is deprovisioned")
+        entries = replication.load.statistics() if replication.load else []
+        answer = self._page(request, "ReplicationTableStatistics", entries)
+        return {"ReplicationConfigArn": replication.arn, **answer}
+
+    def _replication(self, request):
+        replication = self.replications.get(request["ReplicationConfigArn"])
+        if replication is None:
+            raise Fault("ResourceNotFoundFault", "Replication config could not be found.")
+        return replication
+
+    def _replications(self, request):
+        arns, names = self._filter(request, "replication-config-arn"), self._filter(request, "replication-config-id")
+        found = [
+            entry
+            for entry in self.replications.values()
+            if (arns is None or entry.arn in arns)
+            and (names is None or entry.request["ReplicationConfigIdentifier"] in names)
+        ]
+        if not found and (arns or names):
+            raise Fault("ResourceNotFoundFault", "No replication configs found matching:")
+        return found
 
     def _task(self, request):
         task = self.tasks.get(request["ReplicationTaskArn"])
@@ -366,6 +547,7 @@ def main():
     parser.add_argument("--delay", type=float, default=1, help="how long states last that pass by themselves")
     parser.add_argument("--page-size", type=int, help="entries to a page, whatever was asked for")
     parser.add_argument("--throttle", type=int, default=0, metavar="N", help="refuse N calls after the start")
+    parser.add_argument("--failure-version", type=int, default=2, metavar="N", help="the form of validation's table: 1 or 2")
     parser.add_argument("--fail", metavar="KIND[@TABLE]")
     parser.add_argument("--journal", help="a file that gets a line for every call")
     parser.add_argument("--end-with-parent", action="store_true")

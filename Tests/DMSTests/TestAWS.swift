@@ -37,7 +37,7 @@ enum TestAWS {
       identifier: try TaskIdentifier(name),
       sourceEndpointARN: source,
       targetEndpointARN: target,
-      replicationInstanceARN: instance,
+      runner: .instance(arn: instance),
       tableMappings: try Fixture.text("generated/window-between.json"),
       settings: try Fixture.text("generated/settings-plain.json"),
       tags: tags

@@ -115,10 +115,10 @@ import Testing
   }
 
   /// Orders that CDC writes again and again, each time newer than anything in the window; about half are in it.
-  private static let cdcOrders = 50
+  static let cdcOrders = 50
 
   /// - Returns: how many transactions were committed.
-  private static func writeLikeCDC(_ target: ConnectionTarget) async throws -> Int {
+  static func writeLikeCDC(_ target: ConnectionTarget) async throws -> Int {
     let connection = try Connection(to: target, applicationName: "cdc") { _ in }
     var writes = 0
     while !Task.isCancelled {

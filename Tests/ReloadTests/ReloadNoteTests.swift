@@ -9,7 +9,7 @@ import Testing
   private static let route = TaskRoute(
     sourceEndpointARN: "arn:source",
     targetEndpointARN: "arn:target",
-    replicationInstanceARN: "arn:instance"
+    runner: .instance(arn: "arn:instance")
   )
 
   private func note() throws -> ReloadNote {
@@ -23,7 +23,7 @@ import Testing
       route: Self.route
     ) { _ in documents }
     request.padding = try WindowPadding("90s")
-    return ReloadNote(request: request, task: ReloadNote.newName(at: Date()), documents: documents)
+    return ReloadNote(request: request, task: ReloadNote.newName(at: Date()), sources: documents.sources)
   }
 
   @Test func whatIsWrittenIsReadAgain() throws {
@@ -44,7 +44,7 @@ import Testing
   }
 
   @Test func theSpanHasTheWindowAndWholeSecondsAroundIt() throws {
-    let span = try note().span
+    let span = try #require(note().span)
     #expect(span.from == "2025-01-01 00:00:00")
     #expect(span.to == "2025-02-01 00:00:00.500000")
     #expect(span.lowest == "2024-12-31 23:58:30")

@@ -26,13 +26,14 @@ final class World {
   static let repository = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
   static let window = ["--from", "2025-01-01", "--to", "2025-02-01"]
-  static let route = [
+  static let endpoints = [
     "--source-schema", "SOURCE_SCHEMA",
     "--source-endpoint-arn", "arn:aws:dms:us-east-1:123456789012:endpoint:SOURCE",
     "--target-endpoint-arn", "arn:aws:dms:us-east-1:123456789012:endpoint:TARGET",
-    "--replication-instance-arn", "arn:aws:dms:us-east-1:123456789012:rep:INSTANCE",
     "--poll", "0.1",
   ]
+  static let route =
+    endpoints + ["--replication-instance-arn", "arn:aws:dms:us-east-1:123456789012:rep:INSTANCE"]
 
   private static let template = DatabaseTemplate("reload") { database in
     let production = repository.appending(path: "Fixtures/dms/oracle/production.sql")
@@ -111,6 +112,15 @@ final class World {
     try await run(["reload"] + Self.window + Self.route + more, environment: changes)
   }
 
+  /// A path in the world's own folder, which is gone with it.
+  func path(_ name: String) -> String { folder.appending(path: name).path }
+
+  /// Writes a configuration file, and gives the option that names it.
+  func configured(_ text: String) throws -> [String] {
+    try text.write(toFile: path("reload.yaml"), atomically: true, encoding: .utf8)
+    return ["--config", path("reload.yaml")]
+  }
+
   /// `reload --resume`
   func resume(_ more: [String] = []) async throws -> CommandLineProgram.Outcome {
     try await run(["reload", "--resume", "--poll", "0.1"] + more)
@@ -166,6 +176,14 @@ final class World {
   func calls() throws -> [String] {
     try String(contentsOf: journal, encoding: .utf8).split(separator: "\n").compactMap { line in
       try JSONValue(text: String(line))["call"].text
+    }
+  }
+
+  /// What a call was asked for, each time that it was made.
+  func requests(_ call: String) throws -> [JSONValue] {
+    try String(contentsOf: journal, encoding: .utf8).split(separator: "\n").compactMap { line in
+      let entry = try JSONValue(text: String(line))
+      return entry["call"].text == call ? entry["request"] : nil
     }
   }
 }

@@ -14,6 +14,8 @@ public enum DocumentError: Error, Hashable, Sendable, CustomStringConvertible {
   case twoTablesForOneTarget(target: String, first: String, second: String)
   /// A number outside what DMS takes.
   case outOfRange(setting: String, value: Int, allowed: ClosedRange<Int>)
+  /// A mapping document that AWS would not process.
+  case mappingTooLarge(bytes: Int, limit: Int)
   /// Ranges of a parallel load that do not fit their columns.
   case badRanges(table: String, reason: String)
 
@@ -33,6 +35,8 @@ public enum DocumentError: Error, Hashable, Sendable, CustomStringConvertible {
         + "them another target name or load it in a run of its own"
     case .outOfRange(let setting, let value, let allowed):
       "\(setting) is \(value), but DMS takes \(allowed.lowerBound) to \(allowed.upperBound)"
+    case .mappingTooLarge(let bytes, let limit):
+      "the mapping document would have \(bytes) bytes, and DMS takes \(limit); load fewer tables at once: --table"
     case .badRanges(let table, let reason): "the ranges for the parallel load of \(table) cannot be used: \(reason)"
     }
   }

@@ -10,9 +10,10 @@ public enum DocumentLint {
   /// - Parameters:
   ///   - bytes: the file as it is.
   ///   - schema: the target tables, where they are known; findings about unknown tables and about types need them.
-  public static func lint(_ bytes: [UInt8], schema: KnownSchema? = nil) -> LintReport {
+  ///   - isServerless: the document is one of a serverless replication.
+  public static func lint(_ bytes: [UInt8], schema: KnownSchema? = nil, isServerless: Bool = false) -> LintReport {
     do {
-      return lint(root: Cursor(root: try JSONParser.parse(bytes)), schema: schema)
+      return lint(root: Cursor(root: try JSONParser.parse(bytes)), schema: schema, isServerless)
     } catch {
       let place = Cursor(root: JSONNode(.null, position: error.position))
       var found = FindingList()
@@ -28,34 +29,53 @@ public enum DocumentLint {
   }
 
   /// Everything there is to say about one document, given as text.
-  public static func lint(_ text: String, schema: KnownSchema? = nil) -> LintReport {
-    lint(Array(text.utf8), schema: schema)
+  public static func lint(_ text: String, schema: KnownSchema? = nil, isServerless: Bool = false) -> LintReport {
+    lint(Array(text.utf8), schema: schema, isServerless: isServerless)
   }
 
-  private static func lint(root: Cursor, schema: KnownSchema?) -> LintReport {
+  private static func lint(root: Cursor, schema: KnownSchema?, _ isServerless: Bool) -> LintReport {
     var found = FindingList()
     checkRepeatedKeys(root, &found)
     switch kind(of: root) {
     case .mappings:
       checkMappings(root, schema: schema, &found)
+      if isServerless { ServerlessRules.checkMappings(MappingView(root), &found) }
       return LintReport(kind: .mappings, findings: found.sorted)
     case .settings:
-      checkSettings(root, &found)
+      checkSettings(root, schema, &found)
       return LintReport(kind: .settings, findings: found.sorted)
+    case .replicationConfig:
+      ServerlessRules.check(root, &found)
+      for name in ["TableMappings", "ReplicationSettings"] {
+        if let document = root[name] { found.add(inner(document, schema), at: document) }
+      }
+      return LintReport(kind: .replicationConfig, findings: found.sorted)
     case .unknown:
       found.add(
         .unknownDocument,
         at: root,
         "this is neither a table-mapping document, which is an object with \"rules\", nor a task-settings document, whose "
-          + "sections are \(Spelling.list(SettingsVocabulary.sectionNames.prefix(3))) and others",
+          + "sections are \(Spelling.list(SettingsVocabulary.sectionNames.prefix(3))) and others, nor the request for a replication "
+          + "config",
         advice: "give the file that goes into --table-mappings or --replication-task-settings"
       )
       return LintReport(kind: .unknown, findings: found.sorted)
     }
   }
 
+  /// A document that stands in a request, as the text that the API takes, or unfolded as a dry run shows it.
+  private static func inner(_ document: Cursor, _ schema: KnownSchema?) -> LintReport {
+    guard document.node.members == nil else {
+      return lint(JSONWriter().text(document.node), schema: schema, isServerless: true)
+    }
+    return lint(document.node.string ?? "", schema: schema, isServerless: true)
+  }
+
   private static func kind(of root: Cursor) -> LintReport.Kind {
     guard root.node.members != nil else { return .unknown }
+    if root.node["ComputeConfig"] != nil || root.node["ReplicationConfigIdentifier"] != nil {
+      return .replicationConfig
+    }
     if root.node["rules"] != nil { return .mappings }
     let isSettings = root.members.contains { member in
       SettingsVocabulary.isSection(member.name) || SettingsVocabulary.endpointSections.contains(member.name)
@@ -80,11 +100,12 @@ public enum DocumentLint {
     TableSettingsRules.check(document, &found)
   }
 
-  private static func checkSettings(_ root: Cursor, _ found: inout FindingList) {
+  private static func checkSettings(_ root: Cursor, _ schema: KnownSchema?, _ found: inout FindingList) {
     SectionRules.check(root, &found)
     LobRules.check(root, &found)
     ErrorPolicyRules.check(root, &found)
     LoadRules.check(root, &found)
+    ValidationRules.check(root, schema, &found)
   }
 
   /// A name that occurs twice in one object: readers of JSON disagree about which one counts.

@@ -40,28 +40,38 @@ public struct DMSService: Sendable {
     return list.connections.first { $0.replicationInstanceARN == instanceARN && $0.endpointARN == endpointARN }
   }
 
-  // MARK: - Tasks
+  // MARK: - Tasks, on an instance or serverless
 
-  /// Makes a task. It is `creating` for a while and can be started when it is `ready`.
+  /// Makes a task. It is `creating` for a while and can be started when it is `ready`; one that is serverless is `created`.
   public func createTask(_ task: NewTask) async throws -> ReplicationTask {
-    try await command.call(
-      "create-replication-task",
-      task,
-      for: task.identifier.description,
-      as: APIMessages.TaskAnswer.self
-    ).task
+    let subject = task.identifier.description
+    switch task.runner.kind {
+    case .task:
+      return try await command.call("create-replication-task", task, for: subject, as: APIMessages.TaskAnswer.self).task
+    case .serverless:
+      return try await command.call(
+        "create-replication-config",
+        task,
+        for: subject,
+        as: ServerlessMessages.ConfigAnswer.self
+      ).config.task
+    }
   }
 
   /// The task of that ARN.
   ///
   /// - Throws: ``AWSError`` of kind `notFound` if there is none, also where the answer is an empty list.
   public func task(arn: String) async throws -> ReplicationTask {
-    let tasks = try await tasks(where: "replication-task-arn", is: arn)
-    guard let task = tasks.first(where: { $0.arn == arn }) else { throw notFound(arn) }
-    return task
+    let found =
+      switch TaskKind(arn: arn) {
+      case .task: try await tasks(where: "replication-task-arn", is: arn).first { $0.arn == arn }
+      case .serverless: try await replication(configARN: arn)
+      }
+    guard let found else { throw notFound(arn) }
+    return found
   }
 
-  /// The task of that name, or `nil`.
+  /// The task of that name on an instance, or `nil`.
   public func task(identifier: TaskIdentifier) async throws -> ReplicationTask? {
     do {
       return try await tasks(where: "replication-task-id", is: identifier.description).first {
@@ -75,9 +85,10 @@ public struct DMSService: Sendable {
   /// Tasks that carry a tag.
   ///
   /// The API has no filter for tags, so every task whose name begins with the prefix is asked for its own.
-  public func tasks(taggedWith tag: ResourceTag, identifierPrefix: String = "") async throws -> [ReplicationTask] {
-    let request = APIMessages.DescribeTasks(filters: nil, withoutSettings: true)
-    let all = try await command.call("describe-replication-tasks", request, as: APIMessages.TaskList.self).tasks
+  public func tasks(taggedWith tag: ResourceTag, identifierPrefix: String = "", kind: TaskKind = .task) async throws
+    -> [ReplicationTask]
+  {
+    let all = try await all(kind)
     let candidates = all.filter { $0.identifier.lowercased().hasPrefix(identifierPrefix.lowercased()) }
     var found: Set<String> = []
     for start in stride(from: 0, to: candidates.count, by: Self.resourcesPerTagCall) {
@@ -92,36 +103,116 @@ public struct DMSService: Sendable {
         if let arn = entry.resourceARN ?? (arns.count == 1 ? arns[0] : nil) { found.insert(arn) }
       }
     }
-    return candidates.filter { found.contains($0.arn) }
+    let tagged = candidates.filter { found.contains($0.arn) }
+    guard kind == .serverless else { return tagged }
+    // The list of configs says nothing of their states.
+    var replications: [ReplicationTask] = []
+    for config in tagged { replications.append(try await task(arn: config.arn)) }
+    return replications
   }
 
   /// Starts a task for the first time.
   public func startTask(arn: String) async throws -> ReplicationTask {
-    let request = APIMessages.StartTask(arn: arn, type: "start-replication")
-    return try await command.call("start-replication-task", request, for: arn, as: APIMessages.TaskAnswer.self).task
+    let type = "start-replication"
+    switch TaskKind(arn: arn) {
+    case .task:
+      let request = APIMessages.StartTask(arn: arn, type: type)
+      return try await command.call("start-replication-task", request, for: arn, as: APIMessages.TaskAnswer.self).task
+    case .serverless:
+      let request = ServerlessMessages.StartReplication(arn: arn, type: type)
+      return try await replicationCall("start-replication", request, arn)
+    }
   }
 
   /// Stops a running task.
   public func stopTask(arn: String) async throws -> ReplicationTask {
-    let request = APIMessages.TaskReference(arn: arn)
-    return try await command.call("stop-replication-task", request, for: arn, as: APIMessages.TaskAnswer.self).task
+    switch TaskKind(arn: arn) {
+    case .task:
+      let request = APIMessages.TaskReference(arn: arn)
+      return try await command.call("stop-replication-task", request, for: arn, as: APIMessages.TaskAnswer.self).task
+    case .serverless:
+      return try await replicationCall("stop-replication", ServerlessMessages.ConfigReference(arn: arn), arn)
+    }
   }
 
   /// Deletes a task that does not run. It is `deleting` for a while.
   public func deleteTask(arn: String) async throws -> ReplicationTask {
-    let request = APIMessages.TaskReference(arn: arn)
-    return try await command.call("delete-replication-task", request, for: arn, as: APIMessages.TaskAnswer.self).task
+    switch TaskKind(arn: arn) {
+    case .task:
+      let request = APIMessages.TaskReference(arn: arn)
+      return try await command.call("delete-replication-task", request, for: arn, as: APIMessages.TaskAnswer.self).task
+    case .serverless:
+      let request = ServerlessMessages.ConfigReference(arn: arn)
+      return try await command.call(
+        "delete-replication-config",
+        request,
+        for: arn,
+        as: ServerlessMessages.ConfigAnswer.self
+      ).config.task
+    }
   }
 
   /// What the task did with each table.
   public func tableStatistics(taskARN: String) async throws -> [TableStatistics] {
-    let request = APIMessages.TaskReference(arn: taskARN)
+    switch TaskKind(arn: taskARN) {
+    case .task:
+      let request = APIMessages.TaskReference(arn: taskARN)
+      return try await command.call(
+        "describe-table-statistics",
+        request,
+        for: taskARN,
+        as: APIMessages.TableStatisticsList.self
+      ).tables
+    case .serverless:
+      return try await command.call(
+        "describe-replication-table-statistics",
+        ServerlessMessages.ConfigReference(arn: taskARN),
+        for: taskARN,
+        as: ServerlessMessages.TableStatisticsList.self
+      ).tables
+    }
+  }
+
+  private func all(_ kind: TaskKind) async throws -> [ReplicationTask] {
+    switch kind {
+    case .task:
+      let request = APIMessages.DescribeTasks(filters: nil, withoutSettings: true)
+      return try await command.call("describe-replication-tasks", request, as: APIMessages.TaskList.self).tasks
+    case .serverless:
+      return try await command.call(
+        "describe-replication-configs",
+        ServerlessMessages.Describe(filters: nil),
+        as: ServerlessMessages.ConfigList.self
+      ).configs.map(\.task)
+    }
+  }
+
+  /// The replication of a config; a config that was never started has one that is `created`, or none that is listed.
+  private func replication(configARN arn: String) async throws -> ReplicationTask? {
+    let request = ServerlessMessages.Describe(filters: [.init(name: "replication-config-arn", values: [arn])])
+    do {
+      let list = try await command.call(
+        "describe-replications",
+        request,
+        for: arn,
+        as: ServerlessMessages.ReplicationList.self
+      )
+      if let found = list.replications.first(where: { $0.config.arn == arn }) { return found.task }
+    } catch let error as AWSError where error.kind == .notFound {
+      // The config may be there all the same.
+    }
     return try await command.call(
-      "describe-table-statistics",
+      "describe-replication-configs",
       request,
-      for: taskARN,
-      as: APIMessages.TableStatisticsList.self
-    ).tables
+      for: arn,
+      as: ServerlessMessages.ConfigList.self
+    ).configs.first { $0.arn == arn }?.task
+  }
+
+  private func replicationCall(_ operation: String, _ request: some Encodable, _ arn: String) async throws
+    -> ReplicationTask
+  {
+    try await command.call(operation, request, for: arn, as: ServerlessMessages.ReplicationAnswer.self).replication.task
   }
 
   private func tasks(where filter: String, is value: String) async throws -> [ReplicationTask] {
@@ -140,9 +231,9 @@ public struct DMSService: Sendable {
   private func notFound(_ arn: String) -> AWSError {
     AWSError(
       kind: .notFound,
-      command: "\(command.executable) dms describe-replication-tasks",
+      command: "\(command.executable) dms describe-replication\(TaskKind(arn: arn) == .task ? "-task" : "")s",
       subject: arn,
-      message: "there is no such task",
+      message: "there is no such \(TaskKind(arn: arn).noun)",
       advice: "somebody deleted it, or the credentials belong to another account or region than the ARN"
     )
   }

@@ -19,13 +19,23 @@ public struct PlannedCall: Sendable, Encodable {
   }
 
   /// The members of requests that are JSON as text.
-  private static let documents: Set = ["TableMappings", "ReplicationTaskSettings"]
+  private static let documents: Set = ["TableMappings", "ReplicationTaskSettings", "ReplicationSettings"]
 
   /// The calls of a load from its first to its last.
   ///
   /// Descriptions are asked for again and again; each stands here once. The task's ARN is known only when it has been made.
   public static func load(_ task: NewTask, isTaskDeleted: Bool) throws -> [PlannedCall] {
     let arn = "(the ARN of \(task.identifier))"
+    var calls: [PlannedCall]
+    switch task.runner {
+    case .instance(let instance): calls = try onInstance(task, arn: arn, instanceARN: instance)
+    case .serverless: calls = try serverless(task, arn: arn)
+    }
+    if !isTaskDeleted { calls.removeLast() }
+    return calls
+  }
+
+  private static func onInstance(_ task: NewTask, arn: String, instanceARN: String) throws -> [PlannedCall] {
     let reference = APIMessages.TaskReference(arn: arn)
     let description = APIMessages.DescribeTasks(
       filters: [.init(name: "replication-task-arn", values: [arn])],
@@ -34,20 +44,33 @@ public struct PlannedCall: Sendable, Encodable {
     var calls: [PlannedCall] = []
     for endpoint in [task.sourceEndpointARN, task.targetEndpointARN] {
       let filters = [APIMessages.Filter(name: "endpoint-arn", values: [endpoint])]
-      let pair = APIMessages.ConnectionReference(instanceARN: task.replicationInstanceARN, endpointARN: endpoint)
+      let pair = APIMessages.ConnectionReference(instanceARN: instanceARN, endpointARN: endpoint)
       calls += [
         try .init("describe-connections", APIMessages.DescribeConnections(filters: filters)),
         try .init("test-connection", pair),
       ]
     }
-    calls += [
+    return calls + [
       try .init("create-replication-task", task),
       try .init("describe-replication-tasks", description),
       try .init("start-replication-task", APIMessages.StartTask(arn: arn, type: "start-replication")),
       try .init("describe-replication-tasks", description),
       try .init("describe-table-statistics", reference),
+      try .init("delete-replication-task", reference),
     ]
-    if isTaskDeleted { calls.append(try .init("delete-replication-task", reference)) }
-    return calls
+  }
+
+  /// Connections are not tested beforehand: that takes an instance, and a serverless replication does it itself.
+  private static func serverless(_ task: NewTask, arn: String) throws -> [PlannedCall] {
+    let reference = ServerlessMessages.ConfigReference(arn: arn)
+    let description = ServerlessMessages.Describe(filters: [.init(name: "replication-config-arn", values: [arn])])
+    return [
+      try .init("create-replication-config", task),
+      try .init("describe-replications", description),
+      try .init("start-replication", ServerlessMessages.StartReplication(arn: arn, type: "start-replication")),
+      try .init("describe-replications", description),
+      try .init("describe-replication-table-statistics", reference),
+      try .init("delete-replication-config", reference),
+    ]
   }
 }

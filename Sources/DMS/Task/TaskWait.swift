@@ -39,7 +39,7 @@ public struct TaskWait<C: Clock>: Sendable where C.Duration == Duration {
   ) async throws -> ReplicationTask {
     try await until(arn, wanted: "ready", progress: progress) { task in
       switch task.status {
-      case .ready: true
+      case .ready, .created: true
       // A task that ran before can be started again, by whoever wants that; a fresh one never comes here.
       case .stopped, .failed, .failedMove, .deleting, .running, .starting:
         throw TaskWaitError.unexpected(task, wanted: "ready")
@@ -54,7 +54,7 @@ public struct TaskWait<C: Clock>: Sendable where C.Duration == Duration {
     progress: @Sendable (ReplicationTask) async -> Void = { _ in }
   ) async throws -> ReplicationTask {
     try await until(arn, wanted: "running", progress: progress) { task in
-      ![.creating, .ready, .starting, .modifying, .testing].contains(task.status)
+      !task.status.isBeforeLoad
     }
   }
 
@@ -66,6 +66,22 @@ public struct TaskWait<C: Clock>: Sendable where C.Duration == Duration {
     progress: @Sendable (ReplicationTask) async -> Void = { _ in }
   ) async throws -> ReplicationTask {
     try await until(arn, wanted: "at an end", progress: progress) { $0.status.isAtAnEnd }
+  }
+
+  /// Deletes a task, once AWS lets it go: a serverless replication can be deleted only when AWS has taken back what it ran on.
+  ///
+  /// - Throws: ``AWSError``, of kind `invalidState` when that does not come within the limit.
+  public func deleted(arn: String) async throws {
+    let start = clock.now
+    while true {
+      do {
+        _ = try await service.deleteTask(arn: arn)
+        return
+      } catch let error as AWSError where error.kind == .invalidState && TaskKind(arn: arn) == .serverless {
+        guard let limit, start.duration(to: clock.now) < limit else { throw error }
+        try await clock.sleep(until: clock.now.advanced(by: interval), tolerance: nil)
+      }
+    }
   }
 
   /// Waits until a task that is being deleted is gone.

@@ -11,11 +11,11 @@ public enum TaskWaitError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unexpected(let task, let wanted):
-      "task \(task.identifier) is \(task.status) and will not become \(wanted)\(Self.words(of: task)); look at its log, delete "
-        + "it with `aws dms delete-replication-task --replication-task-arn \(task.arn)`, and run the reload again"
+      "\(task.kind.noun) \(task.identifier) is \(task.status) and will not become \(wanted)\(Self.words(of: task)); look at its log, delete "
+        + "it with `\(task.kind.deleteCommand(arn: task.arn))`, and run the reload again"
     case .timeOut(let task, let wanted, let limit):
       if let task {
-        "task \(task.identifier) was still \(task.status) after \(limit.components.seconds) s and not \(wanted)"
+        "\(task.kind.noun) \(task.identifier) was still \(task.status) after \(limit.components.seconds) s and not \(wanted)"
           + "\(Self.words(of: task)); it goes on in AWS: look at it there, and wait longer or stop it"
       } else {
         "\(wanted) did not come within \(limit.components.seconds) s; look at it in AWS, and wait longer or try again"

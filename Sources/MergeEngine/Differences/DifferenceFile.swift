@@ -51,6 +51,13 @@ enum DifferenceFile {
       let staging: String
       let from: String?
       let to: String?
+      /// How many rows Oracle was asked for by their keys, instead of a window; nil for a window.
+      var askedKeyCount: Int?
+
+      private enum CodingKeys: String, CodingKey {
+        case pair, table, staging, from, to
+        case askedKeyCount = "asked_keys"
+      }
     }
 
     private enum CodingKeys: String, CodingKey {

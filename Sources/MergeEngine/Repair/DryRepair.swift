@@ -43,6 +43,7 @@ struct DryRepair {
       // Nothing is kept, since nothing is written.
       images: BeforeImageTable(name: table.production),
       references: references,
+      needsStagedRows: true,
       batchTable: Identifier("none")
     )
     let outcomes = try RepairStanding(sql, connections.production).outcomes(differences, isInStaging: isInStaging)

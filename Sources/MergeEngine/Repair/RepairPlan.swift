@@ -132,6 +132,11 @@ struct RepairPlan: Sendable {
   private func requireFewDeletions(_ options: RepairOptions, _ production: Connection) throws {
     for (table, lines) in zip(tables.tables, deletions) where !lines.isEmpty {
       let seen = differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name }
+      // Who was asked for row by row can't be new: what was written since the load began is not in such a file.
+      if seen?.askedKeyCount != nil {
+        try requireFew(lines.count, of: table, in: .unbounded, options, production)
+        continue
+      }
       guard let from = seen?.from, let to = seen?.to else {
         throw MergeFailure.blocked([
           .blocker(
@@ -140,22 +145,32 @@ struct RepairPlan: Sendable {
           )
         ])
       }
-      let window = VersionWindow(from: from, to: to)
-      let version = VersionWindow.Version(value: "p.\(table.version.name)") { table.versionBound("\($0)") }
-      let count =
-        try production.query(
-          "SELECT count(*) FROM \(table.production) AS p WHERE \(window.condition(on: version))",
-          "counting the rows of \(table.production) inside the window"
-        ).integer(0, 0) ?? 0
-      let percent = count > 0 ? Double(lines.count) * 100 / Double(count) : 100
-      guard percent > options.maxExtraPercent else { continue }
-      throw MergeFailure.blocked([
-        .blocker(
-          table.name,
-          "\(lines.count) of \(count) rows inside the window (\((percent * 100).rounded() / 100) %) would be deleted, "
-            + "more than --max-extra-percent \(options.maxExtraPercent) allows. Is staging complete?"
-        )
-      ])
+      try requireFew(lines.count, of: table, in: VersionWindow(from: from, to: to), options, production)
     }
+  }
+
+  private func requireFew(
+    _ lineCount: Int,
+    of table: TablePlan,
+    in window: VersionWindow,
+    _ options: RepairOptions,
+    _ production: Connection
+  ) throws {
+    let version = VersionWindow.Version(value: "p.\(table.version.name)") { table.versionBound("\($0)") }
+    let place = window.isUnbounded ? "of the table" : "inside the window"
+    let count =
+      try production.query(
+        "SELECT count(*) FROM \(table.production) AS p WHERE \(window.condition(on: version))",
+        "counting the rows of \(table.production) \(place)"
+      ).integer(0, 0) ?? 0
+    let percent = count > 0 ? Double(lineCount) * 100 / Double(count) : 100
+    guard percent > options.maxExtraPercent else { return }
+    throw MergeFailure.blocked([
+      .blocker(
+        table.name,
+        "\(lineCount) of \(count) rows \(place) (\((percent * 100).rounded() / 100) %) would be deleted, "
+          + "more than --max-extra-percent \(options.maxExtraPercent) allows. Is staging complete?"
+      )
+    ])
   }
 }

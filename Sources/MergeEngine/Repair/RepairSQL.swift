@@ -5,6 +5,8 @@ struct RepairSQL {
   let plan: TablePlan
   let images: BeforeImageTable
   let references: [Reference]
+  /// Rows are extra only while staging has some rows at all.
+  let needsStagedRows: Bool
   /// The session's temporary table with the rows of a batch, numbered by ``position``.
   let batchTable: Identifier
 
@@ -59,7 +61,8 @@ struct RepairSQL {
     return """
       WITH deleted AS (
         DELETE FROM \(plan.production) AS p USING \(extraLines)
-        WHERE \(isUntouched) AND NOT EXISTS (\(stagingRow)) AND EXISTS (SELECT FROM \(plan.staging))
+        WHERE \(isUntouched) AND NOT EXISTS (\(stagingRow))
+          \(needsStagedRows ? "AND EXISTS (SELECT FROM \(plan.staging))" : "" as SQL)
           \(isFree.joined(" "))
         RETURNING k.ordinal, \(old.joined(", "))
       ), kept AS (

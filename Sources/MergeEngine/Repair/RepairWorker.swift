@@ -107,6 +107,7 @@ final class RepairWorker {
         plan: table,
         images: images,
         references: plan.references[index],
+        needsStagedRows: plan.differences.header.tables.first { $0.table == table.name }?.askedKeyCount == nil,
         batchTable: Identifier("merge_engine_repair_\(index)")
       ),
       seen: plan.differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name },

@@ -88,6 +88,33 @@ public struct StagingArea: Sendable {
 
   /// Counts the rows of every table.
   public func counts(loaded span: LoadedSpan) throws -> [Count] {
+    try counts { table, staging in
+      let (lowest, highest) = (table.versionBound("$1::text"), table.versionBound("$2::text"))
+      let version: SQL = "s.\(table.version.stagedName)"
+      let load = try inZone(span).exact(as: table.version.baseType.fullName, staging).load
+      return (
+        "\(version) >= \(lowest) AND \(version) <= \(highest)", [.text(load.from), .text(load.to)]
+      )
+    }
+  }
+
+  /// Counts the rows of every table, where a load was asked for rows by their keys.
+  ///
+  /// - Parameter keys: what was asked for, by table and column. A load takes every combination of the columns' values.
+  public func counts(ofKeys keys: [String: [[String: String]]]) throws -> [Count] {
+    try counts { table, _ in
+      let asked = keys[table.plainName] ?? []
+      let conditions = table.keyColumns.indices.map { index -> SQL in
+        let column = table.columns[index]
+        let values: SQL = "SELECT k.v::\(column.baseType.uncutName) FROM unnest($\(index + 1)::text[]) AS k (v)"
+        return "(\(column.readExpression))::\(column.baseType.uncutName) \(column.equality) ANY (\(values))"
+      }
+      return (conditions.joined(" AND "), KeyTexts.parameters(table, asked))
+    }
+  }
+
+  /// - Parameter wanted: of a table what its rows `s` must be like, and the values in that condition.
+  private func counts(_ wanted: (TablePlan, Connection) throws -> (SQL, [Parameter])) throws -> [Count] {
     let (production, staging) = try connect()
     let reader = StagingReader(
       admin: Identifier(session.schemas.admin),
@@ -99,16 +126,14 @@ public struct StagingArea: Sendable {
       var table = planned
       table.window = .unbounded
       table.reading = try reader.look(at: table, isToBeMerged: false).reading
-      let (lowest, highest) = (table.versionBound("$1::text"), table.versionBound("$2::text"))
-      let version: SQL = "s.\(table.version.stagedName)"
-      let load = try inZone(span).exact(as: table.version.baseType.fullName, staging).load
+      let (isWanted, parameters) = try wanted(table, staging)
       let row = try staging.query(
         """
         SELECT count(*), count(*) FILTER (WHERE \(ClaimSQL.isWanted(table, in: .everything))),
-               count(*) FILTER (WHERE (\(version) >= \(lowest) AND \(version) <= \(highest)) IS NOT TRUE)
+               count(*) FILTER (WHERE (\(isWanted)) IS NOT TRUE)
         FROM \(table.staging) AS s
         """,
-        [.text(load.from), .text(load.to)],
+        parameters,
         "counting \(table.staging)"
       )
       return Count(

@@ -11,13 +11,19 @@ struct DMSLintCommand: AsyncParsableCommand {
     abstract: "Check table mappings and task settings: what is wrong, where, why, and what to write instead.",
     discussion: """
       With a database the names and types of the staging tables are looked at too. Ends with 65 if a document has errors: \
-      it will fail, or load other rows than meant.
+      it will fail, or load other rows than meant. A request for a serverless replication config is checked with both documents \
+      in it.
       """
   )
 
   @OptionGroup var database: DatabaseOptions
 
-  @Argument(help: ArgumentHelp("Mappings or settings; the program sees which of the two a file is.", valueName: "file"))
+  @Argument(
+    help: ArgumentHelp(
+      "Mappings, settings, or the request for a replication config; the program sees which of them a file is.",
+      valueName: "file"
+    )
+  )
   var files: [String]
 
   func run() async throws {
@@ -27,8 +33,15 @@ struct DMSLintCommand: AsyncParsableCommand {
       }
       return (file: file, bytes: Array(data))
     }
-    let schema = try await knownSchema()
-    let entries = contents.map { LintOutput.Entry(file: $0.file, report: DocumentLint.lint($0.bytes, schema: schema)) }
+    let configuration = try ConfigurationFile(path: database.config)
+    let schema = try await knownSchema(configuration)
+    let isServerless = configuration.dms.serverless != nil
+    let entries = contents.map {
+      LintOutput.Entry(
+        file: $0.file,
+        report: DocumentLint.lint($0.bytes, schema: schema, isServerless: isServerless)
+      )
+    }
     let output = LintOutput(entries: entries)
     if database.json {
       try StandardOutput.write(json: output)
@@ -38,8 +51,7 @@ struct DMSLintCommand: AsyncParsableCommand {
     if output.hasErrors { throw CommandEnd(status: .rowsRefused) }
   }
 
-  private func knownSchema() async throws -> KnownSchema? {
-    let file = try ConfigurationFile(path: database.config)
+  private func knownSchema(_ file: ConfigurationFile) async throws -> KnownSchema? {
     guard CommandContext.namesDatabase(database, file) else { return nil }
     let context = try CommandContext(database)
     let target = try context.stagingTarget(nil) ?? context.target
@@ -50,7 +62,9 @@ struct DMSLintCommand: AsyncParsableCommand {
           schemas: context.schemas,
           columns: context.columns,
           logger: context.logger
-        )
+        ),
+        validated: try ValidatedTables(target: context.target, schemas: context.schemas, logger: context.logger),
+        only: context.tables
       )
     }
   }

@@ -10,7 +10,8 @@ struct ReloadCommand: AsyncParsableCommand {
     commandName: "reload",
     abstract: "Load a window from Oracle with a DMS task, check the load, merge it and clean up.",
     discussion: """
-      Nothing is merged from a bad load. Ctrl-C leaves the task running in AWS; reload --resume picks it up again.
+      Nothing is merged from a bad load. Ctrl-C leaves the task running in AWS; reload --resume picks it up again. With \
+      --from-validation just the rows are loaded that DMS's own validation has found to differ (merge-engine validation list).
       """
   )
 
@@ -18,6 +19,28 @@ struct ReloadCommand: AsyncParsableCommand {
   @OptionGroup var source: SourceOptions
   @OptionGroup var task: TaskOptions
   @OptionGroup var aws: AWSOptions
+
+  @OptionGroup var failure: FailureOptions
+
+  @Flag(help: "Load just the rows that DMS's validation has found to differ, and merge them with --ties compare.")
+  var fromValidation = false
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      """
+      With --from-validation: the file for rows that Oracle has no more, for repair --kind extra (default: extra-rows.jsonl).
+      """,
+      valueName: "file"
+    )
+  )
+  var output: String?
+
+  @Flag(
+    name: .customLong("validate"),
+    help: "At the end have DMS compare Oracle and production in the window, with a validation-only task."
+  )
+  var validates = false
 
   @Flag(help: "Empty the staging tables first, whatever is in them.")
   var truncate = false
@@ -39,11 +62,30 @@ struct ReloadCommand: AsyncParsableCommand {
 
   private var comparison: ComparisonOptions { merge.merging.comparison }
 
+  /// Where rows go that Oracle has no more, if nobody says otherwise.
+  private static let defaultOutput = "extra-rows.jsonl"
+
   func validate() throws {
     guard resume || runID == nil else { throw ValidationError("--run only has a meaning with --resume.") }
     guard !(resume && (comparison.from != nil || comparison.to != nil || truncate || dryRun)) else {
       throw ValidationError(
         "--resume keeps the window and the staging rows of the reload: leave out --from, --to, --truncate and --dry-run."
+      )
+    }
+    guard !(resume && (fromValidation || validates)) else {
+      throw ValidationError("--resume keeps what the reload was asked for: leave out --from-validation and --validate.")
+    }
+    guard fromValidation || (output == nil && failure.failureTable == nil) || validates else {
+      throw ValidationError("--output and --failure-table only have a meaning with --from-validation.")
+    }
+    guard output == nil || fromValidation else {
+      throw ValidationError("--output only has a meaning with --from-validation.")
+    }
+    let isOfWindow = comparison.from != nil || comparison.to != nil || source.pad != nil || task.mappings != nil
+    guard !fromValidation || !(isOfWindow || validates) else {
+      throw ValidationError(
+        "--from-validation loads single rows, whatever their version: leave out --from, --to, --pad, --mappings and "
+          + "--validate."
       )
     }
   }
@@ -54,6 +96,8 @@ struct ReloadCommand: AsyncParsableCommand {
     let reportFile = merge.merging.reportPath.map { ReportFile(path: $0, context) }
     try reportFile?.check()
     let stop = StopSignal()
+    let request = resume ? nil : try await request(context)
+    if fromValidation && request == nil { return try ReloadOutput(context).showNothingToLoad() }
     let reload = Reload(
       setting: try setting(context),
       service: aws.service(context.configuration.dms),
@@ -61,8 +105,9 @@ struct ReloadCommand: AsyncParsableCommand {
       logger: context.logger,
       onEvent: ReloadDisplay(context).show
     )
-    if dryRun { return try await DryRunOutput(plan: reload.plan(request(context))).write(asJSON: context.writesJSON) }
-    let request = resume ? nil : try request(context)
+    if dryRun, let request {
+      return try await DryRunOutput(plan: reload.plan(request)).write(asJSON: context.writesJSON)
+    }
     let work = Task {
       if let request { try await reload.run(request) } else { try await reload.resume(run: runID) }
     }
@@ -80,22 +125,52 @@ struct ReloadCommand: AsyncParsableCommand {
     if !isReported { throw CommandEnd(status: .internalFailure) }
   }
 
-  private func request(_ context: CommandContext) throws -> ReloadRequest {
+  /// - Returns: nil when no row is left that DMS found to differ.
+  private func request(_ context: CommandContext) async throws -> ReloadRequest? {
+    var request = fromValidation ? try await rowRequest(context) : try windowRequest(context)
+    request?.truncatesFirst = truncate
+    request?.ignoresLint = task.noLint
+    return request
+  }
+
+  /// A request for the rows that DMS found to differ and that are not known to be mended.
+  private func rowRequest(_ context: CommandContext) async throws -> ReloadRequest? {
+    let reader = failure.reader(context, sourceSchema: source.sourceSchema)
+    let report = try await Waiting.on("reading what DMS found to differ", context) { try reader.read() }
+    guard report.obstacles.isEmpty else { throw MergeFailure.blocked(report.obstacles) }
+    for entry in report.tables where entry.kind == .tableWarning {
+      context.logger.warning(
+        """
+        \(entry.table): \(Numbers.counted(entry.standing, "warning")) of DMS about the whole table, which no reload of rows mends; \
+        merge-engine validation list shows what it says
+        """
+      )
+    }
+    let keys = report.reloadableKeys
+    guard !keys.isEmpty else { return nil }
+    let rows = FailedRows(keys: keys, output: output ?? Self.defaultOutput)
+    return ReloadRequest(rows: rows, route: try task.route(context.configuration.dms))
+  }
+
+  private func windowRequest(_ context: CommandContext) throws -> ReloadRequest {
     let window = try TimeWindow(from: comparison.from, to: comparison.to)
-    let planner = MappingPlanner(
-      configuration: context.configuration,
-      columns: context.columns,
-      stagingSchema: context.schemas.staging,
-      options: source
-    )
+    let planner = planner(context, into: context.schemas.staging)
     let task = task
     var request = ReloadRequest(window: window, route: try task.route(context.configuration.dms)) { tables in
       try task.documents(planner, tables, window: window)
     }
     request.padding = try planner.padding()
-    request.truncatesFirst = truncate
-    request.ignoresLint = task.noLint
+    request.validates = validates
     return request
+  }
+
+  private func planner(_ context: CommandContext, into schema: String) -> MappingPlanner {
+    MappingPlanner(
+      configuration: context.configuration,
+      columns: context.columns,
+      stagingSchema: schema,
+      options: source
+    )
   }
 
   private func setting(_ context: CommandContext) throws -> ReloadSetting {
@@ -103,7 +178,7 @@ struct ReloadCommand: AsyncParsableCommand {
     setting.stagingTarget = try context.stagingTarget(merge.staging.stagingDatabase)
     setting.cleansUp = setting.options.cleanup
     setting.keepsTask = keepTask
-    try task.setLimits(&setting)
+    try task.setLimits(&setting, context.configuration.dms)
     return setting
   }
 
@@ -126,6 +201,17 @@ struct ReloadCommand: AsyncParsableCommand {
       // Rows in production only are told, not counted: a row that Oracle has changed since has left the window.
       let differs = report.status == .blocked || report.tables.contains { $0.counts.differenceCount > 0 }
       return ReloadSteps.Verification(differs: differs, summary: Self.summary(report))
+    }
+    let (task, failure, source) = (task, failure, source)
+    let (intoStaging, intoProduction) = (
+      planner(context, into: context.schemas.staging), planner(context, into: context.schemas.production)
+    )
+    steps.rowDocuments = { rows in try task.documents(intoStaging, rows: rows) }
+    steps.validationDocuments = { tables, window in
+      try task.validationDocuments(intoProduction, tables, window: window)
+    }
+    steps.failures = { arn in
+      try failure.reader(context, sourceSchema: source.sourceSchema, task: arn).read()
     }
     return steps
   }

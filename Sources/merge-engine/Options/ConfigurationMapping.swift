@@ -121,7 +121,7 @@ struct ConfigurationValue {
     wrong("\(ConfigurationMapping.shown(path)) must be \(what).")
   }
 
-  private func wrong(_ message: String) -> ConfigurationError {
+  func wrong(_ message: String) -> ConfigurationError {
     ConfigurationError(description: "\(file):\(node.mark?.line ?? 0): \(message)")
   }
 }

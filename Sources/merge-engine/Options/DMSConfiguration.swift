@@ -13,6 +13,7 @@ import DMS
 ///   max_full_load_sub_tasks: 8
 ///   lobs: {limited_kilobytes: 32}
 /// ```
+/// Instead of an instance: `serverless: {max_capacity_units: 16, subnet_group: reload, security_groups: [sg-1]}`.
 struct DMSConfiguration {
   var sourceSchema: String?
   var pad: String?
@@ -20,6 +21,7 @@ struct DMSConfiguration {
   var sourceEndpointARN: String?
   var targetEndpointARN: String?
   var replicationInstanceARN: String?
+  var serverless: ComputeConfig?
   var region: String?
   var profile: String?
   var endpointURL: String?
@@ -36,6 +38,7 @@ struct DMSConfiguration {
       ("source_endpoint_arn", .text(\.sourceEndpointARN)),
       ("target_endpoint_arn", .text(\.targetEndpointARN)),
       ("replication_instance_arn", .text(\.replicationInstanceARN)),
+      ("serverless", .other { value, section in section.serverless = try value.computeConfig() }),
       ("region", .text(\.region)),
       ("profile", .text(\.profile)),
       ("endpoint_url", .text(\.endpointURL)),
@@ -82,6 +85,28 @@ extension ConfigurationValue {
     }
   }
 
+  private struct Serverless {
+    var maxCapacityUnits: Int?
+    var minCapacityUnits: Int?
+    var subnetGroup: String?
+    var securityGroups: [String]?
+    var availabilityZone: String?
+    var isMultiAZ: Bool?
+    var kmsKey: String?
+    var dnsNameServers: [String]?
+    var maintenanceWindow: String?
+
+    static var keys: [(String, ConfigurationKey<Self>)] {
+      [
+        ("max_capacity_units", .integer(\.maxCapacityUnits)), ("min_capacity_units", .integer(\.minCapacityUnits)),
+        ("subnet_group", .text(\.subnetGroup)), ("security_groups", .list(\.securityGroups)),
+        ("availability_zone", .text(\.availabilityZone)), ("multi_az", .flag(\.isMultiAZ)),
+        ("kms_key", .text(\.kmsKey)), ("dns_name_servers", .list(\.dnsNameServers)),
+        ("maintenance_window", .text(\.maintenanceWindow)),
+      ]
+    }
+  }
+
   private struct Ranges {
     var columns: [String]?
     var boundaries: [[String]]?
@@ -103,6 +128,25 @@ extension ConfigurationValue {
   private func lists() throws -> [[String]] {
     guard let sequence = node.sequence else { throw expected("a list of lists, as [[1000], [2000]]") }
     return try sequence.map { try ConfigurationValue(node: $0, file: file, path: path).strings() }
+  }
+
+  /// What AWS is to provision for a serverless replication.
+  func computeConfig() throws -> ComputeConfig {
+    let typed = try mapping(Serverless.keys, into: Serverless())
+    guard let most = typed.maxCapacityUnits else {
+      throw expected("keys with values, max_capacity_units among them, which says how much AWS may provision at most")
+    }
+    var compute = ComputeConfig(maxCapacityUnits: most)
+    compute.minCapacityUnits = typed.minCapacityUnits
+    compute.replicationSubnetGroup = typed.subnetGroup
+    compute.securityGroups = typed.securityGroups
+    compute.availabilityZone = typed.availabilityZone
+    compute.isMultiAZ = typed.isMultiAZ
+    compute.kmsKey = typed.kmsKey
+    compute.dnsNameServers = typed.dnsNameServers?.joined(separator: ",")
+    compute.maintenanceWindow = typed.maintenanceWindow
+    if let fault = compute.fault { throw wrong("\(path) can't be used: \(fault).") }
+    return compute
   }
 
   func lobHandling() throws -> SettingsPlan.LobHandling {

@@ -52,6 +52,22 @@ struct MappingPlanner {
     )
   }
 
+  /// The plan for single rows of staging tables, by their keys.
+  func plan(rows: KeyPieces.Keys) throws -> MappingPlan {
+    let tables = rows.keys.sorted()
+    return MappingPlan(
+      sourceSchema: try sourceSchema(for: tables),
+      targetSchema: stagingSchema,
+      tables: tables.map { name in
+        var table = planned(name)
+        let keys = rows[name] ?? []
+        table.keyValues = KeyPieces.values(of: (keys.first?.keys ?? [:].keys).sorted(), in: keys)
+        return table
+      },
+      window: nil
+    )
+  }
+
   /// Needed only by tables that name no schema themselves.
   private func sourceSchema(for tables: [String]) throws -> String {
     if let schema = options.sourceSchema ?? configuration.dms.sourceSchema { return schema }

@@ -25,7 +25,8 @@ struct ReloadOutput {
       }
       try MergeExecution.finish(merge, stop)
     }
-    if report.differs == true { throw CommandEnd(status: .rowsRefused) }
+    let isLeft = report.failures.map { !$0.remaining.isEmpty || $0.extra > 0 } ?? false
+    if report.differs == true || isLeft || (report.validation?.open ?? 0) > 0 { throw CommandEnd(status: .rowsRefused) }
   }
 
   private func show(_ report: ReloadReport) throws {
@@ -41,7 +42,46 @@ struct ReloadOutput {
       table.add([phase.phase.rawValue, time, phase.result])
     }
     StandardOutput.write(table.rendered(style))
-    StandardOutput.write("run \(report.runID): window \(report.from) to \(report.to), task \(report.taskARN)\n")
+    let scope = report.from.map { "window \($0) to \(report.to ?? "")" } ?? "rows that DMS found to differ"
+    StandardOutput.write("run \(report.runID): \(scope), task \(report.taskARN)\n")
+    if let failures = report.failures { show(failures, style) }
+  }
+
+  /// Rows that are listed. Arbitrary.
+  private static let shownRowCount = 20
+
+  private func show(_ failures: AskedRows.Outcome, _ style: Style) {
+    if !failures.remaining.isEmpty {
+      var table = TextTable(["table", "key", "columns", "why it remains"])
+      for row in failures.remaining.prefix(Self.shownRowCount) {
+        let key = row.key.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ", ")
+        table.add([row.table, key, row.columns.joined(separator: ", "), row.reason])
+      }
+      StandardOutput.write("\n")
+      StandardOutput.write(table.rendered(style))
+      let more = failures.remaining.count - Self.shownRowCount
+      if more > 0 { StandardOutput.write("and \(Numbers.counted(more, "more row")).\n") }
+    }
+    if let file = failures.extraFile {
+      StandardOutput.write(
+        "\n\(Numbers.counted(failures.extra, "row")) that Oracle has no more \(failures.extra == 1 ? "is" : "are") in production still. Nothing was "
+          + "deleted. What is in \(file) is deleted by: merge-engine repair \(file) --kind extra\n"
+      )
+    }
+  }
+
+  /// The end of a reload that has no row to load.
+  func showNothingToLoad() throws {
+    if context.writesJSON { return try StandardOutput.write(json: NothingToLoad()) }
+    guard !context.isQuiet else { return }
+    StandardOutput.write("DMS's validation has found no row that is not mended by now: there is nothing to load.\n")
+  }
+
+  private struct NothingToLoad: Encodable {
+    let phases: [PhaseResult] = []
+    let failures = AskedRows.Outcome()
+
+    private enum CodingKeys: String, CodingKey { case phases, failures }
   }
 }
 
@@ -59,7 +99,7 @@ struct DryRunOutput {
     StandardOutput.write(
       """
 
-      TableMappings and ReplicationTaskSettings are passed as text.
+      The mappings and the settings are passed as text.
       Then staging would be counted and merged. Nothing was called, nothing was written.
 
       """

@@ -62,6 +62,41 @@ import Testing
     }
   }
 
+  @Test func `the commands of the walk-through for DMS Serverless load from the simulator and merge`() async throws {
+    try await TestServer.withOwn(in: .sleeping) { cluster async throws in
+      let outcome = try await run(
+        "Sources/MergeEngine/MergeEngine.docc/Serverless.md",
+        cluster,
+        database: "scratch",
+        role: "postgres",
+        setup: "CREATE DATABASE scratch; ALTER ROLE postgres PASSWORD 'x'",
+        owner: cluster.connectionString()
+      )
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(outcome.output.contains("aws dms create-replication-config"), "\(outcome.transcript)")
+      #expect(outcome.output.contains("SUCCESS: run 1, 447 staging rows merged, none left."), "\(outcome.transcript)")
+    }
+  }
+
+  @Test func `the commands of the walk-through for validation mend what DMS found`() async throws {
+    try await TestServer.withOwn(in: .sleeping) { cluster async throws in
+      let outcome = try await run(
+        "Sources/MergeEngine/MergeEngine.docc/Validation.md",
+        cluster,
+        database: "scratch",
+        role: "postgres",
+        setup: "CREATE DATABASE scratch; ALTER ROLE postgres PASSWORD 'x'",
+        owner: cluster.connectionString()
+      )
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      // The validation, the list and the reload have something to say; the list at the end has not.
+      #expect(outcome.output.matches(of: /exit status 65/).count == 3, "\(outcome.transcript)")
+      #expect(outcome.output.contains("28 failures, 4 not known to be mended"), "\(outcome.transcript)")
+      #expect(outcome.output.contains("28 failures, 0 not known to be mended"), "\(outcome.transcript)")
+      #expect(outcome.output.contains("1 row that Oracle has no more is in production still"), "\(outcome.transcript)")
+    }
+  }
+
   @Test func `README is short, and the links of all documents lead to files`() throws {
     let files = FileManager.default
     let folder = "Sources/MergeEngine/MergeEngine.docc"
@@ -112,7 +147,7 @@ import Testing
       CREATE TABLE IF NOT EXISTS production.orders (order_id int PRIMARY KEY, note text, updated_at timestamp);
       INSERT INTO production.orders SELECT i, 'old', timestamp '2025-01-01' FROM generate_series(1, 200) i;
       """
-    let isReload = document.contains("Reloading")
+    let isReload = ["Reloading", "Serverless", "Validation"].contains { document.contains($0) }
     let around = """
       mkdir bin home
       ln -s '\(try CommandLineProgram.built().path)' bin/merge-engine

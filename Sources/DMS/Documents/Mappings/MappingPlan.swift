@@ -6,12 +6,15 @@ public struct MappingPlan: Hashable, Sendable {
   public var targetSchema: String
   /// The tables, in the order in which their rules are written.
   public var tables: [PlannedTable]
-  /// The window.
-  public var window: TimeWindow
+  /// The window of tables that name no keys; nil for all of their rows.
+  public var window: TimeWindow?
   /// How much more is loaded at the window's ends.
   public var padding: WindowPadding
   /// How the window is written.
   public var windowForm: WindowForm
+  /// Rows at the window's very end, which DMS has no operator to leave out of a range, are left out by a filter of their own.
+  /// Who cuts exactly afterwards needs none.
+  public var leavesOutEnd = false
 
   /// The two ways of writing a window that filter.
   public enum WindowForm: String, Codable, Sendable, CaseIterable {
@@ -26,7 +29,7 @@ public struct MappingPlan: Hashable, Sendable {
     sourceSchema: String,
     targetSchema: String = "staging",
     tables: [PlannedTable],
-    window: TimeWindow,
+    window: TimeWindow?,
     padding: WindowPadding = .none,
     windowForm: WindowForm = .between
   ) {
@@ -51,7 +54,7 @@ public struct MappingPlan: Hashable, Sendable {
     try Self.refuseSharedTargets(resolved, in: targetSchema)
 
     var writer = RuleWriter()
-    for table in resolved { writer.select(table, filters: filters(on: table.versionColumn)) }
+    for table in resolved { writer.select(table, filters: try filters(of: table)) }
     for schema in resolved.map(\.schema).uniqued() {
       writer.rename(schema: schema, to: targetSchema)
       let ofSchema = resolved.filter { $0.schema == schema }
@@ -71,9 +74,24 @@ public struct MappingPlan: Hashable, Sendable {
     return TableMappings(rules: writer.rules)
   }
 
+  private func filters(of table: ResolvedTable) throws(DocumentError) -> [SourceFilter] {
+    guard let keyValues = table.plan.keyValues else { return filters(on: table.versionColumn) }
+    var filters: [SourceFilter] = []
+    for entry in keyValues {
+      filters.append(SourceFilter(columnName: try OracleName.inDictionary(entry.column), anyOf: entry.values))
+    }
+    return filters
+  }
+
   private func filters(on column: String) -> [SourceFilter] {
+    guard let window else { return [] }
     let bounds = window.loadBounds(padding: padding)
-    return switch windowForm {
+    let end = SourceFilter(columnName: column, condition: .comparison(.notEqual, window.to))
+    return range(bounds, on: column) + (leavesOutEnd ? [end] : [])
+  }
+
+  private func range(_ bounds: ClosedRange<SourceTime>, on column: String) -> [SourceFilter] {
+    switch windowForm {
     case .between: [SourceFilter(columnName: column, condition: .between(bounds))]
     case .twoFilters:
       [

@@ -15,6 +15,23 @@ public struct PlannedTable: Hashable, Sendable, Codable {
   /// Large objects of this table.
   public var lobSettings: LobSettings?
 
+  /// The only rows to load, by the values of the key's columns; nil for the plan's window.
+  public var keyValues: [KeyValues]?
+
+  /// Values of one column of a key; of several columns every combination of their values is loaded.
+  public struct KeyValues: Hashable, Sendable, Codable {
+    /// The column; upper-cased as Oracle does unless it stands in double quotes.
+    public var column: String
+    /// Its values, as a filter compares them.
+    public var values: [String]
+
+    /// Names a column's values.
+    public init(column: String, values: [String]) {
+      self.column = column
+      self.values = values
+    }
+  }
+
   /// Makes a planned table.
   public init(
     name: String,

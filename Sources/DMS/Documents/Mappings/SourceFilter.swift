@@ -22,6 +22,12 @@ public struct SourceFilter: Codable, Hashable, Sendable {
     conditions = [condition]
   }
 
+  /// Makes a filter that takes any of these values.
+  public init(columnName: String, anyOf values: [String]) {
+    self.columnName = columnName
+    conditions = values.map { Condition(filterOperator: .equal, value: $0) }
+  }
+
   /// One comparison with the column.
   public struct Condition: Codable, Hashable, Sendable {
     /// `filter-operator`.

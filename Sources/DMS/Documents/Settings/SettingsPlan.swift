@@ -12,6 +12,8 @@ public struct SettingsPlan: Hashable, Sendable {
   public var logSeverity = LoggingSettings.Severity.standard
   /// DMS's own comparison after the load. Off: AWS does not say whether it honours filters, and `verify` compares anyway.
   public var validates = false
+  /// Nothing is loaded, and what is there is compared.
+  public var onlyValidates = false
 
   /// How large objects travel.
   public enum LobHandling: Hashable, Sendable, Codable {
@@ -27,6 +29,10 @@ public struct SettingsPlan: Hashable, Sendable {
   private static let loadComponents = [
     "SOURCE_UNLOAD", "TARGET_LOAD", "TABLES_MANAGER", "TASK_MANAGER", "TRANSFORMATION",
   ]
+
+  /// Failures after which validation stops, of the task and of each table: AWS's usual number for a task, ten times that for
+  /// a table.
+  private static let failureLimit = 10_000
 
   /// Makes a plan with AWS's usual sizes and without large objects.
   public init() {}
@@ -51,7 +57,9 @@ public struct SettingsPlan: Hashable, Sendable {
       ),
       logging: LoggingSettings(
         enableLogging: true,
-        logComponents: Self.loadComponents.map { LoggingSettings.Component(id: $0, severity: logSeverity) }
+        logComponents: (Self.loadComponents + (onlyValidates ? ["VALIDATOR", "VALIDATOR_EXT"] : [])).map {
+          LoggingSettings.Component(id: $0, severity: logSeverity)
+        }
       ),
       errorBehavior: ErrorBehavior(
         dataErrorPolicy: .stopTask,
@@ -61,7 +69,12 @@ public struct SettingsPlan: Hashable, Sendable {
         recoverableErrorCount: 0,
         failOnNoTablesCaptured: true
       ),
-      validationSettings: ValidationSettings(enableValidation: validates)
+      validationSettings: ValidationSettings(
+        enableValidation: validates || onlyValidates,
+        validationOnly: onlyValidates ? true : nil,
+        failureMaxCount: onlyValidates ? Self.failureLimit : nil,
+        tableFailureMaxCount: onlyValidates ? Self.failureLimit : nil
+      )
     )
   }
 

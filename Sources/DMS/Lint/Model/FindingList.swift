@@ -20,6 +20,22 @@ struct FindingList {
     if !findings.contains(finding) { findings.append(finding) }
   }
 
+  /// Adds the findings of a document that stands within this one, all at its place.
+  mutating func add(_ report: LintReport, at place: Cursor) {
+    for inner in report.findings {
+      let finding = Finding(
+        code: inner.code,
+        grade: inner.grade,
+        path: place.path + inner.path.dropFirst(),
+        line: place.position.line,
+        column: place.position.column,
+        message: inner.message,
+        advice: inner.advice
+      )
+      if !findings.contains(finding) { findings.append(finding) }
+    }
+  }
+
   /// The findings in the order of the file; at one place errors first.
   var sorted: [Finding] {
     findings.enumerated().sorted { first, second in

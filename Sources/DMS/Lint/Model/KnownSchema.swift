@@ -4,9 +4,14 @@
 public struct KnownSchema: Codable, Hashable, Sendable {
   /// The tables.
   public var tables: [Table]
+  /// The tables that DMS would validate, which are not staging's; nil where they are not known.
+  public var validated: [Table]?
 
   /// Makes a description.
-  public init(tables: [Table]) { self.tables = tables }
+  public init(tables: [Table], validated: [Table]? = nil) {
+    self.tables = tables
+    self.validated = validated
+  }
 
   /// A table.
   public struct Table: Codable, Hashable, Sendable {
@@ -32,13 +37,22 @@ public struct KnownSchema: Codable, Hashable, Sendable {
     public var sourceType: String?
     /// Whether it belongs to the primary key.
     public var isKey: Bool?
+    /// The collation of a text, where it is known.
+    public var collation: String?
 
     /// Makes a column.
-    public init(name: String, type: String, sourceType: String? = nil, isKey: Bool? = nil) {
+    public init(
+      name: String,
+      type: String,
+      sourceType: String? = nil,
+      isKey: Bool? = nil,
+      collation: String? = nil
+    ) {
       self.name = name
       self.type = type
       self.sourceType = sourceType
       self.isKey = isKey
+      self.collation = collation
     }
   }
 

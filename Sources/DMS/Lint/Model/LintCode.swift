@@ -153,6 +153,24 @@ public enum LintCode: String, Codable, Sendable, CaseIterable {
   case settingWithoutEffect = "setting-without-effect"
   /// Validation together with filters.
   case validationWithFilter = "validation-with-filter"
+  /// A task that only validates, but switches validation off.
+  case validationOnlyWithoutValidation = "validation-only-without-validation"
+  /// A task that only validates, but empties or drops the tables.
+  case validationOnlyPreparation = "validation-only-preparation"
+  /// Validation stops after some failures, and nobody has said after how many.
+  case validationFailureLimit = "validation-failure-limit"
+  /// Validation together with characters that are replaced.
+  case validationWithCharacterSubstitution = "validation-with-character-substitution"
+  /// A key that validation does not compare.
+  case validationKey = "validation-key"
+  /// A key that is sorted otherwise on the other side.
+  case validationCollation = "validation-collation"
+
+  // DMS Serverless
+  /// Capacity that AWS does not have, or that contradicts itself.
+  case badCapacity = "bad-capacity"
+  /// A view, which is not loaded.
+  case viewInServerless = "view-in-serverless"
 
   /// How bad a finding of this rule is.
   public var grade: Grade {
@@ -160,7 +178,8 @@ public enum LintCode: String, Codable, Sendable, CaseIterable {
     case .unknownKey, .nameInMixedCase, .nameTooLong, .tableSelectedTwice, .unfilteredSelection, .windowEndsEarly,
       .mutableFilterColumn,
       .numberPrecision, .timestampPrecision, .unsupportedSourceType, .settingsForUnselectedTable, .rangesSkipNull,
-      .lobTruncation, .targetTablePreparation, .silentErrorPolicy, .restartsOnItsOwn, .lobsNotLoaded, .loggingOff:
+      .lobTruncation, .targetTablePreparation, .silentErrorPolicy, .restartsOnItsOwn, .lobsNotLoaded, .loggingOff,
+      .validationFailureLimit, .validationWithCharacterSubstitution, .validationKey, .validationCollation:
       .warning
     case .schemaNotRenamed, .needlessDataType, .parallelLoadWithFilter, .settingWithoutEffect, .validationWithFilter:
       .note

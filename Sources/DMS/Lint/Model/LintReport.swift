@@ -6,6 +6,8 @@ public struct LintReport: Codable, Hashable, Sendable {
     case mappings
     /// A task-settings document.
     case settings
+    /// The request of `CreateReplicationConfig`, with both documents in it.
+    case replicationConfig = "replication-config"
     /// Neither, or no JSON at all.
     case unknown
   }

@@ -48,7 +48,8 @@ public enum FullLoadVerdict: Hashable, Sendable {
     return judge.problems.isEmpty ? .good : .bad(judge.problems)
   }
 
-  private struct Judge {
+  /// What is common to a load and a validation: how the task has ended.
+  struct Judge {
     let task: ReplicationTask
     var problems: [LoadProblem] = []
 

@@ -28,6 +28,8 @@ public struct LoadProblem: Codable, Hashable, Sendable, CustomStringConvertible 
     case rowsDiffer = "rows-differ"
     /// A table with rows outside of the window.
     case rowsOutsideWindow = "rows-outside-window"
+    /// A table that was not validated, or not all of it.
+    case notValidated = "not-validated"
   }
 
   /// Which reason.

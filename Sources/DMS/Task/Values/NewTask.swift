@@ -6,8 +6,8 @@ public struct NewTask: Hashable, Sendable {
   public var sourceEndpointARN: String
   /// The target endpoint.
   public var targetEndpointARN: String
-  /// The replication instance.
-  public var replicationInstanceARN: String
+  /// What it runs on.
+  public var runner: TaskRunner
   /// The mapping document, as text.
   public var tableMappings: String
   /// The settings document, as text.
@@ -20,7 +20,7 @@ public struct NewTask: Hashable, Sendable {
     identifier: TaskIdentifier,
     sourceEndpointARN: String,
     targetEndpointARN: String,
-    replicationInstanceARN: String,
+    runner: TaskRunner,
     tableMappings: String,
     settings: String,
     tags: [ResourceTag] = []
@@ -28,7 +28,7 @@ public struct NewTask: Hashable, Sendable {
     self.identifier = identifier
     self.sourceEndpointARN = sourceEndpointARN
     self.targetEndpointARN = targetEndpointARN
-    self.replicationInstanceARN = replicationInstanceARN
+    self.runner = runner
     self.tableMappings = tableMappings
     self.settings = settings
     self.tags = tags
@@ -36,7 +36,7 @@ public struct NewTask: Hashable, Sendable {
 }
 
 extension NewTask: Encodable {
-  private enum CodingKeys: String, CodingKey {
+  private enum TaskKeys: String, CodingKey {
     case identifier = "ReplicationTaskIdentifier"
     case sourceEndpointARN = "SourceEndpointArn"
     case targetEndpointARN = "TargetEndpointArn"
@@ -47,16 +47,42 @@ extension NewTask: Encodable {
     case tags = "Tags"
   }
 
-  /// Writes the request of `CreateReplicationTask`.
+  private enum ConfigKeys: String, CodingKey {
+    case identifier = "ReplicationConfigIdentifier"
+    case sourceEndpointARN = "SourceEndpointArn"
+    case targetEndpointARN = "TargetEndpointArn"
+    case computeConfig = "ComputeConfig"
+    case replicationType = "ReplicationType"
+    case tableMappings = "TableMappings"
+    case settings = "ReplicationSettings"
+    case tags = "Tags"
+  }
+
+  private static let fullLoad = "full-load"
+
+  /// Writes the request of `CreateReplicationTask`, or of `CreateReplicationConfig`.
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(identifier.description, forKey: .identifier)
-    try container.encode(sourceEndpointARN, forKey: .sourceEndpointARN)
-    try container.encode(targetEndpointARN, forKey: .targetEndpointARN)
-    try container.encode(replicationInstanceARN, forKey: .replicationInstanceARN)
-    try container.encode("full-load", forKey: .migrationType)
-    try container.encode(tableMappings, forKey: .tableMappings)
-    try container.encode(settings, forKey: .settings)
-    if !tags.isEmpty { try container.encode(tags, forKey: .tags) }
+    switch runner {
+    case .instance(let arn):
+      var container = encoder.container(keyedBy: TaskKeys.self)
+      try container.encode(identifier.description, forKey: .identifier)
+      try container.encode(sourceEndpointARN, forKey: .sourceEndpointARN)
+      try container.encode(targetEndpointARN, forKey: .targetEndpointARN)
+      try container.encode(arn, forKey: .replicationInstanceARN)
+      try container.encode(Self.fullLoad, forKey: .migrationType)
+      try container.encode(tableMappings, forKey: .tableMappings)
+      try container.encode(settings, forKey: .settings)
+      if !tags.isEmpty { try container.encode(tags, forKey: .tags) }
+    case .serverless(let compute):
+      var container = encoder.container(keyedBy: ConfigKeys.self)
+      try container.encode(identifier.description, forKey: .identifier)
+      try container.encode(sourceEndpointARN, forKey: .sourceEndpointARN)
+      try container.encode(targetEndpointARN, forKey: .targetEndpointARN)
+      try container.encode(compute, forKey: .computeConfig)
+      try container.encode(Self.fullLoad, forKey: .replicationType)
+      try container.encode(tableMappings, forKey: .tableMappings)
+      try container.encode(settings, forKey: .settings)
+      if !tags.isEmpty { try container.encode(tags, forKey: .tags) }
+    }
   }
 }

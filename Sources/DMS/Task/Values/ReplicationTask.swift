@@ -28,6 +28,11 @@ public struct ReplicationTask: Codable, Hashable, Sendable {
   public var tableMappings: String?
   /// The settings document as the service completed it, as text; not there when it was not asked for.
   public var settings: String?
+  /// How far AWS is with what a serverless replication runs on; nil on an instance. Not in the description of a task.
+  public var provisionState: String?
+
+  /// What it is.
+  public var kind: TaskKind { TaskKind(arn: arn) }
 
   enum CodingKeys: String, CodingKey {
     case identifier = "ReplicationTaskIdentifier"

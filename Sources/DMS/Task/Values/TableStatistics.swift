@@ -20,6 +20,14 @@ public struct TableStatistics: Codable, Hashable, Sendable {
   public var tableState: String?
   /// What validation says.
   public var validationState: String?
+  /// More words about that.
+  public var validationStateDetails: String?
+  /// Rows that differ.
+  public var validationFailedRecords: Int?
+  /// Rows that are still to be compared.
+  public var validationPendingRecords: Int?
+  /// Rows that can't be compared.
+  public var validationSuspendedRecords: Int?
 
   /// The one state that means that the table was loaded.
   public static let completedState = "Table completed"
@@ -35,6 +43,10 @@ public struct TableStatistics: Codable, Hashable, Sendable {
     case lastUpdateTime = "LastUpdateTime"
     case tableState = "TableState"
     case validationState = "ValidationState"
+    case validationStateDetails = "ValidationStateDetails"
+    case validationFailedRecords = "ValidationFailedRecords"
+    case validationPendingRecords = "ValidationPendingRecords"
+    case validationSuspendedRecords = "ValidationSuspendedRecords"
   }
 
   /// Makes statistics.

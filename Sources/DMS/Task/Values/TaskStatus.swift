@@ -31,6 +31,25 @@ public struct TaskStatus: RawRepresentable, Hashable, Sendable, Codable, CustomS
   /// Being deleted.
   public static let deleting = TaskStatus(rawValue: "deleting")
 
+  // DMS Serverless has these besides.
+  /// Made, and never started.
+  public static let created = TaskStatus(rawValue: "created")
+
+  /// What a serverless replication goes through from being started until it runs.
+  private static let provisioning: Set<String> = [
+    "initializing", "preparing_metadata_resources", "testing_connection", "fetching_metadata", "calculating_capacity",
+    "provisioning_capacity", "replication_starting",
+  ]
+
+  /// Whether the task can be started for the first time.
+  public var isStartable: Bool { self == .ready || self == .created }
+
+  /// Whether a task that was told to start has not begun to load yet.
+  public var isBeforeLoad: Bool {
+    [.creating, .ready, .created, .starting, .modifying, .testing].contains(self)
+      || Self.provisioning.contains(rawValue)
+  }
+
   /// Whether the task will not change any more by itself.
   public var isAtAnEnd: Bool { self == .stopped || self == .failed || self == .failedMove || self == .deleting }
 

@@ -1,0 +1,265 @@
+import Foundation
+import Libpq
+import Logging
+import Spelling
+
+/// Reads what DMS's own validation has found, and looks at each of it again in production: CDC may have mended it since.
+///
+/// ```
+/// awsdms_validation_failures_v1, _v2 ─▶ the latest of each key ─▶ production's row now ─▶ stands, changed, mended
+/// ```
+/// Only reads.
+public struct ValidationFailures: Sendable {
+  /// What is read.
+  public struct Options: Sendable {
+    /// The schemas.
+    public var schemas = Schemas()
+    /// Only these tables of production; nil for all.
+    public var tables: [String]?
+    /// The names on Oracle's side of tables that have others there, by production's plain name.
+    public var sources: [String: SourceName] = [:]
+    /// Oracle's schema of all other tables; nil where it is not known.
+    public var sourceSchema: String?
+    /// The only table of DMS's to read, with or without its schema; nil for all there are.
+    public var failureTable: String?
+    /// Only what this task has found: its ARN, or the last part of it.
+    public var task: String?
+
+    /// Everything of every table.
+    public init() {}
+  }
+
+  /// A table on Oracle's side; in double quotes a name keeps its case, which does not matter here.
+  public struct SourceName: Sendable, Hashable {
+    /// Its schema; nil for the usual one.
+    public var schema: String?
+    /// Its name; nil for production's.
+    public var table: String?
+
+    /// Makes a name.
+    public init(schema: String?, table: String?) {
+      self.schema = schema
+      self.table = table
+    }
+  }
+
+  private let session: Session
+  private let options: Options
+
+  /// Failures that are read, and looked at in production, at once. Arbitrary.
+  private static let pieceRowCount = 1000
+  /// Names of missing tables in a finding. Arbitrary.
+  private static let shownNameCount = 5
+
+  /// - Parameters:
+  ///   - target: the database that holds production: validation writes beside what it compares.
+  ///   - options: what to read.
+  ///   - logger: gets the server's notices.
+  public init(target: ConnectionTarget, options: Options, logger: Logger) {
+    session = Session(target: target, schemas: options.schemas, isReadOnly: true, logger: logger)
+    self.options = options
+  }
+
+  /// Reads everything there is; blocks the calling thread.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` without a table of failures, for one of an unknown form, and for words in it that
+  ///   have no meaning; ``MergeFailure/unreachable(_:)``; ``PostgresError``.
+  public func read() throws -> ValidationReport {
+    let connection = try session.reachControl()
+    try SchemaCheck(connection)
+      .require(options.schemas.production, advice: "Name the production schema: --production-schema.")
+    let sources = try FailureTable.find(options.failureTable, connection)
+    let catalog = try Catalog(connection, schemas: [options.schemas.production])
+    let names = FailedTableNames(
+      catalog.tables(in: options.schemas.production).filter { $0.kind == .table || $0.kind == .partitioned },
+      options
+    )
+    try names.requireKnown(options.tables)
+    var report = ValidationReport()
+    report.sources = sources.map { .init(table: "\($0.name)", version: $0.version) }
+    var missing: Set<String> = []
+    var failures: [ValidationFailure] = []
+    try read(sources, connection) { rows in
+      var group: [FailureRow] = []
+      var table: CatalogTable?
+      for row in rows {
+        switch names.table(of: row) {
+        case .found(let found):
+          if found.oid != table?.oid, let last = table {
+            failures += try FailureLook(last, connection).failures(group)
+            group = []
+          }
+          table = found
+          group.append(row)
+        case .other: report.otherFailures += 1
+        case .missing(let name): missing.insert(name)
+        }
+      }
+      if let table { failures += try FailureLook(table, connection).failures(group) }
+    }
+    for failure in Self.latest(failures) { report.add(failure) }
+    if !missing.isEmpty { report.findings.append(finding(aboutMissing: missing.sorted())) }
+    return report
+  }
+
+  private func finding(aboutMissing names: [String]) -> Finding {
+    let shown = names.prefix(Self.shownNameCount).joined(separator: ", ")
+    let more = names.count - Self.shownNameCount
+    return .blocker(
+      nil,
+      "DMS speaks of \(shown)\(more > 0 ? " and \(more) more" : ""), and there \(names.count == 1 ? "is no such table" : "are no such tables") in "
+        + "\(options.schemas.production) any more, or under another name. Say what they are called on Oracle's side "
+        + "(tables.NAME.source_table), or name the tables that count: --table."
+    )
+  }
+
+  /// Reads the latest failure of every key, table by table, in pieces.
+  private func read(
+    _ sources: [FailureTable],
+    _ connection: Connection,
+    _ body: ([FailureRow]) throws -> Void
+  ) throws {
+    let operation = "reading \(sources.map { "\($0.name)" }.joined(separator: " and "))"
+    // A piece is looked at in the snapshot in which it was read.
+    try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", operation)
+    let all = sources.map { "(\($0.rows))" as SQL }.joined(" UNION ALL ")
+    let task = options.task.map { $0.split(separator: ":").last.map(String.init) ?? $0 }
+    let ofTask: SQL = task.map { "WHERE upper(a.task) = upper(\(Literal($0)))" } ?? ""
+    try connection.execute(
+      """
+      DECLARE failures NO SCROLL CURSOR FOR
+      SELECT DISTINCT ON (a.owner, a.name, a.key)
+             a.task, a.owner, a.name, to_char(a.failed::timestamp, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), a.key, a.type, a.details,
+             a.resynced
+      FROM (\(all)) AS a \(ofTask)
+      ORDER BY a.owner, a.name, a.key, a.failed::timestamp DESC
+      """,
+      operation
+    )
+    while true {
+      let rows = try connection.query("FETCH \(Self.pieceRowCount) FROM failures", operation)
+      guard rows.count > 0 else { break }
+      try body(try (0..<rows.count).map { try FailureRow(rows, $0) })
+    }
+    try connection.execute("COMMIT", operation)
+  }
+
+  /// One failure a row: two tasks may have found it under two names of its table.
+  private static func latest(_ failures: [ValidationFailure]) -> [ValidationFailure] {
+    var places: [String: Int] = [:]
+    var latest: [ValidationFailure] = []
+    for failure in failures {
+      let row = "\(failure.table)\n\(failure.keyText.filter { !$0.isWhitespace })"
+      guard let place = places[row] else {
+        places[row] = latest.count
+        latest.append(failure)
+        continue
+      }
+      if failure.failedAt > latest[place].failedAt { latest[place] = failure }
+    }
+    return latest
+  }
+}
+
+/// A row of DMS's table.
+struct FailureRow {
+  let task: String
+  let owner: String
+  let name: String
+  let failedAt: String
+  let keyText: String
+  let kind: ValidationFailure.Kind
+  let details: String?
+  /// Data resync has written Oracle's values, or deleted the row.
+  let isResynced: Bool
+
+  /// - Throws: ``MergeFailure/blocked(_:)`` for a kind of failure that has no meaning here.
+  init(_ rows: ResultSet, _ row: Int) throws {
+    task = rows.text(row, 0) ?? ""
+    owner = rows.text(row, 1) ?? ""
+    name = rows.text(row, 2) ?? ""
+    failedAt = rows.text(row, 3) ?? ""
+    keyText = rows.text(row, 4) ?? ""
+    let word = rows.text(row, 5) ?? ""
+    guard let kind = ValidationFailure.Kind(word: word) else {
+      throw MergeFailure.blocked([
+        .blocker(
+          nil,
+          "DMS calls a failure of \(rows.text(row, 1) ?? "").\(rows.text(row, 2) ?? "") \(word), and this merge-engine does not know what "
+            + "that means; it knows RECORD_DIFF, MISSING_SOURCE, MISSING_TARGET and TABLE_WARNING."
+        )
+      ])
+    }
+    self.kind = kind
+    details = rows.text(row, 6)
+    isResynced = rows.text(row, 7)?.uppercased() == "SUCCESS"
+  }
+}
+
+/// Which table of production DMS means; it does not say whether its names are Oracle's or the target's.
+struct FailedTableNames {
+  enum Match {
+    case found(CatalogTable)
+    /// Of another schema, or not asked for.
+    case other
+    /// Of ours, and not there.
+    case missing(String)
+  }
+
+  private let tables: [CatalogTable]
+  private let options: ValidationFailures.Options
+
+  init(_ tables: [CatalogTable], _ options: ValidationFailures.Options) {
+    self.tables = tables
+    self.options = options
+  }
+
+  /// - Throws: ``MergeFailure/blocked(_:)`` for a name that was asked for and that nothing has.
+  func requireKnown(_ names: [String]?) throws {
+    let unknown = (names ?? []).filter { name in !tables.contains { $0.name.name.name == name } }
+    guard unknown.isEmpty else {
+      throw MergeFailure.blocked(
+        unknown.map { name in
+          .blocker(
+            name,
+            "there is no table \(options.schemas.production).\(name)."
+              + Spelling.question(for: name, in: tables.map(\.name.name.name))
+          )
+        }
+      )
+    }
+  }
+
+  func table(of row: FailureRow) -> Match {
+    let candidates = tables.filter { isMeant($0, by: row) }
+    if let table = candidates.first {
+      let isWanted = options.tables?.contains(table.name.name.name) ?? true
+      return isWanted ? .found(table) : .other
+    }
+    // What was not asked for is nobody's business here, and neither is what lies in schemas of others.
+    guard options.tables == nil, isOurs(row.owner) else { return .other }
+    return .missing("\(row.owner).\(row.name)")
+  }
+
+  private func isMeant(_ table: CatalogTable, by row: FailureRow) -> Bool {
+    let name = table.name.name.name
+    let source = options.sources[name]
+    guard [name, source?.table].contains(where: { Self.isSame($0, row.name) }) else { return false }
+    guard let schema = source?.schema ?? options.sourceSchema else { return true }
+    return isTarget(row.owner) || Self.isSame(schema, row.owner)
+  }
+
+  private func isTarget(_ owner: String) -> Bool {
+    [options.schemas.production, options.schemas.staging].contains { Self.isSame($0, owner) }
+  }
+
+  private func isOurs(_ owner: String) -> Bool {
+    let known = [options.sourceSchema] + options.sources.values.map(\.schema)
+    return isTarget(owner) || options.sourceSchema == nil || known.contains { Self.isSame($0, owner) }
+  }
+
+  /// Oracle's name, which may stand in double quotes, and DMS's.
+  private static func isSame(_ name: String?, _ other: String) -> Bool {
+    name?.replacing("\"", with: "").lowercased() == other.lowercased()
+  }
+}
