@@ -105,9 +105,9 @@ public struct AskedRows: Sendable {
     var outcome = Outcome()
     var extra: [Difference] = []
     for table in plan.tables {
-      let reader = AskedRowReader(plan: table, pair: SchemaPair.name(options.schemas), production, staging)
-      try reader.requireWhole(rowCounts[table.name] ?? 0)
-      let asked = keys[table.name] ?? []
+      let reader = AskedRowReader(plan: table, pair: table.pair.name, production, staging)
+      try reader.requireWhole(rowCounts[table.plainName] ?? 0)
+      let asked = keys[table.plainName] ?? []
       outcome.asked += asked.count
       for start in stride(from: 0, to: asked.count, by: Self.pieceKeyCount) {
         let piece = Array(asked[start..<min(start + Self.pieceKeyCount, asked.count)])
@@ -145,16 +145,15 @@ public struct AskedRows: Sendable {
     _ production: Connection,
     _ staging: Connection
   ) throws {
-    let pair = SchemaPair.name(options.schemas)
     let isElsewhere = staging !== production
     let tables = try plan.tables.map { table in
       DifferenceFile.Header.Table(
-        pair: pair,
-        table: table.name,
+        pair: table.pair.name,
+        table: table.plainName,
         staging: try StagingSource(table.staging, isElsewhere: isElsewhere, staging).contentIdentity,
         from: nil,
         to: nil,
-        askedKeyCount: keys[table.name]?.count ?? 0
+        askedKeyCount: keys[table.plainName]?.count ?? 0
       )
     }
     let header = DifferenceFile.Header(

@@ -4,7 +4,7 @@ import Libpq
 struct FailureLook {
   private let table: CatalogTable
   private let connection: Connection
-  private var key: [CatalogTable.PrimaryKey.Column] { table.primaryKey?.columns ?? [] }
+  private var key: [UniqueIndex.Column] { table.primaryKey?.columns ?? [] }
 
   init(_ table: CatalogTable, _ connection: Connection) {
     self.table = table
