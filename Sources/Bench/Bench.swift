@@ -59,9 +59,10 @@ public struct Bench: Sendable {
   ) throws -> [BenchReport.WorkloadReport] {
     let order = RunOrder(seed: options.seed)
     var pace = Pace(options, since: clock)
-    return try options.workloads.map { workload in
-      onProgress(.loading(workload))
+    return try options.workloads.compactMap { workload in
       let contenders = try options.contenders(on: workload, serverVersionNumber: databases.serverVersionNumber)
+      guard !contenders.isEmpty else { return nil }
+      onProgress(.loading(workload))
       let course = try Course(workload, options: options, databases, stop: stop)
       var measurements = [[Measurement]](repeating: [], count: contenders.count)
       for repetition in 1...options.repetitions {

@@ -16,6 +16,13 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
   case wide
   /// As mixed, with seven indexes on production.
   case indexed
+  /// Not merged but verified: production has staging's keys and no others, and one row in a thousand is older.
+  case verify
+  /// The same, staging's keys one in five of production's.
+  case verifySparse = "verify-sparse"
+
+  /// Whether it is verified instead of merged.
+  var isVerified: Bool { self == .verify || self == .verifySparse }
 
   /// What it is, in a few words.
   ///
@@ -29,6 +36,8 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
     case .sparse: "as mixed; keys 1 in \(keyStep) of production"
     case .wide: "as mixed; 60 columns, 1 kB a row"
     case .indexed: "as mixed; seven indexes on production"
+    case .verify, .verifySparse:
+      "verified, not merged; keys \(keyStep == 1 ? "dense" : "1 in \(keyStep) of production")"
     }
   }
 
@@ -39,8 +48,12 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
     case .reload, .insert: 0.9
     case .update, .indexed, .wide: 0.6
     case .sparse: 0.4
+    case .verify, .verifySparse: 0.2
     }
   }
+
+  /// One in so many rows is another in a workload that is verified.
+  static let rowsPerDifference = 1000
 
   /// The table that is merged.
   var table: WorkloadTable { self == .wide ? .wide : .orders }
@@ -62,6 +75,8 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
       return ("\(size.productionRowCount - size.stagedRowCount) + n", "CASE WHEN n % 20 = 0 THEN 24 ELSE 0 END")
     case .insert: return ("\(size.productionRowCount) + n", "NULL::integer")
     case .update: return ("n * \(size.keyStep)", "24")
+    case .verify, .verifySparse:
+      return ("n * \(size.keyStep)", "CASE WHEN n % \(Self.rowsPerDifference) = 0 THEN 24 ELSE 0 END")
     }
   }
 }

@@ -9,15 +9,21 @@ struct WorkloadSize {
     let rowCount = options.rowCount
     stagedRowCount =
       switch workload {
-      case .mixed, .reload, .insert: rowCount
+      case .mixed, .reload, .insert, .verify, .verifySparse: rowCount
       case .update: max(rowCount / 2, 1)
       case .wide, .indexed: max(rowCount / 4, 1)
       // A two-hundredth of production's.
       case .sparse: max(rowCount / 50, 1)
       }
-    productionRowCount = options.productionRowCount ?? 4 * (workload == .sparse ? rowCount : stagedRowCount)
+    let timesStaging =
+      switch workload {
+      case .verify: 1
+      case .verifySparse: 5
+      default: 4
+      }
+    productionRowCount = options.productionRowCount ?? timesStaging * (workload == .sparse ? rowCount : stagedRowCount)
   }
 
   /// One in so many keys of production is in staging, where they are spread evenly.
-  var keyStep: Int { productionRowCount / stagedRowCount }
+  var keyStep: Int { max(productionRowCount / stagedRowCount, 1) }
 }
