@@ -62,9 +62,10 @@ public struct Bench: Sendable {
   ) throws -> [BenchReport.WorkloadReport] {
     let order = RunOrder(seed: options.seed)
     var pace = Pace(options, since: clock)
-    return try options.workloads.map { workload in
-      onProgress(.loading(workload))
+    return try options.workloads.compactMap { workload in
       let contenders = try options.contenders(on: workload, serverVersionNumber: databases.serverVersionNumber)
+      guard !contenders.isEmpty else { return nil }
+      onProgress(.loading(workload))
       let proxy = try socket.flatMap { socket in
         try workload.delayMilliseconds.map { try DelayingProxy(server: socket, delay: .milliseconds($0)) }
       }

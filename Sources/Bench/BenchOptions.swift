@@ -52,9 +52,10 @@ public struct BenchOptions: Sendable {
     return all.filter { contender in contenderFilter.contains { Self.holds(contender, $0) } }
   }
 
-  /// Those that run on a workload: without a filter, all that are usual there.
+  /// Those that run on a workload, which is merged or verified: without a filter, all that are usual there.
   func contenders(on workload: Workload, serverVersionNumber: Int) throws(BenchError) -> [Contender] {
     let wanted = try contenders(serverVersionNumber: serverVersionNumber)
+      .filter { $0.isVerification == workload.isVerified }
     return contenderFilter == nil ? wanted.filter { $0.isUsual(on: workload) } : wanted
   }
 

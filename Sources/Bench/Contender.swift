@@ -18,6 +18,11 @@ public enum Contender: Sendable, Hashable {
   /// What no merge can do without: the bare inserts and updates, known beforehand; nothing read, compared or marked.
   case floor(connections: Int)
 
+  /// `verify`, of a workload that is verified.
+  case verify(workers: Int)
+  /// The same question as one statement: a FULL JOIN of both tables.
+  case fullJoin
+
   /// A short name, unique within a run.
   public var name: String {
     switch self {
@@ -30,11 +35,25 @@ public enum Contender: Sendable, Hashable {
     case .onConflict(let connections, let marks): "ON CONFLICT, \(connections) connections\(marks ? "" : Self.unmarked)"
     case .onConflictJoined: "ON CONFLICT, joined first"
     case .floor(let connections): "floor, \(Self.counted(connections, "connection"))"
+    case .verify(let workers): "verify, \(Self.counted(workers, "worker"))"
+    case .fullJoin: "FULL JOIN"
     }
   }
 
   /// Whether it is the engine, whose client does work of its own.
-  public var isEngine: Bool { if case .engine = self { true } else { self == .engineAuto } }
+  public var isEngine: Bool {
+    switch self {
+    case .engine, .engineAuto, .verify: true
+    default: false
+    }
+  }
+  /// Whether it compares and writes nothing.
+  var isVerification: Bool {
+    switch self {
+    case .verify, .fullJoin: true
+    default: false
+    }
+  }
   /// Whether it only does what no merge can do without.
   public var isFloor: Bool { if case .floor = self { true } else { false } }
 
@@ -43,7 +62,7 @@ public enum Contender: Sendable, Hashable {
     switch self {
     case .engine(_, let marks), .onConflict(_, let marks): marks
     case .guide, .merge, .onConflictJoined: true
-    case .engineAuto, .floor: false
+    case .engineAuto, .floor, .verify, .fullJoin: false
     }
   }
 
@@ -77,7 +96,7 @@ public enum Contender: Sendable, Hashable {
       + (serverVersionNumber >= 150_000 ? [.merge] : [])
       + [.onConflict(connections: 1, marks: true), .onConflict(connections: 1, marks: false), .onConflictJoined]
       + (connections > 1 ? [.onConflict(connections: connections, marks: true)] : [])
-      + writers.map { .floor(connections: $0) }
+      + writers.map { .floor(connections: $0) } + [.verify(workers: 1), .verify(workers: 2), .fullJoin]
   }
 
   private static let unmarked = ", no marks"

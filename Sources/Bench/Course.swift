@@ -87,6 +87,8 @@ struct Course {
 
   /// Whether production holds just the rows that it must, and staging is marked if the contender says so.
   private func isRight(_ contender: Contender, _ observer: Connection) throws(PostgresError) -> Bool {
+    // What it has found is held against the workload where it is found; it writes nothing.
+    if contender.isVerification { return true }
     if contender.marksRows {
       let areMarked = sql.areMarked(in: contender.stagingSchema)
       guard try observer.query(areMarked, "checking the marks").bool(0, 0) == true else { return false }
@@ -116,6 +118,17 @@ struct Course {
         statements.onConflict((ranges.integer(row, 0) ?? 0)...(ranges.integer(row, 1) ?? 0))
       }
       return { try transact(parts) }
+    case .verify(let workers):
+      return { try requireDifferences(try verify(workers: workers)) }
+    case .fullJoin:
+      return {
+        let connection = try ScratchDatabases.connect(to: target)
+        let answer = try stop.covering(connection) {
+          try connection.execute("SET jit = off", "setting up the session")
+          return try connection.query(statements.fullJoin, "comparing by SQL")
+        }
+        try requireDifferences((0..<3).map { answer.integer(0, $0) ?? 0 })
+      }
     case .floor(let connections):
       let floor = Floor(workload.table, connections: connections, batchRows: options.batchRows)
       let shares = try floor.shares(observer)
@@ -126,6 +139,32 @@ struct Course {
         }
       }
     }
+  }
+
+  /// - Returns: rows that production lacks, older ones, and ones with other values.
+  private func verify(workers: Int) throws -> [Int] {
+    var verification = VerifyOptions()
+    verification.merge.schemas.staging = WorkloadSQL.staging.name
+    verification.merge.workers = workers
+    verification.merge.batchRows = options.batchRows
+    // No merge has made these tables alike.
+    verification.mark = MergeOptions.Mark.none
+    verification.recheckAfterSeconds = 0
+    verification.sampleLimit = 0
+    let report = try Verification(target: target, options: verification, logger: Self.silence, stop: stop).run()
+    let counts = report.tables.map(\.counts)
+    return [
+      counts.reduce(0) { $0 + $1.missing }, counts.reduce(0) { $0 + $1.outdated },
+      counts.reduce(0) { $0 + $1.differing },
+    ]
+  }
+
+  /// - Throws: ``BenchError/mergeFailed(_:)`` when others were found than the workload has.
+  private func requireDifferences(_ found: [Int]) throws {
+    let sharedCount = min(size.stagedRowCount, size.productionRowCount / size.keyStep)
+    let planted = [size.stagedRowCount - sharedCount, sharedCount / Workload.rowsPerDifference, 0]
+    guard found != planted, stop.signal == nil else { return }
+    throw BenchError.mergeFailed("\(found) differences were found instead of \(planted)")
   }
 
   private func merge(workers: Int?, from staging: Identifier) throws {

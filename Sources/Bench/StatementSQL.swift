@@ -83,6 +83,20 @@ struct StatementSQL {
     )
   }
 
+  /// What a DBA asks who compares by SQL alone: rows that production lacks, rows that it has in an older version, and rows of the
+  /// same version with other values.
+  var fullJoin: SQL {
+    let key = WorkloadTable.key
+    let version = WorkloadTable.version
+    return """
+      SELECT count(*) FILTER (WHERE s.\(key) IS NOT NULL AND p.\(key) IS NULL),
+             count(*) FILTER (WHERE s.\(version) > p.\(version)),
+             count(*) FILTER (WHERE s.\(version) = p.\(version)
+                                AND NOT pg_catalog.record_image_eq(ROW(\(table.columnList("s."))), ROW(\(table.columnList("p.")))))
+      FROM \(staging) AS s FULL JOIN \(production) AS p ON p.\(key) = s.\(key)
+      """
+  }
+
   private func marked(_ statement: SQL, _ range: SQL = "") -> [SQL] {
     [statement] + (marks ? ["UPDATE \(staging) SET \(WorkloadTable.status) = 'PROCESSED' \(range)"] : [])
   }

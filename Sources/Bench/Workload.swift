@@ -40,6 +40,13 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
     default: nil
     }
   }
+  /// Not merged but verified: production has staging's keys and no others, and one row in a thousand is older.
+  case verify
+  /// The same, staging's keys one in five of production's.
+  case verifySparse = "verify-sparse"
+
+  /// Whether it is verified instead of merged.
+  var isVerified: Bool { self == .verify || self == .verifySparse }
 
   /// What it is, in a few words.
   ///
@@ -57,6 +64,8 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
       "50 % newer, 50 % equal; keys 1 in \(keyStep) of a production larger than memory, staging in another order"
     case .coldOrdered: "as cold; staging in key order"
     case .far5, .far20: "as mixed; the client \(delayMilliseconds ?? 0) ms away each way"
+    case .verify, .verifySparse:
+      "verified, not merged; keys \(keyStep == 1 ? "dense" : "1 in \(keyStep) of production")"
     }
   }
 
@@ -68,8 +77,12 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
     case .update, .indexed, .wide: 0.6
     case .sparse: 0.4
     case .cold, .coldOrdered, .far5, .far20: 2
+    case .verify, .verifySparse: 0.2
     }
   }
+
+  /// One in so many rows is another in a workload that is verified.
+  static let rowsPerDifference = 1000
 
   /// The table that is merged.
   var table: WorkloadTable {
@@ -103,6 +116,8 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
       )
     case .coldOrdered: return ("n * \(size.keyStep)", "CASE WHEN n % 2 = 0 THEN 24 ELSE 0 END")
     case .update: return ("n * \(size.keyStep)", "24")
+    case .verify, .verifySparse:
+      return ("n * \(size.keyStep)", "CASE WHEN n % \(Self.rowsPerDifference) = 0 THEN 24 ELSE 0 END")
     }
   }
 }

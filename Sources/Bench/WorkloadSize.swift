@@ -9,7 +9,7 @@ struct WorkloadSize {
     let rowCount = options.rowCount
     stagedRowCount =
       switch workload {
-      case .mixed, .reload, .insert, .far5, .far20: rowCount
+      case .mixed, .reload, .insert, .far5, .far20, .verify, .verifySparse: rowCount
       case .update: max(rowCount / 2, 1)
       case .wide, .indexed: max(rowCount / 4, 1)
       // A two-hundredth of production's.
@@ -17,10 +17,16 @@ struct WorkloadSize {
       // One in 40 of production's.
       case .cold, .coldOrdered: max((options.productionRowCount ?? 4 * rowCount) / 40, 1)
       }
+    let timesStaging =
+      switch workload {
+      case .verify: 1
+      case .verifySparse: 5
+      default: 4
+      }
     let isOfFewRows = workload == .sparse || workload.isCold
-    productionRowCount = options.productionRowCount ?? 4 * (isOfFewRows ? rowCount : stagedRowCount)
+    productionRowCount = options.productionRowCount ?? timesStaging * (isOfFewRows ? rowCount : stagedRowCount)
   }
 
   /// One in so many keys of production is in staging, where they are spread evenly.
-  var keyStep: Int { productionRowCount / stagedRowCount }
+  var keyStep: Int { max(productionRowCount / stagedRowCount, 1) }
 }

@@ -41,6 +41,22 @@ public struct BinaryArrayWriter: Sendable {
     count += 1
   }
 
+  /// Appends an element whose bytes stand alone.
+  ///
+  /// - Precondition: less than 2 GiB.
+  public mutating func append(_ value: Range<Int>, of source: RawSpan) {
+    bytes.append(bigEndian: Int32(value.count))
+    bytes.append(value, of: source)
+    count += 1
+  }
+
+  /// Appends NULL.
+  public mutating func appendNull() {
+    bytes.append(bigEndian: Int32(-1))
+    hasNull = true
+    count += 1
+  }
+
   /// Appends an element of type tid: a row's physical address.
   public mutating func appendTID(block: UInt32, offset: UInt16) {
     bytes.append(bigEndian: Int32(6))

@@ -16,6 +16,16 @@ import Testing
     #expect(try array([[0, 0, 0, 1], nil, [255, 255, 255, 255]], of: 23) == Self.ofServer)
   }
 
+  @Test func `values that stand alone, and NULL, become the same elements`() throws {
+    var writer = BinaryArrayWriter(elementType: 23)
+    let source = hex("AA 00000001 FFFFFFFF")
+    writer.append(1..<5, of: source.rawSpan)
+    writer.appendNull()
+    writer.append(5..<9, of: source.rawSpan)
+    writer.finish()
+    #expect(writer.bytes == Self.ofServer)
+  }
+
   @Test func `an array without elements has no dimension`() throws {
     let empty = try array([], of: 25)
     #expect(empty == hex("00000000 00000000 00000019"))

@@ -144,7 +144,7 @@ struct VerdictSection {
     </table>
     </div>
     {{#lostRaces}}
-    <p class="note">{{.}} of the stale rows were overtaken by CDC during the merge: the server's second comparison found them stale.</p>
+    <p class="note">Of the stale rows, {{.}} looked new when they were read, and the server did not write them: production had a newer row by then, since CDC goes on during the merge, or a trigger swallowed them.</p>
     {{/lostRaces}}
     {{/hasTables}}
     </section>

@@ -42,11 +42,11 @@ struct VerificationSection {
       scope = Self.scope(verification, tables)
       mark = StatusMark(word: report.status.rawValue)
       let time = verification.verifiedAt.map { "\(Times.utc($0)) UTC: " } ?? ""
-      let read = Numbers.grouped(report.tables.reduce(0) { $0 + $1.counts.read })
+      let compared = Numbers.grouped(report.comparedCount)
       verdict =
         switch report.status {
-        case .success: "\(time)\(read) merged rows were compared, and production is as it should be."
-        case .different: "\(time)\(read) merged rows were compared, and production is not what was merged."
+        case .success: "\(time)\(compared) merged rows were compared, and production is as it should be."
+        case .different: "\(time)\(compared) merged rows were compared, and production is not what was merged."
         case .nothingCompared: "\(time)there was no row to compare, which says nothing about production."
         case .blocked: "\(time)the rows could not be compared."
         case .aborted: "\(time)the comparison was interrupted."
@@ -88,7 +88,7 @@ struct VerificationSection {
     init(_ table: VerifyReport.Table) {
       let counts = table.counts
       self.table = table.table
-      cells = [counts.read - counts.superseded, counts.equal, counts.productionNewer].map(Numbers.grouped)
+      cells = [counts.comparedCount, counts.equal, counts.productionNewer].map(Numbers.grouped)
       let extra = Cell(
         count: table.extra.windowCount == nil ? "-" : Numbers.grouped(table.extra.count),
         isWrong: table.extra.count > 0

@@ -26,6 +26,8 @@ enum DifferenceFile {
     let database: Database
     /// The last run before the verification; nil if there was none.
     let runID: Int?
+    /// The snapshot of CSV files that say what was deleted; nil where a verification has compared staging.
+    var snapshotID: String?
     let tables: [Table]
 
     /// Where production is.
@@ -66,6 +68,7 @@ enum DifferenceFile {
       case writtenAt = "written_at"
       case engineVersion = "engine_version"
       case runID = "run_id"
+      case snapshotID = "snapshot_id"
     }
   }
 

@@ -20,6 +20,8 @@ struct TablePlanner {
   }
 
   static let statusColumn = Identifier("_dms_processing_status")
+  /// What DMS's CSV files say of how a row came about; kept in snapshots that were made of them, and never merged.
+  static let operationColumn = Identifier("_dms_op")
 
   /// - Returns: nil when there is a blocker; ``findings`` then says which.
   mutating func plan(staging loaded: CatalogTable, production: CatalogTable) -> TablePlan? {
@@ -178,7 +180,9 @@ struct TablePlanner {
     ignored: Set<Identifier>
   ) -> [CatalogColumn] {
     for column in staging.columns where production.column(column.name) == nil {
-      guard column.name != Self.statusColumn, !ignored.contains(column.name) else { continue }
+      guard ![Self.statusColumn, Self.operationColumn].contains(column.name), !ignored.contains(column.name) else {
+        continue
+      }
       block(
         table,
         "the staging column \(column.name) does not exist in \(production.name). Add it there, or list it under "

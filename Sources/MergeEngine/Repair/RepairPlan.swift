@@ -1,3 +1,4 @@
+import Foundation
 import Libpq
 import Logging
 
@@ -35,8 +36,9 @@ struct RepairPlan: Sendable {
     guard !entries.isEmpty else { return nil }
     var merge = options.merge
     merge.tables = entries.keys.sorted()
-    tables = try Preparation(options: merge, logger: logger, purpose: .look)
-      .plan(production: production, staging: staging)
+    let snapshot = try differences.header.snapshotID.map { try Self.snapshot($0, of: merge, differences, production) }
+    tables = try Preparation(options: merge, logger: logger, snapshot: snapshot, purpose: .look)
+      .plan(production: production, staging: snapshot == nil ? staging : production)
     let kinds = Set(options.kinds)
     let lines = tables.tables.map { entries[$0.name] ?? [] }
     writes = lines.map { $0.filter { kinds.contains($0.kind) && $0.kind != .extra } }
@@ -48,6 +50,48 @@ struct RepairPlan: Sendable {
     try requireKeys()
     try requireRights(production, readsOnly: options.isDryRun)
     try requireFewDeletions(options, production)
+  }
+
+  /// Stands for the snapshot whose files say what was deleted: its tables are not read, and staging has no part in it.
+  private static func snapshot(
+    _ id: String,
+    of options: MergeOptions,
+    _ differences: CheckedDifferences,
+    _ production: Connection
+  ) throws -> CheckedSnapshot {
+    let catalog = try Catalog(production, schemas: [options.schemas.production])
+    let encoding = try production.query("SELECT current_setting('client_encoding')", "reading the encoding").text(0, 0)
+    let url = URL(filePath: differences.path)
+    let state = try SnapshotFile.State(url)
+    let tables = (options.tables ?? []).map { name in
+      let columns = catalog.tables(in: options.schemas.production).first { $0.name.name.name == name }?.columns ?? []
+      return SnapshotManifest.Table(
+        name: name,
+        file: url.lastPathComponent,
+        byteCount: 0,
+        rowCount: 0,
+        sha256: "",
+        columns: columns.filter { !$0.isGenerated }
+          .map { SnapshotManifest.Column($0, productionSchema: options.schemas.production) },
+        key: [],
+        primaryKey: [],
+        versionColumn: nil
+      )
+    }
+    let manifest = SnapshotManifest(
+      engineVersion: EngineVersion.current,
+      id: id,
+      takenAt: differences.header.writtenAt,
+      serverVersion: "",
+      encoding: encoding ?? "",
+      stagingSchema: options.schemas.staging,
+      window: nil,
+      tables: tables
+    )
+    return CheckedSnapshot(
+      manifest: manifest,
+      files: tables.map { SnapshotFile(table: $0, url: url, pieces: [], state: state) }
+    )
   }
 
   /// What makes deleting rows slow, a sentence a foreign key.
@@ -132,9 +176,11 @@ struct RepairPlan: Sendable {
   private func requireFewDeletions(_ options: RepairOptions, _ production: Connection) throws {
     for (table, lines) in zip(tables.tables, deletions) where !lines.isEmpty {
       let seen = differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name }
-      // Who was asked for row by row can't be new: what was written since the load began is not in such a file.
-      if seen?.askedKeyCount != nil {
-        try requireFew(lines.count, of: table, in: .unbounded, options, production)
+      // Who was asked for row by row can't be new: what was written since the load began is not in such a file. And what a
+      // snapshot's files say was deleted was.
+      if seen?.askedKeyCount != nil || table.snapshot != nil {
+        let window = VersionWindow(from: seen?.from, to: seen?.to)
+        try requireFew(lines.count, of: table, in: window, options, production)
         continue
       }
       guard let from = seen?.from, let to = seen?.to else {
@@ -169,7 +215,8 @@ struct RepairPlan: Sendable {
       .blocker(
         table.name,
         "\(lineCount) of \(count) rows \(place) (\((percent * 100).rounded() / 100) %) would be deleted, "
-          + "more than --max-extra-percent \(options.maxExtraPercent) allows. Is staging complete?"
+          + "more than --max-extra-percent \(options.maxExtraPercent) allows. "
+          + (table.snapshot != nil ? "Were so many deleted?" : "Is staging complete?")
       )
     ])
   }

@@ -61,8 +61,7 @@ struct RepairSQL {
     return """
       WITH deleted AS (
         DELETE FROM \(plan.production) AS p USING \(extraLines)
-        WHERE \(isUntouched) AND NOT EXISTS (\(stagingRow))
-          \(needsStagedRows ? "AND EXISTS (SELECT FROM \(plan.staging))" : "" as SQL)
+        WHERE \(isUntouched) AND \(isExtra)
           \(isFree.joined(" "))
         RETURNING k.ordinal, \(old.joined(", "))
       ), kept AS (
@@ -79,14 +78,21 @@ struct RepairSQL {
       isExtra ? references.map { "WHEN EXISTS (\(self.referring($0))) THEN \(Literal("\($0.child)"))" as SQL } : []
     let child: SQL = "CASE WHEN false THEN NULL::text \(referring.joined(" ")) END"
     return """
-      SELECT k.ordinal::bigint, p.xmin::text, \(isExtra ? "EXISTS (\(stagingRow))" : "false" as SQL), \(child)
+      SELECT k.ordinal::bigint, p.xmin::text, \(isExtra ? isInStaging : "false"), \(child)
       FROM \(KeyTexts.source(plan)) JOIN \(plan.production) AS p ON \(KeyTexts.match(plan))
       """
   }
 
   private var extraLines: SQL { KeyTexts.source(plan, and: "xmin") }
   private var isUntouched: SQL { "\(KeyTexts.match(plan)) AND p.xmin = k.xmin::xid" }
-  private var stagingRow: SQL { ExtraRows.stagingRow(of: plan) }
+  /// Staging has the row by now. What was deleted by the word of a snapshot's files is nothing that staging knows of.
+  private var isInStaging: SQL { plan.snapshot == nil ? "EXISTS (\(ExtraRows.stagingRow(of: plan)))" : "false" }
+  /// Staging lacks the row still, and is not empty where it would hold all that there is.
+  private var isExtra: SQL {
+    guard plan.snapshot == nil else { return "true" }
+    let hasRows: SQL = needsStagedRows ? " AND EXISTS (SELECT FROM \(plan.staging))" : ""
+    return "NOT \(isInStaging)\(hasRows)"
+  }
 
   /// Rows that refer to production's row, whatever their foreign key does; a row's reference to itself doesn't count.
   private func referring(_ reference: Reference) -> SQL {

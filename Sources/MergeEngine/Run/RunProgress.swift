@@ -12,4 +12,11 @@ public struct RunProgress: Sendable {
     elapsedMilliseconds = (ContinuousClock.now - start).milliseconds
     self.tables = tables.map(\.progressNow)
   }
+
+  /// - Parameter others: by place, tables whose progress does not stand in `tables`.
+  init(_ tables: [WorkQueue.TableState], _ others: [Int: TableProgress], since start: ContinuousClock.Instant) {
+    runID = nil
+    elapsedMilliseconds = (ContinuousClock.now - start).milliseconds
+    self.tables = tables.indices.map { others[$0] ?? tables[$0].progressNow }
+  }
 }

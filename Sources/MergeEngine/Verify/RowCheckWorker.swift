@@ -5,6 +5,9 @@ import Libpq
 final class RowCheckWorker {
   private let plan: MergePlan
   private let queue: WorkQueue
+  /// The tables that are compared within the server, by their place in the plan.
+  private let joined: [Int: JoinedTable]
+  private let ranges: KeyRangeQueue
   private let connections: WorkerConnections
   private let options: VerifyOptions
   private let stop: StopSignal
@@ -25,6 +28,8 @@ final class RowCheckWorker {
     number: Int,
     _ plan: MergePlan,
     _ queue: WorkQueue,
+    joined: [Int: JoinedTable],
+    _ ranges: KeyRangeQueue,
     session: Session,
     options: VerifyOptions,
     output: VerifyOutput?,
@@ -32,6 +37,8 @@ final class RowCheckWorker {
   ) throws(PostgresError) {
     self.plan = plan
     self.queue = queue
+    self.joined = joined
+    self.ranges = ranges
     self.options = options
     self.stop = stop
     self.output = output
@@ -46,6 +53,7 @@ final class RowCheckWorker {
   /// - Returns: what this worker found, by table.
   func run() throws -> [RowCheckOutcome] {
     do {
+      try join()
       while stop.signal == nil, let item = queue.take() { try carry(item) }
       comparedAt = .now
       try lookAgain()
@@ -54,6 +62,26 @@ final class RowCheckWorker {
       guard stop.signal != nil else { throw error }
     }
     return outcomes
+  }
+
+  /// Compares ranges of keys within the server until none is left.
+  private func join() throws {
+    var check = JoinCheck(connections.production)
+    while stop.signal == nil, let item = ranges.take() {
+      guard let table = joined[item.table] else { preconditionFailure("only joined tables have ranges") }
+      let countBefore = suspects[item.table].count
+      let rowCount = try connections.covered(by: stop) {
+        try check.look(
+          table,
+          item.range,
+          counts: &outcomes[item.table].counts,
+          suspects: &suspects[item.table]
+        )
+      }
+      ranges.complete(item, rowCount: rowCount)
+      try suspect(suspects[item.table].count - countBefore) { () throws(PostgresError) in try check.finish() }
+    }
+    try check.finish()
   }
 
   private func carry(_ item: WorkQueue.Item) throws {
@@ -73,11 +101,19 @@ final class RowCheckWorker {
     }
     queue.complete(item, Carried(counts: counts, place: item.place), byteCount: memory.batch.bytes.count)
     memory.batch.shrink(above: 2 * BatchLimit.byteCount)
-    let added = suspects[item.table].count - countBefore
-    guard added > 0 else { return }
-    suspectCount += added
+    try suspect(suspects[item.table].count - countBefore)
+  }
+
+  /// So many rows more are to be looked at again; with too many of them at once.
+  ///
+  /// - Parameter prepare: gives the session back as the second look needs it.
+  private func suspect(_ count: Int, _ prepare: () throws(PostgresError) -> Void = {}) throws {
+    guard count > 0 else { return }
+    suspectCount += count
     lastSuspectedAt = .now
-    if suspectCount > Self.suspectLimit { try lookAgain() }
+    guard suspectCount > Self.suspectLimit else { return }
+    try prepare()
+    try lookAgain()
   }
 
   /// Waits until the last suspect is old enough, and looks.

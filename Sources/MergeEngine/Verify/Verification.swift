@@ -5,9 +5,9 @@ import Logging
 /// Compares production with what was merged into it: types, then every merged staging row, then completeness.
 ///
 /// ```
-/// staging, batch by batch in key order ─┐
-///                                       ├─▶ RowCheck ─▶ suspects ── pause ──▶ SecondLook ─▶ differences
-/// production, in key order or by key ───┘
+/// in one database: both, by ranges of keys ─▶ JoinCheck ─┐
+/// else: staging, batch by batch in key order ─┐          ├─▶ suspects ── pause ──▶ SecondLook ─▶ differences
+///       production, in key order or by key ───┴─▶ RowCheck ┘
 /// ```
 /// Nothing is held but a batch a worker and the addresses of suspects. All sessions are read-only, but the one that
 /// records the result (``VerificationRecord``).
@@ -129,7 +129,14 @@ public struct Verification: Sendable {
     types: [TypeDifference],
     _ onProgress: (RunProgress) -> Void
   ) throws -> VerifyReport {
-    let (outcomes, comparing) = try compareRows(plan, output, clock: clock, onProgress: onProgress)
+    let (outcomes, comparing) = try compareRows(
+      plan,
+      output,
+      control: control,
+      isSplit: control !== staging,
+      clock: clock,
+      onProgress: onProgress
+    )
     let extra = try completeness.check(control, isSplit: control !== staging, output)
     let tables = try plan.tables.indices.map { index in
       try DifferenceReader(plan: plan.tables[index], production: control, staging: staging)
@@ -158,27 +165,51 @@ public struct Verification: Sendable {
     return session
   }
 
+  /// The tables that the server compares by itself, by their place in the plan.
+  private func joinedTables(_ plan: MergePlan, _ control: Connection) throws(PostgresError) -> [Int: JoinedTable] {
+    var joined: [Int: JoinedTable] = [:]
+    for index in plan.tables.indices { joined[index] = try JoinedTable(plan.tables[index], control) }
+    return joined
+  }
+
   private func compareRows(
     _ plan: MergePlan,
     _ output: VerifyOutput?,
+    control: Connection,
+    isSplit: Bool,
     clock: ReportClock,
     onProgress: (RunProgress) -> Void
   ) throws -> ([RowCheckOutcome], Duration) {
     var plan = plan
     plan.forgetOrder()
     let unordered = plan
-    let queue = WorkQueue(unordered, batchRows: options.merge.batchRows)
     let start = ContinuousClock.now
     let (session, options, stop) = (session, options, stop)
+    let joined = try isSplit ? [:] : joinedTables(plan, control)
+    let ranges = KeyRangeQueue(
+      try joined.sorted { $0.key < $1.key }.map { index, table in
+        (index, table.plan, try table.ranges(batchRows: options.merge.batchRows, control))
+      }
+    )
+    let queue = WorkQueue(
+      unordered,
+      only: Set(plan.tables.indices).subtracting(joined.keys),
+      batchRows: options.merge.batchRows
+    )
     let found = try WorkerThreads.run(
       count: options.merge.workerCount,
-      whileWaiting: { onProgress(RunProgress(queue.snapshot, since: clock.start)) },
-      onError: { queue.stop() },
+      whileWaiting: { onProgress(RunProgress(queue.snapshot, ranges.progress, since: clock.start)) },
+      onError: {
+        queue.stop()
+        ranges.stop()
+      },
       { number in
         let worker = try RowCheckWorker(
           number: number,
           unordered,
           queue,
+          joined: joined,
+          ranges,
           session: session,
           options: options,
           output: output,

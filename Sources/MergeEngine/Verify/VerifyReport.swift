@@ -51,8 +51,11 @@ public struct VerifyReport: Sendable, Codable {
 
   /// Staging rows compared in a second of wall clock, the second look left out.
   public var rowsPerSecond: Int {
-    comparingMilliseconds > 0 ? tables.reduce(0) { $0 + $1.counts.read } * 1000 / comparingMilliseconds : 0
+    comparingMilliseconds > 0 ? comparedCount * 1000 / comparingMilliseconds : 0
   }
+
+  /// Staging rows compared, of all tables.
+  public var comparedCount: Int { tables.reduce(0) { $0 + $1.counts.comparedCount } }
 
   /// One table.
   public struct Table: Sendable {
@@ -224,8 +227,8 @@ public struct RowCheckCounts: Sendable, Codable, Hashable {
   /// Rows that are not as they should be.
   public var differenceCount: Int { missing + outdated + differing + deletedSince }
 
-  /// Rows that were read and could be compared.
-  public var comparedCount: Int { read - unreadable - vanished }
+  /// Rows that were compared with production: each is equal, newer in production, or a difference.
+  public var comparedCount: Int { read - superseded - unreadable - vanished }
 
   private enum CodingKeys: String, CodingKey {
     case read, superseded, equal

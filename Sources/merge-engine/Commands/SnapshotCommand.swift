@@ -7,7 +7,7 @@ struct SnapshotCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "snapshot",
     abstract: "Save staging tables as files that replay can merge, as often as needed.",
-    subcommands: [SnapshotSaveCommand.self, SnapshotInfoCommand.self]
+    subcommands: [SnapshotSaveCommand.self, SnapshotInfoCommand.self, SnapshotFromCSVCommand.self]
   )
 }
 

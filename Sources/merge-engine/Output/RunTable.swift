@@ -51,7 +51,9 @@ struct RunTable {
     let run = "run \(report.runID)"
     let races: TerminalText =
       totals.lostRaces > 0
-      ? " \(Numbers.grouped(totals.lostRaces)) of the stale rows were overtaken by CDC during the merge." : ""
+      ? " \(Numbers.grouped(totals.lostRaces)) of the stale rows \(totals.lostRaces == 1 ? "was" : "were") sent to the "
+        + "server and not written: production had a newer row by then, or a trigger swallowed \(totals.lostRaces == 1 ? "it" : "them")."
+      : ""
     switch report.status {
     case .success:
       return style.paint("SUCCESS", .green)

@@ -39,7 +39,7 @@ struct VerifyTable {
     for entry in report.tables {
       let counts = entry.counts
       let numbers = [
-        counts.read - counts.superseded, counts.equal, counts.productionNewer, counts.missing + counts.deletedSince,
+        counts.comparedCount, counts.equal, counts.productionNewer, counts.missing + counts.deletedSince,
         counts.outdated, counts.differing,
       ]
       let extra = entry.extra.windowCount == nil ? "-" : Numbers.grouped(entry.extra.count)
@@ -63,7 +63,7 @@ struct VerifyTable {
       }
     }
     if let note = table.extra.note { text += "  extra rows \(note)\n" }
-    if let left = table.notCompared.flatMap(Self.notCompared) { text += "  not compared: \(left).\n" }
+    if let left = Self.notCompared(table) { text += "  not compared: \(left).\n" }
     return text.isEmpty ? "" : "\n" + style.paint("\(table.table)", .bold) + "\n" + text
   }
 
@@ -71,12 +71,18 @@ struct VerifyTable {
     kind == .deletedSince ? "deleted since the first look" : kind.rawValue
   }
 
-  private static func notCompared(_ rows: NotCompared) -> String? {
-    let parts = [
-      rows.refused > 0 ? "\(Numbers.grouped(rows.refused)) refused (merge-engine errors list)" : nil,
-      rows.unread > 0 ? "\(Numbers.grouped(rows.unread)) not merged yet" : nil,
-      rows.outsideWindow > 0 ? "\(Numbers.grouped(rows.outsideWindow)) outside the window" : nil,
-    ].compactMap(\.self)
+  /// All of staging's rows that are not among the compared ones, by why.
+  private static func notCompared(_ table: VerifyReport.Table) -> String? {
+    let rows = table.notCompared
+    let reasons = [
+      (table.counts.superseded, "older than another row of the same key"),
+      (rows?.refused ?? 0, "refused (merge-engine errors list)"),
+      (rows?.unread ?? 0, "not merged yet"),
+      (rows?.outsideWindow ?? 0, "outside the window"),
+      (table.counts.unreadable, "that production's types can't hold"),
+      (table.counts.vanished, "changed or deleted in staging meanwhile"),
+    ]
+    let parts = reasons.filter { $0.0 > 0 }.map { "\(Numbers.grouped($0.0)) \($0.1)" }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
@@ -110,7 +116,7 @@ struct VerifyTable {
 
   private func headline(_ style: Style) -> TerminalText {
     let looked: TerminalText =
-      "\(Numbers.counted(report.tables.reduce(0) { $0 + $1.counts.read }, "staging row")) compared at "
+      "\(Numbers.counted(report.comparedCount, "staging row")) compared at "
       + "\(Numbers.grouped(report.rowsPerSecond)) rows/s."
     return switch report.status {
     case .success: style.paint("SUCCESS", .green) + ": production is as it should be. \(looked)"

@@ -23,6 +23,11 @@ import Testing
       for workload in report.workloads {
         let wrong = workload.contenders.filter { !$0.isRight }.map(\.name)
         #expect(wrong == [], "\(workload.workload)")
+        guard !workload.workload.isVerified else {
+          // Each fails if it does not find just the differences that were planted.
+          #expect(workload.contenders.map(\.name) == ["verify, 1 worker", "verify, 2 workers", "FULL JOIN"])
+          continue
+        }
         let statement = cluster.serverVersion.major >= 15 ? ["MERGE"] : []
         // What explains ON CONFLICT's figures runs where there are many equal rows, or where it is asked for.
         let explanations = ["ON CONFLICT, no marks", "ON CONFLICT, joined first"]
@@ -47,6 +52,7 @@ import Testing
         options.repetitions = 1
         options.contenderFilter = ["joined first", "CONFLICT, no marks"]
       }
+      #expect(report.workloads.map(\.workload) == Workload.allCases.filter { !$0.isVerified })
       #expect(report.workloads.allSatisfy { $0.contenders.count == 2 && $0.contenders.allSatisfy(\.isRight) })
     }
   }

@@ -51,6 +51,17 @@ import Testing
         }
         let info = try await CommandLineProgram.run(["snapshot", "info", "\(folder)/night", "--json"])
         #expect(schema.faults(try info.json(), definition: "snapshot") == [])
+        try Data("1,name,a@example,new,2025-01-01,2025-01-01\n".utf8).write(to: URL(filePath: "\(folder)/c.csv"))
+        let csv = try await database.call(
+          "snapshot",
+          "from-csv",
+          "\(folder)/from-csv",
+          "\(folder)/c.csv",
+          "--table",
+          "customers",
+          "--json"
+        )
+        #expect(schema.faults(try csv.json(), definition: "from_csv") == [], "\(csv.transcript)")
         let lint = try await CommandLineProgram.run(["dms", "lint", "a.json", "--json"], files: ["a.json": "{}"])
         #expect(schema.faults(try lint.json(), definition: "lint") == [])
       }

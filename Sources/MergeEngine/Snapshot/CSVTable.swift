@@ -1,0 +1,121 @@
+import Foundation
+import Libpq
+import Spelling
+
+/// A table, its CSV files, and what stands where in them.
+struct CSVTable {
+  let production: CatalogTable
+  /// The columns that the files have, in production's order.
+  let columns: [CatalogColumn]
+  let files: [(url: URL, layout: CSVLayout)]
+
+  /// The plain name.
+  var name: String { production.name.name.name }
+  /// Whether any file says how rows came about.
+  var hasOperations: Bool { files.contains { $0.layout.operation != nil } }
+
+  /// Looks at the first rows of all files.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` when a file's columns are not the table's, or not those of the others.
+  init(_ production: CatalogTable, _ urls: [URL], _ options: SnapshotImport.Options) throws {
+    self.production = production
+    let own = production.columns.filter { !$0.isGenerated }
+    var findings: [Finding] = []
+    var names: [(url: URL, names: [String], fieldCount: Int, first: String?)] = []
+    func block(_ message: String) { findings.append(.blocker(production.name.name.name, message)) }
+    for url in urls {
+      do {
+        guard let head = try Self.head(url, options.format) else { continue }
+        let given = options.columns ?? own.map(\.name.name)
+        names.append((url, head.names ?? given, head.names?.count ?? head.fieldCount, head.first))
+      } catch {
+        block(Self.message(error, url))
+      }
+    }
+    guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
+    let all = names.first?.names ?? own.map(\.name.name)
+    let columns: [CatalogColumn] = own.filter { column in
+      all.contains { (name: String) -> Bool in CSVLayout.isSame(name, column.name) }
+    }
+    for (place, name) in all.enumerated() where !options.ignoredColumns.contains(name) {
+      guard !own.contains(where: { (column: CatalogColumn) -> Bool in CSVLayout.isSame(name, column.name) }) else {
+        continue
+      }
+      guard place != 0 || name != CSVLayout.operationName else { continue }
+      let file = names.first?.url.path ?? "the files"
+      let question = Spelling.question(for: name.lowercased(), in: own.map(\.name.name))
+      block(
+        "the column \(name) of \(file) does not exist in \(production.name). Leave it out with --ignore-column \(name).\(question)"
+      )
+    }
+    var files: [(url: URL, layout: CSVLayout)] = []
+    for file in names {
+      guard Set(file.names) == Set(all) else {
+        block("\(file.url.path) has other columns than \(names[0].url.path).")
+        continue
+      }
+      do {
+        let layout = try CSVLayout(
+          names: file.names,
+          fieldCount: file.fieldCount,
+          first: file.first,
+          columns: columns.map(\.name)
+        )
+        files.append((file.url, layout))
+      } catch {
+        block(
+          "\(file.url.path) does not have the columns of \(production.name): \(error.message). Name them in the files' order: "
+            + "--columns, or --header if the first row does."
+        )
+      }
+    }
+    guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
+    self.columns = columns
+    self.files = files
+  }
+
+  private struct Head {
+    /// By a first row that says them.
+    let names: [String]?
+    let fieldCount: Int
+    /// The first field of the first row of values.
+    let first: String?
+  }
+
+  /// - Returns: nil for an empty file.
+  private static func head(_ url: URL, _ format: CSVFormat) throws -> Head? {
+    var reader = CSVReader(try CSVSource(url), format)
+    var row = CSVRow()
+    guard try reader.next(into: &row) else { return nil }
+    let texts = row.fields.indices.map { row.text($0) }
+    guard format.hasHeader else { return Head(names: nil, fieldCount: texts.count, first: texts.first) }
+    return Head(names: texts, fieldCount: texts.count, first: nil)
+  }
+
+  /// Why a file can't be read.
+  static func message(_ error: any Error, _ url: URL) -> String {
+    switch error {
+    case let failure as CSVSource.Failure: "\(url.path) can't be read: \(failure.reason)."
+    case let error as CSVError: "\(url.path), line \(error.line): \(error.message)."
+    default: "\(url.path) can't be read: \(SystemReason.of(error))."
+    }
+  }
+
+  /// What stands against merging such rows, as the planner of every merge sees it.
+  func findings(_ options: MergeOptions, casts: Set<CastPair>) -> [Finding] {
+    var planner = TablePlanner(options, casts: casts, isSplit: false, readsSnapshot: true)
+    _ = planner.plan(
+      staging: CatalogTable(
+        oid: 0,
+        name: QualifiedName(schema: SnapshotCatalog.schema, name: name),
+        kind: .table,
+        rootOid: 0,
+        estimatedRowCount: nil,
+        columns: columns,
+        primaryKey: nil
+      ),
+      production: production
+    )
+    return planner.findings
+  }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import Libpq
+import Logging
+import Spelling
+
+/// Makes a snapshot of the CSV files that DMS wrote to S3: what `snapshot from-csv` does.
+///
+/// ```
+/// files ─▶ CSVReader ─▶ CSVBatch ─▶ the server makes values of production's types ─▶ the table's file
+///                          └─ D ──▶ a temporary table ─▶ still in production? ─▶ deletes.jsonl, for repair
+/// ```
+/// Production is only read. Held are a piece of a file and a batch, whatever the files' size.
+public struct SnapshotImport: Sendable {
+  /// What is to be imported, and how the files are written.
+  public struct Options: Sendable {
+    /// Schemas, tables, column rules and time zone; the rest has no meaning here.
+    public var merge = MergeOptions()
+    /// Files, and folders that are searched for them.
+    public var sources: [String] = []
+    /// How they are written.
+    public var format = CSVFormat()
+    /// The names of the files' columns in their order, where no first row says them; nil for production's own.
+    public var columns: [String]?
+    /// Columns of the files that production has not, and that are left out.
+    public var ignoredColumns: [String] = []
+    /// So many bad rows are left out and kept aside; with more nothing is imported.
+    public var maxErrors = 0
+
+    /// DMS's defaults.
+    public init() {}
+  }
+
+  private let options: Options
+  private let session: Session
+  private let logger: Logger
+  private let stop: StopSignal
+
+  /// - Parameters:
+  ///   - target: the database that holds production.
+  ///   - options: what to import.
+  ///   - logger: is told of every table.
+  ///   - stop: ends it early; nothing is left then.
+  public init(target: ConnectionTarget, options: Options, logger: Logger, stop: StopSignal = StopSignal()) {
+    self.options = options
+    self.logger = logger
+    self.stop = stop
+    session = Session(target: target, schemas: options.merge.schemas, logger: logger)
+  }
+
+  /// The files beside the tables' own.
+  static let deletesName = "deletes.jsonl"
+  static let rejectedName = "rejected.csv"
+
+  /// Imports; blocks the calling thread until the disk has all of it.
+  ///
+  /// - Parameter directory: empty, or not there yet.
+  /// - Throws: ``MergeFailure`` when tables or files don't fit, or a row is bad, and ``SnapshotError`` or ``PostgresError``;
+  ///   what was written is removed then. `CancellationError` when it was stopped.
+  public func run(into directory: URL) throws -> SnapshotImportReport {
+    var purpose = Session.Purpose()
+    purpose.carriesText = true
+    let connection = try Reaching.database { () throws(PostgresError) in
+      try session.connect(session.target, role: "control", for: purpose)
+    }
+    return try stop.covering(connection) { try run(into: SnapshotDirectory(url: directory), connection) }
+  }
+
+  private func run(into folder: SnapshotDirectory, _ connection: Connection) throws -> SnapshotImportReport {
+    let schemas = options.merge.schemas
+    try SessionFindings.requireZone(options.merge.timeZone, connection)
+    try SchemaCheck(connection).require(schemas.production, advice: "Name the production schema: --production-schema.")
+    let catalog = try Catalog(connection, schemas: [schemas.production])
+    let choice = try CSVFileChoice(options, catalog.tables(in: schemas.production))
+    let tables = try plan(choice, catalog)
+    let id = UUID().uuidString.lowercased()
+    let facts = try connection.query(
+      "SELECT current_setting('server_version'), current_setting('client_encoding')",
+      "beginning the snapshot"
+    )
+    let lastRun = try LastRun.read(connection, schemas)
+    let wasMade = try folder.prepare()
+    let names = tables.map(\.name)
+    do {
+      var reports: [SnapshotImportReport.Table] = []
+      var saved: [SnapshotManifest.Table] = []
+      let rejects = CSVRejects(limit: options.maxErrors)
+      let deletes = DeletesFile(
+        folder.fileURL(Self.deletesName),
+        try header(id, names, runID: lastRun?.id, connection),
+        pair: SchemaPair.name(schemas)
+      )
+      for (number, table) in tables.enumerated() {
+        var work = try CSVTableImport(table, number: number, options, folder, rejects, stop, connection)
+        let (report, manifest) = try work.run(deletes)
+        logger.info("\(manifest.rowCount.rows) imported", metadata: ["table": "\(table.name)"])
+        reports.append(report)
+        saved.append(manifest)
+      }
+      if stop.signal != nil { throw CancellationError() }
+      rejects.arrange()
+      try rejects.write(to: folder.fileURL(Self.rejectedName))
+      let deletesPath = try deletes.finish()
+      let manifest = SnapshotManifest(
+        engineVersion: EngineVersion.current,
+        id: id,
+        takenAt: Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)),
+        serverVersion: facts.text(0, 0) ?? "",
+        encoding: facts.text(0, 1) ?? "",
+        stagingSchema: schemas.staging,
+        window: nil,
+        tables: saved
+      )
+      try folder.write(manifest)
+      return SnapshotImportReport(
+        manifest: manifest,
+        tables: reports,
+        rejected: rejects.rows,
+        rejectedPath: rejects.rows.isEmpty ? nil : folder.fileURL(Self.rejectedName).path,
+        deletesPath: deletesPath
+      )
+    } catch {
+      for name in [Self.deletesName, Self.rejectedName] {
+        try? FileManager.default.removeItem(at: folder.fileURL(name))
+      }
+      folder.discard(names, wasMade: wasMade)
+      throw stop.signal == nil ? error : CancellationError()
+    }
+  }
+
+  /// Looks at every table and the first rows of its files.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` with all that stands against it.
+  private func plan(_ choice: CSVFileChoice, _ catalog: Catalog) throws -> [CSVTable] {
+    var findings: [Finding] = []
+    var tables: [CSVTable] = []
+    for (production, files) in choice.tables {
+      do {
+        let table = try CSVTable(production, files, options)
+        findings += table.findings(options.merge, casts: catalog.casts)
+        tables.append(table)
+      } catch let MergeFailure.blocked(found) {
+        findings += found
+      }
+    }
+    let blockers = findings.filter { $0.grade == .blocker }
+    guard blockers.isEmpty else { throw MergeFailure.blocked(blockers) }
+    for finding in findings { logger.warning("\(finding.message)", metadata: ["table": "\(finding.table ?? "")"]) }
+    return tables
+  }
+
+  private func header(_ id: String, _ tables: [String], runID: Int?, _ connection: Connection) throws
+    -> DifferenceFile.Header
+  {
+    let pair = SchemaPair.name(options.merge.schemas)
+    return DifferenceFile.Header(
+      writtenAt: Date().formatted(Date.ISO8601FormatStyle()),
+      database: try .init(connection),
+      runID: runID,
+      snapshotID: id,
+      tables: tables.map { .init(pair: pair, table: $0, staging: "snapshot \(id) \($0)", from: nil, to: nil) }
+    )
+  }
+}
