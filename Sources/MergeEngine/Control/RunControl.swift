@@ -57,6 +57,7 @@ public struct RunControl: Sendable {
     guard columns.contains("\(RunControls.name).taken_at") else {
       throw MergeFailure.blocked([
         .blocker(
+          .adminSchema,
           nil,
           "the admin schema \(session.schemas.admin) is missing, or an earlier version's: no run of this version has begun."
         )
@@ -117,5 +118,5 @@ public struct RunControl: Sendable {
     ).bool(0, 0) == true
   }
 
-  private static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
+  private static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(.runState, nil, message)]) }
 }

@@ -96,7 +96,7 @@ struct CheckedDifferences: Sendable {
   }
 
   private static func blocked(_ path: String, _ reason: String) -> MergeFailure {
-    .blocked([.blocker(nil, "the file \(path) \(reason)")])
+    .blocked([.blocker(.differenceFile, nil, "the file \(path) \(reason)")])
   }
 
   /// Why it can't be applied.

@@ -123,6 +123,7 @@ struct MergePlan: Sendable {
     if choice.pairs.isEmpty && findings.allSatisfy({ $0.grade != .blocker }) {
       findings.append(
         .blocker(
+          .notFound,
           nil,
           snapshot == nil
             ? "there is no table in the schema \(schemas.staging) that has a production table of the same name in "

@@ -28,13 +28,14 @@ struct SnapshotCatalog {
   init(_ snapshot: CheckedSnapshot, productionSchema: String, _ connection: Connection) throws {
     self.snapshot = snapshot
     var types: [TypeKey: CatalogColumn.BaseType] = [:]
-    var findings = try Self.encodingProblem(snapshot.manifest, connection).map { [Finding.blocker(nil, $0)] } ?? []
+    var findings =
+      try Self.encodingProblem(snapshot.manifest, connection).map { [Finding.blocker(.snapshot, nil, $0)] } ?? []
     for file in snapshot.files {
       for column in file.table.columns {
         let key = TypeKey(column)
         if types[key] == nil { types[key] = try Self.lookUp(key, productionSchema, connection) }
         if let problem = try Self.problem(column, types[key], on: connection) {
-          findings.append(.blocker(file.table.name, problem))
+          findings.append(.blocker(.snapshot, file.table.name, problem))
         }
       }
     }

@@ -34,7 +34,7 @@ struct TableChoice {
     for name in names?.map({ Identifier($0) }) ?? staging.map(\.name.name) where seen.insert(name).inserted {
       switch (stagingOf[name], productionOf[name]) {
       case (let staging?, let production?): pairs.append((staging, production))
-      case (nil, _): findings.append(.blocker(name.name, missingStaging(name)))
+      case (nil, _): findings.append(.blocker(.notFound, name.name, missingStaging(name)))
       case (_?, nil): findings.append(missingProduction(name, wasNamed: names != nil))
       }
     }
@@ -55,6 +55,7 @@ struct TableChoice {
     let sentence = "\(stagingSchema).\(name) has no table of the same name in \(productionSchema)"
     if let other = Self.sameName(name, in: production) {
       return .blocker(
+        .notFound,
         name.name,
         "\(stagingSchema).\(name.quoted) has no table of the same name in \(productionSchema), only \(other.quoted), which "
           + "differs by case. \(rename(name, to: other))"
@@ -62,7 +63,8 @@ struct TableChoice {
     }
     let question = Spelling.question(for: name.name, in: production.map(\.name.name.name))
     return wasNamed
-      ? .blocker(name.name, "\(sentence).\(question)") : .warning(name.name, "\(sentence): not merged.\(question)")
+      ? .blocker(.notFound, name.name, "\(sentence).\(question)")
+      : .warning(.notFound, name.name, "\(sentence): not merged.\(question)")
   }
 
   private func rename(_ name: Identifier, to other: Identifier) -> String {

@@ -54,7 +54,7 @@ struct AdminAccess {
     for step in steps {
       let findings = try RowSecurity(table: nil).findings(on: step.relation, connection)
       guard findings.isEmpty else { return findings }
-      if let obstacle = try step.obstacle() { return [.blocker(nil, obstacle)] }
+      if let obstacle = try step.obstacle() { return [.blocker(.refusedStatement, nil, obstacle)] }
     }
     return []
   }

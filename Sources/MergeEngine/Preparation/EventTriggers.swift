@@ -35,6 +35,7 @@ struct EventTriggers {
     let disabling = triggers.map { "ALTER EVENT TRIGGER \($0) DISABLE;" as SQL }.joined(" ")
     return [
       .blocker(
+        .eventTrigger,
         nil,
         "making the temporary tables of a merge would be refused: \(refusal.message)"
           + (refusal.sqlState.map { " (SQLSTATE \($0))" } ?? "")

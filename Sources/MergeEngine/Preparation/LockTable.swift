@@ -41,6 +41,7 @@ struct LockTable {
     plan.limitWorkers(to: limit)
     return [
       .warning(
+        .lockTable,
         largest.name,
         "\(reason(largest)) has room for \(limit) at a time: merging with \(limit) of \(workerCount) workers. "
           + advice(largest, workers: workerCount)

@@ -24,6 +24,7 @@ struct RowSecurity {
       ? "ALTER TABLE \(relation) NO FORCE ROW LEVEL SECURITY" : "ALTER ROLE \(role) BYPASSRLS"
     return [
       .blocker(
+        .rowSecurity,
         table,
         "row-level security of \(relation) applies to the role \(role), so rows could be hidden from the merge or refused "
           + "one by one. Merge as a role that it does not apply to: \(statement.text)"

@@ -21,6 +21,7 @@ struct StagingFindings {
     if sizes.fillFactor > Self.hotFillFactorLimit {
       findings.append(
         .warning(
+          .statusColumn,
           table.name,
           "\(table.staging) is filled at \(sizes.fillFactor) %, which leaves no room for HOT marks: marking takes about "
             + "five times as long. Make staging with init (fillfactor 45), or merge with --mark none if it is truncated "
@@ -31,6 +32,7 @@ struct StagingFindings {
     if sizes.columnIsIndexed {
       findings.append(
         .warning(
+          .statusColumn,
           table.name,
           "an index of \(table.staging) holds \(TablePlanner.statusColumn), so no mark can be a HOT update. Drop it; "
             + "merge-engine does not use it."
@@ -56,12 +58,13 @@ struct StagingFindings {
       )
     } catch {
       guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
-      return [.warning(table.name, "rows outside the window could not be counted: \(error.message).")]
+      return [.warning(.outsideWindow, table.name, "rows outside the window could not be counted: \(error.message).")]
     }
     let count = result.integer(0, 0) ?? 0
     guard count > 0 else { return [] }
     return [
       .warning(
+        .outsideWindow,
         table.name,
         "\(count.rows) of \(table.staging) not in the window (--from, --to), or without a version: they are not merged."
       )
@@ -72,6 +75,7 @@ struct StagingFindings {
   func otherSessions() throws(PostgresError) -> [Finding] {
     try StagingWriters(table: table.staging, connection: connection).sessions().map { session in
       .warning(
+        .stagingWriter,
         table.name,
         session.modes.isEmpty
           ? "\(session.description) looks like a DMS task that is connected now. If it is still loading \(table.staging), "

@@ -25,6 +25,7 @@ struct SuperuserFindings {
     let owned = (0..<rows.count).map { "\(rows.text($0, 0) ?? "") (\(rows.text($0, 1) ?? ""))" }.joined(separator: ", ")
     return [
       .warning(
+        .superuser,
         nil,
         "\(rows.text(0, 2) ?? "") is a superuser, and triggers, defaults and checks run with the rights of the role that merges: "
           + "the owners of these tables could have anything done as a superuser: \(owned). Merge as a role that owns nothing; "

@@ -40,6 +40,7 @@ struct TriggerFindings {
         "the trigger \(rows.text(row, 0) ?? "") of \(table.production) (function \(rows.text(row, 1) ?? ""))"
       let keys = rows.text(row, 2) ?? ""
       return .warning(
+        .rowTrigger,
         table.name,
         keys.isEmpty
           ? "\(trigger) seems to leave rows out or to put them elsewhere: a row that is not in \(table.production) afterwards "

@@ -9,7 +9,7 @@ struct TypeFindings {
   func all() -> [Finding] {
     pair.columns.flatMap { column -> [Finding] in
       notes(column.staging.baseType, column.production.baseType).map { note in
-        .warning(pair.plan.name, "column \(column.plan.name): \(note)")
+        .warning(.typeConversion, pair.plan.name, "column \(column.plan.name): \(note)")
       }
     }
   }

@@ -22,7 +22,9 @@ struct WriteRehearsal {
       steps.append(Step(marking, of: table.staging, "marking rows of", staging))
     }
     for step in steps {
-      if let finding = try step.obstacle().map({ Finding.blocker(table.name, $0) }) { return [finding] }
+      if let finding = try step.obstacle().map({ Finding.blocker(.refusedStatement, table.name, $0) }) {
+        return [finding]
+      }
     }
     return []
   }

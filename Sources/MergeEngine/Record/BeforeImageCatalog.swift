@@ -70,6 +70,7 @@ struct BeforeImageCatalog {
     guard merged.bool(0, 0) == true else { return }
     throw MergeFailure.blocked([
       .blocker(
+        .beforeImages,
         table.name,
         "run \(runID) has merged rows into \(table.production) without before-images already. Go on with it without "
           + "--before-images, or merge the rest in a run of its own."

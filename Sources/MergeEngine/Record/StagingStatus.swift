@@ -95,7 +95,7 @@ public struct StagingStatus: Sendable, Codable {
       (0..<rows.count).map { row in
         let name = rows.text(row, 0) ?? ""
         let question = Spelling.question(for: name, in: knownNames)
-        return .blocker(name, "there is no staging table \(schemas.staging).\(name).\(question)")
+        return .blocker(.notFound, name, "there is no staging table \(schemas.staging).\(name).\(question)")
       }
     )
   }

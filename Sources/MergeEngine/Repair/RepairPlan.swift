@@ -72,7 +72,7 @@ struct RepairPlan: Sendable {
     if let names = options.merge.tables {
       if let unknown = names.first(where: { name in !differences.header.tables.contains { $0.table == name } }) {
         throw MergeFailure.blocked([
-          .blocker(unknown, "the file \(differences.path) says nothing about it: it was not verified.")
+          .blocker(.differenceFile, unknown, "the file \(differences.path) says nothing about it: it was not verified.")
         ])
       }
       entries = entries.filter { names.contains($0.key) }
@@ -88,6 +88,7 @@ struct RepairPlan: Sendable {
       guard Set(first.key.keys) == Set(names) else {
         throw MergeFailure.blocked([
           .blocker(
+            .differenceFile,
             table.name,
             "its key was \(first.key.keys.sorted().joined(separator: ", ")) when it was verified, and is "
               + "\(names.sorted().joined(separator: ", ")) now: run verify --output again."
@@ -115,7 +116,7 @@ struct RepairPlan: Sendable {
         "reading the role's rights on \(table.production)"
       )
       if let missing = missing.text(0, 0) {
-        findings.append(.blocker(table.name, "--kind extra: the role lacks \(missing)."))
+        findings.append(.blocker(.missingRight, table.name, "--kind extra: the role lacks \(missing)."))
       }
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
@@ -129,6 +130,7 @@ struct RepairPlan: Sendable {
       guard let from = seen?.from, let to = seen?.to else {
         throw MergeFailure.blocked([
           .blocker(
+            .extraRows,
             table.name,
             "--kind extra needs a file of a window with two ends: verify --from T --to T --output FILE."
           )
@@ -145,6 +147,7 @@ struct RepairPlan: Sendable {
       guard percent > options.maxExtraPercent else { continue }
       throw MergeFailure.blocked([
         .blocker(
+          .extraRows,
           table.name,
           "\(lines.count) of \(count) rows inside the window (\((percent * 100).rounded() / 100) %) would be deleted, "
             + "more than --max-extra-percent \(options.maxExtraPercent) allows. Is staging complete?"

@@ -17,7 +17,7 @@ struct RollbackPlan {
     let entries = try Self.present(try list.entries(ofRun: record.runID, connection), record)
       .filter { names?.contains($0.production.name.name) ?? true }
     if let missing = names?.first(where: { name in !entries.contains { $0.production.name.name == name } }) {
-      throw MergeFailure.blocked([.blocker(missing, "run \(record.runID) has no before-images of it.")])
+      throw MergeFailure.blocked([.blocker(.beforeImages, missing, "run \(record.runID) has no before-images of it.")])
     }
     let catalog = try Catalog(
       connection,

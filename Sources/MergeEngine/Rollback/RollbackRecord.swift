@@ -60,7 +60,7 @@ struct RollbackRecord {
     ).bool(0, 0) == true
   }
 
-  static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
+  static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(.runState, nil, message)]) }
 
   /// Says that the rollback is under way.
   func begin(_ connection: Connection) throws(PostgresError) {

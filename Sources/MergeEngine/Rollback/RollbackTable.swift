@@ -21,7 +21,7 @@ struct RollbackTable: Sendable {
   /// - Throws: ``MergeFailure/blocked(_:)`` when the table is gone, or is not the table any more that was merged.
   init(_ entry: BeforeImageCatalog.Entry, _ catalog: Catalog, on connection: Connection) throws {
     let name = entry.production.name.name
-    func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(name, message)]) }
+    func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(.beforeImages, name, message)]) }
     guard let table = catalog.tables.first(where: { $0.oid == entry.productionOid }) else {
       throw blocked(
         "\(entry.production) is gone: dropped, or made anew, since run \(entry.runID) merged into it. Its old rows are "

@@ -60,7 +60,7 @@ struct RunClosing {
     try record.close(
       status,
       notes: notes(status, failures, refusedCount: refusedCount, standingCount: standingCount),
-      warnings: warnings.map { .warning(nil, $0) },
+      warnings: warnings.map { .warning(.runEnd, nil, $0) },
       connection
     )
     try connection.execute("COMMIT", "closing the run")

@@ -71,7 +71,9 @@ public struct SnapshotRestore: Sendable {
     for file in snapshot.files {
       guard let table = present.table(staging(file)) else { continue }
       let target = wanted.table(QualifiedName(schema: SnapshotCatalog.schema, name: file.table.name))
-      findings += try obstacles(table, target, saved: file.table, on: connection).map { .blocker(file.table.name, $0) }
+      findings += try obstacles(table, target, saved: file.table, on: connection).map {
+        .blocker(.snapshot, file.table.name, $0)
+      }
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
     try makeSchema(connection)

@@ -44,6 +44,7 @@ struct SnapshotDirectory: Sendable {
       let isSnapshot = contents.contains(Self.manifestName)
       throw MergeFailure.blocked([
         .blocker(
+          .file,
           nil,
           "\(url.path) is not empty: it holds \(isSnapshot ? "a snapshot" : "\(contents.count) files, but no snapshot"). "
             + "Name a folder that is empty or does not exist."
@@ -52,7 +53,7 @@ struct SnapshotDirectory: Sendable {
     } catch let failure as MergeFailure {
       throw failure
     } catch {
-      throw .blocked([.blocker(nil, "the folder \(url.path) can't be made or read: \(Self.reason(error)).")])
+      throw .blocked([.blocker(.file, nil, "the folder \(url.path) can't be made or read: \(Self.reason(error)).")])
     }
   }
 
@@ -87,7 +88,7 @@ struct SnapshotDirectory: Sendable {
     let type = (try? FileManager.default.attributesOfItem(atPath: url.path))?[.type] as? FileAttributeType
     guard type == .typeSymbolicLink else { return }
     throw .blocked([
-      .blocker(nil, "\(url.path) is a symbolic link. Name the folder that it points to, or remove the link.")
+      .blocker(.file, nil, "\(url.path) is a symbolic link. Name the folder that it points to, or remove the link.")
     ])
   }
 
@@ -173,7 +174,7 @@ struct SnapshotDirectory: Sendable {
     }
   }
 
-  private static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
+  private static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(.snapshot, nil, message)]) }
 
   /// What went wrong, in words: what Foundation knows of a failed call is spread over several places.
   static func reason(_ error: any Error) -> String {

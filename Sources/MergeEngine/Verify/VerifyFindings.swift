@@ -7,7 +7,7 @@ struct VerifyFindings {
   func all() -> [Finding] {
     zip(plan.tables, outcomes).flatMap { table, outcome in
       [unmarked(table, outcome.counts), unreadable(table, outcome.counts), vanished(table, outcome.counts)]
-        .compactMap { $0.map { .warning(table.name, $0) } }
+        .compactMap { $0.map { .warning(.notCompared, table.name, $0) } }
     }
   }
 
