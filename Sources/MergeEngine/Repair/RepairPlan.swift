@@ -64,7 +64,7 @@ struct RepairPlan: Sendable {
     let pair = SchemaPair.name(options.merge.schemas)
     if let other = differences.entries.keys.first(where: { $0.pair != pair })?.pair {
       throw differences.blocked(
-        "is of the schemas \(other), and these are \(pair): name them with --staging-schema and --production-schema."
+        "is about the schemas \(other), not \(pair): name them with --staging-schema and --production-schema."
       )
     }
     var entries: [String: [CheckedDifferences.Entry]] = [:]
@@ -72,7 +72,7 @@ struct RepairPlan: Sendable {
     if let names = options.merge.tables {
       if let unknown = names.first(where: { name in !differences.header.tables.contains { $0.table == name } }) {
         throw MergeFailure.blocked([
-          .blocker(.differenceFile, unknown, "the file \(differences.path) says nothing about it: it was not verified.")
+          .blocker(.differenceFile, unknown, "the file \(differences.path) does not mention it: it was not verified.")
         ])
       }
       entries = entries.filter { names.contains($0.key) }
@@ -132,7 +132,7 @@ struct RepairPlan: Sendable {
           .blocker(
             .extraRows,
             table.name,
-            "--kind extra needs a file of a window with two ends: verify --from T --to T --output FILE."
+            "--kind extra needs a file about a window with both ends: verify --from T --to T --output FILE."
           )
         ])
       }

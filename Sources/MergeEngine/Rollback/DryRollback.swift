@@ -29,7 +29,7 @@ struct DryRollback {
   private func warnings(_ plan: RollbackPlan) throws -> [String] {
     try plan.slowChecks(connection)
       + plan.tables.filter(\.hasUpdateTriggers).map {
-        "\($0.production) has triggers that fire for updated rows: they may change what is put back."
+        "\($0.production) has triggers that fire for updated rows: they may change what is restored."
       }
   }
 
