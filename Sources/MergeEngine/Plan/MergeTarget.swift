@@ -31,7 +31,7 @@ struct MergeTarget {
     }
     guard !key.isTemporal else {
       return [
-        "the primary key of \(table.name) is WITHOUT OVERLAPS: rows are told apart by periods, which can't be "
+        "the primary key of \(table.name) is WITHOUT OVERLAPS: it tells rows apart by periods, which can't be "
           + "matched. Merge into a table with an ordinary primary key, or leave this one out."
       ]
     }

@@ -71,7 +71,7 @@ struct TableChoice {
     let statement: SQL =
       "ALTER TABLE \(QualifiedName(schema: Identifier(stagingSchema), name: name)) RENAME TO \(other)"
     return "Have DMS load into the other name (the rule action convert-lowercase of its mappings), or rename it: "
-      + statement.text + ". An empty table of that name must be dropped before."
+      + statement.text + ". Drop an empty table of that name first."
   }
 
   private static func sameName(_ name: Identifier, in tables: [CatalogTable]) -> Identifier? {

@@ -106,7 +106,7 @@ struct TablePlanner {
 
   private mutating func checkStaging(_ table: String, staging: CatalogTable, production: CatalogTable) {
     if staging.kind != .table {
-      block(table, "\(staging.name) is not an ordinary table. Staging is read by block ranges; load an ordinary table.")
+      block(table, "\(staging.name) is not an ordinary table. Staging is read by block ranges: load an ordinary table.")
     }
     let version = options.columns.version(of: table)
     if production.column(version) != nil, staging.column(version) == nil {

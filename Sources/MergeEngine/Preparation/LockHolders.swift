@@ -34,7 +34,7 @@ struct LockHolders {
       return .blocker(
         .lockHeld,
         table.name.name,
-        "the process \(process) (\(rows.text(row, 4) ?? ""), role \(rows.text(row, 5) ?? "")) has locked \(table) "
+        "process \(process) (\(rows.text(row, 4) ?? ""), role \(rows.text(row, 5) ?? "")) has locked \(table) "
           + "(\(rows.text(row, 3) ?? "")) for longer than the merge waits. Wait for it and run the same command again, or end "
           + "it: SELECT pg_terminate_backend(\(process))"
       )

@@ -43,7 +43,7 @@ struct Preparation {
         return try resolve(production: production, staging: staging)
       } catch let error as PostgresError where error.sqlState?.isWorthRetrying == true {
         for connection in [production, staging] where !connection.isBroken {
-          try connection.execute("ROLLBACK", "beginning anew to prepare")
+          try connection.execute("ROLLBACK", "starting the preparation again")
         }
         guard stop.signal == nil else { throw error }
         guard ContinuousClock.now < deadline else {

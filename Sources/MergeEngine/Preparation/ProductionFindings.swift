@@ -37,7 +37,7 @@ struct ProductionFindings {
         table.name,
         "the index \(rows.text(row, 0) ?? "") holds the version column \(version), so no update of \(table.production) "
           + "can be HOT: every updated row gets a new entry in each of its \(rows.integer(row, 1) ?? 0) indexes. If "
-          + "nothing needs it, the merge is faster without."
+          + "nothing needs that index, the merge is faster without it."
       )
     }
   }

@@ -45,8 +45,8 @@ struct RewriteRules {
       return .blocker(
         .rewriteRule,
         table,
-        "the rule \(rule) rewrites every \(rows.text(row, 1) ?? "") on \(relation), so that what is merged would not be "
-          + "what arrives. Do without it while merging, or make it a trigger: \(statement.text)"
+        "the rule \(rule) rewrites every \(rows.text(row, 1) ?? "") on \(relation), so what is merged would not be "
+          + "what arrives. Disable it while merging, or make it a trigger: \(statement.text)"
       )
     }
   }

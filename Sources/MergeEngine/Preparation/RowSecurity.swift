@@ -26,8 +26,8 @@ struct RowSecurity {
       .blocker(
         .rowSecurity,
         table,
-        "row-level security of \(relation) applies to the role \(role), so rows could be hidden from the merge or refused "
-          + "one by one. Merge as a role that it does not apply to: \(statement.text)"
+        "row-level security on \(relation) applies to the role \(role), so rows could be hidden from the merge or refused "
+          + "one by one. Merge as a role to which it does not apply: \(statement.text)"
       )
     ]
   }

@@ -39,7 +39,7 @@ struct SessionFindings {
           .replicationRole,
           nil,
           "session_replication_role is replica for \(role): foreign keys are not checked and ordinary triggers don't fire for "
-            + "what is merged, so that orphans go in without a word. If that is not meant: ALTER ROLE \(role) RESET "
+            + "merged rows, so orphans are inserted without an error. If that is not intended: ALTER ROLE \(role) RESET "
             + "session_replication_role, or the same for the database."
         )
       )
@@ -49,8 +49,8 @@ struct SessionFindings {
         .warning(
           .standby,
           nil,
-          "commits wait for synchronous standbys (synchronous_standby_names = '\(names)'), and none is connected: the first "
-            + "one will hang until one is."
+          "commits wait for synchronous standbys (synchronous_standby_names = '\(names)'), but none is connected: the first "
+            + "commit will hang until one is."
         )
       )
     }

@@ -23,8 +23,8 @@ struct StagingFindings {
         .warning(
           .statusColumn,
           table.name,
-          "\(table.staging) is filled at \(sizes.fillFactor) %, which leaves no room for HOT marks: marking takes about "
-            + "five times as long. Make staging with init (fillfactor 45), or merge with --mark none if it is truncated "
+          "\(table.staging) has fillfactor \(sizes.fillFactor), which leaves no room for HOT marks: marking takes about "
+            + "five times as long. Create staging with init (fillfactor 45), or merge with --mark none if it is truncated "
             + "right after."
         )
       )
@@ -66,7 +66,7 @@ struct StagingFindings {
       .warning(
         .outsideWindow,
         table.name,
-        "\(count.rows) of \(table.staging) not in the window (--from, --to), or without a version: they are not merged."
+        "\(count.rows) of \(table.staging) outside the window (--from, --to), or without a version: not merged."
       )
     ]
   }
@@ -78,8 +78,8 @@ struct StagingFindings {
         .stagingWriter,
         table.name,
         session.modes.isEmpty
-          ? "\(session.description) looks like a DMS task that is connected now. If it is still loading \(table.staging), "
-            + "its later rows are left out."
+          ? "\(session.description) looks like a connected DMS task. If it is still loading \(table.staging), "
+            + "the rows it has yet to load are left out."
           : "\(session.description) is writing to \(table.staging) now (\(session.modes)): rows that it has not committed "
             + "yet are left out."
       )

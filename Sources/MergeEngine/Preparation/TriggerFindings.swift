@@ -43,10 +43,10 @@ struct TriggerFindings {
         .rowTrigger,
         table.name,
         keys.isEmpty
-          ? "\(trigger) seems to leave rows out or to put them elsewhere: a row that is not in \(table.production) afterwards "
+          ? "\(trigger) seems to drop or redirect rows: a row that is not in \(table.production) afterwards "
             + "counts as stale."
-          : "\(trigger) seems to set \(keys), the key that rows are matched by: a row that would get another key than "
-            + "staging's is quarantined. Have it keep a key that is given."
+          : "\(trigger) seems to set \(keys), the key by which rows are matched: a row that would get a key other than "
+            + "staging's is quarantined. Have the trigger keep a key that is given."
       )
     }
   }

@@ -80,7 +80,7 @@ struct AdminSchema {
         .adminSchema,
         nil,
         wasMerged
-          ? "the admin schema \(schemas.admin) is an earlier version's: merge-engine init, or the next merge, completes it."
+          ? "the admin schema \(schemas.admin) belongs to an earlier version: merge-engine init, or the next merge, completes it."
           : "the admin schema \(schemas.admin) is missing or incomplete: nothing has been merged yet."
       )
     ])

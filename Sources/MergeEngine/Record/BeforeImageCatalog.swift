@@ -72,7 +72,7 @@ struct BeforeImageCatalog {
       .blocker(
         .beforeImages,
         table.name,
-        "run \(runID) has merged rows into \(table.production) without before-images already. Go on with it without "
+        "run \(runID) has already merged rows into \(table.production) without before-images. Continue it without "
           + "--before-images, or merge the rest in a run of its own."
       )
     ])

@@ -26,8 +26,8 @@ extension MergePlan {
         .warning(
           .readAgain,
           tables[index].name,
-          "\(look.forgottenRowCount.rows) of \(tables[index].staging) that were merged before can't be told from new ones, "
-            + "since the table was rewritten or restored meanwhile: they are read a second time. Rows that were deleted "
+          "\(look.forgottenRowCount.rows) of \(tables[index].staging) merged earlier can't be told from new ones, "
+            + "since the table has been rewritten or restored since: they are read a second time. Rows deleted "
             + "from production since would come back."
         )
       )

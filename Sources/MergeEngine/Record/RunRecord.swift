@@ -106,7 +106,7 @@ struct RunRecord {
         .blocker(
           .notFound,
           nil,
-          "there is no run \(options.continuedRunID ?? 0) in \(schemas.admin).merge_summary to go on with."
+          "there is no run \(options.continuedRunID ?? 0) in \(schemas.admin).merge_summary to continue."
         )
       ])
     }

@@ -53,7 +53,7 @@ struct SnapshotDirectory: Sendable {
     } catch let failure as MergeFailure {
       throw failure
     } catch {
-      throw .blocked([.blocker(.file, nil, "the folder \(url.path) can't be made or read: \(Self.reason(error)).")])
+      throw .blocked([.blocker(.file, nil, "the folder \(url.path) can't be created or read: \(Self.reason(error)).")])
     }
   }
 
@@ -122,7 +122,7 @@ struct SnapshotDirectory: Sendable {
     }
     guard FileManager.default.fileExists(atPath: manifestURL.path) else {
       throw Self.blocked(
-        "\(url.path) is no snapshot, or an unfinished one: it has no \(Self.manifestName), which is written last. Take "
+        "\(url.path) is not a snapshot, or an unfinished one: it has no \(Self.manifestName), which is written last. Take "
           + "the snapshot again, into another folder."
       )
     }
@@ -131,7 +131,7 @@ struct SnapshotDirectory: Sendable {
       let version = try JSONDecoder().decode(FormatVersion.self, from: data).format_version
       guard version <= SnapshotManifest.currentFormatVersion else {
         throw Self.blocked(
-          "\(manifestURL.path) has the format version \(version), of a newer merge-engine; this one knows versions up to "
+          "\(manifestURL.path) has format version \(version), of a newer merge-engine; this one knows versions up to "
             + "\(SnapshotManifest.currentFormatVersion). Use the merge-engine that took the snapshot, or a newer one."
         )
       }
@@ -142,7 +142,7 @@ struct SnapshotDirectory: Sendable {
       throw failure
     } catch let error as DecodingError {
       throw Self.blocked(
-        "\(manifestURL.path) is no manifest of a snapshot: \(Self.reason(error)). Fetch the folder again from where it was "
+        "\(manifestURL.path) is not a snapshot's manifest: \(Self.reason(error)). Fetch the folder again from where it was "
           + "saved."
       )
     } catch {
