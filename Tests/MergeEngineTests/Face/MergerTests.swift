@@ -52,7 +52,9 @@ import Testing
       var last: RunProgress?
       for await progress in updates { last = progress }
       let report = try await merging
-      #expect(last?.tables.map(\.counts) == report.tables.map(\.counts))
+      // A batch that was divided counts here as it was tried, and there as it was committed.
+      #expect(last?.tables.map(\.counts.read) == report.tables.map(\.counts.read))
+      #expect(last?.tables.map(\.counts.inserted) == report.tables.map(\.counts.inserted))
       #expect(last?.runID == report.runID)
     }
   }
