@@ -15,7 +15,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "merge-engine", targets: ["merge-engine"]),
-    .library(name: "MergeEngine", targets: ["MergeEngine", "BinaryCopy", "Libpq"]),
+    .library(name: "MergeEngine", targets: ["MergeEngine"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

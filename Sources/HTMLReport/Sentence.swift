@@ -12,17 +12,17 @@ enum Sentence {
         + "their reason, and all others are merged."
     case .failed, .aborted:
       return
-        "The run stopped after \(read) staging rows. What its batches had committed stays, and the same command goes "
-        + "on from there. \(run.notes ?? "")"
+        "The run stopped after \(read) staging rows. What its batches committed stays, and the same command continues "
+        + "from there. \(run.notes ?? "")"
     case .running:
-      return "The run was still going when this page was made: its figures are those up to then. Make the report again "
-        + "when the run is at an end."
+      return "The run was still going when this page was made, and its figures end there. Make the report again "
+        + "when the run has ended."
     case .loading: return "The load into staging was still going when this page was made; nothing is merged yet."
     case nil where run.isUnderWay:
       return
-        "The run was being rolled back when this page was made: rows that it had merged are going back to what they "
-        + "were. Make the report again when the rollback is at an end. \(run.notes ?? "")"
-    case nil: return run.notes ?? "The status is one that this version of merge-engine does not know."
+        "The run was being rolled back when this page was made: the rows it had merged were going back to what they "
+        + "were. Make the report again when the rollback has ended. \(run.notes ?? "")"
+    case nil: return run.notes ?? "This version of merge-engine does not know the run's status."
     }
   }
 }

@@ -13,7 +13,7 @@ struct Template: Sendable {
     do {
       template = try MustacheTemplate(string: "{{% CONTENT_TYPE:\(ScalarEscaping.name)}}\n\(text)")
     } catch {
-      preconditionFailure("a template of the report is none: \(error)")
+      preconditionFailure("a template of the report is malformed: \(error)")
     }
   }
 

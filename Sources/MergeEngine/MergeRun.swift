@@ -176,7 +176,7 @@ public struct MergeRun: Sendable {
     }
     if let text = options.pauseWhile, let obstacle = try PauseCondition(text).obstacle(control) {
       throw MergeFailure.blocked([
-        .blocker(nil, "--pause-while must be SQL that answers with one boolean: \(obstacle).")
+        .blocker(.pauseCondition, nil, "--pause-while must be SQL that answers with one boolean: \(obstacle).")
       ])
     }
   }

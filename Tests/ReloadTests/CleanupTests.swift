@@ -15,7 +15,7 @@ import Testing
       )
       let first = try await world.run(["cleanup", "--json"])
       #expect(first.status == 65, "\(first.transcript)")
-      #expect(first.output.contains("1 of its rows are not merged"))
+      #expect(first.output.contains("1 of its rows is not merged"))
       #expect(try world.database.count("SELECT count(*) FROM staging.orders") == 2)
       #expect(try world.database.count("SELECT count(*) FROM staging.customers") == 0)
       try world.database.run("UPDATE staging.orders SET _dms_processing_status = 'ERROR'")

@@ -22,7 +22,7 @@ public enum DocumentLint {
         at: place,
         "this is not JSON: \(error.message)",
         advice:
-          "mend the file at this place; DMS reads strict JSON, without comments and without commas at the end of a list"
+          "correct the file here; DMS reads strict JSON, without comments and without trailing commas"
       )
       return LintReport(kind: .unknown, findings: found.sorted)
     }
@@ -54,7 +54,7 @@ public enum DocumentLint {
       found.add(
         .unknownDocument,
         at: root,
-        "this is neither a table-mapping document, which is an object with \"rules\", nor a task-settings document, whose "
+        "this is neither a table-mapping document (an object with \"rules\"), nor a task-settings document, whose "
           + "sections are \(Spelling.list(SettingsVocabulary.sectionNames.prefix(3))) and others, nor the request for a replication "
           + "config",
         advice: "give the file that goes into --table-mappings or --replication-task-settings"
@@ -116,7 +116,7 @@ public enum DocumentLint {
         found.add(
           .duplicateKey,
           at: key,
-          "\"\(name)\" stands twice in the same object, and nothing says which of the two counts",
+          "\"\(name)\" appears twice in the same object, and nothing says which of the two counts",
           advice: "keep one of them"
         )
       }

@@ -16,7 +16,7 @@ struct RateSection {
       return Self.missing.render(
         Missing(
           reason: run.totals.batches == 0
-            ? "No batch was committed." : "This run is from before merge-engine recorded its batches one by one."
+            ? "No batch was committed." : "This run predates the version of merge-engine that records each batch."
         )
       )
     }

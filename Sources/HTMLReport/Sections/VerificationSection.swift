@@ -16,7 +16,7 @@ struct VerificationSection {
           verification,
           run.tables,
           id: index == 0 ? "verification" : "later-verification",
-          heading: index == 0 ? "Verification" : "Verification since then, of a part"
+          heading: index == 0 ? "Verification" : "Later verification of a part"
         )
       )
     }.joined()
@@ -47,7 +47,7 @@ struct VerificationSection {
         switch report.status {
         case .success: "\(time)\(compared) merged rows were compared, and production is as it should be."
         case .different: "\(time)\(compared) merged rows were compared, and production is not what was merged."
-        case .nothingCompared: "\(time)there was no row to compare, which says nothing about production."
+        case .nothingCompared: "\(time)there were no rows to compare, which says nothing about production."
         case .blocked: "\(time)the rows could not be compared."
         case .aborted: "\(time)the comparison was interrupted."
         }

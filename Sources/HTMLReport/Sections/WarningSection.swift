@@ -8,7 +8,7 @@ struct WarningSection {
     model = Model(
       entries: run.warnings?.map { Entry(subject: $0.table, message: $0.message) } ?? [],
       emptyNote: run.warnings == nil
-        ? "This run is from before merge-engine kept the warnings of a run." : "There were none."
+        ? "This run predates the version of merge-engine that records warnings." : "There were none."
     )
   }
 

@@ -57,8 +57,9 @@ public struct RunControl: Sendable {
     guard columns.contains("\(RunControls.name).taken_at") else {
       throw MergeFailure.blocked([
         .blocker(
+          .adminSchema,
           nil,
-          "the admin schema \(session.schemas.admin) is missing, or an earlier version's: no run of this version has begun."
+          "the admin schema \(session.schemas.admin) is missing or belongs to an earlier version: no run of this version has begun."
         )
       ])
     }
@@ -78,10 +79,10 @@ public struct RunControl: Sendable {
     }
     let status = row.text(0, 0) ?? ""
     guard status == RunStatus.running.rawValue else {
-      throw Self.blocked("run \(runID) is \(status), and only a merge that is running can be steered.")
+      throw Self.blocked("run \(runID) is \(status); only a running merge can be controlled.")
     }
     guard row.bool(0, 2) != true else {
-      throw Self.blocked("run \(runID) is a repair, which can't be steered. Ctrl-C ends it.")
+      throw Self.blocked("run \(runID) is a repair, which can't be controlled. Ctrl-C ends it.")
     }
     guard row.bool(0, 1) != true || requests.allSatisfy({ $0 == .stop }) else {
       throw Self.blocked(
@@ -96,8 +97,8 @@ public struct RunControl: Sendable {
     while try !isAlive(runID, connection) {
       guard stop.signal == nil, .now < deadline else {
         throw Self.blocked(
-          "the process of run \(runID) is gone, though the run was not closed: merge-engine status closes it, and the same merge "
-            + "goes on where it stopped."
+          "the process of run \(runID) is gone, though the run was never closed: merge-engine status closes it, and the same merge "
+            + "continues where it stopped."
         )
       }
       stop.sleep(seconds: 0.2)
@@ -113,9 +114,9 @@ public struct RunControl: Sendable {
                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
                        AND classid = \(AdvisoryLock.runClass)::bigint::oid AND objid = \(key)::bigint::oid)
       """,
-      "looking whether run \(runID) lives"
+      "checking whether run \(runID) is alive"
     ).bool(0, 0) == true
   }
 
-  private static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
+  private static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(.runState, nil, message)]) }
 }

@@ -43,9 +43,9 @@ struct CheckedDifferences: Sendable {
       func wrong(_ what: String) -> MergeFailure {
         Self.blocked(path, "is damaged: line \(lines.number) \(what) \(Self.advice)")
       }
-      guard trailer == nil else { throw wrong("stands behind the last one.") }
+      guard trailer == nil else { throw wrong("comes after the last one.") }
       if let difference = try? DifferenceFile.content(Difference.self, of: data[line], in: header.file) {
-        guard numbers.insert(difference.number).inserted else { throw wrong("is there twice.") }
+        guard numbers.insert(difference.number).inserted else { throw wrong("appears twice.") }
         entries[Table(pair: difference.pair, name: difference.table), default: []]
           .append(Entry(start: line.lowerBound, end: line.upperBound, kind: difference.kind))
       } else if let end = try? DifferenceFile.content(DifferenceFile.Trailer.self, of: data[line], in: header.file) {
@@ -61,7 +61,7 @@ struct CheckedDifferences: Sendable {
   }
 
   private static let advice =
-    "Lines may be taken out, but not the first and the last, and none be changed; else run verify "
+    "You may remove lines other than the first and the last, but change none; otherwise run verify "
     + "--output again."
 
   private static func header(_ line: Data, _ path: String) throws -> DifferenceFile.Header {
@@ -78,13 +78,13 @@ struct CheckedDifferences: Sendable {
     else {
       throw blocked(
         path,
-        "does not begin as verify --output begins a file of JSON lines (a .csv is for reading only). \(advice)"
+        "does not begin like a file of JSON lines from verify --output (a .csv is only for reading). \(advice)"
       )
     }
     guard version.formatVersion == DifferenceFile.formatVersion else {
       throw blocked(
         path,
-        "is of version \(version.formatVersion) of its form, and this merge-engine reads version "
+        "has format version \(version.formatVersion), but this merge-engine reads version "
           + "\(DifferenceFile.formatVersion): run verify --output with the merge-engine that repairs."
       )
     }
@@ -96,7 +96,7 @@ struct CheckedDifferences: Sendable {
   }
 
   private static func blocked(_ path: String, _ reason: String) -> MergeFailure {
-    .blocked([.blocker(nil, "the file \(path) \(reason)")])
+    .blocked([.blocker(.differenceFile, nil, "the file \(path) \(reason)")])
   }
 
   /// Why it can't be applied.

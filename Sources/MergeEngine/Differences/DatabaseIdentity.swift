@@ -22,14 +22,15 @@ extension DifferenceFile.Header.Database {
   /// Why ids of rows from the file mean nothing in the database `now`; nil if they do.
   func obstacle(in now: Self) -> String? {
     guard systemIdentifier == now.systemIdentifier else {
-      return "it is of the database \(name) of another server."
+      return "it is about the database \(name) on another server."
     }
     guard oid == now.oid else {
-      return "it is of the database \(name), and this is \(now.name)."
+      return "it is about the database \(name), not \(now.name)."
     }
     // A 32-bit transaction id comes round again after so many; some distance is kept.
     guard (0..<4_000_000_000).contains(now.nextTransaction - nextTransaction) else {
-      return "it is too old: the server's transaction ids have come round since, or the server has gone back in time."
+      return
+        "it is too old: the server's transaction ids have wrapped around since, or the server was restored to an earlier time."
     }
     return nil
   }

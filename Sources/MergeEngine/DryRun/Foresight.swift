@@ -75,7 +75,7 @@ struct Foresight {
     } catch let error as PostgresError where error.refusesRow {
       guard errorCount < Self.errorLimit else {
         outcome.note(
-          "many rows raise errors when production's checks are asked about them (\(error.reason)): how many rows would "
+          "many rows raise errors when they are tested against production's checks (\(error.reason)): how many rows would "
             + "be refused can't be told."
         )
         return [:]

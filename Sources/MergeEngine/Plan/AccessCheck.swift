@@ -20,7 +20,7 @@ struct AccessCheck {
 
   /// What a plan is worth that such a role has made.
   static let readerNote =
-    "this role may only read production: what is said holds for a role that may write, whose rights were not asked for."
+    "this role may only read production: the plan is for a role that may write, and its rights were not checked."
 
   /// What the role itself lacks, whatever the tables are.
   ///
@@ -38,7 +38,9 @@ struct AccessCheck {
     let name = role.text(0, 0) ?? ""
     var findings: [Finding] = []
     if role.bool(0, 1) == false {
-      findings.append(.blocker(nil, "the role \(name) lacks TEMPORARY on the database. \(Self.advice(name))"))
+      findings.append(
+        .blocker(.missingRight, nil, "the role \(name) lacks TEMPORARY on the database. \(Self.advice(name))")
+      )
     }
     // A session that plans is read-only by its own will; what it would be without that is what a merge will find. Planning at a
     // standby is for a merge at the primary.
@@ -46,6 +48,7 @@ struct AccessCheck {
     if isReadOnly {
       findings.append(
         .blocker(
+          .readOnlySession,
           nil,
           "the session is read-only: the server is a standby, or default_transaction_read_only is on. Connect to the "
             + "primary, as a role that may write."
@@ -72,7 +75,13 @@ struct AccessCheck {
     if !readsOnly { missing += try ExpressionRights(table: table, connection: production).missing() }
     guard !missing.isEmpty else { return [] }
     let name = try production.query("SELECT current_user::text", "reading the role's name").text(0, 0) ?? ""
-    return [.blocker(table.name, "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))")]
+    return [
+      .blocker(
+        .missingRight,
+        table.name,
+        "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))"
+      )
+    ]
   }
 
   /// The same for the admin tables, once they are complete.
@@ -126,7 +135,9 @@ struct AccessCheck {
     guard result.count > 0 else { return [] }
     let name = result.text(0, 0) ?? ""
     let missing = (0..<result.count).map { result.text($0, 1) ?? "" }
-    return [.blocker(nil, "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))")]
+    return [
+      .blocker(.missingRight, nil, "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))")
+    ]
   }
 
   static func advice(_ role: String) -> String {

@@ -55,7 +55,7 @@ struct BeforeImageTable: Sendable {
   static func triggerObstacle(_ plan: TablePlan) -> String? {
     guard plan.triggers.onInsert && plan.triggers.hasChildren else { return nil }
     return
-      "a trigger of \(plan.production) may put new rows into a table that inherits from it, so that --before-images would not "
+      "a trigger of \(plan.production) may put new rows into a table that inherits from it, so --before-images would not "
       + "know of them and a rollback would leave them there. Merge it in a run of its own without --before-images (--table)."
   }
 

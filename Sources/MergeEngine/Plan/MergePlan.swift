@@ -149,13 +149,13 @@ struct MergePlan: Sendable {
         plans.append(plan)
       }
       found += (choice.findings + planner.findings).map { finding in
-        Finding(grade: finding.grade, table: finding.table.map(label), message: finding.message)
+        Finding(grade: finding.grade, kind: finding.kind, table: finding.table.map(label), message: finding.message)
       }
     }
     self.stagingOfTable = stagingOfTable
     self.undecided = undecided
     if plans.isEmpty && found.allSatisfy({ $0.grade != .blocker }) {
-      found.append(.blocker(nil, Self.nothingToMerge(options.schemas, readsSnapshot: snapshot != nil)))
+      found.append(.blocker(.notFound, nil, Self.nothingToMerge(options.schemas, readsSnapshot: snapshot != nil)))
     }
     findings = found
     let order = TableOrder(plans.map(\.productionOid), in: production)

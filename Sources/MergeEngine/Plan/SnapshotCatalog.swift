@@ -28,13 +28,14 @@ struct SnapshotCatalog {
   init(_ snapshot: CheckedSnapshot, productionSchema: String, _ connection: Connection) throws {
     self.snapshot = snapshot
     var types: [TypeKey: CatalogColumn.BaseType] = [:]
-    var findings = try Self.encodingProblem(snapshot.manifest, connection).map { [Finding.blocker(nil, $0)] } ?? []
+    var findings =
+      try Self.encodingProblem(snapshot.manifest, connection).map { [Finding.blocker(.snapshot, nil, $0)] } ?? []
     for file in snapshot.files {
       for column in file.table.columns {
         let key = TypeKey(column)
         if types[key] == nil { types[key] = try Self.lookUp(key, productionSchema, connection) }
         if let problem = try Self.problem(column, types[key], on: connection) {
-          findings.append(.blocker(file.table.name, problem))
+          findings.append(.blocker(.snapshot, file.table.name, problem))
         }
       }
     }
@@ -118,8 +119,8 @@ struct SnapshotCatalog {
     let result = try connection.query("SELECT current_setting('client_encoding')", "reading the encoding")
     guard let own = result.text(0, 0), own != manifest.encoding else { return nil }
     return
-      "texts of the snapshot are in \(manifest.encoding), and those of this database travel in \(own). Replay into a "
-      + "database with the encoding of the one that the snapshot was taken from."
+      "the snapshot's text is encoded in \(manifest.encoding), this database's in \(own). Replay into a "
+      + "database with the same encoding as the one the snapshot was taken from."
   }
 
   private static func problem(
@@ -129,14 +130,14 @@ struct SnapshotCatalog {
   ) throws(PostgresError) -> String? {
     guard let type else {
       return
-        "the type \(column.baseType) of the snapshot's column \(column.name) does not exist in this database. Make it, "
+        "the type \(column.baseType) of the snapshot's column \(column.name) does not exist in this database. Create it, "
         + "or replay into a copy of the database that the snapshot was taken from."
     }
     guard let number = column.typeNumber, number != type.oid else { return nil }
     return
-      "the snapshot's column \(column.name) is of the type \(column.baseType), whose binary form holds the types' numbers "
-      + "in the database it was taken from, and here they are others. Replay into that database, or into a copy made "
-      + "by files and not by pg_dump."
+      "the snapshot's column \(column.name) is of type \(column.baseType), whose binary form contains the types' oids "
+      + "in the database it was taken from, and they differ here. Replay into that database, or into a physical "
+      + "copy of it, not one restored from pg_dump."
   }
 }
 

@@ -57,7 +57,7 @@ struct TableChoice {
     case .found(let stagingName): findings.append(missingProduction(stagingName, wasNamed: true))
     case .none:
       if stagingNames.named(name) != nil { undecided.insert(name.name) }
-      findings.append(.blocker(name.name, missingStaging(name)))
+      findings.append(.blocker(.notFound, name.name, missingStaging(name)))
     case .ambiguous(let names): add(ambiguity(names, name), of: name)
     }
   }
@@ -133,6 +133,7 @@ struct TableChoice {
     let sentence = "\(stagingSchema).\(name) has no table of the same name in \(productionSchema)"
     if let other = Self.sameName(name, in: production) {
       return .blocker(
+        .notFound,
         name.name,
         "\(stagingSchema).\(name.quoted) has no table of the same name in \(productionSchema), only \(other.quoted), which "
           + "differs by case. \(rename(name, to: other))"
@@ -140,7 +141,8 @@ struct TableChoice {
     }
     let question = Spelling.question(for: name.name, in: production.map(\.name.name.name))
     return wasNamed
-      ? .blocker(name.name, "\(sentence).\(question)") : .warning(name.name, "\(sentence): not merged.\(question)")
+      ? .blocker(.notFound, name.name, "\(sentence).\(question)")
+      : .warning(.notFound, name.name, "\(sentence): not merged.\(question)")
   }
 
   private func rename(_ name: Identifier, to other: Identifier) -> String {
@@ -148,8 +150,8 @@ struct TableChoice {
       "ALTER TABLE \(QualifiedName(schema: Identifier(stagingSchema), name: name)) RENAME TO \(other)"
     return
       "Have DMS load into the other name (the rule action convert-lowercase of its mappings), take the two for the same "
-      + "with --fold-case or tables.\(other).staging_table, or rename it: \(statement.text). An empty table of that name must "
-      + "be dropped before."
+      + "with --fold-case or tables.\(other).staging_table, or rename it: \(statement.text). Drop an empty table of that name "
+      + "first."
   }
 
   private static func sameName(_ name: Identifier, in tables: [CatalogTable]) -> Identifier? {

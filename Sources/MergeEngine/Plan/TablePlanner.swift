@@ -106,12 +106,16 @@ struct TablePlanner {
 
   private var blockerCount: Int { findings.count { $0.grade == .blocker } }
 
-  private mutating func block(_ table: String, _ message: String) { findings.append(.blocker(table, message)) }
-  private mutating func warn(_ table: String, _ message: String) { findings.append(.warning(table, message)) }
+  private mutating func block(_ table: String, _ message: String) {
+    findings.append(.blocker(.tableShape, table, message))
+  }
+  private mutating func warn(_ table: String, _ message: String) {
+    findings.append(.warning(.tableShape, table, message))
+  }
 
   private mutating func checkStaging(_ table: String, staging: CatalogTable, production: CatalogTable) {
     if staging.kind != .table {
-      block(table, "\(staging.name) is not an ordinary table. Staging is read by block ranges; load an ordinary table.")
+      block(table, "\(staging.name) is not an ordinary table. Staging is read by block ranges: load an ordinary table.")
     }
     let version = options.columns.version(of: table)
     if production.column(version) != nil, staging.column(version) == nil {

@@ -54,6 +54,6 @@ struct AdminAccess {
     }
     let hidden = try RowSecurity(table: nil).findings(on: steps.map(\.relation), connection)
     guard hidden.isEmpty else { return [hidden[0]] }
-    return try WriteRehearsal.obstacle(steps).map { [.blocker(nil, $0)] } ?? []
+    return try WriteRehearsal.obstacle(steps).map { [.blocker(.refusedStatement, nil, $0)] } ?? []
   }
 }

@@ -51,7 +51,7 @@ struct CastForecast {
   }
 
   private func findings(_ questions: [Question], _ counts: [Int]) -> [Finding] {
-    zip(questions, counts).filter { $0.1 > 0 }.map { .warning(pair.plan.name, $0.message($1)) }
+    zip(questions, counts).filter { $0.1 > 0 }.map { .warning(.typeConversion, pair.plan.name, $0.message($1)) }
   }
 
   /// The value as production gets it, in production's type.

@@ -68,7 +68,7 @@ struct Checks {
   }
 
   private func locks(_ table: TablePlan) -> [Finding] {
-    (lockTable?.obstacle(table)).map { [.blocker(table.name, $0)] } ?? []
+    (lockTable?.obstacle(table)).map { [.blocker(.lockTable, table.name, $0)] } ?? []
   }
 
   private func rowSecurity(_ table: TablePlan) throws -> [Finding] {
@@ -91,7 +91,7 @@ struct Checks {
       BeforeImageTable.widthObstacle(table), BeforeImageTable.triggerObstacle(table),
       table.citus?.obstacleOfImages(of: table.production),
     ]
-    .compactMap(\.self).map { .blocker(table.name, $0) }
+    .compactMap(\.self).map { .blocker(.beforeImages, table.name, $0) }
   }
 
   private func rowTriggers(_ table: TablePlan) throws -> [Finding] {
@@ -111,6 +111,7 @@ struct Checks {
       guard error.refusesStatement else { throw error }
       return [
         .blocker(
+          .unreadableTypes,
           table.name,
           "\(table.staging) can't be read as the types of \(table.production): \(error.message)"
             + (error.sqlState.map { " (SQLSTATE \($0))" } ?? "") + "."

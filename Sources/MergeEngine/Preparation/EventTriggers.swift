@@ -35,10 +35,11 @@ struct EventTriggers {
     let disabling = triggers.map { "ALTER EVENT TRIGGER \($0) DISABLE;" as SQL }.joined(" ")
     return [
       .blocker(
+        .eventTrigger,
         nil,
-        "making the temporary tables of a merge would be refused: \(refusal.message)"
+        "the server would refuse a merge's temporary tables: \(refusal.message)"
           + (refusal.sqlState.map { " (SQLSTATE \($0))" } ?? "")
-          + ". Have the event trigger let pg_temp and the schema \(options.schemas.admin) pass, or disable it while merging: "
+          + ". Exempt pg_temp and the schema \(options.schemas.admin) from the event trigger, or disable it while merging: "
           + disabling.text
       )
     ]
@@ -53,7 +54,7 @@ struct EventTriggers {
   }
 
   private func refusal(of statements: [SQL]) throws(PostgresError) -> PostgresError? {
-    let operation = "trying whether temporary tables can be made"
+    let operation = "checking whether temporary tables can be created"
     do throws(PostgresError) {
       try connection.execute("BEGIN READ WRITE", operation)
       for statement in statements { try connection.execute(statement, operation) }

@@ -14,7 +14,7 @@ struct Judgement {
     let isExcused = { (finding: Finding) in finding.table.map(empty.contains) ?? false }
     blockers = found.filter { !isExcused($0) }
     warnings = found.filter(isExcused).map {
-      .warning($0.table, "\($0.message) Its staging table is empty, so nothing is left out.")
+      .warning($0.kind, $0.table, "\($0.message) Its staging table is empty, so nothing is missed.")
     }
   }
 
@@ -24,6 +24,8 @@ struct Judgement {
   static func others(of plan: MergePlan, blockers: [Finding]) -> [Finding] {
     guard !plan.tables.isEmpty, blockers.allSatisfy({ $0.table != nil }) else { return [] }
     let names = plan.tables.map(\.name).sorted().map { "--table \($0)" }.joined(separator: " ")
-    return [.warning(nil, "Nothing stands against the other tables. To merge them meanwhile: \(names)")]
+    return [
+      .warning(.mergeableAlone, nil, "The other tables can be merged. To merge them in the meantime: \(names)")
+    ]
   }
 }

@@ -25,6 +25,7 @@ struct KeyForecast {
       // A value that can't be cast at all ends the count; it is refused like the others.
       guard error.refusesStatement else { throw error }
       return .warning(
+        .keyConversion,
         table.name,
         "whether the cast to \(column.baseType.fullName.text) changes keys \(column.name) of \(table.staging) could not be "
           + "counted: \(error.message). Such rows are quarantined."
@@ -32,6 +33,7 @@ struct KeyForecast {
     }
     guard count > 0 else { return nil }
     return .warning(
+      .keyConversion,
       table.name,
       "\(count.rows) of \(table.staging) with a key \(column.name) that the cast to \(column.baseType.fullName.text) would "
         + "change into another row's: quarantined. Load the column in production's type."

@@ -26,14 +26,15 @@ struct LockHolders {
       "looking for the sessions that hold locks"
     )
     guard rows.count > 0 else {
-      return [.blocker(nil, "a lock was not granted, \(error). Run the same command again.")]
+      return [.blocker(.lockHeld, nil, "a lock was not granted, \(error). Run the same command again.")]
     }
     return (0..<rows.count).map { row in
       let table = QualifiedName(schema: rows.text(row, 1) ?? "", name: rows.text(row, 0) ?? "")
       let process = rows.integer(row, 2) ?? 0
       return .blocker(
+        .lockHeld,
         table.name.name,
-        "the process \(process) (\(rows.text(row, 4) ?? ""), role \(rows.text(row, 5) ?? "")) has locked \(table) "
+        "process \(process) (\(rows.text(row, 4) ?? ""), role \(rows.text(row, 5) ?? "")) has locked \(table) "
           + "(\(rows.text(row, 3) ?? "")) for longer than the merge waits. Wait for it and run the same command again, or end "
           + "it: SELECT pg_terminate_backend(\(process))"
       )

@@ -41,6 +41,7 @@ struct LockTable {
     guard limit < workerCount else { return [] }
     return [
       .warning(
+        .lockTable,
         largest.name,
         "\(reason(largest)) has room for \(limit) at a time: merging with \(limit) of \(workerCount) workers. "
           + advice(largest, workers: workerCount)

@@ -43,7 +43,7 @@ struct Preparation {
         return try resolve(production: production, staging: staging)
       } catch let error as PostgresError where error.sqlState?.isWorthRetrying == true {
         for connection in [production, staging] where !connection.isBroken {
-          try connection.execute("ROLLBACK", "beginning anew to prepare")
+          try connection.execute("ROLLBACK", "starting the preparation again")
         }
         guard stop.signal == nil else { throw error }
         guard ContinuousClock.now < deadline else {
@@ -109,7 +109,7 @@ struct Preparation {
     if options.maxReplicaLagSeconds != nil, purpose == .merge,
       let obstacle = try ReplicaLag.obstacle(production, replica: options.replica)
     {
-      throw MergeFailure.blocked([.blocker(nil, "--max-replica-lag can't be kept: \(obstacle).")])
+      throw MergeFailure.blocked([.blocker(.standby, nil, "--max-replica-lag can't be kept: \(obstacle).")])
     }
     plan.add(try SessionFindings(plan: plan, options: options, production: production, staging: staging).all())
     if options.ties == .compare { try plan.compareTies(production) }
@@ -157,7 +157,7 @@ struct Preparation {
     guard blockers.isEmpty else {
       throw MergeFailure.blocked(blockers + Judgement.others(of: plan, blockers: blockers))
     }
-    if checks.isReader { plan.add([.warning(nil, AccessCheck.readerNote)]) }
+    if checks.isReader { plan.add([.warning(.readOnlySession, nil, AccessCheck.readerNote)]) }
   }
 
   /// Whether a table has no row; one that can't be looked into may have some.

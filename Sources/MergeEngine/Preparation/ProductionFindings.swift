@@ -33,10 +33,11 @@ struct ProductionFindings {
     )
     return (0..<rows.count).map { row in
       .warning(
+        .versionIndexed,
         table.name,
         "the index \(rows.text(row, 0) ?? "") holds the version column \(version), so no update of \(table.production) "
           + "can be HOT: every updated row gets a new entry in each of its \(rows.integer(row, 1) ?? 0) indexes. If "
-          + "nothing needs it, the merge is faster without."
+          + "nothing needs that index, the merge is faster without it."
       )
     }
   }
@@ -63,6 +64,7 @@ struct ProductionFindings {
     )
     return (0..<rows.count).map { row in
       .warning(
+        .versionTrigger,
         table.name,
         "the trigger \(rows.text(row, 0) ?? "") of \(table.production) seems to set \(version) (function "
           + "\(rows.text(row, 1) ?? "")): merged rows would then carry the time of the merge as their version, and "

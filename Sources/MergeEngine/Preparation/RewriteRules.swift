@@ -43,9 +43,10 @@ struct RewriteRules {
       let statement: SQL =
         rows.bool(row, 2) == true ? "DROP RULE \(rule) ON \(relation)" : "ALTER TABLE \(relation) DISABLE RULE \(rule)"
       return .blocker(
+        .rewriteRule,
         table,
         "the rule \(rule) rewrites every \(rows.text(row, 1) ?? "") on \(relation), so that what is written would not be "
-          + "what arrives. Do without it meanwhile, or make it a trigger: \(statement.text)"
+          + "what arrives. Disable it meanwhile, or make it a trigger: \(statement.text)"
       )
     }
   }

@@ -27,9 +27,10 @@ struct RowSecurity {
         rows.bool(row, 2) == true
         ? "ALTER TABLE \(relation) NO FORCE ROW LEVEL SECURITY" : "ALTER ROLE \(role) BYPASSRLS"
       return .blocker(
+        .rowSecurity,
         table,
-        "row-level security of \(relation) applies to the role \(role), so rows could be hidden or refused one by one. "
-          + "Use a role that it does not apply to: \(statement.text)"
+        "row-level security on \(relation) applies to the role \(role), so rows could be hidden or refused one by one. "
+          + "Use a role to which it does not apply: \(statement.text)"
       )
     }
   }

@@ -17,7 +17,7 @@ struct SchemaCheck {
   func require(_ name: String, advice: String) throws {
     guard !isThere(name) else { return }
     throw MergeFailure.blocked([
-      .blocker(nil, "there is no schema \(name). \(advice)\(Spelling.question(for: name, in: names))")
+      .blocker(.notFound, nil, "there is no schema \(name). \(advice)\(Spelling.question(for: name, in: names))")
     ])
   }
 

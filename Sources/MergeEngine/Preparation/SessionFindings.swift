@@ -36,9 +36,10 @@ struct SessionFindings {
     if settings.bool(0, 1) == true {
       findings.append(
         .warning(
+          .replicationRole,
           nil,
           "session_replication_role is replica for \(role): foreign keys are not checked and ordinary triggers don't fire for "
-            + "what is merged, so that orphans go in without a word. If that is not meant: ALTER ROLE \(role) RESET "
+            + "merged rows, so orphans are inserted without an error. If that is not intended: ALTER ROLE \(role) RESET "
             + "session_replication_role, or the same for the database."
         )
       )
@@ -46,9 +47,10 @@ struct SessionFindings {
     if let names = settings.text(0, 2), !names.isEmpty, settings.bool(0, 3) == true {
       findings.append(
         .warning(
+          .standby,
           nil,
-          "commits wait for synchronous standbys (synchronous_standby_names = '\(names)'), and none is connected: the first "
-            + "one will hang until one is."
+          "commits wait for synchronous standbys (synchronous_standby_names = '\(names)'), but none is connected: the first "
+            + "commit will hang until one is."
         )
       )
     }
@@ -75,6 +77,7 @@ struct SessionFindings {
       settings.bool(0, 2) == true
       ? zoned.map { table, columns in
         Finding.warning(
+          .timeZone,
           table,
           "\(columns): times without a zone are read in \(options.timeZone) (--time-zone), while the database is in \(zone)."
         )
@@ -82,6 +85,7 @@ struct SessionFindings {
     return ofZone
       + texts.map { table, columns in
         .warning(
+          .dateStyle,
           table,
           "\(columns): text in staging is read as the database reads it, with DateStyle \(style)."
         )

@@ -21,9 +21,10 @@ struct StagingFindings {
     if sizes.fillFactor > Self.hotFillFactorLimit {
       findings.append(
         .warning(
+          .statusColumn,
           table.name,
-          "\(table.staging) is filled at \(sizes.fillFactor) %, which leaves no room for HOT marks: marking takes about "
-            + "five times as long. Make staging with init (fillfactor 45), or merge with --mark none if it is truncated "
+          "\(table.staging) has fillfactor \(sizes.fillFactor), which leaves no room for HOT marks: marking takes about "
+            + "five times as long. Create staging with init (fillfactor 45), or merge with --mark none if it is truncated "
             + "right after."
         )
       )
@@ -31,6 +32,7 @@ struct StagingFindings {
     if sizes.columnIsIndexed {
       findings.append(
         .warning(
+          .statusColumn,
           table.name,
           "an index of \(table.staging) holds \(TablePlanner.statusColumn), so no mark can be a HOT update. Drop it; "
             + "merge-engine does not use it."
@@ -56,14 +58,15 @@ struct StagingFindings {
       )
     } catch {
       guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
-      return [.warning(table.name, "rows outside the window could not be counted: \(error.message).")]
+      return [.warning(.outsideWindow, table.name, "rows outside the window could not be counted: \(error.message).")]
     }
     let count = result.integer(0, 0) ?? 0
     guard count > 0 else { return [] }
     return [
       .warning(
+        .outsideWindow,
         table.name,
-        "\(count.rows) of \(table.staging) not in the window (--from, --to), or without a version: they are not merged."
+        "\(count.rows) of \(table.staging) outside the window (--from, --to), or without a version: not merged."
       )
     ]
   }
@@ -72,10 +75,11 @@ struct StagingFindings {
   func otherSessions() throws(PostgresError) -> [Finding] {
     try StagingWriters(table: table.staging, connection: connection).sessions().map { session in
       .warning(
+        .stagingWriter,
         table.name,
         session.modes.isEmpty
-          ? "\(session.description) looks like a DMS task that is connected now. If it is still loading \(table.staging), "
-            + "its later rows are left out."
+          ? "\(session.description) looks like a connected DMS task. If it is still loading \(table.staging), "
+            + "the rows it has yet to load are left out."
           : "\(session.description) is writing to \(table.staging) now (\(session.modes)): rows that it has not committed "
             + "yet are left out."
       )

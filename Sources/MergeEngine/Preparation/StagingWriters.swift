@@ -36,7 +36,7 @@ struct StagingWriters {
       GROUP BY a.pid, a.application_name, a.usename
       ORDER BY a.pid
       """,
-      "looking for others at work on \(table)"
+      "looking for other sessions that use \(table)"
     )
     return (0..<rows.count).map { row in
       Session(

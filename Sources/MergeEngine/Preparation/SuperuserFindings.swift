@@ -19,15 +19,16 @@ struct SuperuserFindings {
         AND NOT o.rolsuper
       ORDER BY n.nspname, c.relname
       """,
-      "looking who owns the production tables"
+      "reading who owns the production tables"
     )
     guard rows.count > 0 else { return [] }
     let owned = (0..<rows.count).map { "\(rows.text($0, 0) ?? "") (\(rows.text($0, 1) ?? ""))" }.joined(separator: ", ")
     return [
       .warning(
+        .superuser,
         nil,
-        "\(rows.text(0, 2) ?? "") is a superuser, and triggers, defaults and checks run with the rights of the role that merges: "
-          + "the owners of these tables could have anything done as a superuser: \(owned). Merge as a role that owns nothing; "
+        "\(rows.text(0, 2) ?? "") is a superuser, and triggers, defaults and checks run with the merging role's rights: "
+          + "the owners of these tables could do anything as a superuser: \(owned). Merge as a role that owns nothing; "
           + "merge-engine init --print-grants ROLE prints what it needs."
       )
     ]

@@ -58,7 +58,7 @@ struct TriggerFindings {
         swallows: rows.bool(row, 3) == true,
         rewrites: rows.bool(row, 4) == true
       )
-      .map { .warning(table.name, $0) }
+      .map { .warning(.rowTrigger, table.name, $0) }
     }
   }
 
@@ -66,13 +66,13 @@ struct TriggerFindings {
     var messages: [String] = []
     if !keys.isEmpty {
       messages.append(
-        "\(trigger) seems to set \(keys), the key that rows are matched by: a row that would get another key than "
-          + "staging's is quarantined. Have it keep a key that is given."
+        "\(trigger) seems to set \(keys), the key by which rows are matched: a row that would get a key other than "
+          + "staging's is quarantined. Have the trigger keep a key that is given."
       )
     }
     if swallows {
       messages.append(
-        "\(trigger) seems to leave rows out, as they were, or to put them elsewhere: a row that is not in \(table.production) "
+        "\(trigger) seems to drop or redirect rows, or to leave them as they were: a row that is not in \(table.production) "
           + "afterwards as it should be counts as stale."
       )
     }

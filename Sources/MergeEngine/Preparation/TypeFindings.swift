@@ -9,7 +9,7 @@ struct TypeFindings {
   func all() -> [Finding] {
     pair.columns.flatMap { column -> [Finding] in
       notes(column.staging.baseType, column.production.baseType).map { note in
-        .warning(pair.plan.name, "column \(column.plan.name): \(note)")
+        .warning(.typeConversion, pair.plan.name, "column \(column.plan.name): \(note)")
       }
     }
   }
@@ -20,18 +20,18 @@ struct TypeFindings {
     if staging.oid == TypeOID.numeric, production.oid == TypeOID.numeric, staging.modifier >= 0, production.modifier < 0
     {
       notes.append(
-        "\(pair). numeric(38,10) is what DMS makes of NUMBER without precision: digits behind the tenth are lost before "
+        "\(pair). numeric(38,10) is what DMS makes of NUMBER without precision: decimals after the tenth are lost before "
           + "staging. Load it as numeric without precision, or set numberDataTypeScale."
       )
     }
     if TypeOID.floats.contains(staging.oid), production.oid == TypeOID.numeric {
-      notes.append("\(pair). Binary fractions hold 15 digits: longer numbers are rounded before staging.")
+      notes.append("\(pair). Floating-point numbers hold 15 digits: longer numbers are rounded before staging.")
     }
     if TypeOID.timestamps.contains(staging.oid), TypeOID.timestamps.contains(production.oid),
       staging.oid == production.oid,
       staging.precision < production.precision
     {
-      notes.append("\(pair). Parts of a second are lost before staging.")
+      notes.append("\(pair). Fractional seconds are lost before staging.")
     }
     if TypeOID.timestamps.contains(staging.oid), TypeOID.timestamps.contains(production.oid),
       staging.oid != production.oid
@@ -42,18 +42,18 @@ struct TypeFindings {
       notes.append("\(pair). 0 is read as false, every other number as true.")
     }
     if staging.oid == TypeOID.date, TypeOID.timestamps.contains(production.oid) {
-      notes.append("\(pair). Oracle's DATE has a time of day, which staging does not.")
+      notes.append("\(pair). Oracle's DATE has a time of day, but staging's type has none.")
     }
     if TypeOID.strings.contains(staging.oid), production.oid == TypeOID.bpchar, staging.oid != TypeOID.bpchar {
-      notes.append("\(pair). Spaces at the end are not kept, and production pads with spaces.")
+      notes.append("\(pair). Trailing spaces are not kept, and production pads with spaces.")
     }
     if staging.oid == TypeOID.bpchar, production.oid != TypeOID.bpchar, TypeOID.strings.contains(production.oid) {
-      notes.append("\(pair). Staging pads with spaces, and spaces at the end are cut on the way.")
+      notes.append("\(pair). Staging pads with spaces, and trailing spaces are removed on the way.")
     }
     if let stagingLength = staging.characterLimit, let limit = production.characterLimit, stagingLength < limit {
       notes.append(
-        "\(pair). A value longer than \(stagingLength) characters can't have reached staging whole; Oracle may count "
-          + "its lengths in bytes, PostgreSQL counts characters."
+        "\(pair). Values longer than \(stagingLength) characters can't have reached staging intact; Oracle may count "
+          + "lengths in bytes, PostgreSQL counts characters."
       )
     }
     return notes

@@ -21,7 +21,7 @@ struct WriteRehearsal {
       let marking: SQL = "UPDATE \(table.staging) AS s SET \(status) = 'PROCESSED' WHERE s.ctid = '(0,1)'"
       steps.append(Step(marking, of: table.staging, "marking rows of", staging))
     }
-    return try Self.obstacle(steps).map { [.blocker(table.name, $0)] } ?? []
+    return try Self.obstacle(steps).map { [.blocker(.refusedStatement, table.name, $0)] } ?? []
   }
 
   /// Why the server would refuse one of the statements, the first of them; nil when it would refuse none.

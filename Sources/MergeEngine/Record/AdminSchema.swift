@@ -99,9 +99,10 @@ struct AdminSchema {
     let wasMerged = try columns(connection).contains("merge_summary.parameters")
     throw MergeFailure.blocked([
       .blocker(
+        .adminSchema,
         nil,
         wasMerged
-          ? "the admin schema \(schemas.admin) is an earlier version's: merge-engine init, or the next merge, completes it."
+          ? "the admin schema \(schemas.admin) belongs to an earlier version: merge-engine init, or the next merge, completes it."
           : "the admin schema \(schemas.admin) is missing or incomplete: nothing has been merged yet."
       )
     ])
@@ -129,6 +130,7 @@ struct AdminSchema {
   func obstacle(_ statements: [SQL], reason: String?) -> Finding {
     let script = statements.map { $0.text + ";" }.joined(separator: "\n")
     return .blocker(
+      .adminSchema,
       nil,
       "the admin schema \(schemas.admin) is incomplete, and this role may not change it\(reason.map { " (\($0))" } ?? ""). "
         + "Have its owner run merge-engine init, or these statements:\n\(script)"

@@ -70,8 +70,9 @@ struct BeforeImageCatalog {
     guard merged.bool(0, 0) == true else { return }
     throw MergeFailure.blocked([
       .blocker(
+        .beforeImages,
         table.name,
-        "run \(runID) has merged rows into \(table.production) without before-images already. Go on with it without "
+        "run \(runID) has already merged rows into \(table.production) without before-images. Continue it without "
           + "--before-images, or merge the rest in a run of its own."
       )
     ])

@@ -13,6 +13,7 @@ extension MergePlan {
       if refusedCount > 0 {
         findings.append(
           .warning(
+            .standingRefusals,
             tables[index].name,
             "\(refusedCount.rows) of \(tables[index].staging) \(refusedCount == 1 ? "stands" : "stand") refused by earlier "
               + "runs and \(refusedCount == 1 ? "is" : "are") not read: merge-engine errors list shows why, errors retry has "
@@ -23,9 +24,10 @@ extension MergePlan {
       guard look.forgottenRowCount > 0 else { continue }
       findings.append(
         .warning(
+          .readAgain,
           tables[index].name,
-          "\(look.forgottenRowCount.rows) of \(tables[index].staging) that were merged before can't be told from new ones, "
-            + "since the table was rewritten or restored meanwhile: they are read a second time. Rows that were deleted "
+          "\(look.forgottenRowCount.rows) of \(tables[index].staging) merged earlier can't be told from new ones, "
+            + "since the table has been rewritten or restored since: they are read a second time. Rows deleted "
             + "from production since would come back."
         )
       )

@@ -24,7 +24,7 @@ struct MonitoringViews {
     } catch let error as PostgresError
       where [.insufficientPrivilege, .invalidTableDefinition, .wrongObjectType].contains(error.sqlState)
     {
-      logger.warning("the view \(schemas.admin).\(view) is left as it is: \(error.message)")
+      logger.warning("the view \(schemas.admin).\(view) was left as it is: \(error.message)")
     }
   }
 
@@ -53,7 +53,9 @@ struct MonitoringViews {
       }
     } catch {
       guard error.sqlState == .insufficientPrivilege else { throw error }
-      logger.warning("the monitoring views are missing, and this role may not make them; merge-engine init makes them")
+      logger.warning(
+        "the monitoring views are missing, and this role may not create them; merge-engine init creates them"
+      )
     }
   }
 

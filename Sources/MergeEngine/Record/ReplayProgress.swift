@@ -33,7 +33,7 @@ struct ReplayProgress {
         continue
       }
       logger.info(
-        "an earlier replay was not finished: going on behind \(doneCount) of \(progress.snapshot.file.table.rowCount) rows",
+        "an earlier replay was not finished: continuing after \(doneCount) of \(progress.snapshot.file.table.rowCount) rows",
         metadata: ["table": "\(progress.table.name)"]
       )
     }

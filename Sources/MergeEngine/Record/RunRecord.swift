@@ -103,7 +103,11 @@ struct RunRecord {
     guard let id = row.count == 1 ? row.integer(0, 0) : nil else {
       try connection.execute("ROLLBACK", "giving up opening the run")
       throw MergeFailure.blocked([
-        .blocker(nil, "there is no run \(options.continuedRunID ?? 0) in \(schemas.admin).merge_summary to go on with.")
+        .blocker(
+          .notFound,
+          nil,
+          "there is no run \(options.continuedRunID ?? 0) in \(schemas.admin).merge_summary to continue."
+        )
       ])
     }
     self.id = id

@@ -111,7 +111,7 @@ public struct StagingStatus: Sendable, Codable {
     among known: [Identifier]
   ) -> Finding {
     let question = Spelling.question(for: stagingName.name, in: known.map(\.name))
-    return .blocker(name.name, "there is no staging table \(schemas.staging).\(stagingName).\(question)")
+    return .blocker(.notFound, name.name, "there is no staging table \(schemas.staging).\(stagingName).\(question)")
   }
 
   private static func names(in schema: String, _ connection: Connection) throws(PostgresError) -> [Identifier] {

@@ -29,15 +29,15 @@ struct DeletionGuard {
       "locking \(plan.staging) against being truncated"
     )
     guard try StagingSource(plan.staging, isElsewhere: false, connection).contentIdentity == seen?.staging else {
-      return "\(plan.staging) was truncated, rewritten or made anew since it was verified"
+      return "\(plan.staging) has been truncated, rewritten or recreated since it was verified"
     }
     let isEmpty = try connection.query(
       "SELECT NOT EXISTS (SELECT FROM \(plan.staging))",
-      "looking whether \(plan.staging) is empty"
+      "checking whether \(plan.staging) is empty"
     )
     // Nothing at all may be what Oracle has of the rows that it was asked for.
     guard isEmpty.bool(0, 0) != true || seen?.askedKeyCount != nil else { return "\(plan.staging) is empty" }
-    if let run = try loadingRun() { return "run \(run) is loading into staging, which is not complete then" }
+    if let run = try loadingRun() { return "run \(run) is still loading into staging, which is not complete yet" }
     return try StagingWriters(table: plan.staging, connection: connection).obstacle()
   }
 

@@ -116,7 +116,8 @@ public struct Repair: Sendable {
       failure = error
     }
     let (tables, left) = queue.result()
-    let failures = failure.map { ["\($0). What was mended until then is committed; run verify --output again."] } ?? []
+    let failures =
+      failure.map { ["\($0). What had been mended by then is committed; run verify --output again."] } ?? []
     let report = report(record.id, status(tables, isFailed: failure != nil), clock, tables: tables, failures: failures)
     try close(report, left: left, record, control)
     return report

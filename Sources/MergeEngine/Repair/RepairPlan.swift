@@ -109,7 +109,7 @@ struct RepairPlan: Sendable {
     let pairs = schemas.pairs.map(\.name)
     if let other = differences.entries.keys.first(where: { !pairs.contains($0.pair) })?.pair {
       throw differences.blocked(
-        "is of the schemas \(other), and these are \(pairs.joined(separator: ", ")): name them with --staging-schema and "
+        "is about the schemas \(other), not \(pairs.joined(separator: ", ")): name them with --staging-schema and "
           + "--production-schema."
       )
     }
@@ -122,7 +122,7 @@ struct RepairPlan: Sendable {
       let known = differences.header.tables.map { name($0.pair, $0.table) }
       if let unknown = names.first(where: { !known.contains($0) }) {
         throw MergeFailure.blocked([
-          .blocker(unknown, "the file \(differences.path) says nothing about it: it was not verified.")
+          .blocker(.differenceFile, unknown, "the file \(differences.path) does not mention it: it was not verified.")
         ])
       }
       entries = entries.filter { names.contains($0.key) }
@@ -138,6 +138,7 @@ struct RepairPlan: Sendable {
       guard Set(first.key.keys) == Set(names) else {
         throw MergeFailure.blocked([
           .blocker(
+            .differenceFile,
             table.name,
             "its key was \(first.key.keys.sorted().joined(separator: ", ")) when it was verified, and is "
               + "\(names.sorted().joined(separator: ", ")) now: run verify --output again."
@@ -165,7 +166,7 @@ struct RepairPlan: Sendable {
         "reading the role's rights on \(table.production)"
       )
       if let missing = missing.text(0, 0) {
-        findings.append(.blocker(table.name, "--kind extra: the role lacks \(missing)."))
+        findings.append(.blocker(.missingRight, table.name, "--kind extra: the role lacks \(missing)."))
       }
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
@@ -186,8 +187,9 @@ struct RepairPlan: Sendable {
       guard let from = seen?.from, let to = seen?.to else {
         throw MergeFailure.blocked([
           .blocker(
+            .extraRows,
             table.name,
-            "--kind extra needs a file of a window with two ends: verify --from T --to T --output FILE."
+            "--kind extra needs a file about a window with both ends: verify --from T --to T --output FILE."
           )
         ])
       }
@@ -213,6 +215,7 @@ struct RepairPlan: Sendable {
     guard percent > options.maxExtraPercent else { return }
     throw MergeFailure.blocked([
       .blocker(
+        .extraRows,
         table.name,
         "\(lineCount) of \(count) rows \(place) (\((percent * 100).rounded() / 100) %) would be deleted, "
           + "more than --max-extra-percent \(options.maxExtraPercent) allows. "

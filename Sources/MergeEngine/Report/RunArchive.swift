@@ -73,7 +73,7 @@ public struct RunArchive: Sendable {
       try AtomicFile(path: path).write(text + "\n")
     } catch {
       let reason = (error as? AtomicFile.Failure)?.description ?? "\(folder) can't be made: \(SystemReason.of(error))"
-      throw MergeFailure.blocked([.blocker(nil, "the archive of run \(id): \(reason)")])
+      throw MergeFailure.blocked([.blocker(.file, nil, "the archive of run \(id): \(reason)")])
     }
     return path
   }

@@ -37,6 +37,7 @@ public struct StoredRuns: Sendable {
   private var missing: MergeFailure {
     .blocked([
       .blocker(
+        .adminSchema,
         nil,
         "the admin schema \(session.schemas.admin) is missing or incomplete: nothing has been merged yet, or the "
           + "schema has another name (--admin-schema)."

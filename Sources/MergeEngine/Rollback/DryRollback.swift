@@ -29,7 +29,7 @@ struct DryRollback {
   private func warnings(_ plan: RollbackPlan) throws -> [String] {
     try plan.slowChecks(connection)
       + plan.tables.filter(\.hasTriggers).map {
-        "\($0.production) has triggers: they may change what is put back, or bring back what is deleted."
+        "\($0.production) has triggers: they may change what is restored, or bring back what is deleted."
       }
   }
 

@@ -12,6 +12,7 @@ struct RollbackAccess {
       guard !missing.isEmpty else { continue }
       findings.append(
         .blocker(
+          .missingRight,
           table.name,
           "the role lacks \(missing.joined(separator: ", ")). `merge-engine init --print-grants ROLE` prints what a "
             + "rollback needs; before-images belong to the role that merged."

@@ -97,9 +97,9 @@ struct RollbackBatch {
     // Inserted rows first: they may hold unique values that old rows want back.
     try deleteInserted(range)
     if !table.columns.isEmpty {
-      try production.execute(sql.restore(range), "putting back old rows of \(table.production)")
+      try production.execute(sql.restore(range), "restoring old rows of \(table.production)")
     }
-    try production.execute(sql.reinsert(range), "putting back deleted rows of \(table.production)")
+    try production.execute(sql.reinsert(range), "restoring deleted rows of \(table.production)")
     let counts = try finish(operation)
     try connections.commitStagingFirst(operation)
     return counts

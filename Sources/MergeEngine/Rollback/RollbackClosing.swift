@@ -19,7 +19,7 @@ struct RollbackClosing {
     var warnings = warnings
     let failures = plan.tables.indices.compactMap { index in
       passes.failures[index].map {
-        "\(plan.tables[index].name): \($0). What was taken back until then is committed; run the rollback again."
+        "\(plan.tables[index].name): \($0). What had been taken back by then is committed; run the rollback again."
       }
     }
     let tables = try plan.tables.indices.map { try describe($0, passes, stop: stop, warnings: &warnings) }
@@ -58,13 +58,14 @@ struct RollbackClosing {
     report.alteredByTriggers = counts.altered
     if let staging = staging[index], counts.released == 0, !counts.isEmpty {
       warnings.append(
-        "no staging rows of \(table.name) will be read again: \(staging.staging) holds none of them any more."
+        "no staging rows of \(table.name) will be read again: \(staging.staging) no longer holds any of them."
       )
     }
     if counts.altered > 0 {
       warnings.append(
-        "triggers of \(table.production) have changed \(counts.altered.rows) behind the rollback, after they were put back or "
-          + "deleted: they are not what they were. Disable such triggers for a rollback: ALTER TABLE … DISABLE TRIGGER …"
+        "triggers of \(table.production) changed \(counts.altered.rows) behind the rollback, after the old values were put back or "
+          + "the row was deleted, so these are not what they were. Disable such triggers for a rollback: ALTER TABLE … DISABLE "
+          + "TRIGGER …"
       )
     }
     // Looking at what is left takes long where that is much; who has asked to stop knows that there is more.

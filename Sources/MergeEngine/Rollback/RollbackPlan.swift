@@ -22,7 +22,7 @@ struct RollbackPlan {
     let entries = try Self.present(try list.entries(ofRun: record.runID, connection), record)
       .filter { entry in names?.contains { Self.isName($0, of: entry.production) } ?? true }
     if let missing = names?.first(where: { name in !entries.contains { Self.isName(name, of: $0.production) } }) {
-      throw MergeFailure.blocked([.blocker(missing, "run \(record.runID) has no before-images of it.")])
+      throw MergeFailure.blocked([.blocker(.beforeImages, missing, "run \(record.runID) has no before-images of it.")])
     }
     let catalog = try Catalog(
       connection,

@@ -34,20 +34,20 @@ struct RollbackRecord {
     guard row.bool(0, 2) == true else {
       let (staging, production) = (row.text(0, 3) ?? "", row.text(0, 4) ?? "")
       throw Self.blocked(
-        "run \(runID) has merged \(staging) into \(production), and not \(schemas.staging) into \(schemas.production). Name its "
+        "run \(runID) merged \(staging) into \(production), not \(schemas.staging) into \(schemas.production). Name its "
           + "schemas: --staging-schema \(staging) --production-schema \(production)"
       )
     }
     switch row.text(0, 0) {
     case Status.complete.rawValue:
       let notes = row.text(0, 1)?.split(separator: "\n").last.map { " \($0)" } ?? ""
-      throw Self.blocked("run \(runID) has been rolled back already, there is nothing left of it.\(notes)")
+      throw Self.blocked("run \(runID) has already been rolled back; nothing of it is left.\(notes)")
     case RunStatus.running.rawValue:
       throw Self.blocked(
-        "run \(runID) is still going on. Wait for its end, or stop it: its batches up to then can be rolled back."
+        "run \(runID) is still going. Wait for it to end, or stop it: the batches it has committed by then can be rolled back."
       )
     case RunStatus.loading.rawValue:
-      throw Self.blocked("run \(runID) is still loading into staging, and has not merged anything yet.")
+      throw Self.blocked("run \(runID) is still loading into staging and has not merged anything yet.")
     default: break
     }
   }
@@ -68,7 +68,7 @@ struct RollbackRecord {
     ).text(0, 0)
   }
 
-  static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
+  static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(.runState, nil, message)]) }
 
   /// Says that the rollback is under way. What the run has read of a snapshot's files is to be read again by the next replay.
   func begin(_ tables: [RollbackTable], _ connection: Connection) throws(PostgresError) {

@@ -23,28 +23,28 @@ struct RollbackTable: Sendable {
   /// - Throws: ``MergeFailure/blocked(_:)`` when the table is gone, or is not the table any more that was merged.
   init(_ entry: BeforeImageCatalog.Entry, _ catalog: Catalog, on connection: Connection) throws {
     let name = entry.production.name.name
-    func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(name, message)]) }
+    func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(.beforeImages, name, message)]) }
     guard let table = catalog.tables.first(where: { $0.oid == entry.productionOid }) else {
       throw blocked(
-        "\(entry.production) is gone: dropped, or made anew, since run \(entry.runID) merged into it. Its old rows are "
-          + "in \(entry.image); what can be used of them is for a person to say. To take back the other tables, name them: --table."
+        "\(entry.production) has been dropped or recreated since run \(entry.runID) merged into it. Its old rows are "
+          + "in \(entry.image); a person has to decide what to do with them. To take back the other tables, name them: --table."
       )
     }
     guard let image = catalog.tables.first(where: { $0.oid == entry.imageOid }), image.name == entry.image else {
       throw blocked(
-        "its before-images \(entry.image) are gone: dropped or renamed by hand. Without them it can't be taken back."
+        "its before-images \(entry.image) have been dropped or renamed by hand. Without them it can't be taken back."
       )
     }
     // A 32-bit transaction id comes round again after so many; some distance is kept.
     guard entry.age < 4_000_000_000 else {
-      throw blocked("its before-images are too old: the server's transaction ids have come round since.")
+      throw blocked("its before-images are too old: the server's transaction ids have wrapped around since.")
     }
     let kept = image.columns.dropFirst()
     let keyNames = kept.prefix(entry.keyColumnCount).map(\.name)
     guard let key = Self.key(of: table, over: keyNames) else {
       throw blocked(
-        "no primary key or unique index of \(table.name) is the one by which run \(entry.runID) has matched its rows: that was "
-          + "over \(keyNames.map(\.name).joined(separator: ", ")), NOT NULL. Make it so again to take the run back."
+        "no primary key or unique index of \(table.name) is the one by which run \(entry.runID) matched its rows: it was "
+          + "over \(keyNames.map(\.name).joined(separator: ", ")), NOT NULL. Restore it to take the run back."
       )
     }
     let changed = kept.filter { old in
@@ -53,7 +53,7 @@ struct RollbackTable: Sendable {
     }
     guard changed.isEmpty else {
       throw blocked(
-        "columns of \(table.name) were dropped, renamed or given another type since run \(entry.runID): "
+        "columns of \(table.name) have been dropped, renamed or given another type since run \(entry.runID): "
           + "\(changed.map(\.name.name).joined(separator: ", ")). Its old rows are in \(entry.image)."
       )
     }

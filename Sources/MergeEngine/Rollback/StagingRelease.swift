@@ -49,7 +49,7 @@ struct StagingRelease {
   }
 
   private static func operation(_ plan: TablePlan) -> String {
-    "having rows of \(plan.staging) whose effect was taken back read again"
+    "releasing rows of \(plan.staging) whose effect was taken back"
   }
 
   private var statement: SQL {

@@ -87,7 +87,7 @@ final class ControlConnection {
   ///   ``MergeFailure/unreachable(_:)`` when the server can't be reached again in time.
   func renewIfLost() throws -> Bool {
     if !current.isBroken, (try? current.execute("SELECT 1", "looking after the connection")) != nil { return false }
-    logger.warning("control connection lost, connecting again")
+    logger.warning("control connection lost, reconnecting")
     let deadline = ContinuousClock.now + .seconds(retries.reconnectLimitSeconds)
     let lost = backend
     while true {

@@ -23,8 +23,8 @@ struct ExchangedValues {
       let count = try holders.waits(of: Array(waiting), rule).circles.count
       guard count > 0 else { continue }
       return
-        "\(count.rows) of \(table.staging) exchange values of \(rule.name) among each other. The server checks that row by row, so "
-        + "that none can be the first, and they stay refused. A constraint that is checked at the end of a statement takes them: "
+        "\(count.rows) of \(table.staging) exchange values of \(rule.name) among themselves. The server checks them one by one, so "
+        + "none can go first, and they stay refused. A constraint that is checked at the end of a statement accepts them: "
         + "\(advice(rule)); then merge-engine errors retry, and merge again."
     }
     return nil

@@ -206,6 +206,6 @@ final class Pressure: Sendable {
       return lagSeconds == .infinity && !state.hasVanished
     }
     guard hasVanished, let replica else { return }
-    logger.warning("the standby is gone, waiting for it", metadata: ["replica": "\(replica)"])
+    logger.warning("the standby is gone, waiting for it to return", metadata: ["replica": "\(replica)"])
   }
 }

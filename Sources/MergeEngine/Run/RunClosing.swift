@@ -68,7 +68,7 @@ struct RunClosing {
     try record.close(
       status,
       notes: notes(status, failures, refusedCount: refusedCount, standingCount: standingCount),
-      warnings: warnings.map { .warning(nil, $0) },
+      warnings: warnings.map { .warning(.runEnd, nil, $0) },
       connection
     )
     try connection.execute("COMMIT", "closing the run")
@@ -128,7 +128,7 @@ struct RunClosing {
   private func failures(_ outcome: RunOutcome) -> [String] {
     var failures = zip(plan.tables, outcome.tables).compactMap { table, outcome in
       outcome.failure.map { "\(table.name): \(Self.text($0))" }
-        ?? (outcome.isSkipped ? "\(table.name): not begun, since a table that it refers to has failed" : nil)
+        ?? (outcome.isSkipped ? "\(table.name): not started, since a table it refers to failed" : nil)
     }
     if outcome.isOverRefusalLimit {
       failures.append(
@@ -140,7 +140,7 @@ struct RunClosing {
     guard outcome.isClean else { return failures }
     failures += outcome.unreadCounts.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { index, count in
       "\(plan.tables[index].name): \(count.rows) of staging \(count == 1 ? "is" : "are") not merged yet, since rows were "
-        + "added or changed faster than they were merged; run it again"
+        + "added or changed faster than they were merged; run the merge again"
     }
     return failures
   }
@@ -155,7 +155,7 @@ struct RunClosing {
           ? "\(standingCount.rows) \(standingCount == 1 ? "stands" : "stand") refused by earlier runs." : nil,
         "merge-engine errors list shows them.",
       ].compactMap(\.self).joined(separator: " ")
-    case .aborted: "Interrupted. The batches before are committed; run it again."
+    case .aborted: "Interrupted. The batches before are committed; run the merge again to continue."
     case .failed, .running, .loading: failures.joined(separator: "\n")
     }
   }

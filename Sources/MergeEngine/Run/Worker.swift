@@ -31,7 +31,7 @@ final class Worker {
       guard try connect() else { return }
     } catch MergeFailure.unreachable(let reason) where connectedCount.update({ $0 > 0 }) {
       return context.logger.warning(
-        "worker got no connection, the others go on without it",
+        "worker got no connection, the others continue without it",
         metadata: ["worker": "\(number)", "reason": "\(reason)"]
       )
     }
@@ -123,7 +123,7 @@ final class Worker {
       } catch is BatchRecord.StagingRewritten {
         try undo()
         context.logger.warning(
-          "staging was rewritten or truncated while it was read, looking at it anew",
+          "staging was rewritten or truncated while it was being read, examining it again",
           metadata: ["table": "\(context.plan.tables[item.table].name)"]
         )
         return queue.suspend(item, BatchRecord.StagingRewritten())

@@ -14,6 +14,7 @@ enum Reaching {
     guard error.origin == .foreignSession else { return .unreachable(error) }
     return .blocked([
       .blocker(
+        .pooledSession,
         nil,
         """
         \(error): locks and settings would be left to other clients. Nothing was set. Connect to PostgreSQL itself, past \

@@ -15,19 +15,19 @@ enum ReplicaLag {
 
   /// - Returns: infinity when the standby that was named is not connected: nobody can say what it has.
   static func seconds(_ connection: Connection, replica: String?) throws(PostgresError) -> Double {
-    let result = try connection.query(query, [.text(replica)], "asking how far standbys are behind")
+    let result = try connection.query(query, [.text(replica)], "asking how far behind standbys are")
     if replica != nil, result.integer(0, 0) == 0 { return .infinity }
     return result.double(0, 1) ?? 0
   }
 
   /// - Returns: why the lag can't be seen; nil if it can.
   static func obstacle(_ connection: Connection, replica: String?) throws(PostgresError) -> String? {
-    let result = try connection.query(query, [.text(replica)], "asking how far standbys are behind")
+    let result = try connection.query(query, [.text(replica)], "asking how far behind standbys are")
     let count = result.integer(0, 0) ?? 0
     if let replica, count == 0 { return "there is no standby whose application_name is \(replica)" }
     // Without the right to see it every column of a standby is NULL, its state among them.
     if let hidden = result.integer(0, 2), hidden > 0 {
-      return "this role may not see how far standbys are behind; grant it pg_monitor"
+      return "this role may not see how far behind standbys are; grant it pg_monitor"
     }
     // pg_receivewal and its like keep WAL without replaying it. Among others they don't count.
     if let replica, result.integer(0, 3) == count {

@@ -73,7 +73,9 @@ public struct SnapshotRestore: Sendable {
     for file in snapshot.files {
       guard let table = present.table(staging(file)) else { continue }
       let target = wanted.table(QualifiedName(schema: SnapshotCatalog.schema, name: file.table.name))
-      findings += try obstacles(table, target, saved: file.table, on: connection).map { .blocker(file.table.name, $0) }
+      findings += try obstacles(table, target, saved: file.table, on: connection).map {
+        .blocker(.snapshot, file.table.name, $0)
+      }
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
     try makeSchema(connection)
@@ -104,7 +106,7 @@ public struct SnapshotRestore: Sendable {
       "looking whether \(present.name) is empty"
     )
     guard result.bool(0, 0) == false else {
-      return ["\(present.name) holds rows. Save what is needed of them, and truncate it."]
+      return ["\(present.name) holds rows. Save the ones you need, and truncate it."]
     }
     let columns = present.columns.filter { !$0.isGenerated }
     let missing = (wanted?.columns ?? []).filter { column in !columns.contains { $0.name == column.name } }
@@ -115,7 +117,7 @@ public struct SnapshotRestore: Sendable {
       guard let other = wanted?.column(column.name) else { return false }
       return other.baseType.oid != column.baseType.oid || other.baseType.modifier != column.baseType.modifier
     }
-    let advice = "Drop it if nobody needs it, and the replay makes it as it was."
+    let advice = "Drop it if nobody needs it, and the replay recreates it as it was."
     return missing.map { "\(present.name) has no column \($0.name), which the snapshot has. \(advice)" }
       + added.map { "\(present.name) has a column \($0.name) that the snapshot does not have. \(advice)" }
       + differing.map { column in
@@ -124,12 +126,12 @@ public struct SnapshotRestore: Sendable {
         {
           return
             "the column \(column.name) of \(present.name) is \(column.declaredType), which has no binary form, and the snapshot "
-            + "holds its values as text. Drop the table if nobody needs it, and the replay makes it with a text column, "
+            + "holds its values as text. Drop the table if nobody needs it, and the replay creates it with a text column, "
             + "which a merge reads as production's type."
         }
         let type = wanted?.column(column.name)?.baseType.fullName.text ?? ""
         return
-          "the column \(column.name) of \(present.name) is \(column.declaredType), and in the snapshot \(type). \(advice)"
+          "the column \(column.name) of \(present.name) is \(column.declaredType), but \(type) in the snapshot. \(advice)"
       }
   }
 

@@ -146,13 +146,17 @@ public struct SnapshotSave: Sendable {
     let ordinary = catalog.tables(in: schema).filter { $0.kind == .table }
     let wanted = options.namesInStaging(ordinary.map(\.name.name.name))
     let findings = (wanted ?? []).filter { name in !ordinary.contains { $0.name.name.name == name } }.map {
-      Finding.blocker($0, "there is no ordinary table \(schema).\($0) to save.")
+      Finding.blocker(.notFound, $0, "there is no ordinary table \(schema).\($0) to save.")
     }
     guard findings.isEmpty else { throw .blocked(findings) }
     guard let names = wanted else {
       guard !ordinary.isEmpty else {
         throw .blocked([
-          .blocker(nil, "there is no table in the schema \(schema) to save. Name the right one: --staging-schema.")
+          .blocker(
+            .notFound,
+            nil,
+            "there is no table in the schema \(schema) to save. Name the right one: --staging-schema."
+          )
         ])
       }
       return ordinary

@@ -32,14 +32,16 @@ public struct Snapshot: Sendable {
     var findings: [Finding] = []
     for name in tables ?? [] where !manifest.tables.contains(where: { $0.name == name }) {
       let known = manifest.tables.map(\.name).joined(separator: ", ")
-      findings.append(.blocker(name, "the snapshot \(directory.path) has no table \(name). It has: \(known)."))
+      findings.append(
+        .blocker(.notFound, name, "the snapshot \(directory.path) has no table \(name). It has: \(known).")
+      )
     }
     for table in manifest.tables where tables?.contains(table.name) ?? true {
       do {
         let url = SnapshotDirectory(url: directory).fileURL(table.file)
         files.append(try SnapshotFileCheck(table: table, url: url).run(pieceRows: pieceRows, stop))
       } catch let damage as SnapshotFileCheck.Damage {
-        findings.append(.blocker(table.name, damage.description))
+        findings.append(.blocker(.snapshot, table.name, damage.description))
       }
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }

@@ -44,6 +44,7 @@ struct SnapshotDirectory: Sendable {
       let isSnapshot = contents.contains(Self.manifestName)
       throw MergeFailure.blocked([
         .blocker(
+          .file,
           nil,
           "\(url.path) is not empty: it holds \(isSnapshot ? "a snapshot" : "\(contents.count) files, but no snapshot"). "
             + "Name a folder that is empty or does not exist."
@@ -52,7 +53,7 @@ struct SnapshotDirectory: Sendable {
     } catch let failure as MergeFailure {
       throw failure
     } catch {
-      throw .blocked([.blocker(nil, "the folder \(url.path) can't be made or read: \(Self.reason(error)).")])
+      throw .blocked([.blocker(.file, nil, "the folder \(url.path) can't be created or read: \(Self.reason(error)).")])
     }
   }
 
@@ -87,7 +88,7 @@ struct SnapshotDirectory: Sendable {
     let type = (try? FileManager.default.attributesOfItem(atPath: url.path))?[.type] as? FileAttributeType
     guard type == .typeSymbolicLink else { return }
     throw .blocked([
-      .blocker(nil, "\(url.path) is a symbolic link. Name the folder that it points to, or remove the link.")
+      .blocker(.file, nil, "\(url.path) is a symbolic link. Name the folder that it points to, or remove the link.")
     ])
   }
 
@@ -121,7 +122,7 @@ struct SnapshotDirectory: Sendable {
     }
     guard FileManager.default.fileExists(atPath: manifestURL.path) else {
       throw Self.blocked(
-        "\(url.path) is no snapshot, or an unfinished one: it has no \(Self.manifestName), which is written last. Take "
+        "\(url.path) is not a snapshot, or an unfinished one: it has no \(Self.manifestName), which is written last. Take "
           + "the snapshot again, into another folder."
       )
     }
@@ -130,7 +131,7 @@ struct SnapshotDirectory: Sendable {
       let version = try JSONDecoder().decode(FormatVersion.self, from: data).format_version
       guard version <= SnapshotManifest.currentFormatVersion else {
         throw Self.blocked(
-          "\(manifestURL.path) has the format version \(version), of a newer merge-engine; this one knows versions up to "
+          "\(manifestURL.path) has format version \(version), of a newer merge-engine; this one knows versions up to "
             + "\(SnapshotManifest.currentFormatVersion). Use the merge-engine that took the snapshot, or a newer one."
         )
       }
@@ -141,7 +142,7 @@ struct SnapshotDirectory: Sendable {
       throw failure
     } catch let error as DecodingError {
       throw Self.blocked(
-        "\(manifestURL.path) is no manifest of a snapshot: \(Self.reason(error)). Fetch the folder again from where it was "
+        "\(manifestURL.path) is not a snapshot's manifest: \(Self.reason(error)). Fetch the folder again from where it was "
           + "saved."
       )
     } catch {
@@ -173,7 +174,7 @@ struct SnapshotDirectory: Sendable {
     }
   }
 
-  private static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(nil, message)]) }
+  private static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(.snapshot, nil, message)]) }
 
   /// What went wrong, in words: what Foundation knows of a failed call is spread over several places.
   static func reason(_ error: any Error) -> String {

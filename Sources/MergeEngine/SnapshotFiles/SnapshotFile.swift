@@ -61,8 +61,8 @@ struct SnapshotFile: Sendable {
     guard (try? State(url)) != state else { return }
     throw SnapshotError(
       "reading \(url.path)",
-      "it is not there any more, or has changed since it was checked. Leave the snapshot alone while it is replayed; with "
-        + "the files as they were the same command goes on"
+      "it no longer exists or has changed since it was checked. Leave the snapshot alone while it is being replayed; with "
+        + "the original files the same command continues"
     )
   }
 }

@@ -74,7 +74,7 @@ struct SnapshotFileWriter {
 
   /// What a reader would not take must not be saved, though it should never come.
   private func unreadable(_ error: BinaryCopyError) -> SnapshotError {
-    SnapshotError("writing \(url.path)", "what the server sent are not the table's rows: \(error)")
+    SnapshotError("writing \(url.path)", "what the server sent is not the table's rows: \(error)")
   }
 
   private func failure(_ error: any Error) -> SnapshotError {

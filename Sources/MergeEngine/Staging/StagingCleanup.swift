@@ -58,7 +58,9 @@ struct StagingCleanup {
     return refusedCount == 0 ? nil : "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
   }
 
-  private static func reason(_ count: Int) -> String? { count == 0 ? nil : "\(count) of its rows are not merged" }
+  private static func reason(_ count: Int) -> String? {
+    count == 0 ? nil : "\(count) of its rows \(count == 1 ? "is" : "are") not merged"
+  }
 
   /// Loaded, though the merge was not asked for it: unread only because nobody wants it.
   private func isBeyondWindow(_ table: TablePlan, _ span: LoadedSpan) throws(PostgresError) -> SQL {

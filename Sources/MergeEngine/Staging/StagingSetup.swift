@@ -50,25 +50,33 @@ public struct StagingSetup: Sendable {
   private let target: ConnectionTarget
   private let options: Options
   private let logger: Logger
+  private let stop: StopSignal
 
   /// - Parameters:
   ///   - target: the database that holds production.
   ///   - options: what to make.
   ///   - logger: gets the server's notices.
-  public init(target: ConnectionTarget, options: Options, logger: Logger) {
+  ///   - stop: ends it early; what was not committed is not made then.
+  public init(target: ConnectionTarget, options: Options, logger: Logger, stop: StopSignal = StopSignal()) {
     self.target = target
     self.options = options
     self.logger = logger
+    self.stop = stop
   }
 
   /// Makes what is missing, all of a pair of schemas in one transaction; a table whose staging can't be made doesn't keep the
   /// others from theirs.
   ///
-  /// - Throws: ``MergeFailure``; ``PostgresError`` when another statement fails, after which nothing was made.
+  /// - Throws: ``MergeFailure``; ``PostgresError`` when another statement fails, `CancellationError` when it was stopped between
+  ///   two: none of the tables was made then.
   public func run() throws -> [TableReport] {
     let connection = try connect()
-    return try ofEachPair(connection).flatMap { own in
-      try own.run(views: options.schemas, on: connection).map { report in
+    return try stop.covering(connection) { try makeAll(connection) }
+  }
+
+  private func makeAll(_ connection: Connection) throws -> [TableReport] {
+    try ofEachPair(connection).flatMap { own in
+      try own.make(views: options.schemas, on: connection).map { report in
         options.schemas.hasSeveralPairs
           ? TableReport(
             table: "\(own.options.schemas.production).\(report.table)",
@@ -88,12 +96,12 @@ public struct StagingSetup: Sendable {
     return merge.ofEachPair(staging: catalog, production: catalog).filter { $0.tables?.isEmpty != true }.map { own in
       var options = options
       (options.schemas, options.tables, options.columns) = (own.schemas, own.tables, own.columns)
-      return StagingSetup(target: target, options: options, logger: logger)
+      return StagingSetup(target: target, options: options, logger: logger, stop: stop)
     }
   }
 
   /// - Parameter schemas: all pairs that the views are of.
-  private func run(views schemas: Schemas, on connection: Connection) throws -> [TableReport] {
+  private func make(views schemas: Schemas, on connection: Connection) throws -> [TableReport] {
     let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
     let mistakes = options.columns.mistakes(
       production: catalog.tables(in: options.schemas.production),
@@ -112,6 +120,7 @@ public struct StagingSetup: Sendable {
     )
     var reports: [TableReport] = []
     for table in production {
+      guard stop.signal == nil else { throw CancellationError() }
       reports.append(try setUpIfPossible(table, catalog, on: connection))
     }
     try MonitoringViews(schemas: schemas).create(connection, logger)
@@ -131,7 +140,11 @@ public struct StagingSetup: Sendable {
     let tables = try mergeableTables(catalog)
     guard !tables.isEmpty else {
       throw MergeFailure.blocked([
-        .blocker(nil, "no table in the schema \(options.schemas.production) can be merged: merge-engine init says why.")
+        .blocker(
+          .tableShape,
+          nil,
+          "no table in the schema \(options.schemas.production) can be merged: merge-engine init says why."
+        )
       ])
     }
     let names = stagingNames(catalog)
@@ -153,6 +166,7 @@ public struct StagingSetup: Sendable {
       guard !tables.isEmpty else {
         throw MergeFailure.blocked([
           .blocker(
+            .notFound,
             nil,
             "there is no table in the schema \(options.schemas.production). Name the production schema: "
               + "--production-schema."
@@ -164,9 +178,9 @@ public struct StagingSetup: Sendable {
     let blockers = names.compactMap { name -> Finding? in
       guard let table = all.first(where: { $0.name.name == Identifier(name) }) else {
         let question = Spelling.question(for: name, in: all.map(\.name.name.name))
-        return .blocker(name, "there is no table \(options.schemas.production).\(name).\(question)")
+        return .blocker(.notFound, name, "there is no table \(options.schemas.production).\(name).\(question)")
       }
-      return reasonToSkip(table, catalog).map { .blocker(name, $0) }
+      return reasonToSkip(table, catalog).map { .blocker(.tableShape, name, $0) }
     }
     guard blockers.isEmpty else { throw MergeFailure.blocked(blockers) }
     return all.filter { names.contains($0.name.name.name) }
@@ -204,7 +218,7 @@ public struct StagingSetup: Sendable {
     let staging = QualifiedName(schema: Identifier(options.schemas.staging), name: other)
     let statement: SQL = "ALTER TABLE \(staging) RENAME TO \(name)"
     return
-      "\(options.schemas.staging).\(other.quoted) is there already and differs from \(table.name) only by case. Have DMS load "
+      "\(options.schemas.staging).\(other.quoted) already exists and differs from \(table.name) only by case. Have DMS load "
       + "in lower case (the rule action convert-lowercase of its mappings), take the two for the same with --fold-case, or rename it: "
       + statement.text
   }

@@ -66,6 +66,7 @@ public struct MergeStatus: Sendable, Codable {
   ///   - columns: what staging calls otherwise than production.
   ///   - runLimit: how many runs at most.
   ///   - logger: gets the server's notices.
+  ///   - stop: ends it early.
   /// - Throws: ``MergeFailure`` or ``PostgresError``.
   public static func read(
     target: ConnectionTarget,
@@ -73,10 +74,22 @@ public struct MergeStatus: Sendable, Codable {
     tables: [String]?,
     columns: ColumnRules = ColumnRules(),
     runLimit: Int = 5,
-    logger: Logger
+    logger: Logger,
+    stop: StopSignal = StopSignal()
   ) throws -> MergeStatus {
     let session = Session(target: target, schemas: schemas, logger: logger)
     let connection = try session.reachControl()
+    return try stop.covering(connection) {
+      try read(connection, schemas: schemas, tables: tables, runLimit: runLimit)
+    }
+  }
+
+  private static func read(
+    _ connection: Connection,
+    schemas: Schemas,
+    tables: [String]?,
+    runLimit: Int
+  ) throws -> MergeStatus {
     let check = try SchemaCheck(connection)
     for name in schemas.allStaging + schemas.allProduction { try check.requireNoSlip(name) }
     try StagingStatus.require(tables, on: connection, schemas: schemas, columns)

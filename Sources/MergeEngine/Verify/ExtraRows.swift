@@ -84,7 +84,7 @@ public struct ExtraRows {
   func find(sampleLimit: Int) throws(PostgresError) -> Outcome {
     var outcome = Outcome()
     guard window.from != nil || window.to != nil else {
-      outcome.note = "not looked for: there is no window. Give it with --from and --to."
+      outcome.note = "not looked for: there is no window. Name one with --from and --to."
       return outcome
     }
     let isEmpty = try connection.query(

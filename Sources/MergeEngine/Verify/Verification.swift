@@ -54,7 +54,7 @@ public struct Verification: Sendable {
       try output?.check()
       return try run(clock, output, onProgress)
     } catch let failure as AtomicFile.Failure {
-      throw MergeFailure.blocked([.blocker(nil, "the file of differences \(failure)")])
+      throw MergeFailure.blocked([.blocker(.file, nil, "the file of differences \(failure)")])
     }
   }
 

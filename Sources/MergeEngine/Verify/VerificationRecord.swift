@@ -20,7 +20,7 @@ struct VerificationRecord {
       let columns = try admin.columns(connection)
       guard columns.contains("merge_summary.parameters") else { return }
       guard columns.contains("merge_verifications.report") else {
-        return warn("\(session.schemas.admin).merge_verifications is missing; merge-engine init makes it")
+        return warn("\(session.schemas.admin).merge_verifications is missing; merge-engine init creates it")
       }
       try insert(
         String(decoding: try JSONEncoder().encode(report), as: UTF8.self),

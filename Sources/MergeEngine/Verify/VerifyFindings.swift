@@ -7,7 +7,7 @@ struct VerifyFindings {
   func all() -> [Finding] {
     zip(plan.tables, outcomes).flatMap { table, outcome in
       [unmarked(table, outcome.counts), unreadable(table, outcome.counts), vanished(table, outcome.counts)]
-        .compactMap { $0.map { .warning(table.name, $0) } }
+        .compactMap { $0.map { .warning(.notCompared, table.name, $0) } }
     }
   }
 
@@ -15,8 +15,8 @@ struct VerifyFindings {
   private func unmarked(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
     guard counts.read == 0 else { return nil }
     return table.selection == .merged
-      ? "\(table.staging) has no row\(window(table)) that is merged, so nothing was compared. verify --mark none compares "
-        + "whatever is there."
+      ? "\(table.staging) has no merged row\(window(table)), so nothing was compared. verify --mark none compares "
+        + "whatever rows there are."
       : "\(table.staging) has no row\(window(table)) to compare."
   }
 
@@ -28,7 +28,7 @@ struct VerifyFindings {
   private func unreadable(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
     guard counts.unreadable > 0 else { return nil }
     return
-      "\(counts.unreadable.rows) of \(table.staging) can't be read as the types of \(table.production), and so can't have "
+      "\(counts.unreadable.rows) of \(table.staging) can't be read as the types of \(table.production), so they can't have "
       + "been merged: they were not compared. Merges quarantine them; merge-engine errors list shows why."
   }
 
@@ -36,7 +36,7 @@ struct VerifyFindings {
   private func vanished(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
     guard counts.vanished > 0 else { return nil }
     return
-      "\(counts.vanished.rows) of \(table.staging) that differed from production at the first look had gone from staging, "
-      + "or changed there, at the second: they count neither as equal nor as different. Verify while nobody empties staging."
+      "\(counts.vanished.rows) of \(table.staging) that differed from production at first had disappeared from staging, "
+      + "or changed there, when checked again: they count neither as equal nor as different. Verify while nobody empties staging."
   }
 }

@@ -64,7 +64,7 @@ public struct Why: Sendable {
     )
     guard !report.isUnknown else {
       throw MergeFailure.usage(
-        "neither \(subject.staging) nor \(subject.production) has a row with the key \(asked), and nothing is on record of one."
+        "neither \(subject.staging) nor \(subject.production) has a row with the key \(asked), and none is on record."
       )
     }
     return report
@@ -106,7 +106,7 @@ struct AskedKey: CustomStringConvertible {
       values = names.indices.map { row.text(0, $0) ?? typed[$0] }
     } catch {
       guard error.refusesRow else { throw error }
-      throw usage("\(typed.joined(separator: ", ")) is no key (\(error.message))")
+      throw usage("\(typed.joined(separator: ", ")) is not a key (\(error.message))")
     }
     named = Dictionary(uniqueKeysWithValues: zip(names, values))
   }

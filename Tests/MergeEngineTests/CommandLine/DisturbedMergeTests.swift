@@ -111,7 +111,7 @@ import Testing
       }
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0)
-      #expect(outcome.errors.contains("connection lost, connecting again"))
+      #expect(outcome.errors.contains("connection lost, reconnecting"))
       #expect(try outcome.json()["totals"]["read"].integer == 4500)
       #expect(try outcome.json()["totals"]["inserted"].integer == 1350)
       #expect(try database.differencesFromExpected() == 0)
@@ -134,7 +134,7 @@ import Testing
       let outcome = try await database.call("--json")
       #expect(outcome.status == 74)
       #expect(outcome.errors.contains("SQLSTATE 58P01"))
-      #expect(outcome.errors.contains("lines: not begun, since a table that it refers to has failed"))
+      #expect(outcome.errors.contains("lines: not started, since a table it refers to failed"))
       let json = try outcome.json()
       #expect(json["status"].text == "FAILED")
       #expect(json["tables"].table("customers")["read"].integer == 500)

@@ -196,7 +196,7 @@ import Testing
       let arguments = ["--database", database.connectionString(role: "merger"), "--max-replica-lag", "60"]
       let blind = try await CommandLineProgram.run(arguments)
       #expect(blind.status == 73)
-      #expect(blind.errors.contains("this role may not see how far standbys are behind; grant it pg_monitor"))
+      #expect(blind.errors.contains("this role may not see how far behind standbys are; grant it pg_monitor"))
       #expect(blind.errors.contains("Nothing was written."))
       #expect(try database.staged("NEW") == 2000)
       try database.run("GRANT pg_monitor TO merger")

@@ -46,7 +46,7 @@ import Testing
       #expect(!(try await database.call("plan").output).contains("superuser"))
       let owner = "owner_\(database.name)"
       try database.run("CREATE ROLE \(owner); ALTER TABLE production.orders OWNER TO \(owner)")
-      let warning = "the owners of these tables could have anything done as a superuser: production.orders (\(owner))"
+      let warning = "the owners of these tables could do anything as a superuser: production.orders (\(owner))"
       #expect(try await database.call("plan").output.contains(warning))
       #expect(try await database.call().errors.contains(warning))
       try database.run("DROP OWNED BY \(owner) CASCADE; DROP ROLE \(owner)")

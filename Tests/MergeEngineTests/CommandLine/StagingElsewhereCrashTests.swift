@@ -141,7 +141,7 @@ import Testing
         try holder.run("ROLLBACK")
         let outcome = try await merge.outcome()
         #expect(outcome.status == 0, "\(outcome.errors)")
-        #expect(outcome.errors.contains("connection lost, connecting again"))
+        #expect(outcome.errors.contains("connection lost, reconnecting"))
         #expect(try staging.staged("PROCESSED", in: "staging.t") == 400)
         #expect(
           try production.sortedRows("SELECT updated_at, count(*) FROM production.t GROUP BY 1")

@@ -18,17 +18,17 @@ import Testing
     Case(
       testDescription: "policies of production",
       sql: "ALTER TABLE production.items ENABLE ROW LEVEL SECURITY",
-      message: ["items: row-level security of production.items applies to the role", "BYPASSRLS"]
+      message: ["items: row-level security on production.items applies to the role", "BYPASSRLS"]
     ),
     Case(
       testDescription: "policies of staging",
       sql: "ALTER TABLE staging.items ENABLE ROW LEVEL SECURITY; CREATE POLICY all_rows ON staging.items USING (true)",
-      message: ["items: row-level security of staging.items applies to the role", "BYPASSRLS"]
+      message: ["items: row-level security on staging.items applies to the role", "BYPASSRLS"]
     ),
     Case(
       testDescription: "policies of the run's record",
       sql: "ALTER TABLE admin.merge_summary ENABLE ROW LEVEL SECURITY",
-      message: ["row-level security of admin.merge_summary applies to the role"]
+      message: ["row-level security on admin.merge_summary applies to the role"]
     ),
     Case(
       testDescription: "a rule on INSERT",

@@ -64,7 +64,7 @@ import Testing
       #expect(
         report.tables[0].reasons == [
           "changed since": 1,
-          "not deleted: staging.t was truncated, rewritten or made anew since it was verified": 5000,
+          "not deleted: staging.t has been truncated, rewritten or recreated since it was verified": 5000,
         ]
       )
       #expect(try database.value("SELECT count(*) FROM production.t") == "30001")
@@ -92,7 +92,7 @@ import Testing
       try other.run("ROLLBACK")
       try database.run("INSERT INTO admin.merge_summary (status) VALUES ('LOADING')")
       let loading = try await delete(database)
-      #expect(loading.tables[0].left[0].reason.contains("run 2 is loading into staging") == true)
+      #expect(loading.tables[0].left[0].reason.contains("run 2 is still loading into staging") == true)
       #expect(try database.value("SELECT count(*) FROM production.t") == "100")
       try database.run("UPDATE admin.merge_summary SET status = 'ABORTED' WHERE id = 2")
       #expect(try await delete(database).deleted == 2)
@@ -235,7 +235,7 @@ import Testing
           $0.mark = MergeOptions.Mark.none
         }
         await #expect { _ = try await database.repair(file, deleting) } throws: {
-          isBlocked($0, "needs a file of a window with two ends")
+          isBlocked($0, "needs a file about a window with both ends")
         }
       }
       #expect(try database.value("SELECT count(*) FROM production.t") == "1000")

@@ -44,11 +44,11 @@ import Testing
         "line 3 is not as it was written",
         whole.map { $0 == whole[2] ? $0.replacing("\"b\"", with: "\"c\"") : $0 }
       )
-      try await expect("line 4 is there twice", Array(whole[..<3]) + Array(whole[2...]))
-      try await expect("line 6 stands behind the last one", whole + [whole[1]])
+      try await expect("line 4 appears twice", Array(whole[..<3]) + Array(whole[2...]))
+      try await expect("line 6 comes after the last one", whole + [whole[1]])
       try await expect("is empty", [])
       try await expect(
-        "version 2 of its form",
+        "format version 2",
         [whole[0].replacing(#""format_version":1"#, with: #""format_version":2"#)]
       )
       try await expect("line 1 is not as it was written", [whole[0].replacing(#""run_id":1"#, with: #""run_id":2"#)])
@@ -71,10 +71,10 @@ import Testing
   @Test func `a file of another database, of other schemas, or from before a later merge is refused`() async throws {
     try await withFile { database, file in
       try await withFile { other, _ in
-        try await expectRefusal("it is of the database \(database.name), and this is \(other.name)", other, file)
+        try await expectRefusal("it is about the database \(database.name), not \(other.name)", other, file)
       }
       let renamed = try await database.call("repair", file.path, "--production-schema", "shop")
-      #expect(renamed.status == 73 && renamed.errors.contains("staging=production, and these are staging=shop"))
+      #expect(renamed.status == 73 && renamed.errors.contains("staging=production, not staging=shop"))
       try await database.merge()
       try await expectRefusal("was written after run 1, and run 2 has merged since", database, file)
     }
@@ -85,7 +85,7 @@ import Testing
       let nowhere = DifferencesFile()
       try await expectRefusal("can't be read", database, nowhere)
       let unknown = try await database.call("repair", file.path, "--table", "u")
-      #expect(unknown.status == 73 && unknown.errors.contains("says nothing about it"))
+      #expect(unknown.status == 73 && unknown.errors.contains("does not mention it"))
       try database.run("ALTER TABLE production.t RENAME k TO key; ALTER TABLE staging.t RENAME k TO key")
       try await expectRefusal("its key was k when it was verified, and is key now", database, file)
       try database.run("DROP TABLE production.t")

@@ -165,8 +165,8 @@ import Testing
       )
       let before = try database.contents()
       let text = try await Chromium.open(Self.html(of: database)).text
-      #expect(text.contains("This run is from before merge-engine recorded its batches one by one."))
-      #expect(text.contains("This run is from before merge-engine kept the warnings of a run."))
+      #expect(text.contains("This run predates the version of merge-engine that records each batch."))
+      #expect(text.contains("This run predates the version of merge-engine that records warnings."))
       #expect(text.contains("orders\t2,000"))
       #expect(try database.contents() == before)
     }

@@ -162,7 +162,7 @@ import Testing
       let report = try await database.rollBack(merge.runID)
       #expect(report.status == .partial)
       #expect(report.restored == 10 && report.tables[0].alteredByTriggers == 4)
-      #expect(report.warnings.contains { $0.contains("triggers of production.t have changed 4 rows") })
+      #expect(report.warnings.contains { $0.contains("triggers of production.t changed 4 rows") })
     }
   }
 

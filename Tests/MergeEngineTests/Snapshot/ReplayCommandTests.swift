@@ -153,7 +153,7 @@ import Testing
       let outcome = try await replay.outcome()
       #expect(outcome.status == 74)
       #expect(
-        outcome.errors.contains("orders: while reading \(folder.file("orders.pgcopy").path): it is not there any more")
+        outcome.errors.contains("orders: while reading \(folder.file("orders.pgcopy").path): it no longer exists")
       )
       try original.write(to: folder.file("orders.pgcopy"))
       #expect(try await database.call("replay", folder.path).status == 0)

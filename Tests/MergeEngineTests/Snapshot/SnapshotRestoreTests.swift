@@ -165,7 +165,7 @@ import Testing
       let refused = try await database.call("replay", folder.path, "--into-staging")
       #expect(refused.status == 73)
       #expect(refused.errors.contains("which has no binary form"))
-      #expect(refused.errors.contains("the replay makes it with a text column"))
+      #expect(refused.errors.contains("the replay creates it with a text column"))
       try database.run("DROP TABLE staging.t")
       #expect(try await database.call("replay", folder.path, "--into-staging").status == 0)
       #expect(try database.value("SELECT pg_typeof(rights) FROM staging.t") == "text")

@@ -247,7 +247,7 @@ import Testing
       try Data().write(to: folder.url)
       let outcome = try await database.call("snapshot", "save", folder.path + "/below-a-file")
       #expect(outcome.status == 73)
-      #expect(outcome.errors.contains("can't be made or read"))
+      #expect(outcome.errors.contains("can't be created or read"))
     }
   }
 

@@ -86,7 +86,7 @@ import Testing
       try database.makePair(production: columns, staging: columns)
       await #expect { try await database.replay(folder) } throws: { error in
         guard case MergeFailure.blocked(let findings) = error else { return false }
-        return findings.contains { $0.message.contains("texts of the snapshot are in SQL_ASCII") }
+        return findings.contains { $0.message.contains("the snapshot's text is encoded in SQL_ASCII") }
       }
     }
   }
@@ -125,7 +125,7 @@ import Testing
       )
       await #expect { try await database.replay(folder) } throws: { error in
         guard case MergeFailure.blocked(let findings) = error else { return false }
-        return findings.count == 1 && findings[0].message.contains("column moods is of the type mood[]")
+        return findings.count == 1 && findings[0].message.contains("column moods is of type mood[]")
       }
     }
   }

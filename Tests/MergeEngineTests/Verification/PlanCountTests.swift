@@ -110,7 +110,7 @@ import Testing
         $0.to = "2025-01-02"
       }
       #expect(plan.totals.read == 7)
-      #expect(plan.findings.contains { $0.message.hasPrefix("17 rows of staging.t not in the window") })
+      #expect(plan.findings.contains { $0.message.hasPrefix("17 rows of staging.t outside the window") })
     }
   }
 

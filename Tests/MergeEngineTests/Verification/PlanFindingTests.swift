@@ -122,7 +122,7 @@ import Testing
     TypePair(staging: "numeric", production: "numeric(10,1)", value: "1.25", message: "changed by the cast"),
     TypePair(staging: "numeric", production: "int", value: "1.25", message: "changed by the cast"),
     TypePair(staging: "float8", production: "numeric", value: "1", message: "hold 15 digits"),
-    TypePair(staging: "timestamp(0)", production: "timestamp", value: "now()", message: "Parts of a second"),
+    TypePair(staging: "timestamp(0)", production: "timestamp", value: "now()", message: "Fractional seconds"),
     TypePair(staging: "timestamp", production: "timestamp(0)", value: "'2025-01-01 00:00:00.5'", message: "changed by"),
     TypePair(staging: "timestamp", production: "timestamptz", value: "now()", message: "--time-zone"),
     TypePair(staging: "date", production: "timestamp", value: "now()", message: "time of day"),

@@ -54,8 +54,8 @@ import Testing
             error k 7: invalid input syntax for type integer: "seven" (SQLSTATE 22P02)
             tie k 4: a x → y
 
-          warning t: staging.t is filled at 100 %, which leaves no room for HOT marks: marking takes about five times as \
-          long. Make staging with init (fillfactor 45), or merge with --mark none if it is truncated right after.
+          warning t: staging.t has fillfactor 100, which leaves no room for HOT marks: marking takes about five times as \
+          long. Create staging with init (fillfactor 45), or merge with --mark none if it is truncated right after.
           DRY RUN: nothing was written. 8 staging rows examined in …
 
           """

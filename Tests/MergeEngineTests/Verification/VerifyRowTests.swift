@@ -140,7 +140,7 @@ import Testing
       try database.run("TRUNCATE staging.t; INSERT INTO staging.t VALUES (9, 1)")
       let report = try await database.verify()
       #expect(report.status == .nothingCompared)
-      #expect(report.findings.contains { $0.message.contains("no row that is merged") })
+      #expect(report.findings.contains { $0.message.contains("no merged row") })
       // A run that set no marks is remembered.
       try await database.merge { $0.mark = .none }
       try database.run("DELETE FROM production.t")

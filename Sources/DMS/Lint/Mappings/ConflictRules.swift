@@ -37,7 +37,7 @@ enum ConflictRules {
         at: place,
         "\(earlier.label) (\(first)) and \(later.label) (\(second)) both act on \(object); DMS applies one action to an object, "
           + "the one with the lower number, so \"\(second)\" does nothing there",
-        advice: "keep one of the two; tables that exist need no change of types, only names in lower case"
+        advice: "keep one of the two; existing tables need only lower-case names, not other types"
       )
       return
     }
@@ -46,7 +46,7 @@ enum ConflictRules {
       at: place,
       "\(earlier.label) (\(first)) and \(later.label) (\(second)) both act on \(object), and DMS applies only the first",
       advice:
-        "write the new name in lower case in the rename, and name the other objects one by one in the rules that lower-case them"
+        "write the new name of the rename rule in lower case, and name the other objects one by one in the rules that lower-case them"
     )
   }
 

@@ -63,7 +63,7 @@ enum FilterRules {
       found.add(
         .missingFilterValue,
         at: node ?? condition,
-        "the operator \"\(text)\" needs \(needed), and \"\(key)\" is \(node == nil ? "missing" : "empty")",
+        "the operator \"\(text)\" needs \(needed), but \"\(key)\" is \(node == nil ? "missing" : "empty")",
         advice: "add \"\(key)\""
       )
     }
@@ -71,7 +71,7 @@ enum FilterRules {
 
   private static func hint(_ text: String) -> String {
     switch text.lowercased() {
-    case "lt", "<", "gt", ">": ", which includes the value itself; there is no operator that leaves it out"
+    case "lt", "<", "gt", ">": ", which includes the value itself; no operator excludes it"
     default: ""
     }
   }
@@ -84,7 +84,7 @@ enum FilterRules {
     found.add(
       .severalNegativeConditions,
       at: place,
-      "a filter with noteq, notbetween or notnull may hold one condition only; joined by OR, \"not A or not B\" is true for "
+      "a filter with noteq, notbetween or notnull may hold only one condition: DMS joins conditions by OR, and \"not A or not B\" is true for "
         + "every row",
       advice: "put each condition into a filter of its own; filters are joined by AND"
     )
@@ -108,7 +108,7 @@ enum FilterRules {
     found.add(
       .filterOnLOB,
       at: place,
-      "\(column) is a large object (\(known.sourceType ?? known.type)), and DMS does not filter on those",
+      "\(column) is a large object (\(known.sourceType ?? known.type)), which DMS does not filter on",
       advice: "filter on a column of another type"
     )
   }

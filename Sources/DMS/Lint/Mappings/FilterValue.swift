@@ -29,9 +29,11 @@ enum FilterValue {
     guard looksLikeDate(text) else { return nil }
     guard let time = ScannedTime(text) else { return "it is not of the form YYYY-MM-DD or YYYY-MM-DD HH:MM:SS" }
     if let fault = time.fault { return fault }
-    if !time.zone.isEmpty { return "it has the time zone \"\(time.zone)\", and DMS documents no zones in filters" }
-    if time.separator != "" && time.separator != " " { return "date and time are separated by \"\(time.separator)\"" }
-    if time.hasFraction { return "it has decimals of a second, which DMS does not document for filters" }
+    if !time.zone.isEmpty { return "it has the time zone \"\(time.zone)\", but DMS documents no time zones in filters" }
+    if time.separator != "" && time.separator != " " {
+      return "date and time are separated by \"\(time.separator)\" instead of a space"
+    }
+    if time.hasFraction { return "it has fractional seconds, which DMS does not document for filters" }
     if !time.separator.isEmpty && !time.hasSeconds { return "the seconds are missing" }
     return nil
   }

@@ -12,7 +12,7 @@ enum IdentityRules {
           found.add(
             .badRuleID,
             at: id,
-            "\"\(text)\" is not a whole number; DMS orders transformation rules by their number",
+            "\"\(text)\" is not a whole number, but DMS orders transformation rules by their numbers",
             advice: "give the rule a number of its own, such as \"\(document.rules.count + 1)\""
           )
         }
@@ -20,7 +20,7 @@ enum IdentityRules {
           found.add(
             .duplicateRuleID,
             at: id,
-            "rule-id \"\(text)\" is already the one of \(other.cursor.path); DMS refuses the document",
+            "rule-id \"\(text)\" is already used at \(other.cursor.path); DMS rejects such a document",
             advice: "give every rule a number of its own"
           )
         }
@@ -29,7 +29,7 @@ enum IdentityRules {
         found.add(
           .duplicateRuleName,
           at: name,
-          "rule-name \"\(text)\" is already the one of \(other.cursor.path); names must be unique",
+          "rule-name \"\(text)\" is already used at \(other.cursor.path); names must be unique",
           advice: "give every rule a name of its own"
         )
       }

@@ -9,7 +9,7 @@ enum MappingShapeRules {
         found.add(
           .wrongShape,
           at: rule.cursor,
-          "a rule must be an object, and here is \(rule.cursor.node.kindInWords)",
+          "a rule must be an object, but this is \(rule.cursor.node.kindInWords)",
           advice: "write the rule as {\"rule-type\": …}"
         )
         continue
@@ -68,7 +68,7 @@ enum MappingShapeRules {
       // Its own key already said what it should be; elements of arrays have no key.
       if object.path.hasSuffix("]") {
         let kind = object.node.kindInWords
-        found.add(.wrongShape, at: object, "here must stand an object, and it is \(kind)", advice: "write it as {…}")
+        found.add(.wrongShape, at: object, "an object belongs here, but this is \(kind)", advice: "write it as {…}")
       }
       return
     }
@@ -85,7 +85,7 @@ enum MappingShapeRules {
         found.add(
           .wrongShape,
           at: value,
-          "\"\(name)\" must be \(shape.inWords), and here is \(kind)",
+          "\"\(name)\" must be \(shape.inWords), but this is \(kind)",
           advice: "write \(shape.inWords)"
         )
       }
@@ -106,7 +106,7 @@ enum UnknownKey {
       found.add(
         .misspeltKey,
         at: key,
-        "there is no key \"\(name)\" here, so what it says does not count",
+        "\"\(name)\" is not a key here, so its value has no effect",
         advice: "write \"\(correct)\""
       )
       return correct
@@ -114,7 +114,7 @@ enum UnknownKey {
     found.add(
       .unknownKey,
       at: key,
-      "\"\(name)\" is not a documented key here; what DMS does with it is not known",
+      "\"\(name)\" is not a documented key here; nobody knows what DMS does with it",
       advice: "remove it, or use one of \(Spelling.list(allowed))"
     )
     return nil

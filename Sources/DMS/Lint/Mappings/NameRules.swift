@@ -22,8 +22,8 @@ enum NameRules {
     found.add(
       isMixed ? .nameInMixedCase : .nameNotUpperCase,
       at: place,
-      "names are compared case by case, and Oracle keeps its names in upper case: \"\(text)\" meets nothing"
-        + (isMixed ? ", unless the name was made in double quotes, just so" : ""),
+      "names are case-sensitive, and Oracle keeps its names in upper case: \"\(text)\" matches nothing"
+        + (isMixed ? ", unless the name was created in double quotes, exactly like this" : ""),
       advice: "write \"\(text.uppercased())\""
     )
   }
@@ -33,7 +33,7 @@ enum NameRules {
     found.add(
       .nameTooLong,
       at: place,
-      "\"\(text)\" has \(text.utf8.count) bytes; AWS documents that Oracle names of more than 30 bytes are not supported",
+      "\"\(text)\" is \(text.utf8.count) bytes long, and AWS does not support Oracle names longer than 30 bytes",
       advice: "try the table alone first, or load it from a view with a shorter name"
     )
   }
@@ -49,7 +49,7 @@ enum NameRules {
     found.add(
       .underscoreIsWildcard,
       at: place,
-      "'_' stands for any one character, so \"\(text)\" also meets \(example)",
+      "'_' stands for any single character, so \"\(text)\" also matches \(example)",
       advice: "write \"\(pattern.withLiteralUnderscores)\""
     )
   }

@@ -14,11 +14,11 @@ enum NumberTraps {
     let written = source.numbers.count > 1 ? "NUMBER(\(precision),\(scale))" : "NUMBER(\(precision))"
     if let digits = staging.wholeDigits {
       if scale > 0 {
-        return ("\(written) has decimals, and they are lost", "make the column numeric(\(precision),\(scale))")
+        return ("\(written) has decimals, which are lost", "make the column numeric(\(precision),\(scale))")
       }
       if whole > digits {
         return (
-          "\(written) has up to \(whole) digits, and the column overflows", "make the column numeric(\(precision))"
+          "\(written) has up to \(whole) digits, too many for the column", "make the column numeric(\(precision))"
         )
       }
     }
@@ -33,20 +33,22 @@ enum NumberTraps {
       if scale > decimals { return ("\(written) is rounded to \(decimals) decimals", "give it \(scale) decimals") }
       if whole > digits - decimals {
         return (
-          "\(written) has up to \(whole) digits before the point, and the column overflows", "give it more digits"
+          "\(written) has up to \(whole) digits before the decimal point, too many for the column",
+          "give it more digits"
         )
       }
     }
     guard scale > 0, precision > 15 else { return nil }
     return (
-      "\(written) may travel as a double, which keeps 15 digits", "compare the values of a trial load with the source's"
+      "\(written) may be transferred as a double, which keeps 15 digits",
+      "compare the values of a trial load with the source's"
     )
   }
 
   private static func trapWithoutSource(_ staging: PostgresType, isKey: Bool) -> (String, String)? {
     guard isKey, let digits = staging.wholeDigits, digits < 18 else { return nil }
     return (
-      "an Oracle NUMBER key can be longer than \(digits) digits, and the column then overflows",
+      "an Oracle NUMBER key can have more than \(digits) digits, too many for the column",
       "look at the largest key on the source, or make the column bigint"
     )
   }
@@ -63,8 +65,8 @@ enum NumberTraps {
     let decimals = staging.numbers.dropFirst().first ?? (staging.numbers.isEmpty ? Int.max : 0)
     guard staging.name != "numeric" || decimals > 10 else { return nil }
     return (
-      "NUMBER without precision travels as 38 digits, 10 of them decimals; more decimals are lost",
-      "set NumberDatatypeScale of the source endpoint to the decimals that are needed"
+      "NUMBER without precision is transferred with 38 digits, 10 of them decimals; further decimals are lost",
+      "set NumberDatatypeScale on the source endpoint to the number of decimals needed"
     )
   }
 }

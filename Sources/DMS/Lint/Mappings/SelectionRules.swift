@@ -49,7 +49,7 @@ enum SelectionRules {
         found.add(
           .tableSelectedTwice,
           at: rule.table ?? rule.cursor,
-          "\(schema).\(table) is already selected by \(other.label); AWS does not say how the filters of two rules combine",
+          "\(other.label) already selects \(schema).\(table); AWS does not say how the filters of two rules combine",
           advice: "put everything about this table into one rule"
         )
       }
@@ -60,7 +60,7 @@ enum SelectionRules {
     found.add(
       .unfilteredSelection,
       at: rule.cursor,
-      "other tables have a filter and \(rule.tableLabel) has none, so all of its rows are loaded",
+      "other tables have a filter but \(rule.tableLabel) has none, so all of its rows are loaded",
       advice: "add the window to \"filters\" here too, unless the whole table is meant"
     )
   }
@@ -71,7 +71,7 @@ enum SelectionRules {
       found.add(
         .wildcardInFilteredSelection,
         at: name,
-        "\"\(text)\" has a wildcard, and filters act only on tables that are named exactly",
+        "\"\(text)\" has a wildcard, but filters work only on tables that are named exactly",
         advice: "write one selection rule with the exact schema and table name for each table"
       )
     }
@@ -84,8 +84,8 @@ enum SelectionRules {
     found.add(
       .filterWithoutInclude,
       at: filters,
-      "filters act only in rules with the action \"include\", and this one says \"\(action.text ?? "")\"",
-      advice: "write \"rule-action\": \"include\", with a filter that takes the rows that are wanted"
+      "filters work only in rules with the action \"include\", but this one says \"\(action.text ?? "")\"",
+      advice: "write \"rule-action\": \"include\", with a filter for the rows you want"
     )
   }
 }

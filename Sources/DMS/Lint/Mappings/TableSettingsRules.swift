@@ -20,7 +20,7 @@ enum TableSettingsRules {
       found.add(
         .wildcardInTableSettings,
         at: name,
-        "\"\(text)\" has a wildcard; DMS refuses it with \"Exact schema and table name required when using table settings rule\"",
+        "\"\(text)\" has a wildcard, which DMS rejects with \"Exact schema and table name required when using table settings rule\"",
         advice: "write one table-settings rule with exact names for each table"
       )
     }
@@ -34,7 +34,7 @@ enum TableSettingsRules {
     found.add(
       .settingsForUnselectedTable,
       at: place,
-      "no selection rule includes \(schema).\(table), so these settings act on nothing",
+      "no selection rule includes \(schema).\(table), so these settings have no effect",
       advice: "add a selection rule for the table, or remove this rule"
     )
   }
@@ -58,7 +58,7 @@ enum TableSettingsRules {
       found.add(
         .missingKey,
         at: load,
-        "a parallel load of type \"partitions-list\" needs the list",
+        "a parallel load of type \"partitions-list\" needs a list of partitions",
         advice: "add \"partitions\": [\"…\"], or use \"partitions-auto\""
       )
     default: break
@@ -71,7 +71,7 @@ enum TableSettingsRules {
       found.add(
         .badRanges,
         at: load[key] ?? load,
-        "a parallel load by ranges needs \"\(key)\", and there are none",
+        "a parallel load by ranges needs \"\(key)\", but there are none",
         advice: key == "columns"
           ? "add \"columns\": [\"ID\"], one to ten columns"
           : "add \"boundaries\": [[\"1000\"], [\"2000\"]], the upper bound of each segment"
@@ -82,7 +82,7 @@ enum TableSettingsRules {
       found.add(
         .badRanges,
         at: place,
-        "there are \(columns.count) columns, and DMS takes ten",
+        "there are \(columns.count) columns, but DMS takes at most ten",
         advice: "name ten or fewer"
       )
     }
@@ -101,7 +101,7 @@ enum TableSettingsRules {
       found.add(
         .nameNotUpperCase,
         at: column,
-        "names are compared case by case, and Oracle keeps its names in upper case: \"\(text)\" meets nothing",
+        "names are case-sensitive, and Oracle keeps its names in upper case: \"\(text)\" matches nothing",
         advice: "write \"\(text.uppercased())\""
       )
     }
@@ -125,7 +125,7 @@ enum TableSettingsRules {
     found.add(
       .parallelLoadWithFilter,
       at: load,
-      "\(schema).\(table) has a filter too, and AWS does not say how a parallel load and a filter combine",
+      "\(schema).\(table) also has a filter, and AWS does not say how a parallel load and a filter combine",
       advice: "compare the number of loaded rows with a count on the source before relying on it"
     )
   }
@@ -156,7 +156,7 @@ enum TableSettingsRules {
     found.add(
       .lobTruncation,
       at: place,
-      "a LOB of more than \(size) kB is cut off, with no more than a warning in the log",
+      "LOBs larger than \(size) kB are truncated, with only a warning in the log",
       advice: "give the size of the largest LOB, use \"unlimited\", or set FailTasksOnLobTruncation on the endpoint"
     )
   }

@@ -50,7 +50,7 @@ enum TargetNameRules {
       .missingLowerCase,
       at: document.place,
       "no rule makes the \(kind) names lower case (\(first)\(others)): DMS then writes to upper-case names in double quotes, "
-        + "which are not the \(kind)s that PostgreSQL has",
+        + "not to the \(kind)s that PostgreSQL has",
       advice:
         "add a transformation rule with \"rule-action\": \"convert-lowercase\", \"rule-target\": \"\(kind)\" and \(locator), and "
         + "no other action on the same \(kind)s"
@@ -86,7 +86,7 @@ enum TargetNameRules {
         found.add(
           .twoTablesOneTarget,
           at: rule.table ?? rule.cursor,
-          "\(other) and \(source) would both be loaded into \(target), which DMS does not do",
+          "\(other) and \(source) would both be loaded into \(target), which DMS does not support",
           advice: "rename one of the two, or load them in two tasks"
         )
       }
@@ -109,7 +109,7 @@ enum TargetNameRules {
         found.add(
           .unknownTable,
           at: place,
-          "\(name) would be loaded into \"\(target)\", and there is no such table",
+          "\(name) would be loaded into \"\(target)\", but there is no such table",
           advice: advice(target, among: schema.tables.map(\.name)) ?? "create it with init, or remove the rule"
         )
         continue
@@ -142,12 +142,12 @@ enum TargetNameRules {
     found.add(
       .unknownColumn,
       at: place,
-      "\(source).\(column) would be the column \"\(target)\" of \(table.name), and there is no such column",
+      "\(source).\(column) would become the column \"\(target)\" of \(table.name), but there is no such column",
       advice: advice(target, among: table.columns.map(\.name)) ?? "name a column of that table"
     )
   }
 
   private static func advice(_ name: String, among others: [String]) -> String? {
-    Spelling.closest(to: name, in: others).map { "perhaps \($0.uppercased()) is meant" }
+    Spelling.closest(to: name, in: others).map { "did you mean \($0.uppercased())?" }
   }
 }

@@ -38,7 +38,7 @@ enum TransformationRules {
         found.add(
           .missingValue,
           at: rule.cursor[key] ?? rule.cursor,
-          "the action \"\(action.rawValue)\" needs \"\(key)\", and it is \(rule.cursor[key] == nil ? "missing" : "empty")",
+          "the action \"\(action.rawValue)\" needs \"\(key)\", which is \(rule.cursor[key] == nil ? "missing" : "empty")",
           advice: "add \"\(key)\""
         )
       }
@@ -53,13 +53,13 @@ enum TransformationRules {
       meant.map { "write \"\($0)\"" } ?? "use \(Spelling.list(known.prefix(9))), or another one that AWS lists"
     if meant == "change-data-type" {
       advice +=
-        ", or remove the rule: tables that exist keep their own column types, and no column can also be lower-cased "
+        ", or remove the rule: existing tables keep their own column types, and no column can also be lower-cased "
         + "when another action acts on it"
     }
     found.add(
       .unknownRuleAction,
       at: place,
-      "DMS has no transformation action \"\(text)\"; actions are compared case by case",
+      "DMS has no transformation action \"\(text)\"; actions are case-sensitive",
       advice: advice
     )
   }
@@ -71,7 +71,7 @@ enum TransformationRules {
     found.add(
       .unknownRuleTarget,
       at: place,
-      "\"\(text)\" is nothing that a transformation rule can act on",
+      "a transformation rule cannot act on \"\(text)\"",
       advice: meant ?? "use \(Spelling.list(known.prefix(3)))"
     )
   }
@@ -84,7 +84,7 @@ enum TransformationRules {
     found.add(
       .actionNotForTarget,
       at: place,
-      "\"\(action.rawValue)\" acts on a \(needed.rawValue), and the rule's target is a \(target.rawValue)",
+      "\"\(action.rawValue)\" acts on a \(needed.rawValue), but the rule's target is a \(target.rawValue)",
       advice: "write \"rule-target\": \"\(needed.rawValue)\", with the names in \"object-locator\" that it needs"
     )
   }
@@ -96,7 +96,7 @@ enum TransformationRules {
     found.add(
       .specialCharacterInColumn,
       at: column,
-      "DMS cannot transform columns whose names hold # \\ / or -, and \"\(text)\" holds '\(character)'",
+      "DMS cannot transform columns whose names contain # \\ / or -, and \"\(text)\" contains '\(character)'",
       advice: "leave the column out of the rule, or read it through a view that gives it another name"
     )
   }

@@ -37,7 +37,7 @@ enum TypeRules {
       found.add(
         .needlessDataType,
         at: rule.action ?? rule.cursor,
-        "with tables that exist the column's own type counts, so this rule has no use",
+        "an existing table keeps its own column type, so this rule does nothing",
         advice: "remove the rule unless DMS makes the tables; it also keeps the column's name from being lower-cased"
       )
     }
@@ -51,7 +51,7 @@ enum TypeRules {
       let effect =
         digits > 6
         ? "more than 6 decimals make the column VARCHAR(37) on PostgreSQL"
-        : "fewer than 6 decimals cut the times off, so rows look older than they are and newer ones can be missed"
+        : "fewer than 6 decimals truncate the times, so rows look older than they are and newer ones can be missed"
       found.add(.timestampPrecision, at: place, "\"\(key)\": \(digits) for a datetime: \(effect)", advice: "write 6")
       return
     }
@@ -86,7 +86,7 @@ enum TypeRules {
     found.add(
       .numberPrecision,
       at: type,
-      "the rule carries numeric(\(precision),\(scale)), and \(table.name).\(column.name) is \(column.type): digits can be lost "
+      "the rule transfers numeric(\(precision),\(scale)), but \(table.name).\(column.name) is \(column.type): digits can be lost "
         + "before they arrive",
       advice: "write the precision and scale of the column, or remove the rule"
     )

@@ -64,7 +64,7 @@ enum WindowRules {
         found.add(
           .windowJoinedByOr,
           at: place,
-          "conditions in one filter are joined by OR: \(start.column) >= \(start.text) OR \(start.column) <= \(end.text) is true "
+          "DMS joins the conditions of a filter by OR: \(start.column) >= \(start.text) OR \(start.column) <= \(end.text) is true "
             + "for every row that has a value, so the whole table is loaded",
           advice:
             "write one condition {\"filter-operator\": \"between\", \"start-value\": \"\(start.text)\", \"end-value\": "
@@ -82,7 +82,7 @@ enum WindowRules {
       .mutableFilterColumn,
       at: place,
       "\(column) changes when a row does: a row changed again after the window's end has left the window and is not loaded; "
-        + "AWS advises to filter on columns that never change",
+        + "AWS advises filtering on columns that never change",
       advice: "keep it only if CDC brings the later changes, or filter on the creation time or a key"
     )
   }
@@ -92,7 +92,7 @@ enum WindowRules {
       found.add(
         .badDate,
         at: bound.place,
-        "\"\(bound.text)\" is not a date that DMS documents: \(fault)",
+        "\"\(bound.text)\" is not in a date format that DMS documents: \(fault)",
         advice: "write YYYY-MM-DD HH:MM:SS as the source's clock shows it, for example \"2025-01-31 18:00:00\""
       )
       return
@@ -102,15 +102,15 @@ enum WindowRules {
       found.add(
         .windowEndsEarly,
         at: bound.place,
-        "\"\(bound.text)\" means its first moment, 00:00:00, so the rest of that day is not loaded",
-        advice: "write the time too, and a little later than needed: the merge cuts exactly"
+        "\"\(bound.text)\" means 00:00:00 on that day, so the rest of the day is not loaded",
+        advice: "add the time, a little later than needed: the merge cuts exactly"
       )
     } else if end.second == 59 {
       found.add(
         .windowEndsEarly,
         at: bound.place,
         "a TIMESTAMP between \(bound.text) and the next second is not loaded; only DATE columns hold whole seconds",
-        advice: "end at the next full second, a little later than needed: the merge cuts exactly"
+        advice: "end at the next whole second, a little later than needed: the merge cuts exactly"
       )
     }
   }
@@ -130,7 +130,7 @@ enum WindowRules {
         .emptyWindow,
         at: end.place,
         "the window on \(column) ends at \(end.text), before it starts at \(start.text), so no row is loaded",
-        advice: "exchange the two values"
+        advice: "swap the two values"
       )
     }
   }

@@ -12,19 +12,19 @@ enum ErrorPolicyRules {
     Policy(
       key: "DataErrorPolicy",
       standard: "LOG_ERROR",
-      effect: "a row that cannot be converted or loaded is left out",
+      effect: "rows that cannot be converted or loaded are left out",
       silent: ["IGNORE_RECORD", "LOG_ERROR", "SUSPEND_TABLE"]
     ),
     Policy(
       key: "DataTruncationErrorPolicy",
       standard: "LOG_ERROR",
-      effect: "a row with a value too long for its column is left out",
+      effect: "rows with a value too long for its column are left out",
       silent: ["IGNORE_RECORD", "LOG_ERROR", "SUSPEND_TABLE"]
     ),
     Policy(
       key: "TableErrorPolicy",
       standard: "SUSPEND_TABLE",
-      effect: "a table that fails is left half loaded and the others go on",
+      effect: "a table that fails is left half loaded while the others go on",
       silent: ["SUSPEND_TABLE"]
     ),
   ]
@@ -42,7 +42,7 @@ enum ErrorPolicyRules {
       found.add(
         .silentErrorPolicy,
         at: written ?? section ?? root,
-        "\(origin): \(effect), and the task still ends as if all were well",
+        "\(origin): \(effect), and the task still ends as if all had gone well",
         advice: "write \"\(policy.key)\": \"STOP_TASK\" in \"ErrorBehavior\""
       )
     }
@@ -59,7 +59,7 @@ enum ErrorPolicyRules {
     found.add(
       .silentErrorPolicy,
       at: written ?? section ?? root,
-      "\(origin): a mapping that finds no table then ends as a load of nothing, and successfully",
+      "\(origin): a mapping that matches no table then loads nothing and ends successfully",
       advice: "write \"FailOnNoTablesCaptured\": true in \"ErrorBehavior\""
     )
   }
@@ -72,8 +72,8 @@ enum ErrorPolicyRules {
     found.add(
       .restartsOnItsOwn,
       at: place,
-      "RecoverableErrorCount is \(count): a task that restarts by itself loads rows again into tables that DO_NOTHING does not "
-        + "empty, which ends in key violations or in rows that are there twice",
+      "RecoverableErrorCount is \(count): a task that restarts by itself loads rows again into tables that DO_NOTHING has not "
+        + "emptied, which ends in key violations or duplicate rows",
       advice: "write \"RecoverableErrorCount\": 0, and run the reload again instead"
     )
   }

@@ -23,7 +23,7 @@ enum LoadRules {
         found.add(
           .settingWithoutEffect,
           at: place,
-          "\(key) has no effect in a task that only does a full load",
+          "\(key) has no effect in a full-load-only task",
           advice: "leave it out, or leave it as it is"
         )
       }
@@ -36,10 +36,10 @@ enum LoadRules {
     let effect: String? =
       switch place?.node.string {
       case "DROP_AND_CREATE":
-        "DROP_AND_CREATE drops the staging tables with their status column, storage parameters, grants and keys, and makes "
+        "DROP_AND_CREATE drops the staging tables with their status column, storage parameters, grants and keys, and creates "
           + "tables with DMS's own types"
       case "TRUNCATE_BEFORE_LOAD":
-        "TRUNCATE_BEFORE_LOAD empties the staging tables, also of rows that are not merged yet, and makes tables that are "
+        "TRUNCATE_BEFORE_LOAD empties the staging tables, including rows that are not merged yet, and creates tables that are "
           + "missing with DMS's own types"
       case nil where place == nil:
         "TargetTablePrepMode is not set, so it depends on the service whether the staging tables are dropped"
@@ -62,8 +62,8 @@ enum LoadRules {
       found.add(
         .cloudWatchSetOnCreate,
         at: place,
-        "\(key) is filled in by the service; a task that sets it is refused with \"cannot be set on create\"",
-        advice: "remove it; the log group is dms-tasks- and the name of the replication instance"
+        "the service fills in \(key) itself and rejects a task that sets it: \"cannot be set on create\"",
+        advice: "remove it; the log group is dms-tasks- followed by the name of the replication instance"
       )
     }
     let isOn = section?["EnableLogging"]?.node.bool == true
@@ -71,7 +71,7 @@ enum LoadRules {
       found.add(
         .loggingOff,
         at: section?["EnableLogging"] ?? section ?? root,
-        "logging is not on, so nobody can see later why a table failed or which rows were left out",
+        "logging is off, so nobody can see later why a table failed or which rows were left out",
         advice: "write \"EnableLogging\": true in \"Logging\""
       )
     }

@@ -10,7 +10,7 @@ enum LobRules {
       found.add(
         .twoLOBModes,
         at: place,
-        "FullLobMode and LimitedSizeLobMode are both true, and only one of them can be",
+        "FullLobMode and LimitedSizeLobMode are both true, but only one of them can be",
         advice: "keep LimitedSizeLobMode where the largest LOB is known, FullLobMode where it is not"
       )
     }
@@ -22,7 +22,7 @@ enum LobRules {
       found.add(
         .lobsWithoutMode,
         at: place,
-        "SupportLobs is true, and neither FullLobMode nor LimitedSizeLobMode is",
+        "SupportLobs is true, but neither FullLobMode nor LimitedSizeLobMode is",
         advice: "set \"LimitedSizeLobMode\": true with LobMaxSize, or \"FullLobMode\": true with LobChunkSize"
       )
     }
@@ -31,7 +31,7 @@ enum LobRules {
         found.add(
           .lobTruncation,
           at: place,
-          "a LOB of more than \(kilobytes) kB is cut off, with no more than a warning in the log",
+          "LOBs larger than \(kilobytes) kB are truncated, with only a warning in the log",
           advice: "give the size of the largest LOB, use FullLobMode, or set FailTasksOnLobTruncation on the endpoint"
         )
       } else {
@@ -45,7 +45,7 @@ enum LobRules {
       found.add(
         .badSettingValue,
         at: place,
-        "a LobChunkSize of \(kilobytes) kB is more than the 64 that AWS recommends, and can make the task fail",
+        "a LobChunkSize of \(kilobytes) kB exceeds the 64 kB that AWS recommends and can make the task fail",
         advice: "write 64"
       )
     }
@@ -53,7 +53,7 @@ enum LobRules {
       found.add(
         .settingWithoutEffect,
         at: place,
-        "LobChunkSize counts only when FullLobMode is true",
+        "LobChunkSize has an effect only when FullLobMode is true",
         advice: "leave it out, or leave it as it is"
       )
     }
@@ -64,7 +64,7 @@ enum LobRules {
     found.add(
       .lobsNotLoaded,
       at: metadata["SupportLobs"] ?? metadata,
-      "a LOB mode is set, and SupportLobs is not true: LOB columns are not loaded at all",
+      "a LOB mode is set, but SupportLobs is not true: LOB columns are not loaded at all",
       advice: "write \"SupportLobs\": true, or set both modes to false"
     )
   }

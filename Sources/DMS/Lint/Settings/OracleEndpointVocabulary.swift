@@ -34,7 +34,7 @@ enum OracleEndpointVocabulary {
   static func fault(of key: String, _ node: JSONNode) -> String? {
     if flags.contains(key), node.bool == nil { return "it must be true or false" }
     if numbers.contains(key), node.integer == nil { return "it must be a whole number" }
-    if texts.contains(key), node.string == nil { return "it must be a string, and here is \(node.kindInWords)" }
+    if texts.contains(key), node.string == nil { return "it must be a string, but this is \(node.kindInWords)" }
     if key == "CharLengthSemantics", !["default", "char", "byte"].contains(node.string ?? "") {
       return "it must be \"default\", \"char\" or \"byte\""
     }

@@ -18,7 +18,7 @@ enum SectionRules {
         found.add(
           .wrongShape,
           at: value,
-          "the section \"\(name)\" must be an object, and here is \(kind)",
+          "the section \"\(name)\" must be an object, but this is \(kind)",
           advice: "write {…}"
         )
         continue
@@ -37,7 +37,7 @@ enum SectionRules {
     found.add(
       .unknownSection,
       at: key,
-      "task settings have no section \"\(name)\"; the service refuses it with \"Invalid task settings JSON\" or leaves it out",
+      "task settings have no section \"\(name)\"; the service rejects it with \"Invalid task settings JSON\" or drops it",
       advice: owner.map { "move it into the section \"\($0)\"" }
         ?? "remove it, or use one of \(Spelling.list(sections.prefix(5)))"
     )
@@ -50,7 +50,7 @@ enum SectionRules {
       .endpointSettingsInTaskSettings,
       at: key,
       "\"\(name)\" belongs to an endpoint, not to a task: nothing in it has an effect here",
-      advice: "remove it, and give what is needed to `aws dms modify-endpoint` with \(option)"
+      advice: "remove it, and pass what you need to `aws dms modify-endpoint` with \(option)"
     )
     guard name == "OracleSettings" else { return }
     for (name, value, key) in value.members {
@@ -59,7 +59,7 @@ enum SectionRules {
         found.add(
           .misspeltEndpointSetting,
           at: key,
-          "the endpoint too would refuse \"\(name)\": the API has no such key",
+          "the endpoint would reject \"\(name)\", too: the API has no such key",
           advice: meant.map { "write \"\($0)\"" } ?? "look the name up with `aws dms create-endpoint help`"
         )
         continue
@@ -68,7 +68,7 @@ enum SectionRules {
         found.add(
           .misspeltEndpointSetting,
           at: value,
-          "the endpoint too would refuse this value of \"\(name)\": \(fault)",
+          "the endpoint would reject this value of \"\(name)\", too: \(fault)",
           advice: "write a value of that kind"
         )
       }
@@ -90,7 +90,7 @@ enum SectionRules {
       found.add(
         .badSettingValue,
         at: value,
-        "\(sectionName).\(name) must be \(shape.inWords), and here is \(written(value.node))",
+        "\(sectionName).\(name) must be \(shape.inWords), but this is \(written(value.node))",
         advice: "write \(shape.inWords)"
       )
     }

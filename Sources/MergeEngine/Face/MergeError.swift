@@ -1,0 +1,63 @@
+import Libpq
+
+/// Why an operation of a ``Merger`` did not take place, or broke off.
+///
+/// What is a fact about the data, as rows that were refused or that differ, is no error: it stands in the report. A cancelled
+/// task that has no report to give throws `CancellationError`.
+public enum MergeError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// What was asked for makes no sense, in a sentence. Nothing was written.
+  case invalidRequest(String)
+  /// The options name columns or tables that there are none of, a sentence each. Nothing was written.
+  case unknownNames([String])
+  /// Something about tables, rights or files stands against it. Nothing was written.
+  case blocked([Finding])
+  /// Another merge is at work on the table: try again later. Nothing was written.
+  case busy(table: String)
+  /// The database can't be reached, or refused the login.
+  case unreachable(ServerError)
+  /// The server refused a statement that is not about rows. Batches that were committed before stay; going on means doing the
+  /// same again.
+  case server(ServerError)
+  /// A snapshot's file could not be read or written, in a sentence.
+  case file(String)
+
+  /// - Returns: nil for what none of the cases is: a bug, to be handed on as it is.
+  init?(_ error: any Error) {
+    switch error {
+    case let error as MergeError:
+      self = error
+    case MergeFailure.usage(let sentence):
+      self = .invalidRequest(LibraryWords.text(sentence))
+    case MergeFailure.configuration(let sentences):
+      self = .unknownNames(sentences.map(LibraryWords.text))
+    case MergeFailure.blocked(let findings):
+      self = .blocked(findings)
+    case MergeFailure.busy(let table):
+      self = .busy(table: table)
+    case MergeFailure.unreachable(let error):
+      self = .unreachable(ServerError(error))
+    case let error as PostgresError where error.origin == .foreignSession:
+      self.init(Reaching.failure(error))
+    case let error as PostgresError where error.origin == .connecting || error.origin == .connectionLost:
+      self = .unreachable(ServerError(error))
+    case let error as PostgresError:
+      self = .server(ServerError(error))
+    case let error as SnapshotError:
+      self = .file(error.description)
+    default:
+      return nil
+    }
+  }
+
+  /// A line or more, in English, for logs.
+  public var description: String {
+    switch self {
+    case .invalidRequest(let sentence), .file(let sentence): sentence
+    case .unknownNames(let sentences): sentences.joined(separator: "\n")
+    case .blocked(let findings):
+      findings.map { finding in (finding.table.map { "\($0): " } ?? "") + finding.explanation }.joined(separator: "\n")
+    case .busy(let table): "another merge is at work on the table \(table)."
+    case .unreachable(let error), .server(let error): error.description
+    }
+  }
+}

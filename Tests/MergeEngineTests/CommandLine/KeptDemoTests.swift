@@ -1,0 +1,49 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `demo --keep` and `demo --stop`.
+@Suite struct KeptDemoTests {
+  @Test func `a kept demo can be worked with until it is stopped, and there is one at most`() async throws {
+    let state = FileManager.default.temporaryDirectory.appending(path: "merge-engine-state-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: state) }
+    var environment = ["XDG_STATE_HOME": state.path]
+    // Where private servers keep their data, in memory perhaps, as for the other tests.
+    environment["MERGE_ENGINE_CLUSTER_DIRECTORY"] =
+      ProcessInfo.processInfo.environment["MERGE_ENGINE_CLUSTER_DIRECTORY"]
+    environment["MERGE_ENGINE_POSTGRES_BIN"] = ProcessInfo.processInfo.environment["MERGE_ENGINE_POSTGRES_BIN"]
+    func run(_ words: String...) async throws -> CommandLineProgram.Outcome {
+      try await CommandLineProgram.run(words, environment: environment)
+    }
+
+    let none = try await run("demo", "--stop")
+    #expect(none.status == 64)
+    #expect(none.errors.contains("there is no demo to stop"))
+
+    let demo = try await run("demo", "--keep")
+    #expect(demo.status == 0, "\(demo.transcript)")
+    let url = try #require(demo.output.firstMatch(of: /export DATABASE_URL='([^']+)'/)?.1)
+    let tried = demo.output.matches(of: /\n +(merge-engine .+)/).map {
+      $0.1.split(separator: " ").dropFirst().map(String.init)
+    }
+    #expect(tried.count == 4)
+    environment["DATABASE_URL"] = String(url)
+    // The last of them is `demo --stop`. 65 says that there was something to find: the demo has ties that differ.
+    for words in tried.dropLast() {
+      let outcome = try await CommandLineProgram.run(words, environment: environment)
+      #expect([0, 65].contains(outcome.status), "\(words): \(outcome.transcript)")
+    }
+
+    let second = try await run("demo", "--keep")
+    #expect(second.status == 64)
+    #expect(second.errors.contains("merge-engine demo --stop"))
+
+    #expect(tried.last == ["demo", "--stop"])
+    let stopped = try await run("demo", "--stop")
+    #expect(stopped.status == 0, "\(stopped.transcript)")
+    let folder = try #require(url.firstMatch(of: /host=([^&]+)/)?.1)
+    #expect(!FileManager.default.fileExists(atPath: String(folder)))
+    #expect(try await run("status").status == 69)
+    #expect(try await run("demo", "--stop").status == 64)
+  }
+}
