@@ -8,14 +8,14 @@ import MergeEngine
 /// workload ─load─▶ template ─copy─▶ contender ─▶ measurement ─▶ report
 ///                      └──────── again for every contender and repetition
 /// ```
-public struct Bench: Sendable {
+package struct Bench: Sendable {
   private let target: ConnectionTarget
   private let options: BenchOptions
   private let stop: StopSignal
   private let socket: ServerSocket?
 
   /// How far a bench has come.
-  public enum Progress: Sendable {
+  package enum Progress: Sendable {
     /// A workload is being loaded.
     case loading(Workload)
     /// A contender has run.
@@ -26,7 +26,7 @@ public struct Bench: Sendable {
   ///   - target: a database of the server to measure; nothing in it is touched.
   ///   - socket: where the server listens; for workloads with a delay, which only a private server can be measured with.
   ///   - stop: ends the bench early.
-  public init(target: ConnectionTarget, socket: ServerSocket? = nil, options: BenchOptions, stop: StopSignal) {
+  package init(target: ConnectionTarget, socket: ServerSocket? = nil, options: BenchOptions, stop: StopSignal) {
     self.target = target
     self.socket = socket
     self.options = options
@@ -36,7 +36,7 @@ public struct Bench: Sendable {
   /// Blocks the calling thread until everything is measured and the scratch databases are dropped.
   ///
   /// - Throws: ``MergeFailure``, ``BenchError``, ``PostgresError``; the scratch databases are dropped then too.
-  public func run(onProgress: (Progress) -> Void = { _ in }) throws -> BenchReport {
+  package func run(onProgress: (Progress) -> Void = { _ in }) throws -> BenchReport {
     let startedAt = Date()
     let clock = ContinuousClock.now
     let databases = try ScratchDatabases(target)

@@ -1,5 +1,5 @@
 /// What keeps a bench from going on.
-public enum BenchError: Error, CustomStringConvertible {
+package enum BenchError: Error, CustomStringConvertible {
   /// The engine's own run failed.
   case mergeFailed(String)
   /// No contender has this text in its name; with the names there are.
@@ -10,7 +10,7 @@ public enum BenchError: Error, CustomStringConvertible {
   case interrupted
 
   /// For people.
-  public var description: String {
+  package var description: String {
     switch self {
     case .mergeFailed(let reasons): "the engine failed on a workload of bench: \(reasons)"
     case .noContender(let text, let names):

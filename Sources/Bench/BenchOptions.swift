@@ -1,36 +1,36 @@
 import Foundation
 
 /// What a bench is asked to do.
-public struct BenchOptions: Sendable {
+package struct BenchOptions: Sendable {
   /// Staging rows of the full-size workloads.
-  public var rowCount = 1_000_000
+  package var rowCount = 1_000_000
   /// Rows of production; nil for four times as many as staging has (of the sparse workload: as `rowCount`).
-  public var productionRowCount: Int?
+  package var productionRowCount: Int?
   /// What to load.
-  public var workloads = Workload.usual
+  package var workloads = Workload.usual
   /// How often every contender runs on every workload, if there is time.
-  public var repetitions = 3
+  package var repetitions = 3
   /// Repetitions that would take the whole bench beyond this are not begun.
-  public var timeLimitMinutes = 17
+  package var timeLimitMinutes = 17
   /// Connections of the parallel contenders.
-  public var connections = 2 * ProcessInfo.processInfo.processorCount
+  package var connections = 2 * ProcessInfo.processInfo.processorCount
   /// Staging rows to a batch of the engine's.
-  public var batchRows = 50_000
+  package var batchRows = 50_000
   /// Only contenders whose name holds one of these; nil for all.
-  public var contenderFilter: [String]?
+  package var contenderFilter: [String]?
   /// What the order of the contenders follows from.
-  public var seed = UInt32.random(in: 0...UInt32.max)
+  package var seed = UInt32.random(in: 0...UInt32.max)
   /// A text for the report, as the commit that is measured.
-  public var label: String?
+  package var label: String?
 
   /// The defaults: twice as many connections as this machine has cores, which with the server beside it are the server's.
-  public init() {}
+  package init() {}
 
   /// Staging rows of the workload that has the most.
-  public var largestStagedRowCount: Int { workloads.map { WorkloadSize($0, self).stagedRowCount }.max() ?? 0 }
+  package var largestStagedRowCount: Int { workloads.map { WorkloadSize($0, self).stagedRowCount }.max() ?? 0 }
 
   /// The buffers of a server on which production does not fit into memory: less than a tenth of the smallest one.
-  public var coldBufferByteCount: Int {
+  package var coldBufferByteCount: Int {
     let rowCounts = workloads.filter(\.isCold).map { WorkloadSize($0, self).productionRowCount }
     return max((rowCounts.min() ?? 0) * Self.coldRowByteCount / 11, Self.leastBufferByteCount)
   }
@@ -43,7 +43,7 @@ public struct BenchOptions: Sendable {
   /// Those of the contenders that are wanted.
   ///
   /// - Throws: ``BenchError/noContender(_:_:)`` when a text of the filter is in no name.
-  public func contenders(serverVersionNumber: Int) throws(BenchError) -> [Contender] {
+  package func contenders(serverVersionNumber: Int) throws(BenchError) -> [Contender] {
     let all = Contender.all(connections: connections, serverVersionNumber: serverVersionNumber)
     guard let contenderFilter else { return all }
     for text in contenderFilter where !all.contains(where: { Self.holds($0, text) }) {

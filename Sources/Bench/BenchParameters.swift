@@ -1,25 +1,25 @@
 /// What a bench was asked to do, for its report; encodes as JSON.
-public struct BenchParameters: Sendable, Encodable {
+package struct BenchParameters: Sendable, Encodable {
   /// `--label`.
-  public let label: String?
+  package let label: String?
   /// `--rows`.
-  public let rowCount: Int
+  package let rowCount: Int
   /// `--production-rows`.
-  public let productionRowCount: Int?
+  package let productionRowCount: Int?
   /// The workloads, in their order.
-  public let workloads: [Workload]
+  package let workloads: [Workload]
   /// `--contender`, as often as it was given.
-  public let contenderFilter: [String]
+  package let contenderFilter: [String]
   /// The repetitions that were wanted; how many there was time for stands with each contender.
-  public let repetitions: Int
+  package let repetitions: Int
   /// `--time-limit`.
-  public let timeLimitMinutes: Int
+  package let timeLimitMinutes: Int
   /// Connections of the parallel contenders.
-  public let connections: Int
+  package let connections: Int
   /// Staging rows to a batch of the engine's.
-  public let batchRows: Int
+  package let batchRows: Int
   /// What the order of the contenders followed from.
-  public let seed: UInt32
+  package let seed: UInt32
 
   init(_ options: BenchOptions) {
     label = options.label
@@ -35,7 +35,7 @@ public struct BenchParameters: Sendable, Encodable {
   }
 
   /// The command that does the same again, apart from the database.
-  public var command: String {
+  package var command: String {
     var words = ["merge-engine", "bench", "--rows", "\(rowCount)"]
     if let productionRowCount { words += ["--production-rows", "\(productionRowCount)"] }
     if workloads != Workload.usual { words += workloads.flatMap { ["--workload", $0.rawValue] } }
@@ -59,7 +59,7 @@ public struct BenchParameters: Sendable, Encodable {
   }
 
   /// The parameters, with the command that they make.
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(command, forKey: .command)
     try container.encodeIfPresent(label, forKey: .label)

@@ -1,43 +1,43 @@
 import Foundation
 
 /// What a bench found out; encodes as its JSON.
-public struct BenchReport: Sendable, Encodable {
+package struct BenchReport: Sendable, Encodable {
   /// When it began.
-  public let startedAt: Date
+  package let startedAt: Date
   /// Wall clock of everything, loading included.
-  public let elapsedSeconds: Double
+  package let elapsedSeconds: Double
   /// What was asked for.
-  public let parameters: BenchParameters
+  package let parameters: BenchParameters
   /// The engine's version.
-  public let engineVersion: String
+  package let engineVersion: String
   /// The server that it ran on.
-  public let server: Server
+  package let server: Server
   /// The machine of the client.
-  public let machine: Machine
+  package let machine: Machine
   /// One entry a workload.
-  public let workloads: [WorkloadReport]
+  package let workloads: [WorkloadReport]
 
   /// Whether every contender left production as it must be.
-  public var isRight: Bool { workloads.allSatisfy { $0.contenders.allSatisfy(\.isRight) } }
+  package var isRight: Bool { workloads.allSatisfy { $0.contenders.allSatisfy(\.isRight) } }
 
   /// The server, as far as it matters to its speed.
-  public struct Server: Sendable, Codable {
+  package struct Server: Sendable, Codable {
     /// As the server says it.
-    public let version: String
+    package let version: String
     /// Settings that decide about speed.
-    public let settings: [String: String]
+    package let settings: [String: String]
   }
 
   /// The machine of the client.
-  public struct Machine: Sendable, Codable {
+  package struct Machine: Sendable, Codable {
     /// The processor's model, where the system tells it.
-    public let processor: String?
+    package let processor: String?
     /// Processor cores.
-    public let cores: Int
+    package let cores: Int
     /// Main memory.
-    public let memoryBytes: UInt64
+    package let memoryBytes: UInt64
     /// The operating system.
-    public let system: String
+    package let system: String
 
     private enum CodingKeys: String, CodingKey {
       case processor, cores
@@ -73,7 +73,7 @@ public struct BenchReport: Sendable, Encodable {
   }
 
   /// The report with its times in UTC, ISO 8601.
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(startedAt.formatted(.iso8601), forKey: .startedAt)
     try container.encode(elapsedSeconds, forKey: .elapsedSeconds)

@@ -1,7 +1,7 @@
 import Libpq
 
 /// A way to merge staging into production.
-public enum Contender: Sendable, Hashable {
+package enum Contender: Sendable, Hashable {
   /// merge-engine; with marks on staging that has a status column.
   case engine(workers: Int, marks: Bool)
   /// merge-engine, which finds the number of workers by itself.
@@ -24,7 +24,7 @@ public enum Contender: Sendable, Hashable {
   case fullJoin
 
   /// A short name, unique within a run.
-  public var name: String {
+  package var name: String {
     switch self {
     case .engine(let workers, let marks): "engine, \(Self.counted(workers, "worker"))\(marks ? ", marks" : "")"
     case .engineAuto: "engine, auto"
@@ -41,7 +41,7 @@ public enum Contender: Sendable, Hashable {
   }
 
   /// Whether it is the engine, whose client does work of its own.
-  public var isEngine: Bool {
+  package var isEngine: Bool {
     switch self {
     case .engine, .engineAuto, .verify: true
     default: false
@@ -55,7 +55,7 @@ public enum Contender: Sendable, Hashable {
     }
   }
   /// Whether it only does what no merge can do without.
-  public var isFloor: Bool { if case .floor = self { true } else { false } }
+  package var isFloor: Bool { if case .floor = self { true } else { false } }
 
   /// Whether staging rows are marked.
   var marksRows: Bool {
@@ -88,7 +88,7 @@ public enum Contender: Sendable, Hashable {
   /// - Parameters:
   ///   - connections: of the engine and of the floor besides the fewer ones, and of the parallel statement.
   ///   - serverVersionNumber: as PostgreSQL counts it; MERGE came with 15.
-  public static func all(connections: Int, serverVersionNumber: Int) -> [Contender] {
+  package static func all(connections: Int, serverVersionNumber: Int) -> [Contender] {
     let workers = Set([1, 2, connections]).sorted()
     let writers = Set([2, connections]).sorted()
     return workers.map { .engine(workers: $0, marks: false) }

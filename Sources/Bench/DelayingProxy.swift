@@ -2,14 +2,14 @@ import Foundation
 import Libpq
 
 /// Where a private server listens.
-public struct ServerSocket: Sendable {
+package struct ServerSocket: Sendable {
   /// The folder of its Unix socket.
-  public let directory: String
+  package let directory: String
   /// The number in the socket's name.
-  public let port: Int
+  package let port: Int
 
   /// A socket as libpq names it.
-  public init(directory: String, port: Int) {
+  package init(directory: String, port: Int) {
     self.directory = directory
     self.port = port
   }

@@ -1,17 +1,17 @@
 /// What one contender cost once, and whether its answer was right.
-public struct Measurement: Sendable, Codable {
+package struct Measurement: Sendable, Codable {
   /// Wall clock from the first connection to the last commit.
-  public var elapsedSeconds: Double
+  package var elapsedSeconds: Double
   /// What the server wrote to its log.
-  public var walBytes: Int
+  package var walBytes: Int
   /// Row versions that are left for vacuum, in staging and production.
-  public var deadTuples: Int
+  package var deadTuples: Int
   /// CPU time of the client; only for the engine, whose client does the work.
-  public var clientCPUSeconds: Double?
+  package var clientCPUSeconds: Double?
   /// The most memory the client held.
-  public var clientPeakBytes: Int?
+  package var clientPeakBytes: Int?
   /// Whether production holds just the rows that it must.
-  public var isRight: Bool
+  package var isRight: Bool
 
   private enum CodingKeys: String, CodingKey {
     case elapsedSeconds = "elapsed_seconds"

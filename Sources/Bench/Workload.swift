@@ -1,7 +1,7 @@
 import Libpq
 
 /// What lies in staging and in production when a contender begins.
-public enum Workload: String, Sendable, Codable, CaseIterable {
+package enum Workload: String, Sendable, Codable, CaseIterable {
   /// 40 % newer, 30 % new, 30 % equal; the keys one in four of production's, unless that has another size.
   case mixed
   /// What a reload of a window usually finds: 95 % equal, 5 % newer, keys dense in one range.
@@ -27,13 +27,13 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
   case far20 = "far-20"
 
   /// Those that are measured when none is named.
-  public static let usual: [Workload] = [.mixed, .reload, .insert, .update, .sparse, .wide, .indexed]
+  package static let usual: [Workload] = [.mixed, .reload, .insert, .update, .sparse, .wide, .indexed]
 
   /// Whether production is not to fit into the server's memory.
-  public var isCold: Bool { self == .cold || self == .coldOrdered }
+  package var isCold: Bool { self == .cold || self == .coldOrdered }
 
   /// How long a message takes from the client to the server, and back; nil where nothing is between.
-  public var delayMilliseconds: Int? {
+  package var delayMilliseconds: Int? {
     switch self {
     case .far5: 5
     case .far20: 20
@@ -51,7 +51,7 @@ public enum Workload: String, Sendable, Codable, CaseIterable {
   /// What it is, in a few words.
   ///
   /// - Parameter keyStep: one in so many keys of production is in staging, where they are spread evenly.
-  public func summary(keyStep: Int) -> String {
+  package func summary(keyStep: Int) -> String {
     switch self {
     case .mixed: "40 % newer, 30 % new, 30 % equal; keys 1 in \(keyStep) of production"
     case .reload: "95 % equal, 5 % newer; keys dense in one range"

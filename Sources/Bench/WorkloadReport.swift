@@ -1,14 +1,14 @@
 extension BenchReport {
   /// All contenders on one workload.
-  public struct WorkloadReport: Sendable, Encodable {
+  package struct WorkloadReport: Sendable, Encodable {
     /// Which.
-    public let workload: Workload
+    package let workload: Workload
     /// Rows in staging.
-    public let stagedRowCount: Int
+    package let stagedRowCount: Int
     /// Rows in production before.
-    public let productionRowCount: Int
+    package let productionRowCount: Int
     /// In the order in which they stand in the table.
-    public let contenders: [ContenderReport]
+    package let contenders: [ContenderReport]
 
     private enum CodingKeys: String, CodingKey {
       case workload
@@ -18,15 +18,15 @@ extension BenchReport {
     }
 
     /// What it is, in a few words.
-    public var summary: String {
+    package var summary: String {
       workload.summary(keyStep: max(productionRowCount, 1) / max(stagedRowCount, 1))
     }
 
     /// The contender of this name.
-    public func contender(_ name: String) -> ContenderReport? { contenders.first { $0.name == name } }
+    package func contender(_ name: String) -> ContenderReport? { contenders.first { $0.name == name } }
 
     /// How many times as fast as the guide's statements on the guide's staging; nil unless both answers were right.
-    public func speedup(_ contender: ContenderReport) -> Double? {
+    package func speedup(_ contender: ContenderReport) -> Double? {
       let guide = contenders.first { $0.contender == .guide(onOwnStaging: true) }
       guard contender.isRight, let guide, guide.isRight else { return nil }
       return guide.medianSeconds / contender.medianSeconds
@@ -34,14 +34,14 @@ extension BenchReport {
 
     /// The time as a multiple of the bare writes', by as many connections as were the fastest; nil unless both answers were
     /// right.
-    public func overFloor(_ contender: ContenderReport) -> Double? {
+    package func overFloor(_ contender: ContenderReport) -> Double? {
       let floors = contenders.filter { $0.contender.isFloor && $0.isRight }
       guard contender.isRight, let fastest = floors.map(\.medianSeconds).min() else { return nil }
       return contender.medianSeconds / fastest
     }
 
     /// The workload's figures, with the ratios computed.
-    public func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(workload, forKey: .workload)
       try container.encode(stagedRowCount, forKey: .stagedRowCount)
@@ -64,34 +64,34 @@ extension BenchReport {
   }
 
   /// One contender on one workload.
-  public struct ContenderReport: Sendable {
+  package struct ContenderReport: Sendable {
     /// Which.
-    public let contender: Contender
+    package let contender: Contender
     /// One entry a repetition.
-    public let measurements: [Measurement]
+    package let measurements: [Measurement]
 
     /// Its name.
-    public var name: String { contender.name }
+    package var name: String { contender.name }
     /// Whether each repetition's answer was right.
-    public var isRight: Bool { measurements.allSatisfy(\.isRight) }
+    package var isRight: Bool { measurements.allSatisfy(\.isRight) }
     /// The median of the wall clocks.
-    public var medianSeconds: Double { Self.median(measurements.map(\.elapsedSeconds)) }
+    package var medianSeconds: Double { Self.median(measurements.map(\.elapsedSeconds)) }
     /// The shortest and the longest.
-    public var spreadSeconds: ClosedRange<Double> {
+    package var spreadSeconds: ClosedRange<Double> {
       let all = measurements.map(\.elapsedSeconds)
       return (all.min() ?? 0)...(all.max() ?? 0)
     }
     /// The median of what the server wrote to its log.
-    public var walBytes: Int { Int(Self.median(measurements.map { Double($0.walBytes) })) }
+    package var walBytes: Int { Int(Self.median(measurements.map { Double($0.walBytes) })) }
     /// The median of the dead tuples.
-    public var deadTuples: Int { Int(Self.median(measurements.map { Double($0.deadTuples) })) }
+    package var deadTuples: Int { Int(Self.median(measurements.map { Double($0.deadTuples) })) }
     /// The median of the client's CPU time.
-    public var clientCPUSeconds: Double? {
+    package var clientCPUSeconds: Double? {
       let all = measurements.compactMap(\.clientCPUSeconds)
       return all.isEmpty ? nil : Self.median(all)
     }
     /// The highest peak.
-    public var clientPeakBytes: Int? { measurements.compactMap(\.clientPeakBytes).max() }
+    package var clientPeakBytes: Int? { measurements.compactMap(\.clientPeakBytes).max() }
 
     static func median(_ values: [Double]) -> Double {
       let sorted = values.sorted()

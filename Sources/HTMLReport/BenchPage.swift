@@ -3,16 +3,16 @@ import Foundation
 import MergeEngine
 
 /// A bench as one HTML file that needs nothing beside it: bars of time and the table behind them, a workload a section.
-public struct BenchPage {
+package struct BenchPage {
   private let report: BenchReport
 
   /// A page about `report`.
-  public init(_ report: BenchReport) {
+  package init(_ report: BenchReport) {
     self.report = report
   }
 
   /// The whole page.
-  public func html() -> String {
+  package func html() -> String {
     Self.template.render(
       Model(
         style: PageStyle.text + Self.ownStyle,

@@ -7,16 +7,16 @@ import MergeEngine
 /// admin tables ─StoredRuns─▶ StoredRun ─sections─▶ RunPage ─▶ file
 /// ```
 /// A target of its own, since nothing else needs a template engine; it reads no database and writes no file.
-public struct RunPage {
+package struct RunPage {
   private let run: StoredRun
 
   /// A page about `run`.
-  public init(_ run: StoredRun) {
+  package init(_ run: StoredRun) {
     self.run = run
   }
 
   /// The whole page, ASCII but for the values that are not.
-  public func html() -> String {
+  package func html() -> String {
     Self.template.render(
       Model(
         style: PageStyle.text,

@@ -11,7 +11,7 @@ import Logging
 /// ```
 ///
 /// A run is a queue of block ranges, or of pieces of files, and some workers that empty it; this file sees them all.
-public struct MergeRun: Sendable {
+package struct MergeRun: Sendable {
   private let options: MergeOptions
   private let snapshot: Snapshot?
   private var session: Session
@@ -37,7 +37,7 @@ public struct MergeRun: Sendable {
   ///   - options: what to merge, and how.
   ///   - logger: gets warnings and, at debug level, what is retried.
   ///   - stop: ends the run early.
-  public init(
+  package init(
     target: ConnectionTarget,
     stagingTarget: ConnectionTarget? = nil,
     snapshot: Snapshot? = nil,
@@ -66,7 +66,7 @@ public struct MergeRun: Sendable {
   /// - Returns: what was done, also when tables failed or the run was interrupted.
   /// - Throws: ``MergeFailure`` when nothing could be begun, ``PostgresError`` when the server failed before the run,
   ///   `CancellationError` when it was stopped before the run.
-  public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> RunReport {
+  package func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> RunReport {
     let startedAt = Date()
     let clockStart = ContinuousClock.now
     let retries = RetryPolicy(

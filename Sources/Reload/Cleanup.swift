@@ -5,50 +5,50 @@ import Logging
 import MergeEngine
 
 /// What is left of runs that are over: rows in staging, tasks in AWS, old records.
-public struct Cleanup: Sendable {
+package struct Cleanup: Sendable {
   /// What is to be cleaned up.
-  public struct Request: Sendable {
+  package struct Request: Sendable {
     /// Empty staging even if rows in it are not merged, and delete tasks that could still be gone on with.
-    public var isForced = false
+    package var isForced = false
     /// Leave tasks in AWS.
-    public var keepsTasks = false
+    package var keepsTasks = false
     /// The folder for the records of ``run``, and of runs that are deleted.
-    public var archive: String?
+    package var archive: String?
     /// The run whose records are archived; nil for the latest that is at an end.
-    public var run: Int?
+    package var run: Int?
     /// Delete the records of runs that are older.
-    public var olderThanDays: Int?
+    package var olderThanDays: Int?
     /// Drop the before-images of runs that are older.
-    public var beforeImagesOlderThanDays: Int?
+    package var beforeImagesOlderThanDays: Int?
 
     /// Makes a request with the defaults.
-    public init() {}
+    package init() {}
   }
 
   /// What was done.
-  public struct Report: Sendable, Encodable {
+  package struct Report: Sendable, Encodable {
     /// What became of a task.
-    public struct Task: Sendable, Encodable {
+    package struct Task: Sendable, Encodable {
       /// Its name.
-      public let task: String
+      package let task: String
       /// Whether it is gone or going.
-      public let deleted: Bool
+      package let deleted: Bool
       /// Why it was left.
-      public let reason: String?
+      package let reason: String?
     }
 
     /// Files that were written.
-    public internal(set) var archived: [String] = []
+    package internal(set) var archived: [String] = []
     /// Staging, table by table.
-    public internal(set) var staging: [StagingArea.Emptied] = []
+    package internal(set) var staging: [StagingArea.Emptied] = []
     /// Tasks of runs that are over.
-    public internal(set) var tasks: [Task] = []
+    package internal(set) var tasks: [Task] = []
     /// Runs whose records were deleted.
-    public internal(set) var pruned: [Int] = []
+    package internal(set) var pruned: [Int] = []
     /// Tables with before-images that were dropped.
-    public internal(set) var beforeImages: [String] = []
+    package internal(set) var beforeImages: [String] = []
     /// Entries of the ledger that could say nothing any more.
-    public internal(set) var prunedEntries = 0
+    package internal(set) var prunedEntries = 0
 
     private enum CodingKeys: String, CodingKey {
       case archived, staging, tasks, pruned
@@ -57,7 +57,7 @@ public struct Cleanup: Sendable {
     }
 
     /// Whether something was left that should have gone.
-    public var isIncomplete: Bool { staging.contains { $0.reason != nil } || tasks.contains { !$0.deleted } }
+    package var isIncomplete: Bool { staging.contains { $0.reason != nil } || tasks.contains { !$0.deleted } }
   }
 
   private let setting: ReloadSetting
@@ -70,7 +70,7 @@ public struct Cleanup: Sendable {
   ///   - setting: database and schemas.
   ///   - service: DMS; not called unless a reload has left a task.
   ///   - logger: gets warnings.
-  public init(setting: ReloadSetting, service: DMSService, logger: Logger) {
+  package init(setting: ReloadSetting, service: DMSService, logger: Logger) {
     self.setting = setting
     self.service = service
     self.logger = logger
@@ -81,7 +81,7 @@ public struct Cleanup: Sendable {
   /// Archives first and deletes records last, so that nothing goes that was to be kept.
   ///
   /// - Throws: ``ReloadFailure``, `MergeFailure`, `PostgresError`.
-  public func run(_ request: Request) async throws -> Report {
+  package func run(_ request: Request) async throws -> Report {
     var report = Report()
     let old = try await onThreadOfItsOwn { try request.olderThanDays.map { try archive.runs(olderThanDays: $0) } ?? [] }
     report.archived = try await onThreadOfItsOwn { try write(request, old) }

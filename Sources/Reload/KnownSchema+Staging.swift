@@ -5,7 +5,7 @@ extension KnownSchema {
   /// The staging tables as the lint wants to know them, and production's as DMS's validation would see them.
   ///
   /// - Parameter tables: the only ones of production that would be validated; nil for all.
-  public init(_ staging: StagingDescription, validated: ValidatedTables, only tables: [String]? = nil) {
+  package init(_ staging: StagingDescription, validated: ValidatedTables, only tables: [String]? = nil) {
     self.init(
       tables: staging.tables.map { table in
         Table(

@@ -1,11 +1,11 @@
 /// What became of a phase: a line at the end.
-public struct PhaseResult: Sendable, Codable {
+package struct PhaseResult: Sendable, Codable {
   /// Which phase.
-  public let phase: ReloadPhase
+  package let phase: ReloadPhase
   /// How long it took, by the wall clock.
-  public let elapsedMilliseconds: Int
+  package let elapsedMilliseconds: Int
   /// What it did, in a few words.
-  public let result: String
+  package let result: String
 
   private enum CodingKeys: String, CodingKey {
     case phase

@@ -2,13 +2,13 @@ import DMS
 import Foundation
 
 /// What a reload would do.
-public struct ReloadPlan: Sendable, Encodable {
+package struct ReloadPlan: Sendable, Encodable {
   /// Always true: nothing was written.
-  public let isDryRun = true
+  package let isDryRun = true
   /// The staging tables, parents first.
-  public let tables: [String]
+  package let tables: [String]
   /// The calls to AWS, from the first to the last.
-  public let calls: [PlannedCall]
+  package let calls: [PlannedCall]
 
   private enum CodingKeys: String, CodingKey {
     case isDryRun = "dry_run"
@@ -18,7 +18,7 @@ public struct ReloadPlan: Sendable, Encodable {
 
 extension Reload {
   /// Looks at tables and documents without a call to AWS, and says what would be called.
-  public func plan(_ request: ReloadRequest) async throws -> ReloadPlan {
+  package func plan(_ request: ReloadRequest) async throws -> ReloadPlan {
     let checked = try await check.plan(request)
     var calls: [PlannedCall] = []
     for piece in checked.documents {

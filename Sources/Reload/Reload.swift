@@ -14,7 +14,7 @@ import MergeEngine
 /// The run is opened before the task is made and bears the task's name, the task bears it in its tag: whatever ends this
 /// process, ``resume(run:)`` finds both. Nothing is merged from a load that is not good. Single rows are loaded in as many
 /// pieces as mapping documents need, each with a task of its own.
-public struct Reload: Sendable {
+package struct Reload: Sendable {
   let setting: ReloadSetting
   let stage: LoadStage
   let steps: ReloadSteps
@@ -28,7 +28,7 @@ public struct Reload: Sendable {
   ///   - steps: who merges and verifies.
   ///   - logger: gets warnings.
   ///   - onEvent: is told how far it is.
-  public init(
+  package init(
     setting: ReloadSetting,
     service: DMSService,
     steps: ReloadSteps,
@@ -48,7 +48,7 @@ public struct Reload: Sendable {
   /// A reload from the check on.
   ///
   /// - Throws: ``ReloadFailure``, `MergeFailure`, `PostgresError`, `DocumentError`.
-  public func run(_ request: ReloadRequest) async throws -> ReloadReport {
+  package func run(_ request: ReloadRequest) async throws -> ReloadReport {
     var log = PhaseLog(onEvent)
     let checked = try await log.measure(.check) {
       try await translating(task: nil) { try await check.run(request) }
@@ -63,7 +63,7 @@ public struct Reload: Sendable {
   /// Goes on with a reload that was interrupted, from wherever it stands.
   ///
   /// - Parameter id: the run; nil for the latest reload.
-  public func resume(run id: Int?) async throws -> ReloadReport {
+  package func resume(run id: Int?) async throws -> ReloadReport {
     let run = try await recorded(id)
     guard var note = ReloadNote(run.annotations), !note.isFinished else {
       throw ReloadFailure.nothingToResume("run \(run.id) is done: there is nothing to resume.")

@@ -1,5 +1,5 @@
 /// What a reload says while it goes on.
-public enum ReloadEvent: Sendable {
+package enum ReloadEvent: Sendable {
   /// A phase begins.
   case began(ReloadPhase)
   /// A phase is done.

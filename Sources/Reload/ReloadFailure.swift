@@ -1,7 +1,7 @@
 import DMS
 
 /// Why a reload ended before its time.
-public enum ReloadFailure: Error, Sendable, CustomStringConvertible {
+package enum ReloadFailure: Error, Sendable, CustomStringConvertible {
   /// The load is not good; nothing of it was merged.
   case badLoad(task: String, problems: [LoadProblem])
   /// The task did not get as far as an end that could be judged; nothing was merged.
@@ -18,7 +18,7 @@ public enum ReloadFailure: Error, Sendable, CustomStringConvertible {
   case underWay(String)
 
   /// What happened, to which task and table, and what to do next; a line each.
-  public var description: String {
+  package var description: String {
     switch self {
     case .badLoad(let task, let problems):
       "the load of task \(task) is not good, and nothing of it was merged:\n"

@@ -1,5 +1,5 @@
 /// The phases of a reload, in their order.
-public enum ReloadPhase: String, Sendable, Codable, CaseIterable {
+package enum ReloadPhase: String, Sendable, Codable, CaseIterable {
   /// Tables, staging, documents and connections are looked at; nothing is written yet.
   case check
   /// The task is made.

@@ -3,38 +3,38 @@ import Foundation
 import MergeEngine
 
 /// What a reload did, from the check to the deleted task.
-public struct ReloadReport: Sendable, Encodable {
+package struct ReloadReport: Sendable, Encodable {
   /// The run in `merge_summary`.
-  public let runID: Int
+  package let runID: Int
   /// The window that was merged; nil where single rows were.
-  public let from: String?
+  package let from: String?
   /// The first moment after it.
-  public let to: String?
+  package let to: String?
   /// The task's name.
-  public let task: String
+  package let task: String
   /// The task's ARN.
-  public let taskARN: String
+  package let taskARN: String
   /// The phases that were gone through this time; a resumed reload has only the later ones.
-  public let phases: [PhaseResult]
+  package let phases: [PhaseResult]
   /// The merge; nil when an earlier attempt had finished it.
-  public let merge: RunReport?
+  package let merge: RunReport?
   /// Whether the verification found differences; nil when nothing was compared.
-  public let differs: Bool?
+  package let differs: Bool?
   /// What became of the rows that DMS found to differ; nil where a window was loaded.
-  public let failures: AskedRows.Outcome?
+  package let failures: AskedRows.Outcome?
   /// What DMS found when it compared Oracle and production; nil where it was not asked to.
-  public let validation: Validation?
+  package let validation: Validation?
 
   /// A validation by DMS.
-  public struct Validation: Sendable, Encodable {
+  package struct Validation: Sendable, Encodable {
     /// The task's name.
-    public let task: String
+    package let task: String
     /// The task's ARN.
-    public let taskARN: String
+    package let taskARN: String
     /// What it found, by table.
-    public let mismatches: [ValidationVerdict.Mismatch]
+    package let mismatches: [ValidationVerdict.Mismatch]
     /// How many of these rows differ still, as far as can be seen.
-    public let open: Int
+    package let open: Int
 
     private enum CodingKeys: String, CodingKey {
       case task, mismatches, open

@@ -2,28 +2,28 @@ import Libpq
 import MergeEngine
 
 /// What holds for every reload, new or gone on with.
-public struct ReloadSetting: Sendable {
+package struct ReloadSetting: Sendable {
   /// The database that holds production and the admin schema.
-  public var target: ConnectionTarget
+  package var target: ConnectionTarget
   /// The one that holds staging, if it is another.
-  public var stagingTarget: ConnectionTarget?
+  package var stagingTarget: ConnectionTarget?
   /// How the merge is to be made; window, clean-up and annotations are the reload's own business.
-  public var options: MergeOptions
+  package var options: MergeOptions
   /// Truncate staging when everything is merged.
-  public var cleansUp = false
+  package var cleansUp = false
   /// Leave the task in AWS when everything went well.
-  public var keepsTask = false
+  package var keepsTask = false
   /// Between two questions to AWS. AWS's own waiters take 15 s.
-  public var pollInterval = Duration.seconds(15)
+  package var pollInterval = Duration.seconds(15)
   /// How long a task may take from being told to start until it runs.
-  public var startLimit = Duration.seconds(1800)
+  package var startLimit = Duration.seconds(1800)
   /// How long AWS may take to let go of a serverless replication that is to be deleted.
-  public var deletionLimit = Duration.seconds(600)
+  package var deletionLimit = Duration.seconds(600)
   /// How long it may then load; nil for as long as it takes.
-  public var loadLimit: Duration?
+  package var loadLimit: Duration?
 
   /// Makes a setting with the defaults.
-  public init(target: ConnectionTarget, options: MergeOptions) {
+  package init(target: ConnectionTarget, options: MergeOptions) {
     self.target = target
     self.options = options
   }

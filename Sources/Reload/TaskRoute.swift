@@ -1,16 +1,16 @@
 import DMS
 
 /// Where a task runs, and between which endpoints.
-public struct TaskRoute: Sendable, Hashable {
+package struct TaskRoute: Sendable, Hashable {
   /// The source endpoint.
-  public var sourceEndpointARN: String
+  package var sourceEndpointARN: String
   /// The target endpoint.
-  public var targetEndpointARN: String
+  package var targetEndpointARN: String
   /// A replication instance, or what AWS provisions.
-  public var runner: TaskRunner
+  package var runner: TaskRunner
 
   /// Makes a route.
-  public init(sourceEndpointARN: String, targetEndpointARN: String, runner: TaskRunner) {
+  package init(sourceEndpointARN: String, targetEndpointARN: String, runner: TaskRunner) {
     self.sourceEndpointARN = sourceEndpointARN
     self.targetEndpointARN = targetEndpointARN
     self.runner = runner

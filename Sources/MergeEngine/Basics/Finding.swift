@@ -15,10 +15,10 @@ public struct Finding: Sendable, Codable, Hashable {
   /// The table without its schema; nil when the finding is about the whole run.
   public let table: String?
   /// What is the matter and what to do, a sentence each, in the words of the command.
-  public let message: String
+  package let message: String
 
   /// Makes a finding.
-  public init(grade: Grade, kind: Kind = .other, table: String?, message: String) {
+  package init(grade: Grade, kind: Kind = .other, table: String?, message: String) {
     self.grade = grade
     self.kind = kind
     self.table = table

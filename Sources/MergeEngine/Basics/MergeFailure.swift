@@ -1,7 +1,7 @@
 import Libpq
 
 /// Why a command could not do what it was asked to, in the words of the contract's exit statuses.
-public enum MergeFailure: Error, Sendable {
+package enum MergeFailure: Error, Sendable {
   /// What was asked makes no sense.
   case usage(String)
   /// The configuration file speaks of tables or columns that there are none of, a sentence each.

@@ -2,18 +2,18 @@
 /// `AddColumnName`.
 ///
 /// The defaults are DMS's: <https://docs.aws.amazon.com/dms/latest/APIReference/API_S3Settings.html>.
-public struct CSVFormat: Sendable {
+package struct CSVFormat: Sendable {
   /// Between two fields; one byte or several.
-  public var delimiter = ","
+  package var delimiter = ","
   /// Behind a row; one byte or several.
-  public var rowDelimiter = "\n"
+  package var rowDelimiter = "\n"
   /// What stands for NULL, unless it is quoted.
-  public var nullTexts = ["NULL"]
+  package var nullTexts = ["NULL"]
   /// Whether a field in double quotes may hold delimiters, and doubled quotes; otherwise a quote is a letter like others.
-  public var hasQuotes = true
+  package var hasQuotes = true
   /// Whether each file begins with the names of its columns.
-  public var hasHeader = false
+  package var hasHeader = false
 
   /// DMS's defaults.
-  public init() {}
+  package init() {}
 }

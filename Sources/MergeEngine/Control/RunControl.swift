@@ -3,7 +3,7 @@ import Libpq
 import Logging
 
 /// Asks a running merge to do something, from another process: the library's side of `merge-engine control`.
-public struct RunControl: Sendable {
+package struct RunControl: Sendable {
   private let session: Session
   private let stop: StopSignal
 
@@ -13,11 +13,11 @@ public struct RunControl: Sendable {
   private static let lockPatienceSeconds = 5.0
 
   /// What became of what was asked.
-  public struct Answer: Sendable, Encodable {
+  package struct Answer: Sendable, Encodable {
     /// The run.
-    public let runID: Int
+    package let runID: Int
     /// Whether the run has done all of it; if not, it will when it looks next.
-    public let isDone: Bool
+    package let isDone: Bool
 
     private enum CodingKeys: String, CodingKey {
       case runID = "run_id"
@@ -28,7 +28,7 @@ public struct RunControl: Sendable {
   /// - Parameters:
   ///   - target: the database that holds the admin schema.
   ///   - stop: ends the wait for the run's answer.
-  public init(target: ConnectionTarget, schemas: Schemas, logger: Logger, stop: StopSignal = StopSignal()) {
+  package init(target: ConnectionTarget, schemas: Schemas, logger: Logger, stop: StopSignal = StopSignal()) {
     self.stop = stop
     session = Session(target: target, schemas: schemas, logger: logger)
   }
@@ -37,7 +37,7 @@ public struct RunControl: Sendable {
   ///
   /// - Throws: ``MergeFailure/usage(_:)`` for a run that there is none of, ``MergeFailure/blocked(_:)`` for one that is over,
   ///   dead, or can't be asked this; ``PostgresError``.
-  public func ask(_ requests: [ControlRequest], of runID: Int) throws -> Answer {
+  package func ask(_ requests: [ControlRequest], of runID: Int) throws -> Answer {
     let connection = try session.reachControl()
     try requireControls(connection)
     try requireRunning(runID, requests, connection)

@@ -1,49 +1,49 @@
 /// A row that differs, with all that is needed to find it again, to see whether it is still the row that was seen, and to
 /// mend it: a line of the file that `verify --output` writes.
-public struct Difference: Sendable, Codable, Hashable {
+package struct Difference: Sendable, Codable, Hashable {
   /// Its place in the file, from 1.
-  public internal(set) var number = 0
+  package internal(set) var number = 0
   /// The schemas, as `staging=production`.
-  public let pair: String
+  package let pair: String
   /// The table's plain name.
-  public let table: String
+  package let table: String
   /// What is wrong.
-  public let kind: DifferenceKind
+  package let kind: DifferenceKind
   /// The key's columns as text.
-  public let key: [String: String]
+  package let key: [String: String]
   /// Staging's version as text; nil for NULL, and where staging has no row.
-  public let stagingVersion: String?
+  package let stagingVersion: String?
   /// Production's version as text; nil for NULL, and where production has no row.
-  public let productionVersion: String?
+  package let productionVersion: String?
   /// The columns that differ; none for rows that only one side has.
-  public let columns: [Column]
+  package let columns: [Column]
   /// The staging row as it was seen; nil where there was none.
-  public let stagingRow: RowIdentity?
+  package let stagingRow: RowIdentity?
   /// The production row as it was seen; nil where there was none.
-  public let productionRow: RowIdentity?
+  package let productionRow: RowIdentity?
 
   /// A column that differs, its values as text.
-  public struct Column: Sendable, Codable, Hashable {
+  package struct Column: Sendable, Codable, Hashable {
     /// The column's name.
-    public let column: String
+    package let column: String
     /// Both values; nil where they were not to be written.
-    public let values: Values?
+    package let values: Values?
 
     /// Both values, nil for NULL.
-    public struct Values: Sendable, Hashable {
+    package struct Values: Sendable, Hashable {
       /// Production's.
-      public let production: String?
+      package let production: String?
       /// Staging's.
-      public let staging: String?
+      package let staging: String?
     }
   }
 
   /// What tells a row from whatever takes its place: any write leaves a row of another transaction.
-  public struct RowIdentity: Sendable, Codable, Hashable {
+  package struct RowIdentity: Sendable, Codable, Hashable {
     /// Where it lay.
-    public let ctid: String
+    package let ctid: String
     /// The transaction that wrote it.
-    public let xmin: String
+    package let xmin: String
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -62,7 +62,7 @@ extension Difference.Column {
   }
 
   /// Reads what ``encode(to:)`` has written: a column without values has neither key.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     column = try container.decode(String.self, forKey: .column)
     values =
@@ -74,7 +74,7 @@ extension Difference.Column {
   }
 
   /// The values stand beside the name, as null where they are NULL.
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(column, forKey: .column)
     guard let values else { return }

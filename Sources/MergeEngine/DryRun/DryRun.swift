@@ -7,7 +7,7 @@ import Logging
 /// The rows are read, looked up and classified by the code of the merge, in the batches that a merge with one worker
 /// would make. What an earlier batch of the same run would have changed for a later one is put right afterwards, see
 /// ``DuplicateKeys``.
-public struct DryRun: Sendable {
+package struct DryRun: Sendable {
   private let options: MergeOptions
   private let sampleLimit: Int
   private let session: Session
@@ -21,7 +21,7 @@ public struct DryRun: Sendable {
   ///   - sampleLimit: rows to show of each verdict.
   ///   - logger: gets the server's notices.
   ///   - stop: ends the dry run early.
-  public init(
+  package init(
     target: ConnectionTarget,
     stagingTarget: ConnectionTarget? = nil,
     options: MergeOptions,
@@ -47,7 +47,7 @@ public struct DryRun: Sendable {
   /// - Parameter onProgress: called on this thread after every batch.
   /// - Returns: also when something stands against the merge; ``PlanReport/status`` then says so.
   /// - Throws: ``MergeFailure/usage(_:)``, ``MergeFailure/unreachable(_:)``, ``PostgresError``.
-  public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> PlanReport {
+  package func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> PlanReport {
     let clock = ReportClock()
     let control = try session.reachControl()
     let staging = try session.reachStaging(beside: control)

@@ -56,14 +56,14 @@ public struct MergeOptions: Sendable, Codable {
   /// What whoever began the run has to say about it; recorded with the parameters.
   public var annotations: [String: String] = [:]
   /// The run that this merge goes on with; nil to open a new one.
-  public var continuedRunID: Int?
+  package var continuedRunID: Int?
   /// The snapshot that is merged instead of staging; set by ``MergeRun``.
-  public internal(set) var snapshot: SnapshotReference?
+  package internal(set) var snapshot: SnapshotReference?
   /// The file of differences that is applied, and how; set by ``Repair``.
-  public internal(set) var repair: RepairReference?
+  package internal(set) var repair: RepairReference?
   /// A replay reads the whole snapshot, whatever an earlier one has left done; nil for no, so that the parameters of other
   /// runs don't speak of it.
-  public var startsOver: Bool?
+  package var startsOver: Bool?
 
   /// The defaults of the contract.
   public init() {}

@@ -1,5 +1,5 @@
 /// What a running merge can be asked to do from another terminal.
-public enum ControlRequest: Sendable, Hashable, CustomStringConvertible {
+package enum ControlRequest: Sendable, Hashable, CustomStringConvertible {
   /// Begin no batch until ``resume``; connections and the tables' locks are kept, and no row is locked.
   case pause
   /// Go on.
@@ -40,7 +40,7 @@ public enum ControlRequest: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// What it is, after "to".
-  public var description: String {
+  package var description: String {
     switch self {
     case .pause: "pause"
     case .resume: "go on"

@@ -5,19 +5,19 @@ import Logging
 /// Runs that begin with a load: opened before the first row is in staging, annotated on the way, found again later.
 ///
 /// Such a run is LOADING until its merge begins. No lock stands for it, since a load goes on without this process.
-public struct LoadingRuns: Sendable {
+package struct LoadingRuns: Sendable {
   /// A run as `merge_summary` has it.
-  public struct Run: Sendable {
+  package struct Run: Sendable {
     /// Its id.
-    public let id: Int
+    package let id: Int
     /// Its status; nil for a word that this version does not know.
-    public let status: RunStatus?
+    package let status: RunStatus?
     /// When it was opened, in seconds since 1970.
-    public let startedSecondsSince1970: Double
+    package let startedSecondsSince1970: Double
     /// What was said about it.
-    public let annotations: [String: String]
+    package let annotations: [String: String]
     /// The zone in which its times are meant; nil until its merge has begun.
-    public let timeZone: String?
+    package let timeZone: String?
   }
 
   private let session: Session
@@ -27,7 +27,7 @@ public struct LoadingRuns: Sendable {
   ///   - target: the database with the admin schema.
   ///   - schemas: where it is.
   ///   - logger: gets the server's notices.
-  public init(target: ConnectionTarget, schemas: Schemas, logger: Logger) {
+  package init(target: ConnectionTarget, schemas: Schemas, logger: Logger) {
     session = Session(target: target, schemas: schemas, logger: logger)
     self.schemas = schemas
   }
@@ -35,7 +35,7 @@ public struct LoadingRuns: Sendable {
   /// Opens a run.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` without the right to make what is missing in the admin schema.
-  public func open(_ annotations: [String: String]) throws -> Int {
+  package func open(_ annotations: [String: String]) throws -> Int {
     let connection = try connect()
     try AdminSchema(schemas: schemas).complete(connection)
     let row = try connection.query(
@@ -51,7 +51,7 @@ public struct LoadingRuns: Sendable {
   }
 
   /// Adds to what is said about a run.
-  public func annotate(_ id: Int, _ annotations: [String: String]) throws {
+  package func annotate(_ id: Int, _ annotations: [String: String]) throws {
     _ = try connect().query(
       """
       UPDATE \(admin).merge_summary
@@ -65,7 +65,7 @@ public struct LoadingRuns: Sendable {
   }
 
   /// Closes a run that never came to its merge.
-  public func close(_ id: Int, _ status: RunStatus, notes: String) throws {
+  package func close(_ id: Int, _ status: RunStatus, notes: String) throws {
     _ = try connect().query(
       """
       UPDATE \(admin).merge_summary
@@ -80,7 +80,7 @@ public struct LoadingRuns: Sendable {
   /// The runs of these schemas with that annotation, newest first; none where nothing was ever merged.
   ///
   /// - Parameter id: only this run.
-  public func runs(annotatedWith key: String, id: Int? = nil) throws -> [Run] {
+  package func runs(annotatedWith key: String, id: Int? = nil) throws -> [Run] {
     let connection = try connect()
     guard try AdminSchema(schemas: schemas).columns(connection).contains("merge_summary.parameters") else { return [] }
     try RunRecord.closeDeadRuns(connection, schemas)

@@ -11,7 +11,7 @@ import Logging
 /// ```
 /// It is a run like a merge, with before-images always, so that `rollback` takes it back; but staging's progress is not its
 /// subject: the rows were merged.
-public struct Repair: Sendable {
+package struct Repair: Sendable {
   private var options: RepairOptions
   private let session: Session
   private let stop: StopSignal
@@ -23,7 +23,7 @@ public struct Repair: Sendable {
   ///   - options: which file, and how.
   ///   - logger: gets warnings and, at debug level, what is retried.
   ///   - stop: ends the repair early.
-  public init(
+  package init(
     target: ConnectionTarget,
     stagingTarget: ConnectionTarget? = nil,
     options: RepairOptions,
@@ -48,7 +48,7 @@ public struct Repair: Sendable {
   /// Repairs, or counts what a repair would do; blocks the calling thread.
   ///
   /// - Throws: ``MergeFailure`` when nothing could be begun, ``PostgresError`` when the server failed before that.
-  public func run() throws -> RepairReport {
+  package func run() throws -> RepairReport {
     let clock = ReportClock()
     let differences = try CheckedDifferences(path: options.path)
     let control = try session.reachControl()

@@ -15,7 +15,7 @@ public struct RepairReport: Sendable, Encodable {
   /// One entry a table, parents first.
   public let tables: [Table]
   /// Why it failed; empty when it did not.
-  public let failures: [String]
+  package let failures: [String]
 
   /// What happened to one table.
   public struct Table: Sendable, Encodable {

@@ -1,19 +1,19 @@
 import Libpq
 
 /// Refused rows of one table that the server refused for the same reason.
-public struct RefusalGroup: Sendable, Codable {
+package struct RefusalGroup: Sendable, Codable {
   /// The table's plain name.
-  public let table: String
+  package let table: String
   /// The server's code; empty if there was none.
-  public let sqlState: String
+  package let sqlState: String
   /// The server's message.
-  public let message: String
+  package let message: String
   /// How many rows.
-  public let count: Int
+  package let count: Int
   /// How many of them were retried since.
-  public let retriedCount: Int
+  package let retriedCount: Int
   /// Keys of some of them, as JSON text, in the order in which they were refused.
-  public let sampleKeys: [String]
+  package let sampleKeys: [String]
 
   /// Reasons in a report at most. Arbitrary: messages that quote a value make a reason of every row.
   static let limit = 50

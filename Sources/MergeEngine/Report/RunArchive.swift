@@ -3,7 +3,7 @@ import Libpq
 import Logging
 
 /// The records of runs as files, and the end of old ones.
-public struct RunArchive: Sendable {
+package struct RunArchive: Sendable {
   private let session: Session
   private let admin: Identifier
 
@@ -11,13 +11,13 @@ public struct RunArchive: Sendable {
   ///   - target: the database with the admin schema.
   ///   - schemas: where it is.
   ///   - logger: gets the server's notices.
-  public init(target: ConnectionTarget, schemas: Schemas, logger: Logger) {
+  package init(target: ConnectionTarget, schemas: Schemas, logger: Logger) {
     session = Session(target: target, schemas: schemas, logger: logger)
     admin = Identifier(schemas.admin)
   }
 
   /// The latest run of these schemas that is at an end; nil if there is none.
-  public func latest() throws -> Int? {
+  package func latest() throws -> Int? {
     let row = try connect().query(
       "SELECT max(id) FROM \(admin).merge_summary AS r WHERE \(isAtAnEnd)",
       "looking for the latest run"
@@ -26,7 +26,7 @@ public struct RunArchive: Sendable {
   }
 
   /// Runs of these schemas at an end that began more than `days` days ago, oldest first.
-  public func runs(olderThanDays days: Int) throws -> [Int] {
+  package func runs(olderThanDays days: Int) throws -> [Int] {
     let rows = try connect().query(
       """
       SELECT id FROM \(admin).merge_summary AS r
@@ -44,7 +44,7 @@ public struct RunArchive: Sendable {
   ///
   /// - Returns: the file's path.
   /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, ``MergeFailure/blocked(_:)`` if it can't be written.
-  public func write(_ id: Int, to folder: String) throws -> String {
+  package func write(_ id: Int, to folder: String) throws -> String {
     let row = try connect().query(
       """
       SELECT jsonb_pretty(jsonb_build_object(
@@ -81,7 +81,7 @@ public struct RunArchive: Sendable {
   /// Drops the before-images of runs at an end that were made more than `days` days ago.
   ///
   /// - Returns: the tables that were dropped.
-  public func dropBeforeImages(olderThanDays days: Int) throws -> [String] {
+  package func dropBeforeImages(olderThanDays days: Int) throws -> [String] {
     let connection = try connect()
     try connection.execute("BEGIN", "dropping before-images")
     let old = try BeforeImageCatalog(schemas: session.schemas).entries(olderThanDays: days, connection)
@@ -97,7 +97,7 @@ public struct RunArchive: Sendable {
   /// Deletes the records of these runs, and their before-images, all in one transaction.
   ///
   /// Refusals that stand are no log: without them their rows would count as merged.
-  public func delete(_ ids: [Int]) throws {
+  package func delete(_ ids: [Int]) throws {
     guard !ids.isEmpty else { return }
     let list = ids.map { "\($0)" as SQL }.joined(", ")
     let connection = try connect()

@@ -2,7 +2,7 @@ import Foundation
 import Libpq
 
 /// When the workers of a run merged how many rows, from `merge_batches`.
-public struct RunThroughput: Sendable {
+package struct RunThroughput: Sendable {
   /// Batches of one worker and one table that ended at about the same time; mostly one.
   struct Stretch: Sendable {
     let worker: Int
@@ -14,23 +14,23 @@ public struct RunThroughput: Sendable {
   }
 
   /// A rate over time.
-  public struct Series: Sendable {
+  package struct Series: Sendable {
     /// Whose it is: `worker 2`, or a table's name.
-    public let name: String
+    package let name: String
     /// Rows read, all in all.
-    public let rowCount: Int
+    package let rowCount: Int
     /// Rows a second, one value for each interval of ``RunThroughput/intervalSeconds``.
-    public let rowsPerSecond: [Double]
+    package let rowsPerSecond: [Double]
   }
 
   /// How long an interval is.
-  public let intervalSeconds: Double
+  package let intervalSeconds: Double
   /// Everybody together.
-  public let total: Series
+  package let total: Series
   /// One a worker.
-  public let workers: [Series]
+  package let workers: [Series]
   /// One a table, in the order in which they were begun.
-  public let tables: [Series]
+  package let tables: [Series]
 
   /// Intervals at most. Arbitrary: as many as a page is wide enough to show apart.
   static let intervalLimit = 60

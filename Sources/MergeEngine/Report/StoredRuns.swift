@@ -3,21 +3,21 @@ import Libpq
 import Logging
 
 /// Reads what the admin tables know about runs.
-public struct StoredRuns: Sendable {
+package struct StoredRuns: Sendable {
   private let session: Session
 
   /// - Parameters:
   ///   - target: the database with the admin schema.
   ///   - schemas: where it is.
   ///   - logger: gets the server's notices.
-  public init(target: ConnectionTarget, schemas: Schemas, logger: Logger) {
+  package init(target: ConnectionTarget, schemas: Schemas, logger: Logger) {
     session = Session(target: target, schemas: schemas, logger: logger)
   }
 
   /// The id of the latest run, whatever became of it.
   ///
   /// - Throws: ``MergeFailure/usage(_:)`` if there is none, ``MergeFailure/blocked(_:)`` without admin tables.
-  public func latest() throws -> Int {
+  package func latest() throws -> Int {
     let connection = try session.reachControl()
     guard try AdminSchema(schemas: session.schemas).columns(connection).contains("merge_summary.id") else {
       throw missing
@@ -48,7 +48,7 @@ public struct StoredRuns: Sendable {
   /// Reads one run in one snapshot; with the tables of an earlier version what those hold.
   ///
   /// - Throws: ``MergeFailure/usage(_:)`` if there is no such run, ``MergeFailure/blocked(_:)`` without admin tables.
-  public func read(_ id: Int) throws -> StoredRun {
+  package func read(_ id: Int) throws -> StoredRun {
     let connection = try session.reachControl()
     let columns = try AdminSchema(schemas: session.schemas).columns(connection)
     guard columns.isSuperset(of: ["merge_summary.parameters", "merge_logs.run_id", "merge_errors.retried_at"]) else {

@@ -10,7 +10,7 @@ import Logging
 /// ```
 /// So the images that are left are the work that is left, whatever ends the process. A row that anyone has changed since
 /// keeps its image and is left alone.
-public struct Rollback: Sendable {
+package struct Rollback: Sendable {
   private let options: RollbackOptions
   private let session: Session
   private let stop: StopSignal
@@ -22,7 +22,7 @@ public struct Rollback: Sendable {
   ///   - options: which run, and how.
   ///   - logger: gets warnings and, at debug level, what is retried.
   ///   - stop: ends the rollback early.
-  public init(
+  package init(
     target: ConnectionTarget,
     stagingTarget: ConnectionTarget?,
     options: RollbackOptions,
@@ -48,7 +48,7 @@ public struct Rollback: Sendable {
   /// Rolls back, or counts what a rollback would do; blocks the calling thread.
   ///
   /// - Throws: ``MergeFailure`` when nothing could be begun, ``PostgresError`` when the server failed before that.
-  public func run() throws -> RollbackReport {
+  package func run() throws -> RollbackReport {
     let clock = ReportClock()
     let control = try connect()
     do {
@@ -133,7 +133,7 @@ public struct Rollback: Sendable {
   /// What would turn its statements into something else, or hide rows from them.
   private static func obstacles(_ table: RollbackTable, _ connection: Connection) throws(PostgresError) -> [Finding] {
     try RewriteRules(table: table.name).findings(on: table.production, [.update, .delete], connection)
-      + RowSecurity(table: table.name).findings(on: table.production, connection)
+      + RowSecurity(table: table.name).findings(on: [table.production], connection)
   }
 
   private static func requireAdminSchema(_ schemas: Schemas, _ connection: Connection) throws {

@@ -15,9 +15,9 @@ public struct RollbackReport: Sendable, Encodable {
   /// One entry a table, children before their parents.
   public let tables: [Table]
   /// Why tables failed; empty when none did.
-  public let failures: [String]
+  package let failures: [String]
   /// What should be known though it stopped nothing.
-  public let warnings: [String]
+  package let warnings: [String]
 
   /// What happened to one table.
   public struct Table: Sendable, Encodable {

@@ -19,9 +19,9 @@ public struct RunReport: Sendable, Encodable {
   /// One entry a table, parents first.
   public let tables: [TableReport]
   /// Why tables failed; empty when none did.
-  public let failures: [String]
+  package let failures: [String]
   /// What should be known though it stopped nothing.
-  public let warnings: [String]
+  package let warnings: [String]
   /// What should be known of the tables, found before the first row was read.
   public let findings: [Finding]
   /// Rows that earlier runs have refused, and that are still in staging as they were.

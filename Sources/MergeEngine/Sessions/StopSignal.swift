@@ -3,7 +3,7 @@ import Libpq
 import Synchronization
 
 /// Asks a running command to stop, from any thread: the running statements are cancelled, and nothing new is begun.
-public final class StopSignal: Sendable {
+package final class StopSignal: Sendable {
   private struct State {
     var signal: Int32?
     var tokens: [Int: Covered] = [:]
@@ -24,13 +24,13 @@ public final class StopSignal: Sendable {
   private let state = Mutex(State())
 
   /// A signal that nobody has given yet.
-  public init() {}
+  package init() {}
 
   /// The signal that was asked with, as SIGINT; nil while nobody has asked.
-  public var signal: Int32? { state.withLock { $0.signal } }
+  package var signal: Int32? { state.withLock { $0.signal } }
 
   /// Stops. The first signal counts.
-  public func request(signal: Int32) {
+  package func request(signal: Int32) {
     let tokens = state.withLock { state in
       state.signal = state.signal ?? signal
       return state.tokens.values

@@ -112,7 +112,7 @@ struct CSVTable {
         rootOid: 0,
         estimatedRowCount: nil,
         columns: columns,
-        primaryKey: nil
+        uniqueIndexes: []
       ),
       production: production
     )

@@ -40,7 +40,7 @@ struct CSVTableImport {
     _ stop: StopSignal,
     _ connection: Connection
   ) throws {
-    guard let key = table.production.primaryKey,
+    guard let key = MergeTarget(table.production, options.merge.columns).key,
       let version = table.production.column(options.merge.columns.version(of: table.name))
     else { preconditionFailure("a table without a key or version was refused") }
     self.table = table
@@ -141,7 +141,7 @@ struct CSVTableImport {
       rowCount: last.rowCount,
       sha256: digest,
       columns: columns,
-      key: (table.production.primaryKey?.columns ?? []).map(\.name.name),
+      key: (MergeTarget(table.production, options.merge.columns).key?.columns ?? []).map(\.name.name),
       // Changes come with several rows of one key.
       primaryKey: [],
       versionColumn: options.merge.columns.version(of: table.name).name

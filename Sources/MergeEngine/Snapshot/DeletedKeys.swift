@@ -4,7 +4,7 @@ import Libpq
 struct DeletedKeys {
   private let table: Identifier
   private let production: CatalogTable
-  private let key: CatalogTable.PrimaryKey
+  private let key: UniqueIndex
   private let version: CatalogColumn
   private let conversion: CSVConversion
   private let connection: Connection
@@ -14,7 +14,7 @@ struct DeletedKeys {
     number: Int,
     _ production: CatalogTable,
     version: CatalogColumn,
-    key: CatalogTable.PrimaryKey,
+    key: UniqueIndex,
     _ conversion: CSVConversion,
     _ connection: Connection
   ) throws(PostgresError) {

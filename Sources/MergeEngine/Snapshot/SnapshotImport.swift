@@ -10,24 +10,24 @@ import Spelling
 ///                          └─ D ──▶ a temporary table ─▶ still in production? ─▶ deletes.jsonl, for repair
 /// ```
 /// Production is only read. Held are a piece of a file and a batch, whatever the files' size.
-public struct SnapshotImport: Sendable {
+package struct SnapshotImport: Sendable {
   /// What is to be imported, and how the files are written.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// Schemas, tables, column rules and time zone; the rest has no meaning here.
-    public var merge = MergeOptions()
+    package var merge = MergeOptions()
     /// Files, and folders that are searched for them.
-    public var sources: [String] = []
+    package var sources: [String] = []
     /// How they are written.
-    public var format = CSVFormat()
+    package var format = CSVFormat()
     /// The names of the files' columns in their order, where no first row says them; nil for production's own.
-    public var columns: [String]?
+    package var columns: [String]?
     /// Columns of the files that production has not, and that are left out.
-    public var ignoredColumns: [String] = []
+    package var ignoredColumns: [String] = []
     /// So many bad rows are left out and kept aside; with more nothing is imported.
-    public var maxErrors = 0
+    package var maxErrors = 0
 
     /// DMS's defaults.
-    public init() {}
+    package init() {}
   }
 
   private let options: Options
@@ -40,7 +40,7 @@ public struct SnapshotImport: Sendable {
   ///   - options: what to import.
   ///   - logger: is told of every table.
   ///   - stop: ends it early; nothing is left then.
-  public init(target: ConnectionTarget, options: Options, logger: Logger, stop: StopSignal = StopSignal()) {
+  package init(target: ConnectionTarget, options: Options, logger: Logger, stop: StopSignal = StopSignal()) {
     self.options = options
     self.logger = logger
     self.stop = stop
@@ -56,7 +56,7 @@ public struct SnapshotImport: Sendable {
   /// - Parameter directory: empty, or not there yet.
   /// - Throws: ``MergeFailure`` when tables or files don't fit, or a row is bad, and ``SnapshotError`` or ``PostgresError``;
   ///   what was written is removed then. `CancellationError` when it was stopped.
-  public func run(into directory: URL) throws -> SnapshotImportReport {
+  package func run(into directory: URL) throws -> SnapshotImportReport {
     var purpose = Session.Purpose()
     purpose.carriesText = true
     let connection = try Reaching.database { () throws(PostgresError) in
@@ -87,7 +87,7 @@ public struct SnapshotImport: Sendable {
       let deletes = DeletesFile(
         folder.fileURL(Self.deletesName),
         try header(id, names, runID: lastRun?.id, connection),
-        pair: SchemaPair.name(schemas)
+        pair: SchemaPair(staging: schemas.staging, production: schemas.production).name
       )
       for (number, table) in tables.enumerated() {
         var work = try CSVTableImport(table, number: number, options, folder, rejects, stop, connection)
@@ -151,7 +151,8 @@ public struct SnapshotImport: Sendable {
   private func header(_ id: String, _ tables: [String], runID: Int?, _ connection: Connection) throws
     -> DifferenceFile.Header
   {
-    let pair = SchemaPair.name(options.merge.schemas)
+    let schemas = options.merge.schemas
+    let pair = SchemaPair(staging: schemas.staging, production: schemas.production).name
     return DifferenceFile.Header(
       writtenAt: Date().formatted(Date.ISO8601FormatStyle()),
       database: try .init(connection),

@@ -3,15 +3,15 @@ import Libpq
 import Logging
 
 /// Fills staging tables from a snapshot's files: what `replay --into-staging` does.
-public struct SnapshotRestore: Sendable {
+package struct SnapshotRestore: Sendable {
   /// What was done to one table.
-  public struct TableReport: Sendable, Codable {
+  package struct TableReport: Sendable, Codable {
     /// The plain table name.
-    public let table: String
+    package let table: String
     /// Rows that it has now.
-    public let rows: Int
+    package let rows: Int
     /// Whether it was made for them.
-    public let created: Bool
+    package let created: Bool
   }
 
   private let options: MergeOptions
@@ -25,7 +25,7 @@ public struct SnapshotRestore: Sendable {
   ///   - options: schemas and tables.
   ///   - logger: gets the server's notices.
   ///   - stop: ends it early; nothing is written then.
-  public init(
+  package init(
     target: ConnectionTarget,
     snapshot: Snapshot,
     options: MergeOptions,
@@ -42,7 +42,7 @@ public struct SnapshotRestore: Sendable {
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` when a file is damaged, or a table has rows or other columns; ``PostgresError``
   ///   when the server refuses a row. Nothing is written in any case.
-  public func run() throws -> [TableReport] {
+  package func run() throws -> [TableReport] {
     try options.schemas.requireOnePair(for: "a restore")
     try options.schemas.requireTwo()
     let tables = options.namesInStaging(snapshot.manifest.tables.map(\.name))

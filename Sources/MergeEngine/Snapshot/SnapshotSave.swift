@@ -3,7 +3,7 @@ import Libpq
 import Logging
 
 /// Copies the staging tables into files, all as they are at one moment: what `snapshot save` does.
-public struct SnapshotSave: Sendable {
+package struct SnapshotSave: Sendable {
   private let options: MergeOptions
   private let session: Session
   private let stop: StopSignal
@@ -15,7 +15,7 @@ public struct SnapshotSave: Sendable {
   ///   - options: schemas, tables and column rules.
   ///   - logger: is told of every table.
   ///   - stop: ends it early; nothing is left then.
-  public init(
+  package init(
     target: ConnectionTarget,
     stagingTarget: ConnectionTarget? = nil,
     options: MergeOptions,
@@ -37,7 +37,7 @@ public struct SnapshotSave: Sendable {
   /// - Parameter directory: empty, or not there yet.
   /// - Throws: ``MergeFailure`` before anything is written; ``SnapshotError`` or ``PostgresError`` later, after which what
   ///   was written is removed.
-  public func run(into directory: URL) throws -> SnapshotManifest {
+  package func run(into directory: URL) throws -> SnapshotManifest {
     try options.schemas.requireOnePair(for: "a snapshot")
     let production = try session.reachControl()
     let staging = try session.reachStaging(beside: production)

@@ -1,16 +1,16 @@
 import Foundation
 
 /// Staging tables as files in a folder: what `snapshot save` made.
-public struct Snapshot: Sendable {
+package struct Snapshot: Sendable {
   /// The folder.
-  public let directory: URL
+  package let directory: URL
   /// What is in it.
-  public let manifest: SnapshotManifest
+  package let manifest: SnapshotManifest
 
   /// Opens a snapshot; its files are not looked at yet.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` when there is no manifest, or none that this engine understands.
-  public init(directory: URL) throws(MergeFailure) {
+  package init(directory: URL) throws(MergeFailure) {
     self.directory = directory
     manifest = try SnapshotDirectory(url: directory).readManifest()
   }
@@ -18,7 +18,7 @@ public struct Snapshot: Sendable {
   /// Reads every file from its first byte to its last: length, SHA-256, and the structure of every row.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` with one finding for every file that is not as it was saved.
-  public func check() throws {
+  package func check() throws {
     _ = try checked(pieceRows: .max, stop: StopSignal())
   }
 

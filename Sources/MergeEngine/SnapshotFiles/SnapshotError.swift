@@ -1,9 +1,9 @@
 /// What went wrong with a snapshot's file after it was found to be whole, or while it was written.
-public struct SnapshotError: Error, Sendable, CustomStringConvertible {
+package struct SnapshotError: Error, Sendable, CustomStringConvertible {
   /// What was being done, to which file.
-  public let operation: String
+  package let operation: String
   /// What went wrong, and what to do.
-  public let message: String
+  package let message: String
 
   init(_ operation: String, _ message: String) {
     self.operation = operation
@@ -11,5 +11,5 @@ public struct SnapshotError: Error, Sendable, CustomStringConvertible {
   }
 
   /// `while writing …: No space left on device`.
-  public var description: String { "while \(operation): \(message)" }
+  package var description: String { "while \(operation): \(message)" }
 }

@@ -1,13 +1,13 @@
 import Foundation
 
 /// Which snapshot a run replays, as it is recorded with the run's parameters.
-public struct SnapshotReference: Sendable, Codable, Hashable {
+package struct SnapshotReference: Sendable, Codable, Hashable {
   /// The snapshot's id.
-  public let id: String
+  package let id: String
   /// The folder it was read from.
-  public let directory: String
+  package let directory: String
   /// When it was taken, UTC, ISO 8601.
-  public let takenAt: String
+  package let takenAt: String
 
   init(_ snapshot: Snapshot) {
     id = snapshot.manifest.id

@@ -4,20 +4,20 @@ import Libpq
 ///
 /// A load brings a little more than the window: whole seconds, its upper end included, and padding if that was asked for.
 /// Such rows are never merged and stay NEW, so whoever empties staging must not take them for work that is left.
-public struct LoadedSpan: Sendable, Hashable {
+package struct LoadedSpan: Sendable, Hashable {
   /// The first version that is merged.
-  public let from: String
+  package let from: String
   /// The first version that is not merged any more.
-  public let to: String
+  package let to: String
   /// The first version that is loaded.
-  public let lowest: String
+  package let lowest: String
   /// The last version that is loaded.
-  public let highest: String
+  package let highest: String
   /// The zone of all four; nil for that of the command which asks.
-  public var timeZone: String?
+  package var timeZone: String?
 
   /// Makes a span of times that the server can read.
-  public init(from: String, to: String, lowest: String, highest: String) {
+  package init(from: String, to: String, lowest: String, highest: String) {
     self.from = from
     self.to = to
     self.lowest = lowest

@@ -5,55 +5,55 @@ import Logging
 ///
 /// The tables are settled once, when the area is made; every call then opens a connection of its own, since hours may lie
 /// between two of them.
-public struct StagingArea: Sendable {
+package struct StagingArea: Sendable {
   /// A table of the area.
-  public struct Table: Sendable, Hashable {
+  package struct Table: Sendable, Hashable {
     /// Its plain name.
-    public let name: String
+    package let name: String
     /// The column with versions.
-    public let versionColumn: String
+    package let versionColumn: String
     /// The version column's type.
-    public let versionType: String
+    package let versionType: String
     /// Whether versions are times, so that a window of time can be cut out.
-    public let versionIsTime: Bool
+    package let versionIsTime: Bool
   }
 
   /// The rows of one table.
-  public struct Count: Sendable, Hashable {
+  package struct Count: Sendable, Hashable {
     /// The plain table name.
-    public let table: String
+    package let table: String
     /// What staging calls it.
-    public let stagingTable: String
+    package let stagingTable: String
     /// All rows.
-    public let rows: Int
+    package let rows: Int
     /// Rows that are not merged.
-    public let unmerged: Int
+    package let unmerged: Int
     /// Rows whose version is not between the lowest and the highest that were asked for, or is missing.
-    public let outside: Int
+    package let outside: Int
   }
 
   /// What became of one table.
-  public struct Emptied: Sendable, Hashable, Codable {
+  package struct Emptied: Sendable, Hashable, Codable {
     /// The plain table name.
-    public let table: String
+    package let table: String
     /// How many rows it had, if it was truncated.
-    public let truncated: Int?
+    package let truncated: Int?
     /// Why it was left as it is.
-    public let reason: String?
+    package let reason: String?
 
     /// Says what became of a table.
-    public init(table: String, truncated: Int?, reason: String?) {
+    package init(table: String, truncated: Int?, reason: String?) {
       self.table = table
       self.truncated = truncated
       self.reason = reason
     }
 
     /// A sentence about a table that was left as it is.
-    public var warning: String? { reason.map { "the staging table \(table) was not truncated: \($0)" } }
+    package var warning: String? { reason.map { "the staging table \(table) was not truncated: \($0)" } }
   }
 
   /// The tables, parents first.
-  public let tables: [Table]
+  package let tables: [Table]
   private let plan: MergePlan
   private let session: Session
   private let timeZone: String
@@ -61,7 +61,7 @@ public struct StagingArea: Sendable {
   /// Settles which tables a merge with these options would take.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` with everything that stands against a merge, ``MergeFailure/unreachable(_:)``.
-  public init(
+  package init(
     target: ConnectionTarget,
     stagingTarget: ConnectionTarget?,
     options: MergeOptions,
@@ -87,7 +87,7 @@ public struct StagingArea: Sendable {
   }
 
   /// Counts the rows of every table.
-  public func counts(loaded span: LoadedSpan) throws -> [Count] {
+  package func counts(loaded span: LoadedSpan) throws -> [Count] {
     try counts { table, staging in
       let (lowest, highest) = (table.versionBound("$1::text"), table.versionBound("$2::text"))
       let version: SQL = "s.\(table.version.stagedName)"
@@ -101,7 +101,7 @@ public struct StagingArea: Sendable {
   /// Counts the rows of every table, where a load was asked for rows by their keys.
   ///
   /// - Parameter keys: what was asked for, by table and column. A load takes every combination of the columns' values.
-  public func counts(ofKeys keys: [String: [[String: String]]]) throws -> [Count] {
+  package func counts(ofKeys keys: [String: [[String: String]]]) throws -> [Count] {
     try counts { table, _ in
       let asked = keys[table.plainName] ?? []
       let conditions = table.keyColumns.indices.map { index -> SQL in
@@ -147,19 +147,19 @@ public struct StagingArea: Sendable {
   }
 
   /// Empties every table, whatever is in it.
-  public func truncate() throws -> [Emptied] { try cleanup(.always) }
+  package func truncate() throws -> [Emptied] { try cleanup(.always) }
 
   /// Empties the tables that have no row left to merge.
   ///
   /// - Parameter span: what the last load brought; its rows outside of the window are not work that is left.
-  public func truncateMerged(after span: LoadedSpan?) throws -> [Emptied] {
+  package func truncateMerged(after span: LoadedSpan?) throws -> [Emptied] {
     try cleanup(.merged(except: span.map(inZone)))
   }
 
   /// Deletes what the ledger says of rows that are gone for good.
   ///
   /// - Returns: how many entries were deleted.
-  public func pruneLedger() throws -> Int {
+  package func pruneLedger() throws -> Int {
     let (production, staging) = try connect()
     guard try AdminSchema.hasProgress(Identifier(session.schemas.admin), production) else { return 0 }
     return try LedgerPruning(admin: Identifier(session.schemas.admin), production: production, staging: staging)

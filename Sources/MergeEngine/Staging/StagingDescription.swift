@@ -2,33 +2,33 @@ import Libpq
 import Logging
 
 /// What the tables of the staging schema look like, whether or not they can be merged.
-public struct StagingDescription: Sendable {
+package struct StagingDescription: Sendable {
   /// The tables by name.
-  public let tables: [Table]
+  package let tables: [Table]
 
   /// A staging table.
-  public struct Table: Sendable {
+  package struct Table: Sendable {
     /// Its plain name.
-    public let name: String
+    package let name: String
     /// Its columns, without the one for marks.
-    public let columns: [Column]
+    package let columns: [Column]
   }
 
   /// A column of a staging table.
-  public struct Column: Sendable {
+  package struct Column: Sendable {
     /// Its name.
-    public let name: String
+    package let name: String
     /// Its type as `format_type` prints it.
-    public let type: String
+    package let type: String
     /// Whether rows are matched by it.
-    public let isKey: Bool
+    package let isKey: Bool
   }
 
   /// Reads the catalog.
   ///
   /// - Parameter columns: what the file says of single tables; production's keys count where it is in the same database.
   /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
-  public init(target: ConnectionTarget, schemas: Schemas, columns: ColumnRules = ColumnRules(), logger: Logger) throws {
+  package init(target: ConnectionTarget, schemas: Schemas, columns: ColumnRules = ColumnRules(), logger: Logger) throws {
     let session = Session(target: target, schemas: schemas, logger: logger)
     let connection = try session.reachControl()
     let catalog = try Catalog(connection, schemas: [schemas.staging, schemas.production])

@@ -5,30 +5,30 @@ import Spelling
 /// Makes staging tables from the production tables, the admin schema, and the views; repeatable.
 ///
 /// What is there already is only ever added to: no column is dropped or altered.
-public struct StagingSetup: Sendable {
+package struct StagingSetup: Sendable {
   /// What can be chosen about staging tables.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// The schemas.
-    public var schemas = Schemas()
+    package var schemas = Schemas()
     /// The production tables to make staging for; nil for all that can be merged.
-    public var tables: [String]?
+    package var tables: [String]?
     /// Which columns hold versions.
-    public var columns = ColumnRules()
+    package var columns = ColumnRules()
     /// Index the version column, for those who look into staging by it.
-    public var indexesVersion = false
+    package var indexesVersion = false
     /// Give staging the guide's status column, which merges then keep true.
-    public var hasStatusColumn = false
+    package var hasStatusColumn = false
     /// Leave staging out of the write-ahead log.
-    public var isUnlogged = false
+    package var isUnlogged = false
 
     /// The contract's defaults.
-    public init() {}
+    package init() {}
   }
 
   /// What was done to one table.
-  public struct TableReport: Sendable, Codable {
+  package struct TableReport: Sendable, Codable {
     /// What was done.
-    public enum Action: String, Sendable, Codable {
+    package enum Action: String, Sendable, Codable {
       /// The staging table was made.
       case created
       /// The staging table gained columns.
@@ -40,11 +40,11 @@ public struct StagingSetup: Sendable {
     }
 
     /// The plain table name.
-    public let table: String
+    package let table: String
     /// What was done.
-    public let action: Action
+    package let action: Action
     /// What exactly, or why not.
-    public let note: String
+    package let note: String
   }
 
   private let target: ConnectionTarget
@@ -57,7 +57,7 @@ public struct StagingSetup: Sendable {
   ///   - options: what to make.
   ///   - logger: gets the server's notices.
   ///   - stop: ends it early; what was not committed is not made then.
-  public init(target: ConnectionTarget, options: Options, logger: Logger, stop: StopSignal = StopSignal()) {
+  package init(target: ConnectionTarget, options: Options, logger: Logger, stop: StopSignal = StopSignal()) {
     self.target = target
     self.options = options
     self.logger = logger
@@ -69,7 +69,7 @@ public struct StagingSetup: Sendable {
   ///
   /// - Throws: ``MergeFailure``; ``PostgresError`` when another statement fails, `CancellationError` when it was stopped between
   ///   two: none of the tables was made then.
-  public func run() throws -> [TableReport] {
+  package func run() throws -> [TableReport] {
     let connection = try connect()
     return try stop.covering(connection) { try makeAll(connection) }
   }
@@ -130,7 +130,7 @@ public struct StagingSetup: Sendable {
 
   /// The statements that give `role` what a merge needs and no more; behind them, as comments, what other commands and
   /// options need beyond that.
-  public func grants(to role: String) throws -> [String] {
+  package func grants(to role: String) throws -> [String] {
     let connection = try connect()
     return try ofEachPair(connection).flatMap { try $0.grants(to: role, on: connection) }
   }

@@ -68,7 +68,7 @@ public struct MergeStatus: Sendable, Codable {
   ///   - logger: gets the server's notices.
   ///   - stop: ends it early.
   /// - Throws: ``MergeFailure`` or ``PostgresError``.
-  public static func read(
+  package static func read(
     target: ConnectionTarget,
     schemas: Schemas,
     tables: [String]?,
@@ -80,7 +80,7 @@ public struct MergeStatus: Sendable, Codable {
     let session = Session(target: target, schemas: schemas, logger: logger)
     let connection = try session.reachControl()
     return try stop.covering(connection) {
-      try read(connection, schemas: schemas, tables: tables, runLimit: runLimit)
+      try read(connection, schemas: schemas, tables: tables, columns: columns, runLimit: runLimit)
     }
   }
 
@@ -88,6 +88,7 @@ public struct MergeStatus: Sendable, Codable {
     _ connection: Connection,
     schemas: Schemas,
     tables: [String]?,
+    columns: ColumnRules,
     runLimit: Int
   ) throws -> MergeStatus {
     let check = try SchemaCheck(connection)

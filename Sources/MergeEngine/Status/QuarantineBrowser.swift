@@ -3,21 +3,21 @@ import Libpq
 import Logging
 
 /// A staging row that the server refused, as `merge_errors` has it.
-public struct RefusedRow: Sendable, Codable {
+package struct RefusedRow: Sendable, Codable {
   /// The run that refused it.
-  public let runID: Int
+  package let runID: Int
   /// The plain table name.
-  public let table: String
+  package let table: String
   /// The key's columns, as JSON text.
-  public let key: String
+  package let key: String
   /// The server's code.
-  public let sqlState: String
+  package let sqlState: String
   /// The server's message.
-  public let message: String
+  package let message: String
   /// The server's detail, which may show values of the row.
-  public let detail: String?
+  package let detail: String?
   /// When it was refused, UTC, ISO 8601.
-  public let failedAt: String
+  package let failedAt: String
 
   private enum CodingKeys: String, CodingKey {
     case runID = "run_id"
@@ -30,7 +30,7 @@ public struct RefusedRow: Sendable, Codable {
 }
 
 /// Lists refused rows, has them read again, or lets them be: what `errors` does.
-public struct QuarantineBrowser: Sendable {
+package struct QuarantineBrowser: Sendable {
   private let session: Session
   private let options: MergeOptions
 
@@ -39,7 +39,7 @@ public struct QuarantineBrowser: Sendable {
   ///   - stagingTarget: the one that holds staging, if it is another.
   ///   - options: schemas, tables and column rules.
   ///   - logger: gets the server's notices.
-  public init(target: ConnectionTarget, stagingTarget: ConnectionTarget?, options: MergeOptions, logger: Logger) {
+  package init(target: ConnectionTarget, stagingTarget: ConnectionTarget?, options: MergeOptions, logger: Logger) {
     session = Session(target: target, stagingTarget: stagingTarget, schemas: options.schemas, logger: logger)
     self.options = options
   }
@@ -47,7 +47,7 @@ public struct QuarantineBrowser: Sendable {
   /// The refused rows that have not been set back since, oldest first.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` when there is no `merge_errors` yet.
-  public func list(sqlState: String?, limit: Int) throws -> [RefusedRow] {
+  package func list(sqlState: String?, limit: Int) throws -> [RefusedRow] {
     let connection = try connect()
     let rows = try connection.query(
       """
@@ -78,7 +78,7 @@ public struct QuarantineBrowser: Sendable {
   ///
   /// - Returns: how many, by table.
   /// - Throws: ``MergeFailure/blocked(_:)`` when a table is gone or another merge holds it.
-  public func retry(sqlState: String?) throws -> [String: Int] {
+  package func retry(sqlState: String?) throws -> [String: Int] {
     let production = try connect()
     var options = options
     options.tables = try options.tables ?? tablesWithRefusedRows(production)
@@ -105,7 +105,7 @@ public struct QuarantineBrowser: Sendable {
   /// - Parameter reason: why; kept with them.
   /// - Returns: how many.
   /// - Throws: ``MergeFailure/blocked(_:)`` when there is no `merge_errors` yet.
-  public func dismiss(sqlState: String?, because reason: String) throws -> Int {
+  package func dismiss(sqlState: String?, because reason: String) throws -> Int {
     let result = try connect().query(
       """
       UPDATE \(errors) AS e SET dismissed_at = clock_timestamp() AT TIME ZONE 'UTC', dismissed_because = $3
@@ -119,7 +119,7 @@ public struct QuarantineBrowser: Sendable {
 
   /// How many refused rows came from the files of snapshots: there is no staging row to set back, and the next replay of
   /// the snapshot tries them again.
-  public func countReplayed(sqlState: String?) throws -> Int {
+  package func countReplayed(sqlState: String?) throws -> Int {
     let result = try connect().query(
       "SELECT count(*) FROM \(errors) AS e WHERE \(isMeant) AND snapshot_id IS NOT NULL",
       [tablesParameter, .text(sqlState)],

@@ -5,7 +5,7 @@ import Logging
 /// Staging, the last run and the quarantine as metrics, for the textfile collector of Prometheus' node_exporter.
 ///
 /// All are gauges: they are what the admin tables say now, and `cleanup` makes some of them smaller.
-public struct StatusMetrics: Sendable {
+package struct StatusMetrics: Sendable {
   private let session: Session
   private let tables: [String]?
   private let columns: ColumnRules
@@ -16,7 +16,7 @@ public struct StatusMetrics: Sendable {
   ///   - tables: only these tables; nil for all.
   ///   - columns: what staging calls otherwise than production.
   ///   - logger: gets the server's notices.
-  public init(
+  package init(
     target: ConnectionTarget,
     schemas: Schemas,
     tables: [String]?,
@@ -31,7 +31,7 @@ public struct StatusMetrics: Sendable {
   /// Reads everything, and returns the metrics in the text exposition format.
   ///
   /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
-  public func text() throws -> String {
+  package func text() throws -> String {
     let start = ContinuousClock.now
     let connection = try session.reachControl()
     try StagingStatus.require(tables, on: connection, schemas: session.schemas, columns)

@@ -3,7 +3,7 @@ import Libpq
 import Logging
 
 /// Looks at a running merge from outside, again and again, on one connection.
-public final class StatusWatch {
+package final class StatusWatch {
   private let session: Session
   private let stop: StopSignal
   private let intervalSeconds: Double
@@ -28,7 +28,7 @@ public final class StatusWatch {
   ///   - columns: what staging calls otherwise than production.
   ///   - intervalSeconds: how often ``look()`` will be called.
   ///   - stop: ends what is being asked.
-  public init(
+  package init(
     target: ConnectionTarget,
     schemas: Schemas,
     tables: [String]?,
@@ -48,7 +48,7 @@ public final class StatusWatch {
   /// Where things stand now; connects if there is no connection, or none any more.
   ///
   /// - Throws: ``MergeFailure``, ``PostgresError``; the next call may succeed.
-  public func look() throws -> LiveStatus {
+  package func look() throws -> LiveStatus {
     let connection = try connected()
     do {
       return try stop.covering(connection) { try look(connection) }
@@ -63,7 +63,7 @@ public final class StatusWatch {
   ///
   /// - Parameter start: when the last look was begun: how long it took does not add to the interval.
   /// - Returns: whether there is a next look.
-  public func wait(since start: ContinuousClock.Instant) -> Bool {
+  package func wait(since start: ContinuousClock.Instant) -> Bool {
     stop.sleep(seconds: intervalSeconds - (ContinuousClock.now - start) / .seconds(1))
     return stop.signal == nil
   }

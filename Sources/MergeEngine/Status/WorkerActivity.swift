@@ -1,25 +1,25 @@
 import Libpq
 
 /// What one worker of a merge is doing, as the server shows it.
-public struct WorkerActivity: Sendable, Encodable {
+package struct WorkerActivity: Sendable, Encodable {
   /// The run's id.
-  public let runID: Int
+  package let runID: Int
   /// Its number within the run.
-  public let worker: Int
+  package let worker: Int
   /// The server process.
-  public let processID: Int
+  package let processID: Int
   /// The staging table that its batch reads; nil between two batches.
-  public let table: String?
+  package let table: String?
   /// What it is doing, in words; nil for a role that may not see it.
-  public let activity: String?
+  package let activity: String?
   /// Rows that its COPY has carried so far; nil outside a COPY.
-  public let copiedRowCount: Int?
+  package let copiedRowCount: Int?
   /// For how long its batch has been under way.
-  public let batchSeconds: Double?
+  package let batchSeconds: Double?
   /// What it waits for, as `Lock: transactionid`; nil when it works.
-  public let waitsFor: String?
+  package let waitsFor: String?
   /// The processes that hold what it waits for.
-  public let blockedBy: [Int]
+  package let blockedBy: [Int]
 
   private enum CodingKeys: String, CodingKey {
     case runID = "run_id"

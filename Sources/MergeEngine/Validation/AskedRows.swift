@@ -12,34 +12,34 @@ import Logging
 /// | none | none | mended |
 /// | none | the row, as it was before the load | extra |
 /// | none | the row, written since the load began | remains: CDC may have brought it from Oracle |
-public struct AskedRows: Sendable {
+package struct AskedRows: Sendable {
   /// Rows that differ still, or that Oracle has no more.
-  public struct Row: Sendable, Encodable {
+  package struct Row: Sendable, Encodable {
     /// Production's table.
-    public let table: String
+    package let table: String
     /// The key's columns as text.
-    public let key: [String: String]
+    package let key: [String: String]
     /// Why it counts.
-    public let reason: String
+    package let reason: String
     /// The columns that differ; none for rows that only one side has.
-    public let columns: [String]
+    package let columns: [String]
   }
 
   /// What became of all of them.
-  public struct Outcome: Sendable, Encodable {
+  package struct Outcome: Sendable, Encodable {
     /// Rows that Oracle was asked for.
-    public internal(set) var asked = 0
+    package internal(set) var asked = 0
     /// Rows that are the same on both sides by now, or newer in production.
-    public internal(set) var mended = 0
+    package internal(set) var mended = 0
     /// Rows that differ still.
-    public internal(set) var remaining: [Row] = []
+    package internal(set) var remaining: [Row] = []
     /// How many rows production has and Oracle has no more.
-    public internal(set) var extra = 0
+    package internal(set) var extra = 0
     /// The file with those, for `repair`; nil where there is none.
-    public internal(set) var extraFile: String?
+    package internal(set) var extraFile: String?
 
     /// Nothing was asked for.
-    public init() {}
+    package init() {}
 
     private enum CodingKeys: String, CodingKey {
       case asked, mended, remaining, extra
@@ -59,7 +59,7 @@ public struct AskedRows: Sendable {
   ///   - stagingTarget: the one that holds staging, if it is another.
   ///   - options: schemas, columns and zone; the tables are those with keys.
   ///   - logger: gets the server's notices.
-  public init(target: ConnectionTarget, stagingTarget: ConnectionTarget?, options: MergeOptions, logger: Logger) {
+  package init(target: ConnectionTarget, stagingTarget: ConnectionTarget?, options: MergeOptions, logger: Logger) {
     session = Session(
       target: target,
       stagingTarget: stagingTarget,
@@ -72,7 +72,7 @@ public struct AskedRows: Sendable {
   }
 
   /// What tells rows that were there before a load from those that were written since: to be asked before the load.
-  public func horizon() throws -> String {
+  package func horizon() throws -> String {
     let row = try session.reachControl().query(
       "SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric % 4294967296)::text",
       "looking which rows are there before the load"
@@ -88,7 +88,7 @@ public struct AskedRows: Sendable {
   ///   - horizon: what ``horizon()`` said before the load.
   ///   - path: the file for rows that Oracle has no more; written only if there are any.
   /// - Throws: ``MergeFailure``, ``PostgresError``, ``AtomicFile/Failure`` for a file that can't be written.
-  public func outcome(
+  package func outcome(
     _ keys: [String: [[String: String]]],
     rowCounts: [String: Int],
     horizon: String,
@@ -129,7 +129,7 @@ public struct AskedRows: Sendable {
   }
 
   /// Finds out before the work is done whether the file can be written.
-  public static func check(path: String) throws {
+  package static func check(path: String) throws {
     do {
       try AtomicFile(path: path, permissions: 0o600).check()
     } catch {

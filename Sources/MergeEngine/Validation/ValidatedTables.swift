@@ -2,32 +2,32 @@ import Libpq
 import Logging
 
 /// Production's tables as DMS's validation sees them: what tells their rows apart.
-public struct ValidatedTables: Sendable {
+package struct ValidatedTables: Sendable {
   /// The tables by name; partitions stand for none.
-  public let tables: [Table]
+  package let tables: [Table]
 
   /// A table.
-  public struct Table: Sendable {
+  package struct Table: Sendable {
     /// Its plain name.
-    public let name: String
+    package let name: String
     /// Its key's columns; of a table without a primary key none.
-    public let key: [KeyColumn]
+    package let key: [KeyColumn]
   }
 
   /// A column of a primary key.
-  public struct KeyColumn: Sendable {
+  package struct KeyColumn: Sendable {
     /// Its name.
-    public let name: String
+    package let name: String
     /// Its type as `format_type` prints it.
-    public let type: String
+    package let type: String
     /// Its collation, the database's own by its name; nil for types that have none.
-    public let collation: String?
+    package let collation: String?
   }
 
   /// Reads the catalog.
   ///
   /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
-  public init(target: ConnectionTarget, schemas: Schemas, logger: Logger) throws {
+  package init(target: ConnectionTarget, schemas: Schemas, logger: Logger) throws {
     let connection = try Session(target: target, schemas: schemas, isReadOnly: true, logger: logger).reachControl()
     let rows = try connection.query(
       """

@@ -1,7 +1,7 @@
 /// A row, or a table, that DMS's own validation has found to differ between Oracle and production.
-public struct ValidationFailure: Sendable, Encodable {
+package struct ValidationFailure: Sendable, Encodable {
   /// What DMS has found.
-  public enum Kind: String, Sendable, Codable, CaseIterable {
+  package enum Kind: String, Sendable, Codable, CaseIterable {
     /// Both have the row, with other values.
     case recordDiff = "record_diff"
     /// Production has a row that Oracle lacks.
@@ -20,7 +20,7 @@ public struct ValidationFailure: Sendable, Encodable {
   }
 
   /// How it stands to production now.
-  public enum Standing: String, Sendable, Codable {
+  package enum Standing: String, Sendable, Codable {
     /// Production is as DMS saw it, or nothing shows that it is not.
     case stands
     /// Production was written since, and nobody but Oracle knows whether rightly.
@@ -32,26 +32,26 @@ public struct ValidationFailure: Sendable, Encodable {
   }
 
   /// Production's table, by its plain name.
-  public let table: String
+  package let table: String
   /// What DMS has found.
-  public let kind: Kind
+  package let kind: Kind
   /// The key's columns as text; nil where it can't be read, and for a whole table.
-  public let key: [String: String]?
+  package let key: [String: String]?
   /// The key as DMS has written it.
-  public let keyText: String
+  package let keyText: String
   /// When DMS found it, UTC, ISO 8601.
-  public let failedAt: String
+  package let failedAt: String
   /// The last part of the task's ARN.
-  public let task: String
+  package let task: String
   /// How it stands to production now.
-  public let standing: Standing
+  package let standing: Standing
   /// Why, in a few words; nil where there is nothing to say.
-  public let reason: String?
+  package let reason: String?
   /// The columns that differ, as far as DMS says.
-  public let columns: [String]
+  package let columns: [String]
 
   /// Whether a reload of the row may mend it.
-  public var isReloadable: Bool { key != nil && (standing == .stands || standing == .changed) }
+  package var isReloadable: Bool { key != nil && (standing == .stands || standing == .changed) }
 
   private enum CodingKeys: String, CodingKey {
     case table, kind, key, task, standing, reason, columns

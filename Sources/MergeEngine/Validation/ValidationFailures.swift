@@ -9,35 +9,35 @@ import Spelling
 /// awsdms_validation_failures_v1, _v2 ─▶ the latest of each key ─▶ production's row now ─▶ stands, changed, mended
 /// ```
 /// Only reads.
-public struct ValidationFailures: Sendable {
+package struct ValidationFailures: Sendable {
   /// What is read.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// The schemas.
-    public var schemas = Schemas()
+    package var schemas = Schemas()
     /// Only these tables of production; nil for all.
-    public var tables: [String]?
+    package var tables: [String]?
     /// The names on Oracle's side of tables that have others there, by production's plain name.
-    public var sources: [String: SourceName] = [:]
+    package var sources: [String: SourceName] = [:]
     /// Oracle's schema of all other tables; nil where it is not known.
-    public var sourceSchema: String?
+    package var sourceSchema: String?
     /// The only table of DMS's to read, with or without its schema; nil for all there are.
-    public var failureTable: String?
+    package var failureTable: String?
     /// Only what this task has found: its ARN, or the last part of it.
-    public var task: String?
+    package var task: String?
 
     /// Everything of every table.
-    public init() {}
+    package init() {}
   }
 
   /// A table on Oracle's side; in double quotes a name keeps its case, which does not matter here.
-  public struct SourceName: Sendable, Hashable {
+  package struct SourceName: Sendable, Hashable {
     /// Its schema; nil for the usual one.
-    public var schema: String?
+    package var schema: String?
     /// Its name; nil for production's.
-    public var table: String?
+    package var table: String?
 
     /// Makes a name.
-    public init(schema: String?, table: String?) {
+    package init(schema: String?, table: String?) {
       self.schema = schema
       self.table = table
     }
@@ -55,7 +55,7 @@ public struct ValidationFailures: Sendable {
   ///   - target: the database that holds production: validation writes beside what it compares.
   ///   - options: what to read.
   ///   - logger: gets the server's notices.
-  public init(target: ConnectionTarget, options: Options, logger: Logger) {
+  package init(target: ConnectionTarget, options: Options, logger: Logger) {
     session = Session(target: target, schemas: options.schemas, isReadOnly: true, logger: logger)
     self.options = options
   }
@@ -64,7 +64,7 @@ public struct ValidationFailures: Sendable {
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` without a table of failures, for one of an unknown form, and for words in it that
   ///   have no meaning; ``MergeFailure/unreachable(_:)``; ``PostgresError``.
-  public func read() throws -> ValidationReport {
+  package func read() throws -> ValidationReport {
     let connection = try session.reachControl()
     try SchemaCheck(connection)
       .require(options.schemas.production, advice: "Name the production schema: --production-schema.")

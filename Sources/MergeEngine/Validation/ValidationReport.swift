@@ -1,43 +1,43 @@
 import Libpq
 
 /// What DMS's own validation has found, looked at again in production.
-public struct ValidationReport: Sendable, Encodable {
+package struct ValidationReport: Sendable, Encodable {
   /// A table of DMS's that failures were read from.
-  public struct Source: Sendable, Codable {
+  package struct Source: Sendable, Codable {
     /// Its name with its schema.
-    public let table: String
+    package let table: String
     /// The version of its form.
-    public let version: Int
+    package let version: Int
   }
 
   /// The failures of one kind in one table.
-  public struct Summary: Sendable, Codable {
+  package struct Summary: Sendable, Codable {
     /// Production's table.
-    public let table: String
+    package let table: String
     /// What DMS has found.
-    public let kind: ValidationFailure.Kind
+    package let kind: ValidationFailure.Kind
     /// All of them; a row that failed several times counts once.
-    public internal(set) var failures = 0
+    package internal(set) var failures = 0
     /// Those that stand.
-    public internal(set) var standing = 0
+    package internal(set) var standing = 0
     /// Those of rows that were written since.
-    public internal(set) var changed = 0
+    package internal(set) var changed = 0
     /// Those that are mended.
-    public internal(set) var mended = 0
+    package internal(set) var mended = 0
     /// Those whose keys can't be read.
-    public internal(set) var unreadable = 0
+    package internal(set) var unreadable = 0
   }
 
   /// Where they were read.
-  public internal(set) var sources: [Source] = []
+  package internal(set) var sources: [Source] = []
   /// Counts by table and kind.
-  public internal(set) var tables: [Summary] = []
+  package internal(set) var tables: [Summary] = []
   /// The failures, by table and key, without those that were not asked for.
-  public internal(set) var failures: [ValidationFailure] = []
+  package internal(set) var failures: [ValidationFailure] = []
   /// Failures of tables that are not production's: of other schemas, or not asked for.
-  public internal(set) var otherFailures = 0
+  package internal(set) var otherFailures = 0
   /// What keeps failures from being looked at.
-  public internal(set) var findings: [Finding] = []
+  package internal(set) var findings: [Finding] = []
 
   private enum CodingKeys: String, CodingKey {
     case sources, tables, failures, findings
@@ -45,17 +45,17 @@ public struct ValidationReport: Sendable, Encodable {
   }
 
   /// How many are not known to be mended.
-  public var openCount: Int { tables.reduce(0) { $0 + $1.standing + $1.changed + $1.unreadable } }
+  package var openCount: Int { tables.reduce(0) { $0 + $1.standing + $1.changed + $1.unreadable } }
 
   /// The keys of the rows that a reload may mend, by table, in the order of the key's columns.
-  public var reloadableKeys: [String: [[String: String]]] {
+  package var reloadableKeys: [String: [[String: String]]] {
     failures.reduce(into: [:]) { keys, failure in
       if failure.isReloadable, let key = failure.key { keys[failure.table, default: []].append(key) }
     }
   }
 
   /// What stands against reloading just the rows that failed; empty if nothing does.
-  public var obstacles: [Finding] {
+  package var obstacles: [Finding] {
     let unreadable = failures.filter { $0.standing == .unreadable }
     return findings
       + unreadable.prefix(Self.shownObstacleCount).map { failure in
@@ -89,7 +89,7 @@ public struct ValidationReport: Sendable, Encodable {
   }
 
   /// The same with only those failures listed; the counts stay.
-  public func listing(_ failures: [ValidationFailure]) -> ValidationReport {
+  package func listing(_ failures: [ValidationFailure]) -> ValidationReport {
     var report = self
     report.failures = failures
     return report

@@ -11,7 +11,7 @@ import Logging
 /// ```
 /// Nothing is held but a batch a worker and the addresses of suspects. All sessions are read-only, but the one that
 /// records the result (``VerificationRecord``).
-public struct Verification: Sendable {
+package struct Verification: Sendable {
   private let options: VerifyOptions
   private let session: Session
   private let stop: StopSignal
@@ -23,7 +23,7 @@ public struct Verification: Sendable {
   ///   - options: what to compare, and how.
   ///   - logger: gets the server's notices.
   ///   - stop: ends the verification early.
-  public init(
+  package init(
     target: ConnectionTarget,
     stagingTarget: ConnectionTarget? = nil,
     options: VerifyOptions,
@@ -47,7 +47,7 @@ public struct Verification: Sendable {
   /// - Parameter onProgress: called on this thread a few times a second.
   /// - Returns: also when tables can't be compared; ``VerifyReport/status`` then says so.
   /// - Throws: ``MergeFailure/usage(_:)``, ``MergeFailure/unreachable(_:)``, ``PostgresError``.
-  public func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> VerifyReport {
+  package func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> VerifyReport {
     let clock = ReportClock()
     let output = options.outputPath.map { AtomicFile(path: $0, permissions: 0o600) }
     do {

@@ -4,7 +4,7 @@ import Logging
 /// Says what became of one row: what staging and production hold, what the rule makes of that, and what is on record.
 ///
 /// All sessions are read-only.
-public struct Why: Sendable {
+package struct Why: Sendable {
   private let options: MergeOptions
   private let session: Session
   private let logger: Logger
@@ -14,7 +14,7 @@ public struct Why: Sendable {
   ///   - stagingTarget: the database that holds staging, if it is another one.
   ///   - options: schemas, column rules, the rules for NULL and ties, the time zone.
   ///   - logger: gets the server's notices.
-  public init(target: ConnectionTarget, stagingTarget: ConnectionTarget? = nil, options: MergeOptions, logger: Logger) {
+  package init(target: ConnectionTarget, stagingTarget: ConnectionTarget? = nil, options: MergeOptions, logger: Logger) {
     self.options = options
     self.logger = logger
     session = Session(
@@ -33,7 +33,7 @@ public struct Why: Sendable {
   ///   - key: the key's values in the key's order, or each as `column=value`.
   /// - Throws: ``MergeFailure/usage(_:)`` for a key that makes no sense, or that nothing is known of;
   ///   ``MergeFailure/blocked(_:)`` when the table can't be merged; ``PostgresError``.
-  public func ask(table: String, key: [String]) throws -> WhyReport {
+  package func ask(table: String, key: [String]) throws -> WhyReport {
     let control = try session.reachControl()
     let staging = try session.reachStaging(beside: control)
     var options = options

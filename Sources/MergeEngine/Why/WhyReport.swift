@@ -1,42 +1,42 @@
 /// What became of one row; encodes as the JSON of `why --json`.
-public struct WhyReport: Sendable, Encodable {
+package struct WhyReport: Sendable, Encodable {
   /// The table's plain name.
-  public let table: String
+  package let table: String
   /// The key's columns as text.
-  public let key: [String: String]
+  package let key: [String: String]
   /// The columns that staging and production share, key first.
-  public let columns: [String]
+  package let columns: [String]
   /// Staging's rows of the key, the newest first; several where it was loaded several times.
-  public let staging: [StagingRow]
+  package let staging: [StagingRow]
   /// Production's row; nil if there is none.
-  public let production: ProductionRow?
+  package let production: ProductionRow?
   /// Where the ledger says that a run has read a row that lies where a staging row of the key lies now.
-  public let reads: [Read]
+  package let reads: [Read]
   /// When rows of the key were refused, and why.
-  public let refusals: [Refusal]
+  package let refusals: [Refusal]
   /// What runs with before-images have overwritten, inserted or deleted.
-  public let images: [Image]
+  package let images: [Image]
 
   /// Nothing at all is known of the key.
-  public var isUnknown: Bool { staging.isEmpty && production == nil && refusals.isEmpty && images.isEmpty }
+  package var isUnknown: Bool { staging.isEmpty && production == nil && refusals.isEmpty && images.isEmpty }
 
   /// A staging row.
-  public struct StagingRow: Sendable, Encodable {
+  package struct StagingRow: Sendable, Encodable {
     /// Where it lies.
-    public let ctid: String
+    package let ctid: String
     /// The transaction that wrote it.
-    public let xmin: String
+    package let xmin: String
     /// Whether a merge has carried it.
-    public let standing: Standing
+    package let standing: Standing
     /// What the rule says of it now, production being what it is.
-    public let verdict: Verdict
+    package let verdict: Verdict
     /// The columns whose values differ from production's.
-    public let differing: [String]
+    package let differing: [String]
     /// By column, as text.
-    public let values: [String: String?]
+    package let values: [String: String?]
 
     /// Whether a merge has carried a row.
-    public enum Standing: String, Sendable, Encodable {
+    package enum Standing: String, Sendable, Encodable {
       /// One has, and does not read it again.
       case merged
       /// The next merge reads it.
@@ -48,7 +48,7 @@ public struct WhyReport: Sendable, Encodable {
     }
 
     /// What the rule says of a row.
-    public enum Verdict: String, Sendable, Encodable {
+    package enum Verdict: String, Sendable, Encodable {
       /// Production has no row of the key.
       case insert
       /// It is newer than production's row.
@@ -63,27 +63,27 @@ public struct WhyReport: Sendable, Encodable {
   }
 
   /// The production row.
-  public struct ProductionRow: Sendable, Encodable {
+  package struct ProductionRow: Sendable, Encodable {
     /// Where it lies.
-    public let ctid: String
+    package let ctid: String
     /// The transaction that wrote it.
-    public let xmin: String
+    package let xmin: String
     /// By column, as text.
-    public let values: [String: String?]
+    package let values: [String: String?]
   }
 
   /// A batch that has read a place.
-  public struct Read: Sendable, Encodable {
+  package struct Read: Sendable, Encodable {
     /// Its run.
-    public let runID: Int?
+    package let runID: Int?
     /// When it was recorded, UTC, ISO 8601.
-    public let at: String?
+    package let at: String?
     /// The worker that carried it; nil where the log has been pruned.
-    public let worker: Int?
+    package let worker: Int?
     /// Rows in it; nil where the log has been pruned.
-    public let rows: Int?
+    package let rows: Int?
     /// The staging row.
-    public let ctid: String
+    package let ctid: String
 
     private enum CodingKeys: String, CodingKey {
       case runID = "run_id"
@@ -92,19 +92,19 @@ public struct WhyReport: Sendable, Encodable {
   }
 
   /// A refusal.
-  public struct Refusal: Sendable, Encodable {
+  package struct Refusal: Sendable, Encodable {
     /// The run that met it.
-    public let runID: Int?
+    package let runID: Int?
     /// When, UTC, ISO 8601.
-    public let at: String?
+    package let at: String?
     /// The server's SQLSTATE.
-    public let sqlState: String?
+    package let sqlState: String?
     /// The server's message.
-    public let message: String?
+    package let message: String?
     /// `standing`, `retried` or `dismissed`.
-    public let standing: String
+    package let standing: String
     /// Why it was dismissed.
-    public let dismissedBecause: String?
+    package let dismissedBecause: String?
 
     private enum CodingKeys: String, CodingKey {
       case runID = "run_id"
@@ -116,19 +116,19 @@ public struct WhyReport: Sendable, Encodable {
   }
 
   /// What a run has kept of the row.
-  public struct Image: Sendable, Encodable {
+  package struct Image: Sendable, Encodable {
     /// The run.
-    public let runID: Int
+    package let runID: Int
     /// Whether it was a repair.
-    public let isRepair: Bool
+    package let isRepair: Bool
     /// How the run ended, or was rolled back.
-    public let runStatus: String
+    package let runStatus: String
     /// `inserted`, `updated` or `deleted`.
-    public let effect: String
+    package let effect: String
     /// Whether production's row is still the one that the run has left.
-    public let isUntouched: Bool
+    package let isUntouched: Bool
     /// What the row was before, by column as text; nil for an inserted one.
-    public let before: [String: String?]?
+    package let before: [String: String?]?
 
     private enum CodingKeys: String, CodingKey {
       case runID = "run_id"

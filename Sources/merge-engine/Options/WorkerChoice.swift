@@ -1,4 +1,5 @@
 import ArgumentParser
+import MergeEngine
 
 /// How many workers are wanted: a number, or as many as pay.
 enum WorkerChoice: ExpressibleByArgument {
