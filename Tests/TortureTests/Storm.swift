@@ -134,6 +134,12 @@ struct Storm {
       try await disturb(merge, isProxied: isProxied)
     }
     for process in [merge, rival].compactMap({ $0 }) {
+      // Where more is loaded than the machine can merge a merge would go on for as long as it may.
+      let limit = Task {
+        try await Task.sleep(for: .seconds(20))
+        process.send(SIGKILL)
+      }
+      defer { limit.cancel() }
       let outcome = try await process.outcome()
       note(outcome, hasRival: rival != nil)
     }

@@ -15,9 +15,12 @@ struct Quarantine {
     let error: PostgresError
   }
 
-  /// Writes down the refused rows of `batch`.
-  func put(_ refusals: [Refusal], of batch: StagedBatch) throws {
-    for refusal in refusals { try record.write(batch.rows[Int(refusal.row)].address, refusal.error) }
+  /// Writes down the refused rows of `batch`, each after `prepare`.
+  func put(_ refusals: [Refusal], of batch: StagedBatch, after prepare: () throws -> Void) throws {
+    for refusal in refusals {
+      try prepare()
+      try record.write(batch.rows[Int(refusal.row)].address, refusal.error)
+    }
   }
 
   /// Writes `rows` by `write`, one piece after the other, each after `prepare`, which is not undone with the piece.

@@ -297,7 +297,7 @@ struct Stations {
     try budget.start(on: production)
     while true {
       let refusals = try writeAroundRefused(memory, &counts)
-      try quarantine.put(refusals, of: memory.batch)
+      try quarantine.put(refusals, of: memory.batch) { try budget.limitNext(on: production) }
       for refusal in refusals { memory.batch.setVerdict(.error, row: refusal.row) }
       guard !refusals.isEmpty, memory.batch.hasDuplicates else { return counts }
       try memory.reviveDuplicates(plan, by: &probe, on: production)
@@ -334,7 +334,11 @@ struct Stations {
       rows,
       on: production,
       counts: &counts,
-      after: { try apply.emptyBatchTable() },
+      after: {
+        try apply.emptyBatchTable()
+        // Searching takes its time out of the batch's own.
+        try budget.limitNext(on: production)
+      },
       by: { rows in
         let isInsert = verdict == .insert
         let written = try isInsert ? apply.insertExactly(rows, of: batch) : apply.updateExactly(rows, of: batch)
