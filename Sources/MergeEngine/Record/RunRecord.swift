@@ -178,7 +178,8 @@ struct RunRecord {
       WHERE run_id = $1 AND id = $2
       """,
       [
-        .bigint(id), .bigint(logIDs[table] ?? 0), .bigint(elapsedMilliseconds), .bigint(pages.visited), .bigint(pages.read),
+        .bigint(id), .bigint(logIDs[table] ?? 0), .bigint(elapsedMilliseconds), .bigint(pages.visited),
+        .bigint(pages.read),
       ],
       "closing the record of \(table)"
     )

@@ -57,7 +57,9 @@ final class Worker {
         isAtomic: context.isAtomic,
         carriesText: context.plan.carriesText
       )
-      if context.plan.hasCitusTables { try connections.production.execute(CitusSession.ofWorker, "setting up the session") }
+      if context.plan.hasCitusTables {
+        try connections.production.execute(CitusSession.ofWorker, "setting up the session")
+      }
       context.sessions.add(connections)
       return connections
     }

@@ -28,7 +28,8 @@ package struct StagingDescription: Sendable {
   ///
   /// - Parameter columns: what the file says of single tables; production's keys count where it is in the same database.
   /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
-  package init(target: ConnectionTarget, schemas: Schemas, columns: ColumnRules = ColumnRules(), logger: Logger) throws {
+  package init(target: ConnectionTarget, schemas: Schemas, columns: ColumnRules = ColumnRules(), logger: Logger) throws
+  {
     let session = Session(target: target, schemas: schemas, logger: logger)
     let connection = try session.reachControl()
     let catalog = try Catalog(connection, schemas: [schemas.staging, schemas.production])

@@ -14,7 +14,8 @@ package struct Why: Sendable {
   ///   - stagingTarget: the database that holds staging, if it is another one.
   ///   - options: schemas, column rules, the rules for NULL and ties, the time zone.
   ///   - logger: gets the server's notices.
-  package init(target: ConnectionTarget, stagingTarget: ConnectionTarget? = nil, options: MergeOptions, logger: Logger) {
+  package init(target: ConnectionTarget, stagingTarget: ConnectionTarget? = nil, options: MergeOptions, logger: Logger)
+  {
     self.options = options
     self.logger = logger
     session = Session(
