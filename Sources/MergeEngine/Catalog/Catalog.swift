@@ -22,7 +22,8 @@ struct Catalog: Sendable {
     let columns = try Self.columns(connection, schemas)
     let uniqueIndexes = try Self.uniqueIndexes(connection, schemas)
     let oids = (0..<relations.count).map { UInt32(relations.integer($0, 0) ?? 0) }
-    let citusTables = relations.bool(0, 7) == true ? try CitusTable.read(oids, connection) : [:]
+    let hasCitus = !oids.isEmpty && relations.bool(0, 7) == true
+    let citusTables = hasCitus ? try CitusTable.read(oids, connection) : [:]
     let storages = Self.otherStorages(relations)
     tables = (0..<relations.count).compactMap { row in
       guard let kind = relations.text(row, 3).flatMap({ CatalogTable.Kind(rawValue: $0) }) else { return nil }

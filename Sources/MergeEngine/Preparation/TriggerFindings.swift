@@ -72,7 +72,7 @@ struct TriggerFindings {
     }
     if swallows {
       messages.append(
-        "\(trigger) seems to drop or redirect rows, or to leave them as they were: a row that is not in \(table.production) "
+        "\(trigger) seems to leave rows out, as they were, or to put them elsewhere: a row that is not in \(table.production) "
           + "afterwards as it should be counts as stale."
       )
     }
