@@ -24,6 +24,7 @@ enum OrdersBatch {
     versionType: .integer(byteCount: 8),
     sendsProbeKeys: false,
     keyEqualityIsBytewise: true,
+    keyIndexOid: 2,
     keyIsDeferrable: false,
     hasStatusColumn: true,
     marksRows: true,
