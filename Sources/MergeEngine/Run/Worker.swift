@@ -273,7 +273,7 @@ final class Worker {
 
   /// Gives the batch to the next round, which has new connections.
   private func lose(_ item: WorkQueue.Item, _ error: PostgresError) {
-    context.logger.warning("connection lost, connecting again", metadata: ["reason": "\(error)"])
+    context.logger.warning("connection lost, reconnecting", metadata: ["reason": "\(error)"])
     queue.suspend(item, error)
   }
 

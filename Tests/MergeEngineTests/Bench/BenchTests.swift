@@ -52,7 +52,7 @@ import Testing
         options.repetitions = 1
         options.contenderFilter = ["joined first", "CONFLICT, no marks"]
       }
-      #expect(report.workloads.map(\.workload) == Workload.allCases.filter { !$0.isVerified })
+      #expect(report.workloads.map(\.workload) == Workload.usual)
       #expect(report.workloads.allSatisfy { $0.contenders.count == 2 && $0.contenders.allSatisfy(\.isRight) })
     }
   }

@@ -74,8 +74,10 @@ import Testing
       merge.send(SIGTERM)
       try other.run("ROLLBACK")
       #expect(try await merge.outcome().status != 0)
-      let lines = Screen(terminal.text).lines
-      #expect(!lines.contains { $0.contains("preparing") }, "\(lines)")
+      let lines = try await eventually("the end of what is live") {
+        let lines = Screen(terminal.text).lines
+        return lines.contains { $0.contains("preparing") } ? nil : lines
+      }
       #expect(lines.contains { $0.hasPrefix("merge-engine: ") || $0.isEmpty }, "\(lines)")
     }
   }

@@ -21,7 +21,7 @@ import Testing
       let merge = try await database.call("--json")
       #expect(merge.status == 65, "\(merge.errors)")
       let merged = try merge.json()
-      #expect(merged["workers"].integer == 2)
+      #expect((2...16).contains(try #require(merged["workers"].integer)))
       for table in ["customers", "orders"] {
         for key in ["read", "inserted", "updated", "unchanged", "stale", "duplicate", "errors"] {
           #expect(merged["tables"].table(table)[key] == refused["tables"].table(table)[key], "\(table) \(key)")

@@ -67,7 +67,7 @@ import Testing
       #expect(report.tables[0].alteredByTriggers == behind.alteredCount)
       #expect(report.status == (behind.alteredCount == 0 ? .success : .partial))
       #expect(
-        report.warnings.contains { $0.contains("triggers of production.t have changed 4 rows") }
+        report.warnings.contains { $0.contains("triggers of production.t changed 4 rows") }
           == (behind.alteredCount > 0)
       )
     }

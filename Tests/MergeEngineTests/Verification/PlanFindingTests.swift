@@ -185,7 +185,9 @@ import Testing
       let dms = try TestDatabase(connectionString: database.connectionString.replacing("postgres", with: loader))
       try dms.run("BEGIN")
       #expect(
-        try await messages(database.plan(as: looker)).contains { $0.contains("role \(loader)) looks like a DMS task") }
+        try await messages(database.plan(as: looker)).contains {
+          $0.contains("role \(loader)) looks like a connected DMS task")
+        }
       )
       try dms.run("COMMIT")
       // Idle, for whoever may see that.
