@@ -180,7 +180,7 @@ import Testing
       try database.run("UPDATE production.orders SET note = 'cdc', updated_at = '2025-05-01' WHERE order_id = 51")
       let few = try await database.call("repair", deletes, "--kind", "extra", "--max-extra-percent", "0.1")
       #expect(few.status == 73)
-      #expect(few.errors.contains("3 of 1000 rows (0.3 %) would be deleted"), "\(few.errors)")
+      #expect(few.errors.contains("3 of 1000 rows of the table (0.3 %) would be deleted"), "\(few.errors)")
       let repair = try await database.call("repair", deletes, "--kind", "extra", "--json")
       #expect(repair.status == 65, "\(repair.transcript)")
       #expect(try repair.json()["totals"]["deleted"].integer == 2)
