@@ -23,11 +23,14 @@ final class CitusCluster: Sendable {
 
   private static let started = Task { try await CitusCluster() }
 
+  /// One test at a time: each has the sessions of a merge on three servers.
+  private static let turn = Lane(1)
+
   /// Makes a database on all nodes, runs `body` with the coordinator's, and drops it.
   ///
   /// - Parameter own: on servers that no other test uses, to be stopped and restarted.
   static func withDatabase(own: Bool = false, _ body: (CitusCluster, TestDatabase) async throws -> Void) async throws {
-    try await Lane.working.turn {
+    try await turn.turn {
       let cluster = try await own ? CitusCluster() : started.value
       let name = "test_\(UUID().uuidString.prefix(8).lowercased())"
       let nodes = [cluster.coordinator] + cluster.workers

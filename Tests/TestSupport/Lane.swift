@@ -14,7 +14,8 @@ public actor Lane {
   private var free: Int
   private var line: [CheckedContinuation<Void, Never>] = []
 
-  init(_ count: Int) {
+  /// For so many tests at a time.
+  public init(_ count: Int) {
     free = count
   }
 

@@ -27,10 +27,13 @@ enum CitusSession {
 }
 
 extension PostgresError {
-  /// Whether another server did not answer the one that was asked: a node of Citus that starts anew, or moves.
-  var isOfAnotherServer: Bool {
+  /// Whether another server did not answer the one that was asked: a node that starts anew, or moves.
+  ///
+  /// - Parameter isOfCitus: of a connection to a node that was lost in a transaction Citus says so as an internal error.
+  func isOfAnotherServer(isOfCitus: Bool) -> Bool {
     guard origin == .server, let sqlState else { return false }
     return sqlState.category == "08" || ["57P01", "57P02", "57P03"].contains(sqlState.code)
+      || isOfCitus && sqlState == .internalError
   }
 
   /// An error of COPY into a table of Citus, as one that refuses a row.

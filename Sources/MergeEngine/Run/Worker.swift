@@ -204,9 +204,12 @@ final class Worker {
     // Tables are prepared before the savepoint: there is none to go back to.
     if context.isAtomic && stations[item.table] == nil { return .fail }
     let rowCount = memory.batch.rows.count
+    let isOfCitus = context.plan.tables[item.table].citus != nil
     // Nobody has asked to stop, so what was cancelled took too long: a batch its locks, or --statement-timeout. What is
     // read-only now may be writable again when a switch-over is through.
-    if state.isWorthRetrying || state == .queryCanceled || state == .readOnlyTransaction || error.isOfAnotherServer {
+    if state.isWorthRetrying || state == .queryCanceled || state == .readOnlyTransaction
+      || error.isOfAnotherServer(isOfCitus: isOfCitus)
+    {
       let tookLong = state == .queryCanceled || state == .lockNotAvailable
       let holdsLocks = stations[item.table]?.budget.startedAt != nil
       if tookLong, holdsLocks, rowCount > 1, !context.isAtomic { return .shrink }
