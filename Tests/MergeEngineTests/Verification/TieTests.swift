@@ -141,6 +141,7 @@ import Testing
 
   @Test func `the server compares once more, on the row as CDC has left it`() async throws {
     try await TestDatabase.with { database in
+      try database.letBatchesWait()
       let columns = "k int PRIMARY KEY, a text, updated_at int"
       try database.makePair(production: columns, staging: columns)
       try database.run("INSERT INTO production.t VALUES (1, 'old', 1), (2, 'old', 1)")
@@ -156,6 +157,7 @@ import Testing
       let merge = database.start {
         $0.workers = 1
         $0.ties = .compare
+        $0.maxLockMilliseconds = 60_000
       }
       try await database.waitForBlockedSessions()
       try cdc.run("COMMIT")
