@@ -84,7 +84,8 @@ import Testing
   @Test func `--no-values leaves values out, and a name that ends in csv makes a table`() async throws {
     try await withFaults { database, file in
       _ = try await database.call("verify", arguments: ["--output", file.path, "--no-values"] + Self.window)
-      #expect(!file.text.contains("a1") && !file.text.contains("7.00"))
+      // In quotes: a digest may have the digits of a value.
+      #expect(!file.text.contains("\"a1\"") && !file.text.contains("\"7.00\""))
       #expect(try file.found().count == 4)
       let table = DifferencesFile(suffix: ".CSV")
       _ = try await database.call("verify", arguments: ["--output", table.path] + Self.window)
