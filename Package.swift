@@ -32,14 +32,14 @@ let package = Package(
     .target(name: "Spelling", swiftSettings: strictAndSafe),
     .target(name: "Libpq", dependencies: ["CLibpq"], swiftSettings: strict),
     .target(name: "CBuildFacts", cSettings: [.define("MERGE_ENGINE_COMMIT", to: commit)]),
-    // What the programs that are started get to see of this process's environment.
+    // What the programs that are started get to see of this process's environment, and how their end is seen.
     .target(name: "ChildEnvironment", swiftSettings: strictAndSafe),
     // Lifetimes: for the one property that lends an array's bytes as a span.
     .target(name: "BinaryCopy", swiftSettings: strictAndSafe + [.enableExperimentalFeature("Lifetimes")]),
     .target(
       name: "MergeEngine",
       dependencies: [
-        "CLibcrypto", "Libpq", "BinaryCopy", "Spelling",
+        "CLibcrypto", "Libpq", "BinaryCopy", "ChildEnvironment", "Spelling",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strictAndSafe
@@ -86,7 +86,7 @@ let package = Package(
     // What several test targets share.
     .target(
       name: "TestSupport",
-      dependencies: ["Libpq", "PrivateCluster"],
+      dependencies: ["ChildEnvironment", "Libpq", "PrivateCluster"],
       path: "Tests/TestSupport",
       swiftSettings: strictAndSafe
     ),
@@ -128,7 +128,8 @@ let package = Package(
     .testTarget(
       name: "MergeEngineTests",
       dependencies: [
-        "Bench", "HTMLReport", "MergeEngine", "Libpq", "PrivateCluster", "TestSupport", "merge-engine",
+        "Bench", "ChildEnvironment", "HTMLReport", "MergeEngine", "Libpq", "PrivateCluster", "TestSupport",
+        "merge-engine",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strictAndSafe

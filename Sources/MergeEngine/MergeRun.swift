@@ -121,6 +121,7 @@ package struct MergeRun: Sendable {
           only: round.tables,
           batchRows: options.batchRows,
           workerCount: plan.workerCount(of: pressure.workerLimit),
+          lockLimit: context.budget.limit,
           refusalLimit: options.maxErrors,
           slices: try ReplayProgress(plan, options.schemas).remaining(control.current),
           rows: round.rows,

@@ -10,6 +10,8 @@ struct OnEndCommand: Sendable {
 
   /// Longer than this nobody is kept waiting. Arbitrary.
   private static let timeLimitSeconds = 60.0
+  /// So long it may clean up when it is ended. Arbitrary.
+  private static let graceSeconds = 5.0
 
   init(_ command: String, logger: Logger) {
     self.command = command
@@ -45,15 +47,11 @@ struct OnEndCommand: Sendable {
     // A file rather than a pipe: a command that does not read it ends nobody by SIGPIPE.
     let file = try unlinkedFile(input)
     process.standardInput = file
-    let hasEnded = DispatchSemaphore(value: 0)
-    process.terminationHandler = { _ in hasEnded.signal() }
     try process.run()
-    guard hasEnded.wait(timeout: .now() + Self.timeLimitSeconds) == .success else {
-      process.terminate()
-      hasEnded.wait()
-      throw TookTooLong()
-    }
-    return process.terminationStatus
+    if let end = process.waitForEnd(within: Self.timeLimitSeconds) { return end.status }
+    process.terminate()
+    if process.waitForEnd(within: Self.graceSeconds) == nil { kill(process.processIdentifier, SIGKILL) }
+    throw TookTooLong()
   }
 
   private struct TookTooLong: LocalizedError {

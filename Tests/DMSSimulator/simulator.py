@@ -11,6 +11,7 @@ import argparse
 import http.server
 import json
 import os
+import signal
 import threading
 import time
 import uuid
@@ -521,6 +522,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def end_with_parent():
     """So that a test that is killed leaves no server behind."""
+    # Whoever starts us from a thread that leaves signals to others has us inherit that.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     parent = os.getppid()
 
     def watch():

@@ -16,9 +16,7 @@ import Testing
         $0.batchRows = 100
         $0.workers = 2
       }
-      while try database.count("SELECT count(*) FROM production.t WHERE v = 's'") < 2000 {
-        try await Task.sleep(for: .milliseconds(5))
-      }
+      try await database.wait(for: "(SELECT count(*) FROM production.t WHERE v = 's') >= 2000")
       try await cluster.restart(immediate: immediate)
       let after = try TestDatabase(connectionString: cluster.connectionString())
       let report = try await after.finish(merge)
@@ -65,9 +63,7 @@ import Testing
           logger: .silent
         )
         let merge = Task { try await onItsOwnThread { try run.run() } }
-        while try production.count("SELECT count(*) FROM production.t WHERE v = 's'") < 2000 {
-          try await Task.sleep(for: .milliseconds(5))
-        }
+        try await production.wait(for: "(SELECT count(*) FROM production.t WHERE v = 's') >= 2000")
         try await cluster.restart(immediate: true)
         let report = try await merge.value
         #expect(report.status == .success, "\(report.failures)")

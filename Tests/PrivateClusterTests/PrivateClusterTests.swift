@@ -98,7 +98,16 @@ import Testing
     let cluster = try await PrivateCluster.start()
     let traces = try Traces(of: cluster)
     let session = Task { try await psql(cluster, "SELECT pg_sleep(300)") }
-    while try await psql(cluster, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "0" {}
+    // A minute at most, and then the session ends as it should not.
+    let isAsleep = """
+      DO $$ BEGIN
+        FOR turn IN 1..6000 LOOP
+          EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid <> pg_backend_pid());
+          PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+        END LOOP;
+      END $$
+      """
+    _ = try await psql(cluster, isAsleep)
     await cluster.stop()
     await #expect(throws: PsqlFailure.self) { try await session.value }
     #expect(!traces.serverRuns)

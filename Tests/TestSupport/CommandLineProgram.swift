@@ -1,3 +1,4 @@
+import ChildEnvironment
 import Foundation
 
 /// The built command, or another program, run as a child process of its own: what a user types, and what they get.
@@ -34,13 +35,12 @@ public final class CommandLineProgram: Sendable {
 
   private let process = Process()
   private let directory: URL
-  private let ended: AsyncStream<Void>
 
   /// The process's id, for as long as it runs.
   public var processID: Int32 { process.processIdentifier }
 
   /// Whether it has not ended.
-  public var isRunning: Bool { process.isRunning }
+  public var isRunning: Bool { process.end == nil }
 
   /// Starts the program in an empty folder, with nothing of the caller's environment that could name a database.
   ///
@@ -64,40 +64,34 @@ public final class CommandLineProgram: Sendable {
     for (name, text) in files { try Data(text.utf8).write(to: directory.appending(path: name)) }
     // Files rather than pipes: no output is too much for them, and nobody has to read meanwhile.
     for name in ["output", "errors"] { try Data().write(to: directory.appending(path: name)) }
+    let streams = try ["output", "errors"].map { try FileHandle(forWritingTo: directory.appending(path: $0)) }
+    defer { for stream in streams { try? stream.close() } }
     let program = try executable ?? Self.built()
     process.executableURL = shell == nil ? program : URL(filePath: "/bin/sh")
     process.arguments = shell.map { ["-c", $0, program.path] + arguments } ?? arguments
     process.currentDirectoryURL = directory
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput =
-      if let terminal { terminal.programSide } else {
-        try FileHandle(forWritingTo: directory.appending(path: "output"))
-      }
-    process.standardError =
-      if let errorTerminal { errorTerminal.programSide } else {
-        try FileHandle(forWritingTo: directory.appending(path: "errors"))
-      }
+    process.standardOutput = terminal?.programSide ?? streams[0]
+    process.standardError = errorTerminal?.programSide ?? streams[1]
     let inherited = ProcessInfo.processInfo.environment.filter { ["PATH", "LD_LIBRARY_PATH"].contains($0.key) }
     process.environment =
       inherited
       .merging(["HOME": directory.path, "LC_ALL": "C.UTF-8"]) { $1 }
       .merging(environment) { $1 }
-    let (stream, continuation) = AsyncStream<Void>.makeStream()
-    ended = stream
-    process.terminationHandler = { _ in continuation.finish() }
     try process.run()
   }
 
   deinit {
-    if process.isRunning { process.terminate() }
+    if isRunning { process.terminate() }
     try? FileManager.default.removeItem(at: directory)
   }
 
   /// Waits for the end.
   public func outcome() async throws -> Outcome {
-    for await _ in ended {}
-    let signal: Int32 = process.terminationReason == .uncaughtSignal ? 128 : 0
-    return try Outcome(status: signal + process.terminationStatus, output: said("output"), errors: said("errors"))
+    while true {
+      if let end = process.end { return try Outcome(status: end.status, output: said("output"), errors: said("errors")) }
+      try await Task.sleep(for: .milliseconds(10))
+    }
   }
 
   /// What stdout has so far.

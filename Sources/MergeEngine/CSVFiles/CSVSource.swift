@@ -1,3 +1,4 @@
+import ChildEnvironment
 import Foundation
 
 /// The bytes of a CSV file, unpacked where it is compressed.
@@ -60,8 +61,7 @@ final class CSVSource {
       throw Failure(reason: SystemReason.of(error))
     }
     guard let unpacker else { return nil }
-    unpacker.waitUntilExit()
-    guard unpacker.terminationStatus == 0 else {
+    guard unpacker.waitForEnd(within: .infinity) == .exited(0) else {
       let said = (try? complaints.fileHandleForReading.readToEnd()).map { String(decoding: $0, as: UTF8.self) } ?? ""
       let reason = said.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix("gzip: ") }.joined(separator: ", ")
       throw Failure(reason: reason.isEmpty ? "gzip can't unpack it" : reason)

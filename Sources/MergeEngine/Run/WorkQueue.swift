@@ -47,8 +47,8 @@ final class WorkQueue: Sendable {
     fileprivate var waiting: [BatchPlace] = []
     fileprivate var inFlightCount = 0
     fileprivate var size: BatchSize
-    /// As many rows as were seen to be written within the time that locks may be held.
-    fileprivate var rowLimit = Int.max
+    /// As many rows as were seen to be written within the time that locks may be held, or are safe to begin with.
+    fileprivate var rowLimit: Int
     fileprivate(set) var failure: (any Error)?
     fileprivate(set) var startedAt: ContinuousClock.Instant?
     fileprivate(set) var finishedAt: ContinuousClock.Instant?
@@ -94,12 +94,16 @@ final class WorkQueue: Sendable {
 
   /// Below this a batch's own costs count: planning, round trips, the commit.
   private static let leastBatchRows = 5000
+  /// What a slow server writes. A batch that is too large for its time is written twice, one that is too small costs a
+  /// round trip more, and each may have twice as many rows as the last.
+  private static let rowsPerMillisecond = 20
 
   /// - Parameters:
   ///   - plan: all tables of the run.
   ///   - only: the tables to be merged now; nil for all.
   ///   - batchRows: rows to a batch, about.
   ///   - workerCount: how many take from the queue.
+  ///   - lockLimit: how long a batch may hold locks; nil for no limit.
   ///   - refusalLimit: with more refused rows than this nothing is handed out any more.
   ///   - slices: by table, what is to be merged of a snapshot's files, in order.
   ///   - rows: by table, the addresses of the only rows that are to be merged of it.
@@ -109,6 +113,7 @@ final class WorkQueue: Sendable {
     only: Set<Int>? = nil,
     batchRows: Int,
     workerCount: Int = 1,
+    lockLimit: Duration? = nil,
     refusalLimit: Int? = nil,
     slices: [Int: [SnapshotSlice]] = [:],
     rows: [Int: [UInt64]] = [:],
@@ -116,6 +121,7 @@ final class WorkQueue: Sendable {
   ) {
     self.batchRows = batchRows
     self.refusalLimit = refusalLimit
+    let firstRowLimit = lockLimit.map { max(Self.rowsPerMillisecond * $0.milliseconds, 1) } ?? .max
     children = plan.tables.indices.map { parent in plan.parents.indices.filter { plan.parents[$0].contains(parent) } }
     monitor = Monitor(
       State(
@@ -141,7 +147,8 @@ final class WorkQueue: Sendable {
             size: BatchSize(
               blockCount: table.reading.source?.blockCount ?? 0,
               estimatedRowCount: table.estimatedRowCount
-            )
+            ),
+            rowLimit: firstRowLimit
           )
         },
         workerCount: workerCount

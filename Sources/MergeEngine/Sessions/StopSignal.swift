@@ -22,9 +22,14 @@ package final class StopSignal: Sendable {
   }
 
   private let state = Mutex(State())
+  private let pause: (@Sendable (_ seconds: Double) -> Void)?
 
   /// A signal that nobody has given yet.
-  package init() {}
+  ///
+  /// - Parameter pause: runs instead of waiting, for tests of what others do meanwhile.
+  package init(pause: (@Sendable (_ seconds: Double) -> Void)? = nil) {
+    self.pause = pause
+  }
 
   /// The signal that was asked with, as SIGINT; nil while nobody has asked.
   package var signal: Int32? { state.withLock { $0.signal } }
@@ -40,6 +45,7 @@ package final class StopSignal: Sendable {
 
   /// Waits, though not longer than until somebody asks to stop.
   func sleep(seconds: Double) {
+    if let pause, seconds > 0 { return pause(seconds) }
     let deadline = ContinuousClock.now + .seconds(seconds)
     while signal == nil {
       let left = (deadline - .now) / .seconds(1)

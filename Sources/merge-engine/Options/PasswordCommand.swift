@@ -1,3 +1,4 @@
+import ChildEnvironment
 import Foundation
 import Libpq
 import MergeEngine
@@ -42,8 +43,6 @@ struct PasswordCommand: Sendable {
     let errors = PipeReader()
     process.standardOutput = output.pipe
     process.standardError = errors.pipe
-    let ended = DispatchSemaphore(value: 0)
-    process.terminationHandler = { _ in ended.signal() }
     do {
       try process.run()
     } catch {
@@ -51,13 +50,13 @@ struct PasswordCommand: Sendable {
     }
     output.start()
     errors.start()
-    guard ended.wait(timeout: .now() + timeLimitSeconds) == .success else {
+    guard let end = process.waitForEnd(within: timeLimitSeconds) else {
       kill(process.processIdentifier, SIGKILL)
       throw Self.failure("did not end within \(Int(timeLimitSeconds)) s, and was stopped")
     }
-    guard process.terminationReason == .exit, process.terminationStatus == 0 else {
+    guard end == .exited(0) else {
       let said = errors.firstLine.map { ": \($0)" } ?? ""
-      throw Self.failure("ended with status \(process.terminationStatus)\(said)")
+      throw Self.failure("ended with status \(end.status)\(said)")
     }
     guard let password = output.firstLine, !password.isEmpty else { throw Self.failure("printed nothing") }
     return password

@@ -42,6 +42,8 @@ import Testing
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(outcome.errors.contains("--on-end ended with status 3"))
       #expect(try outcome.json()["status"].text == "SUCCESS")
+      let leaving = try await database.call("--on-end", "sleep 70 >/dev/null 2>&1 &")
+      #expect(leaving.status == 0 && !leaving.errors.contains("--on-end"), "\(leaving.transcript)")
       let missing = try await database.call("--on-end", "/nowhere/at/all")
       #expect(missing.status == 0 && missing.errors.contains("--on-end ended with status 127"))
     }

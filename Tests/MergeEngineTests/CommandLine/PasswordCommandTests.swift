@@ -73,6 +73,16 @@ import Testing
     }
   }
 
+  @Test func `an agent that the command leaves behind is not waited for`() async throws {
+    try await Self.with { _, url, _ in
+      let outcome = try await CommandLineProgram.run(
+        ["status", "--database", url, "--password-command", "sleep 40 >/dev/null 2>&1 & \(Self.tellsSecret)"],
+        environment: Self.environment
+      )
+      #expect(outcome.status == 0, "\(outcome.everything)")
+    }
+  }
+
   @Test func `a login that stays refused asks twice, and no more`() async throws {
     try await Self.with { _, url, folder in
       let outcome = try await CommandLineProgram.run(

@@ -1,3 +1,4 @@
+import ChildEnvironment
 import Foundation
 import Libpq
 import PrivateCluster
@@ -36,8 +37,7 @@ final class StandbyServer {
       ["-d", primaryConnection, "-D", directory, "-X", "stream", "-c", "fast", "-R", "--no-sync"],
       log: "basebackup.log"
     )
-    backup.waitUntilExit()
-    guard backup.terminationStatus == 0 else { throw Failure.baseBackup(Self.log(primary, "basebackup.log")) }
+    guard backup.waitForEnd(within: 120) == .exited(0) else { throw Failure.baseBackup(Self.log(primary, "basebackup.log")) }
     // The port is a part of the socket's name alone.
     let port = primary.port + number
     self.port = port
@@ -64,7 +64,7 @@ final class StandbyServer {
     self.process = process
     let deadline = ContinuousClock.now + .seconds(60)
     while (try? execute("SELECT 1")) == nil {
-      guard ContinuousClock.now < deadline, process.isRunning else {
+      guard ContinuousClock.now < deadline, process.end == nil else {
         process.terminate()
         throw Failure.start((try? String(contentsOfFile: logFile, encoding: .utf8)) ?? "")
       }
@@ -83,9 +83,9 @@ final class StandbyServer {
 
   /// Ends it at once.
   func stop() {
-    guard let process, process.isRunning else { return }
+    guard let process, process.end == nil else { return }
     kill(process.processIdentifier, SIGQUIT)
-    process.waitUntilExit()
+    _ = process.waitForEnd(within: 60)
   }
 
   private func execute(_ sql: String) throws {

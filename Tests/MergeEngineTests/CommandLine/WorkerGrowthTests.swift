@@ -31,9 +31,9 @@ import Testing
       let watch = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'merge-engine run 1 worker %'"
       try await database.wait(for: "(\(watch) AND datname = current_database()) > 3")
       let status = try database.launch(["status", "--watch", "--json"])
-      let line = try await status.waitForLines(1).joined()
+      let lines = try await status.waitForLines(1)
       status.send(2)
-      #expect(try JSONValue(text: line)["workers"].elements.count > 3)
+      #expect(try JSONValue(text: lines[0])["workers"].elements.count > 3)
       _ = try await status.outcome()
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0, "\(outcome.transcript)")

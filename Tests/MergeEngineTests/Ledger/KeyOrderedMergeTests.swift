@@ -197,6 +197,10 @@ import Testing
     }
   }
 
+  private static func keyReads(_ figure: String) -> String {
+    "SELECT \(figure) FROM pg_stat_all_indexes WHERE indexrelid = 'production.t_pkey'::regclass"
+  }
+
   @Test(arguments: [
     ("k int", "k", "n * 10"), ("k text", "k", "(n * 10)::text"),
     ("a int, b smallint", "a, b", "n * 10 / 30, n * 10 % 30"),
@@ -210,15 +214,10 @@ import Testing
       let outcome = try await database.call("--batch", "5000", "--max-lock-time", "60000", "--json")
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(try outcome.json()["totals"]["unchanged"].integer == Self.rowCount)
-      try await database.wait(
-        for:
-          "(SELECT idx_tup_read FROM pg_stat_all_indexes WHERE indexrelid = 'production.t_pkey'::regclass) >= \(Self.rowCount)"
-      )
-      #expect(
-        try database.count(
-          "SELECT idx_tup_fetch FROM pg_stat_all_indexes WHERE indexrelid = 'production.t_pkey'::regclass"
-        ) == 0
-      )
+      try await database.wait(for: "(\(Self.keyReads("idx_tup_read"))) >= \(Self.rowCount)")
+      // A bitmap scan reads entries of the index and fetches no rows by them. Where pages come out of memory the table turns
+      // out to be warm, and the batches after that are looked up as those of any other.
+      #expect(try database.count(Self.keyReads("idx_tup_read - idx_tup_fetch")) >= 500)
     }
   }
 }

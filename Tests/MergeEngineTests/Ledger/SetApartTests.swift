@@ -147,6 +147,21 @@ import Testing
     }
   }
 
+  @Test func `batches begin small, and grow while their time allows it`() async throws {
+    try await Self.with(production: "", rows: "n", isPatient: true) { database in
+      // What is there already is not written, and holds no locks.
+      try database.run("INSERT INTO production.t SELECT * FROM staging.t")
+      let report = try await database.merge {
+        $0.workers = 1
+        $0.maxLockMilliseconds = 20
+      }
+      #expect(report.totals.unchanged == 4000)
+      let rows = try database.rows("SELECT records_read FROM admin.merge_batches ORDER BY id")
+        .compactMap { Int($0.dropFirst().dropLast()) }
+      #expect(rows.count >= 3 && rows[0] <= 400 && rows[1] <= 800 && rows[1] > 400, "\(rows)")
+    }
+  }
+
   @Test func `a row that somebody holds keeps only itself waiting`() async throws {
     try await Self.with(production: "", rows: "n") { database in
       try database.run("INSERT INTO production.t SELECT id, 0, '2024-01-01' FROM staging.t")

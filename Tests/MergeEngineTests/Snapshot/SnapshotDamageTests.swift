@@ -184,7 +184,6 @@ import Testing
     process.standardOutput = pipe
     try process.run()
     let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
     let digest = String(decoding: output.prefix(64), as: UTF8.self)
     try Self.changeTables(folder) { tables in
       tables[1]["bytes"] = .number(Double(data.count))

@@ -1,3 +1,4 @@
+import ChildEnvironment
 import Foundation
 import MergeEngine
 import TestSupport
@@ -18,8 +19,7 @@ import Testing
         "\\copy public.loaded from '\(folder.file("orders.pgcopy").path)' with (format binary)",
       ]
       try psql.run()
-      psql.waitUntilExit()
-      #expect(psql.terminationStatus == 0)
+      #expect(psql.waitForEnd(within: 60) == .exited(0))
       #expect(
         try database.sortedRows("SELECT * FROM public.loaded") == database.sortedRows("SELECT * FROM staging.orders")
       )

@@ -1,3 +1,4 @@
+import ChildEnvironment
 import Foundation
 import TestSupport
 import Testing
@@ -90,10 +91,8 @@ enum Chromium {
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: output)
     process.standardError = FileHandle.nullDevice
-    let (stream, continuation) = AsyncStream<Void>.makeStream()
-    process.terminationHandler = { _ in continuation.finish() }
     try process.run()
-    for await _ in stream {}
+    while process.end == nil { try await Task.sleep(for: .milliseconds(10)) }
     return try String(contentsOf: output, encoding: .utf8)
   }
 

@@ -73,12 +73,11 @@ import Testing
   @Test func `a row that is gone at the second look is not extra`() async throws {
     try await TestDatabase.with { database in
       try fill(database, missing: "5, 700")
-      let verify = database.verifying {
-        window(&$0)
-        $0.recheckAfterSeconds = 3
-      }
-      try await database.waitForPause()
+      let pause = HeldPause()
+      let verify = database.verifying(pause: pause) { window(&$0) }
+      try await pause.begin()
       try database.run("DELETE FROM production.t WHERE k = 5")
+      pause.end()
       #expect(try await verify.value.tables[0].extra.sampleKeys == [["k": "700"]])
     }
   }

@@ -159,12 +159,11 @@ import Testing
 
   @Test func `a row that is deleted between the two looks is called that`() async throws {
     try await withFaults { database, file in
-      let verify = database.verifying {
-        $0.outputPath = file.path
-        $0.recheckAfterSeconds = 3
-      }
-      try await database.waitForPause()
+      let pause = HeldPause()
+      let verify = database.verifying(pause: pause) { $0.outputPath = file.path }
+      try await pause.begin()
       try database.run("DELETE FROM production.t WHERE k = 1")
+      pause.end()
       let report = try await verify.value
       #expect(report.tables[0].counts.deletedSince == 1 && report.tables[0].counts.missing == 1)
       #expect(try file.found() == ["deleted_since 1", "missing 2", "outdated 3"])

@@ -25,13 +25,14 @@ import Testing
 
   /// Verifies with a pause, during which is asked how the rows were compared.
   private func verify(_ database: TestDatabase) async throws -> (report: VerifyReport, isJoined: Bool) {
-    let verifying = database.verifying {
-      $0.recheckAfterSeconds = 2
+    let pause = HeldPause()
+    let verifying = database.verifying(pause: pause) {
       $0.sampleLimit = 100
       $0.merge.batchRows = 200
     }
-    try await database.waitForPause()
+    try await pause.begin()
     let isJoined = try hasJoined(database)
+    pause.end()
     return (try await verifying.value, isJoined)
   }
 
