@@ -54,8 +54,7 @@ package struct BenchOptions: Sendable {
 
   /// Those that run on a workload, which is merged or verified: without a filter, all that are usual there.
   func contenders(on workload: Workload, serverVersionNumber: Int) throws(BenchError) -> [Contender] {
-    let wanted = try contenders(serverVersionNumber: serverVersionNumber)
-      .filter { $0.isVerification == workload.isVerified }
+    let wanted = try contenders(serverVersionNumber: serverVersionNumber).filter { $0.canRun(on: workload) }
     return contenderFilter == nil ? wanted.filter { $0.isUsual(on: workload) } : wanted
   }
 

@@ -69,12 +69,19 @@ package enum Contender: Sendable, Hashable {
   /// Whether it runs without being asked for. What ON CONFLICT's marks cost, and its locks on equal rows, shows where
   /// there are such rows; elsewhere the time is better spent.
   func isUsual(on workload: Workload) -> Bool {
-    switch self {
+    guard canRun(on: workload) else { return false }
+    return switch self {
     case .onConflict(_, marks: false), .onConflictJoined: workload == .mixed || workload == .reload
     // Where most of the time is waiting the number matters.
     case .engineAuto: workload.isCold || workload.delayMilliseconds != nil
     default: true
     }
+  }
+
+  /// Whether it gets to an end there: a statement fails as a whole with the first row that is refused.
+  func canRun(on workload: Workload) -> Bool {
+    guard isVerification == workload.isVerified else { return false }
+    return workload != .refusals || isEngine || isFloor
   }
 
   /// The schema whose staging table it merges.

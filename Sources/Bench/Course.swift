@@ -15,6 +15,8 @@ struct Course {
   private let contenderTarget: ConnectionTarget
   /// What production must hold in the end.
   private let expectedFingerprint: String
+  /// How many rows must be refused.
+  private let refusedRowCount: Int
 
   private var size: WorkloadSize { WorkloadSize(workload, options) }
   private var sql: WorkloadSQL { WorkloadSQL(workload, size) }
@@ -37,7 +39,7 @@ struct Course {
     try databases.createTemplate()
     let template = databases.target(of: ScratchDatabases.template)
     let connection = try ScratchDatabases.connect(to: template)
-    expectedFingerprint = try stop.covering(connection) {
+    (expectedFingerprint, refusedRowCount) = try stop.covering(connection) {
       try connection.execute(Self.observerSettings, "setting up the session")
       for statement in sql.makeProduction { try connection.execute(statement, "loading production") }
       for schema in [WorkloadSQL.staging, WorkloadSQL.markedStaging] {
@@ -49,7 +51,10 @@ struct Course {
       for statement in sql.fillStaging { try connection.execute(statement, "loading staging") }
       for statement in sql.fillAnswer { try connection.execute(statement, "computing the answer") }
       try connection.execute("VACUUM (FREEZE, ANALYZE)", "vacuuming the workload")
-      return try connection.query(sql.expectedFingerprint, "computing the answer").text(0, 0) ?? ""
+      return (
+        try connection.query(sql.expectedFingerprint, "computing the answer").text(0, 0) ?? "",
+        try connection.query(sql.refusedRowCount, "computing the answer").integer(0, 0) ?? 0
+      )
     }
   }
 
@@ -61,18 +66,25 @@ struct Course {
     let prepared = try prepare(contender, observer)
     let log = try logPosition(observer)
     _ = ProcessUsage.resetPeak()
+    let server = try ServerUsage(of: observer)
+    let (serverBefore, sessionsBefore) = (server?.cpuSeconds ?? 0, server?.sessions ?? [])
     let usage = ProcessUsage.now()
+    let writer = workload == .refusals ? CDCWriter(sql, rowCount: size.stagedRowCount, target) : nil
     let clock = ContinuousClock.now
-    try prepared()
+    let run = Result { try prepared() }
     let elapsed = (ContinuousClock.now - clock) / .seconds(1)
+    let longestWrite = Result { try writer?.end() }
+    try run.get()
     let cpu = ProcessUsage.now().cpuSeconds - usage.cpuSeconds
     let walBytes = try bytesLogged(since: log, observer)
     var measurement = Measurement(
       elapsedSeconds: elapsed,
       walBytes: walBytes,
       deadTuples: try deadTuples(observer),
+      serverCPUSeconds: server.map { $0.cpuSeconds(whenGone: sessionsBefore) - serverBefore },
       isRight: try isRight(contender, observer)
     )
+    measurement.longestWriteSeconds = try longestWrite.get()
     if contender.isEngine {
       measurement.clientCPUSeconds = cpu
       measurement.clientPeakBytes = ProcessUsage.peakResidentBytes()
@@ -178,7 +190,8 @@ struct Course {
       logger: Self.silence,
       stop: stop
     ).run()
-    guard report.status == .success || stop.signal != nil else {
+    let isAsItMustBe = report.totals.errors == refusedRowCount && [.success, .partial].contains(report.status)
+    guard isAsItMustBe || stop.signal != nil else {
       let reasons = report.failures.isEmpty ? ["\(report.totals.errors) rows refused"] : report.failures
       throw BenchError.mergeFailed("\(report.status.rawValue), \(reasons.joined(separator: "; "))")
     }

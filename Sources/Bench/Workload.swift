@@ -25,6 +25,8 @@ package enum Workload: String, Sendable, Codable, CaseIterable {
   case far5 = "far-5"
   /// The same with 20 ms.
   case far20 = "far-20"
+  /// As mixed, one staging row in a hundred refused by a CHECK of production's; beside each contender CDC writes there.
+  case refusals
 
   /// Those that are measured when none is named.
   package static let usual: [Workload] = [.mixed, .reload, .insert, .update, .sparse, .wide, .indexed]
@@ -63,6 +65,7 @@ package enum Workload: String, Sendable, Codable, CaseIterable {
     case .cold:
       "50 % newer, 50 % equal; keys 1 in \(keyStep) of a production larger than memory, staging in another order"
     case .coldOrdered: "as cold; staging in key order"
+    case .refusals: "as mixed; 1 % of the rows refused, CDC beside it"
     case .far5, .far20: "as mixed; the client \(delayMilliseconds ?? 0) ms away each way"
     case .verify, .verifySparse:
       "verified, not merged; keys \(keyStep == 1 ? "dense" : "1 in \(keyStep) of production")"
@@ -72,7 +75,7 @@ package enum Workload: String, Sendable, Codable, CaseIterable {
   /// How long a repetition takes, about, where one of the mixed workload takes 1; for dividing the time there is.
   var expectedCost: Double {
     switch self {
-    case .mixed: 1
+    case .mixed, .refusals: 1
     case .reload, .insert: 0.9
     case .update, .indexed, .wide: 0.6
     case .sparse: 0.4
@@ -100,11 +103,22 @@ package enum Workload: String, Sendable, Codable, CaseIterable {
     return plain + ["(amount)", "(order_date)", "(updated_at)", "(customer_id, order_date)", "(order_date, amount)"]
   }
 
+  /// Which rows production refuses, as a condition on a row of the table; nil if none. Of staging's it is one in a hundred, of
+  /// production's own none.
+  func refusal(_ size: WorkloadSize, _ prefix: SQL = "") -> SQL? {
+    guard self == .refusals else { return nil }
+    let key = prefix + "\(WorkloadTable.key)" as SQL
+    return """
+      (\(key) <= \(size.productionRowCount) AND \(key) % \(100 * size.keyStep) = 0
+       AND \(prefix)\(WorkloadTable.version) > \(WorkloadTable.firstVersion(key: key)))
+      """
+  }
+
   /// The key of the n-th staging row, and how many hours newer than production's its version is; NULL for a new row.
   func stagedRow(_ size: WorkloadSize) -> (key: SQL, hoursNewer: SQL) {
     let mixedShares: SQL = "CASE WHEN n % 10 < 4 THEN 24 WHEN n % 10 < 7 THEN 0 END"
     switch self {
-    case .mixed, .wide, .indexed, .sparse, .far5, .far20:
+    case .mixed, .wide, .indexed, .sparse, .far5, .far20, .refusals:
       return ("CASE WHEN n % 10 < 7 THEN n * \(size.keyStep) ELSE \(size.productionRowCount) + n END", mixedShares)
     case .reload:
       return ("\(size.productionRowCount - size.stagedRowCount) + n", "CASE WHEN n % 20 = 0 THEN 24 ELSE 0 END")

@@ -40,6 +40,16 @@ extension BenchReport {
       return contender.medianSeconds / fastest
     }
 
+    /// The server's CPU time as a multiple of what the bare writes took, by as many connections as took the least; nil unless both
+    /// are known and both answers were right.
+    package func cpuOverFloor(_ contender: ContenderReport) -> Double? {
+      let floors = contenders.filter { $0.contender.isFloor && $0.isRight }
+      guard contender.isRight, let seconds = contender.serverCPUSeconds,
+        let least = floors.compactMap(\.serverCPUSeconds).min(), least > 0
+      else { return nil }
+      return seconds / least
+    }
+
     /// The workload's figures, with the ratios computed.
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
@@ -54,6 +64,7 @@ extension BenchReport {
             rowsPerSecond: Int(Double(stagedRowCount) / contender.medianSeconds),
             timesGuide: speedup(contender),
             overFloor: overFloor(contender),
+            cpuOverFloor: cpuOverFloor(contender),
             isRight: contender.isRight,
             measurements: contender.measurements
           )
@@ -85,13 +96,16 @@ extension BenchReport {
     package var walBytes: Int { Int(Self.median(measurements.map { Double($0.walBytes) })) }
     /// The median of the dead tuples.
     package var deadTuples: Int { Int(Self.median(measurements.map { Double($0.deadTuples) })) }
+    /// The median of the server's CPU time.
+    package var serverCPUSeconds: Double? { Self.medianIfAny(measurements.compactMap(\.serverCPUSeconds)) }
     /// The median of the client's CPU time.
-    package var clientCPUSeconds: Double? {
-      let all = measurements.compactMap(\.clientCPUSeconds)
-      return all.isEmpty ? nil : Self.median(all)
-    }
+    package var clientCPUSeconds: Double? { Self.medianIfAny(measurements.compactMap(\.clientCPUSeconds)) }
+    /// The slowest write of CDC of all repetitions.
+    package var longestWriteSeconds: Double? { measurements.compactMap(\.longestWriteSeconds).max() }
     /// The highest peak.
     package var clientPeakBytes: Int? { measurements.compactMap(\.clientPeakBytes).max() }
+
+    private static func medianIfAny(_ values: [Double]) -> Double? { values.isEmpty ? nil : median(values) }
 
     static func median(_ values: [Double]) -> Double {
       let sorted = values.sorted()
@@ -106,6 +120,7 @@ extension BenchReport {
     let rowsPerSecond: Int
     let timesGuide: Double?
     let overFloor: Double?
+    let cpuOverFloor: Double?
     let isRight: Bool
     let measurements: [Measurement]
 
@@ -115,6 +130,7 @@ extension BenchReport {
       case rowsPerSecond = "rows_per_second"
       case timesGuide = "times_guide"
       case overFloor = "over_floor"
+      case cpuOverFloor = "server_cpu_over_floor"
       case isRight = "right"
       case measurements
     }

@@ -35,6 +35,7 @@ struct WorkloadSQL {
       """,
       "ALTER TABLE \(production) ADD PRIMARY KEY (\(WorkloadTable.key))",
     ] + workload.productionIndexes.map { "CREATE INDEX ON \(production) \($0)" }
+      + (workload.refusal(size).map { ["ALTER TABLE \(production) ADD CHECK (NOT \($0))"] } ?? [])
   }
 
   /// Fills the staging tables that `init` has made, and one as the guide makes it.
@@ -70,6 +71,7 @@ struct WorkloadSQL {
     let joined: SQL = """
       FROM \(name("staging")) AS s LEFT JOIN \(name("production")) AS p ON p.\(key) = s.\(key)
       """
+    let refusal = workload.refusal(size, "s.") ?? "false"
     return [
       "CREATE SCHEMA \(Self.answer)",
       """
@@ -78,7 +80,7 @@ struct WorkloadSQL {
       """,
       """
       CREATE TABLE \(Self.answer).changed_rows WITH (autovacuum_enabled = off) AS
-      SELECT \(numbered) \(joined) WHERE s.\(WorkloadTable.version) > p.\(WorkloadTable.version)
+      SELECT \(numbered) \(joined) WHERE s.\(WorkloadTable.version) > p.\(WorkloadTable.version) AND NOT \(refusal)
       """,
       "CREATE INDEX ON \(Self.answer).new_rows (ordinal)",
       "CREATE INDEX ON \(Self.answer).changed_rows (ordinal)",
@@ -105,6 +107,19 @@ struct WorkloadSQL {
   func areMarked(in schema: Identifier) -> SQL {
     """
     SELECT NOT EXISTS (SELECT FROM \(QualifiedName(schema: schema, name: table.name)) WHERE \(WorkloadTable.status) = 'NEW')
+    """
+  }
+
+  /// How many staging rows production refuses.
+  var refusedRowCount: SQL {
+    "SELECT count(*) FROM \(QualifiedName(schema: Self.staging, name: table.name)) AS s WHERE \(workload.refusal(size, "s.") ?? "false")"
+  }
+
+  /// Writes a row of production that staging has too, as CDC does, and leaves its values as they are; `$1` is its number.
+  var writeOfCDC: SQL {
+    """
+    UPDATE \(name("production")) SET \(WorkloadTable.version) = \(WorkloadTable.version)
+    WHERE \(WorkloadTable.key) = $1::int * \(size.keyStep)
     """
   }
 

@@ -9,7 +9,7 @@ struct WorkloadSize {
     let rowCount = options.rowCount
     stagedRowCount =
       switch workload {
-      case .mixed, .reload, .insert, .far5, .far20, .verify, .verifySparse: rowCount
+      case .mixed, .reload, .insert, .far5, .far20, .refusals, .verify, .verifySparse: rowCount
       case .update: max(rowCount / 2, 1)
       case .wide, .indexed: max(rowCount / 4, 1)
       // A two-hundredth of production's.

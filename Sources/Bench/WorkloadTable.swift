@@ -20,10 +20,13 @@ enum WorkloadTable {
         Column(
           Self.version,
           "timestamp",
-          value: "timestamp '2025-01-10' + key * interval '1 second' + coalesce(hours_newer, 1) * interval '1 hour'"
+          value: "\(Self.firstVersion(key: "key")) + coalesce(hours_newer, 1) * interval '1 hour'"
         )
       ]
   }
+
+  /// The version that a row of this key has in production before.
+  static func firstVersion(key: SQL) -> SQL { "timestamp '2025-01-10' + \(key) * interval '1 second'" }
 
   /// The names of all columns, each behind `prefix`.
   func columnList(_ prefix: SQL = "") -> SQL {

@@ -89,7 +89,9 @@ public final class CommandLineProgram: Sendable {
   /// Waits for the end.
   public func outcome() async throws -> Outcome {
     while true {
-      if let end = process.end { return try Outcome(status: end.status, output: said("output"), errors: said("errors")) }
+      if let end = process.end {
+        return try Outcome(status: end.status, output: said("output"), errors: said("errors"))
+      }
       try await Task.sleep(for: .milliseconds(10))
     }
   }

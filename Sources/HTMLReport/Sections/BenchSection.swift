@@ -54,7 +54,7 @@ struct BenchSection {
     init(_ contender: BenchReport.ContenderReport, _ workload: BenchReport.WorkloadReport) {
       name = contender.name
       guard contender.isRight else {
-        cells = ["wrong result"] + Array(repeating: "", count: 9)
+        cells = ["wrong result"] + Array(repeating: "", count: 12)
         return
       }
       let rows = Double(workload.stagedRowCount)
@@ -66,10 +66,13 @@ struct BenchSection {
         Numbers.grouped(Int(rows / contender.medianSeconds)),
         workload.speedup(contender).map { Numbers.decimal($0, places: 2) } ?? "-",
         workload.overFloor(contender).map { Numbers.decimal($0, places: 2) } ?? "-",
+        contender.serverCPUSeconds.map { Numbers.decimal($0, places: 2) + " s" } ?? "-",
+        workload.cpuOverFloor(contender).map { Numbers.decimal($0, places: 2) } ?? "-",
+        contender.clientCPUSeconds.map { Numbers.decimal($0, places: 2) + " s" } ?? "-",
+        contender.clientPeakBytes.map(Numbers.bytes) ?? "-",
         Numbers.bytes(contender.walBytes),
         Numbers.grouped(contender.deadTuples),
-        contender.clientCPUSeconds.map { Numbers.decimal($0 / rows * 1e6, places: 2) + " \u{00B5}s/row" } ?? "-",
-        contender.clientPeakBytes.map(Numbers.bytes) ?? "-",
+        contender.longestWriteSeconds.map { Numbers.decimal($0, places: 2) + " s" } ?? "-",
       ]
     }
   }
@@ -97,8 +100,8 @@ struct BenchSection {
     </figure>
     <div class="scroll" tabindex="0" role="region" aria-label="Figures of {{name}}">
     <table>
-    <caption>&times; guide: times as fast as the guide's statements. &divide; floor: times as long as the faster of the bare writes.</caption>
-    <thead><tr><th scope="col">contender</th><th scope="col" class="n">median</th><th scope="col" class="n">spread</th><th scope="col" class="n">runs</th><th scope="col" class="n">rows/s</th><th scope="col" class="n">&times; guide</th><th scope="col" class="n">&divide; floor</th><th scope="col" class="n">WAL</th><th scope="col" class="n">dead tuples</th><th scope="col" class="n">client CPU</th><th scope="col" class="n">client peak</th></tr></thead>
+    <caption>&times; guide: times as fast as the guide's statements. &divide; floor: times as long, or as much CPU time, as the bare writes.</caption>
+    <thead><tr><th scope="col">contender</th><th scope="col" class="n">median</th><th scope="col" class="n">spread</th><th scope="col" class="n">runs</th><th scope="col" class="n">rows/s</th><th scope="col" class="n">&times; guide</th><th scope="col" class="n">&divide; floor</th><th scope="col" class="n">server CPU</th><th scope="col" class="n">&divide; floor</th><th scope="col" class="n">client CPU</th><th scope="col" class="n">client peak</th><th scope="col" class="n">WAL</th><th scope="col" class="n">dead tuples</th><th scope="col" class="n">CDC waited</th></tr></thead>
     <tbody>
     {{#rows}}
     <tr><th scope="row">{{name}}</th>{{#cells}}<td class="n">{{.}}</td>{{/cells}}</tr>

@@ -218,7 +218,9 @@ final class WorkQueue: Sendable {
   func complete(_ item: Item, _ carried: Carried, byteCount: Int, lockShare: Double? = nil) {
     let counts = carried.counts
     monitor.update { state in
-      state.tables[item.table].learn(lockShare: lockShare, rowCount: counts.read)
+      // What wrote nothing held no rows.
+      let share = lockShare.map { counts.inserted + counts.updated > 0 ? $0 : 0 }
+      state.tables[item.table].learn(lockShare: share, rowCount: counts.read)
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].progress.counts += counts
       state.tables[item.table].pages += carried.pages

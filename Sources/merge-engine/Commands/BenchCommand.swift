@@ -25,7 +25,7 @@ struct BenchCommand: DatabaseCommand {
   @Option(
     help: ArgumentHelp(
       """
-      Staging rows of mixed, reload, insert and far; update has half as many, wide and indexed a quarter, cold a tenth, \
+      Staging rows of mixed, reload, insert, refusals and far; update has half as many, wide and indexed a quarter, cold a tenth, \
       sparse 2 % (default: 1000000).
       """,
       valueName: "n"

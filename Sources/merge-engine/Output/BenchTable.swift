@@ -10,7 +10,8 @@ struct BenchTable {
   }
 
   private static let figures = [
-    "median", "spread", "runs", "rows/s", "× guide", "÷ floor", "WAL", "dead tuples", "client CPU", "client peak",
+    "median", "spread", "runs", "rows/s", "× guide", "÷ floor", "server CPU", "÷ floor", "client CPU",
+    "client peak", "WAL", "dead tuples", "CDC waited",
   ]
 
   private func section(_ workload: BenchReport.WorkloadReport, _ style: Style) -> TerminalText {
@@ -27,7 +28,9 @@ struct BenchTable {
 
   private func cells(_ contender: BenchReport.ContenderReport, _ workload: BenchReport.WorkloadReport) -> [String] {
     // A fast wrong answer is no time at all.
-    guard contender.isRight else { return [contender.name, "WRONG RESULT"] + Array(repeating: "", count: 9) }
+    guard contender.isRight else {
+      return [contender.name, "WRONG RESULT"] + Array(repeating: "", count: Self.figures.count - 1)
+    }
     let rows = Double(workload.stagedRowCount)
     let spread = contender.spreadSeconds
     return [
@@ -39,10 +42,13 @@ struct BenchTable {
       Numbers.grouped(Int(rows / contender.medianSeconds)),
       workload.speedup(contender).map { Numbers.decimal($0, places: 2) } ?? "-",
       workload.overFloor(contender).map { Numbers.decimal($0, places: 2) } ?? "-",
+      contender.serverCPUSeconds.map { Numbers.decimal($0, places: 2) + " s" } ?? "-",
+      workload.cpuOverFloor(contender).map { Numbers.decimal($0, places: 2) } ?? "-",
+      contender.clientCPUSeconds.map { Numbers.decimal($0, places: 2) + " s" } ?? "-",
+      contender.clientPeakBytes.map(Numbers.bytes) ?? "-",
       Numbers.bytes(contender.walBytes),
       Numbers.grouped(contender.deadTuples),
-      contender.clientCPUSeconds.map { Numbers.decimal($0 / rows * 1e6, places: 2) + " µs/row" } ?? "-",
-      contender.clientPeakBytes.map(Numbers.bytes) ?? "-",
+      contender.longestWriteSeconds.map { Numbers.decimal($0, places: 2) + " s" } ?? "-",
     ]
   }
 
@@ -57,8 +63,8 @@ struct BenchTable {
       PostgreSQL \(report.server.version): \(settings.joined(separator: ", "))
       \(machine.processor.map { "\($0), " } ?? "" as TerminalText)\(machine.cores) cores, \(Numbers.bytes(Int(machine.memoryBytes))) of \
       memory; \(machine.system)
-      × guide: times as fast as the guide's statements; ÷ floor: times as long as the faster of the bare writes. Every \
-      contender runs with jit = off.
+      × guide: times as fast as the guide's statements; ÷ floor: times as long, or as much CPU time, as the bare \
+      writes. Every contender runs with jit = off.
 
       """
   }

@@ -15,11 +15,14 @@ import Testing
     #expect(engine.spreadSeconds == 1.5...4)
     #expect(engine.walBytes == 200)
     #expect(engine.deadTuples == 20)
+    #expect(engine.serverCPUSeconds == 4)
     #expect(engine.clientCPUSeconds == 0.2)
     #expect(engine.clientPeakBytes == 60_000_000)
     #expect(workload.speedup(engine) == 5)
     // The floor by two connections takes 1 s, the one by four 1.6 s.
     #expect(workload.overFloor(engine) == 2)
+    // Of the floors the one by two connections takes 2 s of CPU time, the one by four 3.2 s.
+    #expect(workload.cpuOverFloor(engine) == 2)
     let guide = try #require(workload.contender("guide"))
     #expect(guide.medianSeconds == 10)
     #expect(guide.clientCPUSeconds == nil)
@@ -70,12 +73,14 @@ import Testing
     #expect(engine["median_seconds"].integer == 2)
     #expect(engine["rows_per_second"].integer == 500)
     #expect(engine["over_floor"].integer == 2)
+    #expect(engine["server_cpu_over_floor"].integer == 2)
     #expect(engine["times_guide"] == .null)
     #expect(engine["right"] == .bool(true))
     #expect(engine["measurements"].elements.count == 3)
     #expect(
       engine["measurements"].elements[0].keys == [
-        "elapsed_seconds", "wal_bytes", "dead_tuples", "client_cpu_seconds", "client_peak_bytes", "right",
+        "elapsed_seconds", "wal_bytes", "dead_tuples", "server_cpu_seconds", "client_cpu_seconds", "client_peak_bytes",
+        "right",
       ]
     )
     #expect(workload["contenders"].elements[1]["right"] == .bool(false))
@@ -89,9 +94,9 @@ import Testing
       )
     )
     for line in [
-      /engine, 2 workers +2\.00 s +1\.50–4\.00 +3 +500 +- +2\.00 +200 B +20 +200\.00 µs\/row +60\.0 MB\n/,
+      /engine, 2 workers +2\.00 s +1\.50–4\.00 +3 +500 +- +2\.00 +4\.00 s +2\.00 +0\.20 s +60\.0 MB +200 B +20 +-\n/,
       /guide +WRONG RESULT\n/,
-      /floor, 2 connections +1\.00 s +- +1 +1,000 +- +1\.00 +100 B +10 +- +-\n/,
+      /floor, 2 connections +1\.00 s +- +1 +1,000 +- +1\.00 +2\.00 s +1\.00 +- +- +100 B +10 +-\n/,
     ] {
       #expect(text.contains(line), "\(text)")
     }
@@ -127,6 +132,7 @@ import Testing
             elapsedSeconds: seconds,
             walBytes: 100 * (index + 1),
             deadTuples: 10 * (index + 1),
+            serverCPUSeconds: 2 * seconds,
             // Of several only the last.
             isRight: !wrong.contains(contender.name) || index < last
           )

@@ -89,8 +89,31 @@ import Testing
       #expect((400...1400).contains(marking.deadTuples), "\(marking.deadTuples)")
       #expect(engine.walBytes < marking.walBytes)
       #expect(engine.clientPeakBytes.map { $0 > 1_000_000 } ?? true)
+      #expect(workload.contenders.allSatisfy { $0.serverCPUSeconds != nil })
+      #expect(workload.contenders.compactMap(\.serverCPUSeconds).reduce(0, +) > 0)
       #expect(engine.clientCPUSeconds.map { $0 > 0 } == true)
       #expect(workload.contender("floor, 2 connections")?.clientCPUSeconds == nil)
+    }
+  }
+
+  @Test func `refused rows are those of the workload, and CDC's longest wait is seen`() async throws {
+    try await TestServer.withOwn { cluster async throws in
+      let report = try await bench(cluster) { options in
+        options.rowCount = 2000
+        options.repetitions = 1
+        options.workloads = [.refusals]
+        options.connections = 2
+      }
+      let workload = try #require(report.workloads.first)
+      // A statement would fail as a whole.
+      #expect(
+        workload.contenders.map(\.name) == [
+          "engine, 1 worker", "engine, 2 workers", "engine, 2 workers, marks", "floor, 2 connections",
+        ]
+      )
+      // The engine's own count of refused rows is held against the workload's with every run.
+      #expect(workload.contenders.allSatisfy { $0.isRight })
+      #expect(workload.contenders.allSatisfy { $0.longestWriteSeconds.map { $0 > 0 } == true })
     }
   }
 

@@ -37,7 +37,9 @@ final class StandbyServer {
       ["-d", primaryConnection, "-D", directory, "-X", "stream", "-c", "fast", "-R", "--no-sync"],
       log: "basebackup.log"
     )
-    guard backup.waitForEnd(within: 120) == .exited(0) else { throw Failure.baseBackup(Self.log(primary, "basebackup.log")) }
+    guard backup.waitForEnd(within: 120) == .exited(0) else {
+      throw Failure.baseBackup(Self.log(primary, "basebackup.log"))
+    }
     // The port is a part of the socket's name alone.
     let port = primary.port + number
     self.port = port

@@ -150,15 +150,20 @@ import Testing
   @Test func `batches begin small, and grow while their time allows it`() async throws {
     try await Self.with(production: "", rows: "n", isPatient: true) { database in
       // What is there already is not written, and holds no locks.
-      try database.run("INSERT INTO production.t SELECT * FROM staging.t")
+      try database.run(
+        """
+        INSERT INTO staging.t SELECT n, n, '2025-01-01' FROM generate_series(4001, 100000) AS n;
+        INSERT INTO production.t SELECT * FROM staging.t;
+        """
+      )
       let report = try await database.merge {
         $0.workers = 1
-        $0.maxLockMilliseconds = 20
+        $0.maxLockMilliseconds = 1000
       }
-      #expect(report.totals.unchanged == 4000)
+      #expect(report.totals.unchanged == 100_000)
       let rows = try database.rows("SELECT records_read FROM admin.merge_batches ORDER BY id")
         .compactMap { Int($0.dropFirst().dropLast()) }
-      #expect(rows.count >= 3 && rows[0] <= 400 && rows[1] <= 800 && rows[1] > 400, "\(rows)")
+      #expect(rows.count >= 3 && rows[0] <= 20_000 && rows[1] > 20_000, "\(rows)")
     }
   }
 
