@@ -1,4 +1,5 @@
 import CLibpq
+import Foundation
 
 /// Where to connect to: a libpq URI or keyword string, or nothing, which leaves it to libpq's own environment.
 ///
@@ -38,7 +39,7 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
   public init(_ connectionString: String?) throws(PostgresError) {
     self.connectionString = connectionString
     guard let connectionString else {
-      description = "the database of libpq's environment"
+      description = Self.description([:])
       holdsPassword = false
       passwordFile = nil
       namesSeveralHosts = nil
@@ -64,9 +65,23 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     passwordFile = values["passfile"]
     let hosts = [values["host"], values["hostaddr"]].compactMap(\.self)
     namesSeveralHosts = hosts.isEmpty ? nil : hosts.contains { $0.contains(",") }
-    let database = values["dbname"].map { "database \($0)" } ?? "the default database"
-    let host = values["host"] ?? values["hostaddr"] ?? values["service"].map { "service \($0)" } ?? "the default host"
-    description = database + " on " + host + (values["port"].map { ":" + $0 } ?? "")
+    description = Self.description(values)
+  }
+
+  /// - Parameter values: what the string says; libpq takes the rest from the environment.
+  private static func description(_ values: [String: String]) -> String {
+    let environment = ProcessInfo.processInfo.environment
+    func value(_ keyword: String, _ variable: String) -> String? {
+      values[keyword] ?? environment[variable].flatMap { $0.isEmpty ? nil : $0 }
+    }
+    let database = value("dbname", "PGDATABASE").map { "database \($0)" } ?? "the default database"
+    let service = value("service", "PGSERVICE").map { "service \($0)" }
+    // What a service says comes before the environment.
+    let host =
+      values["host"] ?? values["hostaddr"] ?? service ?? value("host", "PGHOST") ?? value("hostaddr", "PGHOSTADDR")
+      ?? "the default host"
+    let port = values["port"] ?? (service == nil ? value("port", "PGPORT") : nil)
+    return database + " on " + host + (port.map { ":" + $0 } ?? "")
   }
 
   /// Another database of the same server, with the same login.

@@ -49,7 +49,8 @@ extension PostgresError {
   /// libpq's own message on a connection, one line.
   static func text(of connection: OpaquePointer) -> String {
     guard let pointer = PQerrorMessage(connection) else { return "no message" }
-    let lines = String(cString: pointer).split(whereSeparator: \.isNewline)
+    // Lines that go on are indented.
+    let lines = String(cString: pointer).split(whereSeparator: \.isNewline).map { $0.drop(while: \.isWhitespace) }
     return lines.isEmpty ? "the connection was closed without a message" : lines.joined(separator: " ")
   }
 }

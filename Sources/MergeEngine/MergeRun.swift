@@ -261,7 +261,7 @@ package struct MergeRun: Sendable {
     let steering = Steering(context, queue)
     var controlError: (any Error)?
     let look = {
-      onProgress(RunProgress(queue.snapshot, since: start, runID: context.record.id))
+      onProgress(context.progress(queue, since: start))
       guard controlError == nil else { return }
       do {
         let isRenewed = try control.beat { connection throws(PostgresError) in
@@ -289,7 +289,7 @@ package struct MergeRun: Sendable {
     } catch {
       fatalError = error
     }
-    onProgress(RunProgress(queue.snapshot, since: start, runID: context.record.id))
+    onProgress(context.progress(queue, since: start))
     outcome.add(queue, fatalError: fatalError ?? controlError, isStopped: stop.signal != nil)
   }
 }

@@ -10,6 +10,8 @@ package struct Cleanup: Sendable {
   package struct Request: Sendable {
     /// Empty staging even if rows in it are not merged, and delete tasks that could still be gone on with.
     package var isForced = false
+    /// Leave staging as it is.
+    package var keepsStaging = false
     /// Leave tasks in AWS.
     package var keepsTasks = false
     /// The folder for the records of ``run``, and of runs that are deleted.
@@ -94,7 +96,12 @@ package struct Cleanup: Sendable {
         logger: logger
       )
     }
-    report.staging = try await onThreadOfItsOwn { try empty(area, request, reloads) }
+    if !request.keepsStaging {
+      report.staging = try await onThreadOfItsOwn {
+        try area.requireNoMerge()
+        return try empty(area, request, reloads)
+      }
+    }
     if !request.keepsTasks { report.tasks = try await deleteTasks(of: reloads, isForced: request.isForced) }
     report.beforeImages = try await onThreadOfItsOwn {
       try request.beforeImagesOlderThanDays.map { try archive.dropBeforeImages(olderThanDays: $0) } ?? []

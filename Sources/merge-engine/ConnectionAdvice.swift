@@ -6,8 +6,8 @@ enum ConnectionAdvice {
     switch error.sqlState?.code {
     case "28P01", "28000":
       return
-        "The server refused the login. Check user and password (--database, DATABASE_URL, PGUSER, ~/.pgpass), and the "
-        + "server's pg_hba.conf."
+        "The server refused the login. Check user and password (--database, DATABASE_URL, PGUSER, ~/.pgpass, "
+        + "--password-command), and the server's pg_hba.conf."
     case "3D000":
       return "There is no such database on this server. Check the name (--database, DATABASE_URL, PGDATABASE)."
     case "53300":

@@ -66,6 +66,6 @@ import Testing
     }
     #expect(try !ConnectionTarget("host=h").holdsPassword)
     #expect(try !ConnectionTarget(nil).holdsPassword)
-    #expect(try ConnectionTarget(nil).description == "the database of libpq's environment")
+    #expect(try ConnectionTarget(nil).description == "the default database on the default host")
   }
 }

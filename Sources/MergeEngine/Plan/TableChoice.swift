@@ -117,8 +117,11 @@ struct TableChoice {
     if let other = Self.sameName(name, in: staging) {
       return "\(sentence), but \(stagingSchema).\(other.quoted). \(rename(other, to: name))"
     }
+    if name.name.contains(",") { return "\(sentence). To name several tables, give --table once for each." }
     let known = (staging + production).map(\.name.name.name)
-    return "\(sentence). Make it with init.\(Spelling.question(for: name.name, in: known))"
+    let isInProduction = production.contains { $0.name.name == name }
+    let advice = isInProduction ? "Make it with init." : "\(productionSchema) has no table of that name either."
+    return "\(sentence). \(advice)\(Spelling.question(for: name.name, in: known))"
   }
 
   /// Nobody loads a table under production's name in another case to have it left out: that is a blocker. Others may be

@@ -144,6 +144,8 @@ struct TablePlan: Sendable {
     var horizon: Horizon?
     /// Rows that stand refused, ascending.
     var refused: [UInt64] = []
+    /// Refused rows that were dismissed, ascending.
+    var dismissed: [UInt64] = []
     /// What tells this table's content from any other's.
     var source: StagingSource?
   }

@@ -39,7 +39,8 @@ struct ErrorLedger {
     _ = try production.query(
       """
       WITH retried AS (
-        UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
+        UPDATE \(admin).merge_errors
+        SET retried_at = clock_timestamp() AT TIME ZONE 'UTC', dismissed_at = NULL, dismissed_because = NULL
         WHERE id = ANY ($1::text[]::bigint[])
         RETURNING run_id
       )

@@ -1,6 +1,7 @@
 import Libpq
 
-/// The refusals of rows of staging that stand: the row is there as it was refused, and was neither retried nor dismissed.
+/// The refusals of rows of staging that stand: the row is there as it was refused, and was neither retried nor dismissed. Beside
+/// them the dismissed ones: nobody reads their rows, and nobody misses them.
 struct RefusalStanding {
   let admin: Identifier
   let production: Connection
@@ -13,6 +14,7 @@ struct RefusalStanding {
     let runID: Int
     let sqlState: SQLState?
     let address: UInt64
+    let isDismissed: Bool
   }
 
   /// Notes of all other refusals of a table that they stand no more: their rows are gone, or are new ones.
@@ -33,11 +35,20 @@ struct RefusalStanding {
 
   /// Reads which refusals of a table stand.
   ///
+  /// - Parameter sqlStates: only rows refused with one of these; nil for all.
+  func refusals(of table: TablePlan, _ source: StagingSource, sqlStates: [SQLState]? = nil) throws(PostgresError)
+    -> [Refusal]
+  {
+    try unretried(of: table, source, sqlStates: sqlStates).filter { !$0.isDismissed }
+  }
+
+  /// Reads which refusals of a table stand, and which were dismissed.
+  ///
   /// A row is known again by its address and its transaction, or, when staging was rewritten since, by its key and its
   /// transaction.
   ///
   /// - Parameter sqlStates: only rows refused with one of these; nil for all.
-  func refusals(of table: TablePlan, _ source: StagingSource, sqlStates: [SQLState]? = nil) throws(PostgresError)
+  func unretried(of table: TablePlan, _ source: StagingSource, sqlStates: [SQLState]? = nil) throws(PostgresError)
     -> [Refusal]
   {
     let operation = "looking which refused rows of \(table.staging) are still there"
@@ -47,10 +58,10 @@ struct RefusalStanding {
              array_agg(e.staging_xmin::text ORDER BY e.id),
              array_agg(CASE WHEN e.staging_file_node = $2 THEN e.staging_address::text ELSE '' END ORDER BY e.id),
              array_agg(CASE WHEN e.staging_file_node = $2 THEN '' ELSE e.row_key::text END ORDER BY e.id),
-             array_agg(coalesce(e.sqlstate, '') ORDER BY e.id), count(*)
+             array_agg(coalesce(e.sqlstate, '') ORDER BY e.id), array_agg((e.dismissed_at IS NOT NULL)::text ORDER BY e.id), count(*)
       FROM \(admin).merge_errors AS e
       WHERE e.staging_source = $1 AND e.table_name = $3 AND e.production_schema = $5 AND e.staging_xmin IS NOT NULL
-        AND e.retried_at IS NULL AND e.dismissed_at IS NULL AND ($4::text[] IS NULL OR e.sqlstate = ANY ($4))
+        AND e.retried_at IS NULL AND ($4::text[] IS NULL OR e.sqlstate = ANY ($4))
       """,
       [
         .text(source.identity), .bigint(source.fileNode), .text(table.plainName),
@@ -59,21 +70,21 @@ struct RefusalStanding {
       ],
       operation
     )
-    guard (refused.integer(0, 6) ?? 0) > 0 else { return [] }
+    guard (refused.integer(0, 7) ?? 0) > 0 else { return [] }
     let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
     let found = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
       try staging.query(
         """
-        WITH e AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-                                 AS e (id, run_id, xmin, address, row_key, sqlstate))
-        SELECT e.id::bigint, e.run_id::bigint, s.ctid::text, e.sqlstate
+        WITH e AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+                                 AS e (id, run_id, xmin, address, row_key, sqlstate, is_dismissed))
+        SELECT e.id::bigint, e.run_id::bigint, s.ctid::text, e.sqlstate, e.is_dismissed::boolean
         FROM e JOIN \(table.staging) AS s ON s.ctid = e.address::tid AND s.xmin = e.xmin::xid WHERE e.address <> ''
         UNION ALL
-        SELECT e.id::bigint, e.run_id::bigint, s.ctid::text, e.sqlstate
+        SELECT e.id::bigint, e.run_id::bigint, s.ctid::text, e.sqlstate, e.is_dismissed::boolean
         FROM e JOIN \(table.staging) AS s ON s.xmin = e.xmin::xid AND jsonb_build_object(\(key)) = e.row_key::jsonb
         WHERE e.address = ''
         """,
-        (0..<6).map { Parameter(binary: refused.bytes(0, $0), type: TypeOID.textArray) },
+        (0..<7).map { Parameter(binary: refused.bytes(0, $0), type: TypeOID.textArray) },
         operation
       )
     }
@@ -83,7 +94,8 @@ struct RefusalStanding {
         id: found.integer(row, 0) ?? 0,
         runID: found.integer(row, 1) ?? 0,
         sqlState: found.text(row, 3).flatMap { $0.isEmpty ? nil : SQLState($0) },
-        address: address.packed
+        address: address.packed,
+        isDismissed: found.bool(row, 4) == true
       )
     }
   }

@@ -45,8 +45,9 @@ struct StagingReader {
     look.reading.coverage = findings.coverage
     look.forgottenRowCount = findings.forgottenRowCount
     if findings.isNew, try adopt(table, source, look: &look, notes: isToBeMerged), !isToBeMerged { return look }
-    look.reading.refused = try RefusalStanding(admin: admin, production: production, staging: staging)
-      .refusals(of: table, source).map(\.address).sorted()
+    let refusals = try RefusalStanding(admin: admin, production: production, staging: staging).unretried(of: table, source)
+    look.reading.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
+    look.reading.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
     return look
   }
 

@@ -19,4 +19,9 @@ struct RunContext: Sendable {
   let sessions = WorkerSessions()
   let stop: StopSignal
   let logger: Logger
+
+  /// Where the run stands.
+  func progress(_ queue: WorkQueue, since start: ContinuousClock.Instant) -> RunProgress {
+    RunProgress(queue.snapshot, since: start, runID: record.id, pauseReason: pressure.pauseReason)
+  }
 }

@@ -146,6 +146,11 @@ package struct StagingArea: Sendable {
     }
   }
 
+  /// Sees that nobody merges these tables now.
+  ///
+  /// - Throws: ``MergeFailure/busy(table:)``.
+  package func requireNoMerge() throws { try RunLocks(plan: plan).takeTables(try connect().production) }
+
   /// Empties every table, whatever is in it.
   package func truncate() throws -> [Emptied] { try cleanup(.always) }
 

@@ -59,7 +59,7 @@ struct StagingCleanup {
   }
 
   private static func reason(_ count: Int) -> String? {
-    count == 0 ? nil : "\(count) of its rows \(count == 1 ? "is" : "are") not merged"
+    count == 0 ? nil : "\(Numbers.grouped(count)) of its rows \(count == 1 ? "is" : "are") not merged"
   }
 
   /// Loaded, though the merge was not asked for it: unread only because nobody wants it.

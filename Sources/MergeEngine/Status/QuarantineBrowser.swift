@@ -3,13 +3,15 @@ import Libpq
 import Logging
 
 /// A staging row that the server refused, as `merge_errors` has it.
-package struct RefusedRow: Sendable, Codable {
+package struct RefusedRow: Sendable, Encodable {
   /// The run that refused it.
   package let runID: Int
   /// The plain table name.
   package let table: String
   /// The key's columns, as JSON text.
   package let key: String
+  /// The same for people: `id 9102`.
+  package let keyText: String
   /// The server's code.
   package let sqlState: String
   /// The server's message.
@@ -18,6 +20,8 @@ package struct RefusedRow: Sendable, Codable {
   package let detail: String?
   /// When it was refused, UTC, ISO 8601.
   package let failedAt: String
+  /// Why it was dismissed; nil if it was not.
+  package let dismissedBecause: String?
 
   private enum CodingKeys: String, CodingKey {
     case runID = "run_id"
@@ -26,6 +30,7 @@ package struct RefusedRow: Sendable, Codable {
     case sqlState = "sqlstate"
     case message, detail
     case failedAt = "failed_at"
+    case dismissedBecause = "dismissed_because"
   }
 }
 
@@ -44,17 +49,26 @@ package struct QuarantineBrowser: Sendable {
     self.options = options
   }
 
+  /// Which refused rows are meant.
+  package enum Standing: Sendable {
+    /// Those that were neither retried nor dismissed.
+    case standing
+    /// Those that were dismissed.
+    case dismissed
+  }
+
   /// The refused rows that have not been set back since, oldest first.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` when there is no `merge_errors` yet.
-  package func list(sqlState: String?, limit: Int) throws -> [RefusedRow] {
+  package func list(_ standing: Standing = .standing, sqlState: String?, limit: Int) throws -> [RefusedRow] {
     let connection = try connect()
     let rows = try connection.query(
       """
       SELECT run_id::bigint, \(PairSQL(schemas: options.schemas).tableName("e")), row_key::text, sqlstate, message, detail,
-             to_char(failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+             to_char(failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), dismissed_because,
+             (SELECT string_agg(concat(k.key, ' ', k.value), ', ') FROM jsonb_each_text(row_key::jsonb) AS k)
       FROM \(errors) AS e
-      WHERE \(isMeant)
+      WHERE \(isMeant(standing))
       ORDER BY id
       LIMIT \(limit)
       """,
@@ -66,22 +80,33 @@ package struct QuarantineBrowser: Sendable {
         runID: rows.integer(row, 0) ?? 0,
         table: rows.text(row, 1) ?? "",
         key: rows.text(row, 2) ?? "",
+        keyText: rows.text(row, 8) ?? "",
         sqlState: rows.text(row, 3) ?? "",
         message: rows.text(row, 4) ?? "",
         detail: rows.text(row, 5),
-        failedAt: rows.text(row, 6) ?? ""
+        failedAt: rows.text(row, 6) ?? "",
+        dismissedBecause: rows.text(row, 7)
       )
     }
+  }
+
+  /// How many rows there are of a standing.
+  package func count(_ standing: Standing, sqlState: String?) throws -> Int {
+    try connect().query(
+      "SELECT count(*) FROM \(errors) AS e WHERE \(isMeant(standing))",
+      [tablesParameter, .text(sqlState)],
+      "counting refused rows"
+    ).integer(0, 0) ?? 0
   }
 
   /// Has refused rows of staging that are still there read again by the next merge.
   ///
   /// - Returns: how many, by table.
   /// - Throws: ``MergeFailure/blocked(_:)`` when a table is gone or another merge holds it.
-  package func retry(sqlState: String?) throws -> [String: Int] {
+  package func retry(_ wanted: Standing = .standing, sqlState: String?) throws -> [String: Int] {
     let production = try connect()
     var options = options
-    options.tables = try options.tables ?? tablesWithRefusedRows(production)
+    options.tables = try options.tables ?? tablesWithRefusedRows(wanted, production)
     if options.tables?.isEmpty == true { return [:] }
     let staging = try session.connectStagingControl(beside: production)
     let plan = try Preparation(options: options, logger: session.logger).plan(production: production, staging: staging)
@@ -92,7 +117,8 @@ package struct QuarantineBrowser: Sendable {
     var released: [String: Int] = [:]
     for table in plan.tables {
       let source = try StagingSource(table.staging, isElsewhere: staging !== production, staging)
-      let refusals = try standing.refusals(of: table, source, sqlStates: sqlState.map { [SQLState($0)] })
+      let refusals = try standing.unretried(of: table, source, sqlStates: sqlState.map { [SQLState($0)] })
+        .filter { $0.isDismissed == (wanted == .dismissed) }
       try ErrorLedger(admin: admin)
         .reopen(refusals, of: table, source, runID: nil, production: production, staging: staging)
       if !refusals.isEmpty { released[table.name] = refusals.count }
@@ -109,7 +135,7 @@ package struct QuarantineBrowser: Sendable {
     let result = try connect().query(
       """
       UPDATE \(errors) AS e SET dismissed_at = clock_timestamp() AT TIME ZONE 'UTC', dismissed_because = $3
-      WHERE \(isMeant)
+      WHERE \(isMeant(.standing))
       """,
       [tablesParameter, .text(sqlState), .text(reason)],
       "dismissing refused rows"
@@ -121,7 +147,7 @@ package struct QuarantineBrowser: Sendable {
   /// the snapshot tries them again.
   package func countReplayed(sqlState: String?) throws -> Int {
     let result = try connect().query(
-      "SELECT count(*) FROM \(errors) AS e WHERE \(isMeant) AND snapshot_id IS NOT NULL",
+      "SELECT count(*) FROM \(errors) AS e WHERE \(isMeant(.standing)) AND snapshot_id IS NOT NULL",
       [tablesParameter, .text(sqlState)],
       "counting the refused rows of snapshots"
     )
@@ -134,9 +160,9 @@ package struct QuarantineBrowser: Sendable {
     return connection
   }
 
-  private func tablesWithRefusedRows(_ connection: Connection) throws -> [String] {
+  private func tablesWithRefusedRows(_ standing: Standing, _ connection: Connection) throws -> [String] {
     let rows = try connection.query(
-      "SELECT DISTINCT \(PairSQL(schemas: options.schemas).tableName("e")) FROM \(errors) AS e WHERE \(stands) AND snapshot_id IS NULL ORDER BY 1",
+      "SELECT DISTINCT \(PairSQL(schemas: options.schemas).tableName("e")) FROM \(errors) AS e WHERE \(stands(standing)) AND snapshot_id IS NULL ORDER BY 1",
       "looking for refused rows"
     )
     return (0..<rows.count).compactMap { rows.text($0, 0) }
@@ -144,14 +170,18 @@ package struct QuarantineBrowser: Sendable {
 
   private var errors: QualifiedName { QualifiedName(schema: options.schemas.admin, name: "merge_errors") }
 
-  /// A row `e` of these schemas that was neither retried nor dismissed.
-  private var stands: SQL {
-    "\(PairSQL(schemas: options.schemas).owns("e")) AND retried_at IS NULL AND dismissed_at IS NULL"
+  /// A row `e` of these schemas that was not retried, and dismissed or not.
+  private func stands(_ standing: Standing) -> SQL {
+    let isDismissed: SQL = standing == .dismissed ? "IS NOT NULL" : "IS NULL"
+    return "\(PairSQL(schemas: options.schemas).owns("e")) AND retried_at IS NULL AND dismissed_at \(isDismissed)"
   }
 
   /// Of the tables in `$1`, refused for `$2`; each may be NULL for all.
-  private var isMeant: SQL {
-    "\(stands) AND ($1::text[] IS NULL OR table_name = ANY ($1) OR concat(production_schema, '.', table_name) = ANY ($1)) AND ($2::text IS NULL OR sqlstate = $2)"
+  private func isMeant(_ standing: Standing) -> SQL {
+    """
+    \(stands(standing)) AND ($1::text[] IS NULL OR table_name = ANY ($1) OR concat(production_schema, '.', table_name) = ANY ($1))
+    AND ($2::text IS NULL OR sqlstate = $2)
+    """
   }
 
   private var tablesParameter: Parameter {

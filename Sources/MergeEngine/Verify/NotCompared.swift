@@ -4,18 +4,38 @@ import Libpq
 public struct NotCompared: Sendable, Codable, Hashable {
   /// Rows that stand refused: `merge-engine errors list` shows why.
   public let refused: Int
+  /// Refused rows that were dismissed, and so are not missed.
+  public let dismissed: Int
   /// Rows that no merge has read yet.
   public let unread: Int
   /// Rows whose version lies outside the window.
   public let outsideWindow: Int
 
   private enum CodingKeys: String, CodingKey {
-    case refused, unread
+    case refused, dismissed, unread
     case outsideWindow = "outside_window"
   }
 
   /// All of them.
-  var count: Int { refused + unread + outsideWindow }
+  var count: Int { refused + dismissed + unread + outsideWindow }
+
+  private init(refused: Int, dismissed: Int, unread: Int, outsideWindow: Int) {
+    self.refused = refused
+    self.dismissed = dismissed
+    self.unread = unread
+    self.outsideWindow = outsideWindow
+  }
+
+  /// Reads a record, also of a version that did not tell dismissed rows apart.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      refused: try container.decode(Int.self, forKey: .refused),
+      dismissed: try container.decodeIfPresent(Int.self, forKey: .dismissed) ?? 0,
+      unread: try container.decode(Int.self, forKey: .unread),
+      outsideWindow: try container.decode(Int.self, forKey: .outsideWindow)
+    )
+  }
 
   /// Counts them once the others are counted: whoever writes to staging meanwhile makes it inexact.
   ///
@@ -30,10 +50,11 @@ public struct NotCompared: Sendable, Codable, Hashable {
       )
       let total = counts.integer(0, 0) ?? 0
       let outside = counts.integer(0, 1) ?? 0
-      let refused = plan.reading.refused.count
+      let (refused, dismissed) = (plan.reading.refused.count, plan.reading.dismissed.count)
       return NotCompared(
         refused: refused,
-        unread: plan.selection == .merged ? max(total - outside - refused - readCount, 0) : 0,
+        dismissed: dismissed,
+        unread: plan.selection == .merged ? max(total - outside - refused - dismissed - readCount, 0) : 0,
         outsideWindow: outside
       )
     } catch {

@@ -29,7 +29,8 @@ struct RowSides {
     let rows = try staging.query(
       """
       SELECT s.ctid::text, s.xmin::text, (\(isInWindow)) IS TRUE, (\(isUnread)) IS TRUE,
-             s.ctid = ANY (\(TupleAddress.list(plan.reading.refused))), \(values.joined(", "))
+             s.ctid = ANY (\(TupleAddress.list(plan.reading.refused))), s.ctid = ANY (\(TupleAddress.list(plan.reading.dismissed))),
+             \(values.joined(", "))
       FROM \(plan.staging) AS s WHERE \(match.joined(" AND "))
       ORDER BY \(plan.version.readExpression) DESC NULLS LAST, s.ctid DESC
       """,
@@ -42,8 +43,10 @@ struct RowSides {
         xmin: rows.text(row, 1) ?? "",
         standing: rows.bool(row, 4) == true
           ? .refused
+          : rows.bool(row, 5) == true
+          ? .dismissed
           : rows.bool(row, 2) != true ? .outsideWindow : rows.bool(row, 3) == true ? .pending : .merged,
-        values: plan.columns.indices.map { rows.text(row, 5 + $0) }
+        values: plan.columns.indices.map { rows.text(row, 6 + $0) }
       )
     }
   }

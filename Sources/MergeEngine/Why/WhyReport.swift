@@ -43,6 +43,8 @@ package struct WhyReport: Sendable, Encodable {
       case pending
       /// It stands refused, and is not read again before somebody says so.
       case refused
+      /// It was refused and then dismissed: no merge reads it.
+      case dismissed
       /// Its version lies outside of the window that was asked about.
       case outsideWindow = "outside_window"
     }

@@ -20,6 +20,9 @@ struct CleanupCommand: AsyncParsableCommand {
   @Flag(help: "Truncate staging whatever is in it, and delete tasks even if they could be resumed.")
   var force = false
 
+  @Flag(help: "Keep staging as it is: only delete tasks, archive and prune.")
+  var keepStaging = false
+
   @Flag(help: "Keep the tasks in AWS, and don't call AWS.")
   var keepTask = false
 
@@ -68,6 +71,7 @@ struct CleanupCommand: AsyncParsableCommand {
         "--before-images-older-than is \(beforeImagesOlderThan); it must be from 0 to \(Self.dayLimit) days."
       )
     }
+    if force && keepStaging { throw MergeFailure.usage("--force empties staging, and --keep-staging keeps it.") }
     let context = try CommandContext(database)
     var options = MergeOptions()
     options.schemas = context.schemas
@@ -77,6 +81,7 @@ struct CleanupCommand: AsyncParsableCommand {
     setting.stagingTarget = try context.stagingTarget(stagingDatabase)
     var request = Cleanup.Request()
     request.isForced = force
+    request.keepsStaging = keepStaging
     request.keepsTasks = keepTask
     request.archive = archive
     request.run = runID

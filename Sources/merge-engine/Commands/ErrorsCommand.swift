@@ -21,6 +21,9 @@ struct ErrorsOptions: ParsableArguments {
   var stagingDatabase: String?
 
   func browser(_ context: CommandContext) throws -> QuarantineBrowser {
+    guard sqlstate?.wholeMatch(of: /[0-9A-Z]{5}/) != nil || sqlstate == nil else {
+      throw MergeFailure.usage("--sqlstate is a code of five digits or capitals, such as 23503.")
+    }
     var options = MergeOptions()
     options.schemas = context.schemas
     options.tables = context.tables
@@ -46,17 +49,45 @@ struct ErrorsListCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("List no more rows than this (default: 100).", valueName: "rows"))
   var limit = 100
 
+  @Flag(help: "List the rows that were dismissed instead.")
+  var dismissed = false
+
   func run() async throws {
     guard limit > 0 else { throw MergeFailure.usage("--limit is \(limit); it must be 1 or more.") }
     let context = try CommandContext(options.database)
     let browser = try options.browser(context)
-    let rows = try await Waiting.on("reading", context) { try browser.list(sqlState: options.sqlstate, limit: limit) }
+    let (rows, dismissedCount) = try await Waiting.on("reading", context) {
+      (
+        try browser.list(dismissed ? .dismissed : .standing, sqlState: options.sqlstate, limit: limit),
+        try browser.count(.dismissed, sqlState: options.sqlstate)
+      )
+    }
     if context.writesJSON { return try StandardOutput.write(json: ["errors": rows]) }
-    guard !rows.isEmpty else { return StandardOutput.write("No refused rows.\n") }
-    var table = TextTable([.number("run"), .text("table"), .text("key"), .text("sqlstate"), .text("message")])
-    for row in rows { table.add(["\(row.runID)", row.table, row.key, row.sqlState, row.message]) }
-    StandardOutput.write(table.rendered(StandardOutput.style))
-    if rows.count == limit { StandardOutput.write("There may be more: --limit.\n") }
+    if !rows.isEmpty { StandardOutput.write(table(of: rows).rendered(StandardOutput.style)) }
+    StandardOutput.write(whatNext(rows.count, dismissedCount))
+  }
+
+  private func table(of rows: [RefusedRow]) -> TextTable {
+    var table = TextTable(
+      [.number("run"), .text("at (UTC)"), .text("table"), .text("key"), .text("sqlstate"), .text(dismissed ? "dismissed because" : "reason")]
+    )
+    for row in rows {
+      let reason = ([row.message] + (row.detail.map { [$0] } ?? [])).joined(separator: ". ")
+      let time = row.failedAt.prefix(19).replacing("T", with: " ")
+      table.add(["\(row.runID)", String(time), row.table, row.keyText, row.sqlState, row.dismissedBecause ?? reason])
+    }
+    return table
+  }
+
+  private func whatNext(_ count: Int, _ dismissedCount: Int) -> TerminalText {
+    let more: TerminalText = count == limit ? "There may be more: --limit.\n" : ""
+    if dismissed {
+      return count == 0 ? "No dismissed rows.\n" : more + "errors retry --dismissed has the next merge read them again.\n"
+    }
+    let others: TerminalText =
+      dismissedCount > 0 ? " (\(Numbers.counted(dismissedCount, "row")) dismissed: errors list --dismissed.)" : ""
+    guard count > 0 else { return "No refused rows.\(others)\n" }
+    return more + "Once the cause is gone: merge-engine errors retry, then merge-engine.\(others)\n"
   }
 }
 
@@ -69,11 +100,14 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
 
   @OptionGroup var options: ErrorsOptions
 
+  @Flag(help: "Have the rows that were dismissed read again instead.")
+  var dismissed = false
+
   func run() async throws {
     let context = try CommandContext(options.database)
     let browser = try options.browser(context)
     let (released, replayedCount) = try await Waiting.on("releasing", context) {
-      (try browser.retry(sqlState: options.sqlstate), try browser.countReplayed(sqlState: options.sqlstate))
+      (try browser.retry(dismissed ? .dismissed : .standing, sqlState: options.sqlstate), try browser.countReplayed(sqlState: options.sqlstate))
     }
     if replayedCount > 0 {
       context.logger.warning(
@@ -83,7 +117,8 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
     if context.writesJSON { return try StandardOutput.write(json: ["released": released]) }
     guard !context.isQuiet else { return }
     guard released.values.contains(where: { $0 > 0 }) else {
-      return StandardOutput.write(replayedCount > 0 ? "No refused rows of staging.\n" : "No refused rows.\n")
+      let rows: TerminalText = dismissed ? "No dismissed rows" : "No refused rows"
+      return StandardOutput.write(replayedCount > 0 ? "\(rows) of staging.\n" : "\(rows).\n")
     }
     for (table, count) in released.sorted(by: { $0.key < $1.key }) {
       StandardOutput.write(

@@ -10,6 +10,7 @@ struct ProgressDisplay {
   private let mode: Mode
   private let context: CommandContext
   private var finishedTables: Set<String> = []
+  private var hasNamedRun = false
   private var lastLogMilliseconds = 0
 
   /// Arbitrary: seldom enough for a log file, often enough for a person who waits.
@@ -30,6 +31,11 @@ struct ProgressDisplay {
   }
 
   private mutating func redraw(_ progress: RunProgress) {
+    if let runID = progress.runID, !hasNamedRun {
+      // What `control` wants to know, and where it writes to.
+      StandardError.write("run \(runID): \(context.target.description)\n")
+      hasNamedRun = true
+    }
     for table in progress.tables where table.isFinished && finishedTables.insert(table.table).inserted {
       let style = Style(terminal: StandardError.terminal)
       StandardError.write(Self.marked(table, style).fitted(to: style.width) + "\n")
@@ -40,36 +46,40 @@ struct ProgressDisplay {
       if progress.tables.contains(where: \.isFinished) { Waiting.show("finishing", context) }
       return
     }
-    LiveArea.shared.show { style in running.map { Self.marked($0, style) } }
+    LiveArea.shared.show { style in running.map { Self.marked($0, style, pause: progress.pauseReason) } }
   }
 
   private mutating func log(_ progress: RunProgress) {
     guard progress.elapsedMilliseconds - lastLogMilliseconds >= Self.logIntervalMilliseconds else { return }
     lastLogMilliseconds = progress.elapsedMilliseconds
     for table in progress.tables where table.elapsedMilliseconds != nil && !table.isFinished {
-      context.logger.info("\(Self.line(table, columns: nil).string)", metadata: progress.runID.map { ["run": "\($0)"] })
+      context.logger.info("\(Self.line(table, columns: nil, pause: progress.pauseReason).string)", metadata: progress.runID.map { ["run": "\($0)"] })
     }
   }
 
-  private static func marked(_ table: TableProgress, _ style: Style) -> TerminalText {
+  private static func marked(_ table: TableProgress, _ style: Style, pause: String? = nil) -> TerminalText {
     let mark = table.isFinished ? style.paint("✓", .green) : style.paint("•", .yellow)
-    return "\(mark) \(line(table, columns: style.width.map { $0 - 2 }))"
+    return "\(mark) \(line(table, columns: style.width.map { $0 - 2 }, pause: pause))"
   }
 
-  private static func line(_ table: TableProgress, columns: Int?) -> TerminalText {
+  private static func line(_ table: TableProgress, columns: Int?, pause: String? = nil) -> TerminalText {
     let counts = table.counts
     let milliseconds = max(table.elapsedMilliseconds ?? 0, 1)
     let rate = counts.read * 1000 / milliseconds
     var line = FittedLine()
     line.add("\(table.table): \(read(table))", importance: 9)
-    line.add("\(Numbers.grouped(rate)) rows/s", importance: 5)
-    line.add("\(Numbers.grouped(counts.inserted)) inserted", importance: 3)
-    line.add("\(Numbers.grouped(counts.updated)) updated", importance: 3)
-    line.add("\(Numbers.grouped(counts.unchanged)) unchanged", importance: 2)
+    if let pause {
+      line.add("paused (\(pause))", importance: 7)
+    } else {
+      line.add("\(Numbers.grouped(rate)) rows/s", importance: 5)
+    }
+    line.add("\(Numbers.grouped(counts.inserted)) inserted", importance: counts.inserted > 0 ? 4 : 1)
+    line.add("\(Numbers.grouped(counts.updated)) updated", importance: counts.updated > 0 ? 4 : 1)
+    line.add("\(Numbers.grouped(counts.unchanged)) unchanged", importance: counts.unchanged > 0 ? 2 : 0)
     line.add("\(Numbers.counted(counts.errors, "error"))", importance: counts.errors > 0 ? 8 : 1)
     if table.isFinished {
       line.add("\(Numbers.duration(milliseconds: milliseconds))", importance: 6)
-    } else if let left = millisecondsLeft(table) {
+    } else if pause == nil, let left = millisecondsLeft(table) {
       line.add("about \(Numbers.duration(milliseconds: left)) left", importance: 6)
     }
     return line.rendered(to: columns)

@@ -5,17 +5,11 @@ struct RollbackOutput {
   let report: RollbackReport
 
   func rendered(_ style: Style) -> TerminalText {
-    var table = TextTable(["table"], numbers: ["restored", "deleted", "left alone", "staging read again"])
+    var table = TextTable(["table"], numbers: ["restored", "deleted", "left alone"])
     for entry in report.tables {
-      table.add(
-        [entry.table]
-          + [entry.restored, entry.deleted, entry.leftAlone, entry.released].map(Numbers.grouped)
-      )
+      table.add([entry.table] + [entry.restored, entry.deleted, entry.leftAlone].map(Numbers.grouped))
     }
-    let released = report.tables.reduce(0) { $0 + $1.released }
-    table.addTotals(
-      ["total"] + [report.restored, report.deleted, report.leftAlone, released].map(Numbers.grouped)
-    )
+    table.addTotals(["total"] + [report.restored, report.deleted, report.leftAlone].map(Numbers.grouped))
     return table.rendered(style) + report.tables.map { leftRows($0, style) }.joined() + "\n"
       + style.wrapped(headline(style)) + "\n"
   }
@@ -37,8 +31,13 @@ struct RollbackOutput {
         + ": nothing was written. \(Numbers.counted(report.restored, "row")) of \(run) would be restored, "
         + "\(Numbers.grouped(report.deleted)) deleted, \(Numbers.grouped(report.leftAlone)) left alone."
     }
+    let released = report.tables.reduce(0) { $0 + $1.released }
+    let next: TerminalText =
+      released > 0
+      ? " \(Numbers.counted(released, "staging row")) \(released == 1 ? "is" : "are") unread again: the next merge would redo them, "
+        + "unless staging is emptied or reloaded first." : ""
     return switch report.status {
-    case .success: style.paint("ROLLED BACK", .green) + ": nothing of \(run) is left."
+    case .success: style.paint("ROLLED BACK", .green) + ": nothing of \(run) is left.\(next)"
     case .aborted:
       style.paint("ABORTED", .yellow) + ": interrupted; what was taken back of \(run) is committed. Run it again."
     case .failed: style.paint("FAILED", .red) + ": what was taken back of \(run) is committed. Run it again."

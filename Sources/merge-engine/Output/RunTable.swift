@@ -14,6 +14,7 @@ struct RunTable {
       ["table"],
       numbers: ["read", "inserted", "updated", "unchanged", "stale", "duplicate", "errors", "rows/s", "time"]
     )
+    table.omittable = ["duplicate", "stale", "unchanged", "updated", "inserted"]
     for entry in report.tables {
       table.add(cells(entry.table, entry.counts, milliseconds: entry.elapsedMilliseconds))
     }
@@ -55,6 +56,9 @@ struct RunTable {
         + "server and not written: production had a newer row by then, or a trigger swallowed \(totals.lostRaces == 1 ? "it" : "them")."
       : ""
     switch report.status {
+    case .success where totals.read == 0 && !isReplay:
+      return style.paint("SUCCESS", .green)
+        + ": \(run) found nothing to merge: every row of staging was merged before, or none has been loaded."
     case .success:
       return style.paint("SUCCESS", .green)
         + ": \(run), \(Numbers.counted(totals.read, isReplay ? "row" : "staging row")) merged, none left.\(races)"

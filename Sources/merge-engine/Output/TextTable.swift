@@ -1,6 +1,6 @@
 /// A table in plain text: a heading, a rule, rows, and if wanted a rule with totals. Numbers stand at the right.
 ///
-/// In a window it is made to fit: columns move closer, headings break at spaces, texts wrap within their columns, and the columns
+/// In a window it is made to fit: columns move closer, those that may go and hold nothing but zeros go, headings break at spaces, texts wrap within their columns, and the columns
 /// that still have no room stand below, behind the first one again.
 struct TextTable {
   /// A column's heading, and whether it holds numbers.
@@ -13,6 +13,8 @@ struct TextTable {
   }
 
   private let columns: [Column]
+  /// Headings of columns that may go, the first of them first, where they hold nothing but zeros and there is no room.
+  var omittable: [String] = []
   private var rows: [[TerminalText]] = []
   private var totals: [TerminalText]?
 
@@ -49,9 +51,13 @@ struct TextTable {
     guard let limit = style.width, Self.total(natural, gap: Self.wideGap) > limit else {
       return block(all, natural, style, gap: Self.wideGap)
     }
-    guard Self.total(natural, gap: 1) > limit else { return block(all, natural, style, gap: 1) }
+    let kept = omittable.reduce(all) { kept, heading in
+      guard Self.total(kept.map { natural[$0] }, gap: 1) > limit else { return kept }
+      return kept.filter { columns[$0].heading != heading || !holdsOnlyZeros($0) }
+    }
+    guard Self.total(kept.map { natural[$0] }, gap: 1) > limit else { return block(kept, natural, style, gap: 1) }
     let narrow = columns.indices.map { min(natural[$0], leastWidth($0)) }
-    return groups(narrow, limit)
+    return groups(of: kept, narrow, limit)
       .map { block($0, Self.widened(narrow, to: natural, group: $0, limit), style, gap: 1) }
       .joined("\n")
   }
@@ -66,6 +72,8 @@ struct TextTable {
 
   private func cells(_ column: Int) -> [TerminalText] { (rows + (totals.map { [$0] } ?? [])).map { $0[column] } }
 
+  private func holdsOnlyZeros(_ column: Int) -> Bool { cells(column).allSatisfy { $0.string == "0" } }
+
   private func naturalWidth(_ column: Int) -> Int {
     cells(column).map(\.width).reduce(heading(column).width, max)
   }
@@ -78,8 +86,8 @@ struct TextTable {
   }
 
   /// The columns that stand side by side; the first one begins every group.
-  private func groups(_ widths: [Int], _ limit: Int) -> [[Int]] {
-    columns.indices.dropFirst().reduce(into: [[0]]) { groups, column in
+  private func groups(of kept: [Int], _ widths: [Int], _ limit: Int) -> [[Int]] {
+    kept.dropFirst().reduce(into: [[0]]) { groups, column in
       let group = groups[groups.count - 1] + [column]
       let fits = Self.total(group.map { widths[$0] }, gap: 1) <= limit || group.count == 2
       if fits { groups[groups.count - 1] = group } else { groups.append([0, column]) }

@@ -19,7 +19,7 @@ struct VerifyTable {
     let noteCount = report.types.count - mismatches.count
     let notes: TerminalText =
       noteCount > 0
-      ? "\(Numbers.counted(noteCount, "column")) \(noteCount == 1 ? "differs" : "differ") only in what production refuses: domains, NOT NULL (--json).\n"
+      ? "\(Numbers.counted(noteCount, "column")) \(noteCount == 1 ? "is" : "are") stricter in production (NOT NULL, domains), as init makes them; --json lists them.\n"
       : ""
     // Of tables that are not there nothing is the same.
     if mismatches.isEmpty && report.status == .blocked { return "" }
@@ -77,6 +77,7 @@ struct VerifyTable {
     let reasons = [
       (table.counts.superseded, "older than another row of the same key"),
       (rows?.refused ?? 0, "refused (merge-engine errors list)"),
+      (rows?.dismissed ?? 0, "dismissed (merge-engine errors list --dismissed)"),
       (rows?.unread ?? 0, "not merged yet"),
       (rows?.outsideWindow ?? 0, "outside the window"),
       (table.counts.unreadable, "that production's types can't hold"),
@@ -93,8 +94,8 @@ struct VerifyTable {
     let ties = report.tables.reduce(0) { $0 + $1.counts.differing }
     if ties > 0 {
       text +=
-        "Ties differing: as new as staging's rows, and holding something else. A merge leaves such rows alone unless it is "
-        + "told --ties compare.\n"
+        "Ties differing: as new as staging's rows, and holding something else. A merge leaves such rows alone; merge-engine "
+        + "--again --ties compare updates them.\n"
     }
     return text
       + (outputPath.map {

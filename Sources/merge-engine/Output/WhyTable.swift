@@ -45,6 +45,7 @@ struct WhyTable {
       case .merged: "merged"
       case .pending: "not merged yet"
       case .refused: "refused"
+      case .dismissed: "dismissed: no merge reads it"
       case .outsideWindow: "outside the window"
       }
     let verdict =
@@ -53,9 +54,11 @@ struct WhyTable {
       case .update: "It is newer than production's, so the rule updates production"
       case .unchanged: "It is as new as production's, and the same: nothing is to be done"
       case .tie:
-        "It is as new as production's with other values (a tie): left alone, unless merge is told --ties compare"
+        "It is as new as production's with other values (a tie): left alone; merge-engine --again --ties compare updates it"
       case .stale: "It is older than production's, which the rule leaves alone"
       }
+    // What the rule would say of it matters to nobody.
+    guard row.standing != .dismissed else { return "staging row \(row.ctid): \(standing).\n" }
     return "staging row \(row.ctid): \(standing). \(verdict).\n"
   }
 

@@ -47,9 +47,12 @@ struct UsageMessage {
     if let match = text.firstMatch(of: /^Unknown option '([^']*)'/) { return unknownOption(String(match.1)) }
     // What stands where a number belongs may be anything; what was given to an option by its name is shown.
     if let match = text.firstMatch(of: /^The value '.*' is invalid for '(<[^']+>)'/) {
-      return "The value of \(match.1) can't be read \(ShownArguments.substitute)."
+      return "\(match.1) must be a number; what was given is no number \(ShownArguments.substitute)."
     }
-    return ShownArguments(arguments).clean(text).replacing(/\.$/, with: "") + "."
+    let cleaned = ShownArguments(arguments).clean(text).replacing(/\.$/, with: "") + "."
+    // Texts are always taken, and of a choice the parser lists what there is.
+    guard text.contains(/^The value .* is invalid for '--/), !text.contains("Please provide one of") else { return cleaned }
+    return cleaned + " It must be a number."
   }
 
   /// A word where none belongs may be a command with a slip of the finger; else it may be anything, and is not repeated.
@@ -82,7 +85,26 @@ struct UsageMessage {
     guard name.wholeMatch(of: /--[A-Za-z][A-Za-z0-9_-]*|-[A-Za-z]/) != nil else {
       return "There is an option that merge-engine does not know \(ShownArguments.substitute)."
     }
-    let guess = text.firstMatch(of: /Did you mean '([^']*)'/).map { " Did you mean \($0.1)?" } ?? ""
-    return "There is no option \(name).\(guess)"
+    let owners = Self.commands(with: name)
+    if !owners.isEmpty { return "There is no option \(name) here: it belongs to \(Spelling.list(owners))." }
+    let guess = text.firstMatch(of: /Did you mean '([^']*)'/).map(\.1)
+    // The parser finds a guess for everything.
+    let question = guess.map { Spelling.question(for: name, in: [String($0)]) } ?? ""
+    return "There is no option \(name).\(question)"
+  }
+
+  /// The commands whose help has an option of this name; none for what nearly every command has.
+  private static func commands(with option: String) -> [String] {
+    guard option.hasPrefix("--") else { return [] }
+    func owners(_ command: any ParsableCommand.Type, _ path: String) -> [String] {
+      let below = subcommands(of: command)
+      guard below.isEmpty else { return below.flatMap { owners($0.command, path.isEmpty ? $0.name : "\(path) \($0.name)") } }
+      let help = MergeEngineCommand.helpMessage(for: command, columns: 200)
+      let line = help.split(separator: "\n").first { line in
+        line.hasPrefix("  -") && line.split(whereSeparator: { " ,/".contains($0) }).prefix(3).contains { $0 == option }
+      }
+      return line == nil ? [] : [path]
+    }
+    return owners(MergeEngineCommand.self, "")
   }
 }

@@ -48,7 +48,7 @@ import Testing
       #expect(byKey[#"{"customer_id": 17}"#]?["sqlstate"].text == "23505")
       let text = try await database.call("errors", "list")
       #expect(text.status == 0)
-      for word in ["orders", #"{"order_id": 517}"#, "23514", "not_that", "customers", "23505", "one_email"] {
+      for word in ["orders", "order_id 517", "23514", "not_that", "customers", "23505", "one_email"] {
         #expect(text.output.contains(word), "\(word)")
       }
       #expect(!text.output.contains("There may be more"))

@@ -70,6 +70,23 @@ import Testing
     }
   }
 
+  @Test func `nobody misses dismissed rows, and they can be had back`() async throws {
+    try await Self.withRefusedRows { database in
+      #expect(try await database.call("errors", "dismiss", "--reason", "test rows").status == 0)
+      let verified = try await database.call("verify", "--json", "--recheck-after", "0")
+      #expect(verified.status == 0, "\(verified.transcript)")
+      let left = try verified.json()["tables"].table("t")["not_compared"]
+      #expect(left["dismissed"].integer == 2 && left["refused"].integer == 0 && left["unread"].integer == 0)
+      #expect(try await database.call("why", "t", "1").output.contains("dismissed: no merge reads it.\n"))
+      #expect(try await database.call("errors", "list").output.contains("2 rows dismissed: errors list --dismissed"))
+      #expect(try await database.call("errors", "list", "--dismissed").output.contains("test rows"))
+      #expect(try await database.call("errors", "retry").output == "No refused rows.\n")
+      #expect(try await database.call("errors", "retry", "--dismissed").status == 0)
+      let report = try await database.merge()
+      #expect(report.totals.read == 2 && report.totals.errors == 2)
+    }
+  }
+
   @Test func `a refusal ends when its staging row is gone or changed`() async throws {
     try await Self.withRefusedRows { database in
       try database.run("DELETE FROM staging.t WHERE id = 1; UPDATE staging.t SET v = 1 WHERE id = 2")
