@@ -43,7 +43,7 @@ struct ErrorsListCommand: AsyncParsableCommand {
 
   @OptionGroup var options: ErrorsOptions
 
-  @Option(help: ArgumentHelp("List no more rows than this (default: 100).", valueName: "rows"))
+  @Option(help: ArgumentHelp("List no more rows than this.", valueName: "rows"))
   var limit = 100
 
   func run() async throws {
