@@ -34,7 +34,7 @@ enum CatalogNames {
     pg_type_is_visible pg_wal_lsn_diff pg_xact_status
     power
     query_to_xml quote_ident quote_literal quote_nullable
-    random range_agg rank regexp_replace regexp_split_to_table repeat replace reverse right round row_number row_security_active row_to_json
+    random range_agg rank record_send regexp_replace regexp_split_to_table repeat replace reverse right round row_number row_security_active row_to_json
     rtrim
     set_config sha256 shobj_description split_part starts_with statement_timestamp string_agg string_to_array strpos sum system
     to_char to_json to_jsonb to_regclass to_regtype to_timestamp translate trunc txid_current txid_status

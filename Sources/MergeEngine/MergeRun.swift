@@ -258,38 +258,29 @@ package struct MergeRun: Sendable {
     onProgress: (RunProgress) -> Void
   ) throws {
     let connectedCount = Monitor(0)
-    let steering = Steering(context, queue)
-    var controlError: (any Error)?
-    let look = {
-      onProgress(context.progress(queue, since: start))
-      guard controlError == nil else { return }
-      do {
-        let isRenewed = try control.beat { connection throws(PostgresError) in
-          try context.pressure.measure(connection)
-          try steering.look(connection)
-          try context.growth.look(queue, connection)
-        }
-        if isRenewed { queue.suspend(nil, nil) }
-      } catch {
-        // Without its locks a run must not go on; the batches under way end first.
-        controlError = error
-        queue.stop()
-      }
-    }
-    var fatalError: (any Error)?
-    do {
-      try WorkerThreads.run(
-        count: context.plan.workerCount(of: min(options.workerCount, context.pressure.workerLimit)),
-        growingTo: { context.plan.workerCount(of: context.pressure.workerLimit) },
-        whileWaiting: look,
-        onError: { queue.stop() }
-      ) { number in
-        try Worker(number: number, context, queue).work(connectedCount)
-      }
-    } catch {
-      fatalError = error
+    let steering = Steering(
+      runID: context.record.id,
+      context.schemas,
+      context.pressure,
+      queue,
+      growth: context.growth,
+      stop: stop,
+      logger: logger
+    )
+    let error = steering.lead(
+      context.plan.workerCount(of: min(options.workerCount, context.pressure.workerLimit)),
+      control,
+      growingTo: { context.plan.workerCount(of: context.pressure.workerLimit) },
+      whileWaiting: { connection throws(PostgresError) in
+        onProgress(context.progress(queue, since: start))
+        try context.growth.look(queue, connection)
+      },
+      onRenewal: { queue.suspend(nil, nil) },
+      end: { queue.stop() }
+    ) { number in
+      try Worker(number: number, context, queue).work(connectedCount)
     }
     onProgress(context.progress(queue, since: start))
-    outcome.add(queue, fatalError: fatalError ?? controlError, isStopped: stop.signal != nil)
+    outcome.add(queue, fatalError: error, isStopped: stop.signal != nil)
   }
 }

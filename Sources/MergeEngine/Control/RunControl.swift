@@ -2,7 +2,7 @@ import Foundation
 import Libpq
 import Logging
 
-/// Asks a running merge to do something, from another process: the library's side of `merge-engine control`.
+/// Asks a run that is going on to do something, from another process: the library's side of `merge-engine control`.
 package struct RunControl: Sendable {
   private let session: Session
   private let stop: StopSignal
@@ -68,7 +68,7 @@ package struct RunControl: Sendable {
   private func requireRunning(_ runID: Int, _ requests: [ControlRequest], _ connection: Connection) throws {
     let row = try connection.query(
       """
-      SELECT status::text, coalesce(parameters ->> 'atomic', '') = 'true', coalesce(parameters ? 'repair', false)
+      SELECT status::text, coalesce(parameters ->> 'atomic', '') = 'true'
       FROM \(Identifier(session.schemas.admin)).merge_summary WHERE id = $1
       """,
       [.bigint(runID)],
@@ -78,13 +78,15 @@ package struct RunControl: Sendable {
       throw MergeFailure.usage("there is no run \(runID); merge-engine status shows the last ones.")
     }
     let status = row.text(0, 0) ?? ""
-    guard status == RunStatus.running.rawValue else {
-      throw Self.blocked("run \(runID) is \(status); only a running merge can be controlled.")
+    let isRollingBack = status == RunStatus.rollingBack
+    guard status == RunStatus.running.rawValue || isRollingBack else {
+      throw Self.blocked("run \(runID) is \(status), and only a run that is going on can be controlled.")
     }
-    guard row.bool(0, 2) != true else {
-      throw Self.blocked("run \(runID) is a repair, which can't be controlled. Ctrl-C ends it.")
+    let changesWorkers = requests.contains { if case .workers = $0 { true } else { false } }
+    guard !isRollingBack || !changesWorkers else {
+      throw Self.blocked("run \(runID) is being rolled back, which one connection does: --workers changes nothing.")
     }
-    guard row.bool(0, 1) != true || requests.allSatisfy({ $0 == .stop }) else {
+    guard isRollingBack || row.bool(0, 1) != true || requests.allSatisfy({ $0 == .stop }) else {
       throw Self.blocked(
         "run \(runID) is --atomic: its one transaction would keep its locks while it waits. It can only be stopped."
       )
@@ -97,8 +99,8 @@ package struct RunControl: Sendable {
     while try !isAlive(runID, connection) {
       guard stop.signal == nil, .now < deadline else {
         throw Self.blocked(
-          "the process of run \(runID) is gone, though the run was never closed: merge-engine status closes it, and the same merge "
-            + "continues where it stopped."
+          "the process of run \(runID) is gone, though the run was never closed: merge-engine status closes it, and the same "
+            + "command continues where it stopped."
         )
       }
       stop.sleep(seconds: 0.2)

@@ -84,24 +84,31 @@ struct DryRunTables {
 
   /// - Returns: whether there was any row that nothing helps.
   private mutating func giveUpHelpless(_ index: Int, _ objections: [Objection]) throws -> Bool {
-    let remedies = Remedies(tables: plan.tables, staging: staging, isSplit: connections.isSplit)
-    let helpless = try remedies.helpless(outcomes[index].hopeful, of: index, objections, outcomes)
+    let helpless = try remedies(on: staging).helpless(outcomes[index].hopeful, of: index, objections)
     outcomes[index].giveUp(helpless, objections)
     return !helpless.isEmpty
+  }
+
+  private func remedies(on connection: Connection) -> Remedies {
+    Remedies(
+      tables: plan.tables,
+      staging: connection,
+      isSplit: connections.isSplit,
+      writes: outcomes.map { .newer(butNot: $0.refused.keys.sorted()) }
+    )
   }
 
   /// Puts right what a table's batches can't see of each other.
   private mutating func correct(_ index: Int) throws {
     guard var foresight = stations[index]?.foresight else { return }
     var outcome = outcomes[index]
-    let remedies = Remedies(tables: plan.tables, staging: questions, isSplit: connections.isSplit)
-    let (objections, outcomes) = (foresight.objections, outcomes)
+    let (remedies, objections) = (remedies(on: questions), foresight.objections)
     let duplicates = DuplicateKeys(plan: plan.tables[index], updatesTies: updatesTies, staging: staging)
     try duplicates.correct(
       &outcome,
       &foresight,
       waitsForParents: plan.circular.contains(index),
-      helpless: { try remedies.helpless($0, of: index, objections, outcomes) },
+      helpless: { try remedies.helpless($0, of: index, objections) },
       connections,
       number: index
     )

@@ -9,6 +9,16 @@ struct Remedies {
   let staging: Connection
   /// Production is in another database.
   let isSplit: Bool
+  /// What the run writes, by table.
+  let writes: [Writes]
+
+  /// Which rows the run writes to a table.
+  enum Writes {
+    /// The staging rows that are newer, but for those that are refused.
+    case newer(butNot: [UInt64])
+    /// These staging rows; and production's rows at some places are deleted.
+    case these(Set<UInt64>, deleted: Set<String>)
+  }
 
   /// Addresses to a question. Arbitrary: a list of this length travels as text.
   private static let pieceRowCount = 50_000
@@ -17,14 +27,13 @@ struct Remedies {
   func helpless(
     _ rows: [DryRunOutcome.HopefulRow],
     of index: Int,
-    _ objections: [Objection],
-    _ outcomes: [DryRunOutcome]
+    _ objections: [Objection]
   ) throws(PostgresError) -> [UInt64: Int] {
     var helpless: [UInt64: Int] = [:]
     for (number, objection) in objections.enumerated() where objection.remedy != nil {
       let concerned = rows.filter { $0.objections.contains(number) && helpless[$0.address] == nil }.map(\.address)
       guard !concerned.isEmpty else { continue }
-      for address in try unhelped(concerned, objection, of: index, outcomes) { helpless[address] = number }
+      for address in try unhelped(concerned, objection, of: index) { helpless[address] = number }
     }
     return helpless
   }
@@ -33,10 +42,9 @@ struct Remedies {
   private func unhelped(
     _ addresses: [UInt64],
     _ objection: Objection,
-    of index: Int,
-    _ outcomes: [DryRunOutcome]
+    of index: Int
   ) throws(PostgresError) -> Set<UInt64> {
-    guard let help = help(objection, of: index, outcomes) else { return Set(addresses) }
+    guard let help = help(objection, of: index) else { return Set(addresses) }
     var unhelped: Set<UInt64> = []
     for start in stride(from: 0, to: addresses.count, by: Self.pieceRowCount) {
       let piece = addresses[start..<min(start + Self.pieceRowCount, addresses.count)]
@@ -55,13 +63,13 @@ struct Remedies {
   }
 
   /// A query that has a row if the staging row `s` is helped; nil if nothing can help.
-  private func help(_ objection: Objection, of index: Int, _ outcomes: [DryRunOutcome]) -> SQL? {
+  private func help(_ objection: Objection, of index: Int) -> SQL? {
     let table = tables[index]
     switch objection.remedy {
     case nil: return nil
     case .parent(let key):
       guard let parent = tables.firstIndex(where: { $0.productionOid == key.parentOid }),
-        let rows = rows(of: parent, key.pairs.map(\.parent), outcomes[parent].refused.keys)
+        let rows = rows(of: parent, key.pairs.map(\.parent))
       else { return nil }
       let match = key.pairs.enumerated().compactMap { number, pair in
         value(pair.child, of: table).map { "z.c\(number) \(pair.equality) \($0)" as SQL }
@@ -69,7 +77,7 @@ struct Remedies {
       return "SELECT FROM (\(rows)) AS z WHERE \(match.joined(" AND "))"
     case .handover(let key):
       let columns = table.keyColumns.map(\.name) + key.parts.map(\.column) + [table.version.name]
-      guard !isSplit, let rows = rows(of: index, columns, outcomes[index].refused.keys) else { return nil }
+      guard !isSplit, let rows = rows(of: index, columns) else { return nil }
       let keyCount = table.keyColumnCount
       // q holds the value, z is the staging row that takes it away from q.
       let isItsRow = table.keyColumns.enumerated().map { "q.\($1.name) \($1.equality) z.c\($0)" as SQL }
@@ -78,28 +86,40 @@ struct Remedies {
       }
       let holds = key.parts.compactMap { part in
         value(part.column, of: table).map { "q.\(part.column) \(part.collision) \($0)" as SQL }
-      }
+      }.joined(" AND ")
       let keeps = key.parts.enumerated().compactMap { number, part in
         value(part.column, of: table).map { "z.c\(keyCount + number) \(part.collision) \($0)" as SQL }
       }
+      let version = table.version.name
+      let (isWritten, given): (SQL, SQL) =
+        switch writes[index] {
+        case .newer: ("(z.c\(columns.count - 1) > q.\(version) OR q.\(version) IS NULL)", "")
+        case .these(_, let deleted):
+          (
+            "true",
+            " UNION ALL SELECT FROM \(table.production) AS q WHERE \(holds) AND \(RowPlaces(deleted).contain("q"))"
+          )
+        }
       return """
         SELECT FROM \(table.production) AS q JOIN (\(rows)) AS z ON \(isItsRow.joined(" AND "))
-        WHERE \(holds.joined(" AND ")) AND NOT (\(isOther.joined(" AND ")))
-          AND (\(keeps.joined(" AND "))) IS NOT TRUE
-          AND (z.c\(columns.count - 1) > q.\(table.version.name) OR q.\(table.version.name) IS NULL)
+        WHERE \(holds) AND NOT (\(isOther.joined(" AND "))) AND (\(keeps.joined(" AND "))) IS NOT TRUE AND \(isWritten)\(given)
         """
     }
   }
 
-  /// Columns of the staging rows that would be merged, as `c0`, `c1`; nil if staging lacks one.
-  private func rows(of index: Int, _ columns: [Identifier], _ refused: some Collection<UInt64>) -> SQL? {
+  /// Columns of the staging rows that are written, as `c0`, `c1`; nil if staging lacks one.
+  private func rows(of index: Int, _ columns: [Identifier]) -> SQL? {
     let values = columns.compactMap { value($0, of: tables[index]) }
     guard values.count == columns.count else { return nil }
     let outputs = values.enumerated().map { "\($1) AS c\($0)" as SQL }.joined(", ")
-    let isLeft: SQL = refused.isEmpty ? "" : " AND s.ctid <> ALL (\(TupleAddress.list(refused.sorted())))"
-    return """
-      SELECT \(outputs) FROM \(tables[index].staging) AS s WHERE true\(ClaimSQL.rowCondition(tables[index]))\(isLeft)
-      """
+    let isWritten: SQL =
+      switch writes[index] {
+      case .newer(let refused):
+        "true\(ClaimSQL.rowCondition(tables[index]))"
+          + (refused.isEmpty ? "" : " AND s.ctid <> ALL (\(TupleAddress.list(refused)))")
+      case .these(let addresses, _): SQL.rows(at: addresses.sorted())
+      }
+    return "SELECT \(outputs) FROM \(tables[index].staging) AS s WHERE \(isWritten)"
   }
 
   /// Staging's value in production's type.
@@ -107,5 +127,23 @@ struct Remedies {
     table.columns.first { $0.name == name }.map { column in
       column.travel == .text ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression
     }
+  }
+}
+
+/// Rows of production by their places, as text: the oid of the table, which may be a partition, and the address in it.
+struct RowPlaces {
+  private let places: Set<String>
+
+  init(_ places: Set<String>) {
+    self.places = places
+  }
+
+  /// The place of a row.
+  static func place(of alias: SQL) -> SQL { "format('%s %s', \(alias).tableoid, \(alias).ctid)" }
+
+  /// Whether a row is at one of the places.
+  func contain(_ alias: SQL) -> SQL {
+    let list = "{" + places.sorted().map { "\"\($0)\"" }.joined(separator: ",") + "}"
+    return "\(Self.place(of: alias)) = ANY (\(Literal(list))::text[])"
   }
 }

@@ -59,6 +59,12 @@ struct RowComparison: Sendable {
     self.methods = methods
   }
 
+  /// Of rows that have a digest behind key and version.
+  init(digestAt index: Int) {
+    columns = [Column(index: index, method: .bytes, equality: nil)]
+    methods = [Method?](repeating: nil, count: index) + [.bytes]
+  }
+
   /// Compares two rows.
   ///
   /// - Parameters:

@@ -15,7 +15,7 @@ struct TablePlan: Sendable {
   let estimatedRowCount: Int?
 
   /// The shared columns in wire order: key, version, others.
-  let columns: [Column]
+  var columns: [Column]
   let keyColumnCount: Int
   /// Where the version stands in ``columns``; behind the key unless it is part of it.
   let versionIndex: Int
@@ -120,6 +120,10 @@ struct TablePlan: Sendable {
     var needsAssignment = false
     /// Staging holds the value just as it travels, so that nothing can go wrong in reading it.
     var isReadAsItIs: Bool { travel == .binary && readExpression.text == ("s.\(name)" as SQL).text }
+    /// What stands for it in production's rows, where that is not the column itself.
+    var productionDigest: SQL?
+    /// What is selected from production's alias `p`, in the form in which staging's travels.
+    var productionExpression: SQL { productionDigest ?? (travel == .text ? "p.\(name)::text" : "p.\(name)") }
     /// The array in which keys are looked up: of the type itself, or of text.
     var probeArrayOid: UInt32 { probesAsText ? TypeOID.textArray : baseType.arrayOid }
     var probeElementOid: UInt32 { probesAsText ? TypeOID.text : baseType.oid }

@@ -72,9 +72,7 @@ enum ProbeSQL {
   }
 
   /// Production's columns, from alias `p`, in the form in which staging's travel.
-  static func columns(_ plan: TablePlan) -> [SQL] {
-    plan.columns.map { $0.travel == .text ? "p.\($0.name)::text" : "p.\($0.name)" }
-  }
+  static func columns(_ plan: TablePlan) -> [SQL] { plan.columns.map(\.productionExpression) }
 
   static func parameterTypes(_ plan: TablePlan) -> [UInt32] {
     plan.keyColumns.map(\.probeArrayOid)

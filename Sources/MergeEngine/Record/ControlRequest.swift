@@ -1,10 +1,10 @@
-/// What a running merge can be asked to do from another terminal.
+/// What a run that is going on can be asked to do from another terminal.
 package enum ControlRequest: Sendable, Hashable, CustomStringConvertible {
   /// Begin no batch until ``resume``; connections and the tables' locks are kept, and no row is locked.
   case pause
   /// Go on.
   case resume
-  /// Read no more staging rows than this in a second; 0 for no limit.
+  /// Begin with no more rows than this in a second; 0 for no limit.
   case maxRowsPerSecond(Int)
   /// Carry so many batches side by side.
   case workers(Int)
@@ -43,10 +43,10 @@ package enum ControlRequest: Sendable, Hashable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .pause: "pause"
-    case .resume: "go on"
-    case .maxRowsPerSecond(0): "read as fast as it can"
-    case .maxRowsPerSecond(let rows): "read no more than \(rows) rows a second"
-    case .workers(let count): "work with \(count) workers"
+    case .resume: "continue"
+    case .maxRowsPerSecond(0): "run at full speed"
+    case .maxRowsPerSecond(let rows): "process at most \(rows.rows) per second"
+    case .workers(let count): "use \(Numbers.counted(count, "worker"))"
     case .stop: "stop"
     }
   }

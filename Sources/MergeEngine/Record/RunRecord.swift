@@ -17,6 +17,11 @@ public enum RunStatus: String, Sendable, Codable {
   case aborted = "ABORTED"
 }
 
+extension RunStatus {
+  /// What `merge_summary.status` says while a run is being taken back.
+  static let rollingBack = "ROLLING BACK"
+}
+
 /// The rows of one run in `merge_summary` and `merge_logs`, on a connection and in transactions of their own, so
 /// that they are there whatever happens to the batches.
 struct RunRecord {

@@ -51,25 +51,22 @@ package struct Repair: Sendable {
   package func run() throws -> RepairReport {
     let clock = ReportClock()
     let differences = try CheckedDifferences(path: options.path)
-    let control = try session.reachControl()
-    let staging = try session.reachStaging(beside: control)
-    return try stop.covering(control) {
-      guard let plan = try plan(differences, control, staging) else {
-        return report(nil, .success, clock, tables: [])
-      }
-      guard plan.hasWork else {
-        let queue = RepairQueue(plan, batchRowCount: options.merge.batchRows, sampleLimit: options.sampleLimit)
-        return report(nil, .success, clock, tables: queue.result().tables)
-      }
-      guard !options.isDryRun else {
-        let connections = try session.connectWorker(role: "repair plan")
-        let tables = try connections.covered(by: stop) {
-          try DryRepair(plan: plan, options: options, connections: connections, stop: stop).run()
-        }
-        return report(nil, status(tables, isFailed: false), clock, tables: tables)
-      }
-      return try apply(plan, control, clock)
+    let control = try ControlConnection(session, RetryPolicy(), stop: stop)
+    let staging = try session.reachStaging(beside: control.current)
+    guard let plan = try stop.covering(control.current, { try self.plan(differences, control.current, staging) }) else {
+      return report(nil, .success, clock, tables: [])
     }
+    guard plan.hasWork else {
+      let queue = RepairQueue(plan, batchRowCount: options.merge.batchRows, sampleLimit: options.sampleLimit)
+      return report(nil, .success, clock, tables: queue.result().tables)
+    }
+    guard options.isDryRun else { return try apply(plan, control, clock) }
+    let connections = try session.connectWorker(role: "repair plan", carriesText: plan.tables.carriesText)
+    let tables = try connections.covered(by: stop) {
+      var dryRun = DryRepair(plan, options, connections, stop: stop, logger: logger)
+      return try dryRun.run()
+    }
+    return report(nil, status(tables, isFailed: false), clock, tables: tables)
   }
 
   private func plan(_ differences: CheckedDifferences, _ control: Connection, _ staging: Connection) throws
@@ -93,33 +90,46 @@ package struct Repair: Sendable {
     return plan
   }
 
-  private func apply(_ plan: RepairPlan, _ control: Connection, _ clock: ReportClock) throws -> RepairReport {
+  private func apply(_ plan: RepairPlan, _ control: ControlConnection, _ clock: ReportClock) throws -> RepairReport {
     var plan = plan
-    try RunLocks(plan: plan.tables).takeTables(control)
-    let record = try open(&plan, control)
+    let locks = RunLocks(plan: plan.tables)
+    try locks.takeTables(control.current)
+    let record = try open(&plan, control.current)
+    control.hold(locks, runID: record.id)
     let queue = RepairQueue(plan, batchRowCount: options.merge.batchRows, sampleLimit: options.sampleLimit)
+    let pressure = Pressure(options.merge, stop: stop, logger: logger)
     let context = RepairWorker.Context(
       session: session,
       schemas: options.merge.schemas,
       record: record,
-      budget: try LockBudget(options.merge, control),
+      budget: try LockBudget(options.merge, control.current),
+      pressure: pressure,
       stop: stop,
       logger: logger
     )
-    var failure: (any Error)?
-    do {
-      let opened = plan
-      try WorkerThreads.run(count: options.merge.workerCount, onError: { queue.stop() }) { number in
+    let steering = Steering(runID: record.id, options.merge.schemas, pressure, queue, stop: stop, logger: logger)
+    let (opened, firstCount) = (plan, options.merge.workerCount)
+    let failure = steering.lead(
+      firstCount,
+      control,
+      growingTo: { pressure.workerLimit },
+      end: { queue.stop() }
+    ) { number in
+      do {
         try RepairWorker(number: number, opened, context, queue).run()
+      } catch let error as PostgresError where error.origin == .connecting && number > firstCount {
+        context.logger.warning(
+          "worker got no connection, the others continue without it",
+          metadata: ["worker": "\(number)", "reason": "\(error)"]
+        )
       }
-    } catch {
-      failure = error
     }
     let (tables, left) = queue.result()
     let failures =
       failure.map { ["\($0). What had been mended by then is committed; run verify --output again."] } ?? []
     let report = report(record.id, status(tables, isFailed: failure != nil), clock, tables: tables, failures: failures)
-    try close(report, left: left, record, control)
+    _ = try control.renewIfLost()
+    try close(report, left: left, pressure.pauses, record, control.current)
     return report
   }
 
@@ -153,6 +163,7 @@ package struct Repair: Sendable {
   private func close(
     _ report: RepairReport,
     left: [[RepairOutcome.Reason]],
+    _ pauses: [Pressure.Pause],
     _ record: RunRecord,
     _ control: Connection
   ) throws {
@@ -167,7 +178,7 @@ package struct Repair: Sendable {
     try record.close(
       report.status,
       notes: ([counts] + report.failures).joined(separator: "\n"),
-      warnings: [],
+      warnings: pauses.map { .warning(.runEnd, nil, "\($0)") },
       control
     )
   }

@@ -4,7 +4,7 @@ import Libpq
 ///
 /// Tables with values from staging come parents first, then the tables of extra rows, children first; a table's turn comes
 /// when the one before it is done. Rows that were refused only because of other rows come again when those are mended.
-final class RepairQueue: Sendable {
+final class RepairQueue: Steerable, Sendable {
   /// Lines to be applied in one transaction, all extra or none.
   struct Batch: Sendable {
     let table: Int
@@ -20,6 +20,7 @@ final class RepairQueue: Sendable {
     var stages: [[Batch]]
     var inFlightCount = 0
     var isStopped = false
+    var batchRowLimit = Int.max
     var tables: [RepairReport.Table]
     /// By table, what may be tried again, and why it was left.
     var waiting: [[(line: CheckedDifferences.Entry, row: RepairReport.LeftRow, reason: RepairOutcome.Reason)]]
@@ -75,9 +76,11 @@ final class RepairQueue: Sendable {
       guard !state.isStopped else { return .some(nil) }
       while state.inFlightCount == 0, state.stages.first?.isEmpty == true { state.stages.removeFirst() }
       if state.inFlightCount == 0, state.stages.isEmpty { self.lineUpAgain(&state) }
-      if let batch = state.stages.first?.last {
+      if let next = state.stages.first?.last {
         state.stages[0].removeLast()
         state.inFlightCount += 1
+        let (batch, rest) = next.divided(after: state.batchRowLimit)
+        if let rest { state.stages[0].append(rest) }
         return batch
       }
       return state.inFlightCount == 0 ? .some(nil) : nil
@@ -138,6 +141,20 @@ final class RepairQueue: Sendable {
   /// The lines of a batch have met their fate, or were put back.
   func complete(_ batch: Batch) { monitor.update { $0.inFlightCount -= 1 } }
 
+  /// No batch has more lines than this from now on; nil for no other limit than at the beginning.
+  func limitBatches(to rowCount: Int?) { monitor.update { $0.batchRowLimit = rowCount ?? .max } }
+
+  /// Nothing depends on how many there are.
+  func expectWorkers(_ count: Int) {}
+
+  /// Nothing is left, or the queue was stopped.
+  var isOver: Bool {
+    monitor.update { state in
+      state.isStopped
+        || state.inFlightCount == 0 && state.stages.allSatisfy(\.isEmpty) && state.waiting.allSatisfy(\.isEmpty)
+    }
+  }
+
   /// Hands out nothing any more.
   func stop() { monitor.update { $0.isStopped = true } }
 
@@ -160,8 +177,16 @@ extension RepairQueue.Batch {
   /// Both halves; nil for a single line.
   var halves: [RepairQueue.Batch]? {
     guard lines.count > 1 else { return nil }
-    return [lines[..<(lines.count / 2)], lines[(lines.count / 2)...]].map {
-      RepairQueue.Batch(table: table, lines: Array($0))
+    let (lower, upper) = divided(after: lines.count / 2)
+    return [lower] + (upper.map { [$0] } ?? [])
+  }
+
+  /// The first lines, and the others if there are any.
+  func divided(after count: Int) -> (RepairQueue.Batch, rest: RepairQueue.Batch?) {
+    guard lines.count > count else { return (self, nil) }
+    func part(_ lines: ArraySlice<CheckedDifferences.Entry>) -> RepairQueue.Batch {
+      RepairQueue.Batch(table: table, lines: Array(lines))
     }
+    return (part(lines[..<count]), part(lines[count...]))
   }
 }

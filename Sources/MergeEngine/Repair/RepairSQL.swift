@@ -9,6 +9,8 @@ struct RepairSQL {
   let needsStagedRows: Bool
   /// The session's temporary table with the rows of a batch, numbered by ``position``.
   let batchTable: Identifier
+  /// What would have happened by now, where nothing is written.
+  var forecast: RepairForecast?
 
   static let position = Identifier("_merge_engine_position")
 
@@ -57,7 +59,7 @@ struct RepairSQL {
   var delete: SQL {
     let kept = plan.keyColumns.map(\.name) + plan.restorableColumns.map(\.name)
     let old = kept.indices.map { "p.\(kept[$0]) AS o\($0)" as SQL }
-    let isFree = references.map { "AND NOT EXISTS (\(referring($0)))" as SQL }
+    let isFree = references.flatMap(referring(to:)).map { "AND NOT EXISTS (\($0))" as SQL }
     return """
       WITH deleted AS (
         DELETE FROM \(plan.production) AS p USING \(extraLines)
@@ -72,32 +74,38 @@ struct RepairSQL {
       """
   }
 
-  /// Of each line whose key production has: ordinal, transaction, whether staging has the key, and what refers to it.
+  /// Of each line whose key production has: ordinal, transaction, place, whether staging has the key, and what refers to it.
   func standings(ofExtra isExtra: Bool) -> SQL {
-    let referring =
-      isExtra ? references.map { "WHEN EXISTS (\(self.referring($0))) THEN \(Literal("\($0.child)"))" as SQL } : []
-    let child: SQL = "CASE WHEN false THEN NULL::text \(referring.joined(" ")) END"
+    let lines: SQL = "\(KeyTexts.source(plan)) JOIN \(plan.production) AS p ON \(KeyTexts.match(plan))"
+    // In a WHERE it is one join for all lines; beside the columns it would be asked of one line after the other.
+    func holds(_ query: SQL) -> SQL { "k.ordinal = ANY (SELECT k.ordinal FROM \(lines) WHERE EXISTS (\(query)))" }
+    let referring = references.flatMap { reference in
+      self.referring(to: reference).map { "WHEN \(holds($0)) THEN \(Literal("\(reference.child)"))" as SQL }
+    }
+    let isStaged = isExtra && plan.snapshot == nil ? holds(ExtraRows.stagingRow(of: plan)) : "false"
     return """
-      SELECT k.ordinal::bigint, p.xmin::text, \(isExtra ? isInStaging : "false"), \(child)
-      FROM \(KeyTexts.source(plan)) JOIN \(plan.production) AS p ON \(KeyTexts.match(plan))
+      SELECT k.ordinal::bigint, p.xmin::text, \(RowPlaces.place(of: "p")), \(isStaged),
+             CASE WHEN false THEN NULL::text \((isExtra ? referring : []).joined(" ")) END
+      FROM \(lines)
       """
   }
 
   private var extraLines: SQL { KeyTexts.source(plan, and: "xmin") }
   private var isUntouched: SQL { "\(KeyTexts.match(plan)) AND p.xmin = k.xmin::xid" }
-  /// Staging has the row by now. What was deleted by the word of a snapshot's files is nothing that staging knows of.
-  private var isInStaging: SQL { plan.snapshot == nil ? "EXISTS (\(ExtraRows.stagingRow(of: plan)))" : "false" }
-  /// Staging lacks the row still, and is not empty where it would hold all that there is.
+
+  /// Staging lacks the row still, and is not empty where it would hold all that there is. What was deleted by the word of a
+  /// snapshot's files is nothing that staging knows of.
   private var isExtra: SQL {
     guard plan.snapshot == nil else { return "true" }
     let hasRows: SQL = needsStagedRows ? " AND EXISTS (SELECT FROM \(plan.staging))" : ""
-    return "NOT \(isInStaging)\(hasRows)"
+    return "NOT EXISTS (\(ExtraRows.stagingRow(of: plan)))\(hasRows)"
   }
 
   /// Rows that refer to production's row, whatever their foreign key does; a row's reference to itself doesn't count.
-  private func referring(_ reference: Reference) -> SQL {
+  private func referring(to reference: Reference) -> [SQL] {
     let sameKey = plan.keyColumns.map { "c.\($0.name) \($0.equality) p.\($0.name)" as SQL }.joined(" AND ")
     let isItself: SQL = reference.isFrom(plan.productionOid) ? " AND NOT (\(sameKey))" : ""
-    return "SELECT FROM \(reference.child) AS c WHERE \(reference.condition(child: "c"))\(isItself)"
+    let rows: SQL = "SELECT FROM \(reference.child) AS c WHERE \(reference.condition(child: "c"))\(isItself)"
+    return forecast?.rows(rows, of: reference) ?? [rows]
   }
 }

@@ -11,8 +11,10 @@ struct RepairStanding {
   }
 
   /// - Parameter isInStaging: whether staging has the row as it was seen; of extra rows it is asked here.
-  /// - Returns: what applying each difference would come to now.
-  func outcomes(_ differences: [Difference], isInStaging: [Bool]) throws(PostgresError) -> [RepairOutcome] {
+  /// - Returns: what applying each difference would come to now, and where production's row is (``RowPlaces``).
+  func look(_ differences: [Difference], isInStaging: [Bool]) throws(PostgresError)
+    -> (outcomes: [RepairOutcome], places: [String?])
+  {
     let isExtra = differences.first?.kind == .extra
     let result = try production.query(
       sql.standings(ofExtra: isExtra),
@@ -21,12 +23,13 @@ struct RepairStanding {
     )
     var rows = [Int: Int](minimumCapacity: result.count)
     for row in 0..<result.count { rows[(result.integer(row, 0) ?? 0) - 1] = row }
-    return differences.indices.map { index in
+    let places = differences.indices.map { rows[$0].flatMap { result.text($0, 2) } }
+    let outcomes = differences.indices.map { index -> RepairOutcome in
       let found = rows[index].map { row in
         (
           isSame: result.text(row, 1) == differences[index].productionRow?.xmin,
-          isInStaging: result.bool(row, 2) == true,
-          child: result.text(row, 3)
+          isInStaging: result.bool(row, 3) == true,
+          child: result.text(row, 4)
         )
       }
       switch differences[index].kind {
@@ -45,5 +48,6 @@ struct RepairStanding {
         return found.child.map { .left(.referredTo(by: $0)) } ?? .deleted
       }
     }
+    return (outcomes, places)
   }
 }

@@ -122,7 +122,7 @@ struct RepairTable {
   ) throws -> [RepairOutcome] {
     let left = outcomes.indices.filter { outcomes[$0] == nil }
     guard !left.isEmpty else { return outcomes.compactMap(\.self) }
-    let reasons = try standing.outcomes(left.map { differences[$0] }, isInStaging: left.map { isInStaging[$0] })
+    let reasons = try standing.look(left.map { differences[$0] }, isInStaging: left.map { isInStaging[$0] }).outcomes
     var outcomes = outcomes
     for (line, reason) in zip(left, reasons) {
       if case .left = reason { outcomes[line] = reason } else { outcomes[line] = .left(.keptByServer) }

@@ -17,6 +17,7 @@ final class RepairWorker {
     let schemas: Schemas
     let record: RunRecord
     let budget: LockBudget
+    let pressure: Pressure
     let stop: StopSignal
     let logger: Logger
     let retries = RetryPolicy()
@@ -39,9 +40,12 @@ final class RepairWorker {
   /// - Throws: what ends the repair.
   func run() throws {
     do {
-      while context.stop.signal == nil, let batch = queue.take() {
+      while context.pressure.enter(worker: number, unless: { queue.isOver }) {
+        defer { context.pressure.leave() }
+        guard let batch = queue.take() else { break }
         try carry(batch)
         queue.complete(batch)
+        context.pressure.spend(rowCount: batch.lines.count)
       }
     } catch {
       // A statement that was cancelled because somebody asked to stop is no failure.
@@ -102,15 +106,16 @@ final class RepairWorker {
     let table = plan.tables.tables[index]
     guard let images = table.images else { preconditionFailure("a repair keeps before-images") }
     let admin = Identifier(context.schemas.admin)
+    let seen = plan.differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name }
     return try RepairTable(
       RepairSQL(
         plan: table,
         images: images,
         references: plan.references[index],
-        needsStagedRows: plan.differences.header.tables.first { $0.table == table.name }?.askedKeyCount == nil,
+        needsStagedRows: seen?.askedKeyCount == nil,
         batchTable: Identifier("merge_engine_repair_\(index)")
       ),
-      seen: plan.differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name },
+      seen: seen,
       schemas: context.schemas,
       record: RepairRecord.Writer(
         table: table.name,

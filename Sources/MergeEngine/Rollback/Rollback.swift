@@ -104,7 +104,7 @@ package struct Rollback: Sendable {
     try record.begin(plan.tables, control)
     var passes = RollbackPasses(
       batches,
-      batchRowCount: options.merge.batchRows,
+      through: RollbackGate(options, control, stop: stop, logger: logger),
       on: connections,
       stop: stop,
       logger: logger

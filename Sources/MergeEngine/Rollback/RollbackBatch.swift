@@ -72,8 +72,17 @@ struct RollbackBatch {
     return found
   }
 
-  /// How many blocks the images have, and how many of them hold about `rowCount` images.
-  func blocks(forRows rowCount: Int) throws(PostgresError) -> (count: Int, step: Int) {
+  /// How much there is to be taken back.
+  struct Size {
+    let blockCount: Int
+    let rowCount: Int
+
+    /// How many blocks hold about so many images.
+    func blockCount(forRows wantedCount: Int) -> Int { max(1, blockCount * wantedCount / max(rowCount, 1)) }
+  }
+
+  /// How many blocks and rows the images have; no block where there is no row.
+  func size() throws(PostgresError) -> Size {
     let size = try production.query(
       """
       SELECT pg_relation_size(\(table.entry.imageOid)::regclass) / current_setting('block_size')::bigint,
@@ -81,9 +90,8 @@ struct RollbackBatch {
       """,
       "counting \(table.image)"
     )
-    let blocks = size.integer(0, 0) ?? 0
-    let rows = size.integer(0, 1) ?? 0
-    return (rows == 0 ? 0 : blocks, max(1, rows == 0 ? 1 : blocks * rowCount / rows))
+    let rowCount = size.integer(0, 1) ?? 0
+    return Size(blockCount: rowCount == 0 ? 0 : size.integer(0, 0) ?? 0, rowCount: rowCount)
   }
 
   /// Takes a stretch back, in a transaction of its own.

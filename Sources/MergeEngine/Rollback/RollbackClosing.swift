@@ -85,7 +85,7 @@ struct RollbackClosing {
   private func closeRun(_ report: RollbackReport) throws {
     let list = BeforeImageCatalog(schemas: options.merge.schemas)
     let left = report.status == .aborted ? "" : ", \(report.leftAlone) left alone"
-    let counts = "\(report.restored) rows restored, \(report.deleted) deleted\(left)."
+    let counts = "\(report.restored.rows) restored, \(report.deleted) deleted\(left)."
     try connection.execute("BEGIN", "closing the rollback")
     if report.status != .aborted && report.failures.isEmpty {
       // Their rows are used up. What is left alone stays, to look at and to try again.

@@ -7,7 +7,7 @@ import Logging
 /// unique value for the row that has it now, an image for a later one of the same row. What then is left is left alone.
 struct RollbackPasses {
   private let batches: [RollbackBatch]
-  private let batchRowCount: Int
+  private let gate: RollbackGate
   private let connections: WorkerConnections
   private let retries = RetryPolicy()
   private let stop: StopSignal
@@ -20,13 +20,13 @@ struct RollbackPasses {
 
   init(
     _ batches: [RollbackBatch],
-    batchRowCount: Int,
+    through gate: RollbackGate,
     on connections: WorkerConnections,
     stop: StopSignal,
     logger: Logger
   ) {
     self.batches = batches
-    self.batchRowCount = batchRowCount
+    self.gate = gate
     self.connections = connections
     self.stop = stop
     self.logger = logger
@@ -53,10 +53,15 @@ struct RollbackPasses {
 
   private mutating func goThrough(_ index: Int) throws {
     do {
-      let (blockCount, step) = try batches[index].blocks(forRows: batchRowCount)
-      for block in stride(from: 0, to: blockCount, by: step) {
-        try carry(TupleRange(blocks: block..<min(block + step, blockCount)), index)
+      let size = try batches[index].size()
+      var block = 0
+      while try block < size.blockCount && gate.enter() {
+        let end = min(block + size.blockCount(forRows: gate.batchRowCount), size.blockCount)
+        let before = total
+        defer { gate.leave(rowCount: total - before) }
+        try carry(TupleRange(blocks: block..<end), index)
         guard !wasInterrupted else { return }
+        block = end
       }
     } catch let error as PostgresError {
       guard !wasInterrupted else { return try abandon(index) }

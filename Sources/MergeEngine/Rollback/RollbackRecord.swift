@@ -7,7 +7,7 @@ struct RollbackRecord {
 
   /// What `merge_summary.status` says about a run from its rollback on.
   enum Status: String {
-    /// Under way, or broken off: the next rollback of the run goes on.
+    /// Under way, or broken off: the next rollback of the run goes on. ``RunStatus/rollingBack``.
     case running = "ROLLING BACK"
     /// Rows were left alone, or the rollback was stopped: it can be run again.
     case partial = "ROLLED BACK IN PART"
@@ -70,13 +70,16 @@ struct RollbackRecord {
 
   static func blocked(_ message: String) -> MergeFailure { .blocked([.blocker(.runState, nil, message)]) }
 
-  /// Says that the rollback is under way. What the run has read of a snapshot's files is to be read again by the next replay.
+  /// Says that the rollback is under way. What the run has read of a snapshot's files is to be read again by the next replay;
+  /// what it was asked to do and has not done is no business of the rollback's.
   func begin(_ tables: [RollbackTable], _ connection: Connection) throws(PostgresError) {
     _ = try connection.query(
       """
       WITH forgotten AS (
         UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
         WHERE run_id = \(runID) AND source LIKE 'snapshot %' AND production_oid::oid = ANY ($2) AND superseded_at IS NULL
+      ), overtaken AS (
+        UPDATE \(admin).merge_controls SET taken_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE run_id = \(runID) AND taken_at IS NULL
       )
       UPDATE \(admin).merge_summary SET status = $1 WHERE id = \(runID)
       """,
@@ -90,7 +93,7 @@ struct RollbackRecord {
     _ = try connection.query(
       """
       UPDATE \(admin).merge_summary
-      SET status = $1,
+      SET status = $1, paused_because = NULL,
           notes = concat_ws(E'\\n', notes, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: ' || $2)
       WHERE id = \(runID)
       """,

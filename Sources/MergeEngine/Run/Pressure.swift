@@ -14,10 +14,15 @@ final class Pressure: Sendable {
   }
 
   /// A pause that is over, or lasts to now.
-  struct Pause: Sendable {
+  struct Pause: Sendable, CustomStringConvertible {
     let reason: String
     let start: Date
     let end: Date
+
+    var description: String {
+      let style = Date.ISO8601FormatStyle()
+      return "the run was paused from \(start.formatted(style)) to \(end.formatted(style)): \(reason)."
+    }
   }
 
   private struct State {

@@ -60,7 +60,7 @@ struct RunClosing {
     let cleaning = options.cleanup ? try cleanUp(status, production: connection, staging: staging) : []
     for warning in exchanges + cleaning { logger.warning("\(warning)") }
     let coldNotes = tables.compactMap { table in table.coldNote.map { "\(table.table): \($0)." } }
-    let warnings = exchanges + cleaning + pauses.map(Self.words) + coldNotes
+    let warnings = exchanges + cleaning + pauses.map(\.description) + coldNotes
     try connection.execute("BEGIN", "closing the run")
     if isThrough {
       try ReplayProgress(plan, options.schemas).finish(connection)
@@ -81,11 +81,6 @@ struct RunClosing {
       standingCount: standingCount,
       pendingCount: outcome.unreadCounts.values.reduce(0, +)
     )
-  }
-
-  private static func words(_ pause: Pressure.Pause) -> String {
-    let style = Date.ISO8601FormatStyle()
-    return "the run was paused from \(pause.start.formatted(style)) to \(pause.end.formatted(style)): \(pause.reason)."
   }
 
   /// - Returns: how many rows stand refused by runs before this one, and which rows hinder each other.

@@ -1,6 +1,14 @@
 import Libpq
 import Logging
 
+/// What hands out a run's batches, and can be told how.
+protocol Steerable: AnyObject {
+  /// No batch has more rows than this from now on; nil for no limit beyond what the run was begun with.
+  func limitBatches(to rowCount: Int?)
+  /// So many workers take batches from now on.
+  func expectWorkers(_ count: Int)
+}
+
 /// Has a run do what it is asked to from other terminals, and says in the admin tables whether it is paused.
 ///
 /// Asked for on the control connection, between two batches: what a run was asked while its connection was lost is still
@@ -8,8 +16,9 @@ import Logging
 final class Steering {
   private let controls: RunControls
   private let pressure: Pressure
-  private let growth: WorkerGrowth
-  private let queue: WorkQueue
+  /// Of runs that find out by themselves how many workers pay.
+  private let growth: WorkerGrowth?
+  private let queue: any Steerable
   private let stop: StopSignal
   private let logger: Logger
   private var askedAt: ContinuousClock.Instant?
@@ -20,19 +29,70 @@ final class Steering {
   /// How often it is asked. Arbitrary: a person waits for the answer.
   private static let interval = Duration.seconds(1)
 
-  init(_ context: RunContext, _ queue: WorkQueue) {
-    controls = RunControls(runID: context.record.id, admin: Identifier(context.schemas.admin))
-    pressure = context.pressure
-    growth = context.growth
+  init(
+    runID: Int,
+    _ schemas: Schemas,
+    _ pressure: Pressure,
+    _ queue: any Steerable,
+    growth: WorkerGrowth? = nil,
+    stop: StopSignal,
+    logger: Logger
+  ) {
+    controls = RunControls(runID: runID, admin: Identifier(schemas.admin))
+    self.pressure = pressure
+    self.growth = growth
     self.queue = queue
-    stop = context.stop
-    logger = context.logger
+    self.stop = stop
+    self.logger = logger
     // A new round begins with the limit that was asked for in the one before.
     if let rate = pressure.rate { queue.limitBatches(to: rate) }
   }
 
-  /// Asks, if it is time to.
+  /// Has threads carry the run's batches, and looks meanwhile after them and the control connection.
+  ///
+  /// - Parameters:
+  ///   - count: how many begin.
+  ///   - control: holds the run's locks.
+  ///   - wantedCount: as of ``WorkerThreads``, as `body`.
+  ///   - whileWaiting: called on this thread a few times a second.
+  ///   - onRenewal: called when the control connection was lost and another one holds the locks.
+  ///   - end: tells the workers that there is nothing more to do.
+  /// - Returns: what ended the work too early, if anything did.
+  func lead(
+    _ count: Int,
+    _ control: ControlConnection,
+    growingTo wantedCount: () -> Int,
+    whileWaiting: (Connection) throws(PostgresError) -> Void = { _ throws(PostgresError) in },
+    onRenewal: () -> Void = {},
+    end: @escaping @Sendable () -> Void,
+    _ body: @escaping @Sendable (Int) throws -> Void
+  ) -> (any Error)? {
+    var controlError: (any Error)?
+    let look = {
+      guard controlError == nil else { return }
+      do {
+        let isRenewed = try control.beat { connection throws(PostgresError) in
+          try self.look(connection)
+          try whileWaiting(connection)
+        }
+        if isRenewed { onRenewal() }
+      } catch {
+        // Without its locks a run must not go on; the batches under way end first.
+        controlError = error
+        end()
+      }
+    }
+    do {
+      try WorkerThreads.run(count: count, growingTo: wantedCount, whileWaiting: look, onError: end, body)
+      return controlError
+    } catch {
+      return error
+    }
+  }
+
+  /// Looks at what may pause the run, and asks for what it is to do, if it is time to.
   func look(_ connection: Connection) throws(PostgresError) {
+    try pressure.measure(connection)
     try note(connection)
     if !pauses.isEmpty, pressure.activeCount == 0 {
       try controls.take(pauses, connection)
@@ -63,7 +123,7 @@ final class Steering {
       pressure.limitRate(to: rows > 0 ? rows : nil)
       queue.limitBatches(to: rows > 0 ? rows : nil)
     case .workers(let count):
-      growth.end()
+      growth?.end()
       pressure.limitWorkers(to: count)
       queue.expectWorkers(count)
     case .stop: break

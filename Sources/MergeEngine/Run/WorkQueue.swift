@@ -4,7 +4,7 @@ import Libpq
 ///
 /// A table's turn comes when the tables that its foreign keys point to are done. Towards a table's end batches become
 /// smaller, so that all workers end at about the same time.
-final class WorkQueue: Sendable {
+final class WorkQueue: Steerable, Sendable {
   /// A batch to be carried.
   struct Item: Sendable {
     let table: Int

@@ -115,7 +115,7 @@ public struct MergeStatus: Sendable, Codable {
     guard columns.isSuperset(of: AdminSchema.runColumns) else { return [] }
     let pausedBecause: SQL =
       columns.contains("merge_summary.paused_because")
-      ? "CASE WHEN r.status = 'RUNNING' THEN r.paused_because END" : "NULL::text"
+      ? "CASE WHEN r.status IN ('RUNNING', 'ROLLING BACK') THEN r.paused_because END" : "NULL::text"
     if closesDeadRuns { try RunRecord.closeDeadRunsIfAllowed(connection, schemas) }
     let admin = Identifier(schemas.admin)
     let rows = try connection.query(

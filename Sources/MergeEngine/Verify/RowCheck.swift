@@ -10,6 +10,8 @@ import Libpq
 /// This look only tells rows that are certainly right from suspects; ``SecondLook`` decides about those.
 struct RowCheck {
   private let plan: TablePlan
+  /// Digests travel in the place of values.
+  let usesDigests: Bool
   private let connections: WorkerConnections
   private let claim: Claim
   private let judge: RowJudge
@@ -17,17 +19,26 @@ struct RowCheck {
   private var scan: RangeScan?
   private var found = ProductionRows()
 
+  /// - Parameter sendsDigests: digests are to travel in the place of values, where that can be.
   init(
     _ plan: TablePlan,
     _ comparison: RowComparison,
     number: Int,
+    sendsDigests: Bool,
     on connections: WorkerConnections
   ) throws(PostgresError) {
+    let digested = sendsDigests ? RowDigest.digested(plan, comparison) : nil
+    let (plan, comparison) = digested ?? (plan, comparison)
+    usesDigests = digested != nil
     self.plan = plan
     self.connections = connections
     claim = Claim(plan: plan, staging: connections.staging)
     judge = RowJudge(plan, comparison)
-    lookUp = try RowLookUp(plan, connections.production, statementName: "rows_\(number)")
+    lookUp = try RowLookUp(
+      plan,
+      connections.production,
+      statementName: "\(usesDigests ? "digests" : "rows")_\(number)"
+    )
     scan = RangeScan(plan)
   }
 

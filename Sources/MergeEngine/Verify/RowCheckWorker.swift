@@ -14,6 +14,8 @@ final class RowCheckWorker {
   private let output: VerifyOutput?
   private var memory = BatchMemory()
   private var checks: [Int: RowCheck] = [:]
+  /// The tables whose values travel, since most of their digests differ.
+  private var readByValue: Set<Int> = []
   private var outcomes: [RowCheckOutcome]
   private var suspects: [[SuspectRow]]
   private var suspectCount = 0
@@ -87,9 +89,17 @@ final class RowCheckWorker {
   private func carry(_ item: WorkQueue.Item) throws {
     let table = plan.tables[item.table]
     guard let comparison = table.ties else { preconditionFailure("the plan was made without comparisons") }
-    var check = try checks[item.table] ?? RowCheck(table, comparison, number: item.table, on: connections)
+    var check =
+      try checks[item.table]
+      ?? RowCheck(
+        table,
+        comparison,
+        number: item.table,
+        sendsDigests: connections.isSplit && !readByValue.contains(item.table),
+        on: connections
+      )
     checks[item.table] = nil
-    defer { checks[item.table] = check }
+    defer { if !check.usesDigests || !readByValue.contains(item.table) { checks[item.table] = check } }
     let countBefore = suspects[item.table].count
     var counts = VerdictCounts()
     do {
@@ -101,7 +111,10 @@ final class RowCheckWorker {
     }
     queue.complete(item, Carried(counts: counts, place: item.place), byteCount: memory.batch.bytes.count)
     memory.batch.shrink(above: 2 * BatchLimit.byteCount)
-    try suspect(suspects[item.table].count - countBefore)
+    let newCount = suspects[item.table].count - countBefore
+    // Equal values in other bytes, or a table that is different all over: its rows would travel twice.
+    if check.usesDigests, newCount > counts.read / 4 { readByValue.insert(item.table) }
+    try suspect(newCount)
   }
 
   /// So many rows more are to be looked at again; with too many of them at once.

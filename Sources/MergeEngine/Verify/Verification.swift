@@ -9,6 +9,7 @@ import Logging
 /// else: staging, batch by batch in key order ─┐          ├─▶ suspects ── pause ──▶ SecondLook ─▶ differences
 ///       production, in key order or by key ───┴─▶ RowCheck ┘
 /// ```
+/// Between two databases key, version and a digest of the other columns travel (``RowDigest``), and the values of suspects.
 /// Nothing is held but a batch a worker and the addresses of suspects. All sessions are read-only, but the one that
 /// records the result (``VerificationRecord``).
 package struct Verification: Sendable {

@@ -43,8 +43,8 @@ struct BenchCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Only this workload; may be repeated: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")). Cold and far ones are "
-        + "measured only when they are named, on a private server; cold ones by themselves, since theirs has little memory.",
+      "Only this workload; may be repeated: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")). The cold and "
+        + "far ones are measured only when named, on a private server, and the cold ones on one with little memory.",
       valueName: "name"
     )
   )
@@ -117,7 +117,7 @@ struct BenchCommand: DatabaseCommand {
     if CommandContext.namesDatabase(database, file) {
       if let workload = options.workloads.first(where: { $0.isCold || $0.delayMilliseconds != nil }) {
         throw MergeFailure.usage(
-          "--workload \(workload.rawValue) is measured on a private server: leave --database and DATABASE_URL away."
+          "--workload \(workload.rawValue) is measured on a private server: do without --database and DATABASE_URL."
         )
       }
       report = try await bench(try CommandContext(database).target, options: options, stop: stop)

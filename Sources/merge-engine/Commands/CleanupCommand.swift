@@ -9,8 +9,8 @@ struct CleanupCommand: AsyncParsableCommand {
     abstract:
       "Truncate merged staging tables, delete the DMS tasks of finished reloads, archive and prune records.",
     discussion: """
-      A staging table with a row that is NEW or ERROR is left as it is, and so is the task of a good load that is not \
-      merged; the command then ends with 65.
+      A staging table with a row that is not merged or was refused is left as it is, and so is the task of a good load that has \
+      not been merged; the exit status is then 65.
       """
   )
 
@@ -50,7 +50,7 @@ struct CleanupCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Drop the before-images of runs that began this many days ago or earlier; they can't be undone any more.",
+      "Drop the before-images of runs that began this many days ago or earlier; they can no longer be rolled back.",
       valueName: "days"
     )
   )

@@ -5,32 +5,33 @@ import MergeEngine
 struct ControlCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "control",
-    abstract: "Steers a running merge from another terminal: pause, resume, rate, workers, stop.",
+    abstract: "Steer a merge, replay, repair or rollback from another terminal: pause, resume, rate, workers, stop.",
     discussion: """
-      A pause ends the batches under way and begins no other: no row is locked, connections and the tables' locks against other merges \
-      are kept, and status --watch says that the run is paused. What is asked for holds until the run ends, whatever becomes of its \
-      connections. Exit status 73 for a run that is over or whose process is gone.
+      After a pause the batches under way finish and no new ones begin. No rows stay locked; the run keeps its connections and its locks \
+      against other merges, and status --watch shows that it is paused. A request stays in force until the run ends, even if the run \
+      loses its connections. A rollback works on a single connection, so --workers does not apply to it. The exit status is 73 for a run \
+      that is over or whose process is gone.
       """
   )
 
   @OptionGroup var database: DatabaseOptions
 
-  @Argument(help: ArgumentHelp("The run, by the id that merge and status show.", valueName: "run"))
+  @Argument(help: ArgumentHelp("The run's id, as merge and status show it.", valueName: "run"))
   var runID: Int
 
-  @Flag(help: "Begin no batch until --resume.")
+  @Flag(help: "Begin no more batches until --resume.")
   var pause = false
 
-  @Flag(help: "Go on.")
+  @Flag(help: "Continue after --pause.")
   var resume = false
 
-  @Option(help: ArgumentHelp("Read no more staging rows than this in a second; 0 for no limit.", valueName: "n"))
+  @Option(help: ArgumentHelp("Process at most this many rows per second; 0 for no limit.", valueName: "n"))
   var maxRowsPerSecond: Int?
 
-  @Option(help: ArgumentHelp("Carry so many batches side by side.", valueName: "n"))
+  @Option(help: ArgumentHelp("Work on this many batches at once.", valueName: "n"))
   var workers: Int?
 
-  @Flag(help: "End the run as Ctrl-C does: what is under way is rolled back, and the same merge goes on later.")
+  @Flag(help: "End the run as Ctrl-C does: batches under way are rolled back, and the same command continues later.")
   var stop = false
 
   func validate() throws {
@@ -65,8 +66,8 @@ struct ControlCommand: DatabaseCommand {
     let words = requests.map { "\($0)" }.joined(separator: ", and to ")
     StandardOutput.write(
       answer.isDone
-        ? "Run \(runID) was asked to \(words), and does.\n"
-        : "Run \(runID) was asked to \(words), and has not answered yet: merge-engine status --watch shows when it does.\n"
+        ? "Run \(runID) was asked to \(words), and has done so.\n"
+        : "Run \(runID) was asked to \(words), and has not answered yet; merge-engine status --watch shows when it does.\n"
     )
   }
 }

@@ -20,7 +20,7 @@ struct DMSLintCommand: AsyncParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "Mappings, settings, or the request for a replication config; the program sees which of them a file is.",
+      "Mappings, settings, or the request for a replication config; the kind of each file is recognised.",
       valueName: "file"
     )
   )

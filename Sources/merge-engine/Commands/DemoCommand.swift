@@ -60,9 +60,9 @@ struct DemoCommand: AsyncParsableCommand {
       The server goes on running. Try:
 
         export DATABASE_URL='\(Self.url(directory))'
-        merge-engine verify
-        merge-engine report
-        merge-engine --again --workers 1
+        merge-engine verify                    # exit status 65: rows of the same version whose other values differ
+        merge-engine --again --ties compare    # takes staging's values for those rows
+        merge-engine verify                    # exit status 0: production is what was merged
 
       and when you have seen enough:
 

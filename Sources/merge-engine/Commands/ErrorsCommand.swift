@@ -46,7 +46,7 @@ struct ErrorsListCommand: AsyncParsableCommand {
 
   @OptionGroup var options: ErrorsOptions
 
-  @Option(help: ArgumentHelp("List no more rows than this (default: 100).", valueName: "rows"))
+  @Option(help: ArgumentHelp("List no more rows than this.", valueName: "rows"))
   var limit = 100
 
   @Flag(help: "List the rows that were dismissed instead.")

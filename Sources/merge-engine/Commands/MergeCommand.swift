@@ -16,7 +16,7 @@ struct MergeCommand: DatabaseCommand {
 
   @Option(
     help: """
-      Keep the status column of staging true, where there is one: all, or none to leave it alone (default: all).
+      Keep staging's status column up to date, where there is one: all, or none to leave it alone (default: all).
       """
   )
   var mark: MergeOptions.Mark?

@@ -8,7 +8,7 @@ struct PlanCommand: DatabaseCommand {
     abstract: "Dry run: show the counts that merge would report, sample rows, blockers and warnings. Writes nothing.",
     discussion: """
       All sessions are read-only; a role that may SELECT from both schemas is enough. The counts are those of a merge \
-      with one worker and the same options. Exit status 73 when something stands against the merge.
+      with one worker and the same options. The exit status is 73 if anything blocks the merge.
       """
   )
 
@@ -39,7 +39,7 @@ struct PlanCommand: DatabaseCommand {
 
   @OptionGroup var staging: StagingDatabaseOption
 
-  @Flag(inversion: .prefixedNo, help: "As for merge: say what stands against keeping what is overwritten.")
+  @Flag(inversion: .prefixedNo, help: "As for merge: also report what would prevent before-images from being kept.")
   var beforeImages: Bool?
 
   func run() async throws {

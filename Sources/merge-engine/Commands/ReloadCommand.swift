@@ -10,8 +10,8 @@ struct ReloadCommand: AsyncParsableCommand {
     commandName: "reload",
     abstract: "Load a window from Oracle with a DMS task, check the load, merge it and clean up.",
     discussion: """
-      Nothing is merged from a bad load. Ctrl-C leaves the task running in AWS; reload --resume picks it up again. With \
-      --from-validation just the rows are loaded that DMS's own validation has found to differ (merge-engine validation list).
+      Nothing is merged from a bad load. Ctrl-C leaves the task running in AWS; reload --resume picks it up again. \
+      --from-validation loads only the rows that DMS's own validation found to differ (merge-engine validation list).
       """
   )
 
@@ -22,7 +22,7 @@ struct ReloadCommand: AsyncParsableCommand {
 
   @OptionGroup var failure: FailureOptions
 
-  @Flag(help: "Load just the rows that DMS's validation has found to differ, and merge them with --ties compare.")
+  @Flag(help: "Load only the rows that DMS's validation found to differ, and merge them with --ties compare.")
   var fromValidation = false
 
   @Option(

@@ -6,18 +6,18 @@ import MergeEngine
 struct RepairCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "repair",
-    abstract: "Applies what verify --output has written: each row as staging has it, if nobody has changed it since.",
+    abstract: "Apply the file that verify --output wrote: each row gets staging's values, unless it has changed since.",
     discussion: """
-      Missing rows are inserted, outdated and differing ones overwritten; extra ones are deleted only with --kind extra. Lines may \
-      be taken out of the file by hand before, but for the first and the last. A row that anyone has changed since it was compared, \
-      in production or in staging, is left alone and listed: exit status 65. It is a run of its own, with before-images: \
-      merge-engine rollback takes it back.
+      Missing rows are inserted, outdated and differing ones overwritten; extra ones are deleted only with --kind extra. Lines other \
+      than the first and the last may be removed from the file by hand beforehand. A row that anyone has changed since it was \
+      compared, in production or in staging, is left alone and listed, and the exit status is 65. A repair is a run of its own, with \
+      before-images: merge-engine rollback undoes it, and merge-engine control steers it.
       """
   )
 
   @OptionGroup var database: DatabaseOptions
 
-  @Argument(help: ArgumentHelp("The file of differences.", valueName: "file"))
+  @Argument(help: ArgumentHelp("The file of differences that verify --output wrote.", valueName: "file"))
   var path: String
 
   @Flag(help: "Write nothing; count what would be inserted, updated, deleted and left alone.")
@@ -25,7 +25,7 @@ struct RepairCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The differences to mend, with commas between them: missing, outdated, differing, extra (default: all but extra).",
+      "The kinds of differences to mend, separated by commas: missing, outdated, differing, extra (default: all but extra).",
       valueName: "kinds"
     )
   )
@@ -33,21 +33,21 @@ struct RepairCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Delete no extra rows when they are more than this share of production's rows in the window (default: 1).",
+      "Delete no extra rows if they exceed this share of production's rows in the window (default: 1).",
       valueName: "percent"
     )
   )
   var maxExtraPercent: Double?
 
   @Option(
-    help: ArgumentHelp("Rows to a transaction (default: \(RepairOptions.defaultBatchRows)).", valueName: "rows")
+    help: ArgumentHelp("Rows in one transaction (default: \(RepairOptions.defaultBatchRows)).", valueName: "rows")
   )
   var batch: Int?
 
-  @Option(help: ArgumentHelp("Connections that work side by side (default: 2).", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of connections that work in parallel (default: 2).", valueName: "n"))
   var workers: Int?
 
-  @Option(help: ArgumentHelp("Rows that are left alone to list for each table (default: 20).", valueName: "rows"))
+  @Option(help: ArgumentHelp("How many of the rows left alone to list for each table.", valueName: "rows"))
   var samples = 20
 
   @OptionGroup var staging: StagingDatabaseOption
@@ -106,7 +106,7 @@ struct RepairCommand: DatabaseCommand {
     let possible = RepairOptions.possibleKinds.map(\.rawValue).joined(separator: ", ")
     return try names.map { name in
       guard let kind = DifferenceKind(rawValue: name), RepairOptions.possibleKinds.contains(kind) else {
-        throw MergeFailure.usage("--kind \(name) is none that can be mended: \(possible).")
+        throw MergeFailure.usage("--kind \(name) can't be mended; these can: \(possible).")
       }
       return kind
     }

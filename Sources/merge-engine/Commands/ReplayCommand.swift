@@ -8,9 +8,8 @@ struct ReplayCommand: DatabaseCommand {
     commandName: "replay",
     abstract: "Merge a snapshot's files into production as merge would have merged staging. Needs no staging table.",
     discussion: """
-      All files are checked first; with a damaged one nothing is written. All rows are merged, whatever they were marked. \
-      A replay that was interrupted goes on where it stopped when it is run again; one that is done begins anew, and \
-      changes nothing more.
+      All files are checked first; if one is damaged, nothing is written. All rows are merged, however they were marked. Run \
+      again, a replay that was interrupted continues where it stopped; one that is done starts over, and changes nothing more.
       """
   )
 

@@ -7,9 +7,9 @@ struct RollbackCommand: DatabaseCommand {
     commandName: "rollback",
     abstract: "Undo a run that was merged with --before-images; rows changed since then are left alone.",
     discussion: """
-      Old rows are put back and inserted rows deleted, in batches; the next merge reads the staging rows behind them again. A row that \
-      anyone has changed or deleted since, that something refers to, or that the server refuses, is left alone and listed: \
-      exit status 65, and the rollback can be run again. Later runs that changed the same rows are to be rolled back first.
+      Old rows are restored and inserted rows deleted, in batches; the next merge reads the staging rows they came from again. A row that \
+      anyone has changed or deleted since, that something refers to, or that the server refuses, is left alone and listed; the exit \
+      status is then 65, and the rollback can be run again. Roll back later runs that changed the same rows first.
       """
   )
 
@@ -23,14 +23,14 @@ struct RollbackCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Rows to a transaction, about (default: \(RollbackOptions.defaultBatchRows)).",
+      "Approximate number of rows in one transaction (default: \(RollbackOptions.defaultBatchRows)).",
       valueName: "rows"
     )
   )
   var batch: Int?
 
   @Option(
-    help: ArgumentHelp("How many of the rows left alone to list for each table (default: 20).", valueName: "rows")
+    help: ArgumentHelp("How many of the rows left alone to list for each table.", valueName: "rows")
   )
   var samples = 20
 

@@ -18,7 +18,7 @@ struct SnapshotSaveCommand: DatabaseCommand {
     abstract: "Save the staging tables as of one moment, one file each, in PostgreSQL's binary COPY format.",
     discussion: """
       All rows are saved, whatever they are marked. Nothing is written to the database, and DMS or a merge may go on \
-      meanwhile. The folder is a snapshot only when its manifest.json is there, which is written last.
+      meanwhile. The folder is not a snapshot until its manifest.json is there, which is written last.
       """
   )
 

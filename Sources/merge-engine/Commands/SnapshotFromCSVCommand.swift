@@ -6,12 +6,12 @@ import MergeEngine
 struct SnapshotFromCSVCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "from-csv",
-    abstract: "Make a snapshot of the CSV files that DMS has written to S3, for replay to merge.",
+    abstract: "Make a snapshot from the CSV files that DMS has written to S3, for replay to merge.",
     discussion: """
       Fetch the files first (aws s3 sync). Every value is read as production's type; production is not changed. Rows that the \
       files' Op column says were deleted are not merged: those that production still has are written to deletes.jsonl in the \
-      folder, for merge-engine repair FILE --kind extra. A bad row is told with file, line and column, and keeps all from being \
-      imported, unless --max-errors lets it be left out (exit status 65). Files packed by gzip are unpacked.
+      folder, for merge-engine repair FILE --kind extra. A bad row is reported with file, line and column, and nothing is imported \
+      unless --max-errors lets it be left out (exit status 65). Files compressed with gzip are unpacked.
       """
   )
 
@@ -34,12 +34,12 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
 
   @OptionGroup var database: DatabaseOptions
 
-  @Flag(help: "Each file's first row has the names of the columns (DMS: AddColumnName).")
+  @Flag(help: "The first row of each file holds the names of the columns (DMS: AddColumnName).")
   var header = false
 
   @Option(
     help: ArgumentHelp(
-      "The files' columns in their order, without Op, where no first row names them (default: production's).",
+      "The files' columns in order, without Op, where no first row names them (default: production's).",
       valueName: "name,…"
     )
   )
@@ -47,32 +47,34 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A column of the files that is left out, as the one of TimestampColumnName; may be repeated.",
+      "A column of the files to leave out, such as that of TimestampColumnName; may be repeated.",
       valueName: "name"
     )
   )
   var ignoreColumn: [String] = []
 
-  @Option(help: ArgumentHelp("Between two fields: CsvDelimiter (default: a comma). \\t is a tab.", valueName: "text"))
+  @Option(
+    help: ArgumentHelp("What separates fields: CsvDelimiter (default: a comma). \\t is a tab.", valueName: "text")
+  )
   var delimiter: String?
 
-  @Option(help: ArgumentHelp("Behind a row: CsvRowDelimiter (default: \\n).", valueName: "text"))
+  @Option(help: ArgumentHelp("What ends a row: CsvRowDelimiter (default: \\n).", valueName: "text"))
   var rowDelimiter: String?
 
   @Option(
     help: ArgumentHelp(
-      "What stands for NULL where it is not quoted: CsvNullValue; may be repeated (default: NULL).",
+      "The unquoted text that stands for NULL: CsvNullValue; may be repeated (default: NULL).",
       valueName: "text"
     )
   )
   var null: [String] = []
 
-  @Flag(help: "Quotes are letters like others (DMS: Rfc4180 false).")
+  @Flag(help: "Quotes have no special meaning (DMS: Rfc4180 false).")
   var noQuotes = false
 
   @Option(
     help: ArgumentHelp(
-      "Leave out up to so many bad rows, and list them in rejected.csv (default: 0).",
+      "Leave out up to this many bad rows, and list them in rejected.csv (default: 0).",
       valueName: "rows"
     )
   )

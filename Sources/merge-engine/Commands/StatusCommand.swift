@@ -7,17 +7,17 @@ struct StatusCommand: DatabaseCommand {
     commandName: "status",
     abstract: "Show the pending, processed and refused rows of each staging table, and the last runs.",
     discussion: """
-      With --watch the screen of a running merge as seen from another terminal, until Ctrl-C: a line per table and worker. \
-      Counting keeps to a twentieth of the time; between two counts the merge's own records carry the last one on.
+      With --watch, follow a running merge from another terminal until Ctrl-C, with a line for each table and worker. Counting \
+      takes at most a twentieth of the time; between counts, the last one is updated from the merge's own records.
       """
   )
 
   @OptionGroup var database: DatabaseOptions
 
-  @Flag(help: "Keep looking: a screen on a terminal, plain text elsewhere, one JSON object per line with --json.")
+  @Flag(help: "Keep updating: a screen on a terminal, plain text elsewhere, one JSON object per line with --json.")
   var watch = false
 
-  @Argument(help: ArgumentHelp("With --watch: seconds between two looks (default: 1).", valueName: "seconds"))
+  @Argument(help: ArgumentHelp("With --watch: seconds between updates (default: 1).", valueName: "seconds"))
   var seconds: Double?
 
   @Option(

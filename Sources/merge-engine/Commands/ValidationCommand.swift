@@ -5,7 +5,7 @@ import MergeEngine
 struct ValidationCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "validation",
-    abstract: "What DMS's own validation has found to differ between Oracle and production.",
+    abstract: "Show what DMS's own validation found to differ between Oracle and production.",
     subcommands: [ValidationListCommand.self]
   )
 }
@@ -14,7 +14,7 @@ struct ValidationCommand: AsyncParsableCommand {
 struct ValidationListCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "List the rows that DMS's validation has found to differ, by table and kind.",
+    abstract: "List the rows that DMS's validation found to differ, by table and kind.",
     discussion: """
       Each is looked at again in production first, since CDC may have mended it. Ends with 65 if there are any that are not known to \
       be mended; merge-engine reload --from-validation loads just those.
@@ -33,14 +33,14 @@ struct ValidationListCommand: DatabaseCommand {
   var sourceSchema: String?
 
   @Option(
-    help: ArgumentHelp("Only what this task has found: its ARN, or the last part of it.", valueName: "task")
+    help: ArgumentHelp("Only what this task found: its ARN, or the last part of it.", valueName: "task")
   )
   var task: String?
 
-  @Flag(help: "List failures that are mended, too.")
+  @Flag(help: "Also list failures that have been mended.")
   var all = false
 
-  @Option(help: ArgumentHelp("List no more failures than this (default: 100); all are counted.", valueName: "rows"))
+  @Option(help: ArgumentHelp("List no more failures than this; all are counted.", valueName: "rows"))
   var limit = 100
 
   func run() async throws {

@@ -7,11 +7,11 @@ struct VerifyCommand: DatabaseCommand {
     commandName: "verify",
     abstract: "Compare types, then every merged staging row with production, then look for rows that staging lacks.",
     discussion: """
-      Merged rows are those that merges have carried, or all with --mark none. Production newer than staging is no difference. \
-      What differs is looked at again after a pause, since CDC may be in flight. Exit status 65 when rows differ or are \
-      extra, and when there was nothing to compare; different types alone are only told. Extra rows are looked for in the window \
-      of --from and --to, by default that of the last run. Reads with SELECT alone. merge-engine repair FILE mends what \
-      --output FILE has written.
+      Compares the rows that merges have read, or all rows with --mark none. A newer row in production is not a difference. Rows \
+      that differ are checked again after a pause, since CDC may be in flight. The exit status is 65 when rows differ or are extra, \
+      and when there was nothing to compare; differing types alone are only reported. Extra rows are searched for in the window of \
+      --from and --to, by default that of the last run. SELECT is the only right needed. merge-engine repair FILE fixes what \
+      --output FILE has listed.
       """
   )
 
@@ -27,14 +27,14 @@ struct VerifyCommand: DatabaseCommand {
 
   @Option(
     name: [.customLong("samples"), .customLong("sample")],
-    help: ArgumentHelp("Number of rows to show for each kind of difference (default: 5).", valueName: "rows")
+    help: ArgumentHelp("Number of rows to show for each kind of difference.", valueName: "rows")
   )
   var samples = 5
 
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "Write every difference to this file, a JSON object a line, for repair; or as a table, if its name ends in .csv.",
+      "Write every difference to this file, one JSON object per line, for repair; or as a table if its name ends in .csv.",
       valueName: "file"
     )
   )

@@ -6,10 +6,10 @@ struct WhyCommand: DatabaseCommand {
   static let configuration = CommandConfiguration(
     commandName: "why",
     abstract:
-      "What became of one row: both sides, what the rule says now, batches, refusals, before-images. Writes nothing.",
+      "Show what became of one row: both sides, what the rule says now, batches, refusals, before-images. Writes nothing.",
     discussion: """
-      The key's values stand in the key's order, or each as COLUMN=VALUE: merge-engine why order_items 4711 3. Negative numbers go \
-      behind two dashes: merge-engine why t -- -5.
+      Give the key's values in the key's order, or each as COLUMN=VALUE: merge-engine why order_items 4711 3. Put negative numbers \
+      after two dashes: merge-engine why t -- -5.
       """
   )
 

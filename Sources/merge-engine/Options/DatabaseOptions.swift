@@ -45,9 +45,9 @@ struct DatabaseOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      A staging schema and the production schema that it is merged into, instead of --staging-schema and \
-      --production-schema; may be repeated: several pairs are merged in one run, parents before children whatever schema \
-      they are in, and tables are called with their production schema.
+      A staging schema and the production schema it is merged into, in place of --staging-schema and --production-schema; \
+      may be repeated. Several pairs are merged in one run, parents before children across schemas, and tables are then named \
+      with their production schema.
       """,
       valueName: "staging=production"
     )
@@ -71,7 +71,7 @@ struct DatabaseOptions: ParsableArguments {
   @Flag(
     inversion: .prefixedNo,
     help: """
-      Take names of staging that differ from production's only by case for the same, as DMS makes them of Oracle's capitals \
+      Match staging names to production names that differ only in case, as they do when DMS keeps Oracle's capitals \
       (default: no).
       """
   )

@@ -44,7 +44,7 @@ struct MergeRunOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Stop when more rows than this are refused; 0 stops at the first one.", valueName: "n"))
   var maxErrors: Int?
 
-  @Option(help: ArgumentHelp("Read no more staging rows than this per second.", valueName: "n"))
+  @Option(help: ArgumentHelp("Read at most this many staging rows per second.", valueName: "n"))
   var maxRowsPerSecond: Int?
 
   @Option(help: ArgumentHelp("Pause while a standby lags further behind than this.", valueName: "seconds"))
@@ -60,7 +60,7 @@ struct MergeRunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Begin no batch while this question to production's database, asked every few seconds, is answered with true.",
+      "Begin no batch while this query, run on production's database every few seconds, returns true.",
       valueName: "sql"
     )
   )
@@ -68,7 +68,7 @@ struct MergeRunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Begin no batch outside of this part of the day, by this machine's clock, as 22:00-05:00.",
+      "Begin no batch outside these hours, by this machine's clock, such as 22:00-05:00.",
       valueName: "from-to"
     )
   )
@@ -76,7 +76,7 @@ struct MergeRunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "When the run is over have the shell run this, with the run's JSON on stdin and MERGE_ENGINE_STATUS, "
+      "Run this shell command when the run is over, with the run's JSON on stdin and MERGE_ENGINE_STATUS, "
         + "MERGE_ENGINE_EXIT_STATUS and MERGE_ENGINE_RUN_ID in its environment.",
       valueName: "command"
     )

@@ -25,7 +25,7 @@ struct TaskOptions: ParsableArguments {
   var noLint = false
 
   @Option(
-    help: ArgumentHelp("Seconds between two questions to AWS about the load (default: 15).", valueName: "seconds")
+    help: ArgumentHelp("Seconds between two queries to AWS about the load (default: 15).", valueName: "seconds")
   )
   var poll: Double?
 

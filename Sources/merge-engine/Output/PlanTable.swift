@@ -76,7 +76,7 @@ struct PlanTable {
   /// What the last column of the counts means, where it is not 0.
   private var tieNote: TerminalText {
     guard report.tables.contains(where: { $0.differingTieCount > 0 }) else { return "" }
-    return "ties differing: rows as new as production's that hold something else; --ties compare updates them.\n"
+    return "ties differing: rows as new as production's, with other values; --ties compare updates them.\n"
   }
 
   private func headline(_ style: Style) -> TerminalText {

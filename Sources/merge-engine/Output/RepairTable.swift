@@ -44,16 +44,16 @@ struct RepairTable {
         + "\(Numbers.grouped(report.leftAlone)) left alone."
     }
     guard report.runID != nil || report.status != .success else {
-      return style.paint("SUCCESS", .green) + ": the file has nothing of the kinds that were asked for (--kind)."
+      return style.paint("SUCCESS", .green) + ": the file lists nothing of the kinds asked for (--kind)."
     }
     return switch report.status {
     case .success:
-      style.paint("REPAIRED", .green) + ": \(run); merge-engine rollback \(report.runID ?? 0) takes it back."
-    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; what \(run) has mended is committed."
-    case .failed: style.paint("FAILED", .red) + ": what \(run) has mended is committed."
+      style.paint("REPAIRED", .green) + ": \(run); merge-engine rollback \(report.runID ?? 0) undoes it."
+    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; what \(run) had mended by then is committed."
+    case .failed: style.paint("FAILED", .red) + ": what \(run) had mended by then is committed."
     case .partial, .running, .loading:
-      style.paint("REPAIRED IN PART", .yellow) + ": \(run) has left the rows above alone. "
-        + "merge-engine verify --output compares them anew."
+      style.paint("REPAIRED IN PART", .yellow) + ": \(run) left the rows above alone. "
+        + "merge-engine verify --output compares them again."
     }
   }
 }

@@ -39,11 +39,11 @@ struct RollbackOutput {
     return switch report.status {
     case .success: style.paint("ROLLED BACK", .green) + ": nothing of \(run) is left.\(next)"
     case .aborted:
-      style.paint("ABORTED", .yellow) + ": interrupted; what was taken back of \(run) is committed. Run it again."
-    case .failed: style.paint("FAILED", .red) + ": what was taken back of \(run) is committed. Run it again."
+      style.paint("ABORTED", .yellow) + ": interrupted; what was undone of \(run) is committed. Run it again."
+    case .failed: style.paint("FAILED", .red) + ": what was undone of \(run) is committed. Run it again."
     case .partial, .running, .loading:
-      style.paint("ROLLED BACK IN PART", .yellow) + ": see the rows above. When nothing stands against them any more, "
-        + "run it again."
+      style.paint("ROLLED BACK IN PART", .yellow) + ": see the rows above. Run it again once nothing "
+        + "stands in their way."
     }
   }
 }

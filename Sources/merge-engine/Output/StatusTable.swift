@@ -7,7 +7,7 @@ struct StatusTable {
   func rendered(_ style: Style) -> TerminalText {
     var text: TerminalText = ""
     if status.tables.isEmpty {
-      text += "There is no staging table with a status column. merge-engine init makes them.\n"
+      text += "There are no staging tables. merge-engine init creates them.\n"
     } else {
       var table = TextTable(["staging table"], numbers: ["total", "pending", "processed", "errors"])
       for entry in status.tables {

@@ -94,12 +94,12 @@ struct VerifyTable {
     let ties = report.tables.reduce(0) { $0 + $1.counts.differing }
     if ties > 0 {
       text +=
-        "Ties differing: as new as staging's rows, and holding something else. A merge leaves such rows alone; merge-engine "
+        "Ties differing: rows of the same version on both sides, with other values. A merge leaves such rows alone; merge-engine "
         + "--again --ties compare updates them.\n"
     }
     return text
       + (outputPath.map {
-        "Every difference is in \($0): merge-engine repair \($0) --plan shows what mending it would do.\n"
+        "Every difference is in \($0): merge-engine repair \($0) --plan shows what a repair would do.\n"
       }
         ?? "--output FILE writes every difference, and merge-engine repair FILE mends it.\n")
   }

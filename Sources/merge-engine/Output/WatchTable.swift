@@ -7,7 +7,7 @@ struct WatchTable {
   func rendered(_ style: Style) -> TerminalText {
     var text = headline(style) + "\n\n"
     if status.tables.isEmpty {
-      text += "There is no staging table with a status column. merge-engine init makes them.\n"
+      text += "There are no staging tables. merge-engine init creates them.\n"
     } else {
       text += tables(style).rendered(style)
       if status.tables.contains(where: \.isEstimate) {

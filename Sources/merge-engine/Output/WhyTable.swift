@@ -10,9 +10,9 @@ struct WhyTable {
   func rendered(_ style: Style) -> TerminalText {
     let key = report.key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     var text = style.paint("\(report.table), \(key)", .bold) + "\n\n" + sides.rendered(style) + "\n"
-    if report.staging.isEmpty { text += "Staging has no row of this key.\n" }
+    if report.staging.isEmpty { text += "Staging has no row with this key.\n" }
     for row in report.staging { text += standing(row) }
-    if report.production == nil { text += "Production has no row of this key.\n" }
+    if report.production == nil { text += "Production has no row with this key.\n" }
     for read in report.reads { text += line(read) }
     for refusal in report.refusals { text += line(refusal) }
     for image in report.images { text += line(image) }
@@ -52,7 +52,7 @@ struct WhyTable {
       switch row.verdict {
       case .insert: "Production lacks it, so the rule inserts it"
       case .update: "It is newer than production's, so the rule updates production"
-      case .unchanged: "It is as new as production's, and the same: nothing is to be done"
+      case .unchanged: "It is as new as production's, and the same: there is nothing to do"
       case .tie:
         "It is as new as production's with other values (a tie): left alone; merge-engine --again --ties compare updates it"
       case .stale: "It is older than production's, which the rule leaves alone"

@@ -70,7 +70,7 @@ import Testing
       #expect(try await watch.outcome().status == 130)
 
       let resume = try await database.call("control", "1", "--resume", "--max-rows-per-second", "0")
-      #expect(resume.status == 0 && resume.output.contains("to read as fast as it can, and to go on, and does"))
+      #expect(resume.status == 0 && resume.output.contains("to run at full speed, and to continue, and has done so"))
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0, "\(outcome.transcript)")
       let totals = try outcome.json()["totals"]
@@ -106,6 +106,29 @@ import Testing
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(try outcome.json()["totals"]["inserted"].integer == 20_000)
       #expect(try database.count("SELECT count(*) FROM admin.merge_controls WHERE taken_at IS NULL") == 0)
+    }
+  }
+
+  @Test func `a rate that is raised, and one that is lifted, act on the next batches`() async throws {
+    try await withRows { database in
+      try database.letBatchesWait()
+      let merge = try database.launch([
+        "--batch", "20000", "--max-rows-per-second", "100", "--workers", "1", "--max-lock-time", "60000", "--json",
+      ])
+      try await database.wait(for: "(SELECT count(*) FROM admin.merge_batches) >= 2")
+      #expect(try await database.call("control", "1", "--max-rows-per-second", "1500").status == 0)
+      // No batch has more rows than may be read in a second.
+      try await database.wait(for: "(SELECT max(records_read) FROM admin.merge_batches) > 100")
+      #expect(try await database.call("control", "1", "--max-rows-per-second", "0").status == 0)
+      let outcome = try await merge.outcome()
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["totals"]["inserted"].integer == 20_000)
+      let sizes = try database.rows("SELECT records_read FROM admin.merge_batches ORDER BY id")
+        .compactMap { Int($0.dropFirst().dropLast()) }
+      #expect(sizes.reduce(0, +) == 20_000)
+      #expect(sizes.prefix(2).allSatisfy { $0 <= 100 }, "\(sizes)")
+      #expect(sizes.contains { $0 > 100 && $0 <= 1500 }, "\(sizes)")
+      #expect(sizes.contains { $0 > 1500 }, "\(sizes)")
     }
   }
 

@@ -117,6 +117,13 @@ import Testing
             "TABLE public.before"
           ) == []
         )
+        let again = DifferencesFile()
+        let found = try await database.call("verify", arguments: arguments.dropLast() + [again.path])
+        #expect(found.status == 65, "\(found.transcript)")
+        let touched =
+          (1...5).map { "missing \($0)" } + (101...105).map { "outdated \($0)" }
+          + (201...205).map { "differing \($0)" } + (20001...20005).map { "extra \($0)" }
+        #expect(try again.found() == Set(faults).subtracting(touched).sorted())
         // Staging stays merged: the next merge does not mend them behind anybody's back.
         #expect(try await database.merge().totals.read == 0)
       }

@@ -42,7 +42,7 @@ import Testing
           t         8       2       1          2      1          1       1               1
           ─────  ────  ──────  ──────  ─────────  ─────  ─────────  ──────  ──────────────
           total     8       2       1          2      1          1       1               1
-          ties differing: rows as new as production's that hold something else; --ties compare updates them.
+          ties differing: rows as new as production's, with other values; --ties compare updates them.
 
 
           t, samples (--samples N)
