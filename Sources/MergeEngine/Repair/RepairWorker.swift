@@ -113,7 +113,7 @@ final class RepairWorker {
       seen: plan.differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name },
       schemas: context.schemas,
       record: RepairRecord.Writer(
-        table: table.name,
+        table: table.production,
         logID: context.record.logIDs[table.name] ?? 0,
         run: context.record,
         worker: number,
