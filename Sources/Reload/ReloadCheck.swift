@@ -93,7 +93,9 @@ struct ReloadCheck: Sendable {
     let validation = try validationDocuments(request, area)
     if !request.ignoresLint {
       try await lint(documents, area, isServerless: request.route.runner.isServerless)
-      if let validation { try await lint([validation], area, isServerless: request.route.runner.isServerless) }
+      if let validation {
+        try await lint([validation], area, isServerless: request.route.runner.isServerless, comparesProduction: true)
+      }
     }
     return Result(area: area, documents: documents)
   }
@@ -181,7 +183,13 @@ struct ReloadCheck: Sendable {
     }
   }
 
-  private func lint(_ documents: [TaskDocuments], _ area: StagingArea, isServerless: Bool) async throws {
+  /// - Parameter comparesProduction: the documents are about production's tables, which staging's are made after.
+  private func lint(
+    _ documents: [TaskDocuments],
+    _ area: StagingArea,
+    isServerless: Bool,
+    comparesProduction: Bool = false
+  ) async throws {
     let target = setting.stagingTarget ?? setting.target
     let description = try await onThreadOfItsOwn {
       try StagingDescription(
@@ -199,7 +207,8 @@ struct ReloadCheck: Sendable {
         logger: logger
       )
     }
-    let schema = KnownSchema(description, validated: validated, only: area.tables.map(\.name))
+    var schema = KnownSchema(description, validated: validated, only: area.tables.map(\.name))
+    if comparesProduction { schema.tables = schema.tables.map(underProductionsName) }
     let texts = documents.flatMap { [("mappings", $0.mappings), ("settings", $0.settings)] }
     var errors: [MergeEngine.Finding] = []
     for (name, text) in texts {
@@ -212,6 +221,17 @@ struct ReloadCheck: Sendable {
       }
     }
     guard errors.isEmpty else { throw MergeFailure.blocked(errors) }
+  }
+
+  private func underProductionsName(_ staged: KnownSchema.Table) -> KnownSchema.Table {
+    let schemas = setting.options.schemas
+    var table = staged
+    table.schema = schemas.pairs.first { $0.staging == staged.schema }?.production
+    for (name, rules) in setting.options.columns.tables where rules.stagingTable == staged.name {
+      let place = schemas.place(of: name)
+      if place == nil || staged.schema == nil || place?.pair.staging == staged.schema { table.name = place?.name ?? name }
+    }
+    return table
   }
 
   /// Two loads into the same tables would spoil each other.
