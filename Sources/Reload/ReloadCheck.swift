@@ -229,7 +229,9 @@ struct ReloadCheck: Sendable {
     table.schema = schemas.pairs.first { $0.staging == staged.schema }?.production
     for (name, rules) in setting.options.columns.tables where rules.stagingTable == staged.name {
       let place = schemas.place(of: name)
-      if place == nil || staged.schema == nil || place?.pair.staging == staged.schema { table.name = place?.name ?? name }
+      if place == nil || staged.schema == nil || place?.pair.staging == staged.schema {
+        table.name = place?.name ?? name
+      }
     }
     return table
   }
