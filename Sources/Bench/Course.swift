@@ -43,7 +43,7 @@ struct Course {
       try connection.execute(Self.observerSettings, "setting up the session")
       for statement in sql.makeProduction { try connection.execute(statement, "loading production") }
       for schema in [WorkloadSQL.staging, WorkloadSQL.markedStaging] {
-        var setup = StagingSetup.Options()
+        var setup = StagingOptions()
         setup.schemas.staging = schema.name
         setup.hasStatusColumn = schema == WorkloadSQL.markedStaging
         _ = try StagingSetup(target: template, options: setup, logger: Self.silence).run()

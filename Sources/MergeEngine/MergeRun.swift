@@ -74,8 +74,7 @@ package struct MergeRun: Sendable {
       reconnectLimitSeconds: Double(options.reconnectLimitSeconds)
     )
     let files = try snapshot.map { snapshot in
-      let tables = options.namesInStaging(snapshot.manifest.tables.map(\.name))
-      return try snapshot.checked(pieceRows: options.rowsPerBatch, tables: tables, stop: stop)
+      try snapshot.checked(pieceRows: options.rowsPerBatch, tables: options.tables(of: snapshot), stop: stop)
     }
     let control = try ControlConnection(session, retries, stop: stop)
     let (plan, record) = try control.patiently { connection in

@@ -9,11 +9,14 @@ extension KnownSchema {
     self.init(
       tables: staging.tables.map { table in
         Table(
+          schema: table.schema,
           name: table.name,
           columns: table.columns.map { Column(name: $0.name, type: $0.type, isKey: $0.isKey) }
         )
       },
-      validated: validated.tables.filter { tables?.contains($0.name) ?? true }.map { table in
+      validated: validated.tables.filter { table in
+        tables.map { $0.contains(table.name) || $0.contains(table.plainName) } ?? true
+      }.map { table in
         Table(
           name: table.name,
           columns: table.key.map { Column(name: $0.name, type: $0.type, isKey: true, collation: $0.collation) }

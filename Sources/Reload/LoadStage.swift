@@ -106,7 +106,7 @@ struct LoadStage: Sendable {
     async throws
   {
     let expected = counts.map { count in
-      var table = expectation(count.table, in: setting.options.schemas.staging, note)
+      var table = expectation(count.table, note) { $0.staging }
       table.targetTable = count.stagingTable
       // What earlier pieces have brought is not this one's.
       table.stagingRows = count.rows - (note.loadedRowCounts[count.table] ?? 0)
@@ -124,12 +124,15 @@ struct LoadStage: Sendable {
     }
   }
 
-  private func expectation(_ table: String, in schema: String, _ note: ReloadNote) -> ExpectedTable {
-    ExpectedTable(
+  /// - Parameter side: which schema of its pair the table is in.
+  private func expectation(_ table: String, _ note: ReloadNote, in side: (SchemaPair) -> String) -> ExpectedTable {
+    let place = setting.options.schemas.place(of: table)
+    return ExpectedTable(
       sourceSchema: note.sources[table]?.schema ?? "",
       sourceTable: note.sources[table]?.table ?? table,
-      targetSchema: schema,
-      targetTable: table
+      targetSchema: place.map { side($0.pair) } ?? "",
+      targetTable: place?.name ?? table,
+      name: table
     )
   }
 
@@ -139,7 +142,7 @@ struct LoadStage: Sendable {
     ValidationVerdict.judge(
       task: task,
       tables: try await tableStatistics(task),
-      expected: tables.map { expectation($0, in: setting.options.schemas.production, note) }
+      expected: tables.map { expectation($0, note) { $0.production } }
     )
   }
 

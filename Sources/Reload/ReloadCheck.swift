@@ -79,7 +79,10 @@ struct ReloadCheck: Sendable {
     case .window:
       try Self.requireTimes(area)
       documents = [try request.documents(area.tables.map(\.name))]
-    case .rows(let rows): documents = try rows.pieces.map { try steps.rowDocuments?($0) ?? request.documents([]) }
+    case .rows(let rows):
+      try Self.requireKeys(area, rows)
+      sayWhatComesBesides(rows)
+      documents = try rows.pieces.map { try steps.rowDocuments?($0) ?? request.documents([]) }
     }
     for piece in documents {
       let size = piece.mappings.utf8.count
@@ -90,7 +93,9 @@ struct ReloadCheck: Sendable {
     let validation = try validationDocuments(request, area)
     if !request.ignoresLint {
       try await lint(documents, area, isServerless: request.route.runner.isServerless)
-      if let validation { try await lint([validation], area, isServerless: request.route.runner.isServerless) }
+      if let validation {
+        try await lint([validation], area, isServerless: request.route.runner.isServerless, comparesProduction: true)
+      }
     }
     return Result(area: area, documents: documents)
   }
@@ -99,6 +104,35 @@ struct ReloadCheck: Sendable {
   private func validationDocuments(_ request: ReloadRequest, _ area: StagingArea) throws -> TaskDocuments? {
     guard request.validates, case .window(let window) = request.scope else { return nil }
     return try steps.validationDocuments?(area.tables.map(\.name), window)
+  }
+
+  /// Rows are known by the key that DMS's validation goes by, and merged by another one where the file says so.
+  private static func requireKeys(_ area: StagingArea, _ rows: FailedRows) throws {
+    let findings = area.tables.compactMap { table -> MergeEngine.Finding? in
+      guard let known = rows.keys[table.name]?.first?.keys, Set(known) != Set(table.key) else { return nil }
+      return MergeEngine.Finding(
+        table.name,
+        "DMS's validation knows its rows by \(known.sorted().joined(separator: ", ")), and the merge matches them by "
+          + "\(table.key.joined(separator: ", ")). Reload its window instead, or leave the table out: --table."
+      )
+    }
+    guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
+  }
+
+  /// Of keys of several columns DMS can only be asked for every combination of their values.
+  private func sayWhatComesBesides(_ rows: FailedRows) {
+    for (table, keys) in rows.keys.sorted(by: { $0.key < $1.key }) {
+      let pieces = rows.pieces.compactMap { $0[table] }
+      let count = pieces.reduce(0) { $0 + KeyPieces.combinationCount($1) }
+      guard count > keys.count else { continue }
+      logger.warning(
+        """
+        DMS filters by single columns, so that every combination of the values in \(Numbers.counted(keys.count, "key")) is loaded: \
+        \(Numbers.counted(count, "row")) at most. What comes besides is merged like any row: the newer one wins
+        """,
+        metadata: ["table": "\(table)"]
+      )
+    }
   }
 
   private static func requireTimes(_ area: StagingArea) throws {
@@ -149,7 +183,13 @@ struct ReloadCheck: Sendable {
     }
   }
 
-  private func lint(_ documents: [TaskDocuments], _ area: StagingArea, isServerless: Bool) async throws {
+  /// - Parameter comparesProduction: the documents are about production's tables, which staging's are made after.
+  private func lint(
+    _ documents: [TaskDocuments],
+    _ area: StagingArea,
+    isServerless: Bool,
+    comparesProduction: Bool = false
+  ) async throws {
     let target = setting.stagingTarget ?? setting.target
     let description = try await onThreadOfItsOwn {
       try StagingDescription(
@@ -160,9 +200,15 @@ struct ReloadCheck: Sendable {
       )
     }
     let validated = try await onThreadOfItsOwn {
-      try ValidatedTables(target: setting.target, schemas: setting.options.schemas, logger: logger)
+      try ValidatedTables(
+        target: setting.target,
+        schemas: setting.options.schemas,
+        columns: setting.options.columns,
+        logger: logger
+      )
     }
-    let schema = KnownSchema(description, validated: validated, only: area.tables.map(\.name))
+    var schema = KnownSchema(description, validated: validated, only: area.tables.map(\.name))
+    if comparesProduction { schema.tables = schema.tables.map(underProductionsName) }
     let texts = documents.flatMap { [("mappings", $0.mappings), ("settings", $0.settings)] }
     var errors: [MergeEngine.Finding] = []
     for (name, text) in texts {
@@ -175,6 +221,19 @@ struct ReloadCheck: Sendable {
       }
     }
     guard errors.isEmpty else { throw MergeFailure.blocked(errors) }
+  }
+
+  private func underProductionsName(_ staged: KnownSchema.Table) -> KnownSchema.Table {
+    let schemas = setting.options.schemas
+    var table = staged
+    table.schema = schemas.pairs.first { $0.staging == staged.schema }?.production
+    for (name, rules) in setting.options.columns.tables where rules.stagingTable == staged.name {
+      let place = schemas.place(of: name)
+      if place == nil || staged.schema == nil || place?.pair.staging == staged.schema {
+        table.name = place?.name ?? name
+      }
+    }
+    return table
   }
 
   /// Two loads into the same tables would spoil each other.

@@ -4,7 +4,7 @@ package struct TaskDocuments: Sendable {
   package var mappings: String
   /// The task settings.
   package var settings: String
-  /// The source tables by staging table: schema and name, in Oracle's spelling.
+  /// The source tables by the name that a merge knows them by: schema and name, in Oracle's spelling.
   package var sources: [String: (schema: String, table: String)]
 
   /// Makes documents.

@@ -25,6 +25,23 @@ import Testing
     }
   }
 
+  @Test func `of keys of several columns no piece loads too many rows, and no row is loaded by two`() throws {
+    // One order has more lines than a piece has keys.
+    let lines = (0..<900).map { ["order_id": "\($0 % 37)", "line_no": "\($0 * 7 % 101)"] }
+    let keys = Array(Set(lines)) + (0..<250).map { ["order_id": "1000", "line_no": "\(1000 + $0)"] }
+    let pieces = KeyPieces(["lines": keys], keyLimit: 100, combinationLimit: 400).pieces.compactMap { $0["lines"] }
+    #expect(Set(pieces.flatMap(\.self)) == Set(keys) && pieces.flatMap(\.self).count == keys.count)
+    var loaded: Set<[String: String]> = []
+    for piece in pieces {
+      #expect(piece.count <= 100)
+      let values = KeyPieces.values(of: ["order_id", "line_no"], in: piece).map(\.values)
+      let rows = values[0].flatMap { order in values[1].map { ["order_id": order, "line_no": $0] } }
+      #expect(rows.count <= 400 && rows.count == KeyPieces.combinationCount(piece))
+      #expect(loaded.isDisjoint(with: rows))
+      loaded.formUnion(rows)
+    }
+  }
+
   @Test func `each column of a key has a filter, and the lint finds no error in it`() throws {
     let rows = [["order_id": "1", "line_no": "1"], ["order_id": "1", "line_no": "2"]]
     var table = PlannedTable(name: "lines")

@@ -8,9 +8,9 @@ import Testing
 @Suite struct StagingSetupTests {
   private func setUp(
     _ database: TestDatabase,
-    _ change: (inout StagingSetup.Options) -> Void = { _ in }
+    _ change: (inout StagingOptions) -> Void = { _ in }
   ) throws -> [StagingSetup.TableReport] {
-    var options = StagingSetup.Options()
+    var options = StagingOptions()
     change(&options)
     return try StagingSetup(target: database.target, options: options, logger: .silent).run()
   }

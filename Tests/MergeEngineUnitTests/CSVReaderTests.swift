@@ -54,4 +54,28 @@ import Testing
     #expect(rows.count == 3000)
     #expect(Set(rows.map { $0.split(separator: ": ")[1] }).count == 1)
   }
+
+  /// What an import holds of a file at any moment: a piece of it, a row, and a batch.
+  @Test(arguments: [(rows: 60_000, valueLength: 20), (rows: 40, valueLength: 400_000)])
+  func `however long a file is, a piece of it and a batch are all that is held`(_ file: (rows: Int, valueLength: Int))
+    throws
+  {
+    let url = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).csv")
+    defer { try? FileManager.default.removeItem(at: url) }
+    let line = "1," + String(repeating: "x", count: file.valueLength) + "\n"
+    try Data(String(repeating: line, count: file.rows).utf8).write(to: url)
+    var reader = CSVReader(try CSVSource(url), CSVFormat())
+    var (row, batch) = (CSVRow(), CSVBatch())
+    var (rowCount, batchCount) = (0, 1)
+    while try reader.next(into: &row) {
+      rowCount += 1
+      batch.append(row, fields: [0, 1], nullTexts: [], number: rowCount, file: 0, operation: nil)
+      #expect(reader.buffer.count <= CSVSource.pieceByteCount + 1)
+      #expect(batch.rows.count <= CSVBatch.rowLimit && batch.bytes.count < CSVBatch.byteLimit + line.utf8.count)
+      guard batch.isFull else { continue }
+      batch.removeAll()
+      batchCount += 1
+    }
+    #expect(rowCount == file.rows && batchCount > 5)
+  }
 }

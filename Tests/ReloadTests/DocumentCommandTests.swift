@@ -118,4 +118,40 @@ import Testing
       #expect(bad.output.contains("[unknown-table]"))
     }
   }
+
+  @Test func `the lint knows a table by the key that merges and validation go by`() async throws {
+    try await World.with { world in
+      try world.database.run(
+        """
+        CREATE TABLE production.coded (code varchar(10) COLLATE "C" NOT NULL UNIQUE, v int, updated_at timestamp);
+        CREATE TABLE production.numbered (id bigint PRIMARY KEY, shop int NOT NULL, number int NOT NULL, updated_at timestamp,
+          UNIQUE (shop, number));
+        CREATE TABLE production.keyless (v int, updated_at timestamp);
+        CREATE TABLE staging.coded (code varchar(10), v int, updated_at timestamp);
+        CREATE TABLE staging.numbered (id bigint, shop int, number int, updated_at timestamp);
+        """
+      )
+      let settings = try await world.run(["dms", "settings"])
+      let validating = settings.output.replacing("\"EnableValidation\": false", with: "\"EnableValidation\": true")
+      #expect(validating != settings.output)
+      try Data(validating.utf8).write(to: URL(filePath: world.path("settings.json")))
+      let configured = try world.configured("tables: {numbered: {key: [number, shop]}}\n")
+      let lint = try await world.run(["dms", "lint", "--json", world.path("settings.json")] + configured)
+      let keys = try lint.json()["files"].elements[0]["findings"].elements
+        .filter { $0["code"].text == "validation-key" }.compactMap { $0["message"].text }
+      #expect(keys.count == 1 && keys[0].contains("the table keyless has no primary key"), "\(lint.transcript)")
+
+      let made = try await world.run(
+        ["dms", "mappings", "--table", "numbered", "--source-schema", "SHOP"] + World.window + configured
+      )
+      try Data(made.output.utf8).write(to: URL(filePath: world.path("mappings.json")))
+      for (options, columns) in [(configured, ["number", "shop"]), ([], [])] {
+        let lint = try await world.run(["dms", "lint", "--json", world.path("mappings.json")] + options)
+        let narrow = try lint.json()["files"].elements[0]["findings"].elements.compactMap { $0["message"].text }
+          .filter { $0.contains("an Oracle NUMBER key can have more than 9 digits") }
+        for column in columns { #expect(narrow.contains { $0.contains(column) }, "\(lint.transcript)") }
+        #expect(narrow.count == columns.count, "\(lint.transcript)")
+      }
+    }
+  }
 }

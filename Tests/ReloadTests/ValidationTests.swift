@@ -206,7 +206,7 @@ import Testing
   // MARK: - What DMS has written
 
   /// Makes DMS's table as DMS makes it, and writes into it what DMS would.
-  private static func record(
+  static func record(
     _ world: World,
     _ failures: [(key: String, type: String, details: String)],
     table: String = "public.awsdms_validation_failures_v2",
@@ -295,6 +295,47 @@ import Testing
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(try outcome.json()["failures"]["mended"].integer == 2, "\(outcome.transcript)")
       #expect(try world.text("SELECT amount FROM production.orders WHERE order_id = 2") == "0.74")
+      #expect(outcome.errors.contains("every combination of the values in 2 keys is loaded: 4 rows at most"))
+    }
+  }
+
+  @Test func `what comes besides the keys that were asked for is merged by the rule, and says nothing of Oracle`()
+    async throws
+  {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "oracle-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try FileManager.default.createDirectory(at: folder.appending(path: "SHOP"), withIntermediateDirectories: true)
+    let rows = (1...600).flatMap { order in (1...3).map { "\(order),\($0),10,2025-01-10 00:00:00\n" } }.joined()
+    try Data("ORDER_ID NUMBER(9),LINE_NO NUMBER(9),V NUMBER(9),UPDATED_AT DATE\n\(rows)".utf8)
+      .write(to: folder.appending(path: "SHOP/LINES.csv"))
+    try await World.with(simulator: ["--source", folder.path]) { world in
+      try world.database.run(
+        """
+        CREATE TABLE production.lines (order_id int, line_no int, v int, updated_at timestamp, PRIMARY KEY (order_id, line_no));
+        INSERT INTO production.lines SELECT n, l, 1, '2024-01-01' FROM generate_series(1, 600) AS n, generate_series(1, 3) AS l;
+        -- CDC has been here, and there is a row that Oracle lacks and nobody asks for.
+        UPDATE production.lines SET v = 99, updated_at = '2025-06-01' WHERE order_id = 3 AND line_no = 2;
+        INSERT INTO production.lines VALUES (3, 4, 5, '2024-01-01')
+        """
+      )
+      #expect(try await world.run(["init", "--table", "lines", "--quiet"]).status == 0)
+      try Self.record(
+        world,
+        (1...600).map { (#"{"key": ["\#($0)", "\#($0 % 3 + 1)"]}"#, "RECORD_DIFF", "[]") },
+        owner: "SHOP",
+        name: "LINES"
+      )
+      let outcome = try await world.run(
+        ["reload", "--from-validation", "--json", "--table", "lines"] + World.route + ["--source-schema", "SHOP"]
+      )
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["failures"]["mended"].integer == 600, "\(outcome.transcript)")
+      // Two lines of 400 orders in the first piece, one of 200 in the second; each row came once, and CDC's was left alone.
+      #expect(try world.database.count("SELECT count(*) FROM staging.lines") == 1000)
+      #expect(try world.database.count("SELECT count(*) FROM production.lines WHERE v = 10") == 999)
+      #expect(try world.text("SELECT v FROM production.lines WHERE order_id = 3 AND line_no = 2") == "99")
+      #expect(try world.text("SELECT v FROM production.lines WHERE order_id = 3 AND line_no = 4") == "5")
+      #expect(outcome.errors.contains("1,000 rows at most"), "\(outcome.errors)")
     }
   }
 

@@ -108,7 +108,7 @@ private func prepare(_ database: String) throws {
   try connection.execute(TortureSchema.create, "making the schema")
   let logger = Logger(label: "torture") { _ in SwiftLogNoOpLogHandler() }
   for (table, hasStatusColumn) in [("orders", true), ("items", false), ("tree", false)] {
-    var options = StagingSetup.Options()
+    var options = StagingOptions()
     options.tables = [table]
     options.hasStatusColumn = hasStatusColumn
     _ = try StagingSetup(target: target, options: options, logger: logger).run()

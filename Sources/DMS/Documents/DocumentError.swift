@@ -12,6 +12,8 @@ public enum DocumentError: Error, Hashable, Sendable, CustomStringConvertible {
   case badName(name: String, reason: String)
   /// Two source tables would be loaded into one target table, which DMS does not do.
   case twoTablesForOneTarget(target: String, first: String, second: String)
+  /// Tables of one source schema would have to be loaded into two schemas, while DMS renames a schema as a whole.
+  case schemaWithTwoTargets(schema: String, first: String, second: String)
   /// A number outside what DMS takes.
   case outOfRange(setting: String, value: Int, allowed: ClosedRange<Int>)
   /// A mapping document that AWS would not process.
@@ -33,6 +35,9 @@ public enum DocumentError: Error, Hashable, Sendable, CustomStringConvertible {
     case .twoTablesForOneTarget(let target, let first, let second):
       "\(first) and \(second) would both be loaded into \(target); DMS does not load two tables into one, so give one of "
         + "them another target name or load it in a run of its own"
+    case .schemaWithTwoTargets(let schema, let first, let second):
+      "tables of \(schema) would be loaded into \(first) and into \(second), and a mapping rule renames a schema for all of its tables; load "
+        + "the two in a run of their own each: --pair"
     case .outOfRange(let setting, let value, let allowed):
       "\(setting) is \(value), but DMS takes \(allowed.lowerBound) to \(allowed.upperBound)"
     case .mappingTooLarge(let bytes, let limit):

@@ -28,7 +28,7 @@ public struct DMSService: Sendable {
   /// The connection between an instance and an endpoint, or `nil` if it was never tested.
   public func connection(instanceARN: String, endpointARN: String) async throws -> EndpointConnection? {
     // One filter, and the instance compared here: an emulator counts only the last of several.
-    let request = APIMessages.DescribeConnections(filters: [
+    let request = APIMessages.Describe(filters: [
       APIMessages.Filter(name: "endpoint-arn", values: [endpointARN])
     ])
     let list = try await command.call(
@@ -113,36 +113,33 @@ public struct DMSService: Sendable {
 
   /// Starts a task for the first time.
   public func startTask(arn: String) async throws -> ReplicationTask {
-    let type = "start-replication"
+    let request = APIMessages.Start(reference: .init(arn: arn))
     switch TaskKind(arn: arn) {
     case .task:
-      let request = APIMessages.StartTask(arn: arn, type: type)
       return try await command.call("start-replication-task", request, for: arn, as: APIMessages.TaskAnswer.self).task
     case .serverless:
-      let request = ServerlessMessages.StartReplication(arn: arn, type: type)
       return try await replicationCall("start-replication", request, arn)
     }
   }
 
   /// Stops a running task.
   public func stopTask(arn: String) async throws -> ReplicationTask {
+    let request = APIMessages.Reference(arn: arn)
     switch TaskKind(arn: arn) {
     case .task:
-      let request = APIMessages.TaskReference(arn: arn)
       return try await command.call("stop-replication-task", request, for: arn, as: APIMessages.TaskAnswer.self).task
     case .serverless:
-      return try await replicationCall("stop-replication", ServerlessMessages.ConfigReference(arn: arn), arn)
+      return try await replicationCall("stop-replication", request, arn)
     }
   }
 
   /// Deletes a task that does not run. It is `deleting` for a while.
   public func deleteTask(arn: String) async throws -> ReplicationTask {
+    let request = APIMessages.Reference(arn: arn)
     switch TaskKind(arn: arn) {
     case .task:
-      let request = APIMessages.TaskReference(arn: arn)
       return try await command.call("delete-replication-task", request, for: arn, as: APIMessages.TaskAnswer.self).task
     case .serverless:
-      let request = ServerlessMessages.ConfigReference(arn: arn)
       return try await command.call(
         "delete-replication-config",
         request,
@@ -154,23 +151,17 @@ public struct DMSService: Sendable {
 
   /// What the task did with each table.
   public func tableStatistics(taskARN: String) async throws -> [TableStatistics] {
-    switch TaskKind(arn: taskARN) {
-    case .task:
-      let request = APIMessages.TaskReference(arn: taskARN)
-      return try await command.call(
-        "describe-table-statistics",
-        request,
-        for: taskARN,
-        as: APIMessages.TableStatisticsList.self
-      ).tables
-    case .serverless:
-      return try await command.call(
-        "describe-replication-table-statistics",
-        ServerlessMessages.ConfigReference(arn: taskARN),
-        for: taskARN,
-        as: ServerlessMessages.TableStatisticsList.self
-      ).tables
-    }
+    let operation =
+      switch TaskKind(arn: taskARN) {
+      case .task: "describe-table-statistics"
+      case .serverless: "describe-replication-table-statistics"
+      }
+    return try await command.call(
+      operation,
+      APIMessages.Reference(arn: taskARN),
+      for: taskARN,
+      as: APIMessages.TableStatisticsList.self
+    ).tables
   }
 
   private func all(_ kind: TaskKind) async throws -> [ReplicationTask] {
@@ -181,7 +172,7 @@ public struct DMSService: Sendable {
     case .serverless:
       return try await command.call(
         "describe-replication-configs",
-        ServerlessMessages.Describe(filters: nil),
+        APIMessages.Describe(filters: nil),
         as: ServerlessMessages.ConfigList.self
       ).configs.map(\.task)
     }
@@ -189,7 +180,7 @@ public struct DMSService: Sendable {
 
   /// The replication of a config; a config that was never started has one that is `created`, or none that is listed.
   private func replication(configARN arn: String) async throws -> ReplicationTask? {
-    let request = ServerlessMessages.Describe(filters: [.init(name: "replication-config-arn", values: [arn])])
+    let request = APIMessages.Describe(filters: [.init(name: "replication-config-arn", values: [arn])])
     do {
       let list = try await command.call(
         "describe-replications",

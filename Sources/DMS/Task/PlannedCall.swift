@@ -36,7 +36,7 @@ public struct PlannedCall: Sendable, Encodable {
   }
 
   private static func onInstance(_ task: NewTask, arn: String, instanceARN: String) throws -> [PlannedCall] {
-    let reference = APIMessages.TaskReference(arn: arn)
+    let reference = APIMessages.Reference(arn: arn, kind: .task)
     let description = APIMessages.DescribeTasks(
       filters: [.init(name: "replication-task-arn", values: [arn])],
       withoutSettings: true
@@ -46,14 +46,14 @@ public struct PlannedCall: Sendable, Encodable {
       let filters = [APIMessages.Filter(name: "endpoint-arn", values: [endpoint])]
       let pair = APIMessages.ConnectionReference(instanceARN: instanceARN, endpointARN: endpoint)
       calls += [
-        try .init("describe-connections", APIMessages.DescribeConnections(filters: filters)),
+        try .init("describe-connections", APIMessages.Describe(filters: filters)),
         try .init("test-connection", pair),
       ]
     }
     return calls + [
       try .init("create-replication-task", task),
       try .init("describe-replication-tasks", description),
-      try .init("start-replication-task", APIMessages.StartTask(arn: arn, type: "start-replication")),
+      try .init("start-replication-task", APIMessages.Start(reference: reference)),
       try .init("describe-replication-tasks", description),
       try .init("describe-table-statistics", reference),
       try .init("delete-replication-task", reference),
@@ -62,12 +62,12 @@ public struct PlannedCall: Sendable, Encodable {
 
   /// Connections are not tested beforehand: that takes an instance, and a serverless replication does it itself.
   private static func serverless(_ task: NewTask, arn: String) throws -> [PlannedCall] {
-    let reference = ServerlessMessages.ConfigReference(arn: arn)
-    let description = ServerlessMessages.Describe(filters: [.init(name: "replication-config-arn", values: [arn])])
+    let reference = APIMessages.Reference(arn: arn, kind: .serverless)
+    let description = APIMessages.Describe(filters: [.init(name: "replication-config-arn", values: [arn])])
     return [
       try .init("create-replication-config", task),
       try .init("describe-replications", description),
-      try .init("start-replication", ServerlessMessages.StartReplication(arn: arn, type: "start-replication")),
+      try .init("start-replication", APIMessages.Start(reference: reference)),
       try .init("describe-replications", description),
       try .init("describe-replication-table-statistics", reference),
       try .init("delete-replication-config", reference),

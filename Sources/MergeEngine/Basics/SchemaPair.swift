@@ -21,5 +21,5 @@ public struct SchemaPair: Sendable, Codable, Hashable {
   }
 
   /// `staging=production`
-  var name: String { "\(staging)=\(production)" }
+  package var name: String { "\(staging)=\(production)" }
 }

@@ -13,10 +13,10 @@ public struct Schemas: Sendable, Codable, Hashable {
   public init() {}
 
   /// All pairs, at least one.
-  var pairs: [SchemaPair] { [SchemaPair(staging: staging, production: production)] + (otherPairs ?? []) }
+  package var pairs: [SchemaPair] { [SchemaPair(staging: staging, production: production)] + (otherPairs ?? []) }
 
   /// Tables are called with their schema, since two pairs may each have one of the same name.
-  var hasSeveralPairs: Bool { otherPairs?.isEmpty == false }
+  package var hasSeveralPairs: Bool { otherPairs?.isEmpty == false }
 
   /// The same with one pair each.
   var each: [Schemas] {
@@ -31,6 +31,16 @@ public struct Schemas: Sendable, Codable, Hashable {
 
   /// The same with this pair alone.
   func of(_ pair: SchemaPair) -> Schemas { each.first { $0.production == pair.production } ?? self }
+
+  /// The pair and the plain name of a table as it is called: with production's schema, which with several pairs it has to have.
+  ///
+  /// - Returns: nil with several pairs for a plain name.
+  package func place(of table: String) -> (pair: SchemaPair, name: String)? {
+    for pair in pairs where table.hasPrefix(pair.production + ".") {
+      return (pair, String(table.dropFirst(pair.production.count + 1)))
+    }
+    return hasSeveralPairs ? nil : (pairs[0], table)
+  }
 
   /// The staging schemas of all pairs.
   var allStaging: [String] { pairs.map(\.staging) }

@@ -37,7 +37,7 @@ struct CSVReader {
   private let rowDelimiter: [UInt8]
   private let hasQuotes: Bool
   private let endsWithLines: Bool
-  private var buffer: [UInt8] = []
+  private(set) var buffer: [UInt8] = []
   private var position = 0
   private var isAtEnd = false
   private var line = 1

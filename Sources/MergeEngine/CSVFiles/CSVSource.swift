@@ -13,7 +13,7 @@ final class CSVSource {
   private let complaints = Pipe()
 
   /// Read in pieces of this size. Arbitrary, large against the cost of a call.
-  private static let pieceByteCount = 1 << 20
+  static let pieceByteCount = 1 << 20
   /// <https://datatracker.ietf.org/doc/html/rfc1952>, 2.3.1.
   private static let gzipSignature = Data([0x1F, 0x8B])
 

@@ -206,7 +206,7 @@ public struct Merger: Sendable {
   /// - Throws: ``MergeError``, or `CancellationError`; of the staging tables none was made then.
   public func initialise(_ options: StagingOptions = StagingOptions()) async throws -> [InitialisedTable] {
     try await Stoppable.run { stop in
-      try StagingSetup(target: database.target, options: options.setup, logger: logger, stop: stop)
+      try StagingSetup(target: database.target, options: options, logger: logger, stop: stop)
         .run()
         .map(InitialisedTable.init)
     }

@@ -114,7 +114,8 @@ struct MergePlan: Sendable {
   ///   - staging: the catalog of the database that holds staging.
   ///   - production: the catalog of the one that holds production; the same, mostly.
   ///   - isSplit: whether they are two.
-  ///   - snapshot: where rows come from if not from staging; `staging` is then its catalog.
+  ///   - options: what is merged.
+  ///   - snapshot: where rows come from if not from staging; `staging` is then its catalog, and the schemas of `options` are its own.
   init(
     staging: Catalog,
     production: Catalog,
@@ -122,21 +123,19 @@ struct MergePlan: Sendable {
     isSplit: Bool,
     snapshot: SnapshotCatalog? = nil
   ) {
-    let snapshotSchema = snapshot.map { _ in SnapshotCatalog.schema }
     var found: [Finding] = []
     var plans: [TablePlan] = []
     var stagingOfTable: [String: QualifiedName] = [:]
     var undecided: Set<String> = []
-    for own in options.ofEachPair(staging: staging, production: production, stagingSchema: snapshotSchema) {
-      let stagingSchema = snapshotSchema ?? own.schemas.staging
+    for own in options.ofEachPair(staging: staging, production: production) {
       let label = { (table: String) in
         options.schemas.hasSeveralPairs ? "\(own.schemas.production).\(table)" : table
       }
       var planner = TablePlanner(own, casts: production.casts, isSplit: isSplit, readsSnapshot: snapshot != nil)
       let choice = TableChoice(
-        staging: staging.tables(in: stagingSchema),
+        staging: staging.tables(in: own.schemas.staging),
         production: production.tables(in: own.schemas.production),
-        stagingSchema: stagingSchema,
+        stagingSchema: own.schemas.staging,
         productionSchema: own.schemas.production,
         rules: own.columns,
         only: own.tables
@@ -164,21 +163,19 @@ struct MergePlan: Sendable {
     circular = order.circular
     guard let snapshot else { return }
     for index in tables.indices {
-      tables[index].snapshot = snapshot.snapshot.file(of: tables[index].staging.name.name).map {
-        snapshot.tablePlan($0, number: index)
-      }
+      tables[index].snapshot = snapshot.tablePlan(tables[index].staging, number: index)
     }
   }
 
   private static func nothingToMerge(_ schemas: Schemas, readsSnapshot: Bool) -> String {
-    if schemas.hasSeveralPairs {
+    if schemas.hasSeveralPairs && !readsSnapshot {
       return
         "no pair of schemas (\(schemas.pairs.map(\.name).joined(separator: ", "))) has a table on both sides. Make staging with "
         + "init, or name the schemas: --pair STAGING=PRODUCTION."
     }
     return readsSnapshot
-      ? "no table of the snapshot has a production table of the same name in \(schemas.production). Name the production "
-        + "schema: --production-schema."
+      ? "no table of the snapshot has a production table of the same name in \(schemas.allProduction.joined(separator: ", ")). Name the "
+        + "production schema: --production-schema."
       : "there is no table in the schema \(schemas.staging) that has a production table of the same name in "
         + "\(schemas.production). Make staging with init, or name the schemas: --staging-schema, --production-schema."
   }

@@ -41,12 +41,10 @@ extension MergeOptions {
   }
 
   /// The same by what is in the catalogs.
-  ///
-  /// - Parameter stagingSchema: where staging's tables are, if not in the pair's schema.
-  func ofEachPair(staging: Catalog, production: Catalog, stagingSchema: String? = nil) -> [MergeOptions] {
+  func ofEachPair(staging: Catalog, production: Catalog) -> [MergeOptions] {
     ofEachPair { pair, name in
       production.table(QualifiedName(schema: pair.production, name: name)) != nil
-        || staging.table(QualifiedName(schema: stagingSchema ?? pair.staging, name: name)) != nil
+        || staging.table(QualifiedName(schema: pair.staging, name: name)) != nil
     }
   }
 }

@@ -5,37 +5,52 @@ import Libpq
 /// Names of types out of a manifest never become SQL as they stand there: the server reads them as names and writes them
 /// anew.
 struct SnapshotCatalog {
-  let snapshot: CheckedSnapshot
-  /// Stands for the staging schema, in messages too.
-  static let schema = "snapshot"
-
+  private let manifest: SnapshotManifest
+  private let files: [(name: QualifiedName, productionSchema: String, file: SnapshotFile)]
   private let types: [TypeKey: CatalogColumn.BaseType]
+
+  /// The schemas as the catalog has them: files stand for staging.
+  let schemas: Schemas
+  /// Stands for the staging schema, in messages too; of several pairs each has its own.
+  static let schema = "snapshot"
 
   private struct TypeKey: Hashable {
     let name: String
     let modifier: Int
+    let productionSchema: String
 
-    init(_ column: SnapshotManifest.Column) {
+    init(_ column: SnapshotManifest.Column, _ productionSchema: String) {
       name = column.baseType
       modifier = column.modifier
+      self.productionSchema = productionSchema
     }
   }
 
   /// Looks every type up.
   ///
+  /// - Parameter schemas: the pairs that the files go to; those of other pairs are left out.
   /// - Throws: ``MergeFailure/blocked(_:)`` when one is not there, or is not the one that the file was written with, or texts
   ///   are in another encoding.
-  init(_ snapshot: CheckedSnapshot, productionSchema: String, _ connection: Connection) throws {
-    self.snapshot = snapshot
+  init(_ snapshot: CheckedSnapshot, _ schemas: Schemas, _ connection: Connection) throws {
+    manifest = snapshot.manifest
+    let pairs = SnapshotPairs(manifest, schemas)
+    var files: [(name: QualifiedName, productionSchema: String, file: SnapshotFile)] = []
+    for file in snapshot.files {
+      guard let own = pairs.schemas(of: file.table) else { continue }
+      let name = QualifiedName(schema: Self.schema(of: own.staging, in: schemas), name: file.table.name)
+      files.append((name, own.production, file))
+    }
+    self.files = files
+    self.schemas = Self.standIns(schemas)
     var types: [TypeKey: CatalogColumn.BaseType] = [:]
     var findings =
       try Self.encodingProblem(snapshot.manifest, connection).map { [Finding.blocker(.snapshot, nil, $0)] } ?? []
-    for file in snapshot.files {
+    for (_, production, file) in files {
       for column in file.table.columns {
-        let key = TypeKey(column)
-        if types[key] == nil { types[key] = try Self.lookUp(key, productionSchema, connection) }
+        let key = TypeKey(column, production)
+        if types[key] == nil { types[key] = try Self.lookUp(key, connection) }
         if let problem = try Self.problem(column, types[key], on: connection) {
-          findings.append(.blocker(.snapshot, file.table.name, problem))
+          findings.append(.blocker(.snapshot, manifest.label(file.table), problem))
         }
       }
     }
@@ -43,19 +58,31 @@ struct SnapshotCatalog {
     self.types = types
   }
 
-  /// The tables, in the schema ``schema``.
+  private static func schema(of staging: String, in schemas: Schemas) -> String {
+    schemas.hasSeveralPairs ? "\(schema) of \(staging)" : schema
+  }
+
+  /// The schemas with what stands for staging in its place.
+  private static func standIns(_ schemas: Schemas) -> Schemas {
+    var standIns = schemas
+    standIns.staging = schema(of: schemas.staging, in: schemas)
+    standIns.otherPairs = schemas.otherPairs?.map { pair in
+      SchemaPair(staging: schema(of: pair.staging, in: schemas), production: pair.production)
+    }
+    return standIns
+  }
+
+  /// The tables, in the staging schemas of ``schemas``.
   var catalog: Catalog {
     Catalog(
-      tables: snapshot.files.map { file in
+      tables: files.map { name, _, file in
         CatalogTable(
           oid: 0,
-          name: QualifiedName(schema: Self.schema, name: file.table.name),
+          name: name,
           kind: .table,
           rootOid: 0,
           estimatedRowCount: file.table.rowCount,
-          columns: file.table.columns.compactMap { column in
-            types[TypeKey(column)].map { CatalogColumn(name: Identifier(column.name), snapshotType: $0) }
-          },
+          columns: columns(of: name).map { CatalogColumn(name: $0.name, snapshotType: $0.type) },
           uniqueIndexes: []
         )
       },
@@ -64,26 +91,45 @@ struct SnapshotCatalog {
   }
 
   /// What a table's plan has to know to read the table's file.
-  func tablePlan(_ file: SnapshotFile, number: Int) -> SnapshotTablePlan {
-    SnapshotTablePlan(
-      snapshotID: snapshot.manifest.id,
-      file: file,
-      columns: columns(of: file.table),
-      number: number
-    )
+  ///
+  /// - Parameter name: the table's in ``catalog``.
+  func tablePlan(_ name: QualifiedName, number: Int) -> SnapshotTablePlan? {
+    files.first { $0.name == name }.map { _, _, file in
+      SnapshotTablePlan(
+        source: StagingSource(
+          snapshotID: manifest.id,
+          table: manifest.isOfSeveralPairs
+            ? "\(manifest.stagingSchema(of: file.table)).\(file.table.name)" : file.table.name
+        ),
+        snapshotID: manifest.id,
+        file: file,
+        columns: columns(of: name).map { (name: $0.name, type: $0.type.fullName) },
+        number: number
+      )
+    }
+  }
+
+  /// A table as it stands in ``catalog``.
+  func table(_ table: SnapshotManifest.Table) -> CatalogTable? {
+    files.first { $0.file.table.file == table.file }.flatMap { catalog.table($0.name) }
   }
 
   /// A file's columns with the types of its values.
   func columns(of table: SnapshotManifest.Table) -> [(name: Identifier, type: SQL)] {
-    table.columns.compactMap { column in
-      types[TypeKey(column)].map { (name: Identifier(column.name), type: $0.fullName) }
+    let name = files.first { $0.file.table.file == table.file }?.name
+    return name.map { columns(of: $0).map { (name: $0.name, type: $0.type.fullName) } } ?? []
+  }
+
+  private func columns(of name: QualifiedName) -> [(name: Identifier, type: CatalogColumn.BaseType)] {
+    guard let (_, production, file) = files.first(where: { $0.name == name }) else { return [] }
+    return file.table.columns.compactMap { column in
+      types[TypeKey(column, production)].map { (name: Identifier(column.name), type: $0) }
     }
   }
 
   /// A type that stood in production's schema has no schema in the manifest, since this one may have another name.
   private static func lookUp(
     _ key: TypeKey,
-    _ productionSchema: String,
     _ connection: Connection
   ) throws -> CatalogColumn.BaseType? {
     do {
@@ -92,7 +138,7 @@ struct SnapshotCatalog {
         SELECT t.oid, format_type(t.oid, -1), format_type(t.oid, $2::text::integer)
         FROM pg_type t WHERE t.oid = coalesce(to_regtype($1), to_regtype($3 || $1))
         """,
-        [.text(key.name), .text("\(key.modifier)"), .text(Identifier(productionSchema).quoted + ".")],
+        [.text(key.name), .text("\(key.modifier)"), .text(Identifier(key.productionSchema).quoted + ".")],
         "looking for the type \(key.name)"
       )
       guard row.count == 1 else { return nil }

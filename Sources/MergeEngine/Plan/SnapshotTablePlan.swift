@@ -5,15 +5,14 @@ import Libpq
 /// A worker copies the rows of a batch into a temporary table, as they lie in the file and with their number behind them,
 /// and that table is then to all stations what staging is: casts, window, duplicates and quarantine are the same.
 struct SnapshotTablePlan: Sendable {
+  /// What the ledger knows the file by.
+  let source: StagingSource
   let snapshotID: String
   let file: SnapshotFile
   /// The file's columns, with the types of its values as this database has them.
   let columns: [(name: Identifier, type: SQL)]
   /// Tells the temporary tables of one connection apart.
   let number: Int
-
-  /// What the ledger knows the file by.
-  var source: StagingSource { StagingSource(snapshotID: snapshotID, table: file.table.name) }
 
   /// Not the table's own name: functions with a search_path of their own look into pg_temp first.
   var batchTable: SQL { "pg_temp.\(Identifier("merge_engine_snapshot_\(number)"))" }

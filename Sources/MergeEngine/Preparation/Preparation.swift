@@ -83,25 +83,22 @@ struct Preparation {
     try requireSchemas(production: production, staging: staging)
     let isSplit = staging !== production
     let productionCatalog = try Catalog(production, schemas: schemas.allStaging + schemas.allProduction)
-    let snapshotCatalog = try snapshot.map { try SnapshotCatalog($0, productionSchema: schemas.production, production) }
+    let snapshotCatalog = try snapshot.map { try SnapshotCatalog($0, schemas, production) }
     let stagingCatalog =
       try snapshotCatalog?.catalog ?? (isSplit ? Catalog(staging, schemas: schemas.allStaging) : productionCatalog)
-    if snapshot != nil { try schemas.requireOnePair(for: "a replay") }
-    let snapshotSchema = snapshot.map { _ in SnapshotCatalog.schema }
-    let mistakes =
-      options
-      .ofEachPair(staging: stagingCatalog, production: productionCatalog, stagingSchema: snapshotSchema)
-      .flatMap { own in
-        own.columns.mistakes(
-          production: productionCatalog.tables(in: own.schemas.production),
-          staging: stagingCatalog.tables(in: snapshotSchema ?? own.schemas.staging)
-        )
-      }
+    var reading = options
+    reading.schemas = snapshotCatalog?.schemas ?? schemas
+    let mistakes = reading.ofEachPair(staging: stagingCatalog, production: productionCatalog).flatMap { own in
+      own.columns.mistakes(
+        production: productionCatalog.tables(in: own.schemas.production),
+        staging: stagingCatalog.tables(in: own.schemas.staging)
+      )
+    }
     guard mistakes.isEmpty else { throw MergeFailure.configuration(mistakes) }
     var plan = MergePlan(
       staging: stagingCatalog,
       production: productionCatalog,
-      options,
+      reading,
       isSplit: isSplit,
       snapshot: snapshotCatalog
     )

@@ -36,7 +36,7 @@ struct AdminSchema {
       if !missing.isEmpty {
         let additions = missing.map { "ADD COLUMN \($0)" as SQL }.joined(", ")
         statements.append("ALTER TABLE \(admin).\(Identifier(table.name)) \(additions)")
-        if isThere, missing.contains(AdminTables.productionSchema) {
+        if isThere, missing.contains(AdminTables.productionSchema), table.columns.contains(AdminTables.stagingSchema) {
           statements.append(PairSQL.fill(QualifiedName(schema: schemas.admin, name: table.name), admin: admin))
         }
       }
@@ -163,6 +163,7 @@ private enum AdminTables {
   }
 
   static let productionSchema: SQL = "production_schema text"
+  static let stagingSchema: SQL = "staging_schema text"
 
   static let all = [
     Table(
@@ -183,7 +184,7 @@ private enum AdminTables {
         "run_id integer", "records_read bigint", "records_unchanged bigint", "records_stale bigint",
         "records_duplicate bigint", "records_error bigint", "lost_races bigint", "batches bigint", "elapsed_ms bigint",
         // Which table that is, and the window of its versions as text that no setting changes.
-        "staging_schema text", productionSchema, "version_from text", "version_to text",
+        stagingSchema, productionSchema, "version_from text", "version_to text",
         // Extra rows that a repair has deleted.
         "records_deleted bigint",
         // Pages of production that were visited, and those of them that had to be read.
@@ -200,7 +201,7 @@ private enum AdminTables {
         "dismissed_at timestamp", "dismissed_because text",
         // What tells whether the staging row is still there as it was refused.
         "staging_source text", "staging_file_node bigint", "staging_address tid", "staging_xmin bigint",
-        "staging_schema text", productionSchema,
+        stagingSchema, productionSchema,
       ]
     ),
     // What of which staging is merged. A row is written in the transaction of the rows it speaks of.
@@ -229,6 +230,8 @@ private enum AdminTables {
         "records_read bigint", "records_inserted bigint", "records_updated bigint", "records_unchanged bigint",
         "records_stale bigint", "records_duplicate bigint", "records_error bigint", "lost_races bigint",
         "elapsed_ms bigint",
+        // Of several pairs of schemas two may have a table of that name.
+        productionSchema,
       ]
     ),
     // What runs were asked to do from other terminals.

@@ -43,9 +43,9 @@ struct BatchRecord {
       WITH batch AS (
         INSERT INTO \(admin).merge_batches
           (run_id, table_name, worker, started_at, finished_at, records_read, records_inserted, records_updated,
-           records_unchanged, records_stale, records_duplicate, records_error, lost_races, elapsed_ms)
+           records_unchanged, records_stale, records_duplicate, records_error, lost_races, elapsed_ms, production_schema)
         SELECT \(run.id), \(Literal(plan.plainName)), \(worker), now - $9 * interval '1 microsecond', now,
-               $1, $2, $3, $4, $5, $6, $7, $8, $9 / 1000
+               $1, $2, $3, $4, $5, $6, $7, $8, $9 / 1000, \(Literal(plan.production.schema.name))
         FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) AS clock
       ), progress AS (\(progress))
       UPDATE \(admin).merge_logs

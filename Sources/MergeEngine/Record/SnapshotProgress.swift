@@ -119,9 +119,13 @@ struct SnapshotProgress {
     try connection.query(
       """
       SELECT count(*) FROM \(admin).merge_errors
-      WHERE run_id = $1 AND table_name = $2 AND snapshot_id = $3 AND sqlstate = ANY ($4) AND retried_at IS NULL
+      WHERE run_id = $1 AND table_name = $2 AND production_schema = $5 AND snapshot_id = $3 AND sqlstate = ANY ($4)
+        AND retried_at IS NULL
       """,
-      [.bigint(runID), .text(table.plainName), .text(snapshot.snapshotID), .textArray(states.map(\.code))],
+      [
+        .bigint(runID), .text(table.plainName), .text(snapshot.snapshotID), .textArray(states.map(\.code)),
+        .text(table.production.schema.name),
+      ],
       "counting the refused rows of \(table.name)"
     ).integer(0, 0) ?? 0
   }
@@ -132,12 +136,13 @@ struct SnapshotProgress {
       """
       WITH reopened AS (
         UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE run_id = $5 AND table_name = $7 AND snapshot_id = $8 AND sqlstate = ANY ($6) AND retried_at IS NULL
+        WHERE run_id = $5 AND table_name = $7 AND production_schema = $9 AND snapshot_id = $8 AND sqlstate = ANY ($6)
+          AND retried_at IS NULL
         RETURNING snapshot_row
       ), uncounted AS (
         UPDATE \(admin).merge_logs SET records_error = records_error - c.count, records_read = records_read - c.count
         FROM (SELECT count(*) FROM reopened) AS c
-        WHERE run_id = $5 AND table_name = $7
+        WHERE run_id = $5 AND table_name = $7 AND production_schema = $9
       ), superseded AS (
         UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
         WHERE \(Self.condition) RETURNING first_row, row_count
@@ -149,7 +154,10 @@ struct SnapshotProgress {
       FROM unnest((SELECT range_agg(int8range(first_row, first_row + row_count)) FROM superseded)
                   - (SELECT coalesce(range_agg(int8range(snapshot_row, snapshot_row + 1)), '{}') FROM reopened)) AS r
       """,
-      identity + [.bigint(runID), .textArray(states.map(\.code)), .text(table.name), .text(snapshot.snapshotID)],
+      identity + [
+        .bigint(runID), .textArray(states.map(\.code)), .text(table.plainName), .text(snapshot.snapshotID),
+        .text(table.production.schema.name),
+      ],
       "taking refused rows of \(table.name) up again"
     )
   }

@@ -59,24 +59,29 @@ struct RepairPlan: Sendable {
     _ differences: CheckedDifferences,
     _ production: Connection
   ) throws -> CheckedSnapshot {
-    let catalog = try Catalog(production, schemas: [options.schemas.production])
+    let catalog = try Catalog(production, schemas: options.schemas.allProduction)
     let encoding = try production.query("SELECT current_setting('client_encoding')", "reading the encoding").text(0, 0)
     let url = URL(filePath: differences.path)
     let state = try SnapshotFile.State(url)
-    let tables = (options.tables ?? []).map { name in
-      let columns = catalog.tables(in: options.schemas.production).first { $0.name.name.name == name }?.columns ?? []
-      return SnapshotManifest.Table(
-        name: name,
-        file: url.lastPathComponent,
-        byteCount: 0,
-        rowCount: 0,
-        sha256: "",
-        columns: columns.filter { !$0.isGenerated }
-          .map { SnapshotManifest.Column($0, productionSchema: options.schemas.production) },
-        key: [],
-        primaryKey: [],
-        versionColumn: nil
-      )
+    func table(_ name: String, of schemas: Schemas) -> CatalogTable? {
+      catalog.table(QualifiedName(schema: schemas.production, name: name))
+    }
+    let tables = options.ofEachPair { table($1, of: $0) != nil }.flatMap { own in
+      (own.tables ?? []).map { name in
+        SnapshotManifest.Table(
+          name: name,
+          pair: own.schemas.pairs[0],
+          file: url.lastPathComponent,
+          byteCount: 0,
+          rowCount: 0,
+          sha256: "",
+          columns: (table(name, of: own.schemas)?.columns ?? []).filter { !$0.isGenerated }
+            .map { SnapshotManifest.Column($0, productionSchema: own.schemas.production) },
+          key: [],
+          primaryKey: [],
+          versionColumn: nil
+        )
+      }
     }
     let manifest = SnapshotManifest(
       engineVersion: EngineVersion.current,

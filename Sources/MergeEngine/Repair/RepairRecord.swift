@@ -7,7 +7,7 @@ import Libpq
 enum RepairRecord {
   /// Writes down the batches of one table on one connection.
   struct Writer {
-    let table: String
+    let table: QualifiedName
     let logID: Int
     let run: RunRecord
     let worker: Int
@@ -22,9 +22,9 @@ enum RepairRecord {
         WITH batch AS (
           INSERT INTO \(admin).merge_batches
             (run_id, table_name, worker, started_at, finished_at, records_read, records_inserted, records_updated,
-             records_unchanged, records_stale, records_duplicate, records_error, lost_races, elapsed_ms)
-          SELECT \(run.id), \(Literal(table)), \(worker), now - $6 * interval '1 microsecond', now,
-                 $1, $2, $3, 0, $4, 0, 0, 0, $6 / 1000
+             records_unchanged, records_stale, records_duplicate, records_error, lost_races, elapsed_ms, production_schema)
+          SELECT \(run.id), \(Literal(table.name.name)), \(worker), now - $6 * interval '1 microsecond', now,
+                 $1, $2, $3, 0, $4, 0, 0, 0, $6 / 1000, \(Literal(table.schema.name))
           FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) AS clock
         )
         UPDATE \(admin).merge_logs

@@ -118,7 +118,7 @@ final class RepairWorker {
       seen: seen,
       schemas: context.schemas,
       record: RepairRecord.Writer(
-        table: table.name,
+        table: table.production,
         logID: context.record.logIDs[table.name] ?? 0,
         run: context.record,
         worker: number,

@@ -91,11 +91,15 @@ package struct RunThroughput: Sendable {
     let rows = try connection.query(
       """
       WITH batches AS (
-        SELECT worker, table_name, records_read,
+        -- With its schema in a run of several pairs; batches of an earlier version have none.
+        SELECT worker, records_read,
+               CASE WHEN (SELECT count(DISTINCT to_jsonb(o) ->> 'production_schema') FROM \(admin).merge_logs AS o
+                          WHERE o.run_id = $1) > 1 AND to_jsonb(b) ->> 'production_schema' <> ''
+                    THEN concat(to_jsonb(b) ->> 'production_schema', '.', b.table_name) ELSE b.table_name END AS table_name,
                extract(epoch FROM started_at - min(started_at) OVER ())::float8 AS started,
                extract(epoch FROM finished_at - min(started_at) OVER ())::float8 AS finished,
                extract(epoch FROM max(finished_at) OVER () - min(started_at) OVER ())::float8 AS duration
-        FROM \(admin).merge_batches
+        FROM \(admin).merge_batches AS b
         WHERE run_id = $1 AND started_at IS NOT NULL AND finished_at IS NOT NULL
       )
       SELECT coalesce(worker, 0)::bigint, coalesce(table_name, ''), min(started), max(finished), sum(records_read)::bigint

@@ -17,13 +17,13 @@ struct CSVBatch {
   }
 
   private(set) var rows: [Row] = []
-  private var bytes: [UInt8] = []
+  private(set) var bytes: [UInt8] = []
   /// nil for NULL.
   private var values: [Range<Int>?] = []
 
   /// So much is converted at once. Arbitrary: what a statement costs is little against it.
-  private static let rowLimit = 5000
-  private static let byteLimit = 2 << 20
+  static let rowLimit = 5000
+  static let byteLimit = 2 << 20
 
   var isFull: Bool { rows.count >= Self.rowLimit || bytes.count >= Self.byteLimit }
 

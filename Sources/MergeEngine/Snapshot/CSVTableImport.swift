@@ -136,6 +136,7 @@ struct CSVTableImport {
     report.snapshotRows = last.rowCount
     return SnapshotManifest.Table(
       name: table.name,
+      pair: options.merge.schemas.pairs[0],
       file: name,
       byteCount: last.byteCount,
       rowCount: last.rowCount,

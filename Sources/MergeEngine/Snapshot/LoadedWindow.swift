@@ -1,16 +1,25 @@
 import Libpq
 
 /// What the admin tables know about the window of the rows in staging.
-struct LoadedWindow {
+struct LoadedWindow: Equatable {
   let window: SnapshotManifest.Window
   /// The newest run is a load, under way or not merged yet: staging was empty before it, so the window is its own.
   ///
   /// Otherwise it is the window of the last merge, and holds only if nothing was loaded since.
   let isOfLoad: Bool
 
+  /// The window of all pairs of schemas.
+  ///
+  /// - Returns: nil also where pairs were loaded apart, each with a window of its own.
+  static func read(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> LoadedWindow? {
+    var windows: [LoadedWindow?] = []
+    for own in schemas.each { windows.append(try read(connection, ofPair: own)) }
+    return windows.allSatisfy { $0 == windows[0] } ? windows[0] : nil
+  }
+
   /// - Returns: nil when no run knows a window, or the records can't be read: the guide's own tables have no parameters, and
   ///   a role may be kept from them.
-  static func read(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) -> LoadedWindow? {
+  private static func read(_ connection: Connection, ofPair schemas: Schemas) throws(PostgresError) -> LoadedWindow? {
     do {
       let run = try connection.query(
         """

@@ -57,6 +57,7 @@ package struct SnapshotImport: Sendable {
   /// - Throws: ``MergeFailure`` when tables or files don't fit, or a row is bad, and ``SnapshotError`` or ``PostgresError``;
   ///   what was written is removed then. `CancellationError` when it was stopped.
   package func run(into directory: URL) throws -> SnapshotImportReport {
+    try options.merge.schemas.requireOnePair(for: "snapshot from-csv")
     var purpose = Session.Purpose()
     purpose.carriesText = true
     let connection = try Reaching.database { () throws(PostgresError) in
@@ -122,7 +123,7 @@ package struct SnapshotImport: Sendable {
       for name in [Self.deletesName, Self.rejectedName] {
         try? FileManager.default.removeItem(at: folder.fileURL(name))
       }
-      folder.discard(names, wasMade: wasMade)
+      folder.discard(names.map { SnapshotDirectory.fileName(of: $0) }, wasMade: wasMade)
       throw stop.signal == nil ? error : CancellationError()
     }
   }

@@ -6,6 +6,8 @@ import Logging
 package struct SnapshotRestore: Sendable {
   /// What was done to one table.
   package struct TableReport: Sendable, Codable {
+    /// The staging schema.
+    package let schema: String
     /// The plain table name.
     package let table: String
     /// Rows that it has now.
@@ -43,13 +45,11 @@ package struct SnapshotRestore: Sendable {
   /// - Throws: ``MergeFailure/blocked(_:)`` when a file is damaged, or a table has rows or other columns; ``PostgresError``
   ///   when the server refuses a row. Nothing is written in any case.
   package func run() throws -> [TableReport] {
-    try options.schemas.requireOnePair(for: "a restore")
     try options.schemas.requireTwo()
-    let tables = options.namesInStaging(snapshot.manifest.tables.map(\.name))
-    let files = try snapshot.checked(pieceRows: .max, tables: tables, stop: stop)
+    let files = try snapshot.checked(pieceRows: .max, tables: options.tables(of: snapshot), stop: stop)
     let connection = try session.reachControl()
     return try stop.covering(connection) {
-      let types = try SnapshotCatalog(files, productionSchema: options.schemas.production, connection)
+      let types = try SnapshotCatalog(files, options.schemas, connection)
       try connection.execute("BEGIN", "beginning to restore staging")
       do {
         let reports = try restore(files, types, on: connection)
@@ -67,29 +67,32 @@ package struct SnapshotRestore: Sendable {
     _ types: SnapshotCatalog,
     on connection: Connection
   ) throws -> [TableReport] {
-    let present = try Catalog(connection, schemas: [options.schemas.staging])
-    let wanted = types.catalog
+    let present = try Catalog(connection, schemas: options.schemas.allStaging)
+    let pairs = SnapshotPairs(snapshot.manifest, options.schemas)
     var findings: [Finding] = []
+    var places: [(file: SnapshotFile, table: QualifiedName, columns: [(name: Identifier, type: SQL)])] = []
     for file in snapshot.files {
-      guard let table = present.table(staging(file)) else { continue }
-      let target = wanted.table(QualifiedName(schema: SnapshotCatalog.schema, name: file.table.name))
-      findings += try obstacles(table, target, saved: file.table, on: connection).map {
-        .blocker(.snapshot, file.table.name, $0)
+      guard let schemas = pairs.schemas(of: file.table) else { continue }
+      let name = QualifiedName(schema: schemas.staging, name: file.table.name)
+      places.append((file, name, types.columns(of: file.table)))
+      guard let table = present.table(name) else { continue }
+      findings += try obstacles(table, types.table(file.table), saved: file.table, on: connection).map {
+        .blocker(.snapshot, snapshot.manifest.label(file.table), $0)
       }
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
-    try makeSchema(connection)
-    return try snapshot.files.map { file in
-      let isMissing = present.table(staging(file)) == nil
-      let columns = types.columns(of: file.table)
-      if isMissing { try make(file, columns, on: connection) }
-      try fill(file, columns.map(\.name), on: connection)
-      return TableReport(table: file.table.name, rows: file.table.rowCount, created: isMissing)
+    for schema in Set(places.map(\.table.schema.name)).sorted() { try makeSchema(schema, connection) }
+    return try places.map { file, table, columns in
+      let isMissing = present.table(table) == nil
+      if isMissing { try make(table, file, columns, on: connection) }
+      try fill(table, file, columns.map(\.name), on: connection)
+      return TableReport(
+        schema: table.schema.name,
+        table: file.table.name,
+        rows: file.table.rowCount,
+        created: isMissing
+      )
     }
-  }
-
-  private func staging(_ file: SnapshotFile) -> QualifiedName {
-    QualifiedName(schema: options.schemas.staging, name: file.table.name)
   }
 
   /// What stands against filling a table that is there; locks it, so that it stays empty.
@@ -136,8 +139,7 @@ package struct SnapshotRestore: Sendable {
   }
 
   /// Only when it is missing: IF NOT EXISTS wants the right to make schemas even then.
-  private func makeSchema(_ connection: Connection) throws(PostgresError) {
-    let name = options.schemas.staging
+  private func makeSchema(_ name: String, _ connection: Connection) throws(PostgresError) {
     let found = try connection.query(
       "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
       [.text(name)],
@@ -148,31 +150,37 @@ package struct SnapshotRestore: Sendable {
   }
 
   private func make(
+    _ table: QualifiedName,
     _ file: SnapshotFile,
     _ columns: [(name: Identifier, type: SQL)],
     on connection: Connection
   ) throws(PostgresError) {
     let statement = StagingDefinition.create(
-      staging(file),
+      table,
       columns: columns.filter { $0.name != TablePlanner.statusColumn },
       key: file.table.primaryKey.map { Identifier($0) },
       hasStatus: columns.contains { $0.name == TablePlanner.statusColumn }
     )
-    try connection.execute(statement, "making \(staging(file))")
+    try connection.execute(statement, "making \(table)")
   }
 
-  private func fill(_ file: SnapshotFile, _ columns: [Identifier], on connection: Connection) throws {
+  private func fill(
+    _ table: QualifiedName,
+    _ file: SnapshotFile,
+    _ columns: [Identifier],
+    on connection: Connection
+  ) throws {
     let handle = try file.open()
     defer { try? handle.close() }
     let count = try connection.copyIn(
-      "COPY \(staging(file)) (\(columns.joined())) FROM STDIN (FORMAT binary)",
-      "restoring \(staging(file)) from \(file.url.path)"
+      "COPY \(table) (\(columns.joined())) FROM STDIN (FORMAT binary)",
+      "restoring \(table) from \(file.url.path)"
     ) { stream in
       // 1 MiB is arbitrary, large against the cost of a call.
       while let part = try handle.read(upToCount: 1 << 20), !part.isEmpty { try stream.write(part.bytes) }
     }
     guard count == file.table.rowCount else {
-      throw SnapshotError("restoring \(staging(file))", "the server took \(count) of \(file.table.rowCount) rows")
+      throw SnapshotError("restoring \(table)", "the server took \(count) of \(file.table.rowCount) rows")
     }
   }
 }

@@ -38,7 +38,7 @@ package struct SnapshotSave: Sendable {
   /// - Throws: ``MergeFailure`` before anything is written; ``SnapshotError`` or ``PostgresError`` later, after which what
   ///   was written is removed.
   package func run(into directory: URL) throws -> SnapshotManifest {
-    try options.schemas.requireOnePair(for: "a snapshot")
+    try options.schemas.requireDistinct()
     let production = try session.reachControl()
     let staging = try session.reachStaging(beside: production)
     return try stop.covering(production) {
@@ -54,23 +54,43 @@ package struct SnapshotSave: Sendable {
     staging: Connection
   ) throws -> SnapshotManifest {
     let loaded = try LoadedWindow.read(production, options.schemas)
-    let targets = try SnapshotTargets(production, options)
-    let names = try tables(Catalog(staging, schemas: [options.schemas.staging])).map(\.name)
+    let targets = try Catalog(production, schemas: options.schemas.allProduction)
+    let catalog = try Catalog(staging, schemas: options.schemas.allStaging)
+    let pairs = options.ofEachPair(staging: catalog, production: targets).map { SavedPair($0, catalog, targets) }
+    let findings = pairs.flatMap { pair in
+      pair.missing.map { Finding.blocker(.notFound, $0, "there is no ordinary table \(pair.staging).\($0) to save.") }
+    }
+    guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
+    let names = pairs.flatMap(\.tables)
+    guard !names.isEmpty else {
+      let schemas = options.schemas.allStaging
+      throw MergeFailure.blocked([
+        .blocker(
+          .notFound,
+          nil,
+          "there is no table in the schema\(schemas.count > 1 ? "s" : "") \(schemas.joined(separator: ", ")) to save. Name the right one: "
+            + "--staging-schema."
+        )
+      ])
+    }
     let wasMade = try folder.prepare()
     do {
-      let manifest = try save(names, folder, targets: targets, loaded: loaded, on: staging)
+      let manifest = try save(pairs, folder, loaded: loaded, on: staging)
       try folder.write(manifest)
       return manifest
     } catch {
-      folder.discard(names.map(\.name.name), wasMade: wasMade)
+      folder.discard(names.map(fileName), wasMade: wasMade)
       throw error
     }
   }
 
+  private func fileName(of table: QualifiedName) -> String {
+    SnapshotDirectory.fileName(of: table.name.name, in: options.schemas.hasSeveralPairs ? table.schema.name : nil)
+  }
+
   private func save(
-    _ names: [QualifiedName],
+    _ pairs: [SavedPair],
     _ folder: SnapshotDirectory,
-    targets: SnapshotTargets,
     loaded: LoadedWindow?,
     on connection: Connection
   ) throws -> SnapshotManifest {
@@ -78,7 +98,7 @@ package struct SnapshotSave: Sendable {
     try connection.execute(
       """
       BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-      LOCK TABLE \(names.map { "\($0)" as SQL }.joined(", ")) IN ACCESS SHARE MODE
+      LOCK TABLE \(pairs.flatMap(\.tables).map { "\($0)" as SQL }.joined(", ")) IN ACCESS SHARE MODE
       """,
       "locking the staging tables against being changed"
     )
@@ -86,13 +106,18 @@ package struct SnapshotSave: Sendable {
       "SELECT current_setting('server_version'), current_setting('client_encoding')",
       "beginning the snapshot"
     )
-    let catalog = try Catalog(connection, schemas: [options.schemas.staging])
+    let catalog = try Catalog(connection, schemas: options.schemas.allStaging)
     let takenAt = Date()
-    let found = names.compactMap { catalog.table($0) }
-    let window = try loaded?.proven(for: found, connection)
-    let tables = try found.map { try save($0, folder, target: targets.target(of: $0, among: found), on: connection) }
+    let found = pairs.map { pair in pair.tables.compactMap { catalog.table($0) } }
+    let window = try loaded?.proven(for: found.flatMap(\.self), connection)
+    var tables: [SnapshotManifest.Table] = []
+    for (pair, all) in zip(pairs, found) {
+      for table in all { tables.append(try save(table, of: pair, among: all, folder, on: connection)) }
+    }
     try connection.execute("COMMIT", "ending the snapshot")
     return SnapshotManifest(
+      formatVersion: options.schemas.hasSeveralPairs
+        ? SnapshotManifest.currentFormatVersion : SnapshotManifest.plainFormatVersion,
       engineVersion: EngineVersion.current,
       id: UUID().uuidString.lowercased(),
       takenAt: takenAt.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)),
@@ -106,21 +131,27 @@ package struct SnapshotSave: Sendable {
 
   private func save(
     _ table: CatalogTable,
+    of pair: SavedPair,
+    among all: [CatalogTable],
     _ folder: SnapshotDirectory,
-    target: SnapshotTargets.Target?,
     on connection: Connection
   ) throws -> SnapshotManifest.Table {
     let name = table.name.name.name
     let columns = table.columns.filter { !$0.isGenerated }
-    let described = columns.map { SnapshotManifest.Column($0, productionSchema: options.schemas.production) }
-    let file = SnapshotDirectory.fileName(of: name)
+    let described = columns.map { SnapshotManifest.Column($0, productionSchema: pair.schemas.production) }
+    let file = fileName(of: table.name)
     var writer = try SnapshotFileWriter(folder.fileURL(file), described)
     try connection.copyOut(Self.copy(table, columns), "reading \(table.name)") { try writer.append($0) }
     let digest = try writer.finish()
-    logger.info("\(writer.rowCount.rows) saved, \(Numbers.bytes(writer.byteCount))", metadata: ["table": "\(name)"])
+    logger.info(
+      "\(writer.rowCount.rows) saved, \(Numbers.bytes(writer.byteCount))",
+      metadata: ["table": "\(options.schemas.hasSeveralPairs ? "\(table.name)" : name)"]
+    )
     let ownKey = (table.primaryKey?.columns ?? []).map(\.name.name)
+    let target = pair.target(of: table, among: all)
     return SnapshotManifest.Table(
       name: name,
+      pair: SchemaPair(staging: pair.schemas.staging, production: pair.schemas.production),
       file: file,
       byteCount: writer.byteCount,
       rowCount: writer.rowCount,
@@ -128,7 +159,7 @@ package struct SnapshotSave: Sendable {
       columns: described,
       key: target?.key ?? ownKey,
       primaryKey: ownKey,
-      versionColumn: target?.versionColumn ?? table.column(options.columns.version(of: name)).map(\.name.name)
+      versionColumn: target?.versionColumn ?? table.column(pair.rules.version(of: name)).map(\.name.name)
     )
   }
 
@@ -140,33 +171,10 @@ package struct SnapshotSave: Sendable {
     let outputs = columns.map { $0.travel == .text ? "\($0.name)::text" : "\($0.name)" as SQL }
     return "COPY (SELECT \(outputs.joined(", ")) FROM \(table.name)) TO STDOUT (FORMAT binary)"
   }
-
-  private func tables(_ catalog: Catalog) throws(MergeFailure) -> [CatalogTable] {
-    let schema = options.schemas.staging
-    let ordinary = catalog.tables(in: schema).filter { $0.kind == .table }
-    let wanted = options.namesInStaging(ordinary.map(\.name.name.name))
-    let findings = (wanted ?? []).filter { name in !ordinary.contains { $0.name.name.name == name } }.map {
-      Finding.blocker(.notFound, $0, "there is no ordinary table \(schema).\($0) to save.")
-    }
-    guard findings.isEmpty else { throw .blocked(findings) }
-    guard let names = wanted else {
-      guard !ordinary.isEmpty else {
-        throw .blocked([
-          .blocker(
-            .notFound,
-            nil,
-            "there is no table in the schema \(schema) to save. Name the right one: --staging-schema."
-          )
-        ])
-      }
-      return ordinary
-    }
-    return ordinary.filter { names.contains($0.name.name.name) }
-  }
 }
 
-/// What production has for staging's tables: how their rows are matched, and which of two is newer.
-private struct SnapshotTargets {
+/// What is saved of one pair of schemas, and what production has for it: how rows are matched, and which of two is newer.
+private struct SavedPair {
   /// By staging's names.
   struct Target {
     let key: [String]?
@@ -174,12 +182,24 @@ private struct SnapshotTargets {
     let versionColumn: String?
   }
 
+  let schemas: Schemas
+  let rules: ColumnRules
+  /// Staging's ordinary tables that are asked for.
+  let tables: [QualifiedName]
+  /// Names that were asked for, and that no ordinary table has.
+  let missing: [String]
   private let production: [CatalogTable]
-  private let rules: ColumnRules
 
-  init(_ connection: Connection, _ options: MergeOptions) throws(PostgresError) {
-    production = try Catalog(connection, schemas: [options.schemas.production]).tables(in: options.schemas.production)
+  var staging: String { schemas.staging }
+
+  init(_ options: MergeOptions, _ staging: Catalog, _ production: Catalog) {
+    schemas = options.schemas
     rules = options.columns
+    let ordinary = staging.tables(in: schemas.staging).filter { $0.kind == .table }.map(\.name)
+    let wanted = options.namesInStaging(ordinary.map(\.name.name))
+    tables = ordinary.filter { wanted?.contains($0.name.name) ?? true }
+    missing = (wanted ?? []).filter { name in !ordinary.contains { $0.name.name == name } }
+    self.production = production.tables(in: schemas.production)
   }
 
   /// - Returns: nil for a table that production does not have.

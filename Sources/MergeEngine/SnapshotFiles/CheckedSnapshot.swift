@@ -3,6 +3,4 @@ struct CheckedSnapshot: Sendable {
   let manifest: SnapshotManifest
   /// The files of the tables that were looked at.
   let files: [SnapshotFile]
-
-  func file(of table: String) -> SnapshotFile? { files.first { $0.table.name == table } }
 }

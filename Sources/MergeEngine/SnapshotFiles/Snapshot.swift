@@ -19,29 +19,23 @@ package struct Snapshot: Sendable {
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` with one finding for every file that is not as it was saved.
   package func check() throws {
-    _ = try checked(pieceRows: .max, stop: StopSignal())
+    _ = try checked(pieceRows: .max, tables: manifest.tables, stop: StopSignal())
   }
 
   /// - Parameters:
   ///   - pieceRows: rows to a piece of a file, at most.
-  ///   - tables: the tables to look at; nil for all.
+  ///   - tables: the ones of the manifest to look at.
   ///   - stop: ends it early, since many files take their time.
   /// - Throws: ``MergeFailure/blocked(_:)``; `CancellationError` when it was stopped.
-  func checked(pieceRows: Int, tables: [String]? = nil, stop: StopSignal) throws -> CheckedSnapshot {
+  func checked(pieceRows: Int, tables: [SnapshotManifest.Table], stop: StopSignal) throws -> CheckedSnapshot {
     var files: [SnapshotFile] = []
     var findings: [Finding] = []
-    for name in tables ?? [] where !manifest.tables.contains(where: { $0.name == name }) {
-      let known = manifest.tables.map(\.name).joined(separator: ", ")
-      findings.append(
-        .blocker(.notFound, name, "the snapshot \(directory.path) has no table \(name). It has: \(known).")
-      )
-    }
-    for table in manifest.tables where tables?.contains(table.name) ?? true {
+    for table in tables {
       do {
         let url = SnapshotDirectory(url: directory).fileURL(table.file)
         files.append(try SnapshotFileCheck(table: table, url: url).run(pieceRows: pieceRows, stop))
       } catch let damage as SnapshotFileCheck.Damage {
-        findings.append(.blocker(.snapshot, table.name, damage.description))
+        findings.append(.blocker(.snapshot, manifest.label(table), damage.description))
       }
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }

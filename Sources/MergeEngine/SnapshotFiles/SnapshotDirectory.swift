@@ -14,10 +14,14 @@ struct SnapshotDirectory: Sendable {
 
   /// The file of a table. Only letters that every file system keeps apart stand for themselves, so that `Orders` and
   /// `orders` don't meet on one that takes them for the same.
-  static func fileName(of table: String) -> String {
+  ///
+  /// - Parameter schema: the table's, in a snapshot of several pairs of schemas.
+  static func fileName(of table: String, in schema: String? = nil) -> String {
     let plain = Set("abcdefghijklmnopqrstuvwxyz0123456789_-".utf8)
-    let name = table.utf8.map { plain.contains($0) ? String(UnicodeScalar($0)) : String(format: "%%%02X", $0) }
-    return name.joined() + ".pgcopy"
+    func safe(_ name: String) -> String {
+      name.utf8.map { plain.contains($0) ? String(UnicodeScalar($0)) : String(format: "%%%02X", $0) }.joined()
+    }
+    return (schema.map { safe($0) + "." } ?? "") + safe(table) + ".pgcopy"
   }
 
   /// Whether a name out of a manifest stays within the folder.
@@ -95,10 +99,10 @@ struct SnapshotDirectory: Sendable {
   /// Removes what was written of a snapshot that could not be finished; what can't be removed stays without a manifest.
   ///
   /// - Parameters:
-  ///   - tables: whose files may have been written.
+  ///   - files: names of files that may have been written.
   ///   - wasMade: the folder was made for the snapshot, and goes with it.
-  func discard(_ tables: [String], wasMade: Bool) {
-    for file in tables.map(Self.fileName) { try? FileManager.default.removeItem(at: fileURL(file)) }
+  func discard(_ files: [String], wasMade: Bool) {
+    for file in files { try? FileManager.default.removeItem(at: fileURL(file)) }
     try? FileManager.default.removeItem(at: manifestURL)
     try? FileManager.default.removeItem(at: unfinishedURL)
     let isEmpty = (try? FileManager.default.contentsOfDirectory(atPath: url.path))?.isEmpty == true
@@ -155,7 +159,7 @@ struct SnapshotDirectory: Sendable {
   }
 
   private static func check(_ manifest: SnapshotManifest, at url: URL) throws {
-    var names: Set<String> = []
+    var names: Set<[String]> = []
     var files: Set<String> = []
     for table in manifest.tables {
       guard isFileName(table.file) else {
@@ -165,7 +169,8 @@ struct SnapshotDirectory: Sendable {
         throw blocked("\(url.path) names the file \(table.file) for two tables. It is not as it was saved.")
       }
       let columns = Set(table.columns.map(\.name))
-      guard names.insert(table.name).inserted, !table.columns.isEmpty, table.rowCount >= 0, table.byteCount >= 0,
+      guard names.insert([manifest.stagingSchema(of: table), table.name]).inserted, !table.columns.isEmpty,
+        table.rowCount >= 0, table.byteCount >= 0,
         columns.count == table.columns.count, columns.isSuperset(of: table.primaryKey),
         table.versionColumn.map(columns.contains) ?? true
       else {

@@ -6,7 +6,7 @@ import Foundation
 /// without the staging tables, and nothing about who took it or how to connect.
 public struct SnapshotManifest: Sendable, Codable {
   /// The form of manifest and files; readers refuse a higher one than ``currentFormatVersion``.
-  public var formatVersion = currentFormatVersion
+  public var formatVersion = plainFormatVersion
   /// The version of merge-engine that took the snapshot.
   public var engineVersion: String
   /// What progress of a replay is recorded under: a UUID.
@@ -17,15 +17,17 @@ public struct SnapshotManifest: Sendable, Codable {
   public let serverVersion: String
   /// The encoding of texts in the files: UTF8, or SQL_ASCII for whatever bytes the database holds.
   public let encoding: String
-  /// The schema the tables were in.
+  /// The schema the tables were in; of several pairs of schemas the first one's.
   public let stagingSchema: String
   /// The window of the load, if the admin tables knew it beyond doubt.
   public let window: Window?
   /// The tables, by name.
   public let tables: [Table]
 
-  /// The form that this engine writes.
-  public static let currentFormatVersion = 1
+  /// The highest form that this engine reads: tables of several pairs of schemas, whose names may be the same.
+  public static let currentFormatVersion = 2
+  /// The form of a snapshot of one pair of schemas, which older engines read too.
+  public static let plainFormatVersion = 1
 
   /// The window of a load: that of `reload`, or `--from` and `--to` of the merge after which nothing was loaded.
   public struct Window: Sendable, Codable, Hashable {
@@ -39,6 +41,8 @@ public struct SnapshotManifest: Sendable, Codable {
   public struct Table: Sendable, Codable {
     /// The plain table name.
     public let name: String
+    /// The schemas of the table and of the one that it is merged into; nil in snapshots of earlier versions, which are of one pair.
+    public internal(set) var pair: SchemaPair?
     /// The file's name in the folder.
     public let file: String
     /// The file's length.
@@ -57,7 +61,7 @@ public struct SnapshotManifest: Sendable, Codable {
     public let versionColumn: String?
 
     private enum CodingKeys: String, CodingKey {
-      case name, file
+      case name, pair, file
       case byteCount = "bytes"
       case rowCount = "rows"
       case sha256, columns, key
@@ -100,6 +104,30 @@ public struct SnapshotManifest: Sendable, Codable {
     case encoding
     case stagingSchema = "staging_schema"
     case window, tables
+  }
+}
+
+extension SnapshotManifest {
+  /// The schema that a table was in.
+  func stagingSchema(of table: Table) -> String { table.pair?.staging ?? stagingSchema }
+
+  /// The pairs of schemas as they are named in options, `staging=production`, each once; of an earlier version's snapshot the staging
+  /// schema alone.
+  package var pairNames: [String] {
+    var names: [String] = []
+    for table in tables {
+      let name = table.pair?.name ?? stagingSchema
+      if !names.contains(name) { names.append(name) }
+    }
+    return names
+  }
+
+  /// Tables are known by their schema too, since two pairs may each have one of the same name.
+  package var isOfSeveralPairs: Bool { Set(tables.map(stagingSchema(of:))).count > 1 }
+
+  /// What a table is called: with production's schema where there are several pairs.
+  package func label(_ table: Table) -> String {
+    isOfSeveralPairs ? "\(table.pair?.production ?? stagingSchema).\(table.name)" : table.name
   }
 }
 

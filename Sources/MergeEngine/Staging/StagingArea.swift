@@ -8,8 +8,10 @@ import Logging
 package struct StagingArea: Sendable {
   /// A table of the area.
   package struct Table: Sendable, Hashable {
-    /// Its plain name.
+    /// What a merge calls it: with production's schema where there are several pairs.
     package let name: String
+    /// The columns of the key by which its rows are matched, by production's names.
+    package let key: [String]
     /// The column with versions.
     package let versionColumn: String
     /// The version column's type.
@@ -20,9 +22,9 @@ package struct StagingArea: Sendable {
 
   /// The rows of one table.
   package struct Count: Sendable, Hashable {
-    /// The plain table name.
+    /// What a merge calls the table.
     package let table: String
-    /// What staging calls it.
+    /// What staging calls it, without its schema.
     package let stagingTable: String
     /// All rows.
     package let rows: Int
@@ -34,7 +36,7 @@ package struct StagingArea: Sendable {
 
   /// What became of one table.
   package struct Emptied: Sendable, Hashable, Codable {
-    /// The plain table name.
+    /// What a merge calls the table.
     package let table: String
     /// How many rows it had, if it was truncated.
     package let truncated: Int?
@@ -79,6 +81,7 @@ package struct StagingArea: Sendable {
     tables = plan.tables.map { table in
       Table(
         name: table.name,
+        key: table.keyColumns.map(\.name.name),
         versionColumn: table.version.name.name,
         versionType: table.version.baseType.fullName.text,
         versionIsTime: TypeOID.timestamps.union([TypeOID.date]).contains(table.version.baseType.oid)
@@ -103,7 +106,7 @@ package struct StagingArea: Sendable {
   /// - Parameter keys: what was asked for, by table and column. A load takes every combination of the columns' values.
   package func counts(ofKeys keys: [String: [[String: String]]]) throws -> [Count] {
     try counts { table, _ in
-      let asked = keys[table.plainName] ?? []
+      let asked = keys[table.name] ?? []
       let conditions = table.keyColumns.indices.map { index -> SQL in
         let column = table.columns[index]
         let values: SQL = "SELECT k.v::\(column.baseType.uncutName) FROM unnest($\(index + 1)::text[]) AS k (v)"

@@ -1,13 +1,15 @@
 import Libpq
 import Logging
 
-/// What the tables of the staging schema look like, whether or not they can be merged.
+/// What the tables of the staging schemas look like, whether or not they can be merged.
 package struct StagingDescription: Sendable {
   /// The tables by name.
   package let tables: [Table]
 
   /// A staging table.
   package struct Table: Sendable {
+    /// Its schema; nil where only one is looked at.
+    package let schema: String?
     /// Its plain name.
     package let name: String
     /// Its columns, without the one for marks.
@@ -32,15 +34,21 @@ package struct StagingDescription: Sendable {
   {
     let session = Session(target: target, schemas: schemas, logger: logger)
     let connection = try session.reachControl()
-    let catalog = try Catalog(connection, schemas: [schemas.staging, schemas.production])
-    tables = catalog.tables(in: schemas.staging).filter { $0.kind == .table }.map { table in
-      let key = Self.key(of: table, catalog, schemas, columns)
-      return Table(
-        name: table.name.name.name,
-        columns: table.columns.filter { $0.name != TablePlanner.statusColumn }.map {
-          Column(name: $0.name.name, type: $0.declaredType.text, isKey: key.contains($0.name))
-        }
-      )
+    let catalog = try Catalog(connection, schemas: schemas.allStaging + schemas.allProduction)
+    var options = MergeOptions()
+    options.schemas = schemas
+    options.columns = columns
+    tables = options.ofEachPair(staging: catalog, production: catalog).flatMap { own in
+      catalog.tables(in: own.schemas.staging).filter { $0.kind == .table }.map { table in
+        let key = Self.key(of: table, catalog, own.schemas, own.columns)
+        return Table(
+          schema: schemas.hasSeveralPairs ? own.schemas.staging : nil,
+          name: table.name.name.name,
+          columns: table.columns.filter { $0.name != TablePlanner.statusColumn }.map {
+            Column(name: $0.name.name, type: $0.declaredType.text, isKey: key.contains($0.name))
+          }
+        )
+      }
     }
   }
 

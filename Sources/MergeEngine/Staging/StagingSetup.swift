@@ -6,25 +6,6 @@ import Spelling
 ///
 /// What is there already is only ever added to: no column is dropped or altered.
 package struct StagingSetup: Sendable {
-  /// What can be chosen about staging tables.
-  package struct Options: Sendable {
-    /// The schemas.
-    package var schemas = Schemas()
-    /// The production tables to make staging for; nil for all that can be merged.
-    package var tables: [String]?
-    /// Which columns hold versions.
-    package var columns = ColumnRules()
-    /// Index the version column, for those who look into staging by it.
-    package var indexesVersion = false
-    /// Give staging the guide's status column, which merges then keep true.
-    package var hasStatusColumn = false
-    /// Leave staging out of the write-ahead log.
-    package var isUnlogged = false
-
-    /// The contract's defaults.
-    package init() {}
-  }
-
   /// What was done to one table.
   package struct TableReport: Sendable, Codable {
     /// What was done.
@@ -48,7 +29,7 @@ package struct StagingSetup: Sendable {
   }
 
   private let target: ConnectionTarget
-  private let options: Options
+  private let options: StagingOptions
   private let logger: Logger
   private let stop: StopSignal
 
@@ -57,7 +38,7 @@ package struct StagingSetup: Sendable {
   ///   - options: what to make.
   ///   - logger: gets the server's notices.
   ///   - stop: ends it early; what was not committed is not made then.
-  package init(target: ConnectionTarget, options: Options, logger: Logger, stop: StopSignal = StopSignal()) {
+  package init(target: ConnectionTarget, options: StagingOptions, logger: Logger, stop: StopSignal = StopSignal()) {
     self.target = target
     self.options = options
     self.logger = logger

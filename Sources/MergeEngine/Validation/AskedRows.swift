@@ -106,8 +106,8 @@ package struct AskedRows: Sendable {
     var extra: [Difference] = []
     for table in plan.tables {
       let reader = AskedRowReader(plan: table, pair: table.pair.name, production, staging)
-      try reader.requireWhole(rowCounts[table.plainName] ?? 0)
-      let asked = keys[table.plainName] ?? []
+      try reader.requireWhole(rowCounts[table.name] ?? 0)
+      let asked = keys[table.name] ?? []
       outcome.asked += asked.count
       for start in stride(from: 0, to: asked.count, by: Self.pieceKeyCount) {
         let piece = Array(asked[start..<min(start + Self.pieceKeyCount, asked.count)])
@@ -153,7 +153,7 @@ package struct AskedRows: Sendable {
         staging: try StagingSource(table.staging, isElsewhere: isElsewhere, staging).contentIdentity,
         from: nil,
         to: nil,
-        askedKeyCount: keys[table.plainName]?.count ?? 0
+        askedKeyCount: keys[table.name]?.count ?? 0
       )
     }
     let header = DifferenceFile.Header(
@@ -257,7 +257,7 @@ struct AskedRowReader {
   private func extra(_ key: [String: String], _ found: Found) -> Difference {
     Difference(
       pair: pair,
-      table: plan.name,
+      table: plan.plainName,
       kind: .extra,
       // As production writes it: 07 and 7 are the same number.
       key: Dictionary(

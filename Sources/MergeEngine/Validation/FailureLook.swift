@@ -3,11 +3,14 @@ import Libpq
 /// Looks at rows of one table again that DMS has found to differ.
 struct FailureLook {
   private let table: CatalogTable
+  private let name: String
   private let connection: Connection
-  private var key: [UniqueIndex.Column] { table.primaryKey?.columns ?? [] }
+  private let key: [UniqueIndex.Column]
 
-  init(_ table: CatalogTable, _ connection: Connection) {
-    self.table = table
+  init(_ failed: FailedTable, _ connection: Connection) {
+    table = failed.table
+    name = failed.name
+    key = failed.key?.columns ?? []
     self.connection = connection
   }
 
@@ -51,7 +54,7 @@ struct FailureLook {
 
   private func keyValues(_ row: FailureRow) throws(FailureText.Unreadable) -> [String] {
     guard !key.isEmpty else {
-      throw .init(reason: "\(table.name) has no primary key, so nobody can say which row it is")
+      throw .init(reason: "\(table.name) has no primary key and no other unique one, so nobody can say which row it is")
     }
     let values = try FailureText.key(row.keyText)
     guard values.count == key.count else {
@@ -160,7 +163,7 @@ struct FailureLook {
     columns: [FailureText.Column] = []
   ) -> ValidationFailure {
     ValidationFailure(
-      table: table.name.name.name,
+      table: name,
       kind: row.kind,
       key: key,
       keyText: row.keyText,

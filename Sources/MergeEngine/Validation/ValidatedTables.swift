@@ -8,13 +8,15 @@ package struct ValidatedTables: Sendable {
 
   /// A table.
   package struct Table: Sendable {
-    /// Its plain name.
+    /// What it is called: with its schema where there are several pairs.
     package let name: String
-    /// Its key's columns; of a table without a primary key none.
+    /// Its plain name.
+    package let plainName: String
+    /// Its key's columns; none of a table that has neither a primary key nor another unique one.
     package let key: [KeyColumn]
   }
 
-  /// A column of a primary key.
+  /// A column of a key.
   package struct KeyColumn: Sendable {
     /// Its name.
     package let name: String
@@ -26,33 +28,68 @@ package struct ValidatedTables: Sendable {
 
   /// Reads the catalog.
   ///
+  /// - Parameter columns: what the file says of single tables, their keys too.
   /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
-  package init(target: ConnectionTarget, schemas: Schemas, logger: Logger) throws {
+  package init(target: ConnectionTarget, schemas: Schemas, columns: ColumnRules = ColumnRules(), logger: Logger) throws
+  {
     let connection = try Session(target: target, schemas: schemas, isReadOnly: true, logger: logger).reachControl()
+    let catalog = try Catalog(connection, schemas: schemas.allProduction)
+    var options = MergeOptions()
+    options.schemas = schemas
+    options.columns = columns
+    let found = options.ofEachPair(staging: catalog, production: catalog).flatMap { own in
+      catalog.tables(in: own.schemas.production)
+        .filter { ($0.kind == .table || $0.kind == .partitioned) && !$0.isPartition }
+        .map { MergeTarget($0, own.columns) }
+    }
+    let collations = try Self.collations(of: found.map(\.table), connection)
+    tables = found.map { target in
+      let name = target.table.name
+      return Table(
+        name: schemas.hasSeveralPairs ? "\(name.schema.name).\(name.name.name)" : name.name.name,
+        plainName: name.name.name,
+        key: (target.validatedKey?.columns ?? []).compactMap { target.table.column($0.name) }.map { column in
+          KeyColumn(
+            name: column.name.name,
+            type: column.declaredType.text,
+            collation: collations[Place(table: target.table.oid, column: column.name)]
+          )
+        }
+      )
+    }
+  }
+
+  private struct Place: Hashable {
+    let table: UInt32
+    let column: Identifier
+  }
+
+  private static func collations(of tables: [CatalogTable], _ connection: Connection) throws(PostgresError)
+    -> [Place: String]
+  {
     let rows = try connection.query(
       """
-      SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
+      SELECT a.attrelid::bigint, a.attname::text,
              CASE WHEN l.collname = 'default' THEN d.datcollate::text ELSE l.collname::text END
-      FROM pg_class c
-      JOIN pg_namespace n ON n.oid = c.relnamespace
+      FROM pg_attribute a
+      JOIN pg_collation l ON l.oid = a.attcollation
       JOIN pg_database d ON d.datname = current_database()
-      LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
-      LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[])
-      LEFT JOIN pg_collation l ON l.oid = a.attcollation
-      WHERE n.nspname = \(Literal(schemas.production)) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-      ORDER BY c.relname, a.attnum
+      WHERE a.attrelid = ANY ($1::text[]::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
       """,
-      "reading the keys of the production tables"
+      [.textArray(tables.map { "\($0.oid)" })],
+      "reading the collations of the production tables"
     )
-    var tables: [Table] = []
+    var collations: [Place: String] = [:]
     for row in 0..<rows.count {
-      let name = rows.text(row, 0) ?? ""
-      var key = tables.last?.name == name ? tables.removeLast().key : []
-      if let column = rows.text(row, 1) {
-        key.append(KeyColumn(name: column, type: rows.text(row, 2) ?? "", collation: rows.text(row, 3)))
-      }
-      tables.append(Table(name: name, key: key))
+      let place = Place(table: UInt32(rows.integer(row, 0) ?? 0), column: Identifier(rows.text(row, 1) ?? ""))
+      collations[place] = rows.text(row, 2)
     }
-    self.tables = tables
+    return collations
   }
+}
+
+extension MergeTarget {
+  /// The key by which DMS's validation tells rows apart: the primary key, whatever a merge matches by; without one another
+  /// unique key.
+  var validatedKey: UniqueIndex? { table.primaryKey ?? key ?? table.uniqueIndexes.first { $0.flaws.isEmpty } }
 }

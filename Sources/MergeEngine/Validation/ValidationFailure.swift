@@ -31,7 +31,7 @@ package struct ValidationFailure: Sendable, Encodable {
     case unreadable
   }
 
-  /// Production's table, by its plain name.
+  /// Production's table, with its schema where there are several pairs.
   package let table: String
   /// What DMS has found.
   package let kind: Kind

@@ -16,10 +16,12 @@ package struct ValidationFailures: Sendable {
     package var schemas = Schemas()
     /// Only these tables of production; nil for all.
     package var tables: [String]?
-    /// The names on Oracle's side of tables that have others there, by production's plain name.
+    /// What the file says of single tables, their keys too.
+    package var columns = ColumnRules()
+    /// The names on Oracle's side of tables that have others there, by production's name.
     package var sources: [String: SourceName] = [:]
-    /// Oracle's schema of all other tables; nil where it is not known.
-    package var sourceSchema: String?
+    /// Oracle's schema of all other tables, by production's schema, as far as it is known.
+    package var sourceSchemas: [String: String] = [:]
     /// The only table of DMS's to read, with or without its schema; nil for all there are.
     package var failureTable: String?
     /// Only what this task has found: its ARN, or the last part of it.
@@ -66,26 +68,24 @@ package struct ValidationFailures: Sendable {
   ///   have no meaning; ``MergeFailure/unreachable(_:)``; ``PostgresError``.
   package func read() throws -> ValidationReport {
     let connection = try session.reachControl()
-    try SchemaCheck(connection)
-      .require(options.schemas.production, advice: "Name the production schema: --production-schema.")
+    for schema in options.schemas.allProduction {
+      try SchemaCheck(connection).require(schema, advice: "Name the production schema: --production-schema.")
+    }
     let sources = try FailureTable.find(options.failureTable, connection)
-    let catalog = try Catalog(connection, schemas: [options.schemas.production])
-    let names = FailedTableNames(
-      catalog.tables(in: options.schemas.production).filter { $0.kind == .table || $0.kind == .partitioned },
-      options
-    )
+    let names = FailedTableNames(try Catalog(connection, schemas: options.schemas.allProduction), options)
     try names.requireKnown(options.tables)
     var report = ValidationReport()
     report.sources = sources.map { .init(table: "\($0.name)", version: $0.version) }
     var missing: Set<String> = []
+    var ambiguous: [String: [String]] = [:]
     var failures: [ValidationFailure] = []
     try read(sources, connection) { rows in
       var group: [FailureRow] = []
-      var table: CatalogTable?
+      var table: FailedTable?
       for row in rows {
         switch names.table(of: row) {
         case .found(let found):
-          if found.oid != table?.oid, let last = table {
+          if found.table.oid != table?.table.oid, let last = table {
             failures += try FailureLook(last, connection).failures(group)
             group = []
           }
@@ -93,12 +93,22 @@ package struct ValidationFailures: Sendable {
           group.append(row)
         case .other: report.otherFailures += 1
         case .missing(let name): missing.insert(name)
+        case .ambiguous(let name, let candidates): ambiguous[name] = candidates
         }
       }
       if let table { failures += try FailureLook(table, connection).failures(group) }
     }
     for failure in Self.latest(failures) { report.add(failure) }
     if !missing.isEmpty { report.findings.append(finding(aboutMissing: missing.sorted())) }
+    for (name, tables) in ambiguous.sorted(by: { $0.key < $1.key }) {
+      report.findings.append(
+        .blocker(
+          nil,
+          "DMS speaks of \(name), which may be \(Spelling.list(tables)). Say what Oracle's schema of each pair is: --source-schema "
+            + "PRODUCTION=NAME, or dms.source_schema in the file."
+        )
+      )
+    }
     return report
   }
 
@@ -108,7 +118,7 @@ package struct ValidationFailures: Sendable {
     return .blocker(
       nil,
       "DMS speaks of \(shown)\(more > 0 ? " and \(more) more" : ""), and there \(names.count == 1 ? "is no such table" : "are no such tables") in "
-        + "\(options.schemas.production) any more, or under another name. Say what they are called on Oracle's side "
+        + "\(Spelling.list(options.schemas.allProduction)) any more, or under another name. Say what they are called on Oracle's side "
         + "(tables.NAME.source_table), or name the tables that count: --table."
     )
   }
@@ -193,73 +203,5 @@ struct FailureRow {
     self.kind = kind
     details = rows.text(row, 6)
     isResynced = rows.text(row, 7)?.uppercased() == "SUCCESS"
-  }
-}
-
-/// Which table of production DMS means; it does not say whether its names are Oracle's or the target's.
-struct FailedTableNames {
-  enum Match {
-    case found(CatalogTable)
-    /// Of another schema, or not asked for.
-    case other
-    /// Of ours, and not there.
-    case missing(String)
-  }
-
-  private let tables: [CatalogTable]
-  private let options: ValidationFailures.Options
-
-  init(_ tables: [CatalogTable], _ options: ValidationFailures.Options) {
-    self.tables = tables
-    self.options = options
-  }
-
-  /// - Throws: ``MergeFailure/blocked(_:)`` for a name that was asked for and that nothing has.
-  func requireKnown(_ names: [String]?) throws {
-    let unknown = (names ?? []).filter { name in !tables.contains { $0.name.name.name == name } }
-    guard unknown.isEmpty else {
-      throw MergeFailure.blocked(
-        unknown.map { name in
-          .blocker(
-            name,
-            "there is no table \(options.schemas.production).\(name)."
-              + Spelling.question(for: name, in: tables.map(\.name.name.name))
-          )
-        }
-      )
-    }
-  }
-
-  func table(of row: FailureRow) -> Match {
-    let candidates = tables.filter { isMeant($0, by: row) }
-    if let table = candidates.first {
-      let isWanted = options.tables?.contains(table.name.name.name) ?? true
-      return isWanted ? .found(table) : .other
-    }
-    // What was not asked for is nobody's business here, and neither is what lies in schemas of others.
-    guard options.tables == nil, isOurs(row.owner) else { return .other }
-    return .missing("\(row.owner).\(row.name)")
-  }
-
-  private func isMeant(_ table: CatalogTable, by row: FailureRow) -> Bool {
-    let name = table.name.name.name
-    let source = options.sources[name]
-    guard [name, source?.table].contains(where: { Self.isSame($0, row.name) }) else { return false }
-    guard let schema = source?.schema ?? options.sourceSchema else { return true }
-    return isTarget(row.owner) || Self.isSame(schema, row.owner)
-  }
-
-  private func isTarget(_ owner: String) -> Bool {
-    [options.schemas.production, options.schemas.staging].contains { Self.isSame($0, owner) }
-  }
-
-  private func isOurs(_ owner: String) -> Bool {
-    let known = [options.sourceSchema] + options.sources.values.map(\.schema)
-    return isTarget(owner) || options.sourceSchema == nil || known.contains { Self.isSame($0, owner) }
-  }
-
-  /// Oracle's name, which may stand in double quotes, and DMS's.
-  private static func isSame(_ name: String?, _ other: String) -> Bool {
-    name?.replacing("\"", with: "").lowercased() == other.lowercased()
   }
 }

@@ -59,6 +59,7 @@ struct RowRecords {
         SELECT b.worker, b.records_read FROM \(admin).merge_batches AS b
         WHERE (g.place_start IS NOT NULL OR g.key_start IS NOT NULL OR g.settled IS NOT NULL)
           AND b.run_id = g.run_id AND b.table_name = $4 AND b.records_read = g.records
+          AND coalesce(to_jsonb(b) ->> 'production_schema' = \(Literal(plan.production.schema.name)), true)
           AND b.finished_at >= g.recorded_at - interval '1 second' AND b.finished_at <= g.recorded_at + interval '1 second'
         ORDER BY greatest(b.finished_at - g.recorded_at, g.recorded_at - b.finished_at) LIMIT 1
       ) AS b ON true

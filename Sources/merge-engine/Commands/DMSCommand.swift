@@ -33,24 +33,26 @@ struct DMSMappingsCommand: AsyncParsableCommand {
     let window = try TimeWindow(from: from, to: to)
     let file = try ConfigurationFile(path: database.config)
     let schemas = try CommandContext.schemas(database, file)
-    try schemas.requireOnePair(for: "a DMS task")
     let planner = MappingPlanner(
       configuration: file,
       columns: CommandContext.columnRules(file),
-      stagingSchema: schemas.staging,
+      schemas: schemas,
+      side: .staging,
       options: source
     )
-    let plan = try planner.plan(try await tables(file), window: window)
+    let plan = try planner.plan(try await tables(file, schemas), window: window)
     StandardOutput.write(document: try plan.mappings().document())
   }
 
-  private func tables(_ file: ConfigurationFile) async throws -> [String] {
-    if !database.table.isEmpty { return database.table }
-    if let include = file.include { return include }
+  /// The names that were given, where each says which table it is; what a merge would take otherwise.
+  private func tables(_ file: ConfigurationFile, _ schemas: Schemas) async throws -> [String] {
+    let names = database.table.isEmpty ? file.include : database.table
+    if let names, names.allSatisfy({ schemas.place(of: $0) != nil }) { return names }
     let context = try CommandContext(database)
     var options = MergeOptions()
     options.schemas = context.schemas
     options.columns = context.columns
+    options.tables = names
     let settled = options
     let stagingTarget = try context.stagingTarget(nil)
     return try await onThreadOfItsOwn {

@@ -63,7 +63,12 @@ struct DMSLintCommand: AsyncParsableCommand {
           columns: context.columns,
           logger: context.logger
         ),
-        validated: try ValidatedTables(target: context.target, schemas: context.schemas, logger: context.logger),
+        validated: try ValidatedTables(
+          target: context.target,
+          schemas: context.schemas,
+          columns: context.columns,
+          logger: context.logger
+        ),
         only: context.tables
       )
     }

@@ -115,7 +115,7 @@ struct DemoCommand: AsyncParsableCommand {
   private static func prepare(_ connection: Connection, _ context: CommandContext, stop: StopSignal) throws {
     try connection.execute(DemoData.production, "making the production tables")
     try leaveIfInterrupted(stop)
-    _ = try StagingSetup(target: context.target, options: StagingSetup.Options(), logger: context.logger).run()
+    _ = try StagingSetup(target: context.target, options: StagingOptions(), logger: context.logger).run()
     try leaveIfInterrupted(stop)
     try connection.execute(DemoData.staging, "loading staging")
     try leaveIfInterrupted(stop)

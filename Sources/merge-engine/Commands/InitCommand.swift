@@ -39,7 +39,7 @@ struct InitCommand: DatabaseCommand {
 
   func run() async throws {
     let context = try CommandContext(database)
-    var options = StagingSetup.Options()
+    var options = StagingOptions()
     options.schemas = context.schemas
     options.tables = context.tables
     options.columns = context.columns

@@ -30,12 +30,6 @@ struct MergeCommand: DatabaseCommand {
   )
   var again = false
 
-  @Flag(
-    inversion: .prefixedNo,
-    help: "Keep what is overwritten, and the keys of what is inserted, so that rollback can undo the run."
-  )
-  var beforeImages: Bool?
-
   @Flag(inversion: .prefixedNo, help: "Truncate the staging tables at the end if every row is merged.")
   var cleanup: Bool?
 
@@ -61,7 +55,6 @@ struct MergeCommand: DatabaseCommand {
     var options = try merging.resolve(context)
     options.mark = mark ?? file.mark.flatMap { .init(rawValue: $0) } ?? options.mark
     options.again = again
-    options.beforeImages = beforeImages ?? file.beforeImages ?? options.beforeImages
     options.cleanup = cleanup ?? file.cleanup ?? options.cleanup
     return options
   }

@@ -92,7 +92,6 @@ struct ReloadCommand: AsyncParsableCommand {
 
   func run() async throws {
     let context = try CommandContext(merge.database)
-    try context.schemas.requireOnePair(for: "reload")
     let reportFile = merge.merging.reportPath.map { ReportFile(path: $0, context) }
     try reportFile?.check()
     let stop = StopSignal()
@@ -135,7 +134,7 @@ struct ReloadCommand: AsyncParsableCommand {
 
   /// A request for the rows that DMS found to differ and that are not known to be mended.
   private func rowRequest(_ context: CommandContext) async throws -> ReloadRequest? {
-    let reader = failure.reader(context, sourceSchema: source.sourceSchema)
+    let reader = try failure.reader(context, sourceSchemas: source.sourceSchema)
     let report = try await Waiting.on("reading what DMS found to differ", context) { try reader.read() }
     guard report.obstacles.isEmpty else { throw MergeFailure.blocked(report.obstacles) }
     for entry in report.tables where entry.kind == .tableWarning {
@@ -154,7 +153,7 @@ struct ReloadCommand: AsyncParsableCommand {
 
   private func windowRequest(_ context: CommandContext) throws -> ReloadRequest {
     let window = try TimeWindow(from: comparison.from, to: comparison.to)
-    let planner = planner(context, into: context.schemas.staging)
+    let planner = planner(context, .staging)
     let task = task
     var request = ReloadRequest(window: window, route: try task.route(context.configuration.dms)) { tables in
       try task.documents(planner, tables, window: window)
@@ -164,11 +163,12 @@ struct ReloadCommand: AsyncParsableCommand {
     return request
   }
 
-  private func planner(_ context: CommandContext, into schema: String) -> MappingPlanner {
+  private func planner(_ context: CommandContext, _ side: MappingPlanner.Side) -> MappingPlanner {
     MappingPlanner(
       configuration: context.configuration,
       columns: context.columns,
-      stagingSchema: schema,
+      schemas: context.schemas,
+      side: side,
       options: source
     )
   }
@@ -203,15 +203,13 @@ struct ReloadCommand: AsyncParsableCommand {
       return ReloadSteps.Verification(differs: differs, summary: Self.summary(report))
     }
     let (task, failure, source) = (task, failure, source)
-    let (intoStaging, intoProduction) = (
-      planner(context, into: context.schemas.staging), planner(context, into: context.schemas.production)
-    )
+    let (intoStaging, intoProduction) = (planner(context, .staging), planner(context, .production))
     steps.rowDocuments = { rows in try task.documents(intoStaging, rows: rows) }
     steps.validationDocuments = { tables, window in
       try task.validationDocuments(intoProduction, tables, window: window)
     }
     steps.failures = { arn in
-      try failure.reader(context, sourceSchema: source.sourceSchema, task: arn).read()
+      try failure.reader(context, sourceSchemas: source.sourceSchema, task: arn).read()
     }
     return steps
   }

@@ -94,6 +94,6 @@ struct ReplayCommand: DatabaseCommand {
     )
     let result = try await Waiting.on("filling staging", context) { Result { try restore.run() } }
     if case .failure = result, let signal = stop.signal { throw CommandEnd(status: ExitStatus(signal: signal)) }
-    try RestoreOutput(tables: result.get(), schema: context.schemas.staging).write(context)
+    try RestoreOutput(tables: result.get()).write(context)
   }
 }

@@ -26,11 +26,14 @@ struct ValidationListCommand: DatabaseCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The Oracle schema of tables that name none: failures of tables of other schemas are left out.",
+      """
+      The Oracle schema of tables that name none: failures of tables of other schemas are left out. With several pairs of schemas \
+      PRODUCTION=NAME, once for each.
+      """,
       valueName: "name"
     )
   )
-  var sourceSchema: String?
+  var sourceSchema: [String] = []
 
   @Option(
     help: ArgumentHelp("Only what this task found: its ARN, or the last part of it.", valueName: "task")
@@ -46,7 +49,7 @@ struct ValidationListCommand: DatabaseCommand {
   func run() async throws {
     guard limit > 0 else { throw MergeFailure.usage("--limit is \(limit); it must be 1 or more.") }
     let context = try CommandContext(database)
-    let reader = failure.reader(context, sourceSchema: sourceSchema, task: task)
+    let reader = try failure.reader(context, sourceSchemas: sourceSchema, task: task)
     let report = try await Waiting.on("reading", context) { try reader.read() }
     try ValidationOutput(report: report, showsMended: all, limit: limit).write(context)
     if report.openCount > 0 || !report.findings.isEmpty { throw CommandEnd(status: .rowsRefused) }

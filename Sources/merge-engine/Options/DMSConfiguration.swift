@@ -4,7 +4,7 @@ import DMS
 ///
 /// ```yaml
 /// dms:
-///   source_schema: SHOP
+///   source_schema: SHOP               # or {shop: SHOP, crm: CRM}, by production's schemas
 ///   pad: 1h
 ///   source_endpoint_arn: arn:aws:dms:eu-central-1:123456789012:endpoint:SOURCE
 ///   target_endpoint_arn: arn:aws:dms:eu-central-1:123456789012:endpoint:TARGET
@@ -15,7 +15,7 @@ import DMS
 /// ```
 /// Instead of an instance: `serverless: {max_capacity_units: 16, subnet_group: reload, security_groups: [sg-1]}`.
 struct DMSConfiguration {
-  var sourceSchema: String?
+  var sourceSchemas = SourceSchemas()
   var pad: String?
   var windowForm: String?
   var sourceEndpointARN: String?
@@ -32,7 +32,7 @@ struct DMSConfiguration {
 
   static var keys: [(String, ConfigurationKey<Self>)] {
     [
-      ("source_schema", .text(\.sourceSchema)),
+      ("source_schema", .other { value, section in section.sourceSchemas = try SourceSchemas(value) }),
       ("pad", .text(\.pad)),
       ("window_form", .choice(\.windowForm, MappingPlan.WindowForm.allCases.map(\.rawValue))),
       ("source_endpoint_arn", .text(\.sourceEndpointARN)),

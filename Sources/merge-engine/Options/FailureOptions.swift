@@ -14,13 +14,18 @@ struct FailureOptions: ParsableArguments {
   /// What reads them.
   ///
   /// - Parameters:
-  ///   - sourceSchema: the Oracle schema as it was typed.
+  ///   - sourceSchemas: the Oracle schemas as they were typed.
   ///   - task: only what this task has found; nil for all.
-  func reader(_ context: CommandContext, sourceSchema: String?, task: String? = nil) -> ValidationFailures {
+  func reader(_ context: CommandContext, sourceSchemas: [String], task: String? = nil) throws -> ValidationFailures {
     var options = ValidationFailures.Options()
     options.schemas = context.schemas
     options.tables = context.tables
-    options.sourceSchema = sourceSchema ?? context.configuration.dms.sourceSchema
+    let (typed, configured) = (try SourceSchemas(sourceSchemas), context.configuration.dms.sourceSchemas)
+    options.columns = context.columns
+    for pair in context.schemas.pairs {
+      options.sourceSchemas[pair.production] =
+        typed.schema(of: pair.production) ?? configured.schema(of: pair.production)
+    }
     options.sources = context.configuration.tables.compactMapValues { table in
       guard table.source.schema != nil || table.source.table != nil else { return nil }
       return .init(schema: table.source.schema, table: table.source.table)

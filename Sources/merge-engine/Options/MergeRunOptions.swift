@@ -13,6 +13,12 @@ struct MergeRunOptions: ParsableArguments {
   )
   var atomic: Bool?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Keep what is overwritten, and the keys of what is inserted, so that rollback can undo the run."
+  )
+  var beforeImages: Bool?
+
   @Option(
     help: """
       What to do with a staging row as new as production's: skip it, or compare all columns and update on a difference (default: skip).
@@ -99,6 +105,7 @@ struct MergeRunOptions: ParsableArguments {
     let file = context.configuration
     var options = try comparison.resolve(context)
     options.atomic = atomic ?? file.atomic ?? options.atomic
+    options.beforeImages = beforeImages ?? file.beforeImages ?? options.beforeImages
     options.ties = ties ?? file.ties.flatMap { .init(rawValue: $0) } ?? options.ties
     options.lockTimeoutMilliseconds = lockTimeout ?? file.lockTimeout ?? options.lockTimeoutMilliseconds
     options.maxLockMilliseconds = maxLockTime ?? file.maxLockTime ?? options.maxLockMilliseconds

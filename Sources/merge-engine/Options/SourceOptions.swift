@@ -8,11 +8,14 @@ extension MappingPlan.WindowForm: ExpressibleByArgument {}
 struct SourceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The Oracle schema of tables that name none (tables.NAME.source_schema); upper-cased unless in double quotes.",
+      """
+      The Oracle schema of tables that name none (tables.NAME.source_schema); upper-cased unless in double quotes. With several \
+      pairs of schemas PRODUCTION=NAME, once for each.
+      """,
       valueName: "name"
     )
   )
-  var sourceSchema: String?
+  var sourceSchema: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -28,9 +31,15 @@ struct SourceOptions: ParsableArguments {
 
 /// Makes the mapping document of a task from configuration and flags.
 struct MappingPlanner {
+  /// What of each pair of schemas DMS writes to, or compares with Oracle.
+  enum Side {
+    case staging, production
+  }
+
   let configuration: ConfigurationFile
   let columns: ColumnRules
-  let stagingSchema: String
+  let schemas: Schemas
+  let side: Side
   let options: SourceOptions
 
   /// The padding that was asked for.
@@ -39,54 +48,64 @@ struct MappingPlanner {
     return try WindowPadding(text)
   }
 
-  /// The plan for these staging tables.
+  /// The plan for these tables, as a merge calls them.
   func plan(_ tables: [String], window: TimeWindow) throws -> MappingPlan {
     let form: MappingPlan.WindowForm? = configuration.dms.windowForm.flatMap { .init(rawValue: $0) }
     return MappingPlan(
-      sourceSchema: try sourceSchema(for: tables),
-      targetSchema: stagingSchema,
-      tables: tables.map(planned),
+      sourceSchema: "",
+      tables: try tables.map(planned),
       window: window,
       padding: try padding(),
       windowForm: options.windowForm ?? form ?? .between
     )
   }
 
-  /// The plan for single rows of staging tables, by their keys.
+  /// The plan for single rows of tables, by their keys.
   func plan(rows: KeyPieces.Keys) throws -> MappingPlan {
-    let tables = rows.keys.sorted()
-    return MappingPlan(
-      sourceSchema: try sourceSchema(for: tables),
-      targetSchema: stagingSchema,
-      tables: tables.map { name in
-        var table = planned(name)
+    MappingPlan(
+      sourceSchema: "",
+      tables: try rows.keys.sorted().map { name in
+        var table = try planned(name)
         let keys = rows[name] ?? []
         table.keyValues = KeyPieces.values(of: (keys.first?.keys ?? [:].keys).sorted(), in: keys)
+          .map { PlannedTable.KeyValues(column: rules(of: name)?.columns?[$0.column] ?? $0.column, values: $0.values) }
         return table
       },
       window: nil
     )
   }
 
-  /// Needed only by tables that name no schema themselves.
-  private func sourceSchema(for tables: [String]) throws -> String {
-    if let schema = options.sourceSchema ?? configuration.dms.sourceSchema { return schema }
-    guard let table = tables.first(where: { configuration.tables[$0]?.source.schema == nil }) else { return "" }
-    throw MergeFailure.usage(
-      "the Oracle schema of \(table) is not known. Name it: --source-schema NAME, or dms.source_schema in the "
-        + "configuration file."
-    )
+  private func rules(of table: String) -> ColumnRules.TableRules? {
+    schemas.place(of: table).flatMap { columns.tables["\($0.pair.production).\($0.name)"] ?? columns.tables[$0.name] }
   }
 
-  private func planned(_ table: String) -> PlannedTable {
-    let source = configuration.tables[table]?.source ?? SourceTable()
-    let rules = columns.tables[table]
+  private func planned(_ table: String) throws -> PlannedTable {
+    guard let (pair, name) = schemas.place(of: table) else {
+      throw MergeFailure.usage("\(table) may be in several pairs of schemas: name it with production's schema.")
+    }
+    let tables = configuration.tables
+    let source = (tables["\(pair.production).\(name)"] ?? tables[name])?.source ?? SourceTable()
+    let rules = rules(of: table)
     let version = rules?.version ?? columns.version
+    let typed = try SourceSchemas(options.sourceSchema)
+    guard
+      let schema = source.schema ?? typed.schema(of: pair.production)
+        ?? configuration.dms.sourceSchemas.schema(of: pair.production)
+    else {
+      throw MergeFailure.usage(
+        schemas.hasSeveralPairs
+          ? "the Oracle schema of \(table) is not known. Name it: --source-schema \(pair.production)=NAME, or "
+            + "dms.source_schema: {\(pair.production): NAME} in the configuration file."
+          : "the Oracle schema of \(table) is not known. Name it: --source-schema NAME, or dms.source_schema in the "
+            + "configuration file."
+      )
+    }
     return PlannedTable(
-      name: source.table ?? table,
-      schema: source.schema,
+      name: source.table ?? name,
+      schema: schema,
       versionColumn: rules?.columns?[version] ?? version,
-      targetName: rules?.stagingTable ?? table,
+      targetSchema: side == .staging ? pair.staging : pair.production,
+      targetName: side == .staging ? rules?.stagingTable ?? name : name,
       loadOrder: source.loadOrder,
       parallelLoad: source.parallelLoad,
       lobSettings: source.lobs

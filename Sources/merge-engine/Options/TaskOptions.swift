@@ -86,7 +86,8 @@ struct TaskOptions: ParsableArguments {
 
   /// The task's documents: generated, or the user's own.
   func documents(_ planner: MappingPlanner, _ tables: [String], window: TimeWindow) throws -> TaskDocuments {
-    var documents = try generated(planner.plan(tables, window: window), SettingsPlan(planner.configuration.dms))
+    let plan = try planner.plan(tables, window: window)
+    var documents = try generated(plan, of: tables, SettingsPlan(planner.configuration.dms))
     documents.mappings = try mappings.map(Self.text) ?? documents.mappings
     documents.settings = try settings.map(Self.text) ?? documents.settings
     return documents
@@ -94,7 +95,8 @@ struct TaskOptions: ParsableArguments {
 
   /// Those of a task that loads single rows; the settings may be the user's own.
   func documents(_ planner: MappingPlanner, rows: KeyPieces.Keys) throws -> TaskDocuments {
-    var documents = try generated(planner.plan(rows: rows), SettingsPlan(planner.configuration.dms))
+    let plan = try planner.plan(rows: rows)
+    var documents = try generated(plan, of: rows.keys.sorted(), SettingsPlan(planner.configuration.dms))
     documents.settings = try settings.map(Self.text) ?? documents.settings
     return documents
   }
@@ -106,14 +108,15 @@ struct TaskOptions: ParsableArguments {
     var plan = try planner.plan(tables, window: window)
     plan.padding = .none
     plan.leavesOutEnd = true
-    return try generated(plan, settings)
+    return try generated(plan, of: tables, settings)
   }
 
-  private func generated(_ plan: MappingPlan, _ settings: SettingsPlan) throws -> TaskDocuments {
+  /// - Parameter names: what a merge calls the plan's tables, in their order.
+  private func generated(_ plan: MappingPlan, of names: [String], _ settings: SettingsPlan) throws -> TaskDocuments {
     var sources: [String: (schema: String, table: String)] = [:]
-    for table in plan.tables {
+    for (name, table) in zip(names, plan.tables) {
       let schema = try OracleName.inDictionary(table.schema ?? plan.sourceSchema)
-      sources[table.targetName ?? table.name] = (schema, try OracleName.inDictionary(table.name))
+      sources[name] = (schema, try OracleName.inDictionary(table.name))
     }
     return TaskDocuments(
       mappings: try plan.mappings().document(),

@@ -3,14 +3,13 @@ import MergeEngine
 /// What `replay --into-staging` has filled.
 struct RestoreOutput {
   let tables: [SnapshotRestore.TableReport]
-  let schema: String
 
   func write(_ context: CommandContext) throws {
     if context.writesJSON { return try StandardOutput.write(json: ["tables": tables]) }
     guard !context.isQuiet else { return }
     for table in tables {
       StandardOutput.write(
-        "\(schema).\(table.table): \(Numbers.counted(table.rows, "row")) restored"
+        "\(table.schema).\(table.table): \(Numbers.counted(table.rows, "row")) restored"
           + (table.created ? ", into a new table.\n" : ".\n")
       )
     }

@@ -20,7 +20,8 @@ struct SnapshotOutput {
     ])
     for entry in manifest.tables {
       table.add([
-        entry.name, Numbers.grouped(entry.rowCount), Numbers.bytes(entry.byteCount), "\(entry.columns.count)",
+        manifest.label(entry), Numbers.grouped(entry.rowCount), Numbers.bytes(entry.byteCount),
+        "\(entry.columns.count)",
         entry.key.isEmpty ? "-" : entry.key.joined(separator: ", "), entry.versionColumn ?? "-",
         String(entry.sha256.prefix(12)) + "…",
       ])
@@ -30,10 +31,15 @@ struct SnapshotOutput {
       + style.paint("\(verb)", .green) + ": \(Numbers.counted(rows, "row")) in \(directory.path)\n"
   }
 
+  private var schemas: String {
+    manifest.isOfSeveralPairs
+      ? "the schemas \(manifest.pairNames.joined(separator: ", "))" : "the schema \(manifest.stagingSchema)"
+  }
+
   private var facts: TerminalText {
     var lines: [TerminalText] = [
       "snapshot \(manifest.id), taken \(manifest.takenAt) by merge-engine \(manifest.engineVersion)",
-      "from the schema \(manifest.stagingSchema) of PostgreSQL \(manifest.serverVersion), texts in \(manifest.encoding)",
+      "from \(schemas) of PostgreSQL \(manifest.serverVersion), texts in \(manifest.encoding)",
     ]
     if let window = manifest.window {
       lines.append("window of the last run: from \(window.from ?? "the beginning") to \(window.to ?? "the end")")

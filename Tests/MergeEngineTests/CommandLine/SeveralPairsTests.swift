@@ -4,10 +4,10 @@ import Testing
 
 /// Several pairs of schemas in one run: ordered by foreign keys across schemas, and nothing of one taken for another's.
 @Suite struct SeveralPairsTests {
-  private static let pairs = ["--pair", "shop_stg=shop", "--pair", "crm_stg=crm"]
+  static let pairs = ["--pair", "shop_stg=shop", "--pair", "crm_stg=crm"]
 
   /// `items` in both pairs, and orders of one that refer to customers of the other.
-  private static let tables = """
+  static let tables = """
     CREATE SCHEMA shop; CREATE SCHEMA shop_stg; CREATE SCHEMA crm; CREATE SCHEMA crm_stg;
     CREATE TABLE crm.customers (id int PRIMARY KEY, name text, updated_at timestamp);
     CREATE TABLE shop.orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES crm.customers, updated_at timestamp);
@@ -164,27 +164,6 @@ import Testing
       #expect(outcome.status == status, "\(outcome.transcript)")
       #expect(outcome.everything.contains(message), "\(outcome.transcript)")
       #expect(try database.contents() == before)
-    }
-  }
-
-  @Test func `a snapshot and DMS's documents are of one pair at a time`() async throws {
-    try await TestDatabase.with { database async throws in
-      try database.run(Self.tables)
-      let folder = try SnapshotFolder()
-      for words in [
-        ["snapshot", "save", folder.path],
-        ["dms", "mappings", "--from", "2025-01-01", "--to", "2025-02-01", "--source-schema", "X"],
-      ] {
-        let outcome = try await database.call(arguments: words + Self.pairs)
-        #expect(
-          outcome.status == 64 && outcome.errors.contains("one pair of schemas at a time"),
-          "\(outcome.transcript)"
-        )
-      }
-      let save = try await database.call("snapshot", "save", folder.path, "--pair", "crm_stg=crm")
-      #expect(save.status == 0, "\(save.transcript)")
-      let replay = try await database.call("replay", folder.path, "--pair", "crm_stg=crm")
-      #expect(replay.status == 65, "\(replay.transcript)")
     }
   }
 }

@@ -80,8 +80,8 @@ import Testing
     Damage(name: "a manifest without a column", message: "a row has 6 fields instead of 5") { folder in
       try changeTables(folder) { $0[1]["columns"].elements.removeLast() }
     },
-    Damage(name: "a manifest of a newer version", message: "format version 2, of a newer merge-engine") { folder in
-      try folder.changeManifest("\"format_version\" : 1", to: "\"format_version\" : 2")
+    Damage(name: "a manifest of a newer version", message: "format version 3, of a newer merge-engine") { folder in
+      try folder.changeManifest("\"format_version\" : 1", to: "\"format_version\" : 3")
     },
     Damage(name: "a manifest that is not JSON", message: "it is not JSON") { folder in
       try folder.change("manifest.json") { $0 = Data("tables: []".utf8) }

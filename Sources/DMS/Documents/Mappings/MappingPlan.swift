@@ -2,7 +2,7 @@
 public struct MappingPlan: Hashable, Sendable {
   /// The source schema of tables that name none.
   public var sourceSchema: String
-  /// The schema on the target, as PostgreSQL spells it.
+  /// The schema on the target, as PostgreSQL spells it, of tables that name none.
   public var targetSchema: String
   /// The tables, in the order in which their rules are written.
   public var tables: [PlannedTable]
@@ -46,18 +46,21 @@ public struct MappingPlan: Hashable, Sendable {
   /// Selections come first, then the names (schema renamed, tables and columns in lower case), then the table settings.
   /// No object is met by two actions.
   ///
-  /// - Throws: ``DocumentError`` when a name cannot be used, two tables have one target, or ranges don't fit their columns.
+  /// - Throws: ``DocumentError`` when a name cannot be used, two tables have one target or one source schema has two, or ranges don't
+  ///   fit their columns.
   public func mappings() throws(DocumentError) -> TableMappings {
     guard !tables.isEmpty else { throw .noTables }
     var resolved: [ResolvedTable] = []
-    for table in tables { resolved.append(try ResolvedTable(table, sourceSchema: sourceSchema)) }
-    try Self.refuseSharedTargets(resolved, in: targetSchema)
+    for table in tables {
+      resolved.append(try ResolvedTable(table, sourceSchema: sourceSchema, targetSchema: targetSchema))
+    }
+    try Self.refuseSharedTargets(resolved)
 
     var writer = RuleWriter()
     for table in resolved { writer.select(table, filters: try filters(of: table)) }
     for schema in resolved.map(\.schema).uniqued() {
-      writer.rename(schema: schema, to: targetSchema)
       let ofSchema = resolved.filter { $0.schema == schema }
+      writer.rename(schema: schema, to: try Self.target(of: ofSchema))
       if ofSchema.allSatisfy({ !$0.isRenamed }) {
         writer.lowerCase(schema: schema, table: "%")
       } else {
@@ -101,12 +104,22 @@ public struct MappingPlan: Hashable, Sendable {
     }
   }
 
-  private static func refuseSharedTargets(_ tables: [ResolvedTable], in schema: String) throws(DocumentError) {
+  /// The one schema that a source schema is renamed to: a rule renames it for all of its tables.
+  private static func target(of tables: [ResolvedTable]) throws(DocumentError) -> String {
+    let targets = tables.map(\.targetSchema).uniqued()
+    guard targets.count == 1 else {
+      throw .schemaWithTwoTargets(schema: tables[0].schema, first: targets[0], second: targets[1])
+    }
+    return targets[0]
+  }
+
+  private static func refuseSharedTargets(_ tables: [ResolvedTable]) throws(DocumentError) {
     var sourceOfTarget: [String: String] = [:]
     for table in tables {
       let source = "\(table.schema).\(table.name)"
-      if let other = sourceOfTarget.updateValue(source, forKey: table.targetName) {
-        throw .twoTablesForOneTarget(target: "\(schema).\(table.targetName)", first: other, second: source)
+      let target = "\(table.targetSchema).\(table.targetName)"
+      if let other = sourceOfTarget.updateValue(source, forKey: target) {
+        throw .twoTablesForOneTarget(target: target, first: other, second: source)
       }
     }
   }

@@ -6,6 +6,8 @@ public struct PlannedTable: Hashable, Sendable, Codable {
   public var schema: String?
   /// The column that the window speaks of.
   public var versionColumn: String
+  /// The schema on the target, as PostgreSQL spells it, where it is not the plan's.
+  public var targetSchema: String?
   /// The staging table, where it is not the source table's name in lower case.
   public var targetName: String?
   /// `load-order` of the selection rule.
@@ -37,6 +39,7 @@ public struct PlannedTable: Hashable, Sendable, Codable {
     name: String,
     schema: String? = nil,
     versionColumn: String = "updated_at",
+    targetSchema: String? = nil,
     targetName: String? = nil,
     loadOrder: Int? = nil,
     parallelLoad: ParallelLoad? = nil,
@@ -45,6 +48,7 @@ public struct PlannedTable: Hashable, Sendable, Codable {
     self.name = name
     self.schema = schema
     self.versionColumn = versionColumn
+    self.targetSchema = targetSchema
     self.targetName = targetName
     self.loadOrder = loadOrder
     self.parallelLoad = parallelLoad

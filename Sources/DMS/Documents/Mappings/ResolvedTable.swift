@@ -4,17 +4,19 @@ struct ResolvedTable {
   let schema: String
   let name: String
   let versionColumn: String
+  let targetSchema: String
   let targetName: String
   let parallelLoad: ParallelLoad?
 
   /// Whether the target name is more than the source name in lower case.
   var isRenamed: Bool { targetName != name.lowercased() }
 
-  init(_ plan: PlannedTable, sourceSchema: String) throws(DocumentError) {
+  init(_ plan: PlannedTable, sourceSchema: String, targetSchema: String) throws(DocumentError) {
     self.plan = plan
     schema = try OracleName.inDictionary(plan.schema ?? sourceSchema)
     name = try OracleName.inDictionary(plan.name)
     versionColumn = try OracleName.inDictionary(plan.versionColumn)
+    self.targetSchema = plan.targetSchema ?? targetSchema
     targetName = plan.targetName ?? name.lowercased()
     guard !targetName.isEmpty else { throw .badName(name: targetName, reason: "the target name is empty") }
     parallelLoad = try Self.checked(plan.parallelLoad, table: name)

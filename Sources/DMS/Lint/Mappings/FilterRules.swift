@@ -100,7 +100,8 @@ enum FilterRules {
     into found: inout FindingList
   ) {
     guard let place = filter.column, let column = place.text, let schemaName = rule.schema?.text,
-      let tableName = rule.table?.text, let table = schema.table(names.table(schemaName, tableName)),
+      let tableName = rule.table?.text,
+      let table = schema.table(names.table(schemaName, tableName), in: names.schema(schemaName)),
       let known = table.columns.first(where: { $0.name == names.column(schemaName, tableName, name: column) })
     else { return }
     let source = known.sourceType?.uppercased() ?? ""

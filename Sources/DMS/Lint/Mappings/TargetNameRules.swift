@@ -26,8 +26,9 @@ enum TargetNameRules {
     for rule in document.includes {
       guard let schemaName = rule.schema?.text, let table = rule.table?.text else { continue }
       let target = names.table(schemaName, sample(table))
-      if target.contains(where: \.isUppercase), schema?.table(target) == nil { tables.append(table) }
-      let known = schema?.table(names.table(schemaName, table))
+      let targetSchema = names.schema(schemaName)
+      if target.contains(where: \.isUppercase), schema?.table(target, in: targetSchema) == nil { tables.append(table) }
+      let known = schema?.table(names.table(schemaName, table), in: targetSchema)
       let filtered = rule.filters.compactMap { $0.column?.text }
       let checked = known.map { $0.columns.map { $0.name.uppercased() } } ?? (filtered.isEmpty ? ["SAMPLE"] : filtered)
       let kept = checked.filter { column in
@@ -104,13 +105,16 @@ enum TargetNameRules {
         !NamePattern(name).hasWildcards
       else { continue }
       let target = names.table(schemaName, name)
+      let targetSchema = names.schema(schemaName)
+      let tables = schema.tables(in: targetSchema)
       // Differing in case only is a missing lower-casing, which is said once for all tables.
-      guard let table = schema.tables.first(where: { $0.name.lowercased() == target.lowercased() }) else {
+      guard let table = tables.first(where: { $0.name.lowercased() == target.lowercased() }) else {
+        let shown = schema.tables.contains { $0.schema != nil } ? "\(targetSchema).\(target)" : target
         found.add(
           .unknownTable,
           at: place,
-          "\(name) would be loaded into \"\(target)\", but there is no such table",
-          advice: advice(target, among: schema.tables.map(\.name)) ?? "create it with init, or remove the rule"
+          "\(name) would be loaded into \"\(shown)\", but there is no such table",
+          advice: advice(target, among: tables.map(\.name)) ?? "create it with init, or remove the rule"
         )
         continue
       }
@@ -122,7 +126,7 @@ enum TargetNameRules {
       guard let place = rule.column, let column = place.text, !NamePattern(column).hasWildcards,
         let schemaName = rule.schema?.text, let tableName = rule.table?.text, !NamePattern(tableName).hasWildcards,
         rule.knownAction != .removeColumn,
-        let table = schema.table(meantBy: names.table(schemaName, tableName))
+        let table = schema.table(meantBy: names.table(schemaName, tableName), in: names.schema(schemaName))
       else { continue }
       check(place, of: table, schemaName, source: tableName, names: names, into: &found)
     }
@@ -142,7 +146,7 @@ enum TargetNameRules {
     found.add(
       .unknownColumn,
       at: place,
-      "\(source).\(column) would become the column \"\(target)\" of \(table.name), but there is no such column",
+      "\(source).\(column) would become the column \"\(target)\" of \(table.fullName), but there is no such column",
       advice: advice(target, among: table.columns.map(\.name)) ?? "name a column of that table"
     )
   }

@@ -8,7 +8,7 @@ enum TypeRules {
     guard let schema else { return }
     for rule in document.includes {
       guard let place = rule.table, let schemaName = rule.schema?.text, let name = place.text,
-        let table = schema.table(meantBy: names.table(schemaName, name))
+        let table = schema.table(meantBy: names.table(schemaName, name), in: names.schema(schemaName))
       else { continue }
       for column in table.columns { checkColumn(column, of: table, at: place, &found) }
     }
@@ -76,7 +76,7 @@ enum TypeRules {
       )
     }
     guard let schemaName = rule.schema?.text, let tableName = rule.table?.text, let columnName = rule.column?.text,
-      let table = schema?.table(meantBy: names.table(schemaName, tableName)),
+      let table = schema?.table(meantBy: names.table(schemaName, tableName), in: names.schema(schemaName)),
       let column = table.columns.first(where: { $0.name.lowercased() == columnName.lowercased() })
     else { return }
     let staging = PostgresType(column.type)
@@ -100,7 +100,7 @@ enum TypeRules {
     at place: Cursor,
     _ found: inout FindingList
   ) {
-    let label = "\(table.name).\(column.name)"
+    let label = "\(table.fullName).\(column.name)"
     let staging = PostgresType(column.type)
     let source = column.sourceType.map(OracleType.init)
     if let source, source.isUnsupported {

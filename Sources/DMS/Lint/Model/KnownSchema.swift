@@ -15,16 +15,22 @@ public struct KnownSchema: Codable, Hashable, Sendable {
 
   /// A table.
   public struct Table: Codable, Hashable, Sendable {
+    /// Its schema, where tables of several are known; nil where the document's own word for it is taken.
+    public var schema: String?
     /// Its name.
     public var name: String
     /// Its columns, without those that the staging table has for itself.
     public var columns: [Column]
 
     /// Makes a table.
-    public init(name: String, columns: [Column]) {
+    public init(schema: String? = nil, name: String, columns: [Column]) {
+      self.schema = schema
       self.name = name
       self.columns = columns
     }
+
+    /// The name by which it is told of.
+    var fullName: String { schema.map { "\($0).\(name)" } ?? name }
   }
 
   /// A column.
@@ -56,8 +62,13 @@ public struct KnownSchema: Codable, Hashable, Sendable {
     }
   }
 
-  func table(_ name: String) -> Table? { tables.first { $0.name == name } }
+  /// The tables that rows for a schema may go to.
+  func tables(in schema: String) -> [Table] { tables.filter { $0.schema == nil || $0.schema == schema } }
+
+  func table(_ name: String, in schema: String) -> Table? { tables(in: schema).first { $0.name == name } }
 
   /// The table of a target name, or of that name in lower case: that nothing lower-cases it is said once for all tables.
-  func table(meantBy target: String) -> Table? { table(target) ?? table(target.lowercased()) }
+  func table(meantBy target: String, in schema: String) -> Table? {
+    table(target, in: schema) ?? table(target.lowercased(), in: schema)
+  }
 }

@@ -8,6 +8,8 @@ public struct ExpectedTable: Codable, Hashable, Sendable {
   public var targetSchema: String
   /// The staging table.
   public var targetTable: String
+  /// What to call it in results; `nil` for the target table's name.
+  public var name: String?
   /// Rows in the staging table; `nil` if they were not counted.
   public var stagingRows: Int?
   /// Rows in the staging table whose version lies outside of what was asked for, padding included; `nil` if not counted.
@@ -19,6 +21,7 @@ public struct ExpectedTable: Codable, Hashable, Sendable {
     sourceTable: String,
     targetSchema: String,
     targetTable: String,
+    name: String? = nil,
     stagingRows: Int? = nil,
     rowsOutsideWindow: Int? = nil
   ) {
@@ -26,6 +29,7 @@ public struct ExpectedTable: Codable, Hashable, Sendable {
     self.sourceTable = sourceTable
     self.targetSchema = targetSchema
     self.targetTable = targetTable
+    self.name = name
     self.stagingRows = stagingRows
     self.rowsOutsideWindow = rowsOutsideWindow
   }

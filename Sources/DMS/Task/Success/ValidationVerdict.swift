@@ -49,7 +49,8 @@ public struct ValidationVerdict: Hashable, Sendable {
       let failed = entry.validationFailedRecords ?? 0
       switch entry.validationState {
       case validated? where failed == 0: break
-      case validated?, mismatched?: mismatches.append(Mismatch(table: table.targetTable, rows: max(failed, 1)))
+      case validated?, mismatched?:
+        mismatches.append(Mismatch(table: table.name ?? table.targetTable, rows: max(failed, 1)))
       case let state:
         let details = entry.validationStateDetails.map { ": \($0)" } ?? ""
         judge.add(

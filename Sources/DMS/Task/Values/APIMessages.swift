@@ -32,26 +32,54 @@ enum APIMessages {
     enum CodingKeys: String, CodingKey { case task = "ReplicationTask" }
   }
 
-  struct TaskReference: Encodable {
+  /// Names a task on an instance, or a serverless replication by its config.
+  struct Reference: Encodable {
     let arn: String
+    let kind: TaskKind
 
-    enum CodingKeys: String, CodingKey { case arn = "ReplicationTaskArn" }
-  }
-
-  struct StartTask: Encodable {
-    let arn: String
-    let type: String
+    /// - Parameter kind: what the ARN is of, where it does not say so itself.
+    init(arn: String, kind: TaskKind? = nil) {
+      self.arn = arn
+      self.kind = kind ?? TaskKind(arn: arn)
+    }
 
     enum CodingKeys: String, CodingKey {
-      case arn = "ReplicationTaskArn"
-      case type = "StartReplicationTaskType"
+      case task = "ReplicationTaskArn"
+      case config = "ReplicationConfigArn"
+      case taskStart = "StartReplicationTaskType"
+      case replicationStart = "StartReplicationType"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(arn, forKey: kind == .task ? .task : .config)
+    }
+  }
+
+  /// The same, to be started.
+  struct Start: Encodable {
+    let reference: Reference
+
+    func encode(to encoder: any Encoder) throws {
+      try reference.encode(to: encoder)
+      var container = encoder.container(keyedBy: Reference.CodingKeys.self)
+      try container.encode("start-replication", forKey: reference.kind == .task ? .taskStart : .replicationStart)
     }
   }
 
   struct TableStatisticsList: Decodable {
     let tables: [TableStatistics]
 
-    enum CodingKeys: String, CodingKey { case tables = "TableStatistics" }
+    private enum CodingKeys: String, CodingKey {
+      case ofTask = "TableStatistics"
+      case ofReplication = "ReplicationTableStatistics"
+    }
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      let key: CodingKeys = container.contains(.ofReplication) ? .ofReplication : .ofTask
+      tables = try container.decode([TableStatistics].self, forKey: key)
+    }
   }
 
   struct ConnectionReference: Encodable {
@@ -70,8 +98,8 @@ enum APIMessages {
     enum CodingKeys: String, CodingKey { case connection = "Connection" }
   }
 
-  struct DescribeConnections: Encodable {
-    let filters: [Filter]
+  struct Describe: Encodable {
+    let filters: [Filter]?
 
     enum CodingKeys: String, CodingKey { case filters = "Filters" }
   }

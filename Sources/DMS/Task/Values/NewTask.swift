@@ -36,53 +36,39 @@ public struct NewTask: Hashable, Sendable {
 }
 
 extension NewTask: Encodable {
-  private enum TaskKeys: String, CodingKey {
-    case identifier = "ReplicationTaskIdentifier"
+  private enum CodingKeys: String, CodingKey {
     case sourceEndpointARN = "SourceEndpointArn"
     case targetEndpointARN = "TargetEndpointArn"
+    case tableMappings = "TableMappings"
+    case tags = "Tags"
+    // Of a task on an instance,
+    case taskIdentifier = "ReplicationTaskIdentifier"
     case replicationInstanceARN = "ReplicationInstanceArn"
     case migrationType = "MigrationType"
-    case tableMappings = "TableMappings"
-    case settings = "ReplicationTaskSettings"
-    case tags = "Tags"
-  }
-
-  private enum ConfigKeys: String, CodingKey {
-    case identifier = "ReplicationConfigIdentifier"
-    case sourceEndpointARN = "SourceEndpointArn"
-    case targetEndpointARN = "TargetEndpointArn"
+    case taskSettings = "ReplicationTaskSettings"
+    // and of a serverless replication.
+    case configIdentifier = "ReplicationConfigIdentifier"
     case computeConfig = "ComputeConfig"
     case replicationType = "ReplicationType"
-    case tableMappings = "TableMappings"
-    case settings = "ReplicationSettings"
-    case tags = "Tags"
+    case replicationSettings = "ReplicationSettings"
   }
 
   private static let fullLoad = "full-load"
 
   /// Writes the request of `CreateReplicationTask`, or of `CreateReplicationConfig`.
   public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    let isTask = runner.kind == .task
+    try container.encode(identifier.description, forKey: isTask ? .taskIdentifier : .configIdentifier)
+    try container.encode(sourceEndpointARN, forKey: .sourceEndpointARN)
+    try container.encode(targetEndpointARN, forKey: .targetEndpointARN)
     switch runner {
-    case .instance(let arn):
-      var container = encoder.container(keyedBy: TaskKeys.self)
-      try container.encode(identifier.description, forKey: .identifier)
-      try container.encode(sourceEndpointARN, forKey: .sourceEndpointARN)
-      try container.encode(targetEndpointARN, forKey: .targetEndpointARN)
-      try container.encode(arn, forKey: .replicationInstanceARN)
-      try container.encode(Self.fullLoad, forKey: .migrationType)
-      try container.encode(tableMappings, forKey: .tableMappings)
-      try container.encode(settings, forKey: .settings)
-      if !tags.isEmpty { try container.encode(tags, forKey: .tags) }
-    case .serverless(let compute):
-      var container = encoder.container(keyedBy: ConfigKeys.self)
-      try container.encode(identifier.description, forKey: .identifier)
-      try container.encode(sourceEndpointARN, forKey: .sourceEndpointARN)
-      try container.encode(targetEndpointARN, forKey: .targetEndpointARN)
-      try container.encode(compute, forKey: .computeConfig)
-      try container.encode(Self.fullLoad, forKey: .replicationType)
-      try container.encode(tableMappings, forKey: .tableMappings)
-      try container.encode(settings, forKey: .settings)
-      if !tags.isEmpty { try container.encode(tags, forKey: .tags) }
+    case .instance(let arn): try container.encode(arn, forKey: .replicationInstanceARN)
+    case .serverless(let compute): try container.encode(compute, forKey: .computeConfig)
     }
+    try container.encode(Self.fullLoad, forKey: isTask ? .migrationType : .replicationType)
+    try container.encode(tableMappings, forKey: .tableMappings)
+    try container.encode(settings, forKey: isTask ? .taskSettings : .replicationSettings)
+    if !tags.isEmpty { try container.encode(tags, forKey: .tags) }
   }
 }

@@ -1,27 +1,5 @@
 /// Answers of the API that speak of serverless replications; read as the tasks that they are.
 enum ServerlessMessages {
-  struct ConfigReference: Encodable {
-    let arn: String
-
-    enum CodingKeys: String, CodingKey { case arn = "ReplicationConfigArn" }
-  }
-
-  struct StartReplication: Encodable {
-    let arn: String
-    let type: String
-
-    enum CodingKeys: String, CodingKey {
-      case arn = "ReplicationConfigArn"
-      case type = "StartReplicationType"
-    }
-  }
-
-  struct Describe: Encodable {
-    let filters: [APIMessages.Filter]?
-
-    enum CodingKeys: String, CodingKey { case filters = "Filters" }
-  }
-
   /// A config: what is to be provisioned. It has no state of its own.
   struct Config: Decodable {
     let identifier: String
@@ -103,11 +81,5 @@ enum ServerlessMessages {
     let replications: [Replication]
 
     enum CodingKeys: String, CodingKey { case replications = "Replications" }
-  }
-
-  struct TableStatisticsList: Decodable {
-    let tables: [TableStatistics]
-
-    enum CodingKeys: String, CodingKey { case tables = "ReplicationTableStatistics" }
   }
 }

@@ -1,4 +1,4 @@
-/// What ``Merger/initialise(_:)`` makes.
+/// What can be chosen about the staging tables that ``Merger/initialise(_:)`` makes.
 public struct StagingOptions: Sendable {
   /// Where the tables are.
   public var schemas = Schemas()
@@ -15,15 +15,4 @@ public struct StagingOptions: Sendable {
 
   /// The defaults.
   public init() {}
-
-  var setup: StagingSetup.Options {
-    var options = StagingSetup.Options()
-    options.schemas = schemas
-    options.tables = tables
-    options.columns = columns
-    options.indexesVersion = indexesVersion
-    options.hasStatusColumn = hasStatusColumn
-    options.isUnlogged = isUnlogged
-    return options
-  }
 }
