@@ -35,7 +35,7 @@ enum ClaimSQL {
     case .all: condition = range.condition
     }
     if plan.selection != .pending {
-      let refused = reading.refused.filter(range.contains)
+      let refused = (reading.refused + reading.dismissed).filter(range.contains)
       if !refused.isEmpty { condition = "\(condition) AND s.ctid <> ALL (\(TupleAddress.list(refused)))" }
     }
     if let horizon = reading.horizon { condition = "\(condition) AND \(horizon.hasSeen())" }

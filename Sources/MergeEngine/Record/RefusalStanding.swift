@@ -36,10 +36,15 @@ struct RefusalStanding {
   /// A row is known again by its address and its transaction, or, when staging was rewritten since, by its key and its
   /// transaction.
   ///
-  /// - Parameter sqlStates: only rows refused with one of these; nil for all.
-  func refusals(of table: TablePlan, _ source: StagingSource, sqlStates: [SQLState]? = nil) throws(PostgresError)
-    -> [Refusal]
-  {
+  /// - Parameters:
+  ///   - sqlStates: only rows refused with one of these; nil for all.
+  ///   - areDismissed: those that were dismissed, instead of those that stand.
+  func refusals(
+    of table: TablePlan,
+    _ source: StagingSource,
+    sqlStates: [SQLState]? = nil,
+    areDismissed: Bool = false
+  ) throws(PostgresError) -> [Refusal] {
     let operation = "looking which refused rows of \(table.staging) are still there"
     let refused = try production.query(
       """
@@ -50,7 +55,7 @@ struct RefusalStanding {
              array_agg(coalesce(e.sqlstate, '') ORDER BY e.id), count(*)
       FROM \(admin).merge_errors AS e
       WHERE e.staging_source = $1 AND e.table_name = $3 AND e.production_schema = $5 AND e.staging_xmin IS NOT NULL
-        AND e.retried_at IS NULL AND e.dismissed_at IS NULL AND ($4::text[] IS NULL OR e.sqlstate = ANY ($4))
+        AND e.retried_at IS NULL AND e.dismissed_at IS \(areDismissed ? "NOT NULL" : "NULL" as SQL) AND ($4::text[] IS NULL OR e.sqlstate = ANY ($4))
       """,
       [
         .text(source.identity), .bigint(source.fileNode), .text(table.plainName),

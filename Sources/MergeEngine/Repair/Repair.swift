@@ -51,6 +51,13 @@ package struct Repair: Sendable {
   package func run() throws -> RepairReport {
     let clock = ReportClock()
     let differences = try CheckedDifferences(path: options.path)
+    var repair = self
+    // Whoever repairs may have set another zone, or none.
+    if let timeZone = differences.header.timeZone { repair.options.merge.timeZone = timeZone }
+    return try repair.run(differences, clock)
+  }
+
+  private func run(_ differences: CheckedDifferences, _ clock: ReportClock) throws -> RepairReport {
     let control = try session.reachControl()
     let staging = try session.reachStaging(beside: control)
     return try stop.covering(control) {
@@ -62,7 +69,7 @@ package struct Repair: Sendable {
         return report(nil, .success, clock, tables: queue.result().tables)
       }
       guard !options.isDryRun else {
-        let connections = try session.connectWorker(role: "repair plan")
+        let connections = try session.connectWorker(role: "repair plan", carriesText: plan.tables.carriesText)
         let tables = try connections.covered(by: stop) {
           try DryRepair(plan: plan, options: options, connections: connections, stop: stop).run()
         }

@@ -2,7 +2,7 @@ import Libpq
 
 /// The rows of a staging table that a verification did not look at, by why.
 public struct NotCompared: Sendable, Codable, Hashable {
-  /// Rows that stand refused: `merge-engine errors list` shows why.
+  /// Rows that stand refused, or were dismissed: `merge-engine errors list` shows why.
   public let refused: Int
   /// Rows that no merge has read yet.
   public let unread: Int
@@ -30,7 +30,7 @@ public struct NotCompared: Sendable, Codable, Hashable {
       )
       let total = counts.integer(0, 0) ?? 0
       let outside = counts.integer(0, 1) ?? 0
-      let refused = plan.reading.refused.count
+      let refused = plan.reading.refused.count + plan.reading.dismissed.count
       return NotCompared(
         refused: refused,
         unread: plan.selection == .merged ? max(total - outside - refused - readCount, 0) : 0,

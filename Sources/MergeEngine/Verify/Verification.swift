@@ -33,13 +33,15 @@ package struct Verification: Sendable {
     self.options = options
     self.stop = stop
     self.logger = logger
-    session = Session(
+    var session = Session(
       target: target,
       stagingTarget: stagingTarget,
       options: options.merge,
       isReadOnly: true,
       logger: logger
     )
+    session.castsAsMerge = true
+    self.session = session
   }
 
   /// Compares; blocks the calling thread.
@@ -97,6 +99,7 @@ package struct Verification: Sendable {
     }
     try plan.compareTies(control)
     let hasLedger = try AdminSchema.hasProgress(Identifier(options.merge.schemas.admin), control)
+    if hasLedger { try leaveOutDismissed(&plan, control: control, staging: staging) }
     plan.select { options.mark != MergeOptions.Mark.none && (hasLedger || $0.hasStatusColumn) ? .merged : .all }
     let completeness = try Completeness(plan: plan, options: options, lastRun: lastRun, stop: stop, control)
     let output = try file.map { try VerifyOutput($0, plan, options, completeness, control) }
@@ -116,6 +119,23 @@ package struct Verification: Sendable {
     } catch {
       output?.writer.abandon()
       throw error
+    }
+  }
+
+  private func leaveOutDismissed(_ plan: inout MergePlan, control: Connection, staging: Connection)
+    throws(PostgresError)
+  {
+    let refusals = RefusalStanding(
+      admin: Identifier(options.merge.schemas.admin),
+      production: control,
+      staging: staging
+    )
+    for index in plan.tables.indices {
+      var reading = plan.tables[index].reading
+      guard let source = reading.source else { continue }
+      reading.dismissed = try refusals.refusals(of: plan.tables[index], source, areDismissed: true).map(\.address)
+        .sorted()
+      plan.read(reading, table: index)
     }
   }
 
@@ -142,20 +162,22 @@ package struct Verification: Sendable {
       try DifferenceReader(plan: plan.tables[index], production: control, staging: staging)
         .table(outcomes[index], extra[index])
     }
+    let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.refused.count }
     return report(
-      stop.signal != nil ? .aborted : Self.status(tables),
+      stop.signal != nil ? .aborted : Self.status(tables, standingErrors: standingErrors),
       clock,
       comparing: comparing,
       tables: tables,
       types: types,
       findings: plan.findings + VerifyFindings(plan: plan, outcomes: outcomes).all(),
-      standingErrors: plan.tables.reduce(0) { $0 + $1.reading.refused.count }
+      standingErrors: standingErrors
     )
   }
 
-  private static func status(_ tables: [VerifyReport.Table]) -> VerifyReport.Status {
+  private static func status(_ tables: [VerifyReport.Table], standingErrors: Int) -> VerifyReport.Status {
     guard !tables.contains(where: \.isDifferent) else { return .different }
-    return tables.contains { $0.counts.comparedCount > 0 } ? .success : .nothingCompared
+    guard tables.contains(where: { $0.counts.comparedCount > 0 }) else { return .nothingCompared }
+    return standingErrors > 0 ? .partial : .success
   }
 
   /// As the one that compares, but for a last word in the admin schema.
@@ -197,7 +219,7 @@ package struct Verification: Sendable {
       batchRows: options.merge.batchRows
     )
     let found = try WorkerThreads.run(
-      count: options.merge.workerCount,
+      count: try ConnectionRoom.workers(options.merge.workerCount, beside: control),
       whileWaiting: { onProgress(RunProgress(queue.snapshot, ranges.progress, since: clock.start)) },
       onError: {
         queue.stop()
