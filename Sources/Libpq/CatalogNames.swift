@@ -19,7 +19,7 @@ enum CatalogNames {
     json_agg json_build_object jsonb_agg jsonb_array_elements jsonb_array_elements_text jsonb_build_array jsonb_build_object
     jsonb_each jsonb_object_agg jsonb_object_keys jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_typeof
     lag lead left length lower ltrim make_interval max md5 min mod now ntile num_nonnulls num_nulls octet_length
-    percentile_cont percentile_disc pg_advisory_lock pg_advisory_unlock pg_advisory_unlock_all pg_advisory_xact_lock
+    parse_ident percentile_cont percentile_disc pg_advisory_lock pg_advisory_unlock pg_advisory_unlock_all pg_advisory_xact_lock
     pg_advisory_xact_lock_shared pg_backend_pid pg_blocking_pids pg_cancel_backend pg_column_size pg_control_checkpoint
     pg_control_system pg_current_snapshot pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn
     pg_current_xact_id pg_current_xact_id_if_assigned pg_database_size pg_describe_object pg_encoding_to_char pg_export_snapshot
@@ -34,7 +34,7 @@ enum CatalogNames {
     pg_type_is_visible pg_wal_lsn_diff pg_xact_status
     power
     query_to_xml quote_ident quote_literal quote_nullable
-    random range_agg rank record_send regexp_replace regexp_split_to_table repeat replace reverse right round row_number row_security_active row_to_json
+    random range_agg rank record_send regexp_matches regexp_replace regexp_split_to_table repeat replace reverse right round row_number row_security_active row_to_json
     rtrim
     set_config sha256 shobj_description split_part starts_with statement_timestamp string_agg string_to_array strpos sum system
     to_char to_json to_jsonb to_regclass to_regtype to_timestamp translate trunc txid_current txid_status

@@ -51,12 +51,14 @@ public final class Connection {
   ///   - target: where to; `connect_timeout` and TCP keepalives have defaults that the string and libpq's
   ///     environment override; so has `target_session_attrs` where the string names several hosts: `primary`.
   ///   - applicationName: what `pg_stat_activity` shows.
+  ///   - startOptions: libpq's `options` in place of what the string or the environment says; nil for that.
   ///   - receiveNotice: gets the server's notices, from the login on, on the thread that uses the connection.
   /// - Throws: ``PostgresError`` with origin `connecting`, and the SQLSTATE that the server refused the login with;
   ///   with origin `foreignSession` when a pooler refuses what a server would not.
   public init(
     to target: ConnectionTarget,
     applicationName: String,
+    startOptions: String? = nil,
     receiveNotice: @escaping (Notice) -> Void
   ) throws(PostgresError) {
     let refusedFile = PasswordFile.refused(target)
@@ -78,6 +80,7 @@ public final class Connection {
       + (target.databaseName.map { [("dbname", $0)] } ?? [])
       + [("application_name", applicationName), ("client_encoding", "UTF8")]
       + (refusedFile == nil ? [] : [("passfile", PasswordFile.none)])
+      + (startOptions.map { [("options", $0)] } ?? [])
     let receiver = NoticeReceiver(receiveNotice)
     let opened = try Self.open(target, settings, receiver)
     // A SQL_ASCII database holds bytes of no encoding in particular. The server converts none of them, but would check

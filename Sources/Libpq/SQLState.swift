@@ -28,6 +28,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   public static let lockNotAvailable = SQLState("55P03")
   /// A statement ended by a cancel request or by `statement_timeout`.
   public static let queryCanceled = SQLState("57014")
+  /// The server, the database or the role has no connection left.
+  public static let tooManyConnections = SQLState("53300")
   /// The server chose this transaction to end a deadlock.
   public static let deadlockDetected = SQLState("40P01")
   /// A concurrent change made this transaction impossible.

@@ -199,7 +199,8 @@ package struct MergeRun: Sendable {
       through: StagingReader(
         admin: Identifier(options.schemas.admin),
         production: control,
-        staging: try session.connectStagingControl(beside: control)
+        staging: try session.connectStagingControl(beside: control),
+        startsAnew: options.again && onlyRun == nil
       ),
       onlyRun: onlyRun,
       isToBeMerged: true

@@ -74,6 +74,64 @@ import Testing
         """
     ),
     Case(
+      testDescription: "elements of arrays that are too long",
+      production: "id int PRIMARY KEY, updated_at int, v varchar(3)[], w char(2)[] NOT NULL, x int[] CHECK (x[1] > 0)",
+      staging: "id int, updated_at int, v text[], w text[], x int[]",
+      rows: """
+        (1, 2, '{abc,abcd}', '{}', '{1}'), (2, 2, '{"abc  ",NULL}', '{a}', NULL), (3, 2, NULL, '{abc}', '{1}'),
+        (4, 2, '{{a,b},{c,defg}}', '{}', '{1}'), (5, 2, '{}', NULL, '{1}'), (6, 2, '{}', '{}', '{0}'), (7, 2, '{a}', '{ab}', '{2}')
+        """,
+      errorCount: 5
+    ),
+    Case(
+      testDescription: "rules that only partitions have",
+      production: "id int, part text, updated_at int, v text, w int, PRIMARY KEY (id, part)",
+      staging: "id int, part text, updated_at int, v text, w int",
+      rows: """
+        (1, 'a', 2, 'x', -1), (2, 'b', 2, NULL, -1), (3, 'c', 2, 'x', -1), (4, 'a', 2, 'y', 1), (5, 'a', 2, 'y', 1), (6, 'b', 2, 'y', 1),
+        (7, 'c', 2, 'y', 1), (8, 'c', 2, NULL, 7), (9, 'a', 2, 'taken', 1), (10, 'b', 2, 'taken', 1)
+        """,
+      errorCount: 5,
+      behind: """
+        ALTER TABLE production.t RENAME TO old;
+        CREATE TABLE production.t (LIKE production.old, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+        CREATE TABLE production.t_a PARTITION OF production.t (CHECK (w > 0)) FOR VALUES IN ('a');
+        CREATE UNIQUE INDEX ON production.t_a (v);
+        CREATE TABLE production.t_b PARTITION OF production.t (v NOT NULL) FOR VALUES IN ('b');
+        CREATE TABLE production.t_c PARTITION OF production.t DEFAULT;
+        CREATE TABLE production.parents (w int PRIMARY KEY); INSERT INTO production.parents VALUES (1), (-1);
+        ALTER TABLE production.t_c ADD FOREIGN KEY (w) REFERENCES production.parents;
+        INSERT INTO production.t VALUES (100, 'a', 9, 'taken', 1);
+        DROP TABLE production.old;
+        """
+    ),
+    Case(
+      testDescription: "a unique expression",
+      production: "id int PRIMARY KEY, updated_at int, mail text, live bool",
+      staging: "id int, updated_at int, mail text, live bool",
+      rows: """
+        (1, 2, 'Taken@x', true), (2, 2, 'a@x', true), (3, 2, 'A@X', true), (4, 2, NULL, true), (5, 2, 'b@x', false), (6, 2, 'B@x', true),
+        (100, 10, 'TAKEN@x', true)
+        """,
+      errorCount: 2,
+      behind: """
+        CREATE UNIQUE INDEX ON production.t (lower(mail)) WHERE live;
+        INSERT INTO production.t VALUES (100, 9, 'taken@x', true);
+        """
+    ),
+    Case(
+      testDescription: "a unique expression whose value is handed over",
+      production: "id int PRIMARY KEY, updated_at int, mail text, n int",
+      staging: "id int, updated_at int, mail text, n int",
+      rows: "(1, 2, 'B@x', 1), (2, 2, 'c@x', 2), (3, 2, 'd@x', 99), (4, 2, 'e@x', 98)",
+      errorCount: 1,
+      behind: """
+        CREATE UNIQUE INDEX ON production.t (lower(mail)); CREATE UNIQUE INDEX ON production.t ((n % 98), id, (n / 1000));
+        ALTER TABLE production.t ADD CHECK (n < 99);
+        INSERT INTO production.t VALUES (1, 1, 'a@x', 0), (2, 1, 'b@x', 0);
+        """
+    ),
+    Case(
       testDescription: "numbers that are none, for integers",
       production: "id int PRIMARY KEY, updated_at int, v int",
       staging: "id int, updated_at int, v numeric",
@@ -90,6 +148,88 @@ import Testing
       let (_, merge) = try await database.planAndMerge()
       #expect(merge.totals.errors == `case`.errorCount)
       #expect(merge.failures.isEmpty, "\(merge.failures)")
+    }
+  }
+
+  @Test func `a key without overlaps takes one row for a time`() async throws {
+    try await TestDatabase.with { database async throws in
+      // Before PostgreSQL 18 there are none.
+      guard try database.holds("current_setting('server_version_num')::int >= 180000") else { return }
+      try database.run("CREATE EXTENSION btree_gist")
+      try database.makePair(
+        production: "id int PRIMARY KEY, updated_at int, room int, at int4range, UNIQUE (room, at WITHOUT OVERLAPS)",
+        staging: "id int, updated_at int, room int, at int4range"
+      )
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 9, 1, '[1,5)');
+        INSERT INTO staging.t VALUES (2, 2, 1, '[4,6)'), (3, 2, 2, '[4,6)'), (4, 2, 1, '[5,6)')
+        """
+      )
+      let (plan, merge) = try await database.planAndMerge()
+      #expect(merge.totals.errors == 1)
+      #expect(plan.findings.contains { $0.kind == .notForeseen })
+    }
+  }
+
+  @Test func `what can't be foreseen is said`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.run("CREATE SCHEMA production; CREATE TABLE production.parents (id int PRIMARY KEY)")
+      try database.makePair(
+        production: """
+          id int PRIMARY KEY, updated_at int, at int4range, parent int DEFAULT 7 REFERENCES production.parents,
+          EXCLUDE USING gist (at WITH &&)
+          """,
+        staging: "id int, updated_at int, at int4range"
+      )
+      try database.run(
+        """
+        CREATE FUNCTION production.check_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN new; END $$;
+        CREATE TRIGGER checked BEFORE INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION production.check_row();
+        INSERT INTO staging.t VALUES (1, 2, '[1,5)'), (2, 2, '[4,6)')
+        """
+      )
+      let said = try await database.plan().findings.filter { $0.kind == .notForeseen }.map(\.message)
+      #expect(said.count == 1)
+      for words in [
+        "exclude each other (t_at_excl)", "the triggers checked", "t_parent_fkey), since staging has no parent",
+      ] {
+        #expect(said.contains { $0.contains(words) }, "\(words): \(said)")
+      }
+    }
+  }
+
+  @Test func `rights that a trigger seems to need are asked for before`() async throws {
+    try await TestDatabase.with { database async throws in
+      let role = "merger_\(database.name.suffix(8))"
+      try database.makePair(production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+      try database.run(
+        """
+        CREATE SCHEMA audit; CREATE TABLE audit.log (id int); CREATE TABLE audit.limits (n int); CREATE TABLE audit.free (n int);
+        CREATE FUNCTION production.note() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          -- insert into audit.free
+          PERFORM n FROM audit.limits; INSERT INTO audit.log VALUES (new.id); RETURN NULL;
+        END $$;
+        CREATE TRIGGER note AFTER INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION production.note();
+        INSERT INTO staging.t VALUES (1, 2); CREATE ROLE \(role) LOGIN;
+        """
+      )
+      #expect(try await database.call("init").status == 0)
+      try database.run(try await database.call("init", "--print-grants", role).output)
+      func said() async throws -> [String] {
+        try await database.plan(as: role).findings.filter { $0.kind == .missingRight }.map(\.message)
+      }
+      let lacking = try await said()
+      #expect(lacking.count == 3, "\(lacking)")
+      for right in ["USAGE ON SCHEMA audit", "INSERT ON audit.log", "SELECT ON audit.limits"] {
+        #expect(lacking.contains { $0.contains("seems to need \(right), which the role \(role) lacks") }, "\(lacking)")
+        try database.run("GRANT \(right) TO \(role)")
+      }
+      #expect(try await said() == [])
+      let login = ["--database", database.connectionString(role: role)]
+      #expect(try await CommandLineProgram.run(["merge"] + login).status == 0)
+      try database.run("DROP OWNED BY \(role); DROP ROLE \(role)")
     }
   }
 

@@ -46,6 +46,9 @@ struct VerificationSection {
       verdict =
         switch report.status {
         case .success: "\(time)\(compared) merged rows were compared, and production is as it should be."
+        case .partial:
+          "\(time)\(compared) merged rows were compared, and production is as it should be; "
+            + "\(Numbers.counted(report.standingErrors ?? 0, "row")) stood refused and could not be compared."
         case .different: "\(time)\(compared) merged rows were compared, and production is not what was merged."
         case .nothingCompared: "\(time)there were no rows to compare, which says nothing about production."
         case .blocked: "\(time)the rows could not be compared."

@@ -13,8 +13,17 @@ struct Objection: Sendable {
   var remedy: Remedy?
   /// The unique key whose value the first of several rows of a batch gets.
   var sharedKey: UniqueKey?
+  /// What is computed of the row before the condition is asked.
+  var computed: [Computed] = []
   /// It stands against rows to be inserted only, since an update leaves one of the columns alone.
   var isOfInsertsOnly = false
+
+  /// A value of the row that the condition reads like a column.
+  struct Computed: Sendable {
+    let name: Identifier
+    /// Names production's columns without a table.
+    let expression: SQL
+  }
 
   /// What another row that the same run merges can change.
   enum Remedy: Sendable {
@@ -42,17 +51,24 @@ struct Objection: Sendable {
   /// A unique key that rows are not matched by, or an exclusion constraint.
   struct UniqueKey: Sendable {
     let name: String
+    let indexOid: UInt32
+    /// Production, or the partition that alone has it.
+    let table: QualifiedName
+    /// An exclusion constraint, or a key WITHOUT OVERLAPS.
     let isExclusion: Bool
     /// NULLS NOT DISTINCT, of a key of one column.
     var nullsCollide = false
     /// Which rows a partial index has; nil for all. Names columns without a table.
     var predicate: SQL?
-    /// What it reads.
-    var predicateColumns: [Identifier] = []
+    /// What its predicate and its expressions read.
+    var otherColumns: [Identifier] = []
     var parts: [Part] = []
 
     struct Part: Sendable {
+      /// The column; of an expression what it is called.
       let column: Identifier
+      /// Names columns without a table.
+      let expression: SQL?
       /// Two rows collide where it is true of all parts.
       let collision: SQL
     }

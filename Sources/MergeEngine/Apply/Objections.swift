@@ -3,10 +3,18 @@ import Libpq
 /// Reads from the catalog what production may object to a row.
 ///
 /// Only of columns that staging has: what the others hold is not known before the write. What can't be told from the row
-/// and its neighbours (unique expressions, triggers) is left to the server.
+/// and its neighbours is left to the server, and ``NotForeseen`` says so.
 struct Objections {
   private let plan: TablePlan
   private let production: Connection
+
+  /// A table whose rules a row has to keep: production, or one of its partitions that has rules of its own.
+  private struct Relation {
+    let oid: UInt32
+    let name: QualifiedName
+    /// Which rows go there, as a condition that names columns without a table; nil for all.
+    var bounds: SQL?
+  }
 
   init(_ plan: TablePlan, _ production: Connection) {
     self.plan = plan
@@ -15,15 +23,32 @@ struct Objections {
 
   /// Those that nothing can take back stand first.
   func all() throws(PostgresError) -> [Objection] {
-    let sendable = Set(plan.columns.filter(ColumnArrays.canHold).map(\.name))
+    let known = Set(plan.columns.map(\.name))
+    return try found().filter { known.isSuperset(of: $0.columns) }
+  }
+
+  /// The same, and those about columns that staging does not have, which can't be asked about.
+  func found() throws(PostgresError) -> [Objection] {
     let insertOnly = Set(plan.columns.filter(\.isInsertOnly).map(\.name))
-    return try (missing() + columns() + domains() + checks() + partitions() + uniqueKeys() + foreignKeys())
-      .filter { sendable.isSuperset(of: $0.columns) }
+    let root = Relation(oid: plan.productionOid, name: plan.production)
+    let partitions = try partitions()
+    var own: [Objection] = []
+    for partition in partitions.own {
+      own += try rules(of: partition, besides: root).map {
+        $0.limited(to: partition.bounds, columns: partitions.columns)
+      }
+    }
+    return try (missing() + tooLong() + domains() + rules(of: root, besides: nil) + partitions.objections + own)
       .map { objection in
         var objection = objection
         if !insertOnly.isDisjoint(with: objection.columns) { objection.isOfInsertsOnly = true }
         return objection
       }
+  }
+
+  /// - Parameter besides: the table whose rules `relation` has as well.
+  private func rules(of relation: Relation, besides other: Relation?) throws(PostgresError) -> [Objection] {
+    try notNull(relation, besides: other) + checks(relation) + uniqueKeys(relation) + foreignKeys(relation)
   }
 
   private var names: Parameter { .textArray(plan.columns.map(\.name.name)) }
@@ -52,22 +77,27 @@ struct Objections {
     }
   }
 
-  /// NOT NULL, and what is too long or too large.
-  private func columns() throws(PostgresError) -> [Objection] {
+  private func notNull(_ relation: Relation, besides other: Relation?) throws(PostgresError) -> [Objection] {
     let rows = try production.query(
-      "SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = \(plan.productionOid) AND a.attnum > 0 AND a.attnotnull",
-      "reading the columns of \(plan.production)"
+      """
+      SELECT a.attname::text FROM pg_attribute a
+      WHERE a.attrelid = \(relation.oid) AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+        AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = \(other?.oid ?? 0) AND o.attname = a.attname AND o.attnotnull)
+      """,
+      "reading the columns of \(relation.name)"
     )
     let notNull = Set((0..<rows.count).compactMap { rows.text($0, 0).map { Identifier($0) } })
-    let isMissing = plan.columns.filter { notNull.contains($0.name) }.map { column in
+    return plan.columns.filter { notNull.contains($0.name) }.map { column in
       Objection(
         condition: "t.\(column.name) IS NULL",
         columns: [column.name],
-        words: "without \(column.name), which is NOT NULL in \(plan.production),"
+        words: "without \(column.name), which is NOT NULL in \(relation.name),"
       )
     }
-    return isMissing + plan.columns.compactMap(Self.isTooLong)
   }
+
+  /// What is too long or too large.
+  private func tooLong() -> [Objection] { plan.columns.compactMap(Self.isTooLong) }
 
   private static func isTooLong(_ column: TablePlan.Column) -> Objection? {
     if let limit = column.baseType.characterLimit {
@@ -76,6 +106,14 @@ struct Objections {
         condition: "char_length(rtrim(t.\(column.name)::text)) > \(limit)",
         columns: [column.name],
         words: "with a \(column.name) longer than \(limit) characters"
+      )
+    }
+    if let limit = column.baseType.elementCharacterLimit {
+      return Objection(
+        condition:
+          "EXISTS (SELECT FROM unnest(t.\(column.name)) AS e (value) WHERE char_length(rtrim(e.value::text)) > \(limit))",
+        columns: [column.name],
+        words: "with an element of \(column.name) longer than \(limit) characters"
       )
     }
     if [TypeOID.bit, TypeOID.varbit].contains(column.baseType.oid), column.baseType.modifier > 0 {
@@ -143,18 +181,20 @@ struct Objections {
     }
   }
 
-  private func checks() throws(PostgresError) -> [Objection] {
+  private func checks(_ relation: Relation) throws(PostgresError) -> [Objection] {
     let rows = try production.query(
       """
       SELECT c.conname::text, pg_get_expr(c.conbin, c.conrelid), a.attname::text
       FROM pg_constraint c
       LEFT JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
-      WHERE c.conrelid = \(plan.productionOid) AND c.contype = 'c' AND \(Self.isEnforced("c"))
+      WHERE c.conrelid = \(relation.oid) AND c.contype = 'c' AND \(Self.isEnforced("c"))
+        -- A partition's inherited checks are the root's.
+        AND (c.coninhcount = 0 OR c.conrelid = \(plan.productionOid))
         -- 0 is the whole row
         AND (0::smallint = ANY (c.conkey)) IS NOT TRUE
       ORDER BY c.conname
       """,
-      "reading the checks of \(plan.production)"
+      "reading the checks of \(relation.name)"
     )
     var checks: [(name: String, expression: SQL, columns: [Identifier])] = []
     for row in 0..<rows.count {
@@ -167,7 +207,7 @@ struct Objections {
         // The expression names production's columns without a table, so it stands where only `t` is in sight.
         condition: "NOT (SELECT \(check.expression) FROM (SELECT t.*) AS u)",
         columns: check.columns,
-        words: "breaking the check \(check.name) of \(plan.production)"
+        words: "breaking the check \(check.name) of \(relation.name)"
       )
     }
   }
@@ -177,8 +217,20 @@ struct Objections {
     "coalesce(to_jsonb(\(constraint)) ->> 'conenforced', 'true') = 'true'"
   }
 
-  /// No partition takes the row.
-  private func partitions() throws(PostgresError) -> [Objection] {
+  /// What production's partitions add.
+  private struct Partitions {
+    /// What they are told apart by.
+    var columns: [Identifier] = []
+    /// That none takes the row.
+    var objections: [Objection] = []
+    /// Those with rules that production itself has not.
+    var own: [Relation] = []
+  }
+
+  /// Partitions with rules of their own that are asked about; each makes its questions dearer. Arbitrary.
+  static let ownRulesLimit = 32
+
+  private func partitions() throws(PostgresError) -> Partitions {
     let leaves = try production.query(
       """
       SELECT pg_get_partition_constraintdef(t.relid)
@@ -188,7 +240,8 @@ struct Objections {
       """,
       "reading the partitions of \(plan.production)"
     )
-    let isPartitioned = try production.query(
+    guard leaves.count > 0 else { return Partitions() }
+    let columns = try production.query(
       """
       WITH RECURSIVE tree AS (
         SELECT \(plan.productionOid)::oid AS oid
@@ -202,70 +255,116 @@ struct Objections {
       """,
       "reading what \(plan.production) is partitioned by"
     )
+    var partitions = Partitions(columns: (0..<columns.count).map { Identifier(columns.text($0, 0) ?? "") })
     // Without a constraint a leaf is the lone default partition, and takes everything.
     let constraints = (0..<leaves.count).compactMap { leaves.text($0, 0) }.map { SQL.uncheckedFromServer($0) }
-    guard !constraints.isEmpty, constraints.count == leaves.count else { return [] }
-    return [
-      Objection(
-        condition: "(SELECT \(constraints.map { "(\($0))" as SQL }.joined(" OR ")) FROM (SELECT t.*) AS u) IS NOT TRUE",
-        columns: (0..<isPartitioned.count).map { Identifier(isPartitioned.text($0, 0) ?? "") },
-        words: "that no partition of \(plan.production) takes"
+    if constraints.count == leaves.count {
+      partitions.objections.append(
+        Objection(
+          condition:
+            "(SELECT \(constraints.map { "(\($0))" as SQL }.joined(" OR ")) FROM (SELECT t.*) AS u) IS NOT TRUE",
+          columns: partitions.columns,
+          words: "that no partition of \(plan.production) takes"
+        )
       )
-    ]
+    }
+    let own = try production.query(
+      """
+      SELECT o.oid, o.schema, o.name, pg_get_partition_constraintdef(o.oid)
+      FROM (\(Self.partitionsWithOwnRules(of: plan.productionOid)) LIMIT \(Self.ownRulesLimit)) AS o
+      """,
+      "reading the rules of partitions of \(plan.production)"
+    )
+    partitions.own = (0..<own.count).map { row in
+      Relation(
+        oid: UInt32(own.integer(row, 0) ?? 0),
+        name: QualifiedName(schema: own.text(row, 1) ?? "", name: own.text(row, 2) ?? ""),
+        bounds: own.text(row, 3).map { SQL.uncheckedFromServer($0) }
+      )
+    }
+    return partitions
+  }
+
+  /// Partitions, of any depth, with checks, NOT NULLs, unique keys or foreign keys that their root does not have: oid, schema,
+  /// name.
+  static func partitionsWithOwnRules(of root: UInt32) -> SQL {
+    """
+    SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name
+    FROM pg_partition_tree(\(root)) AS t
+    JOIN pg_class c ON c.oid = t.relid::oid AND c.oid <> \(root)
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid
+                  AND (k.contype = 'c' AND k.coninhcount = 0 OR k.contype = 'f' AND k.conparentid = 0))
+       OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion)
+                  AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid))
+       OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attnotnull AND NOT a.attisdropped
+                  AND NOT EXISTS (SELECT FROM pg_attribute r WHERE r.attrelid = \(root) AND r.attname = a.attname AND r.attnotnull))
+    ORDER BY c.oid
+    """
   }
 
   /// A unique value, or one that excludes others, that another row of production or an earlier one of the batch has.
-  private func uniqueKeys() throws(PostgresError) -> [Objection] {
+  private func uniqueKeys(_ relation: Relation) throws(PostgresError) -> [Objection] {
     let rows = try production.query(
       """
-      SELECT x.relname::text, a.attname::text, m.nspname::text, o.oprname::text, c.contype = 'x',
-             i.indnkeyatts = 1 AND to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', pg_get_expr(i.indpred, i.indrelid)
+      SELECT x.relname::text, a.attname::text, m.nspname::text, o.oprname::text, c.oid IS NOT NULL,
+             i.indnkeyatts = 1 AND to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', pg_get_expr(i.indpred, i.indrelid),
+             CASE WHEN k.attnum = 0 THEN pg_get_indexdef(i.indexrelid, k.position::integer, false) END, i.indexrelid
       FROM pg_index i
       JOIN pg_class x ON x.oid = i.indexrelid
-      LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype = 'x'
+      -- Of exclusion constraints, and of keys WITHOUT OVERLAPS.
+      LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conexclop IS NOT NULL
       CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
-      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+      LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
       JOIN pg_opclass f ON f.oid = k.opclass
       LEFT JOIN pg_amop s ON c.oid IS NULL AND s.amopfamily = f.opcfamily AND s.amopstrategy = 3
                          AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
       JOIN pg_operator o ON o.oid = coalesce(s.amopopr, c.conexclop[k.position])
       JOIN pg_namespace m ON m.oid = o.oprnamespace
-      WHERE i.indrelid = \(plan.productionOid) AND (i.indisunique OR c.oid IS NOT NULL)
-        AND i.indexrelid <> \(plan.keyIndexOid)
-        AND (i.indpred IS NULL OR c.oid IS NULL) AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
+      WHERE i.indrelid = \(relation.oid) AND (i.indisunique OR c.oid IS NOT NULL) AND i.indisvalid
+        AND i.indexrelid <> \(plan.keyIndexOid) AND k.position <= i.indnkeyatts
+        AND (i.indrelid = \(plan.productionOid)
+             OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid))
       ORDER BY x.relname, k.position
       """,
-      "reading the unique keys of \(plan.production)"
+      "reading the unique keys of \(relation.name)"
     )
     var keys: [Objection.UniqueKey] = []
     for row in 0..<rows.count {
       let name = rows.text(row, 0) ?? ""
       if keys.last?.name != name {
+        // A value is unique among the rows that the partition has.
+        let conditions = [relation.bounds, rows.text(row, 6).map { SQL.uncheckedFromServer($0) }].compactMap(\.self)
         keys.append(
           Objection.UniqueKey(
             name: name,
+            indexOid: UInt32(rows.integer(row, 8) ?? 0),
+            table: relation.name,
             isExclusion: rows.bool(row, 4) ?? false,
             nullsCollide: rows.bool(row, 5) ?? false,
-            predicate: rows.text(row, 6).map { SQL.uncheckedFromServer($0) }
+            predicate: conditions.isEmpty ? nil : conditions.map { "(\($0))" as SQL }.joined(" AND ")
           )
         )
       }
+      let key = keys[keys.count - 1]
+      let column = rows.text(row, 1).map { Identifier($0) } ?? Questions.value(key, key.parts.count)
       let symbol = SQL.uncheckedFromServer(rows.text(row, 3) ?? "=")
       keys[keys.count - 1].parts.append(
         .init(
-          column: Identifier(rows.text(row, 1) ?? ""),
+          column: column,
+          expression: rows.text(row, 7).map { SQL.uncheckedFromServer($0) },
           collision: "OPERATOR(\(Identifier(rows.text(row, 2) ?? "")).\(symbol))"
         )
       )
     }
-    for index in keys.indices where keys[index].predicate != nil {
-      keys[index].predicateColumns = try columns(of: keys[index].name)
+    for index in keys.indices where keys[index].predicate != nil || keys[index].isComputed {
+      keys[index].otherColumns = try columns(of: keys[index].name, relation)
     }
     return keys.filter { !$0.isExclusion }.map(isTakenInBatch) + keys.map(isTaken)
   }
 
-  /// All columns that an index of production reads, those of its predicate among them.
-  private func columns(of index: String) throws(PostgresError) -> [Identifier] {
+  /// All columns that an index reads, those of its predicate and its expressions among them.
+  private func columns(of index: String, _ relation: Relation) throws(PostgresError) -> [Identifier] {
     let rows = try production.query(
       """
       SELECT DISTINCT a.attname::text
@@ -274,7 +373,7 @@ struct Objections {
       JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = x.oid
                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
       JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-      WHERE i.indrelid = \(plan.productionOid) AND x.relname = $1
+      WHERE i.indrelid = \(relation.oid) AND x.relname = $1
       """,
       [.text(index)],
       "reading the columns of the index \(index)"
@@ -284,10 +383,7 @@ struct Objections {
 
   private func isTaken(_ key: Objection.UniqueKey) -> Objection {
     let sameKey = plan.keyColumns.map { "q.\($0.name) \($0.equality) t.\($0.name)" as SQL }.joined(" AND ")
-    // As a subquery of its own, so that the predicate's columns are production's, and its index is still found.
-    let rivals: SQL =
-      key.predicate.map { "(SELECT * FROM \(plan.production) WHERE \($0)) AS q" } ?? "\(plan.production) AS q"
-    func isThere(_ collides: SQL) -> SQL { "EXISTS (SELECT FROM \(rivals) WHERE \(collides) AND NOT (\(sameKey)))" }
+    func isThere(_ collides: SQL) -> SQL { "EXISTS (SELECT FROM \(key.rivals) WHERE \(collides) AND NOT (\(sameKey)))" }
     var condition = isThere(key.collides("q", "t"))
     if key.nullsCollide, let column = key.parts.first?.column {
       // Apart from the others, so that either question goes by the index.
@@ -295,9 +391,10 @@ struct Objections {
     }
     return Objection(
       condition: "\(condition)\(key.concerns("t"))",
-      columns: key.parts.map(\.column) + key.predicateColumns + plan.keyColumns.map(\.name),
-      words: "with a \(key.columnNames) that another row of \(plan.production) has (\(key.name))",
-      remedy: .handover(key)
+      columns: key.stagedColumns + plan.keyColumns.map(\.name),
+      words: "with a \(key.columnNames) that another row of \(key.table) has (\(key.name))",
+      remedy: .handover(key),
+      computed: key.computed
     )
   }
 
@@ -305,16 +402,22 @@ struct Objections {
   private func isTakenInBatch(_ key: Objection.UniqueKey) -> Objection {
     let isComplete: SQL =
       key.nullsCollide ? "true" : key.parts.map { "t.\($0.column) IS NOT NULL" as SQL }.joined(" AND ")
+    // Whoever has the value already keeps it, and the others are refused.
+    let sameKey = plan.keyColumns.map { "q.\($0.name) \($0.equality) t.\($0.name)" as SQL }.joined(" AND ")
+    let hasIt: SQL = "EXISTS (SELECT FROM \(key.rivals) WHERE \(key.collides("q", "t")) AND \(sameKey))"
     return Objection(
-      condition: "\(isComplete) AND t.\(Questions.first(key)) < t.\(Questions.row)\(key.concerns("t"))",
-      columns: key.parts.map(\.column) + key.predicateColumns,
+      condition: """
+        \(isComplete) AND t.\(Questions.first(key)) < t.\(Questions.row)\(key.concerns("t")) AND NOT \(hasIt)
+        """,
+      columns: key.stagedColumns + plan.keyColumns.map(\.name),
       words: "with a \(key.columnNames) that another row of \(plan.staging) has (\(key.name))",
-      sharedKey: key
+      sharedKey: key,
+      computed: key.computed
     )
   }
 
   /// A parent that is not there.
-  private func foreignKeys() throws(PostgresError) -> [Objection] {
+  private func foreignKeys(_ relation: Relation) throws(PostgresError) -> [Objection] {
     let rows = try production.query(
       """
       SELECT f.conname::text, f.confrelid, n.nspname::text, r.relname::text,
@@ -327,12 +430,12 @@ struct Objections {
       JOIN pg_attribute p ON p.attrelid = f.confrelid AND p.attnum = k.parent
       JOIN pg_operator e ON e.oid = k.equality
       JOIN pg_namespace o ON o.oid = e.oprnamespace
-      WHERE f.conrelid = \(plan.productionOid) AND f.contype = 'f' AND f.conparentid = 0 AND \(Self.isEnforced("f"))
+      WHERE f.conrelid = \(relation.oid) AND f.contype = 'f' AND f.conparentid = 0 AND \(Self.isEnforced("f"))
         -- The server's own check sees parents that a policy hides from this role.
         AND has_table_privilege(f.confrelid, 'SELECT') AND NOT row_security_active(f.confrelid)
       ORDER BY f.conname, k.position
       """,
-      "reading the foreign keys of \(plan.production)"
+      "reading the foreign keys of \(relation.name)"
     )
     var keys: [Objection.ParentKey] = []
     for row in 0..<rows.count {
@@ -371,6 +474,25 @@ struct Objections {
   }
 }
 
+extension Objection {
+  /// The same for the rows that go to one partition.
+  ///
+  /// - Parameter columns: what the condition reads.
+  fileprivate func limited(to bounds: SQL?, columns: [Identifier]) -> Objection {
+    guard let bounds else { return self }
+    var limited = Objection(
+      condition: "(SELECT \(bounds) FROM (SELECT t.*) AS u) AND (\(condition))",
+      columns: self.columns + columns,
+      words: words,
+      remedy: remedy,
+      sharedKey: sharedKey,
+      computed: computed
+    )
+    limited.isOfInsertsOnly = isOfInsertsOnly
+    return limited
+  }
+}
+
 extension Objection.UniqueKey {
   /// Whether two rows collide.
   func collides(_ left: SQL, _ right: SQL) -> SQL {
@@ -382,5 +504,24 @@ extension Objection.UniqueKey {
     predicate.map { " AND (SELECT \($0) FROM (SELECT \(row).*) AS u)" } ?? ""
   }
 
-  var columnNames: String { parts.map(\.column.name).joined(separator: ", ") }
+  /// The rows of the table, as `q`, that the index has. As a subquery of its own, so that the predicate's and the expressions'
+  /// columns are the table's, and the index is still found.
+  var rivals: SQL {
+    guard predicate != nil || isComputed else { return "\(table) AS q" }
+    let values = computed.map { ", \($0.expression) AS \($0.name)" as SQL }.joined("")
+    return "(SELECT *\(values) FROM \(table)\(predicate.map { " WHERE \($0)" as SQL } ?? "")) AS q"
+  }
+
+  /// Whether it is over an expression.
+  var isComputed: Bool { parts.contains { $0.expression != nil } }
+
+  /// Its expressions, by the names that they are called here.
+  var computed: [Objection.Computed] {
+    parts.compactMap { part in part.expression.map { Objection.Computed(name: part.column, expression: $0) } }
+  }
+
+  /// What it reads of a row.
+  var stagedColumns: [Identifier] { parts.filter { $0.expression == nil }.map(\.column) + otherColumns }
+
+  var columnNames: String { parts.map { $0.expression?.text ?? $0.column.name }.joined(separator: ", ") }
 }

@@ -6,6 +6,7 @@ import Libpq
 /// parent may have come meanwhile. So a question may name too many rows, and what none foresees is found by dividing the
 /// batch. A dry run goes by the answers.
 struct Questions {
+  /// Also those that can't be asked here, since arrays can't hold the values that they read.
   let objections: [Objection]
   private let plan: TablePlan
   private let statement: PreparedStatement?
@@ -22,7 +23,11 @@ struct Questions {
   /// The column of the row's number in the batch.
   static let row = Identifier("_merge_engine_row")
   /// The column of the number of the first row in the batch that has the same value.
-  static func first(_ key: Objection.UniqueKey) -> Identifier { Identifier("_merge_engine_first " + key.name) }
+  static func first(_ key: Objection.UniqueKey) -> Identifier { Identifier("_merge_engine_first_\(key.indexOid)") }
+  /// The column of a computed value: of a part of an index's key.
+  static func value(_ key: Objection.UniqueKey, _ part: Int) -> Identifier {
+    Identifier("_merge_engine_value_\(key.indexOid)_\(part)")
+  }
 
   /// Rows of a question. Arbitrary: what travels is held in memory on both sides.
   private static let pieceByteCount = 16 << 20
@@ -35,27 +40,35 @@ struct Questions {
   ) throws(PostgresError) {
     self.plan = plan
     self.objections = objections
-    let named = Set(objections.flatMap(\.columns))
+    let isAskable = Self.areAskable(objections, plan)
+    let named = Set(objections.indices.filter { isAskable[$0] }.flatMap { objections[$0].columns })
     var indices = plan.columns.indices.filter { named.contains(plan.columns[$0].name) }
     // How many rows there are is told by an array.
     if indices.isEmpty {
       indices = plan.columns.indices.filter { ColumnArrays.canHold(plan.columns[$0]) }.prefix(1) + []
     }
     arrays = ColumnArrays(plan, indices)
-    guard !objections.isEmpty, !indices.isEmpty else {
+    guard isAskable.contains(true), !indices.isEmpty else {
       statement = nil
       return
     }
     statement = try production.prepare(
       statementName,
-      Self.question(indices.map { plan.columns[$0] }, objections),
+      Self.question(indices.map { plan.columns[$0] }, objections, isAskable),
       parameterTypes: arrays.parameterTypes + [TypeOID.int8, TypeOID.int8],
       "preparing to ask which rows \(plan.production) would refuse"
     )
   }
 
+  /// For each objection whether arrays can hold all that it reads.
+  static func areAskable(_ objections: [Objection], _ plan: TablePlan) -> [Bool] {
+    let columns = Set(plan.columns.filter(ColumnArrays.canHold).map(\.name))
+    return objections.map { columns.isSuperset(of: $0.columns) }
+  }
+
   /// number of the row and of the objection.
-  private static func question(_ columns: [TablePlan.Column], _ objections: [Objection]) -> SQL {
+  private static func question(_ columns: [TablePlan.Column], _ all: [Objection], _ isAskable: [Bool]) -> SQL {
+    let objections = all.indices.filter { isAskable[$0] }.map { all[$0] }
     // Parameters: an array a column, how many rows were asked about before, how many of all are inserts.
     let count = columns.count
     let arrays = (1...count).map { "$\($0)" as SQL }.joined(", ")
@@ -67,18 +80,26 @@ struct Questions {
       return
         "min(v.\(row))\(own) OVER (PARTITION BY \(key.parts.map { "v.\($0.column)" as SQL }.joined(", "))) AS \(first(key))"
     }
-    let objections = objections.enumerated().map { index, objection -> SQL in
+    let asked = all.enumerated().filter { isAskable[$0.offset] }.map { index, objection -> SQL in
       let isConcerned: SQL = objection.isOfInsertsOnly ? "t.\(row) <= $\(count + 2) AND " : ""
       return "(\(index), \(isConcerned)(\(objection.condition)))"
     }
     return """
       SELECT t.\(row), o.objection
       FROM (SELECT \((["v.*"] + firsts).joined(", "))
-            FROM (SELECT \((values + ["b.\(row) + $\(count + 1) AS \(row)"]).joined(", "))
-                  FROM unnest(\(arrays)) WITH ORDINALITY AS b (\((columns.map(\.name) + [row]).joined()))) AS v) AS t
-      CROSS JOIN LATERAL (VALUES \(objections.joined(", "))) AS o (objection, holds)
+            FROM (SELECT \((["w.*"] + computed(objections)).joined(", "))
+                  FROM (SELECT \((values + ["b.\(row) + $\(count + 1) AS \(row)"]).joined(", "))
+                        FROM unnest(\(arrays)) WITH ORDINALITY AS b (\((columns.map(\.name) + [row]).joined()))) AS w) AS v) AS t
+      CROSS JOIN LATERAL (VALUES \(asked.joined(", "))) AS o (objection, holds)
       WHERE o.holds
       """
+  }
+
+  /// What the objections have computed of the row `w`, once each.
+  static func computed(_ objections: [Objection]) -> [SQL] {
+    var names: Set<Identifier> = []
+    return objections.flatMap(\.computed).filter { names.insert($0.name).inserted }
+      .map { "(SELECT \($0.expression) FROM (SELECT w.*) AS u) AS \($0.name)" }
   }
 
   /// Which of these rows look bad, and why.

@@ -38,6 +38,8 @@ extension Finding.Kind {
   public static let versionTrigger = Self("version_trigger")
   /// A trigger changes, redirects or leaves out rows.
   public static let rowTrigger = Self("row_trigger")
+  /// Rows may be refused that a dry run does not count.
+  public static let notForeseen = Self("not_foreseen")
   /// A rule rewrites statements on a table.
   public static let rewriteRule = Self("rewrite_rule")
   /// Row-level security hides or refuses rows.

@@ -80,6 +80,31 @@ struct CatalogColumn: Sendable {
     /// types do that come with the server.
     var needsAssignment: Bool { castTruncates && modifier >= 0 && !isBuiltIn }
 
+    /// The same of the elements of an array.
+    var elementCharacterLimit: Int? {
+      [TypeOID.bpcharArray, TypeOID.varcharArray].contains(oid) && modifier >= 4 ? modifier - 4 : nil
+    }
+
+    /// What assignment to the type makes of a value of ``plainName``: of blanks behind the limit of a varchar nothing is left,
+    /// and only what else stands there is refused. A char compares without them anyway.
+    ///
+    /// <https://www.postgresql.org/docs/current/datatype-character.html>
+    func asAssigned(_ value: SQL, from source: BaseType) -> SQL {
+      if oid == TypeOID.varcharArray, let limit = elementCharacterLimit {
+        return """
+          CASE WHEN EXISTS (SELECT FROM unnest(\(value)) AS e (value) WHERE char_length(rtrim(e.value)) > \(limit))
+               THEN \(value) ELSE (\(value))::\(fullName) END
+          """
+      }
+      guard oid == TypeOID.varchar, let limit = characterLimit, source.characterLimit.map({ $0 > limit }) ?? true else {
+        return value
+      }
+      return """
+        CASE WHEN char_length(\(value)) > \(limit) AND char_length(rtrim(\(value))) <= \(limit)
+             THEN (\(value))::\(fullName) ELSE \(value) END
+        """
+    }
+
     /// The length of varchar(n) and char(n) in characters; nil for other types and without a limit.
     var characterLimit: Int? { [TypeOID.bpchar, TypeOID.varchar].contains(oid) && modifier >= 4 ? modifier - 4 : nil }
 

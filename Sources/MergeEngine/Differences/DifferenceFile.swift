@@ -26,6 +26,8 @@ enum DifferenceFile {
     let database: Database
     /// The last run before the verification; nil if there was none.
     let runID: Int?
+    /// The zone in which zone-less times were read: the same keys are to be found again. nil in files of earlier versions.
+    var timeZone: String?
     /// The snapshot of CSV files that say what was deleted; nil where a verification has compared staging.
     var snapshotID: String?
     let tables: [Table]
@@ -68,6 +70,7 @@ enum DifferenceFile {
       case writtenAt = "written_at"
       case engineVersion = "engine_version"
       case runID = "run_id"
+      case timeZone = "time_zone"
       case snapshotID = "snapshot_id"
     }
   }

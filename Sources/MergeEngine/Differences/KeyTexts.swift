@@ -26,6 +26,14 @@ enum KeyTexts {
 }
 
 extension CatalogColumn.BaseType {
+  /// A value of the type as text that names one value only, whatever the session has set: for what is handed on and read again
+  /// elsewhere.
+  func exactText(of value: SQL) -> SQL {
+    // JSON has its own form of times, with the offset of their zone in digits.
+    guard TypeOID.timestamps.union([TypeOID.date]).contains(oid) else { return "(\(value))::text" }
+    return "replace(to_jsonb(\(value)) #>> '{}', 'T', ' ')"
+  }
+
   /// The type as SQL for casts that must not cut a longer value.
   var uncutName: SQL { castTruncates ? plainName : fullName }
 }

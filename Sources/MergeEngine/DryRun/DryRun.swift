@@ -33,13 +33,15 @@ package struct DryRun: Sendable {
     self.sampleLimit = sampleLimit
     self.stop = stop
     self.logger = logger
-    session = Session(
+    var session = Session(
       target: target,
       stagingTarget: stagingTarget,
       options: options,
       isReadOnly: true,
       logger: logger
     )
+    session.castsAsMerge = true
+    self.session = session
   }
 
   /// Looks; blocks the calling thread.
@@ -101,12 +103,13 @@ package struct DryRun: Sendable {
       (outcome.warnings + (outcome.pages.coldNote.map { ["\($0) by this dry run."] } ?? []))
         .map { Finding.warning(table.name, $0) }
     }
+    let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.refused.count }
     return report(
-      stop.signal == nil ? .success : .aborted,
+      stop.signal != nil ? .aborted : standingErrors > 0 ? .partial : .success,
       clock,
       tables: tables,
       findings: plan.findings + findings + notes,
-      standingErrors: plan.tables.reduce(0) { $0 + $1.reading.refused.count }
+      standingErrors: standingErrors
     )
   }
 
@@ -119,6 +122,8 @@ package struct DryRun: Sendable {
   ) throws -> [DryRunOutcome] {
     let queue = WorkQueue(plan, batchRows: options.rowsPerBatch)
     let connections = try session.connectWorker(role: "plan", carriesText: plan.carriesText)
+    // Where the role may have no third connection the batch's own will do: nothing runs on it then.
+    let hasRoom = try ConnectionRoom.free(staging) > 0
     var memory = BatchMemory()
     var tables = DryRunTables(
       plan: plan.withoutMarks,
@@ -126,7 +131,8 @@ package struct DryRun: Sendable {
       sampleLimit: sampleLimit,
       connections: connections,
       staging: staging,
-      questions: try session.connectStagingControl(beside: session.connectControl())
+      questions: try hasRoom
+        ? session.connect(session.stagingTarget ?? session.target, role: "control") : connections.staging
     )
     while stop.signal == nil, let item = queue.take() {
       do {

@@ -33,7 +33,7 @@ struct DryRunStations {
     tieCheck = try plan.ties.map { comparison throws(PostgresError) in
       try TieCheck(plan, comparison, on: connections.production, statementName: "ties_\(number)")
     }
-    foresight = try Foresight(plan, number: number, on: connections.production)
+    foresight = try Foresight(plan, number: number, isSplit: connections.isSplit, on: connections.production)
   }
 
   /// Classifies the staging rows of a batch, as many as a merge would take, and adds what it finds to `outcome`.

@@ -8,6 +8,8 @@ struct Foresight {
   private let plan: TablePlan
   private let production: Connection
   private var questions: Questions
+  /// nil where staging is elsewhere.
+  private let addressed: AddressedQuestions?
   /// Rows that raised an error when the server was asked about them.
   private var errorCount = 0
 
@@ -23,7 +25,7 @@ struct Foresight {
     case hopeful([Int])
   }
 
-  init(_ plan: TablePlan, number: Int, on production: Connection) throws(PostgresError) {
+  init(_ plan: TablePlan, number: Int, isSplit: Bool, on production: Connection) throws(PostgresError) {
     self.plan = plan
     self.production = production
     questions = try Questions(
@@ -32,6 +34,7 @@ struct Foresight {
       production,
       statementName: "ask_\(number)"
     )
+    addressed = isSplit ? nil : AddressedQuestions(plan, questions.objections, production)
   }
 
   /// All that production may object to.
@@ -65,7 +68,8 @@ struct Foresight {
     _ outcome: inout DryRunOutcome
   ) throws -> [UInt32: Refusal] {
     do {
-      let suspects = try questions.suspects(inserts: inserts, updates: updates, of: batch, on: production)
+      let apart = try addressed?.suspects(inserts: inserts, updates: updates, of: batch) ?? []
+      let suspects = try (questions.suspects(inserts: inserts, updates: updates, of: batch, on: production) + apart)
         .filter { areOneBatch || objections[$0.objection].sharedKey == nil }
       return Dictionary(grouping: suspects, by: \.row).mapValues { suspects in
         let objections = suspects.map(\.objection)

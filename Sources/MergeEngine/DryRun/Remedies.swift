@@ -76,8 +76,10 @@ struct Remedies {
       }
       return "SELECT FROM (\(rows)) AS z WHERE \(match.joined(" AND "))"
     case .handover(let key):
-      let columns = table.keyColumns.map(\.name) + key.parts.map(\.column) + [table.version.name]
-      guard !isSplit, let rows = rows(of: index, columns) else { return nil }
+      let wanted =
+        table.keyColumns.map { value($0.name, of: table) } + key.parts.map { value($0, of: table) }
+        + [value(table.version.name, of: table)]
+      guard !isSplit, let rows = rows(of: index, values: wanted) else { return nil }
       let keyCount = table.keyColumnCount
       // q holds the value, z is the staging row that takes it away from q.
       let isItsRow = table.keyColumns.enumerated().map { "q.\($1.name) \($1.equality) z.c\($0)" as SQL }
@@ -85,15 +87,15 @@ struct Remedies {
         value(column.name, of: table).map { "q.\(column.name) \(column.equality) \($0)" as SQL }
       }
       let holds = key.parts.compactMap { part in
-        value(part.column, of: table).map { "q.\(part.column) \(part.collision) \($0)" as SQL }
+        value(part, of: table).map { "q.\(part.column) \(part.collision) \($0)" as SQL }
       }.joined(" AND ")
       let keeps = key.parts.enumerated().compactMap { number, part in
-        value(part.column, of: table).map { "z.c\(keyCount + number) \(part.collision) \($0)" as SQL }
+        value(part, of: table).map { "z.c\(keyCount + number) \(part.collision) \($0)" as SQL }
       }
       let version = table.version.name
       let (isWritten, given): (SQL, SQL) =
         switch writes[index] {
-        case .newer: ("(z.c\(columns.count - 1) > q.\(version) OR q.\(version) IS NULL)", "")
+        case .newer: ("(z.c\(wanted.count - 1) > q.\(version) OR q.\(version) IS NULL)", "")
         case .these(_, let deleted):
           (
             "true",
@@ -101,7 +103,7 @@ struct Remedies {
           )
         }
       return """
-        SELECT FROM \(table.production) AS q JOIN (\(rows)) AS z ON \(isItsRow.joined(" AND "))
+        SELECT FROM \(key.rivals) JOIN (\(rows)) AS z ON \(isItsRow.joined(" AND "))
         WHERE \(holds) AND NOT (\(isOther.joined(" AND "))) AND (\(keeps.joined(" AND "))) IS NOT TRUE AND \(isWritten)\(given)
         """
     }
@@ -109,8 +111,12 @@ struct Remedies {
 
   /// Columns of the staging rows that are written, as `c0`, `c1`; nil if staging lacks one.
   private func rows(of index: Int, _ columns: [Identifier]) -> SQL? {
-    let values = columns.compactMap { value($0, of: tables[index]) }
-    guard values.count == columns.count else { return nil }
+    rows(of: index, values: columns.map { value($0, of: tables[index]) })
+  }
+
+  private func rows(of index: Int, values wanted: [SQL?]) -> SQL? {
+    let values = wanted.compactMap(\.self)
+    guard values.count == wanted.count else { return nil }
     let outputs = values.enumerated().map { "\($1) AS c\($0)" as SQL }.joined(", ")
     let isWritten: SQL =
       switch writes[index] {
@@ -120,6 +126,15 @@ struct Remedies {
       case .these(let addresses, _): SQL.rows(at: addresses.sorted())
       }
     return "SELECT \(outputs) FROM \(tables[index].staging) AS s WHERE \(isWritten)"
+  }
+
+  /// What a unique key has of the staging row.
+  private func value(_ part: Objection.UniqueKey.Part, of table: TablePlan) -> SQL? {
+    guard let expression = part.expression else { return value(part.column, of: table) }
+    let row = table.columns.compactMap { column in
+      value(column.name, of: table).map { "\($0) AS \(column.name)" as SQL }
+    }
+    return "(SELECT \(expression) FROM (SELECT \(row.joined(", "))) AS u)"
   }
 
   /// Staging's value in production's type.

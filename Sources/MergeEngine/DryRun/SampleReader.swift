@@ -35,7 +35,7 @@ struct SampleReader {
 
   /// Staging's shared columns as text, cast as the merge casts them.
   private func stagingValues(_ address: UInt64) throws(PostgresError) -> [String?]? {
-    try staged(plan.columns.map { "(\($0.readExpression))::text" as SQL }, at: address)
+    try staged(plan.columns.map { $0.baseType.exactText(of: $0.readExpression) }, at: address)
   }
 
   /// - Returns: what the row at `address` has for these expressions; nil when it has gone.
@@ -66,7 +66,8 @@ struct SampleReader {
         staged(index),
         equalities[index] ?? nil
       )
-      return "(\(index), p.\(plan.columns[index].name)::text, \(differs))" as SQL
+      let old = plan.columns[index].baseType.exactText(of: "p.\(plan.columns[index].name)")
+      return "(\(index), \(old), \(differs))" as SQL
     }
     // A row a column: of the columns of a wide table two by two a statement could not return all.
     let result = try production.query(

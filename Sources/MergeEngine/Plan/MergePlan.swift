@@ -15,12 +15,16 @@ struct MergePlan: Sendable {
   /// How many workers the server has room for; nil for as many as are asked for.
   private(set) var workerLimit: Int?
 
-  /// Whether values, or keys that are looked for, travel as text or are compared by it.
+  /// Whether values, or keys that are looked for, travel as text.
   var carriesText: Bool {
     tables.contains { table in
       table.columns.contains { $0.travel == .text } || table.keyColumns.contains(where: \.probesAsText)
-        || table.ties?.columns.contains { $0.equality == nil } == true
     }
+  }
+
+  /// Whether the server compares values by their text, since their types have no equality.
+  var comparesText: Bool {
+    tables.contains { $0.ties?.columns.contains { $0.equality == nil } == true }
   }
 
   /// Whether production is one of Citus, or part of it.

@@ -20,14 +20,18 @@ struct MergeTarget {
   var key: UniqueIndex? { choice.key }
 
   /// What stands against merging into it, with what to do; empty for a table that can be merged into.
-  var obstacles: [String] { kindObstacles + choice.obstacles + versionObstacles }
+  var obstacles: [String] { kindObstacle.map { [$0] } ?? choice.obstacles + versionObstacles }
 
   /// How versions are compared; nil where ``obstacles`` says why not.
-  var versionType: VersionType? { table.column(version).flatMap { VersionType(typeOid: $0.baseType.oid) } }
+  var versionType: VersionType? {
+    guard let column = table.column(version), !column.isGenerated else { return nil }
+    return VersionType(typeOid: column.baseType.oid)
+  }
 
-  private var kindObstacles: [String] {
-    guard table.kind != .table && table.kind != .partitioned else { return [] }
-    return ["\(table.name) is a view or a foreign table. Merge into the table behind it."]
+  /// It is nothing that could be merged into, whatever its columns are.
+  var kindObstacle: String? {
+    guard table.kind != .table && table.kind != .partitioned else { return nil }
+    return "\(table.name) is a view or a foreign table. Merge into the table behind it."
   }
 
   private var versionObstacles: [String] {

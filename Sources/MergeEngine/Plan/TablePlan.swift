@@ -148,7 +148,7 @@ struct TablePlan: Sendable {
     var horizon: Horizon?
     /// Rows that stand refused, ascending.
     var refused: [UInt64] = []
-    /// Refused rows that were dismissed, ascending.
+    /// Rows that were refused, and that somebody lets be: not to be compared either; ascending, where that was asked.
     var dismissed: [UInt64] = []
     /// What tells this table's content from any other's.
     var source: StagingSource?

@@ -31,6 +31,7 @@ struct TablePlanner {
     let blockersBefore = blockerCount
     let target = MergeTarget(production, options.columns)
     for obstacle in target.obstacles { block(table, obstacle) }
+    guard target.kindObstacle == nil else { return nil }
     checkStorage(table, staging: loaded, production: production)
     if let obstacle = MisspelledColumns(staging: staging, production: production, ignored: ignored).obstacle {
       // All that is missing is missing by its right name only.
@@ -77,7 +78,7 @@ struct TablePlanner {
       )
     }
     let keyColumns = columns.prefix(key.columns.count)
-    let hasStatusColumn = staging.column(Self.statusColumn) != nil && !readsSnapshot
+    let hasStatusColumn = !readsSnapshot && keepsStatus(table, staging)
     return TablePlan(
       staging: staging.name,
       production: production.name,
@@ -103,6 +104,26 @@ struct TablePlanner {
       }
     )
   }
+
+  /// Whether staging has a column that can hold the three words of a row's status. What only bears its name is somebody else's.
+  private mutating func keepsStatus(_ table: String, _ staging: CatalogTable) -> Bool {
+    guard let column = staging.column(Self.statusColumn) else { return false }
+    let isText = TypeOID.strings.contains(column.baseType.oid)
+    guard isText, column.baseType.characterLimit ?? .max >= Self.longestStatus.count, !column.isGenerated else {
+      findings.append(
+        .warning(
+          .statusColumn,
+          table,
+          "the column \(column.name) of \(staging.name) is \(column.isGenerated ? "generated, " : "")of type "
+            + "\(column.declaredType), which can't hold a row's status: it is left alone. Progress is kept without it."
+        )
+      )
+      return false
+    }
+    return true
+  }
+
+  private static let longestStatus = "PROCESSED"
 
   private var blockerCount: Int { findings.count { $0.grade == .blocker } }
 
@@ -257,7 +278,7 @@ struct TablePlanner {
     } else if !sameType || !sameModifier {
       // Storing refuses what is too long, casting would cut it: such lengths are left to the write.
       if type.castTruncates {
-        cast = sameType ? value : "\(value)::\(type.plainName)"
+        cast = type.asAssigned(sameType ? value : "\(value)::\(type.plainName)", from: source.baseType)
       } else {
         cast = "\(value)::\(type.fullName)"
       }

@@ -7,6 +7,8 @@ struct AdminAccess {
   let connection: Connection
 
   func findings() throws -> [Finding] {
+    let strange = try StrangeTables(admin: options.schemas.admin, connection: connection).findings()
+    guard strange.isEmpty else { return strange }
     let admin = AdminSchema(schemas: options.schemas)
     let inventory = try admin.inventory(connection)
     let missing = admin.missingStatements(inventory)

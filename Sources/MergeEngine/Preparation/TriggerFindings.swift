@@ -10,6 +10,10 @@ struct TriggerFindings {
 
   func all() throws(PostgresError) -> [Finding] {
     guard table.triggers.onInsert || table.triggers.onUpdate || table.triggers.runAfterwards else { return [] }
+    return try effects() + TriggerRights(table: table, connection: connection).findings()
+  }
+
+  private func effects() throws(PostgresError) -> [Finding] {
     let rows = try connection.query(
       #"""
       WITH RECURSIVE tree AS (

@@ -66,12 +66,9 @@ struct LedgerPruning {
     return try production.query(
       """
       DELETE FROM \(name)
-      WHERE production_oid = $1 AND staging = $2 AND source = $3 AND file_node IS NOT NULL AND file_node <> $4
+      WHERE production_oid = $1 AND source = $2 AND file_node IS NOT NULL AND file_node <> $3
       """,
-      [
-        .bigint(Int(table.productionOid)), .text(table.staging.quoted), .text(source.identity),
-        .bigint(source.fileNode),
-      ],
+      [.bigint(Int(table.productionOid)), .text(source.identity), .bigint(source.fileNode)],
       Self.operation
     ).affectedRowCount
   }

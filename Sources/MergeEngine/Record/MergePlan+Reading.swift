@@ -21,17 +21,35 @@ extension MergePlan {
           )
         )
       }
-      guard look.forgottenRowCount > 0 else { continue }
-      findings.append(
-        .warning(
+      findings += StagingReader.Rereading.allCases.compactMap { reason in
+        guard let count = look.rereadings[reason], count > 0 else { return nil }
+        return .warning(
           .readAgain,
           tables[index].name,
-          "\(look.forgottenRowCount.rows) of \(tables[index].staging) merged earlier can't be told from new ones, "
-            + "since the table has been rewritten or restored since: they are read a second time. Rows deleted "
-            + "from production since would come back."
+          "\(reason.words(count, of: tables[index].staging)) Rows deleted from production since would come back."
         )
-      )
+      }
     }
     return findings
+  }
+}
+
+extension StagingReader.Rereading {
+  fileprivate func words(_ count: Int, of staging: QualifiedName) -> String {
+    let areRead = count == 1 ? "it is read a second time" : "they are read a second time"
+    switch self {
+    case .forgotten:
+      return
+        "\(count.rows) of \(staging) merged earlier can't be told from new ones, since the table has been rewritten or "
+        + "restored since: \(areRead)."
+    case .rewritten:
+      return
+        "\(count.rows) of \(staging) \(count == 1 ? "was" : "were") written by the statement that has rewritten the table "
+        + "since it was merged (ALTER TABLE, or TRUNCATE and a load in one transaction), and can't be told from those "
+        + "merged then: \(areRead)."
+    case .asked:
+      return "\(count.rows) of \(staging) \(count == 1 ? "is" : "are") merged already, and --again reads "
+        + "\(count == 1 ? "it" : "them") a second time."
+    }
   }
 }

@@ -146,8 +146,7 @@ struct MonitoringViews {
     coalesce(
       (SELECT q.relname FROM \(admin).merge_progress AS g
        JOIN pg_class q ON q.oid = g.production_oid::oid JOIN pg_namespace m ON m.oid = q.relnamespace
-       WHERE g.staging = concat('"', replace(n.nspname, '"', '""'), '"."', replace(c.relname, '"', '""'), '"')
-         AND g.source = concat('table ', c.oid::text) AND m.nspname = p.production
+       WHERE g.source = concat('table ', c.oid::text) AND m.nspname = p.production
        ORDER BY g.id DESC LIMIT 1),
       c.relname)
     """

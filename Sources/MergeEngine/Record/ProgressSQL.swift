@@ -29,7 +29,7 @@ struct ProgressSQL {
              ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(recent) AS r) AS recent,
              mod(marker, 4294967296)::text::xid AS marker
       FROM \(admin).merge_progress
-      WHERE staging = \(stagingLiteral) AND source = 'table ' || \(stagingLiteral)::regclass::oid
+      WHERE source = 'table ' || \(stagingLiteral)::regclass::oid
         AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL
         AND (file_node IS NULL OR file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint)
         AND (coalesce(horizon, 0) = 0

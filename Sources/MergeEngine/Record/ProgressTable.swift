@@ -15,6 +15,9 @@ struct ProgressTable {
     /// Rows that were merged and will be read a second time, since what tells them apart is gone: their table was
     /// rewritten or restored, or the entry is too old.
     var forgottenRowCount = 0
+    /// All of the table was merged, and it lies in another file since: a statement that has written its rows anew has given
+    /// them its own transaction.
+    var hasMovedSinceCompleted = false
     /// Nothing was ever noted of the table's present content.
     var isNew = true
   }
@@ -35,19 +38,16 @@ struct ProgressTable {
   ) throws(PostgresError) -> Findings {
     let rows = try connection.query(
       """
-      SELECT id, run_id, source = $3, file_node, place_start::text, place_end::text, first_row, row_count,
+      SELECT id, run_id, production_oid = $1 AND source = $2, file_node, place_start::text, place_end::text, first_row, row_count,
              horizon, array_to_string(recent, ','), next_id, version_from, version_to, marker,
              reopened::text, settled::text, records,
-             array_to_json(key_columns)::text, array_to_string(key_start, ','), array_to_string(key_end, ',')
-      FROM \(admin).merge_progress
-      WHERE production_oid = $1 AND staging = $2 AND (source = $3 OR source ~ $5) AND superseded_at IS NULL
-        AND ($4::bigint IS NULL OR run_id = $4)
+             array_to_json(key_columns)::text, array_to_string(key_start, ','), array_to_string(key_end, ','),
+             whole_file_node
+      FROM \(admin).merge_progress AS g
+      WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL AND ($3::bigint IS NULL OR run_id = $3)
       ORDER BY id
       """,
-      [
-        .bigint(Int(plan.productionOid)), .text(plan.staging.quoted), .text(source.identity), .bigint(runID),
-        .text(source.kin),
-      ],
+      [.bigint(Int(plan.productionOid)), .text(source.identity), .bigint(runID)],
       "reading what is merged of \(plan.staging)"
     )
     var findings = Findings()
@@ -63,6 +63,9 @@ struct ProgressTable {
       if isValid {
         findings.coverage.add(entry)
         findings.isNew = false
+        if case .merged(nil, _, _) = entry.content, rows.integer(row, 20) != source.fileNode {
+          findings.hasMovedSinceCompleted = true
+        }
       } else if case .reopened = entry.content {
         // Where the rows are is unknown, so that all that was said before must be forgotten.
         findings.forgottenRowCount += rows.integer(row, 16) ?? 0
@@ -72,6 +75,20 @@ struct ProgressTable {
       }
     }
     return findings
+  }
+
+  /// Whether an entry `g` speaks of this table or of one that it has taken the place of: a staging table of the same name, made
+  /// anew, or a production table that is not there any more, as in a database that was restored. A staging table that was renamed
+  /// is the same table.
+  private static func isKin(of plan: TablePlan, _ source: StagingSource) -> SQL {
+    """
+    (g.production_oid = \(plan.productionOid)
+      AND (g.source = \(Literal(source.identity))
+           OR g.staging = \(Literal(plan.staging.quoted)) AND g.source ~ \(Literal(source.kin)))
+      OR g.staging = \(Literal(plan.staging.quoted)) AND g.source ~ \(Literal(source.kin))
+         AND g.table_name = \(Literal(plan.plainName))
+         AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid::bigint = g.production_oid AND c.relname::text = g.table_name))
+    """
   }
 
   private static func entry(_ rows: ResultSet, _ row: Int) -> LedgerEntry {
@@ -131,23 +148,23 @@ struct ProgressTable {
     _ = try connection.query(
       """
       WITH superseded AS (
-        UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE production_oid = $1 AND staging = $2 AND (source = $3 OR source ~ $13) AND superseded_at IS NULL
+        UPDATE \(admin).merge_progress AS g SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
+        WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL
           AND ($9 AND $10 OR coalesce(version_from = $7, version_from IS NULL AND $7 IS NULL)
                              AND coalesce(version_to = $8, version_to IS NULL AND $8 IS NULL)
                              AND reopened IS NULL AND settled IS NULL)
       )
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, horizon, recent, next_id, version_from, version_to, records,
-         recorded_at)
-      VALUES ($12, \(Literal(plan.plainName)), $1, $2, $3, $4, $5::text::bigint[], $6, $7, $8, $11,
+         whole_file_node, recorded_at)
+      VALUES ($12, \(Literal(plan.plainName)), $1, $2, $3, $4, $5::text::bigint[], $6, $7, $8, $11, $13,
               clock_timestamp() AT TIME ZONE 'UTC')
       """,
       [
         .bigint(Int(plan.productionOid)), .text(plan.staging.quoted), .text(source.identity), .bigint(horizon.oldest),
         .text("{" + horizon.recent.map(String.init).joined(separator: ",") + "}"), .bigint(horizon.next),
         .text(window.from), .text(window.to), .bool(window.from == nil), .bool(window.to == nil), .bigint(recordCount),
-        .bigint(runID), .text(source.kin),
+        .bigint(runID), .bigint(source.fileNode),
       ],
       "recording that all of \(plan.staging) is merged"
     )

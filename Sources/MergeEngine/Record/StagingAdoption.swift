@@ -58,7 +58,7 @@ struct StagingAdoption {
     try production.query(
       """
       SELECT NOT EXISTS (SELECT FROM \(admin).merge_progress
-                         WHERE production_oid = $1 AND staging = $2 AND (source = $3 OR source ~ $4))
+                         WHERE production_oid = $1 AND (source = $3 OR staging = $2 AND source ~ $4))
       """,
       [
         .bigint(Int(table.productionOid)), .text(table.staging.quoted), .text(source.identity), .text(source.kin),

@@ -8,7 +8,7 @@ struct StagingReader {
   let staging: Connection
   /// `merge_progress` is there.
   var hasLedger = true
-  /// Nothing counts as merged, for who only looks (`--again`).
+  /// What is merged is to be read a second time (`--again`); for who only looks nothing counts as merged then.
   var startsAnew = false
 
   private var isSplit: Bool { staging !== production }
@@ -17,8 +17,18 @@ struct StagingReader {
   struct Look: Sendable {
     var reading: TablePlan.Reading
     var blockCount: Int
-    /// As ``ProgressTable/Findings/forgottenRowCount``.
-    var forgottenRowCount: Int
+    /// How many rows that are merged will be read all the same.
+    var rereadings: [Rereading: Int] = [:]
+  }
+
+  /// Why rows that are merged are read a second time.
+  enum Rereading: CaseIterable {
+    /// What told them apart is gone: ``ProgressTable/Findings/forgottenRowCount``.
+    case forgotten
+    /// A statement has written the rows of a merged table anew.
+    case rewritten
+    /// `--again`
+    case asked
   }
 
   /// - Parameters:
@@ -31,24 +41,68 @@ struct StagingReader {
     let source = try StagingSource(table.staging, isElsewhere: isSplit, staging)
     var look = Look(
       reading: TablePlan.Reading(horizon: horizon, source: source),
-      blockCount: source.blockCount,
-      forgottenRowCount: 0
+      blockCount: source.blockCount
     )
-    guard !startsAnew else { return look }
     guard hasLedger else {
-      try adopt(table, source, look: &look, notes: false)
+      if !startsAnew { try adopt(table, source, look: &look, notes: false) }
       return look
     }
     let nextID = try horizon?.next ?? Horizon.nextID(staging)
     let ledger = ProgressTable(admin: admin)
     let findings = try ledger.findings(of: table, source, onlyRun: onlyRun, nextID: nextID, production)
     look.reading.coverage = findings.coverage
-    look.forgottenRowCount = findings.forgottenRowCount
-    if findings.isNew, try adopt(table, source, look: &look, notes: isToBeMerged), !isToBeMerged { return look }
+    if startsAnew {
+      look.rereadings[.asked] = try rowCount(.merged, of: table, look.reading)
+      guard isToBeMerged else {
+        look.reading.coverage = Coverage()
+        return look
+      }
+    } else {
+      look.rereadings[.forgotten] = findings.forgottenRowCount
+      if findings.hasMovedSinceCompleted {
+        look.rereadings[.rewritten] = try rewrittenRowCount(of: table, look.reading)
+      }
+    }
+    if findings.isNew, try adopt(table, source, look: &look, notes: isToBeMerged) {
+      look.rereadings[.forgotten] = nil
+      guard isToBeMerged else { return look }
+    }
     let refusals = try RefusalStanding(admin: admin, production: production, staging: staging).unretried(of: table, source)
     look.reading.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
     look.reading.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
     return look
+  }
+
+  /// How many rows are read by a selection; a scan of the table.
+  private func rowCount(
+    _ selection: TablePlan.Selection,
+    of table: TablePlan,
+    _ reading: TablePlan.Reading,
+    where condition: SQL = "true"
+  ) throws(PostgresError) -> Int {
+    guard !reading.coverage.isEmpty else { return 0 }
+    var table = table
+    (table.reading, table.selection) = (reading, selection)
+    return try staging.query(
+      "SELECT count(*) FROM \(table.staging) AS s WHERE \(ClaimSQL.isWanted(table, in: .everything)) AND \(condition)",
+      "counting rows of \(table.staging) that will be read a second time"
+    ).integer(0, 0) ?? 0
+  }
+
+  /// How many unread rows were written by the very transaction that has changed what the catalog says of the table: ALTER TABLE
+  /// copies all rows when it changes a type, fills a new column or moves the table to another kind of storage. VACUUM FULL
+  /// and CLUSTER leave the rows' transactions as they are; a load after TRUNCATE has one of its own.
+  private func rewrittenRowCount(of table: TablePlan, _ reading: TablePlan.Reading) throws(PostgresError) -> Int {
+    let oid: SQL = "\(Literal(table.staging.quoted))::regclass"
+    return try rowCount(
+      .pending,
+      of: table,
+      reading,
+      where: """
+        s.xmin IN (SELECT c.xmin FROM pg_class c WHERE c.oid = \(oid)
+                   UNION ALL SELECT a.xmin FROM pg_attribute a WHERE a.attrelid = \(oid))
+        """
+    )
   }
 
   /// - Parameter notes: whether what is taken over is written down, too.

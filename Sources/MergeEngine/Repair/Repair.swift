@@ -51,6 +51,13 @@ package struct Repair: Sendable {
   package func run() throws -> RepairReport {
     let clock = ReportClock()
     let differences = try CheckedDifferences(path: options.path)
+    var repair = self
+    // Whoever repairs may have set another zone, or none.
+    if let timeZone = differences.header.timeZone { repair.options.merge.timeZone = timeZone }
+    return try repair.run(differences, clock)
+  }
+
+  private func run(_ differences: CheckedDifferences, _ clock: ReportClock) throws -> RepairReport {
     let control = try ControlConnection(session, RetryPolicy(), stop: stop)
     let staging = try session.reachStaging(beside: control.current)
     guard let plan = try stop.covering(control.current, { try self.plan(differences, control.current, staging) }) else {

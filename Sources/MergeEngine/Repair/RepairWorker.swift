@@ -33,7 +33,8 @@ final class RepairWorker {
       runID: context.record.id,
       marksRows: false,
       isAtomic: false,
-      carriesText: plan.tables.carriesText
+      carriesText: plan.tables.carriesText,
+      comparesText: plan.tables.comparesText
     )
   }
 

@@ -108,6 +108,9 @@ struct RollbackBatch {
       try production.execute(sql.restore(range), "restoring old rows of \(table.production)")
     }
     try production.execute(sql.reinsert(range), "restoring deleted rows of \(table.production)")
+    if table.hasTriggers, !table.columns.isEmpty {
+      try production.execute(sql.takeRestored(range), "looking what triggers of \(table.production) have restored")
+    }
     let counts = try finish(operation)
     try connections.commitStagingFirst(operation)
     return counts
@@ -124,6 +127,8 @@ struct RollbackBatch {
       try production.execute(RollbackSQL.allowsHashing(false), operation)
     }
     try production.execute(sql.deleteLocked, "deleting inserted rows of \(table.production)")
+    guard table.hasTriggers else { return }
+    try production.execute(sql.takeDeleted, "looking what triggers of \(table.production) have deleted")
   }
 
   private func finish(_ operation: String) throws(PostgresError) -> Counts {

@@ -165,6 +165,39 @@ struct RollbackSQL {
     """
   }
 
+  /// Of rows that no RETURNING has shown, since a trigger has swallowed the statement's row: those that it has put back itself, in
+  /// its own way. By value, and written by this very transaction.
+  func takeRestored(_ range: TupleRange) -> SQL {
+    let values = table.columns.map { "p.\($0.name)" as SQL }.joined(", ")
+    let old = table.columns.map { "s.\($0.name)" as SQL }
+    return """
+      WITH restored AS MATERIALIZED (
+        SELECT s.ctid AS image_tid, s.\(previous) AS previous_xid, \(numberedKeys(of: "s")), \(expectation(old)) AS expected
+        FROM \(table.image) AS s JOIN \(table.production) AS p ON \(sameKey("p", "s"))
+        WHERE \(range.condition) AND s.\(previous) IS NOT NULL AND age(p.xmin) <= age(pg_current_xact_id()::xid)
+          AND ROW(\(values))::text = ROW(\(old.joined(", ")))::text
+      ), spent AS (
+        DELETE FROM \(table.image) AS s USING restored AS r WHERE s.ctid = r.image_tid
+      )
+      INSERT INTO pg_temp.\(undone) (\(keyNumbers), previous_xid, expected)
+      SELECT \(keyNumbers), previous_xid, expected FROM restored
+      """
+  }
+
+  /// The same of rows that were to be deleted, and are gone.
+  var takeDeleted: SQL {
+    """
+    WITH deleted AS MATERIALIZED (
+      SELECT s.ctid AS image_tid, \(numberedKeys(of: "l"))
+      FROM pg_temp.\(locked) AS l JOIN \(table.image) AS s ON s.ctid = l.\(Self.imageAddress)
+      WHERE NOT EXISTS (SELECT FROM \(table.production) AS p WHERE \(sameKey("p", "l")))
+    ), spent AS (
+      DELETE FROM \(table.image) AS s USING deleted AS d WHERE s.ctid = d.image_tid
+    )
+    INSERT INTO pg_temp.\(undone) (\(keyNumbers)) SELECT \(keyNumbers) FROM deleted
+    """
+  }
+
   /// The rows that refer to production's row; a row's reference to itself doesn't count.
   func referring(_ reference: Reference) -> SQL {
     let isItself: SQL =

@@ -55,7 +55,8 @@ final class Worker {
         runID: context.record.id,
         marksRows: context.plan.tables.contains(where: \.marksRows),
         isAtomic: context.isAtomic,
-        carriesText: context.plan.carriesText
+        carriesText: context.plan.carriesText,
+        comparesText: context.plan.comparesText
       )
       if context.plan.hasCitusTables {
         try connections.production.execute(CitusSession.ofWorker, "setting up the session")

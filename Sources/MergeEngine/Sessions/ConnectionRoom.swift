@@ -2,6 +2,11 @@ import Libpq
 
 /// How many more connections a server would let a role have.
 enum ConnectionRoom {
+  /// As many workers as were asked for, or as there is room for; one at least, whom the server then refuses in its own words.
+  static func workers(_ count: Int, beside connection: Connection) throws(PostgresError) -> Int {
+    max(min(count, try free(connection)), 1)
+  }
+
   /// The least of what is left by the role's own limit, the database's, and the server's, without the places that are kept
   /// for superusers and other privileged roles.
   ///

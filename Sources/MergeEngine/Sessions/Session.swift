@@ -14,6 +14,9 @@ struct Session: Sendable {
   var statementTimeoutMilliseconds = 0
   /// The server refuses every write on these connections: for commands that only look.
   var isReadOnly = false
+  /// What is read is held against what a merge has written or will write, so that casts to text have to come out as the
+  /// merge's do: the formats are those of role and database, unless the merge itself has others.
+  var castsAsMerge = false
   /// A transaction may be idle for long: while a file is written.
   var leavesTransactionsIdle = false
   /// How long a server may be silent beyond ``statementTimeoutMilliseconds``, which it sees to itself. Arbitrary.
@@ -29,6 +32,9 @@ struct Session: Sendable {
   /// twice the standby's own patience, `max_standby_streaming_delay`, unless that was changed.
   private static let conflictPatienceSeconds = 60.0
 
+  /// How often and after which pause a server that has no connection left is asked again. Arbitrary: a second in all.
+  private static let (fullServerAttempts, fullServerPauseSeconds) = (10, 0.1)
+
   /// What a session is for, besides questions.
   struct Purpose {
     /// Batch-sized statements get the plans they were written for.
@@ -39,6 +45,8 @@ struct Session: Sendable {
     var waitsForOthers = false
     /// Values travel as text, from here or to here.
     var carriesText = false
+    /// Values are compared by their text, within the server.
+    var comparesText = false
   }
 
   /// The connection that a command asks its questions on and that a run is recorded on.
@@ -61,12 +69,39 @@ struct Session: Sendable {
     role: String,
     for purpose: Purpose = Purpose()
   ) throws(PostgresError) -> Connection {
-    let logger = logger
-    let connection = try Connection(to: target, applicationName: "merge-engine \(role)") { notice in
-      // Once a command: all connections have the same to say about this side of them.
-      guard notice.isFromServer || role != "control" else { return logger.warning("\(notice.message)") }
-      logger.debug("\(notice.severity): \(notice.message)", metadata: ["sqlstate": "\(notice.sqlState)"])
+    let connection = try open(target, role: role)
+    do {
+      try setUp(connection, purpose, target)
+      return connection
+    } catch {
+      guard connection.isBroken || error.sqlState == .queryCanceled else { throw error }
+      // Role or database leave a session no time to set its own limits: it begins with them.
+      let limits = SessionSettings.startOptions(serverVersion: connection.serverVersionNumber)
+      let given = connection.setting("options").map { [$0] } ?? []
+      let limited = try open(target, role: role, startOptions: (given + [limits]).joined(separator: " "))
+      try setUp(limited, purpose, target)
+      return limited
     }
+  }
+
+  private func open(
+    _ target: ConnectionTarget,
+    role: String,
+    startOptions: String? = nil
+  ) throws(PostgresError) -> Connection {
+    let logger = logger
+    func attempt() throws(PostgresError) -> Connection {
+      try Connection(
+        to: target,
+        applicationName: "merge-engine \(role)",
+        startOptions: startOptions
+      ) { notice in
+        // Once a command: all connections have the same to say about this side of them.
+        guard notice.isFromServer || role != "control" else { return logger.warning("\(notice.message)") }
+        logger.debug("\(notice.severity): \(notice.message)", metadata: ["sqlstate": "\(notice.sqlState)"])
+      }
+    }
+    let connection = try Self.patiently(attempt)
     guard connection.serverVersionNumber >= Self.oldestServerVersion else {
       throw PostgresError(
         .connecting,
@@ -80,10 +115,22 @@ struct Session: Sendable {
       // The server ends a long statement itself; only one that does not even manage that is given up from here.
       connection.answerTimeLimitSeconds = Double(statementTimeoutMilliseconds) / 1000 + silenceGraceSeconds
     }
-    try setUp(connection, purpose, target)
     let (session, backend) = (self, connection.backendProcessID)
     connection.onSilence = { session.tellOfStandbys(backend, target, while: $0) }
     return connection
+  }
+
+  /// The server counts a connection that was closed here a moment ago for some moments still.
+  private static func patiently(_ connect: () throws(PostgresError) -> Connection) throws(PostgresError) -> Connection {
+    for _ in 0..<fullServerAttempts {
+      do {
+        return try connect()
+      } catch {
+        guard error.sqlState == .tooManyConnections else { throw error }
+        Thread.sleep(forTimeInterval: fullServerPauseSeconds)
+      }
+    }
+    return try connect()
   }
 
   private func setUp(_ connection: Connection, _ purpose: Purpose, _ target: ConnectionTarget) throws(PostgresError) {
@@ -95,8 +142,12 @@ struct Session: Sendable {
     )
     if isReadOnly { settings = settings + .readOnly }
     if purpose.carriesBatches { settings = settings + .batches }
-    // What is read to be compared or shown is no business of the database's own code.
-    if purpose.carriesText || isReadOnly { settings = settings + .readableText }
+    // What is read to be shown is no business of the database's own code.
+    if purpose.carriesText || isReadOnly && !castsAsMerge {
+      settings = settings + .readableText
+    } else if purpose.comparesText {
+      settings = settings + .distinctText
+    }
     let isOwn: Bool
     do {
       isOwn = try (settings + .silence).apply(to: connection, lowersCommits: purpose.lowersCommits)

@@ -48,6 +48,13 @@ struct SessionSettings {
   /// The server refuses every write. Never the other way: a role that is kept from writing is kept from it on purpose.
   static let readOnly = SessionSettings([("default_transaction_read_only", "on")])
 
+  /// For a session that role or database gave no time to be set up: limits that it begins with, as libpq's `options`.
+  static func startOptions(serverVersion: Int) -> String {
+    let limits =
+      ["statement_timeout", "idle_session_timeout"] + (serverVersion >= 170_000 ? ["transaction_timeout"] : [])
+    return limits.map { "-c \($0)=0" }.joined(separator: " ")
+  }
+
   /// Has the server notice that a client is gone without a word, in the middle of a statement too: until then the session
   /// holds its locks. Operating systems wait for two hours by themselves, and not every one can do all of this.
   static let silence = SessionSettings([
@@ -72,6 +79,9 @@ struct SessionSettings {
   static let readableText = SessionSettings([
     ("DateStyle", "ISO"), ("IntervalStyle", "postgres"), ("extra_float_digits", "1"), ("bytea_output", "hex"),
   ])
+
+  /// Different values are different texts.
+  static let distinctText = SessionSettings([("extra_float_digits", "1")])
 
   /// Sets all of it, in one statement that does nothing in a session which is not the connection's own.
   ///

@@ -50,18 +50,21 @@ extension Session {
   ///   - marksRows: whether staging is written to as well.
   ///   - isAtomic: the run is one transaction, after whose commit nothing comes that would make it safe.
   ///   - carriesText: values travel as text.
+  ///   - comparesText: values are compared by their text.
   func connectWorker(
     _ number: Int,
     runID: Int,
     marksRows: Bool,
     isAtomic: Bool,
-    carriesText: Bool
+    carriesText: Bool,
+    comparesText: Bool
   ) throws(PostgresError) -> WorkerConnections {
     let connections = try connectWorker(
       role: "run \(runID) worker \(number)",
       lowersCommits: !isAtomic,
       isAtomic: isAtomic,
-      carriesText: carriesText
+      carriesText: carriesText,
+      comparesText: comparesText
     )
     _ = try connections.production.requirePrimary()
     if marksRows { _ = try connections.staging.requirePrimary() }
@@ -75,7 +78,8 @@ extension Session {
     role: String,
     lowersCommits: Bool = false,
     isAtomic: Bool = false,
-    carriesText: Bool = false
+    carriesText: Bool = false,
+    comparesText: Bool = false
   ) throws(PostgresError) -> WorkerConnections {
     let isSplit = stagingTarget != nil
     var purpose = Purpose(
@@ -83,7 +87,8 @@ extension Session {
       // Marks on another server must not outlive rows that production has confirmed and then lost.
       lowersCommits: lowersCommits && !isSplit,
       waitsForOthers: isSplit || isAtomic,
-      carriesText: carriesText
+      carriesText: carriesText,
+      comparesText: comparesText
     )
     let production = try connect(target, role: role, for: purpose)
     guard let stagingTarget else { return WorkerConnections(production: production, staging: production) }

@@ -160,6 +160,7 @@ package struct AskedRows: Sendable {
       writtenAt: Date().formatted(Date.ISO8601FormatStyle()),
       database: try .init(production),
       runID: try LastRun.read(production, options.schemas)?.id,
+      timeZone: options.timeZone,
       tables: tables
     )
     let writer = try DifferenceWriter(AtomicFile(path: path, permissions: 0o600), header)

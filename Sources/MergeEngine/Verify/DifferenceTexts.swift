@@ -67,7 +67,7 @@ struct DifferenceTexts {
   }
 
   private func stagingRows(_ addresses: [UInt64]) throws(PostgresError) -> [String: Side] {
-    let values = columns.map { "(\($0.readExpression))::text" as SQL }
+    let values = columns.map { $0.baseType.exactText(of: $0.readExpression) }
     let result = try connections.staging.query(
       "SELECT s.ctid::text, s.xmin::text, \(values.joined(", ")) FROM \(plan.staging) AS s WHERE \(SQL.rows(at: addresses))",
       "reading rows of \(plan.staging) that differ"
@@ -79,7 +79,7 @@ struct DifferenceTexts {
 
   /// - Returns: production's row for each key; nil where there is none.
   private func productionRows(_ keys: [[String: String]]) throws(PostgresError) -> [Side?] {
-    let values = columns.map { "p.\($0.name)::text" as SQL }
+    let values = columns.map { $0.baseType.exactText(of: "p.\($0.name)") }
     let result = try connections.production.query(
       """
       SELECT k.ordinal::bigint, p.ctid::text, p.xmin::text, \(values.joined(", "))

@@ -41,11 +41,10 @@ public struct ExtraRows {
     let outcome = try find(sampleLimit: sampleLimit)
     // All rows are wanted, not the first ones soon.
     try connection.execute("SET LOCAL cursor_tuple_fraction = 1", operation)
-    let keys = plan.keyColumns.map { "p.\($0.name)::text" as SQL }.joined(", ")
     try connection.execute(
       """
       DECLARE extra_rows NO SCROLL CURSOR FOR
-      SELECT p.ctid::text, p.xmin::text, p.\(plan.version.name)::text, \(keys)
+      SELECT p.ctid::text, p.xmin::text, \(text(of: plan.version)), \(keys)
       FROM \(plan.production) AS p WHERE \(isExtra)
       """,
       operation
@@ -106,7 +105,6 @@ public struct ExtraRows {
     outcome.windowCount = counts.integer(0, 0)
     outcome.count = counts.integer(0, 1) ?? 0
     guard outcome.count > 0, sampleLimit > 0 else { return outcome }
-    let keys = plan.keyColumns.map { "p.\($0.name)::text" as SQL }.joined(", ")
     let rows = try connection.query(
       """
       SELECT \(keys) FROM \(plan.production) AS p
@@ -121,6 +119,10 @@ public struct ExtraRows {
     }
     return outcome
   }
+
+  private func text(of column: TablePlan.Column) -> SQL { column.baseType.exactText(of: "p.\(column.name)") }
+
+  private var keys: SQL { plan.keyColumns.map(text).joined(", ") }
 
   /// Production's row (alias `p`) is inside the window, and staging lacks its key.
   var isExtra: SQL { "\(inWindow) AND NOT EXISTS (\(Self.stagingRow(of: plan)))" }

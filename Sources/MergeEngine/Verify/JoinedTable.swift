@@ -78,6 +78,12 @@ struct JoinedTable: Sendable {
   func ranges(batchRows: Int, _ connection: Connection) throws(PostgresError) -> [KeyRange] {
     let blockCount = plan.reading.source?.blockCount ?? 0
     guard blockCount > 0 else { return [] }
+    return try LocalSettings.reading(under: LocalSettings.exactText, on: connection) { () throws(PostgresError) in
+      try ranges(batchRows: batchRows, blockCount: blockCount, connection)
+    }
+  }
+
+  private func ranges(batchRows: Int, blockCount: Int, _ connection: Connection) throws(PostgresError) -> [KeyRange] {
     let operation = "dividing the keys of \(plan.staging)"
     let ends = try connection.query(
       """

@@ -34,13 +34,15 @@ package struct Verification: Sendable {
     self.options = options
     self.stop = stop
     self.logger = logger
-    session = Session(
+    var session = Session(
       target: target,
       stagingTarget: stagingTarget,
       options: options.merge,
       isReadOnly: true,
       logger: logger
     )
+    session.castsAsMerge = true
+    self.session = session
   }
 
   /// Compares; blocks the calling thread.
@@ -143,20 +145,22 @@ package struct Verification: Sendable {
       try DifferenceReader(plan: plan.tables[index], production: control, staging: staging)
         .table(outcomes[index], extra[index])
     }
+    let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.refused.count }
     return report(
-      stop.signal != nil ? .aborted : Self.status(tables),
+      stop.signal != nil ? .aborted : Self.status(tables, standingErrors: standingErrors),
       clock,
       comparing: comparing,
       tables: tables,
       types: types,
       findings: plan.findings + VerifyFindings(plan: plan, outcomes: outcomes).all(),
-      standingErrors: plan.tables.reduce(0) { $0 + $1.reading.refused.count }
+      standingErrors: standingErrors
     )
   }
 
-  private static func status(_ tables: [VerifyReport.Table]) -> VerifyReport.Status {
+  private static func status(_ tables: [VerifyReport.Table], standingErrors: Int) -> VerifyReport.Status {
     guard !tables.contains(where: \.isDifferent) else { return .different }
-    return tables.contains { $0.counts.comparedCount > 0 } ? .success : .nothingCompared
+    guard tables.contains(where: { $0.counts.comparedCount > 0 }) else { return .nothingCompared }
+    return standingErrors > 0 ? .partial : .success
   }
 
   /// As the one that compares, but for a last word in the admin schema.
@@ -198,7 +202,7 @@ package struct Verification: Sendable {
       batchRows: options.merge.batchRows
     )
     let found = try WorkerThreads.run(
-      count: options.merge.workerCount,
+      count: try ConnectionRoom.workers(options.merge.workerCount, beside: control),
       whileWaiting: { onProgress(RunProgress(queue.snapshot, ranges.progress, since: clock.start)) },
       onError: {
         queue.stop()

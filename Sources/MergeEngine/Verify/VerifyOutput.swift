@@ -21,6 +21,7 @@ struct VerifyOutput: Sendable {
       writtenAt: Date().formatted(Date.ISO8601FormatStyle()),
       database: try .init(control),
       runID: completeness.lastRun?.id,
+      timeZone: options.merge.timeZone,
       tables: zip(plan.tables, completeness.windows).map { table, window in
         .init(
           pair: table.pair.name,

@@ -6,6 +6,8 @@ public struct VerifyReport: Sendable, Codable {
   public enum Status: String, Sendable, Codable {
     /// Every row that was compared is in production as it should be.
     case success = "SUCCESS"
+    /// Every row that was compared is, but others stand refused and were not.
+    case partial = "PARTIAL"
     /// There are differences.
     case different = "DIFFERENT"
     /// There was nothing to compare, which proves nothing.

@@ -46,7 +46,7 @@ struct RowRecords {
              s.ctid::text
       FROM \(plan.staging) AS s
       JOIN \(admin).merge_progress AS g
-        ON g.production_oid = \(plan.productionOid) AND g.source = $2 AND g.staging = \(Literal(plan.staging.quoted))
+        ON g.production_oid = \(plan.productionOid) AND g.source = $2
        AND (g.file_node IS NULL OR g.file_node = $3)
        AND g.reopened IS NULL
        AND (s.ctid = ANY (g.settled) OR g.settled IS NULL

@@ -65,7 +65,8 @@ struct PlanCommand: DatabaseCommand {
     withExtendedLifetime(interrupts) {}
     try show(report, context)
     switch report.status {
-    case .success: if report.standingErrors > 0 { throw CommandEnd(status: .rowsRefused) }
+    case .success: break
+    case .partial: throw CommandEnd(status: .rowsRefused)
     case .blocked: throw CommandEnd(status: .blocked)
     case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
     }

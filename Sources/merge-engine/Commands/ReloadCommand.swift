@@ -222,7 +222,7 @@ struct ReloadCommand: AsyncParsableCommand {
     case .blocked: "the tables can't be compared: merge-engine verify says why"
     case .aborted: "interrupted"
     case .nothingCompared: "there was no row to compare"
-    case .success, .different:
+    case .success, .partial, .different:
       "\(Numbers.counted(read, "row")) compared, \(Numbers.grouped(differing)) differ, "
         + "\(Numbers.grouped(extra)) in production only"
     }

@@ -73,8 +73,8 @@ struct VerifyCommand: DatabaseCommand {
     withExtendedLifetime(interrupts) {}
     try show(report, context)
     switch report.status {
-    case .success: if (report.standingErrors ?? 0) > 0 { throw CommandEnd(status: .rowsRefused) }
-    case .different, .nothingCompared: throw CommandEnd(status: .rowsRefused)
+    case .success: break
+    case .partial, .different, .nothingCompared: throw CommandEnd(status: .rowsRefused)
     case .blocked: throw CommandEnd(status: .blocked)
     case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
     }

@@ -81,7 +81,7 @@ struct PlanTable {
 
   private func headline(_ style: Style) -> TerminalText {
     switch report.status {
-    case .success:
+    case .success, .partial:
       style.paint("DRY RUN", .green)
         + ": nothing was written. \(Numbers.counted(report.totals.read, "staging row")) examined in "
         + "\(Numbers.duration(milliseconds: report.elapsedMilliseconds))."

@@ -121,6 +121,9 @@ struct VerifyTable {
       + "\(Numbers.grouped(report.rowsPerSecond)) rows/s."
     return switch report.status {
     case .success: style.paint("SUCCESS", .green) + ": production is as it should be. \(looked)"
+    case .partial:
+      style.paint("PARTIAL", .yellow)
+        + ": production is as it should be, but for \(Numbers.counted(report.standingErrors ?? 0, "row")) that stood refused and could not be compared. \(looked)"
     case .different: style.paint("DIFFERENT", .red) + ": \(difference). \(looked)"
     case .nothingCompared: style.paint("NOTHING COMPARED", .red) + ": that says nothing about production."
     case .blocked: style.paint("BLOCKED", .red) + ": the rows can't be compared."

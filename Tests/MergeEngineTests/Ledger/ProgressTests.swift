@@ -205,6 +205,81 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "ALTER TABLE staging.t ALTER COLUMN id TYPE bigint", "ALTER TABLE staging.t ADD COLUMN x float DEFAULT random()",
+    "ALTER TABLE staging.t SET UNLOGGED", "ALTER TABLE staging.t ALTER COLUMN v TYPE varchar(9)",
+    "ALTER TABLE staging.t ALTER COLUMN id TYPE bigint; GRANT SELECT ON staging.t TO public; VACUUM FULL staging.t",
+  ])
+  func `of merged staging that ALTER TABLE has rewritten it is said how many rows are read a second time`(
+    statement: String
+  ) async throws {
+    try await Self.with(rows: 300) { database in
+      try await database.merge()
+      let node = try database.value("SELECT pg_relation_filenode('staging.t')")
+      try database.run("ALTER TABLE production.t ADD COLUMN x float")
+      for part in statement.split(separator: ";") { try database.run(String(part)) }
+      try #require(try database.value("SELECT pg_relation_filenode('staging.t')") != node)
+      try database.run("DELETE FROM production.t WHERE id <= 10")
+      let said = try await database.plan().findings.map(\.message)
+      #expect(said.contains { $0.contains("300 rows of staging.t were written by the statement") }, "\(said)")
+      let report = try await database.merge()
+      #expect(report.totals.inserted == 10, "that is what the warning is about")
+      #expect(report.warnings.contains { $0.contains("read a second time") })
+      #expect(try await !database.merge().warnings.contains { $0.contains("a second time") })
+    }
+  }
+
+  @Test func `a load after TRUNCATE is new, and nothing is said of rows read before`() async throws {
+    try await Self.with(rows: 300) { database in
+      try await database.merge()
+      try database.run("TRUNCATE staging.t")
+      try database.run("INSERT INTO staging.t SELECT n, 'next', '2025-02-01' FROM generate_series(1, 300) AS n")
+      let report = try await database.merge()
+      #expect(report.totals.updated == 300)
+      #expect(!report.warnings.contains { $0.contains("a second time") })
+    }
+  }
+
+  @Test func `again says how many merged rows it reads`() async throws {
+    try await Self.with(rows: 300) { database in
+      try await database.merge()
+      try database.run("INSERT INTO staging.t VALUES (1000, 'late', '2025-01-01')")
+      let said = try await database.plan { $0.again = true }.findings.map(\.message)
+      #expect(said.contains { $0.contains("300 rows of staging.t are merged already") }, "\(said)")
+      let report = try await database.merge { $0.again = true }
+      #expect(report.warnings.contains { $0.contains("300 rows of staging.t are merged already") })
+    }
+  }
+
+  @Test func `staging that was renamed is the table that was merged`() async throws {
+    try await Self.with(rows: 300) { database in
+      try await database.merge()
+      try database.run("ALTER SCHEMA staging RENAME TO loaded")
+      #expect(try await database.merge { $0.schemas.staging = "loaded" }.totals.read == 0)
+    }
+  }
+
+  @Test func `of a database that was restored from a dump it is said how many rows are read a second time`()
+    async throws
+  {
+    try await Self.with(rows: 300) { database in
+      try await database.merge()
+      // Oids and transactions are new ones, and the ledger's rows are there.
+      for schema in ["production", "staging"] {
+        try database.run(
+          """
+          CREATE TABLE \(schema).copy (LIKE \(schema).t INCLUDING ALL); INSERT INTO \(schema).copy SELECT * FROM \(schema).t;
+          DROP TABLE \(schema).t CASCADE; ALTER TABLE \(schema).copy RENAME TO t
+          """
+        )
+      }
+      let report = try await database.merge()
+      #expect(report.totals.unchanged == 300)
+      #expect(report.warnings.contains { $0.contains("300 rows of staging.t merged earlier can't be told") })
+      #expect(try await !database.merge().warnings.contains { $0.contains("a second time") })
+    }
+  }
+
   @Test func `logs can be pruned without harm`() async throws {
     try await Self.with(rows: 300) { database in
       try await database.merge()

@@ -73,6 +73,73 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("BEFORE UPDATE", "IF pg_trigger_depth() > 1 THEN RETURN new; END IF; RETURN NULL;", 0, 10),
+    (
+      "BEFORE UPDATE",
+      """
+      IF pg_trigger_depth() > 1 THEN RETURN new; END IF;
+      UPDATE production.t SET v = new.v, updated_at = new.updated_at WHERE id = new.id; RETURN NULL;
+      """, 10, 10
+    ),
+    ("BEFORE DELETE", "RETURN NULL;", 10, 0),
+    (
+      "BEFORE DELETE",
+      "IF pg_trigger_depth() > 1 THEN RETURN old; END IF; DELETE FROM production.t WHERE id = old.id; RETURN NULL;", 10,
+      10
+    ),
+    (
+      "BEFORE DELETE",
+      "UPDATE production.t SET v = 'gone' WHERE id = old.id; RETURN NULL;", 10, 0
+    ),
+  ])
+  func `what became of a row that a trigger swallows is known from the row`(
+    event: String,
+    body: String,
+    restored: Int,
+    deleted: Int
+  ) async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      let merge = try await database.mergeKeepingImages()
+      try database.run(
+        """
+        CREATE FUNCTION production.swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(body) END $$;
+        CREATE TRIGGER swallow \(event) ON production.t FOR EACH ROW EXECUTE FUNCTION production.swallow();
+        """
+      )
+      let report = try await database.rollBack(merge.runID)
+      #expect(report.restored == restored && report.deleted == deleted)
+      #expect(report.leftAlone == 20 - restored - deleted)
+      #expect(report.status == (restored + deleted == 20 ? .success : .partial))
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 'p' AND updated_at = 1") == restored)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE id > 10") == 10 - deleted)
+    }
+  }
+
+  @Test func `a row that a trigger puts into a child table when it comes back has come back`() async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      try await database.merge()
+      try database.run("DELETE FROM staging.t WHERE id > 15")
+      let file = DifferencesFile()
+      try await database.verify(into: file) { ($0.merge.from, $0.merge.to) = ("1", "9") }
+      let repair = try await database.repair(file) { ($0.kinds, $0.maxExtraPercent) = ([.extra], 100) }
+      #expect(repair.deleted == 5)
+      try database.run(
+        """
+        CREATE TABLE production.child (CHECK (id > 10)) INHERITS (production.t);
+        CREATE FUNCTION production.lead() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO production.child SELECT new.*; RETURN NULL; END $$;
+        CREATE TRIGGER lead BEFORE INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION production.lead();
+        """
+      )
+      let report = try await database.rollBack(try #require(repair.runID))
+      #expect(report.restored == 5 && report.leftAlone == 0)
+      #expect(try database.count("SELECT count(*) FROM production.child") == 5)
+    }
+  }
+
   @Test func `rows of a child table that have got the same keys since are nobody's to take back`() async throws {
     try await TestDatabase.with { database in
       try fill(database)

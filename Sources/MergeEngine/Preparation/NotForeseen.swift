@@ -1,0 +1,68 @@
+import Libpq
+
+/// What a dry run can't foresee of a table: then its count of errors is a lower bound, and it says why.
+struct NotForeseen {
+  let table: TablePlan
+  let isSplit: Bool
+  let production: Connection
+
+  func findings() throws(PostgresError) -> [Finding] {
+    let reasons = try fromCatalog() + fromObjections()
+    guard !reasons.isEmpty else { return [] }
+    return [
+      .warning(
+        .notForeseen,
+        table.name,
+        "not foreseen: \(reasons.joined(separator: "; ")). A merge may refuse rows of \(table.staging) that are not counted here."
+      )
+    ]
+  }
+
+  private func fromCatalog() throws(PostgresError) -> [String] {
+    let rows = try production.query(
+      """
+      WITH RECURSIVE tree AS (
+        SELECT \(table.productionOid)::oid AS oid
+        UNION ALL
+        SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
+      )
+      SELECT 'rows of one batch that exclude each other (' || string_agg(DISTINCT c.conname::text, ', ') || ')'
+      FROM pg_constraint c WHERE c.conrelid IN (SELECT oid FROM tree) AND c.conexclop IS NOT NULL AND c.conindid <> \(table.keyIndexOid)
+      UNION ALL
+      SELECT 'what the triggers ' || string_agg(DISTINCT t.tgname::text, ', ') || ' make of a row'
+      FROM pg_trigger t
+      -- INSERT is 4, UPDATE 16 (pg_trigger.h).
+      WHERE t.tgrelid IN (SELECT oid FROM tree) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::integer & 20 <> 0
+      UNION ALL
+      SELECT 'parents that this role can''t read (' || string_agg(DISTINCT f.conname::text, ', ') || ')'
+      FROM pg_constraint f
+      WHERE f.conrelid = \(table.productionOid) AND f.contype = 'f'
+        AND (NOT has_table_privilege(f.confrelid, 'SELECT') OR row_security_active(f.confrelid))
+      UNION ALL
+      SELECT 'checks of the whole row (' || string_agg(c.conname::text, ', ') || ')'
+      FROM pg_constraint c WHERE c.conrelid = \(table.productionOid) AND c.contype = 'c' AND 0::smallint = ANY (c.conkey)
+      UNION ALL
+      SELECT 'the rules of ' || (count(*) - \(Objections.ownRulesLimit)) || ' of the partitions that have some of their own'
+      FROM (\(Objections.partitionsWithOwnRules(of: table.productionOid))) AS o
+      HAVING count(*) > \(Objections.ownRulesLimit)
+      """,
+      "looking for what can't be foreseen of \(table.production)"
+    )
+    return (0..<rows.count).compactMap { rows.text($0, 0) }
+  }
+
+  private func fromObjections() throws(PostgresError) -> [String] {
+    let found = try Objections(table, production).found()
+    let known = Set(table.columns.map(\.name))
+    let isAskable = Questions.areAskable(found, table)
+    return found.indices.compactMap { index in
+      let objection = found[index]
+      guard known.isSuperset(of: objection.columns) else {
+        let missing = objection.columns.filter { !known.contains($0) }.map(\.name).joined(separator: ", ")
+        return "rows \(objection.words), since staging has no \(missing)"
+      }
+      guard !isAskable[index], isSplit || objection.sharedKey != nil else { return nil }
+      return "rows \(objection.words)"
+    }
+  }
+}
