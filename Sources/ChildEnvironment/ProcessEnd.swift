@@ -36,12 +36,13 @@ extension Process {
 
   /// Blocks until it has ended.
   ///
+  /// - Parameter seconds: how long it is waited for at most; nil for as long as it takes.
   /// - Returns: nil if it runs for longer.
-  package func waitForEnd(within seconds: Double) -> ProcessEnd? {
-    let deadline = ContinuousClock.now + .seconds(seconds)
+  package func waitForEnd(within seconds: Double?) -> ProcessEnd? {
+    let deadline = seconds.map { ContinuousClock.now + .seconds($0) }
     while true {
       if let end { return end }
-      guard .now < deadline else { return nil }
+      if let deadline, .now >= deadline { return nil }
       Thread.sleep(forTimeInterval: 0.01)
     }
   }

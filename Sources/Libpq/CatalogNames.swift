@@ -17,7 +17,7 @@ enum CatalogNames {
     has_sequence_privilege has_table_privilege has_type_privilege hash_record_extended
     int4range int8range isempty isfinite
     json_agg json_build_object jsonb_agg jsonb_array_elements jsonb_array_elements_text jsonb_build_array jsonb_build_object
-    jsonb_each jsonb_object_agg jsonb_object_keys jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_typeof
+    jsonb_each jsonb_each_text jsonb_object_agg jsonb_object_keys jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_typeof
     lag lead left length lower ltrim make_interval max md5 min mod now ntile num_nonnulls num_nulls octet_length
     parse_ident percentile_cont percentile_disc pg_advisory_lock pg_advisory_unlock pg_advisory_unlock_all pg_advisory_xact_lock
     pg_advisory_xact_lock_shared pg_backend_pid pg_blocking_pids pg_cancel_backend pg_column_size pg_control_checkpoint

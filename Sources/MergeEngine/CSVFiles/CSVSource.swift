@@ -61,7 +61,7 @@ final class CSVSource {
       throw Failure(reason: SystemReason.of(error))
     }
     guard let unpacker else { return nil }
-    guard unpacker.waitForEnd(within: .infinity) == .exited(0) else {
+    guard unpacker.waitForEnd(within: nil) == .exited(0) else {
       let said = (try? complaints.fileHandleForReading.readToEnd()).map { String(decoding: $0, as: UTF8.self) } ?? ""
       let reason = said.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix("gzip: ") }.joined(separator: ", ")
       throw Failure(reason: reason.isEmpty ? "gzip can't unpack it" : reason)

@@ -65,6 +65,7 @@ enum LibraryWords {
     "--reconnect-timeout": "reconnectLimitSeconds",
     "--replica": "replica",
     "--restart": "startsOver",
+    "--source-schema": "source schemas",
     "--staging-database": "the row source",
     "--staging-schema": "schemas.staging",
     "--statement-timeout": "statementTimeoutMilliseconds",

@@ -131,12 +131,15 @@ struct AdminSchema {
   /// What to tell somebody who may not make what is missing.
   func obstacle(_ statements: [SQL], reason: String?) -> Finding {
     let script = statements.map { $0.text + ";" }.joined(separator: "\n")
-    return .blocker(
-      .adminSchema,
-      nil,
-      "the admin schema \(schemas.admin) is incomplete, and this role may not change it\(reason.map { " (\($0))" } ?? ""). "
-        + "Have its owner run merge-engine init, or these statements:\n\(script)"
-    )
+    let because = reason.map { " (\($0))" } ?? ""
+    let isThere = !statements.contains { $0.text.hasPrefix("CREATE SCHEMA") }
+    let advice =
+      isThere
+      ? "the admin schema \(schemas.admin) is incomplete, and this role may not change it\(because). Have its owner run "
+        + "merge-engine init"
+      : "there is no admin schema \(schemas.admin), and this role may not make it\(because). Have the database's owner run "
+        + "merge-engine init, and what merge-engine init --print-grants prints for this role"
+    return .blocker(.adminSchema, nil, "\(advice); or these statements:\n\(script)")
   }
 
   /// Two runs may find the same gap; the lock makes the second wait, look again, and find it closed.

@@ -51,27 +51,34 @@ struct ProgressTable {
       "reading what is merged of \(plan.staging)"
     )
     var findings = Findings()
+    /// Of the entries so far that are still good.
+    var knownRowCount = 0
     for row in 0..<rows.count {
+      let recordCount = rows.integer(row, 16) ?? 0
       let fileNode = rows.integer(row, 3)
       let entry = Self.entry(rows, row)
       var isValid = rows.bool(row, 2) == true && (fileNode == nil || fileNode == source.fileNode)
+      var isOfMerge = false
       switch entry.content {
       case .merged(_, let horizon, _), .mergedKeys(_, let horizon, _):
         isValid = isValid && horizon.isValid(at: nextID)
+        isOfMerge = true
       case .reopened, .settled: break
       }
       if isValid {
         findings.coverage.add(entry)
         findings.isNew = false
+        if isOfMerge { knownRowCount += recordCount }
         if case .merged(nil, _, _) = entry.content, rows.integer(row, 20) != source.fileNode {
           findings.hasMovedSinceCompleted = true
         }
       } else if case .reopened = entry.content {
-        // Where the rows are is unknown, so that all that was said before must be forgotten.
-        findings.forgottenRowCount += rows.integer(row, 16) ?? 0
+        // Where the rows are is unknown, so that all that was said before must be forgotten. They themselves were unread anyway.
+        findings.forgottenRowCount += max(knownRowCount - recordCount, 0)
         findings.coverage = Coverage()
+        knownRowCount = 0
       } else {
-        findings.forgottenRowCount += rows.integer(row, 16) ?? 0
+        findings.forgottenRowCount += recordCount
       }
     }
     return findings

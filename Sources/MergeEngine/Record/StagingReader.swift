@@ -67,7 +67,10 @@ struct StagingReader {
       look.rereadings[.forgotten] = nil
       guard isToBeMerged else { return look }
     }
-    let refusals = try RefusalStanding(admin: admin, production: production, staging: staging).unretried(of: table, source)
+    let refusals = try RefusalStanding(admin: admin, production: production, staging: staging).unretried(
+      of: table,
+      source
+    )
     look.reading.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
     look.reading.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
     return look

@@ -86,7 +86,8 @@ struct DryRepair {
       }.map { UInt32($0) }
     }
     var foresight =
-      try foresights[index] ?? Foresight(plan.tables.tables[index], number: index, on: connections.production)
+      try foresights[index]
+      ?? Foresight(plan.tables.tables[index], number: index, isSplit: connections.isSplit, on: connections.production)
     let refusals = try foresight.refusals(
       inserts: positions(.inserted),
       updates: positions(.updated),

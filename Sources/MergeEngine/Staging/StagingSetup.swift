@@ -95,10 +95,16 @@ package struct StagingSetup: Sendable {
     try RunRecord.closeDeadRuns(connection, options.schemas)
     try connection.execute("BEGIN", "beginning to make staging")
     try CitusSession.keepSchemasLocal(connection)
-    try connection.execute(
-      "CREATE SCHEMA IF NOT EXISTS \(Identifier(options.schemas.staging))",
-      "making the schema \(options.schemas.staging)"
+    // IF NOT EXISTS would want the right to make schemas also where it is there.
+    let operation = "making the schema \(options.schemas.staging)"
+    let isThere = try connection.query(
+      "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
+      [.text(options.schemas.staging)],
+      operation
     )
+    if isThere.bool(0, 0) != true {
+      try connection.execute("CREATE SCHEMA \(Identifier(options.schemas.staging))", operation)
+    }
     var reports: [TableReport] = []
     for table in production {
       guard stop.signal == nil else { throw CancellationError() }

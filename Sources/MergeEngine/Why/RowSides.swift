@@ -44,8 +44,8 @@ struct RowSides {
         standing: rows.bool(row, 4) == true
           ? .refused
           : rows.bool(row, 5) == true
-          ? .dismissed
-          : rows.bool(row, 2) != true ? .outsideWindow : rows.bool(row, 3) == true ? .pending : .merged,
+            ? .dismissed
+            : rows.bool(row, 2) != true ? .outsideWindow : rows.bool(row, 3) == true ? .pending : .merged,
         values: plan.columns.indices.map { rows.text(row, 6 + $0) }
       )
     }

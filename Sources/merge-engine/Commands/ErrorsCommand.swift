@@ -69,7 +69,10 @@ struct ErrorsListCommand: AsyncParsableCommand {
 
   private func table(of rows: [RefusedRow]) -> TextTable {
     var table = TextTable(
-      [.number("run"), .text("at (UTC)"), .text("table"), .text("key"), .text("sqlstate"), .text(dismissed ? "dismissed because" : "reason")]
+      [
+        .number("run"), .text("at (UTC)"), .text("table"), .text("key"), .text("sqlstate"),
+        .text(dismissed ? "dismissed because" : "reason"),
+      ]
     )
     for row in rows {
       let reason = ([row.message] + (row.detail.map { [$0] } ?? [])).joined(separator: ". ")
@@ -82,7 +85,8 @@ struct ErrorsListCommand: AsyncParsableCommand {
   private func whatNext(_ count: Int, _ dismissedCount: Int) -> TerminalText {
     let more: TerminalText = count == limit ? "There may be more: --limit.\n" : ""
     if dismissed {
-      return count == 0 ? "No dismissed rows.\n" : more + "errors retry --dismissed has the next merge read them again.\n"
+      return count == 0
+        ? "No dismissed rows.\n" : more + "errors retry --dismissed has the next merge read them again.\n"
     }
     let others: TerminalText =
       dismissedCount > 0 ? " (\(Numbers.counted(dismissedCount, "row")) dismissed: errors list --dismissed.)" : ""
@@ -107,7 +111,10 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
     let context = try CommandContext(options.database)
     let browser = try options.browser(context)
     let (released, replayedCount) = try await Waiting.on("releasing", context) {
-      (try browser.retry(dismissed ? .dismissed : .standing, sqlState: options.sqlstate), try browser.countReplayed(sqlState: options.sqlstate))
+      (
+        try browser.retry(dismissed ? .dismissed : .standing, sqlState: options.sqlstate),
+        try browser.countReplayed(sqlState: options.sqlstate)
+      )
     }
     if replayedCount > 0 {
       context.logger.warning(

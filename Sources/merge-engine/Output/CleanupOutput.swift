@@ -10,7 +10,8 @@ struct CleanupOutput {
     guard !context.isQuiet else { return }
     for file in report.archived { StandardOutput.write("archived: \(file)\n") }
     for table in report.staging {
-      let text = table.truncated.map { "truncated, \(Numbers.counted($0, "row"))" } ?? "not truncated: \(table.reason ?? "")"
+      let text =
+        table.truncated.map { "truncated, \(Numbers.counted($0, "row"))" } ?? "not truncated: \(table.reason ?? "")"
       StandardOutput.write("staging table \(table.table): \(text)\n")
     }
     for task in report.tasks {

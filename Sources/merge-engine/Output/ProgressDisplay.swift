@@ -33,7 +33,8 @@ struct ProgressDisplay {
   private mutating func redraw(_ progress: RunProgress) {
     if let runID = progress.runID, !hasNamedRun {
       // What `control` wants to know, and where it writes to.
-      StandardError.write("run \(runID): \(context.target.description)\n")
+      let line: TerminalText = "run \(runID): \(context.target.description)"
+      StandardError.write(line.fitted(to: Style(terminal: StandardError.terminal).width) + "\n")
       hasNamedRun = true
     }
     for table in progress.tables where table.isFinished && finishedTables.insert(table.table).inserted {
@@ -53,7 +54,10 @@ struct ProgressDisplay {
     guard progress.elapsedMilliseconds - lastLogMilliseconds >= Self.logIntervalMilliseconds else { return }
     lastLogMilliseconds = progress.elapsedMilliseconds
     for table in progress.tables where table.elapsedMilliseconds != nil && !table.isFinished {
-      context.logger.info("\(Self.line(table, columns: nil, pause: progress.pauseReason).string)", metadata: progress.runID.map { ["run": "\($0)"] })
+      context.logger.info(
+        "\(Self.line(table, columns: nil, pause: progress.pauseReason).string)",
+        metadata: progress.runID.map { ["run": "\($0)"] }
+      )
     }
   }
 

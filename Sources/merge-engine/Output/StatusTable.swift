@@ -16,7 +16,7 @@ struct StatusTable {
       }
       text += table.rendered(style)
     }
-    guard !status.runs.isEmpty else { return text + "\nNothing has been merged yet.\n" }
+    guard !status.runs.isEmpty else { return text + "\nNo runs are on record.\n" }
     return text + "\n" + runs.rendered(style)
   }
 
@@ -27,7 +27,10 @@ struct StatusTable {
     )
     for run in status.runs {
       table.add(
-        ["\(run.runID)", run.status, Self.readable(run.startedAt), Self.readable(run.finishedAt)]
+        [
+          "\(run.runID)", run.status + (run.pausedBecause.map { ", paused (\($0))" } ?? ""),
+          Self.readable(run.startedAt), Self.readable(run.finishedAt),
+        ]
           + [run.read, run.inserted, run.updated, run.errors].map(Numbers.grouped)
       )
     }

@@ -51,7 +51,9 @@ struct UsageMessage {
     }
     let cleaned = ShownArguments(arguments).clean(text).replacing(/\.$/, with: "") + "."
     // Texts are always taken, and of a choice the parser lists what there is.
-    guard text.contains(/^The value .* is invalid for '--/), !text.contains("Please provide one of") else { return cleaned }
+    guard text.contains(/^The value .* is invalid for '--/), !text.contains("Please provide one of") else {
+      return cleaned
+    }
     return cleaned + " It must be a number."
   }
 
@@ -98,7 +100,9 @@ struct UsageMessage {
     guard option.hasPrefix("--") else { return [] }
     func owners(_ command: any ParsableCommand.Type, _ path: String) -> [String] {
       let below = subcommands(of: command)
-      guard below.isEmpty else { return below.flatMap { owners($0.command, path.isEmpty ? $0.name : "\(path) \($0.name)") } }
+      guard below.isEmpty else {
+        return below.flatMap { owners($0.command, path.isEmpty ? $0.name : "\(path) \($0.name)") }
+      }
       let help = MergeEngineCommand.helpMessage(for: command, columns: 200)
       let line = help.split(separator: "\n").first { line in
         line.hasPrefix("  -") && line.split(whereSeparator: { " ,/".contains($0) }).prefix(3).contains { $0 == option }

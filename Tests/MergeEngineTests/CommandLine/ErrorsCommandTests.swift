@@ -75,6 +75,7 @@ import Testing
   @Test func `where nothing was refused it says so`() async throws {
     try await TestDatabase.with(copyOf: .guide) { database async throws in
       #expect(try await database.call("errors", "list").output == "No refused rows.\n")
+      #expect(try await database.call("errors", "list", "--sqlstate", "999").status == 64)
       #expect(try await database.call("errors", "list", "--json").json()["errors"] == .array([]))
       #expect(try await database.call("errors", "retry").output == "No refused rows.\n")
       #expect(try await database.call("errors", "retry", "--json").json()["released"] == .object([:]))

@@ -53,7 +53,10 @@ import Testing
       #expect(try await merge.outcome().status == 0)
       try await wait { Screen(terminal.text).lines.contains { $0.hasPrefix("✓ orders: 2,000 rows") } }
       let left = Screen(terminal.text).lines.filter { !$0.isEmpty }
-      #expect(left.count == 2 && left.allSatisfy { $0.hasPrefix("✓ ") }, "\(left)")
+      #expect(
+        left.count == 3 && left[0].hasPrefix("run 1: ") && left.dropFirst().allSatisfy { $0.hasPrefix("✓ ") },
+        "\(left)"
+      )
     }
   }
 

@@ -12,7 +12,7 @@ import Testing
     (["merge", "orders"], "There is an argument too many"),
     (["verify", "--ties", "compare"], "There is no option --ties here: it belongs to"),
     (["status", "--frobnicate"], "There is no option --frobnicate.\n"), (["report", "abc"], "<run> must be a number"),
-    (["merge", "--batch", "50k"], "It must be a number."), (["errors", "list", "--sqlstate", "999"], "such as 23503"),
+    (["merge", "--batch", "50k"], "It must be a number."),
     (["errors", "what"], "The commands are list, retry or dismiss."),
   ])
   func `suggests`(arguments: [String], message: String) async throws {

@@ -5,8 +5,8 @@ import Testing
 
 /// `--workers auto` finds how many workers pay; a number stays what it is.
 @Suite struct WorkerGrowthTests {
-  /// A staging table whose batches of 100 rows each wait for 60 ms, as one of a far client does.
-  private static func withSlowBatches(rows: Int = 30_000, _ body: (TestDatabase) async throws -> Void) async throws {
+  /// A staging table whose batches of 100 rows each wait for 200 ms, as one of a far client does.
+  private static func withSlowBatches(rows: Int = 12_000, _ body: (TestDatabase) async throws -> Void) async throws {
     try await TestDatabase.with(in: .sleeping) { database in
       try database.run(
         """
@@ -14,7 +14,7 @@ import Testing
         CREATE TABLE production.t (k int PRIMARY KEY, v text, updated_at int);
         CREATE TABLE staging.t (k int PRIMARY KEY, v text, updated_at int);
         INSERT INTO staging.t SELECT n, 'staged', 1 FROM generate_series(1, \(rows)) AS n; ANALYZE staging.t;
-        CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.06); RETURN NULL; END $$;
+        CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END $$;
         CREATE TRIGGER wait BEFORE INSERT ON production.t FOR EACH STATEMENT EXECUTE FUNCTION public.wait();
         """
       )
@@ -37,7 +37,7 @@ import Testing
       _ = try await status.outcome()
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0, "\(outcome.transcript)")
-      #expect(try outcome.json()["totals"]["inserted"].integer == 30_000)
+      #expect(try outcome.json()["totals"]["inserted"].integer == 12_000)
       let most = try #require(try outcome.json()["workers"].integer)
       #expect((4...16).contains(most))
       #expect(try database.count(Self.workers) == most)

@@ -47,6 +47,19 @@ import Testing
     }
   }
 
+  @Test func `rows of a run that was rolled back are no merged ones that nobody can tell`() async throws {
+    try await Self.with(rows: 300) { database in
+      #expect(try await database.call("--before-images", "--quiet").status == 0)
+      #expect(try await database.call("rollback", "1").status == 0)
+      try database.run(
+        "TRUNCATE staging.t; INSERT INTO staging.t SELECT n, 'again', '2025-01-01' FROM generate_series(1, 300) AS n"
+      )
+      let report = try await database.merge()
+      #expect(report.totals.inserted == 300)
+      #expect(report.warnings == [], "\(report.warnings)")
+    }
+  }
+
   @Test(arguments: [false, true]) func `a row changed after it was merged is merged again`(status: Bool) async throws {
     try await Self.with(rows: 300, status: status) { database in
       try await database.merge()
