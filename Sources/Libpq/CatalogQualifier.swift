@@ -8,6 +8,8 @@
 /// looser than arithmetic, and from the left. Where that would change what belongs together, parentheses are set. `IN`,
 /// `LIKE` and `ILIKE`, which look their operators up along the path too, become these.
 ///
+/// Constants with a backslash become `E'…'`, which means the same in every session.
+///
 /// Of other statements only the types of columns are changed: what `SET`, `CREATE TABLE` and their like say holds no operators.
 ///
 /// Source: <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-PRECEDENCE>
@@ -111,9 +113,17 @@ struct CatalogQualifier {
     case .cast:
       visitCast(index)
     case .other: endExpression(index)
-    case .quotedName, .constant, .foreign, .dot: break
+    case .constant: visitConstant(index)
+    case .quotedName, .foreign, .dot: break
     }
     return index
+  }
+
+  /// What a backslash between plain quotes means depends on `standard_conforming_strings`, which is the session's.
+  private mutating func visitConstant(_ index: Int) {
+    let text = tokens[index].text
+    guard text.first == "'", text.contains("\\") else { return }
+    texts[index] = (tokens[index].space.isEmpty ? " E" : "E") + text.replacing("\\", with: "\\\\")
   }
 
   private mutating func visitCast(_ index: Int) {

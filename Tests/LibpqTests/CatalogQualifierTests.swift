@@ -31,6 +31,10 @@ import Testing
     #expect(sql.statement == sql.text)
   }
 
+  @Test func `a backslash means the same whatever standard_conforming_strings says`() {
+    expect(#"SELECT 'a' ~ '\d', '\'"#, #"SELECT 'a' OPERATOR(pg_catalog.~) E'\\d', E'\\'"#)
+  }
+
   @Test func `operators get their schema`() {
     expect(
       "SELECT a <> b, c || d, e -> 'f' ? 'g', h =-1, - i, count(*) FILTER (WHERE j ~* 'k') FROM t WHERE l = ANY ($1) AND NOT m >= n",

@@ -76,7 +76,11 @@ final class World {
         "--delay", "0.1", "--end-with-parent", "--journal", journal.path, "--hold", hold.path, "--psql",
         FileManager.default.isExecutableFile(atPath: psql) ? psql : "psql",
       ] + arguments
-    let simulator = try CommandLineProgram(options, executable: URL(filePath: "/usr/bin/env"))
+    let simulator = try CommandLineProgram(
+      options,
+      executable: URL(filePath: "/usr/bin/env"),
+      environment: ["PATH": Self.path]
+    )
     self.simulator = simulator
     endpoint = try await eventually("the simulator's address") {
       let said = try simulator.outputSoFar()
@@ -139,10 +143,13 @@ final class World {
     ]
     if command == .short {
       let short = Self.repository.appending(path: "Tests/DMSSimulator/bin").path
-      environment["PATH"] = short + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "")
+      environment["PATH"] = short + ":" + Self.path
     }
     return environment
   }
+
+  /// The system's own Python first: a version manager's takes several times as long to start, and hundreds are started.
+  private static let path = "/usr/bin:" + (ProcessInfo.processInfo.environment["PATH"] ?? "")
 
   // MARK: - The database
 

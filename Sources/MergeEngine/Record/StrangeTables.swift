@@ -12,17 +12,24 @@ struct StrangeTables {
   /// Characters of the shortest text that the guide's own tables have.
   private static let shortestText = 20
 
-  /// `('merge_summary', 'id', 'integer', true)`: the server fills the keys that are counted.
+  /// `('merge_summary', 'id', 'pg_catalog.int4', true)`: the server fills the keys that are counted.
   private static var columns: [SQL] {
     AdminTables.all.flatMap { table in
       ([table.keyColumn] + table.columns).map { column in
         let words = column.text.split(separator: " ").map(String.init)
         let counted = ["serial": "integer", "bigserial": "bigint"][words[1]]
-        let type = counted ?? String(words[1].prefix { $0 != "(" })
+        let type = catalogName(counted ?? String(words[1].prefix { $0 != "(" }))
         return
           "(\(Literal(table.name)), \(Literal(words[0])), \(Literal(type)), \(counted != nil ? "true" : "false" as SQL))"
       }
     }
+  }
+
+  /// `pg_catalog.int8[]` of `bigint[]`: a bare name is looked for along the search_path, where others may have types of that name.
+  private static func catalogName(_ type: String) -> String {
+    let names = ["integer": "int4", "bigint": "int8", "boolean": "bool"]
+    let element = type.hasSuffix("[]") ? String(type.dropLast(2)) : type
+    return "pg_catalog." + (names[element] ?? element) + (type.hasSuffix("[]") ? "[]" : "")
   }
 
   /// A blocker for each of them, with what is wrong and what to do.

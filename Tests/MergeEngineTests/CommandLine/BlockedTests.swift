@@ -31,7 +31,7 @@ import Testing
     Case(
       testDescription: "a named table that has no staging table",
       arguments: ["--table", "nothing"],
-      message: ["nothing", "no staging table staging.nothing", "init"]
+      message: ["nothing", "no staging table staging.nothing", "production has no table of that name either"]
     ),
     Case(
       testDescription: "no pair at all",

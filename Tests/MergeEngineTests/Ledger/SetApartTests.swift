@@ -163,7 +163,8 @@ import Testing
       #expect(report.totals.unchanged == 100_000)
       let rows = try database.rows("SELECT records_read FROM admin.merge_batches ORDER BY id")
         .compactMap { Int($0.dropFirst().dropLast()) }
-      #expect(rows.count >= 3 && rows[0] <= 20_000 && rows[1] > 20_000, "\(rows)")
+      // What a guess of the rows in a block has brought too much comes right after.
+      #expect(rows[0] <= 20_000 && (rows.max() ?? 0) > 20_000, "\(rows)")
     }
   }
 

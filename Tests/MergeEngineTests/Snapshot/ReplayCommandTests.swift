@@ -191,7 +191,7 @@ import Testing
     #expect(outcome.output.contains("USAGE: merge-engine"))
   }
 
-  @Test func `replay takes the options of merge but those about staging, and about rollback, which sets staging back`()
+  @Test func `replay takes the options of merge but those about staging`()
     async throws
   {
     func options(_ command: String) async throws -> Set<Substring> {
@@ -199,7 +199,7 @@ import Testing
       return Set(help.matches(of: /--[a-z][a-z-]+/).map(\.output))
     }
     let missing = try await options("merge").subtracting(try await options("replay"))
-    #expect(missing == ["--again", "--mark", "--cleanup", "--no-cleanup", "--before-images", "--no-before-images"])
+    #expect(missing == ["--again", "--mark", "--cleanup", "--no-cleanup"])
   }
 
   /// The guide's tables with 200 orders and 50 customers, saved.
