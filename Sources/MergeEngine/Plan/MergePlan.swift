@@ -80,7 +80,13 @@ struct MergePlan: Sendable {
       }
     }
     let operators = try EqualityOperators(places, production)
-    for index in tables.indices { tables[index].ties = RowComparison(tables[index], operators) }
+    for index in tables.indices {
+      for column in tables[index].columns.indices {
+        guard let expression = tables[index].columns[column].comparedExpression else { continue }
+        tables[index].columns[column].readExpression = expression
+      }
+      tables[index].ties = RowComparison(tables[index], operators)
+    }
   }
 
   /// The versions that are merged of a table.

@@ -103,11 +103,13 @@ struct TablePlan: Sendable {
     /// What staging calls it, where that is not ``name``.
     var renamed: Identifier?
     /// What the read selects from staging alias `s`, cast where the types differ.
-    let readExpression: SQL
+    var readExpression: SQL
     let travel: CatalogColumn.Travel
     let baseType: CatalogColumn.BaseType
     let isInsertOnly: Bool
     let equality: SQL
+    /// What is read instead where values are compared: what assignment makes of them.
+    var comparedExpression: SQL?
     /// One side has a time zone, and the other has none.
     var zoneMatters = false
     /// Staging has text that the server reads as a date or a time.

@@ -58,8 +58,8 @@ struct TablePlanner {
     let columns = ordered.map { column in
       let travel = isSplit && !column.baseType.isBuiltIn ? .text : column.travel
       let source = staging.column(column.name)
-      let read = readExpression(of: column, from: source, travel)
       let isKey = key.columns.contains { $0.name == column.name }
+      let read = readExpression(of: column, from: source, travel, isCompared: isKey)
       let isText = source.map { TypeOID.strings.contains($0.baseType.oid) } ?? false
       let zoned = source.flatMap { ZonedCast(zone: options.timeZone).cast("", from: $0.baseType, to: column.baseType) }
       return TablePlan.Column(
@@ -70,6 +70,7 @@ struct TablePlanner {
         baseType: column.baseType,
         isInsertOnly: insertOnly.contains(column.name) || column.isIdentityAlways,
         equality: equality[column.name] ?? "=",
+        comparedExpression: readExpression(of: column, from: source, travel, isCompared: true),
         zoneMatters: zoned != nil,
         readsTextAsTime: isText && TypeOID.timestamps.union([TypeOID.date]).contains(column.baseType.oid),
         keyCast: isKey && travel == .binary ? keyCast(of: column, from: source, read) : nil,
@@ -260,7 +261,8 @@ struct TablePlanner {
   private func readExpression(
     of target: CatalogColumn,
     from source: CatalogColumn?,
-    _ travel: CatalogColumn.Travel
+    _ travel: CatalogColumn.Travel,
+    isCompared: Bool
   ) -> SQL {
     guard let source else { return "s.\(target.name)" }
     let value: SQL = "s.\(source.nameInTable)"
@@ -276,9 +278,10 @@ struct TablePlanner {
       // The server casts only integer. Oracle has no boolean, and DMS makes smallint or numeric of its NUMBER(1).
       cast = "(\(value) <> 0)"
     } else if !sameType || !sameModifier {
-      // Storing refuses what is too long, casting would cut it: such lengths are left to the write.
+      // Storing refuses what is too long, casting would cut it: such lengths are left to the write, or to what it would make.
       if type.castTruncates {
-        cast = type.asAssigned(sameType ? value : "\(value)::\(type.plainName)", from: source.baseType)
+        cast = sameType ? value : "\(value)::\(type.plainName)"
+        if isCompared { cast = type.asAssigned(cast, from: source.baseType) }
       } else {
         cast = "\(value)::\(type.fullName)"
       }
