@@ -7,10 +7,11 @@ struct AdminAccess {
   let connection: Connection
 
   func findings() throws -> [Finding] {
-    let strange = try StrangeTables(admin: options.schemas.admin, connection: connection).findings()
-    guard strange.isEmpty else { return strange }
     let admin = AdminSchema(schemas: options.schemas)
     let inventory = try admin.inventory(connection)
+    guard !inventory.hasStrangeTables else {
+      return try StrangeTables(admin: options.schemas.admin, connection: connection).findings()
+    }
     let missing = admin.missingStatements(inventory)
     guard missing.isEmpty else { return try mayMake(missing) ? [] : [admin.obstacle(missing, reason: nil)] }
     let isReplay = ReplayProgress(plan, options.schemas).isReplay

@@ -12,6 +12,8 @@ struct AdminSchema {
     let hasSchema: Bool
     /// Of all its tables, as `merge_summary.id`.
     let columns: Set<String>
+    /// Some of the names are taken: ``StrangeTables`` says which.
+    let hasStrangeTables: Bool
   }
 
   /// The statements that would bring the schema up to date; empty when nothing is missing.
@@ -77,14 +79,16 @@ struct AdminSchema {
                        FROM pg_class c
                        JOIN pg_namespace n ON n.oid = c.relnamespace
                        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                       WHERE n.nspname = $1), '')
+                       WHERE n.nspname = $1), ''),
+             EXISTS (SELECT FROM (\(StrangeTables.query)) AS strange)
       """,
       [.text(schemas.admin)],
       "looking for the admin schema"
     )
     return Inventory(
       hasSchema: state.bool(0, 0) == true,
-      columns: Set((state.text(0, 1) ?? "").split(separator: ",").map(String.init))
+      columns: Set((state.text(0, 1) ?? "").split(separator: ",").map(String.init)),
+      hasStrangeTables: state.bool(0, 2) == true
     )
   }
 

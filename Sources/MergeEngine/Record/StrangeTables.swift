@@ -32,40 +32,45 @@ struct StrangeTables {
     return "pg_catalog." + (names[element] ?? element) + (type.hasSuffix("[]") ? "[]" : "")
   }
 
+  /// Their names, what they are if no tables, and else what is wrong with their columns; `$1` is the admin schema.
+  static var query: SQL {
+    """
+    WITH ours AS (
+      SELECT t.relation, t.name, t.type::regtype::oid AS type, t.is_filled
+      FROM (VALUES \(Self.columns.joined(", "))) AS t (relation, name, type, is_filled)
+    ), there AS (
+      SELECT c.oid, c.relname::text AS relation, c.relkind::text AS kind
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1 AND c.relname::text IN (SELECT relation FROM ours) AND c.relkind NOT IN ('i', 'I', 'S')
+    )
+    SELECT r.relation, CASE WHEN r.kind = 'v' THEN 'view' WHEN r.kind = 'm' THEN 'materialized view'
+                            WHEN r.kind = 'f' THEN 'foreign table' ELSE 'composite type' END, NULL
+    FROM there AS r WHERE r.kind NOT IN ('r', 'p')
+    UNION ALL
+    SELECT DISTINCT ON (r.relation) r.relation, NULL,
+           CASE WHEN o.name IS NULL
+                THEN format('its column %s is NOT NULL and has no default', a.attname)
+                WHEN a.attgenerated <> '' THEN format('its column %s is generated', a.attname)
+                WHEN o.is_filled AND NOT a.atthasdef AND a.attidentity = ''
+                THEN format('its column %s has no default', a.attname)
+                ELSE format('its column %s is of type %s', a.attname, format_type(a.atttypid, a.atttypmod)) END
+    FROM there AS r
+    JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type y ON y.oid = a.atttypid
+    LEFT JOIN ours AS o ON o.relation = r.relation AND o.name = a.attname::text
+    LEFT JOIN pg_type w ON w.oid = o.type
+    WHERE r.kind IN ('r', 'p')
+      AND CASE WHEN o.name IS NULL THEN a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+               ELSE a.attgenerated <> '' OR o.is_filled AND NOT a.atthasdef AND a.attidentity = ''
+                    OR y.typcategory <> w.typcategory OR y.typcategory NOT IN ('N', 'S', 'D') AND a.atttypid <> o.type
+                    OR y.typname IN ('bpchar', 'varchar') AND a.atttypmod >= 4 AND a.atttypmod < \(Self.shortestText + 4) END
+    """
+  }
+
   /// A blocker for each of them, with what is wrong and what to do.
   func findings() throws(PostgresError) -> [Finding] {
     let rows = try connection.query(
-      """
-      WITH ours AS (
-        SELECT t.relation, t.name, t.type::regtype::oid AS type, t.is_filled
-        FROM (VALUES \(Self.columns.joined(", "))) AS t (relation, name, type, is_filled)
-      ), there AS (
-        SELECT c.oid, c.relname::text AS relation, c.relkind::text AS kind
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = $1 AND c.relname::text IN (SELECT relation FROM ours) AND c.relkind NOT IN ('i', 'I', 'S')
-      )
-      SELECT r.relation, CASE WHEN r.kind = 'v' THEN 'view' WHEN r.kind = 'm' THEN 'materialized view'
-                              WHEN r.kind = 'f' THEN 'foreign table' ELSE 'composite type' END, NULL
-      FROM there AS r WHERE r.kind NOT IN ('r', 'p')
-      UNION ALL
-      SELECT DISTINCT ON (r.relation) r.relation, NULL,
-             CASE WHEN o.name IS NULL
-                  THEN format('its column %s is NOT NULL and has no default', a.attname)
-                  WHEN a.attgenerated <> '' THEN format('its column %s is generated', a.attname)
-                  WHEN o.is_filled AND NOT a.atthasdef AND a.attidentity = ''
-                  THEN format('its column %s has no default', a.attname)
-                  ELSE format('its column %s is of type %s', a.attname, format_type(a.atttypid, a.atttypmod)) END
-      FROM there AS r
-      JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-      JOIN pg_type y ON y.oid = a.atttypid
-      LEFT JOIN ours AS o ON o.relation = r.relation AND o.name = a.attname::text
-      LEFT JOIN pg_type w ON w.oid = o.type
-      WHERE r.kind IN ('r', 'p')
-        AND CASE WHEN o.name IS NULL THEN a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
-                 ELSE a.attgenerated <> '' OR o.is_filled AND NOT a.atthasdef AND a.attidentity = ''
-                      OR y.typcategory <> w.typcategory OR y.typcategory NOT IN ('N', 'S', 'D') AND a.atttypid <> o.type
-                      OR y.typname IN ('bpchar', 'varchar') AND a.atttypmod >= 4 AND a.atttypmod < \(Self.shortestText + 4) END
-      """,
+      Self.query,
       [.text(admin)],
       "looking for tables of others in the admin schema"
     )

@@ -209,15 +209,20 @@ import Testing
   func `look-ups read ahead, for keys of every kind`(_ key: String, _ primaryKey: String, _ values: String) async throws
   {
     try await Self.withCold(key: key, primaryKey: primaryKey, values: values) { database in
-      // Nothing is written, so that no index scan is an update's.
-      try database.run("UPDATE staging.t SET updated_at = '2025-01-01'; SELECT pg_stat_reset()")
-      let outcome = try await database.call("--batch", "5000", "--max-lock-time", "60000", "--json")
+      // As many rows as one batch has where memory is short: where pages come out of the operating system's memory the table
+      // turns out to be warm after it. Nothing is written, so that no index scan is an update's.
+      try database.run(
+        "DELETE FROM staging.t WHERE ctid > (SELECT ctid FROM staging.t ORDER BY ctid OFFSET 399 LIMIT 1)"
+      )
+      try database.run("UPDATE staging.t SET updated_at = '2025-01-01'")
+      try database.run("VACUUM FULL ANALYZE staging.t")
+      try database.run("SELECT pg_stat_reset()")
+      let outcome = try await database.call("--batch", "5000", "--workers", "1", "--max-lock-time", "60000", "--json")
       #expect(outcome.status == 0, "\(outcome.transcript)")
-      #expect(try outcome.json()["totals"]["unchanged"].integer == Self.rowCount)
-      try await database.wait(for: "(\(Self.keyReads("idx_tup_read"))) >= \(Self.rowCount)")
-      // A bitmap scan reads entries of the index and fetches no rows by them. Where pages come out of memory the table turns
-      // out to be warm, and the batches after that are looked up as those of any other.
-      #expect(try database.count(Self.keyReads("idx_tup_read - idx_tup_fetch")) >= 500)
+      #expect(try outcome.json()["totals"]["unchanged"].integer == 400)
+      #expect(try outcome.json()["totals"]["batches"].integer == 1)
+      try await database.wait(for: "(\(Self.keyReads("idx_tup_read"))) >= 400")
+      #expect(try database.count(Self.keyReads("idx_tup_fetch")) == 0)
     }
   }
 }

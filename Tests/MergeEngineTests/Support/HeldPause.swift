@@ -9,7 +9,8 @@ final class HeldPause: Sendable {
   static let seconds = 300.0
 
   private struct State {
-    var hasBegun = false
+    /// How long the first pause was to be; nil before.
+    var seconds: Double?
     var isOver = false
   }
 
@@ -17,15 +18,18 @@ final class HeldPause: Sendable {
 
   /// What the verification is to be given.
   var stop: StopSignal {
-    StopSignal { _ in
-      self.state.withLock { $0.hasBegun = true }
+    StopSignal { seconds in
+      self.state.withLock { $0.seconds = $0.seconds ?? seconds }
       while !self.state.withLock({ $0.isOver }) { Thread.sleep(forTimeInterval: 0.01) }
     }
   }
 
   /// Waits until the first look is over.
-  func begin() async throws {
-    try await eventually("the pause before the second look") { state.withLock { $0.hasBegun } ? () : nil }
+  ///
+  /// - Returns: how many seconds the verification would wait from then on.
+  @discardableResult
+  func begin() async throws -> Double {
+    try await eventually("the pause before the second look") { state.withLock { $0.seconds } }
   }
 
   /// Lets the second look begin, and others without a pause.
