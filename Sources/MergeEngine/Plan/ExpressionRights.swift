@@ -13,11 +13,7 @@ struct ExpressionRights {
   func missing() throws(PostgresError) -> [String] {
     let rows = try connection.query(
       """
-      WITH RECURSIVE tree AS (
-        SELECT \(table.productionOid)::oid AS oid
-        UNION ALL
-        SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
-      ), domains AS (
+      WITH RECURSIVE \(DescendantTables.tree(of: table.productionOid)), domains AS (
         SELECT a.atttypid AS oid FROM pg_attribute a
         WHERE a.attrelid = \(table.productionOid) AND a.attnum > 0 AND NOT a.attisdropped
         UNION

@@ -21,11 +21,7 @@ struct NotForeseen {
   private func fromCatalog() throws(PostgresError) -> [String] {
     let rows = try production.query(
       """
-      WITH RECURSIVE tree AS (
-        SELECT \(table.productionOid)::oid AS oid
-        UNION ALL
-        SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
-      )
+      WITH RECURSIVE \(DescendantTables.tree(of: table.productionOid))
       SELECT 'rows of one batch that exclude each other (' || string_agg(DISTINCT c.conname::text, ', ') || ')'
       FROM pg_constraint c WHERE c.conrelid IN (SELECT oid FROM tree) AND c.conexclop IS NOT NULL AND c.conindid <> \(table.keyIndexOid)
       UNION ALL

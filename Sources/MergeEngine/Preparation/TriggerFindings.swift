@@ -16,11 +16,7 @@ struct TriggerFindings {
   private func effects() throws(PostgresError) -> [Finding] {
     let rows = try connection.query(
       #"""
-      WITH RECURSIVE tree AS (
-        SELECT \#(table.productionOid)::oid AS oid
-        UNION ALL
-        SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
-      ), functions AS (
+      WITH RECURSIVE \#(DescendantTables.tree(of: table.productionOid)), functions AS (
         SELECT DISTINCT t.tgname::text AS name, n.nspname || '.' || p.proname AS function, p.prosrc AS body,
                -- ROW is 1, BEFORE 2, INSERT 4, UPDATE 16, INSTEAD 64 (pg_trigger.h)
                t.tgtype::integer & 3 = 3 AS is_before_row, t.tgtype::integer & 66 = 0 AS is_after

@@ -11,11 +11,7 @@ struct TriggerRights {
   func findings() throws(PostgresError) -> [Finding] {
     let rows = try connection.query(
       #"""
-      WITH RECURSIVE tree AS (
-        SELECT \#(table.productionOid)::oid AS oid
-        UNION ALL
-        SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
-      ), functions AS (
+      WITH RECURSIVE \#(DescendantTables.tree(of: table.productionOid)), functions AS (
         SELECT DISTINCT t.tgname::text AS name, n.nspname || '.' || p.proname AS function,
                -- Comments say nothing.
                regexp_replace(p.prosrc, '--[^\n]*|/\*.*?\*/', ' ', 'g') AS body

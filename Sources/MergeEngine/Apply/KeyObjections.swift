@@ -1,0 +1,211 @@
+import Libpq
+
+/// What the unique keys, exclusion constraints and foreign keys of production, or of one of its partitions, may object to a row.
+struct KeyObjections {
+  let plan: TablePlan
+  let relation: Objections.Relation
+  let production: Connection
+
+  /// A unique value, or one that excludes others, that another row of production or an earlier one of the batch has.
+  func unique() throws(PostgresError) -> [Objection] {
+    let rows = try production.query(
+      """
+      SELECT x.relname::text, a.attname::text, m.nspname::text, o.oprname::text, c.oid IS NOT NULL,
+             i.indnkeyatts = 1 AND to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', pg_get_expr(i.indpred, i.indrelid),
+             CASE WHEN k.attnum = 0 THEN pg_get_indexdef(i.indexrelid, k.position::integer, false) END, i.indexrelid
+      FROM pg_index i
+      JOIN pg_class x ON x.oid = i.indexrelid
+      -- Of exclusion constraints, and of keys WITHOUT OVERLAPS.
+      LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conexclop IS NOT NULL
+      CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
+      LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
+      JOIN pg_opclass f ON f.oid = k.opclass
+      LEFT JOIN pg_amop s ON c.oid IS NULL AND s.amopfamily = f.opcfamily AND s.amopstrategy = 3
+                         AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
+      JOIN pg_operator o ON o.oid = coalesce(s.amopopr, c.conexclop[k.position])
+      JOIN pg_namespace m ON m.oid = o.oprnamespace
+      WHERE i.indrelid = \(relation.oid) AND (i.indisunique OR c.oid IS NOT NULL) AND i.indisvalid
+        AND i.indexrelid <> \(plan.keyIndexOid) AND k.position <= i.indnkeyatts
+        AND (i.indrelid = \(plan.productionOid)
+             OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid))
+      ORDER BY x.relname, k.position
+      """,
+      "reading the unique keys of \(relation.name)"
+    )
+    var keys: [Objection.UniqueKey] = []
+    for row in 0..<rows.count {
+      let name = rows.text(row, 0) ?? ""
+      if keys.last?.name != name {
+        // A value is unique among the rows that the partition has.
+        let conditions = [relation.bounds, rows.text(row, 6).map { SQL.uncheckedFromServer($0) }].compactMap(\.self)
+        keys.append(
+          Objection.UniqueKey(
+            name: name,
+            indexOid: UInt32(rows.integer(row, 8) ?? 0),
+            table: relation.name,
+            isExclusion: rows.bool(row, 4) ?? false,
+            nullsCollide: rows.bool(row, 5) ?? false,
+            predicate: conditions.isEmpty ? nil : conditions.map { "(\($0))" as SQL }.joined(" AND ")
+          )
+        )
+      }
+      let key = keys[keys.count - 1]
+      let column = rows.text(row, 1).map { Identifier($0) } ?? Questions.value(key, key.parts.count)
+      let symbol = SQL.uncheckedFromServer(rows.text(row, 3) ?? "=")
+      keys[keys.count - 1].parts.append(
+        .init(
+          column: column,
+          expression: rows.text(row, 7).map { SQL.uncheckedFromServer($0) },
+          collision: "OPERATOR(\(Identifier(rows.text(row, 2) ?? "")).\(symbol))"
+        )
+      )
+    }
+    for index in keys.indices where keys[index].predicate != nil || keys[index].isComputed {
+      keys[index].otherColumns = try columns(of: keys[index].name)
+    }
+    return keys.filter { !$0.isExclusion }.map(isTakenInBatch) + keys.map(isTaken)
+  }
+
+  /// All columns that an index reads, those of its predicate and its expressions among them.
+  private func columns(of index: String) throws(PostgresError) -> [Identifier] {
+    let rows = try production.query(
+      """
+      SELECT DISTINCT a.attname::text
+      FROM pg_index i
+      JOIN pg_class x ON x.oid = i.indexrelid
+      JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = x.oid
+                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
+      JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+      WHERE i.indrelid = \(relation.oid) AND x.relname = $1
+      """,
+      [.text(index)],
+      "reading the columns of the index \(index)"
+    )
+    return (0..<rows.count).map { Identifier(rows.text($0, 0) ?? "") }
+  }
+
+  private func isTaken(_ key: Objection.UniqueKey) -> Objection {
+    let sameKey = plan.keyColumns.map { "q.\($0.name) \($0.equality) t.\($0.name)" as SQL }.joined(" AND ")
+    func isThere(_ collides: SQL) -> SQL { "EXISTS (SELECT FROM \(key.rivals) WHERE \(collides) AND NOT (\(sameKey)))" }
+    var condition = isThere(key.collides("q", "t"))
+    if key.nullsCollide, let column = key.parts.first?.column {
+      // Apart from the others, so that either question goes by the index.
+      condition = "(\(condition) OR t.\(column) IS NULL AND \(isThere("q.\(column) IS NULL")))"
+    }
+    return Objection(
+      condition: "\(condition)\(key.concerns("t"))",
+      columns: key.stagedColumns + plan.keyColumns.map(\.name),
+      words: "with a \(key.columnNames) that another row of \(key.table) has (\(key.name))",
+      remedy: .handover(key),
+      computed: key.computed
+    )
+  }
+
+  /// Of several rows of a batch with the same value the first one gets it.
+  private func isTakenInBatch(_ key: Objection.UniqueKey) -> Objection {
+    let isComplete: SQL =
+      key.nullsCollide ? "true" : key.parts.map { "t.\($0.column) IS NOT NULL" as SQL }.joined(" AND ")
+    // Whoever has the value already keeps it, and the others are refused.
+    let sameKey = plan.keyColumns.map { "q.\($0.name) \($0.equality) t.\($0.name)" as SQL }.joined(" AND ")
+    let hasIt: SQL = "EXISTS (SELECT FROM \(key.rivals) WHERE \(key.collides("q", "t")) AND \(sameKey))"
+    return Objection(
+      condition: """
+        \(isComplete) AND t.\(Questions.first(key)) < t.\(Questions.row)\(key.concerns("t")) AND NOT \(hasIt)
+        """,
+      columns: key.stagedColumns + plan.keyColumns.map(\.name),
+      words: "with a \(key.columnNames) that another row of \(plan.staging) has (\(key.name))",
+      sharedKey: key,
+      computed: key.computed
+    )
+  }
+
+  /// A parent that is not there.
+  func foreign() throws(PostgresError) -> [Objection] {
+    let rows = try production.query(
+      """
+      SELECT f.conname::text, f.confrelid, n.nspname::text, r.relname::text,
+             c.attname::text, p.attname::text, o.nspname::text, e.oprname::text
+      FROM pg_constraint f
+      JOIN pg_class r ON r.oid = f.confrelid
+      JOIN pg_namespace n ON n.oid = r.relnamespace
+      CROSS JOIN LATERAL unnest(f.conkey, f.confkey, f.conpfeqop) WITH ORDINALITY AS k (child, parent, equality, position)
+      JOIN pg_attribute c ON c.attrelid = f.conrelid AND c.attnum = k.child
+      JOIN pg_attribute p ON p.attrelid = f.confrelid AND p.attnum = k.parent
+      JOIN pg_operator e ON e.oid = k.equality
+      JOIN pg_namespace o ON o.oid = e.oprnamespace
+      WHERE f.conrelid = \(relation.oid) AND f.contype = 'f' AND f.conparentid = 0 AND \(Objections.isEnforced("f"))
+        -- The server's own check sees parents that a policy hides from this role.
+        AND has_table_privilege(f.confrelid, 'SELECT') AND NOT row_security_active(f.confrelid)
+      ORDER BY f.conname, k.position
+      """,
+      "reading the foreign keys of \(relation.name)"
+    )
+    var keys: [Objection.ParentKey] = []
+    for row in 0..<rows.count {
+      func text(_ column: Int) -> String { rows.text(row, column) ?? "" }
+      if keys.last?.name != text(0) {
+        keys.append(
+          Objection.ParentKey(
+            name: text(0),
+            parent: QualifiedName(schema: text(2), name: text(3)),
+            parentOid: UInt32(rows.integer(row, 1) ?? 0)
+          )
+        )
+      }
+      keys[keys.count - 1].pairs.append(
+        .init(
+          parent: Identifier(text(5)),
+          child: Identifier(text(4)),
+          equality: "OPERATOR(\(Identifier(text(6))).\(SQL.uncheckedFromServer(text(7))))"
+        )
+      )
+    }
+    return keys.map(isOrphan)
+  }
+
+  private func isOrphan(_ key: Objection.ParentKey) -> Objection {
+    let columns = key.pairs.map(\.child)
+    let isComplete = columns.map { "t.\($0) IS NOT NULL" as SQL }.joined(" AND ")
+    let match = key.pairs.map { "q.\($0.parent) \($0.equality) t.\($0.child)" as SQL }.joined(" AND ")
+    return Objection(
+      condition: "\(isComplete) AND NOT EXISTS (SELECT FROM \(key.parent) AS q WHERE \(match))",
+      columns: columns,
+      words: "whose \(columns.map(\.name).joined(separator: ", ")) neither \(key.parent) nor its staging table has "
+        + "(foreign key \(key.name))",
+      remedy: .parent(key)
+    )
+  }
+}
+
+extension Objection.UniqueKey {
+  /// Whether two rows collide.
+  func collides(_ left: SQL, _ right: SQL) -> SQL {
+    parts.map { "\(left).\($0.column) \($0.collision) \(right).\($0.column)" as SQL }.joined(" AND ")
+  }
+
+  /// Whether the index has the row; begins with AND, or is empty.
+  func concerns(_ row: SQL) -> SQL {
+    predicate.map { " AND (SELECT \($0) FROM (SELECT \(row).*) AS u)" } ?? ""
+  }
+
+  /// The rows of the table, as `q`, that the index has. As a subquery of its own, so that the predicate's and the expressions'
+  /// columns are the table's, and the index is still found.
+  var rivals: SQL {
+    guard predicate != nil || isComputed else { return "\(table) AS q" }
+    let values = computed.map { ", \($0.expression) AS \($0.name)" as SQL }.joined("")
+    return "(SELECT *\(values) FROM \(table)\(predicate.map { " WHERE \($0)" as SQL } ?? "")) AS q"
+  }
+
+  /// Whether it is over an expression.
+  var isComputed: Bool { parts.contains { $0.expression != nil } }
+
+  /// Its expressions, by the names that they are called here.
+  var computed: [Objection.Computed] {
+    parts.compactMap { part in part.expression.map { Objection.Computed(name: part.column, expression: $0) } }
+  }
+
+  /// What it reads of a row.
+  var stagedColumns: [Identifier] { parts.filter { $0.expression == nil }.map(\.column) + otherColumns }
+
+  var columnNames: String { parts.map { $0.expression?.text ?? $0.column.name }.joined(separator: ", ") }
+}
