@@ -49,6 +49,10 @@ final class WorkQueue: Steerable, Sendable {
     fileprivate var size: BatchSize
     /// As many rows as were seen to be written within the time that locks may be held, or are safe to begin with.
     fileprivate var rowLimit: Int
+    /// The last batch that held locks: rows that it wrote, and which part of their time it held them.
+    fileprivate var lastHold: (writtenCount: Int, lockShare: Double)?
+    /// Fewer rows than this were seen to take as long: they would only make more batches of it.
+    fileprivate var leastRowLimit = 1
     fileprivate(set) var failure: (any Error)?
     fileprivate(set) var startedAt: ContinuousClock.Instant?
     fileprivate(set) var finishedAt: ContinuousClock.Instant?
@@ -218,9 +222,11 @@ final class WorkQueue: Steerable, Sendable {
   func complete(_ item: Item, _ carried: Carried, byteCount: Int, lockShare: Double? = nil) {
     let counts = carried.counts
     monitor.update { state in
-      // What wrote nothing held no rows.
-      let share = lockShare.map { counts.inserted + counts.updated > 0 ? $0 : 0 }
-      state.tables[item.table].learn(lockShare: share, rowCount: counts.read)
+      state.tables[item.table].learn(
+        lockShare: lockShare,
+        rowCount: counts.read,
+        writtenCount: counts.inserted + counts.updated
+      )
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].progress.counts += counts
       state.tables[item.table].pages += carried.pages
@@ -259,6 +265,7 @@ final class WorkQueue: Steerable, Sendable {
     monitor.update { state in
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].rowLimit = max(rowCount / 2, 1)
+      state.tables[item.table].leastRowLimit = 1
       state.tables[item.table].waiting += [lower, upper]
     }
   }
@@ -453,13 +460,24 @@ extension WorkQueue.TableState {
   fileprivate static let wantedLockShare = 0.5
 
   /// A batch of so many rows has held locks for a part of the time that it may.
-  fileprivate mutating func learn(lockShare: Double?, rowCount: Int) {
-    guard let lockShare, rowCount > 0 else { return }
+  ///
+  /// What a batch takes whatever its rows are, as a trigger of the statement or a standby that is waited for, can't be made less by
+  /// fewer rows: batches would shrink to single ones, each as slow.
+  fileprivate mutating func learn(lockShare: Double?, rowCount: Int, writtenCount: Int) {
+    guard var lockShare, rowCount > 0 else { return }
+    // What wrote nothing held no rows.
+    if writtenCount == 0 { lockShare = 0 }
     let fitting = max(Int(Double(rowCount) * Self.wantedLockShare / max(lockShare, 0.001)), 1)
     if lockShare > Self.wantedLockShare {
-      rowLimit = fitting
+      if let lastHold, writtenCount < lastHold.writtenCount {
+        let expected = lastHold.lockShare * Double(writtenCount) / Double(lastHold.writtenCount)
+        if lockShare > (expected + lastHold.lockShare) / 2 { leastRowLimit = max(leastRowLimit, rowCount) }
+      }
+      // One long hold may be chance.
+      rowLimit = min(rowLimit, max(fitting, rowCount / 2, leastRowLimit))
     } else if rowLimit < Int.max {
       rowLimit = max(rowLimit, min(fitting, rowLimit.multipliedReportingOverflow(by: 2).partialValue))
     }
+    if writtenCount > 0 { lastHold = (writtenCount, lockShare) }
   }
 }

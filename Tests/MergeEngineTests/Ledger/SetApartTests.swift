@@ -168,6 +168,26 @@ import Testing
     }
   }
 
+  @Test func `what every batch takes whatever its size makes no small batches`() async throws {
+    try await Self.with(production: "", rows: "n", isPatient: true) { database in
+      try database.run(
+        """
+        CREATE FUNCTION public.linger() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep(0.6); RETURN NULL; END $$;
+        CREATE TRIGGER linger AFTER INSERT ON production.t FOR EACH STATEMENT EXECUTE FUNCTION public.linger();
+        """
+      )
+      let report = try await database.merge {
+        $0.workers = 1
+        $0.batchRows = 300
+        $0.maxLockMilliseconds = 1000
+      }
+      #expect(report.status == .success && report.totals.inserted == 4000)
+      // 14 of 300 rows. Shrunk by the time that each took they would be dozens.
+      #expect(report.totals.batches <= 30, "\(report.totals.batches)")
+    }
+  }
+
   @Test func `a row that somebody holds keeps only itself waiting`() async throws {
     try await Self.with(production: "", rows: "n") { database in
       try database.run("INSERT INTO production.t SELECT id, 0, '2024-01-01' FROM staging.t")
