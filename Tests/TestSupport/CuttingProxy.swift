@@ -110,6 +110,7 @@ public final class CuttingProxy: Sendable {
         Foundation.close(client)
         continue
       }
+      for end in [client, server] { Self.sendAtOnce(end) }
       acceptedCount.withLock { $0 += 1 }
       open.withLock { $0.formUnion([client, server]) }
       let pair = OpenPair(first: client, second: server) { [self] in
@@ -118,6 +119,12 @@ public final class CuttingProxy: Sendable {
       Thread { self.pump(from: client, to: server, isFromClient: true, pair) }.start()
       Thread { self.pump(from: server, to: client, isFromClient: false, pair) }.start()
     }
+  }
+
+  /// As client and server do: two small messages in a row would wait 40 ms for an acknowledgement.
+  private static func sendAtOnce(_ end: Int32) {
+    var isOn: Int32 = 1
+    unsafe setsockopt(end, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(MemoryLayout<Int32>.size))
   }
 
   private func pump(from source: Int32, to sink: Int32, isFromClient: Bool, _ pair: OpenPair) {

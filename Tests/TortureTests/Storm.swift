@@ -141,6 +141,7 @@ struct Storm {
       }
       defer { limit.cancel() }
       let outcome = try await process.outcome()
+      if outcome.status == 128 + SIGKILL { tally.kills += 1 }
       note(outcome, hasRival: rival != nil)
     }
   }
@@ -174,9 +175,7 @@ struct Storm {
   private mutating func disturb(_ merge: CommandLineProgram, isProxied: Bool) async throws {
     guard merge.isRunning else { return }
     switch Int.random(in: 0..<12, using: &random) {
-    case 0..<5:
-      tally.kills += 1
-      merge.send(SIGKILL)
+    case 0..<5: merge.send(SIGKILL)
     case 5:
       tally.terminations += 1
       merge.send(SIGTERM)

@@ -28,10 +28,11 @@ import Testing
   private func verification(
     _ production: TestDatabase,
     _ staging: TestDatabase,
+    _ pause: HeldPause,
     _ change: (inout VerifyOptions) -> Void = { _ in }
   ) -> Task<VerifyReport, any Error> {
     var options = VerifyOptions()
-    options.recheckAfterSeconds = 5
+    options.recheckAfterSeconds = HeldPause.seconds
     options.merge.workers = 1
     options.merge.batchRows = 300
     options.sampleLimit = 500
@@ -40,22 +41,24 @@ import Testing
       target: production.target,
       stagingTarget: staging.target,
       options: options,
-      logger: .silent
+      logger: .silent,
+      stop: pause.stop
     )
     return Task { try await onItsOwnThread { try verification.run() } }
   }
 
-  /// Waits for the pause before the second look.
+  /// Waits for the pause before the second look, and ends it.
   ///
   /// - Returns: whether the last batch was read by digests.
-  private func readsDigests(_ staging: TestDatabase) async throws -> Bool {
-    let worker = """
-      FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'merge-engine verify worker%'
+  private func readsDigests(_ staging: TestDatabase, until pause: HeldPause) async throws -> Bool {
+    try await pause.begin()
+    defer { pause.end() }
+    return try staging.holds(
       """
-    try await staging.wait(
-      for: "EXISTS (SELECT \(worker) AND state = 'idle' AND state_change < clock_timestamp() - interval '1 s')"
+      EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                 AND application_name LIKE 'merge-engine verify worker%' AND query LIKE '%sha256%')
+      """
     )
-    return try staging.holds("EXISTS (SELECT \(worker) AND query LIKE '%sha256%')")
   }
 
   @Test func `a difference in a value of every type is found, a NULL on either side too, and nothing else`()
@@ -93,8 +96,9 @@ import Testing
           """
         )
       }
-      let verifying = verification(production, staging) { $0.mark = MergeOptions.Mark.none }
-      #expect(try await readsDigests(staging))
+      let pause = HeldPause()
+      let verifying = verification(production, staging, pause) { $0.mark = MergeOptions.Mark.none }
+      #expect(try await readsDigests(staging, until: pause))
       let report = try await verifying.value
       let table = report.tables[0]
       #expect(table.counts.read == 3000 && table.counts.equal == 3000 - 3 * indices.count)
@@ -128,8 +132,9 @@ import Testing
         """
       )
       let file = DifferencesFile()
-      let verifying = verification(production, staging) { $0.outputPath = file.path }
-      #expect(try await readsDigests(staging))
+      let pause = HeldPause()
+      let verifying = verification(production, staging, pause) { $0.outputPath = file.path }
+      #expect(try await readsDigests(staging, until: pause))
       let counts = try await verifying.value.tables[0].counts
       #expect(try file.found() == ["differing 1999", "differing 40", "missing 1007", "missing 7", "outdated 20"])
       #expect(counts.productionNewer == 2 && counts.equal == 1993)
@@ -151,8 +156,9 @@ import Testing
         INSERT INTO staging.t SELECT n, 1.0, 1 FROM generate_series(1, 2000) n;
         """
       )
-      let verifying = verification(production, staging) { $0.mark = MergeOptions.Mark.none }
-      #expect(try await !readsDigests(staging))
+      let pause = HeldPause()
+      let verifying = verification(production, staging, pause) { $0.mark = MergeOptions.Mark.none }
+      #expect(try await !readsDigests(staging, until: pause))
       let counts = try await verifying.value.tables[0].counts
       #expect(counts.differing == 2 && counts.equal == 1998)
     }
