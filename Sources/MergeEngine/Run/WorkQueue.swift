@@ -38,21 +38,12 @@ final class WorkQueue: Steerable, Sendable {
     fileprivate var fed: [BatchPlace] = []
     fileprivate var isFed = false
     fileprivate let keyedRowCount: Int
-    /// Pages that there is memory for.
-    fileprivate let cachePageCount: Int
-    /// Pages that had to be read for a row, of a table that is larger than memory; nil of others.
-    fileprivate var readsPerRow: Double?
     fileprivate var givenBack: [BatchPlace] = []
     /// What could not be carried within its time, and comes last.
     fileprivate var waiting: [BatchPlace] = []
     fileprivate var inFlightCount = 0
     fileprivate var size: BatchSize
-    /// As many rows as were seen to be written within the time that locks may be held, or are safe to begin with.
-    fileprivate var rowLimit: Int
-    /// The last batch that held locks: rows that it wrote, and which part of their time it held them.
-    fileprivate var lastHold: (writtenCount: Int, lockShare: Double)?
-    /// Fewer rows than this were seen to take as long: they would only make more batches of it.
-    fileprivate var leastRowLimit = 1
+    fileprivate var rowLimit: RowLimit
     fileprivate(set) var failure: (any Error)?
     fileprivate(set) var startedAt: ContinuousClock.Instant?
     fileprivate(set) var finishedAt: ContinuousClock.Instant?
@@ -98,9 +89,6 @@ final class WorkQueue: Steerable, Sendable {
 
   /// Below this a batch's own costs count: planning, round trips, the commit.
   private static let leastBatchRows = 5000
-  /// What a slow server writes. A batch that is too large for its time is written twice, one that is too small costs a
-  /// round trip more, and each may have twice as many rows as the last.
-  private static let rowsPerMillisecond = 20
 
   /// - Parameters:
   ///   - plan: all tables of the run.
@@ -125,7 +113,6 @@ final class WorkQueue: Steerable, Sendable {
   ) {
     self.batchRows = batchRows
     self.refusalLimit = refusalLimit
-    let firstRowLimit = lockLimit.map { max(Self.rowsPerMillisecond * $0.milliseconds, 1) } ?? .max
     children = plan.tables.indices.map { parent in plan.parents.indices.filter { plan.parents[$0].contains(parent) } }
     monitor = Monitor(
       State(
@@ -143,8 +130,6 @@ final class WorkQueue: Steerable, Sendable {
             sliceRowCount: tableSlices.reduce(0) { $0 + $1.rowCount },
             isFed: isKeyed,
             keyedRowCount: isKeyed ? max(table.estimatedRowCount ?? 0, 0) : 0,
-            cachePageCount: table.cacheFit.cachePageCount,
-            readsPerRow: table.cacheFit.isLikelyCold ? Self.likelyReadsPerRow : nil,
             givenBack: stride(from: 0, to: tableRows?.count ?? 0, by: batchRows).map { start in
               .rows(Array((tableRows ?? [])[start...].prefix(batchRows)))
             },
@@ -152,7 +137,7 @@ final class WorkQueue: Steerable, Sendable {
               blockCount: table.reading.source?.blockCount ?? 0,
               estimatedRowCount: table.estimatedRowCount
             ),
-            rowLimit: firstRowLimit
+            rowLimit: RowLimit(lockLimit: lockLimit, cache: table.cacheFit)
           )
         },
         workerCount: workerCount
@@ -222,10 +207,16 @@ final class WorkQueue: Steerable, Sendable {
   func complete(_ item: Item, _ carried: Carried, byteCount: Int, lockShare: Double? = nil) {
     let counts = carried.counts
     monitor.update { state in
-      state.tables[item.table].learn(
-        lockShare: lockShare,
-        rowCount: counts.read,
-        writtenCount: counts.inserted + counts.updated
+      if let lockShare {
+        state.tables[item.table].rowLimit.learn(
+          lockShare: lockShare,
+          rowCount: counts.read,
+          writtenCount: counts.inserted + counts.updated
+        )
+      }
+      state.tables[item.table].rowLimit.learn(
+        pageReads: carried.isCold ? carried.pages.read : nil,
+        rowCount: counts.read
       )
       state.tables[item.table].inFlightCount -= 1
       state.tables[item.table].progress.counts += counts
@@ -241,9 +232,6 @@ final class WorkQueue: Steerable, Sendable {
           rowCount: counts.read,
           byteCount: byteCount
         )
-      }
-      if counts.read > 0 {
-        state.tables[item.table].readsPerRow = carried.isCold ? Double(carried.pages.read) / Double(counts.read) : nil
       }
       state.refusedCount += counts.errors
       state.tables[item.table].givenBack += carried.setApart(atMost: fewRows(state)).map { .rows($0.sorted()) }
@@ -264,8 +252,7 @@ final class WorkQueue: Steerable, Sendable {
     guard let (lower, upper) = item.place.halves(at: middle) else { return leave(item) }
     monitor.update { state in
       state.tables[item.table].inFlightCount -= 1
-      state.tables[item.table].rowLimit = max(rowCount / 2, 1)
-      state.tables[item.table].leastRowLimit = 1
+      state.tables[item.table].rowLimit.halve(rowCount)
       state.tables[item.table].waiting += [lower, upper]
     }
   }
@@ -385,22 +372,8 @@ final class WorkQueue: Steerable, Sendable {
   // MARK: On the state, under the lock
 
   private func batchRowCount(_ index: Int, _ state: State) -> Int {
-    min(batchRows, state.batchRowLimit, state.tables[index].rowLimit, rowsInMemory(index, state))
-  }
-
-  /// A page of the index and one of the table.
-  private static let likelyReadsPerRow = 2.0
-  /// Half of the memory: others want some too.
-  private static let memoryShare = 0.5
-  /// Arbitrary: with fewer rows a batch's own costs would count as much as pages.
-  private static let leastColdBatchRows = 500
-
-  /// As many rows as there are whose pages are still in memory when they are written.
-  private func rowsInMemory(_ index: Int, _ state: State) -> Int {
     let table = state.tables[index]
-    guard let readsPerRow = table.readsPerRow, table.cachePageCount > 0 else { return .max }
-    let pages = Double(table.cachePageCount) * Self.memoryShare / Double(state.workerCount)
-    return max(Int(pages / max(readsPerRow, 0.01)), Self.leastColdBatchRows)
+    return min(batchRows, state.batchRowLimit, table.rowLimit.rowCount(workerCount: state.workerCount))
   }
 
   private func nextPlace(_ index: Int, _ state: inout State) -> BatchPlace? {
@@ -452,32 +425,5 @@ final class WorkQueue: Steerable, Sendable {
   private func wantedRows(of table: TableState, atMost most: Int, workerCount: Int) -> Int {
     guard workerCount > 1 else { return most }
     return min(most, max(table.remainingRowCount / (2 * workerCount), Self.leastBatchRows))
-  }
-}
-
-extension WorkQueue.TableState {
-  /// Batches are to hold locks for half the time that they may.
-  fileprivate static let wantedLockShare = 0.5
-
-  /// A batch of so many rows has held locks for a part of the time that it may.
-  ///
-  /// What a batch takes whatever its rows are, as a trigger of the statement or a standby that is waited for, can't be made less by
-  /// fewer rows: batches would shrink to single ones, each as slow.
-  fileprivate mutating func learn(lockShare: Double?, rowCount: Int, writtenCount: Int) {
-    guard var lockShare, rowCount > 0 else { return }
-    // What wrote nothing held no rows.
-    if writtenCount == 0 { lockShare = 0 }
-    let fitting = max(Int(Double(rowCount) * Self.wantedLockShare / max(lockShare, 0.001)), 1)
-    if lockShare > Self.wantedLockShare {
-      if let lastHold, writtenCount < lastHold.writtenCount {
-        let expected = lastHold.lockShare * Double(writtenCount) / Double(lastHold.writtenCount)
-        if lockShare > (expected + lastHold.lockShare) / 2 { leastRowLimit = max(leastRowLimit, rowCount) }
-      }
-      // One long hold may be chance.
-      rowLimit = min(rowLimit, max(fitting, rowCount / 2, leastRowLimit))
-    } else if rowLimit < Int.max {
-      rowLimit = max(rowLimit, min(fitting, rowLimit.multipliedReportingOverflow(by: 2).partialValue))
-    }
-    if writtenCount > 0 { lastHold = (writtenCount, lockShare) }
   }
 }
