@@ -61,15 +61,8 @@ public struct Schemas: Sendable, Codable, Hashable {
     guard hasSeveralPairs else { return }
     var seen: Set<String> = []
     for name in allStaging + allProduction where !seen.insert(name).inserted {
-      throw .usage(
-        "the schema \(name) is named in two pairs. Each schema belongs to one: \(pairs.map(\.name).joined(separator: ", "))."
-      )
+      let list = pairs.map { "\($0.staging) with \($0.production)" }.joined(separator: ", ")
+      throw .usage("the schema \(name) is named in two pairs, and belongs to one: \(list).")
     }
-  }
-
-  /// - Throws: ``MergeFailure/usage(_:)`` for several pairs.
-  package func requireOnePair(for command: String) throws(MergeFailure) {
-    guard hasSeveralPairs else { return }
-    throw .usage("\(command) works on one pair of schemas at a time. Name it alone: --pair \(pairs[0].name)")
   }
 }

@@ -22,6 +22,8 @@ struct CatalogColumn: Sendable {
   /// GENERATED ALWAYS AS IDENTITY: can be inserted with OVERRIDING SYSTEM VALUE, and never be updated.
   let isIdentityAlways: Bool
   let travel: Travel
+  /// The same for a value that leaves its database and comes into another one.
+  var travelElsewhere: Travel { TypeOID.objectNumbers.contains(baseType.oid) ? .text : travel }
   /// What the table itself calls it, where ``name`` is what another table calls it.
   let nameInTable: Identifier
 
@@ -49,6 +51,25 @@ struct CatalogColumn: Sendable {
     self.nameInTable = nameInTable ?? name
   }
 
+  /// The same column by another name.
+  ///
+  /// - Parameter nameInTable: what the table itself calls it; nil if it goes by the new name there too.
+  func renamed(_ name: Identifier, nameInTable: Identifier? = nil) -> CatalogColumn {
+    guard name != self.name else { return self }
+    return CatalogColumn(
+      name: name,
+      declaredType: declaredType,
+      baseType: baseType,
+      isNotNull: isNotNull,
+      hasDefault: hasDefault,
+      isGenerated: isGenerated,
+      isIdentity: isIdentity,
+      isIdentityAlways: isIdentityAlways,
+      travel: travel,
+      nameInTable: nameInTable
+    )
+  }
+
   /// The type underneath all domains, with its modifier.
   struct BaseType: Sendable, Hashable {
     let oid: UInt32
@@ -64,10 +85,13 @@ struct CatalogColumn: Sendable {
     /// The column's collation, if it takes strings for equal whose bytes differ.
     let nonDeterministicCollation: SQL?
 
-    /// Whether the type comes with the server, and so means the same in every database.
+    /// Whether the type comes with the server.
     ///
     /// `FirstNormalObjectId` in the server's `access/transam.h`.
     var isBuiltIn: Bool { oid < 16384 }
+
+    /// Whether the binary form of a value means the same in every database.
+    var meansSameElsewhere: Bool { isBuiltIn && !TypeOID.objectNumbers.contains(oid) }
 
     /// Casting to the modifier may cut what storing refuses: the type's own function for lengths (an array's elements' one)
     /// takes a third argument, whether the cast is explicit, and so may tell one from the other.

@@ -36,28 +36,10 @@ struct StagedColumns {
       if unmerged.contains(column.name) || unmerged.contains(name) && staging.column(name) == nil {
         ignored.insert(name)
       }
-      columns.append(column.named(name))
+      columns.append(column.renamed(name, nameInTable: column.name))
     }
     table = staging.with(columns)
     self.ignored = ignored
-  }
-}
-
-extension CatalogColumn {
-  fileprivate func named(_ name: Identifier) -> CatalogColumn {
-    guard name != self.name else { return self }
-    return CatalogColumn(
-      name: name,
-      declaredType: declaredType,
-      baseType: baseType,
-      isNotNull: isNotNull,
-      hasDefault: hasDefault,
-      isGenerated: isGenerated,
-      isIdentity: isIdentity,
-      isIdentityAlways: isIdentityAlways,
-      travel: travel,
-      nameInTable: self.name
-    )
   }
 }
 

@@ -40,7 +40,7 @@ struct CSVConversion {
   func value(_ index: Int) -> SQL {
     let type = columns[index].baseType
     let text: SQL = "k.c\(index)"
-    if columns[index].travel == .text { return "(\(text)::\(type.uncutName))::text" }
+    if columns[index].travelElsewhere == .text { return "(\(text)::\(type.uncutName))::text" }
     // DMS writes bytes as hexadecimal digits.
     if type.oid == TypeOID.bytea {
       return "CASE WHEN starts_with(\(text), '\\x') THEN \(text)::bytea ELSE pg_catalog.decode(\(text), 'hex') END"

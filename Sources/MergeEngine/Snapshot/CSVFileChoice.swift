@@ -7,60 +7,108 @@ import Spelling
 /// DMS writes `schema/TABLE/LOAD00000001.csv` for a full load and `schema/TABLE/20250131-235959123.csv` for changes, perhaps with
 /// folders for dates below the table's.
 struct CSVFileChoice {
-  /// The tables, each with its files in the order in which they are read: a full load's, then the changes'.
-  let tables: [(production: CatalogTable, files: [URL])]
+  /// A table that files may be of.
+  struct Candidate {
+    /// What is asked of the table's pair of schemas.
+    let options: MergeOptions
+    let production: CatalogTable
 
-  /// - Throws: ``MergeFailure/blocked(_:)`` for tables and files that don't belong together.
-  init(_ options: SnapshotImport.Options, _ production: [CatalogTable]) throws(MergeFailure) {
-    let files = try Self.files(options.sources)
-    var findings: [Finding] = []
-    for name in options.merge.tables ?? [] where !production.contains(where: { $0.name.name.name == name }) {
-      let question = Spelling.question(for: name, in: production.map(\.name.name.name))
-      findings.append(.blocker(name, "there is no table \(options.merge.schemas.production).\(name).\(question)"))
+    /// Production's and staging's.
+    var names: [Identifier] {
+      let name = production.name.name
+      return [name] + (options.columns.stagingTables[name].map { [$0] } ?? [])
     }
-    guard findings.isEmpty else { throw .blocked(findings) }
-    var wanted: [CatalogTable] = production
-    if let names = options.merge.tables {
-      wanted = production.filter { names.contains($0.name.name.name) }
-      if wanted.count == 1 {
-        tables = [(wanted[0], files)]
-        return
-      }
-    }
-    var found: [Identifier: [URL]] = [:]
-    for file in files {
-      if let table = Self.table(of: file, among: wanted) {
-        found[table.name.name, default: []].append(file)
-      } else {
-        findings.append(
-          .blocker(
-            nil,
-            "\(file.path) lies in no folder that has the name of a table of \(options.merge.schemas.production). Name its "
-              + "table alone: --table NAME."
-          )
-        )
-      }
-    }
-    for name in options.merge.tables ?? [] where found[Identifier(name)] == nil {
-      findings.append(
-        .blocker(name, "there is no folder of this name with CSV files in \(options.sources.joined(separator: ", ")).")
-      )
-    }
-    guard findings.isEmpty else { throw .blocked(Array(findings.prefix(20))) }
-    var tables: [(production: CatalogTable, files: [URL])] = []
-    for table in wanted {
-      if let files = found[table.name.name] { tables.append((table, files)) }
-    }
-    self.tables = tables
+    /// As `--table` takes it.
+    var nameWithSchema: String { "\(options.schemas.production).\(production.name.name.name)" }
   }
 
-  /// By the nearest folder: a schema may have a table's name.
-  private static func table(of file: URL, among tables: [CatalogTable]) -> CatalogTable? {
-    let folders: [String] = file.deletingLastPathComponent().pathComponents
-    for folder in folders.reversed() {
-      if let table = tables.first(where: { CSVLayout.isSame(folder, $0.name.name) }) { return table }
+  /// The tables, each with its files in the order in which they are read: a full load's, then the changes'.
+  let tables: [(table: Candidate, files: [URL])]
+
+  /// - Parameter pairs: what is asked of each pair of schemas.
+  /// - Throws: ``MergeFailure/blocked(_:)`` for tables and files that don't belong together.
+  init(_ sources: [String], _ pairs: [MergeOptions], _ catalog: Catalog) throws(MergeFailure) {
+    let files = try Self.files(sources)
+    var wanted: [Candidate] = []
+    for pair in pairs { wanted += try Self.wanted(pair, catalog) }
+    let areNamed = pairs[0].tables != nil
+    if areNamed, wanted.count == 1 {
+      tables = [(wanted[0], files)]
+      return
     }
-    return nil
+    var findings: [Finding] = []
+    var found: [QualifiedName: [URL]] = [:]
+    for file in files {
+      switch Self.table(of: file, among: wanted, pairs) {
+      case .success(let table): found[table.production.name, default: []].append(file)
+      case .failure(let mismatch): findings.append(.blocker(nil, "\(file.path) \(mismatch.reason)"))
+      }
+    }
+    for table in wanted where areNamed && found[table.production.name] == nil {
+      let name = pairs.count > 1 ? table.nameWithSchema : table.production.name.name.name
+      let list = sources.joined(separator: ", ")
+      findings.append(.blocker(name, "there is no folder of this table with CSV files in \(list)."))
+    }
+    guard findings.isEmpty else { throw .blocked(Array(findings.prefix(20))) }
+    tables = wanted.compactMap { table in found[table.production.name].map { (table, $0) } }
+  }
+
+  /// The tables of a pair that are asked for.
+  private static func wanted(_ options: MergeOptions, _ catalog: Catalog) throws(MergeFailure) -> [Candidate] {
+    let all = catalog.tables(in: options.schemas.production)
+    var findings: [Finding] = []
+    for name in options.tables ?? [] where !all.contains(where: { $0.name.name.name == name }) {
+      let question = Spelling.question(for: name, in: all.map(\.name.name.name))
+      findings.append(.blocker(name, "there is no table \(options.schemas.production).\(name).\(question)"))
+    }
+    guard findings.isEmpty else { throw .blocked(findings) }
+    return all.filter { options.tables?.contains($0.name.name.name) ?? true }.map { table in
+      Candidate(options: options, production: table)
+    }
+  }
+
+  private struct Mismatch: Error {
+    let reason: String
+  }
+
+  /// By the nearest folder, since a schema may have a table's name; of several pairs of schemas by the nearest folder above it that
+  /// has the name of one.
+  private static func table(
+    of file: URL,
+    among tables: [Candidate],
+    _ pairs: [MergeOptions]
+  ) -> Result<Candidate, Mismatch> {
+    let folders: [String] = file.deletingLastPathComponent().pathComponents
+    let isOf = { (folder: String, table: Candidate) in table.names.contains { CSVLayout.isSame(folder, $0) } }
+    guard let place = folders.lastIndex(where: { folder in tables.contains { isOf(folder, $0) } }) else {
+      let schemas = pairs.map(\.schemas.production).joined(separator: ", ")
+      return .failure(
+        Mismatch(
+          reason: "lies in no folder that has the name of a table of \(schemas). Name its table alone: --table NAME."
+        )
+      )
+    }
+    let named = tables.filter { isOf(folders[place], $0) }
+    guard pairs.count > 1 else { return .success(named[0]) }
+    let above = folders[..<place].reversed()
+    let schema = above.lazy.compactMap { folder in pairs.first { isOfPair(folder, $0.schemas) } }.first
+    let found = named.filter { schema == nil || $0.options.schemas.production == schema?.schemas.production }
+    guard found.count != 1 else { return .success(found[0]) }
+    if let schema {
+      let name = "\(schema.schemas.production).\(folders[place])"
+      return .failure(Mismatch(reason: "lies in the folders of \(name), and no such table is imported."))
+    }
+    let names = named.map(\.nameWithSchema).joined(separator: " or ")
+    return .failure(
+      Mismatch(
+        reason:
+          "may be of \(names): no folder above has the name of a schema. Name its table alone: --table SCHEMA.NAME."
+      )
+    )
+  }
+
+  private static func isOfPair(_ folder: String, _ schemas: Schemas) -> Bool {
+    CSVLayout.isSame(folder, Identifier(schemas.production)) || CSVLayout.isSame(folder, Identifier(schemas.staging))
   }
 
   private static let endings = [".csv", ".csv.gz"]

@@ -4,30 +4,54 @@ import Spelling
 
 /// A table, its CSV files, and what stands where in them.
 struct CSVTable {
+  /// What is asked of the table's pair of schemas.
+  let options: MergeOptions
   let production: CatalogTable
+  /// As messages and reports call it: of several pairs of schemas with its own.
+  let name: String
   /// The columns that the files have, in production's order.
   let columns: [CatalogColumn]
   let files: [(url: URL, layout: CSVLayout)]
 
-  /// The plain name.
-  var name: String { production.name.name.name }
+  var plainName: String { production.name.name.name }
+  /// What the snapshot calls the table: as staging does, so that replay finds it by the same file.
+  var stagedName: String { rules?.stagingTable ?? plainName }
+  private var rules: ColumnRules.TableRules? { options.columns.tables[plainName] }
+
+  /// What the snapshot calls a column of production.
+  func stagedName(of column: Identifier) -> Identifier { rules?.columns?[column.name].map { Identifier($0) } ?? column }
+
+  /// The table's pair of schemas.
+  var pair: SchemaPair { options.schemas.pairs[0] }
   /// Whether any file says how rows came about.
   var hasOperations: Bool { files.contains { $0.layout.operation != nil } }
 
   /// Looks at the first rows of all files.
   ///
   /// - Throws: ``MergeFailure/blocked(_:)`` when a file's columns are not the table's, or not those of the others.
-  init(_ production: CatalogTable, _ urls: [URL], _ options: SnapshotImport.Options) throws {
+  init(_ table: CSVFileChoice.Candidate, _ urls: [URL], _ options: SnapshotImport.Options) throws {
+    let production = table.production
+    let calledName = options.merge.schemas.hasSeveralPairs ? table.nameWithSchema : production.name.name.name
+    name = calledName
     self.production = production
+    self.options = table.options
     let own = production.columns.filter { !$0.isGenerated }
+    let rules = table.options.columns.tables[production.name.name.name]
+    let ignored = options.ignoredColumns + (rules?.ignore ?? [])
+    /// Files call columns as staging does, or as production.
+    func nameInProduction(_ name: String) -> String {
+      rules?.columns?.first { CSVLayout.isSame(name, Identifier($0.value)) }?.key ?? name
+    }
+    func isIgnored(_ name: String) -> Bool { ignored.contains { CSVLayout.isSame(name, Identifier($0)) } }
     var findings: [Finding] = []
     var names: [(url: URL, names: [String], fieldCount: Int, first: String?)] = []
-    func block(_ message: String) { findings.append(.blocker(production.name.name.name, message)) }
+    func block(_ message: String) { findings.append(.blocker(calledName, message)) }
     for url in urls {
       do {
         guard let head = try Self.head(url, options.format) else { continue }
         let given = options.columns ?? own.map(\.name.name)
-        names.append((url, head.names ?? given, head.names?.count ?? head.fieldCount, head.first))
+        let all = (head.names ?? given).map(nameInProduction)
+        names.append((url, all, head.names?.count ?? head.fieldCount, head.first))
       } catch {
         block(Self.message(error, url))
       }
@@ -35,9 +59,9 @@ struct CSVTable {
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
     let all = names.first?.names ?? own.map(\.name.name)
     let columns: [CatalogColumn] = own.filter { column in
-      all.contains { (name: String) -> Bool in CSVLayout.isSame(name, column.name) }
+      all.contains { (name: String) -> Bool in CSVLayout.isSame(name, column.name) && !isIgnored(name) }
     }
-    for (place, name) in all.enumerated() where !options.ignoredColumns.contains(name) {
+    for (place, name) in all.enumerated() where !isIgnored(name) {
       guard !own.contains(where: { (column: CatalogColumn) -> Bool in CSVLayout.isSame(name, column.name) }) else {
         continue
       }
@@ -45,7 +69,8 @@ struct CSVTable {
       let file = names.first?.url.path ?? "the files"
       let question = Spelling.question(for: name.lowercased(), in: own.map(\.name.name))
       block(
-        "the column \(name) of \(file) does not exist in \(production.name). Leave it out with --ignore-column \(name).\(question)"
+        "the column \(name) of \(file) does not exist in \(production.name). Leave it out with --ignore-column \(name), or say in the "
+          + "file which of production's columns it is (tables.\(production.name.name.name).columns).\(question)"
       )
     }
     var files: [(url: URL, layout: CSVLayout)] = []
@@ -102,16 +127,16 @@ struct CSVTable {
   }
 
   /// What stands against merging such rows, as the planner of every merge sees it.
-  func findings(_ options: MergeOptions, casts: Set<CastPair>) -> [Finding] {
+  func findings(casts: Set<CastPair>) -> [Finding] {
     var planner = TablePlanner(options, casts: casts, isSplit: false, readsSnapshot: true)
     _ = planner.plan(
       staging: CatalogTable(
         oid: 0,
-        name: QualifiedName(schema: SnapshotCatalog.schema, name: name),
+        name: QualifiedName(schema: SnapshotCatalog.schema, name: stagedName),
         kind: .table,
         rootOid: 0,
         estimatedRowCount: nil,
-        columns: columns,
+        columns: columns.map { $0.renamed(stagedName(of: $0.name)) },
         uniqueIndexes: []
       ),
       production: production

@@ -40,8 +40,8 @@ struct CSVTableImport {
     _ stop: StopSignal,
     _ connection: Connection
   ) throws {
-    guard let key = MergeTarget(table.production, options.merge.columns).key,
-      let version = table.production.column(options.merge.columns.version(of: table.name))
+    guard let key = MergeTarget(table.production, table.options.columns).key,
+      let version = table.production.column(table.options.columns.version(of: table.plainName))
     else { preconditionFailure("a table without a key or version was refused") }
     self.table = table
     self.options = options
@@ -53,7 +53,10 @@ struct CSVTableImport {
     deleted = try DeletedKeys(number: number, table.production, version: version, key: key, conversion, connection)
     nullTexts = options.format.nullTexts.map { Array($0.utf8) }
     var columns = table.columns.map { column in
-      SnapshotManifest.Column(importing: column, productionSchema: options.merge.schemas.production)
+      SnapshotManifest.Column(
+        importing: column.renamed(table.stagedName(of: column.name)),
+        productionSchema: table.options.schemas.production
+      )
     }
     if table.hasOperations { columns.append(.operation) }
     self.columns = columns
@@ -79,7 +82,7 @@ struct CSVTableImport {
       report.rows = 0
       try deleted.analyze()
       manifest = try pass(.second)
-      let found = try deleted.look(pair: deletes.pair, write: deletes.write)
+      let found = try deleted.look(pair: table.pair.name, write: deletes.write)
       report.deletesInProduction = found.present
       report.deletesGone = found.absent
       report.deletesNewerInProduction = found.newer
@@ -99,7 +102,7 @@ struct CSVTableImport {
 
   /// - Returns: nil when the first pass has met a deletion.
   private mutating func pass(_ pass: Pass) throws -> SnapshotManifest.Table? {
-    let name = SnapshotDirectory.fileName(of: table.name)
+    let name = Self.fileName(of: table, options)
     let url = folder.fileURL(name)
     writer = try SnapshotFileWriter(url, columns)
     copy.removeAll()
@@ -128,6 +131,14 @@ struct CSVTableImport {
     return try finish(name)
   }
 
+  /// The table's file in the snapshot.
+  static func fileName(of table: CSVTable, _ options: SnapshotImport.Options) -> String {
+    SnapshotDirectory.fileName(
+      of: table.stagedName,
+      in: options.merge.schemas.hasSeveralPairs ? table.pair.staging : nil
+    )
+  }
+
   /// Ends the table's file.
   private mutating func finish(_ name: String) throws -> SnapshotManifest.Table? {
     guard var last = writer else { return nil }
@@ -135,17 +146,18 @@ struct CSVTableImport {
     let digest = try last.finish()
     report.snapshotRows = last.rowCount
     return SnapshotManifest.Table(
-      name: table.name,
-      pair: options.merge.schemas.pairs[0],
+      name: table.stagedName,
+      pair: table.pair,
       file: name,
       byteCount: last.byteCount,
       rowCount: last.rowCount,
       sha256: digest,
       columns: columns,
-      key: (MergeTarget(table.production, options.merge.columns).key?.columns ?? []).map(\.name.name),
+      key: (MergeTarget(table.production, table.options.columns).key?.columns ?? [])
+        .map { table.stagedName(of: $0.name).name },
       // Changes come with several rows of one key.
       primaryKey: [],
-      versionColumn: options.merge.columns.version(of: table.name).name
+      versionColumn: table.stagedName(of: table.options.columns.version(of: table.plainName)).name
     )
   }
 

@@ -2,15 +2,13 @@ import Foundation
 
 /// The file of deleted rows that production still has, begun when there is one.
 final class DeletesFile {
-  let pair: String
   private let url: URL
   private let header: DifferenceFile.Header
   private var writer: DifferenceWriter?
 
-  init(_ url: URL, _ header: DifferenceFile.Header, pair: String) {
+  init(_ url: URL, _ header: DifferenceFile.Header) {
     self.url = url
     self.header = header
-    self.pair = pair
   }
 
   func write(_ differences: [Difference]) throws {

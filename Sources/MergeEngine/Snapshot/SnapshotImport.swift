@@ -57,7 +57,7 @@ package struct SnapshotImport: Sendable {
   /// - Throws: ``MergeFailure`` when tables or files don't fit, or a row is bad, and ``SnapshotError`` or ``PostgresError``;
   ///   what was written is removed then. `CancellationError` when it was stopped.
   package func run(into directory: URL) throws -> SnapshotImportReport {
-    try options.merge.schemas.requireOnePair(for: "snapshot from-csv")
+    try options.merge.schemas.requireDistinct()
     var purpose = Session.Purpose()
     purpose.carriesText = true
     let connection = try Reaching.database { () throws(PostgresError) in
@@ -69,9 +69,14 @@ package struct SnapshotImport: Sendable {
   private func run(into folder: SnapshotDirectory, _ connection: Connection) throws -> SnapshotImportReport {
     let schemas = options.merge.schemas
     try SessionFindings.requireZone(options.merge.timeZone, connection)
-    try SchemaCheck(connection).require(schemas.production, advice: "Name the production schema: --production-schema.")
-    let catalog = try Catalog(connection, schemas: [schemas.production])
-    let choice = try CSVFileChoice(options, catalog.tables(in: schemas.production))
+    for schema in schemas.allProduction {
+      try SchemaCheck(connection).require(schema, advice: "Name the production schema: --production-schema.")
+    }
+    let catalog = try Catalog(connection, schemas: schemas.allProduction)
+    let pairs = options.merge.ofEachPair { pair, name in
+      catalog.table(QualifiedName(schema: pair.production, name: name)) != nil
+    }
+    let choice = try CSVFileChoice(options.sources, pairs, catalog)
     let tables = try plan(choice, catalog)
     let id = UUID().uuidString.lowercased()
     let facts = try connection.query(
@@ -80,15 +85,13 @@ package struct SnapshotImport: Sendable {
     )
     let lastRun = try LastRun.read(connection, schemas)
     let wasMade = try folder.prepare()
-    let names = tables.map(\.name)
     do {
       var reports: [SnapshotImportReport.Table] = []
       var saved: [SnapshotManifest.Table] = []
       let rejects = CSVRejects(limit: options.maxErrors)
       let deletes = DeletesFile(
         folder.fileURL(Self.deletesName),
-        try header(id, names, runID: lastRun?.id, connection),
-        pair: SchemaPair(staging: schemas.staging, production: schemas.production).name
+        try header(id, tables, runID: lastRun?.id, connection)
       )
       for (number, table) in tables.enumerated() {
         var work = try CSVTableImport(table, number: number, options, folder, rejects, stop, connection)
@@ -102,6 +105,8 @@ package struct SnapshotImport: Sendable {
       try rejects.write(to: folder.fileURL(Self.rejectedName))
       let deletesPath = try deletes.finish()
       let manifest = SnapshotManifest(
+        formatVersion: schemas.hasSeveralPairs
+          ? SnapshotManifest.currentFormatVersion : SnapshotManifest.plainFormatVersion,
         engineVersion: EngineVersion.current,
         id: id,
         takenAt: Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)),
@@ -123,7 +128,7 @@ package struct SnapshotImport: Sendable {
       for name in [Self.deletesName, Self.rejectedName] {
         try? FileManager.default.removeItem(at: folder.fileURL(name))
       }
-      folder.discard(names.map { SnapshotDirectory.fileName(of: $0) }, wasMade: wasMade)
+      folder.discard(tables.map { CSVTableImport.fileName(of: $0, options) }, wasMade: wasMade)
       throw stop.signal == nil ? error : CancellationError()
     }
   }
@@ -134,10 +139,10 @@ package struct SnapshotImport: Sendable {
   private func plan(_ choice: CSVFileChoice, _ catalog: Catalog) throws -> [CSVTable] {
     var findings: [Finding] = []
     var tables: [CSVTable] = []
-    for (production, files) in choice.tables {
+    for (candidate, files) in choice.tables {
       do {
-        let table = try CSVTable(production, files, options)
-        findings += table.findings(options.merge, casts: catalog.casts)
+        let table = try CSVTable(candidate, files, options)
+        findings += table.findings(casts: catalog.casts)
         tables.append(table)
       } catch let MergeFailure.blocked(found) {
         findings += found
@@ -149,17 +154,23 @@ package struct SnapshotImport: Sendable {
     return tables
   }
 
-  private func header(_ id: String, _ tables: [String], runID: Int?, _ connection: Connection) throws
+  private func header(_ id: String, _ tables: [CSVTable], runID: Int?, _ connection: Connection) throws
     -> DifferenceFile.Header
   {
-    let schemas = options.merge.schemas
-    let pair = SchemaPair(staging: schemas.staging, production: schemas.production).name
-    return DifferenceFile.Header(
+    DifferenceFile.Header(
       writtenAt: Date().formatted(Date.ISO8601FormatStyle()),
       database: try .init(connection),
       runID: runID,
       snapshotID: id,
-      tables: tables.map { .init(pair: pair, table: $0, staging: "snapshot \(id) \($0)", from: nil, to: nil) }
+      tables: tables.map { table in
+        .init(
+          pair: table.pair.name,
+          table: table.plainName,
+          staging: "snapshot \(id) \(table.plainName)",
+          from: nil,
+          to: nil
+        )
+      }
     )
   }
 }

@@ -124,12 +124,12 @@ package struct SnapshotRestore: Sendable {
     return missing.map { "\(present.name) has no column \($0.name), which the snapshot has. \(advice)" }
       + added.map { "\(present.name) has a column \($0.name) that the snapshot does not have. \(advice)" }
       + differing.map { column in
-        if column.travel == .text,
+        if column.travelElsewhere == .text,
           saved.columns.contains(where: { $0.name == column.name.name && $0.baseType == "text" })
         {
           return
-            "the column \(column.name) of \(present.name) is \(column.declaredType), which has no binary form, and the snapshot "
-            + "holds its values as text. Drop the table if nobody needs it, and the replay creates it with a text column, "
+            "the column \(column.name) of \(present.name) is \(column.declaredType), and the snapshot holds its "
+            + "values as text. Drop the table if nobody needs it, and the replay creates it with a text column, "
             + "which a merge reads as production's type."
         }
         let type = wanted?.column(column.name)?.baseType.fullName.text ?? ""

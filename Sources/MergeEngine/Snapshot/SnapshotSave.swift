@@ -163,12 +163,12 @@ package struct SnapshotSave: Sendable {
     )
   }
 
-  /// `COPY table (columns)`, but where a type has no binary form: its values go as text.
+  /// `COPY table (columns)`, but where a type has no binary form, or one that other databases understand otherwise: its values go as text.
   private static func copy(_ table: CatalogTable, _ columns: [CatalogColumn]) -> SQL {
-    guard columns.contains(where: { $0.travel == .text }) else {
+    guard columns.contains(where: { $0.travelElsewhere == .text }) else {
       return "COPY \(table.name) (\(columns.map(\.name).joined())) TO STDOUT (FORMAT binary)"
     }
-    let outputs = columns.map { $0.travel == .text ? "\($0.name)::text" : "\($0.name)" as SQL }
+    let outputs = columns.map { $0.travelElsewhere == .text ? "\($0.name)::text" : "\($0.name)" as SQL }
     return "COPY (SELECT \(outputs.joined(", ")) FROM \(table.name)) TO STDOUT (FORMAT binary)"
   }
 }

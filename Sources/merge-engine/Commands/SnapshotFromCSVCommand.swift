@@ -25,7 +25,7 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
     help: ArgumentHelp(
       """
       CSV files, and folders of them. With one --table all are that table's; otherwise a file's table is the folder that it \
-      lies in, as DMS names it.
+      lies in, as DMS names it, and of several pairs of schemas the folder above says which.
       """,
       valueName: "file"
     )

@@ -177,15 +177,6 @@ import Testing
     }
   }
 
-  @Test func `CSV files are imported of one pair at a time`() async throws {
-    try await TestDatabase.with { database async throws in
-      try database.run(SeveralPairsTests.tables)
-      let folder = try SnapshotFolder()
-      let refused = try await call(database, "snapshot", "from-csv", folder.path, "csv", "--table", "shop.items")
-      #expect(refused.status == 64 && refused.errors.contains("one pair of schemas at a time"), "\(refused.transcript)")
-    }
-  }
-
   @Test func `throughput is told of each table of a name by itself`() async throws {
     try await TestDatabase.with { database async throws in
       try database.run(SeveralPairsTests.tables)
