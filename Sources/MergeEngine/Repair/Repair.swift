@@ -87,10 +87,14 @@ package struct Repair: Sendable {
           + "\(lastRun.map(String.init) ?? "?") has merged since: run verify --output again."
       )
     }
-    guard let plan, !options.isDryRun else { return plan }
+    guard let plan else { return nil }
+    guard !plan.isForOthers else {
+      logger.warning("\(AccessCheck.readerNote)")
+      return plan
+    }
     let access = AccessCheck(schemas: options.merge.schemas)
     let denied =
-      try access.ofRole(control, writesNow: true)
+      try access.ofRole(control, writesNow: !options.isDryRun)
       + plan.tables.tables.flatMap { try access.ofTable($0, production: control, staging: staging) }
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     for warning in plan.slowChecks { logger.warning("\(warning)") }
@@ -99,7 +103,7 @@ package struct Repair: Sendable {
 
   private func apply(_ plan: RepairPlan, _ control: ControlConnection, _ clock: ReportClock) throws -> RepairReport {
     var plan = plan
-    let locks = RunLocks(plan: plan.tables)
+    let locks = RunLocks(plan: plan.tables, admin: options.merge.schemas.admin)
     try locks.takeTables(control.current)
     let record = try open(&plan, control.current)
     control.hold(locks, runID: record.id)

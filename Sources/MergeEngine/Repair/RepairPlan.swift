@@ -15,6 +15,8 @@ struct RepairPlan: Sendable {
   /// The foreign keys that point at the tables of which rows are deleted.
   let references: [[Reference]]
   let differences: CheckedDifferences
+  /// Whether it is made by a role that may only look, for one that may write: nobody's rights were checked.
+  let isForOthers: Bool
 
   /// Whether there is a line of the kinds that were asked for.
   var hasWork: Bool { (writes + deletions).contains { !$0.isEmpty } }
@@ -47,8 +49,9 @@ struct RepairPlan: Sendable {
     references = try zip(tables.tables, deletions).map { table, lines in
       lines.isEmpty ? [] : try Reference.read(to: table.productionOid, production)
     }
+    isForOthers = try options.isDryRun && AccessCheck.isReader(tables, production)
     try requireKeys()
-    try requireRights(production, readsOnly: options.isDryRun)
+    if !isForOthers { try requireRightsToDelete(production) }
     try requireFewDeletions(options, production)
   }
 
@@ -153,8 +156,7 @@ struct RepairPlan: Sendable {
     }
   }
 
-  private func requireRights(_ production: Connection, readsOnly: Bool) throws {
-    guard !readsOnly else { return }
+  private func requireRightsToDelete(_ production: Connection) throws {
     var findings: [Finding] = []
     for (index, table) in tables.tables.enumerated() where !deletions[index].isEmpty {
       let rights =
@@ -167,11 +169,16 @@ struct RepairPlan: Sendable {
           "('SELECT on ' || \(Literal("\($0.child)")), has_any_column_privilege(\(Literal($0.child.quoted)), 'SELECT'))"
         }
       let missing = try production.query(
-        "SELECT string_agg(r.name, ', ') FROM (VALUES \(rights.joined(", "))) AS r (name, is_granted) WHERE NOT r.is_granted",
+        """
+        SELECT string_agg(r.name, ', '), string_agg('GRANT ' || replace(r.name, ' on ', ' ON ') || ' TO ' || quote_ident(current_user), '; ')
+        FROM (VALUES \(rights.joined(", "))) AS r (name, is_granted) WHERE NOT r.is_granted
+        """,
         "reading the role's rights on \(table.production)"
       )
-      if let missing = missing.text(0, 0) {
-        findings.append(.blocker(.missingRight, table.name, "--kind extra: the role lacks \(missing)."))
+      if let names = missing.text(0, 0), let grants = missing.text(0, 1) {
+        findings.append(
+          .blocker(.missingRight, table.name, "--kind extra: the role lacks \(names). Have its owner do: \(grants)")
+        )
       }
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }

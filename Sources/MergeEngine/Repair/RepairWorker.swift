@@ -63,7 +63,7 @@ final class RepairWorker {
       queue.add(outcomes, of: differences, batch.lines, table: batch.table)
     } catch let error as PostgresError where error.origin == .server && context.stop.signal == nil {
       try undo()
-      let isHeldUp = error.sqlState?.isWorthRetrying == true || error.sqlState == .queryCanceled
+      let isHeldUp = error.isWorthRetrying || error.isCancelled
       guard isHeldUp || error.refusesRow else { throw error }
       if let halves = batch.halves {
         guard isHeldUp else { return try halves.forEach(carry) }

@@ -1,6 +1,7 @@
 import Libpq
 
-/// Finds and reads the staging rows that differences were seen in: by key, of the version that was seen.
+/// Finds and reads the staging rows that differences were seen in: by key, of the version that was seen, and written by the
+/// transaction that had written them then. VACUUM FULL, CLUSTER and freezing move rows and keep that.
 struct StagedValues {
   private let plan: TablePlan
   private let staging: Connection
@@ -10,7 +11,7 @@ struct StagedValues {
     self.staging = staging
   }
 
-  /// - Returns: for each difference where its staging row lies; nil where it has gone, or is another version.
+  /// - Returns: for each difference where its staging row lies; nil where it has gone, or has been written since.
   func addresses(of differences: [Difference]) throws(PostgresError) -> [UInt64?] {
     var addresses = [UInt64?](repeating: nil, count: differences.count)
     try find(differences, Array(differences.indices), byPlace: true, &addresses)
@@ -43,8 +44,8 @@ struct StagedValues {
     let result = try staging.query(
       """
       SELECT k.ordinal::bigint, max(s.ctid)::text
-      FROM \(KeyTexts.source(plan, and: "version", "place"))
-      JOIN \(plan.staging) AS s ON \(place)\(match.joined(" AND "))
+      FROM \(KeyTexts.source(plan, and: "version", "place", "writer"))
+      JOIN \(plan.staging) AS s ON \(place)\(match.joined(" AND ")) AND k.writer IN (s.xmin::text, '')
         AND CASE WHEN k.version = '' THEN \(version) IS NULL
                  ELSE \(version) = k.version::\(plan.version.baseType.fullName) END
       GROUP BY k.ordinal
@@ -53,6 +54,7 @@ struct StagedValues {
         // NULL is no element of such an array, and no version is an empty text.
         .textArray(wanted.map { differences[$0].stagingVersion ?? "" }),
         .textArray(wanted.map { differences[$0].stagingRow?.ctid ?? "(0,0)" }),
+        .textArray(wanted.map { differences[$0].stagingRow?.xmin ?? "" }),
       ],
       operation
     )

@@ -17,8 +17,9 @@ struct SecondLook {
   private var lookUp: RowLookUp
   private var found = ProductionRows()
 
-  /// Rows to a statement. Arbitrary: the addresses stand in its text, 15 bytes each.
-  private static let pieceRowCount = 10_000
+  /// Rows to a transaction, which the server ends when its client is silent for ``SessionSettings/silentClientSeconds``:
+  /// so few that a busy client judges them in a hundredth of that.
+  private static let pieceRowCount = 2_000
 
   init(
     _ plan: TablePlan,
@@ -90,8 +91,9 @@ struct SecondLook {
       )
       differences.append(difference)
     }
-    try writer?.write(texts?.read(differences) ?? [])
+    let written = try texts?.read(differences) ?? []
     try connections.execute("COMMIT", "ending to look again")
+    try writer?.write(written)
   }
 
   /// What is wrong with a row; nil if nothing is.

@@ -101,12 +101,17 @@ struct RepairCommand: DatabaseCommand {
   }
 
   private func kinds() throws -> [DifferenceKind] {
-    let names = kind.flatMap { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }
-    guard !names.isEmpty else { return RepairOptions.defaultKinds }
+    guard !kind.isEmpty else { return RepairOptions.defaultKinds }
+    let names = kind.flatMap { text in
+      // An empty text is a variable that was not set, and asks for no kind.
+      text.split(separator: ",", omittingEmptySubsequences: false).map { $0.trimmingCharacters(in: .whitespaces) }
+    }
     let possible = RepairOptions.possibleKinds.map(\.rawValue).joined(separator: ", ")
     return try names.map { name in
       guard let kind = DifferenceKind(rawValue: name), RepairOptions.possibleKinds.contains(kind) else {
-        throw MergeFailure.usage("--kind \(name) can't be mended; these can: \(possible).")
+        let what =
+          name.isEmpty ? "--kind names no kind; these can be mended" : "--kind \(name) can't be mended; these can"
+        throw MergeFailure.usage("\(what): \(possible).")
       }
       return kind
     }

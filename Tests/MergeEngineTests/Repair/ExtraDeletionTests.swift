@@ -107,7 +107,7 @@ import Testing
       await #expect {
         _ = try await delete(database)
       } throws: { error in
-        if case MergeFailure.busy(table: "t") = error { true } else { false }
+        if case MergeFailure.busy(table: "t", by: _) = error { true } else { false }
       }
       // Who only looks need not wait.
       #expect(try await database.verify { $0.mark = MergeOptions.Mark.none }.status == .success)
@@ -191,10 +191,19 @@ import Testing
       )
       let file = DifferencesFile()
       try await database.verify(into: file, look)
-      await #expect {
-        _ = try await database.repairing(file, as: role, deleting).value
-      } throws: {
-        isBlocked($0, "--kind extra: the role lacks DELETE on production.t.")
+      for isDryRun in [true, false] {
+        await #expect {
+          _ = try await database.repairing(file, as: role) {
+            self.deleting(&$0)
+            $0.isDryRun = isDryRun
+          }.value
+        } throws: {
+          isBlocked(
+            $0,
+            "--kind extra: the role lacks DELETE on production.t.",
+            "GRANT DELETE ON production.t TO \(role)"
+          )
+        }
       }
       #expect(try database.value("SELECT count(*) FROM production.t") == "100")
       try database.run("DROP OWNED BY \(role); DROP ROLE \(role)")

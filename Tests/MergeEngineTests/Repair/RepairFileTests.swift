@@ -94,7 +94,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ["--kind", "unreadable"], ["--kind", "missing,none"], ["--batch", "0"], ["--max-extra-percent", "101"],
+    ["--kind", "unreadable"], ["--kind", "missing,none"], ["--kind", ""], ["--kind", "missing,"], ["--batch", "0"],
+    ["--max-extra-percent", "101"],
   ])
   func `wrong usage ends with 64`(_ arguments: [String]) async throws {
     try await withFile { database, file async throws in

@@ -188,4 +188,32 @@ import Testing
       #expect(try scans() - before < 50)
     }
   }
+
+  @Test func `a plan tells what the role lacks, as the repair does, unless it may only look`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "k int PRIMARY KEY, updated_at int", staging: "k int, updated_at int")
+      try database.run("INSERT INTO staging.t VALUES (1, 1)")
+      try await database.merge()
+      try database.run("DELETE FROM production.t")
+      let file = DifferencesFile()
+      try await database.verify(into: file, window)
+      let role = "planner_\(try #require(try database.value("SELECT current_database()")))"
+      try database.run(
+        """
+        CREATE ROLE \(role) LOGIN;
+        GRANT USAGE ON SCHEMA production, staging, admin TO \(role);
+        GRANT SELECT ON ALL TABLES IN SCHEMA production, staging, admin TO \(role);
+        """
+      )
+      let forOthers = try await database.repairing(file, as: role) { $0.isDryRun = true }.value
+      #expect(forOthers.tables[0].inserted == 1)
+      try database.run("GRANT INSERT ON production.t TO \(role)")
+      await #expect {
+        _ = try await database.repairing(file, as: role) { $0.isDryRun = true }.value
+      } throws: {
+        isBlocked($0, "the role \(role) lacks UPDATE")
+      }
+      try database.run("DROP OWNED BY \(role); DROP ROLE \(role)")
+    }
+  }
 }
