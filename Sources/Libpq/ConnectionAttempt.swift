@@ -37,7 +37,10 @@ struct ConnectionAttempt {
         return handle
       case .failed:
         defer { PQfinish(handle) }
-        throw Self.failure(PostgresError.text(of: handle), operation)
+        var failure = Self.failure(PostgresError.text(of: handle), operation)
+        // The client gives up by itself then, and no server has said a word.
+        if PQconnectionNeedsPassword(handle) == 1 { failure.sqlState = failure.sqlState ?? .invalidPassword }
+        throw failure
       case .timedOut:
         defer { PQfinish(handle) }
         // From a host that refuses libpq goes on to the next by itself, from a silent one only `PQconnectdb` would.

@@ -65,16 +65,41 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     return text
   }
 
-  /// The row itself is refused: by its SQLSTATE, by a trigger's RAISE whatever SQLSTATE it borrows, or by the cast of a number that
-  /// is none to an integer, which is called a missing feature (0A000).
+  /// A RAISE in PL/pgSQL, which may borrow any SQLSTATE: that of a deadlock, of a shutdown, of a full memory.
   ///
-  /// A RAISE is told by the function of PL/pgSQL that runs it, a cast by the server's own for numeric: contexts and messages are in
-  /// the server's language.
+  /// It is told by the function of PL/pgSQL that runs it: contexts and messages are in the server's language.
+  public var isRaised: Bool { origin == .server && sourceFunction == "exec_stmt_raise" }
+
+  /// Rolling back and doing the same again may succeed.
+  public var isWorthRetrying: Bool { origin == .server && !isRaised && sqlState?.isWorthRetrying == true }
+
+  /// It took too long, or somebody has cancelled it.
+  public var isCancelled: Bool { origin == .server && !isRaised && sqlState == .queryCanceled }
+
+  /// The row itself is refused: by its SQLSTATE, by a trigger's RAISE, or by the cast of a number that is none to an integer, which is
+  /// called a missing feature (0A000), and is told by the server's own function for numeric.
   public var refusesRow: Bool {
+    if isRaised { return true }
     guard origin == .server, let sqlState, !sqlState.isWorthRetrying else { return false }
-    return sqlState.refusesRow || sourceFunction == "exec_stmt_raise"
+    return sqlState.refusesRow || isOfUnknownName
       || sqlState == .featureNotSupported && sourceFunction?.hasPrefix("numeric_") == true
   }
+
+  /// A value of regclass, regtype and their kin names nothing that this database has. What a statement itself names is looked for
+  /// by other functions of the server.
+  private var isOfUnknownName: Bool {
+    guard let sqlState, let sourceFunction, ["42P01", "42704", "42883", "3F000"].contains(sqlState.code) else {
+      return false
+    }
+    return sourceFunction.hasPrefix("reg") || Self.nameFunctions.contains(sourceFunction)
+  }
+
+  /// What regclassin, regtypein and the like call to find their object.
+  private static let nameFunctions: Set = [
+    "RangeVarGetRelidExtended", "typenameType", "parseTypeString", "get_role_oid", "get_namespace_oid",
+    "get_ts_config_oid",
+    "get_ts_dict_oid", "get_collation_oid",
+  ]
 
   /// The line of the COPY data at which the server stopped, from 1, if the context names one.
   ///

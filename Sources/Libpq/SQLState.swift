@@ -40,6 +40,10 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   public static let protocolViolation = SQLState("08P01")
   /// There is no such database.
   public static let invalidCatalogName = SQLState("3D000")
+  /// A publication's filter or list of columns goes by columns that do not identify a row.
+  public static let invalidColumnReference = SQLState("42P10")
+  /// The password is wrong, or there is none.
+  public static let invalidPassword = SQLState("28P01")
   /// The role lacks a right.
   public static let insufficientPrivilege = SQLState("42501")
   /// The transaction, or the whole server, only reads.

@@ -39,6 +39,13 @@ package enum TypeOID {
   package static let bitArray: UInt32 = 1561
   package static let varbitArray: UInt32 = 1563
 
+  /// The numbers of tables, types, functions, roles and the like, which are others in every database, and arrays of them:
+  /// regproc, regclass, regtype, regrole, regconfig and their kin. As text they are names.
+  package static let objectNumbers: Set<UInt32> = [
+    24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191,
+    1008, 2207, 2208, 2209, 2210, 2211, 3735, 3770, 4090, 4097, 4192,
+  ]
+
   package static let integers: Set<UInt32> = [int2, int4, int8]
   package static let floats: Set<UInt32> = [float4, float8]
   package static let numbers = integers.union(floats).union([numeric])

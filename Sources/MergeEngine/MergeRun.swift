@@ -193,7 +193,7 @@ package struct MergeRun: Sendable {
   @discardableResult
   private func look(at plan: inout MergePlan, onlyRun: Int? = nil, _ control: Connection) throws -> [Finding] {
     guard snapshot == nil else { return [] }
-    try RunLocks(plan: plan)
+    try RunLocks(plan: plan, admin: options.schemas.admin)
       .awaitBatches(control, limitSeconds: Double(options.reconnectLimitSeconds), stop: stop)
     return try plan.look(
       through: StagingReader(
@@ -217,7 +217,7 @@ package struct MergeRun: Sendable {
 
   /// Takes the tables' locks, and only then writes for the first time.
   private func open(_ plan: inout MergePlan, _ control: ControlConnection) throws -> RunRecord {
-    let locks = RunLocks(plan: plan)
+    let locks = RunLocks(plan: plan, admin: options.schemas.admin)
     try locks.takeTables(control.current)
     let replay = ReplayProgress(plan, options.schemas)
     // What was there already has been asked about in preparing the run.
@@ -225,7 +225,7 @@ package struct MergeRun: Sendable {
       let denied = try AdminAccess(options: options, plan: plan, connection: control.current).findings()
       guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     }
-    try MonitoringViews(schemas: options.schemas).createMissing(control.current, logger)
+    try MonitoringViews(schemas: options.schemas, rules: options.columns).createMissing(control.current, logger)
     try RunRecord.closeDeadRuns(control.current, options.schemas)
     let warnings = try look(at: &plan, control.current)
     plan.add(warnings)

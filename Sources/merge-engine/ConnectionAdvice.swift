@@ -18,6 +18,9 @@ enum ConnectionAdvice {
     default:
       break
     }
+    if error.operation == PasswordCommand.operation {
+      return "Run the command by hand, as this user, and see whether its credentials are still good."
+    }
     return error.origin == .connectionLost
       ? "The connection was lost. Run the same command again; a merge waits for another one as long as --reconnect-timeout says."
       : "Check host and port (--database, DATABASE_URL, PGHOST, PGPORT), and whether the server is running."

@@ -82,14 +82,27 @@ struct FailureReport {
           + ["Nothing was written."],
         findings
       )
-    case .busy(let table):
-      finish(.busy, ["another merge holds the table \(table). Wait for it to end, or look with merge-engine status."])
+    case .busy(let table, let holder):
+      finish(.busy, [Self.busy(table, holder)])
     case .unreachable(let error):
       finish(
         .unreachable,
         ["error \(error)", ConnectionAdvice.sentence(for: error)]
       )
     }
+  }
+
+  private static func busy(_ table: String, _ holder: LockHolder?) -> String {
+    guard let holder else {
+      return "another merge holds the table \(table). Wait for it to end, or look with merge-engine status."
+    }
+    let process = "server process \(holder.processID)"
+    guard let run = holder.runID else {
+      return "another merge-engine, \(process), holds the table \(table). Wait for it to end."
+    }
+    return
+      "run \(run), \(process), holds the table \(table). Wait for it to end (merge-engine status --watch), or stop it: "
+      + "merge-engine control \(run) stop"
   }
 
   private func status(_ failure: ReloadFailure) -> ExitStatus {

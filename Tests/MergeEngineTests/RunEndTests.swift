@@ -34,10 +34,15 @@ import Testing
       let first = database.start()
       try await database.waitForBlockedWorker()
       let failure = await #expect(throws: MergeFailure.self) { try await database.merge() }
-      guard case .busy(table: "t") = failure else {
+      guard case .busy(table: "t", by: let holder?) = failure else {
         Issue.record("\(String(describing: failure))")
         return
       }
+      #expect(holder.runID == 1)
+      let told = try await database.call("merge")
+      #expect(told.status == 75)
+      #expect(told.errors.contains("run 1, server process \(holder.processID), holds the table t."), "\(told.errors)")
+      #expect(told.errors.contains("merge-engine control 1 stop"))
       try cdc.run("COMMIT")
       #expect(try await database.finish(first).status == .success)
       try database.expectEverythingMerged()

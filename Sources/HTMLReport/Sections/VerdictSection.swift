@@ -144,7 +144,7 @@ struct VerdictSection {
     </table>
     </div>
     {{#lostRaces}}
-    <p class="note">Of the stale rows, {{.}} looked new when they were read, and the server did not write them: production had a newer row by then, since CDC goes on during the merge, or a trigger swallowed them.</p>
+    <p class="note">Of the stale rows, {{.}} looked new when they were read, and are not in production as they were sent: it had a newer row by then, since CDC goes on during the merge, or a trigger swallowed or changed them.</p>
     {{/lostRaces}}
     {{/hasTables}}
     </section>

@@ -12,7 +12,8 @@ struct KeyObjections {
       """
       SELECT x.relname::text, a.attname::text, m.nspname::text, o.oprname::text, c.oid IS NOT NULL,
              i.indnkeyatts = 1 AND to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', pg_get_expr(i.indpred, i.indrelid),
-             CASE WHEN k.attnum = 0 THEN pg_get_indexdef(i.indexrelid, k.position::integer, false) END, i.indexrelid
+             CASE WHEN k.attnum = 0 THEN pg_get_indexdef(i.indexrelid, k.position::integer, false) END, i.indexrelid,
+             k.position = i.indnkeyatts AND to_jsonb(c) ->> 'conperiod' = 'true'
       FROM pg_index i
       JOIN pg_class x ON x.oid = i.indexrelid
       -- Of exclusion constraints, and of keys WITHOUT OVERLAPS.
@@ -33,6 +34,7 @@ struct KeyObjections {
       "reading the unique keys of \(relation.name)"
     )
     var keys: [Objection.UniqueKey] = []
+    var empty: [Objection] = []
     for row in 0..<rows.count {
       let name = rows.text(row, 0) ?? ""
       if keys.last?.name != name {
@@ -51,6 +53,15 @@ struct KeyObjections {
       }
       let key = keys[keys.count - 1]
       let column = rows.text(row, 1).map { Identifier($0) } ?? Questions.value(key, key.parts.count)
+      if rows.bool(row, 9) == true {
+        empty.append(
+          Objection(
+            condition: "isempty(t.\(column))",
+            columns: [column],
+            words: "with an empty \(column), which \(name) takes none of"
+          )
+        )
+      }
       let symbol = SQL.uncheckedFromServer(rows.text(row, 3) ?? "=")
       keys[keys.count - 1].parts.append(
         .init(
@@ -63,7 +74,7 @@ struct KeyObjections {
     for index in keys.indices where keys[index].predicate != nil || keys[index].isComputed {
       keys[index].otherColumns = try columns(of: keys[index].name)
     }
-    return keys.filter { !$0.isExclusion }.map(isTakenInBatch) + keys.map(isTaken)
+    return empty + keys.filter { !$0.isExclusion }.map(isTakenInBatch) + keys.map(isTaken)
   }
 
   /// All columns that an index reads, those of its predicate and its expressions among them.
@@ -124,7 +135,7 @@ struct KeyObjections {
     let rows = try production.query(
       """
       SELECT f.conname::text, f.confrelid, n.nspname::text, r.relname::text,
-             c.attname::text, p.attname::text, o.nspname::text, e.oprname::text
+             c.attname::text, p.attname::text, o.nspname::text, e.oprname::text, f.confmatchtype = 'f'
       FROM pg_constraint f
       JOIN pg_class r ON r.oid = f.confrelid
       JOIN pg_namespace n ON n.oid = r.relnamespace
@@ -141,6 +152,7 @@ struct KeyObjections {
       "reading the foreign keys of \(relation.name)"
     )
     var keys: [Objection.ParentKey] = []
+    var whole: Set<String> = []
     for row in 0..<rows.count {
       func text(_ column: Int) -> String { rows.text(row, column) ?? "" }
       if keys.last?.name != text(0) {
@@ -152,6 +164,7 @@ struct KeyObjections {
           )
         )
       }
+      if rows.bool(row, 8) == true { whole.insert(text(0)) }
       keys[keys.count - 1].pairs.append(
         .init(
           parent: Identifier(text(5)),
@@ -160,7 +173,18 @@ struct KeyObjections {
         )
       )
     }
-    return keys.map(isOrphan)
+    return keys.filter { whole.contains($0.name) && $0.pairs.count > 1 }.map(isPartial) + keys.map(isOrphan)
+  }
+
+  /// A foreign key that is MATCH FULL wants all of its columns or none.
+  private func isPartial(_ key: Objection.ParentKey) -> Objection {
+    let columns = key.pairs.map(\.child)
+    let values = columns.map { "t.\($0)" as SQL }.joined(", ")
+    return Objection(
+      condition: "num_nulls(\(values)) > 0 AND num_nulls(\(values)) < \(columns.count)",
+      columns: columns,
+      words: "with only a part of \(columns.map(\.name).joined(separator: ", ")) (foreign key \(key.name), MATCH FULL)"
+    )
   }
 
   private func isOrphan(_ key: Objection.ParentKey) -> Objection {

@@ -38,7 +38,8 @@ struct Objections {
         $0.limited(to: partition.bounds, columns: partitions.columns)
       }
     }
-    return try (missing() + tooLong() + domains() + rules(of: root, besides: nil) + partitions.objections + own)
+    return try
+      (unreadable() + missing() + tooLong() + domains() + rules(of: root, besides: nil) + partitions.objections + own)
       .map { objection in
         var objection = objection
         if !insertOnly.isDisjoint(with: objection.columns) { objection.isOfInsertsOnly = true }
@@ -93,6 +94,18 @@ struct Objections {
         condition: "t.\(column.name) IS NULL",
         columns: [column.name],
         words: "without \(column.name), which is NOT NULL in \(relation.name),"
+      )
+    }
+  }
+
+  /// Values that travel as text are read by production's types, which may not know them: the server is made to try.
+  private func unreadable() -> [Objection] {
+    plan.columns.filter { $0.travel == .text }.map { column in
+      Objection(
+        // Never true, and never known before the value is.
+        condition: "num_nulls(t.\(column.name)) > 1",
+        columns: [column.name],
+        words: "with a \(column.name) that is no \(column.baseType.fullName.text)"
       )
     }
   }

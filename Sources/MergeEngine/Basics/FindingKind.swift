@@ -40,6 +40,8 @@ extension Finding.Kind {
   public static let rowTrigger = Self("row_trigger")
   /// Rows may be refused that a dry run does not count.
   public static let notForeseen = Self("not_foreseen")
+  /// A column that production numbers itself keeps its value when its row is updated.
+  public static let identityColumn = Self("identity_column")
   /// A rule rewrites statements on a table.
   public static let rewriteRule = Self("rewrite_rule")
   /// Row-level security hides or refuses rows.

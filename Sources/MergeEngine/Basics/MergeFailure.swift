@@ -8,8 +8,16 @@ package enum MergeFailure: Error, Sendable {
   case configuration([String])
   /// Something about the tables or rights stands against it; nothing was written.
   case blocked([Finding])
-  /// Another merge holds the table.
-  case busy(table: String)
+  /// Another merge holds the table; nil where it had ended before it was looked at.
+  case busy(table: String, by: LockHolder?)
   /// The database can't be reached, or refused the login.
   case unreachable(PostgresError)
+}
+
+/// Who holds the lock of a table.
+package struct LockHolder: Sendable, Hashable {
+  /// The server's process.
+  package let processID: Int
+  /// The run, if it is one and of the same admin schema.
+  package let runID: Int?
 }

@@ -76,7 +76,8 @@ struct DryRunTables {
   private mutating func finishAll(of tables: [Int]) throws {
     for index in tables where !plan.circular.contains(index) && finished.insert(index).inserted {
       guard let station = stations[index] else { continue }
-      _ = try giveUpHelpless(index, station.foresight.objections)
+      // Whoever is given up may have been another row's last hope.
+      while try giveUpHelpless(index, station.foresight.objections) {}
       outcomes[index].hopeful = []
       try correct(index)
     }

@@ -89,19 +89,19 @@ struct Foresight {
         let words = "raising an error in a check of \(plan.production) (\(error.reason))"
         return Dictionary(uniqueKeysWithValues: (inserts + updates).map { ($0, .final(words)) })
       }
-      // By halves of what there is more of.
-      let (inserted, updated) = (inserts.count / 2, updates.count / 2)
-      let splitsInserts = inserts.count >= updates.count
+      // Either kind by itself, and then by halves.
+      let areMixed = !inserts.isEmpty && !updates.isEmpty
+      let (inserted, updated) = areMixed ? (inserts.count, 0) : (inserts.count / 2, updates.count / 2)
       let lower = try refusals(
-        inserts: splitsInserts ? Array(inserts[..<inserted]) : inserts,
-        updates: splitsInserts ? [] : Array(updates[..<updated]),
+        inserts: Array(inserts[..<inserted]),
+        updates: Array(updates[..<updated]),
         of: batch,
         areOneBatch: areOneBatch,
         &outcome
       )
       let upper = try refusals(
-        inserts: splitsInserts ? Array(inserts[inserted...]) : [],
-        updates: splitsInserts ? updates : Array(updates[updated...]),
+        inserts: Array(inserts[inserted...]),
+        updates: Array(updates[updated...]),
         of: batch,
         areOneBatch: areOneBatch,
         &outcome

@@ -31,11 +31,32 @@ struct Remedies {
   ) throws(PostgresError) -> [UInt64: Int] {
     var helpless: [UInt64: Int] = [:]
     for (number, objection) in objections.enumerated() where objection.remedy != nil {
-      let concerned = rows.filter { $0.objections.contains(number) && helpless[$0.address] == nil }.map(\.address)
-      guard !concerned.isEmpty else { continue }
-      for address in try unhelped(concerned, objection, of: index) { helpless[address] = number }
+      func concerned() -> [UInt64] {
+        rows.filter { $0.objections.contains(number) && helpless[$0.address] == nil }.map(\.address)
+      }
+      guard !concerned().isEmpty else { continue }
+      for address in try unhelped(concerned(), objection, of: index) { helpless[address] = number }
+      guard case .handover(let key) = objection.remedy else { continue }
+      for address in try exchanging(concerned(), key, of: index) { helpless[address] = number }
     }
     return helpless
+  }
+
+  /// So many rows are asked whether they exchange values. Arbitrary.
+  private static let exchangeLimit = 10_000
+
+  /// Which of these rows exchange values of a unique key among themselves, so that none of them can go first.
+  private func exchanging(
+    _ addresses: [UInt64],
+    _ key: Objection.UniqueKey,
+    of index: Int
+  ) throws(PostgresError) -> [UInt64] {
+    guard (2...Self.exchangeLimit).contains(addresses.count), !isSplit else { return [] }
+    let holders = ValueHolders(table: tables[index], production: staging)
+    guard let rule = try holders.rules().first(where: { $0.name.name == key.name && !$0.isDeferrable }) else {
+      return []
+    }
+    return try holders.waits(of: addresses, rule).circles.map { addresses[$0 - 1] }
   }
 
   /// Which of these rows get from no row of the run what they lack.

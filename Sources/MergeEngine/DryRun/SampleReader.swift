@@ -29,7 +29,13 @@ struct SampleReader {
     case .unchanged:
       return PlanReport.Sample(verdict: kind, key: key, columns: [], message: nil)
     case .update, .stale, .duplicate, .error, .tie:
-      return PlanReport.Sample(verdict: kind, key: key, columns: try changes(new), message: nil)
+      do {
+        return PlanReport.Sample(verdict: kind, key: key, columns: try changes(new), message: nil)
+      } catch {
+        // A value that production does not read is for the counts to tell: a sample may be of such a row.
+        guard error.refusesRow else { throw error }
+        return PlanReport.Sample(verdict: kind, key: key, columns: [], message: error.message)
+      }
     }
   }
 

@@ -32,7 +32,7 @@ public enum MergeError: Error, Sendable, Hashable, CustomStringConvertible {
       self = .unknownNames(sentences.map(LibraryWords.text))
     case MergeFailure.blocked(let findings):
       self = .blocked(findings)
-    case MergeFailure.busy(let table):
+    case MergeFailure.busy(let table, _):
       self = .busy(table: table)
     case MergeFailure.unreachable(let error):
       self = .unreachable(ServerError(error))

@@ -10,7 +10,7 @@ extension SnapshotManifest.Column {
       let prefix = [schema.quoted + ".", schema.name + "."].first { type.text.hasPrefix($0) } ?? ""
       return String(type.text.dropFirst(prefix.count))
     }
-    let travelsAsText = column.travel == .text
+    let travelsAsText = column.travelElsewhere == .text
     let base = column.baseType
     // Arrays and composite types have no array type; in binary form they hold the numbers of the types within.
     let holdsTypeNumbers = !travelsAsText && !base.isBuiltIn && base.arrayOid == 0

@@ -8,8 +8,8 @@ import Spelling
 struct StagingNames {
   private let explicit: [Identifier: Identifier]
   private let foldsCase: Bool
-  private let staging: [Identifier]
-  private let production: [Identifier]
+  let staging: [Identifier]
+  let production: [Identifier]
 
   /// - Parameters:
   ///   - staging: the names of the staging tables there are.

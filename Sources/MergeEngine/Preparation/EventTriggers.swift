@@ -14,7 +14,7 @@ struct EventTriggers {
       """
       SELECT evtname::text, pg_is_in_recovery() FROM pg_event_trigger
       WHERE evtevent IN ('ddl_command_start', 'ddl_command_end')
-        AND (evttags IS NULL OR 'CREATE TABLE AS' = ANY (evttags))
+        AND (evttags IS NULL OR evttags && ARRAY['CREATE TABLE AS', 'CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA'])
         AND (evtenabled = 'A'
              OR evtenabled = CASE WHEN current_setting('session_replication_role') = 'replica' THEN 'R' ELSE 'O' END)
       ORDER BY evtname
@@ -30,14 +30,20 @@ struct EventTriggers {
       let name = QualifiedName(schema: options.schemas.admin, name: "merge_engine_trial")
       statements.append(BeforeImageTable.create(name, for: table))
     }
-    guard let refusal = try refusal(of: statements) else { return [] }
+    let ofTables = try refusal(of: statements)
+    // What the role may not make is found elsewhere.
+    let ofAdmin =
+      try ofTables == nil ? refusal(of: AdminSchema(schemas: options.schemas).missingStatements(connection)) : nil
+    guard let refusal = ofTables ?? ofAdmin, refusal.sqlState != .insufficientPrivilege || refusal.isRaised else {
+      return []
+    }
     let triggers = (0..<rows.count).compactMap { rows.text($0, 0) }.map { Identifier($0) }
     let disabling = triggers.map { "ALTER EVENT TRIGGER \($0) DISABLE;" as SQL }.joined(" ")
     return [
       .blocker(
         .eventTrigger,
         nil,
-        "the server would refuse a merge's temporary tables: \(refusal.message)"
+        "the server would refuse a merge's \(ofTables == nil ? "admin schema" : "temporary tables"): \(refusal.message)"
           + (refusal.sqlState.map { " (SQLSTATE \($0))" } ?? "")
           + ". Exempt pg_temp and the schema \(options.schemas.admin) from the event trigger, or disable it while merging: "
           + disabling.text

@@ -35,6 +35,22 @@ struct NotForeseen {
       WHERE f.conrelid = \(table.productionOid) AND f.contype = 'f'
         AND (NOT has_table_privilege(f.confrelid, 'SELECT') OR row_security_active(f.confrelid))
       UNION ALL
+      SELECT 'generated columns that are NOT NULL (' || string_agg(a.attname::text, ', ' ORDER BY a.attnum) || ')'
+      FROM pg_attribute a
+      WHERE a.attrelid = \(table.productionOid) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '' AND a.attnotnull
+      UNION ALL
+      SELECT * FROM (
+        WITH RECURSIVE ways AS (
+          SELECT f.confrelid AS oid FROM pg_constraint f
+          WHERE f.conrelid = \(table.productionOid) AND f.contype = 'f' AND f.confrelid <> f.conrelid
+          UNION
+          SELECT f.confrelid FROM ways JOIN pg_constraint f ON f.conrelid = ways.oid AND f.contype = 'f'
+        )
+        SELECT 'rows that refer to each other in a circle through other tables (they are merged with --atomic, where a foreign key '
+               || 'of the circle is DEFERRABLE INITIALLY DEFERRED)'
+        FROM ways WHERE oid = \(table.productionOid)
+      ) AS circle
+      UNION ALL
       SELECT 'checks of the whole row (' || string_agg(c.conname::text, ', ') || ')'
       FROM pg_constraint c WHERE c.conrelid = \(table.productionOid) AND c.contype = 'c' AND 0::smallint = ANY (c.conkey)
       UNION ALL

@@ -69,12 +69,12 @@ struct Preparation {
       if staging === production { try schemas.requireTwo() }
       let check = staging === production ? check : try SchemaCheck(staging)
       for name in schemas.allStaging {
-        try check.require(name, advice: "Make staging with merge-engine init, or name it: --staging-schema.")
+        try check.require(name, advice: "Make staging with merge-engine init, or name it: --staging-schema, or --pair.")
       }
     }
     try schemas.requireDistinct()
     for name in schemas.allProduction {
-      try check.require(name, advice: "Name the production schema: --production-schema.")
+      try check.require(name, advice: "Name the production schema: --production-schema, or --pair.")
     }
   }
 

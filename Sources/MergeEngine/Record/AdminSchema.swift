@@ -128,8 +128,20 @@ struct AdminSchema {
     } catch {
       guard error.origin == .server, error.sqlState?.isWorthRetrying == false else { throw error }
       try connection.execute("ROLLBACK", "giving up making the admin schema")
-      throw MergeFailure.blocked([obstacle(statements, reason: error.message)])
+      let mayNot = error.sqlState == .insufficientPrivilege && !error.isRaised
+      throw MergeFailure.blocked([mayNot ? obstacle(statements, reason: error.message) : refusal(error)])
     }
+  }
+
+  /// The role may, and something in the database keeps it from it.
+  private func refusal(_ error: PostgresError) -> Finding {
+    let state = error.sqlState.map { " (SQLSTATE \($0))" } ?? ""
+    return .blocker(
+      .adminSchema,
+      nil,
+      "the admin schema \(schemas.admin) can't be made: \(error.message)\(state). If an event trigger refuses it (SELECT evtname "
+        + "FROM pg_event_trigger), exempt the schema from it, or disable it meanwhile: ALTER EVENT TRIGGER … DISABLE"
+    )
   }
 
   /// What to tell somebody who may not make what is missing.

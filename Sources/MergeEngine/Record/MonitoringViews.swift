@@ -4,6 +4,8 @@ import Logging
 /// The guide's two views, over every staging table instead of two.
 struct MonitoringViews {
   let schemas: Schemas
+  /// What staging calls otherwise, as the file says for all pairs.
+  let rules: ColumnRules
 
   private static let statusName = "oracle_pg_migration_status"
   private static let typesName = "oracle_pg_type_verification"
@@ -12,7 +14,7 @@ struct MonitoringViews {
   func create(_ connection: Connection, _ logger: Logger) throws {
     let hasXML = try Self.answer { try Savepoint.attempt(on: connection) { try Self.makeXML(connection) } }
     try replace(Self.statusName, try statusQuery(connection, hasXML: hasXML), on: connection, logger: logger)
-    try replace(Self.typesName, TypeComparisonSQL(schemas: schemas).query, on: connection, logger: logger)
+    try replace(Self.typesName, TypeComparisonSQL(schemas: schemas, rules: rules).query, on: connection, logger: logger)
   }
 
   /// A view of that name with other columns, or of another owner, is somebody's own work and stays.
@@ -47,7 +49,7 @@ struct MonitoringViews {
       }
       if !names.contains(Self.typesName) {
         try connection.execute(
-          "CREATE VIEW \(name(Self.typesName)) AS \(TypeComparisonSQL(schemas: schemas).query)",
+          "CREATE VIEW \(name(Self.typesName)) AS \(TypeComparisonSQL(schemas: schemas, rules: rules).query)",
           "making the view \(Self.typesName)"
         )
       }

@@ -4,25 +4,48 @@ import Libpq
 struct RunLocks {
   /// Production tables by their plain names and oids.
   let tables: [(name: String, oid: UInt32)]
+  /// The schema that runs are recorded in.
+  private let admin: String
 
-  init(plan: MergePlan) {
-    self.init(tables: plan.tables.map { ($0.name, $0.productionOid) })
+  init(plan: MergePlan, admin: String) {
+    self.init(tables: plan.tables.map { ($0.name, $0.productionOid) }, admin: admin)
   }
 
-  init(tables: [(name: String, oid: UInt32)]) {
+  init(tables: [(name: String, oid: UInt32)], admin: String) {
     self.tables = tables
+    self.admin = admin
   }
 
   /// Takes every table's lock, which belongs to the connection and ends with it.
   ///
-  /// - Throws: ``MergeFailure/busy(table:)`` when another merge holds one.
+  /// - Throws: ``MergeFailure/busy(table:by:)`` when another merge holds one.
   func takeTables(_ connection: Connection) throws {
     for table in tables {
       let key = Int32(bitPattern: table.oid)
       guard try AdvisoryLock.tryAcquire(AdvisoryLock.tableClass, key, on: connection) else {
-        throw MergeFailure.busy(table: table.name)
+        throw MergeFailure.busy(table: table.name, by: try holder(of: key, connection))
       }
     }
+  }
+
+  /// - Returns: nil when the lock is free by now.
+  private func holder(of key: Int32, _ connection: Connection) throws(PostgresError) -> LockHolder? {
+    let found = try connection.query(
+      """
+      SELECT t.pid, r.objid::bigint
+      FROM pg_locks t LEFT JOIN pg_locks r
+        ON r.pid = t.pid AND r.locktype = 'advisory' AND r.database = t.database AND r.objsubid = 2
+        AND r.classid = \(AdvisoryLock.runClass)::oid
+      WHERE t.locktype = 'advisory' AND t.objsubid = 2 AND t.granted
+        AND t.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND t.classid = \(AdvisoryLock.tableClass)::oid AND t.objid = $1::text::oid
+      """,
+      [.text("\(UInt32(bitPattern: key))")],
+      "looking who holds a table"
+    )
+    guard found.count > 0, let processID = found.integer(0, 0) else { return nil }
+    let runKey = found.integer(0, 1).map { Int32(truncatingIfNeeded: $0) }
+    return LockHolder(processID: processID, runID: runKey.flatMap { AdvisoryLock.runID($0, admin: admin) })
   }
 
   /// Within the transaction of a batch: keeps ``awaitBatches(_:limitSeconds:stop:)`` waiting until it has ended.
@@ -37,12 +60,12 @@ struct RunLocks {
   /// before it is read.
   ///
   /// - Parameter limitSeconds: how long they are waited for.
-  /// - Throws: ``MergeFailure/busy(table:)`` when a session keeps its batch open for longer.
+  /// - Throws: ``MergeFailure/busy(table:by:)`` when a session keeps its batch open for longer.
   func awaitBatches(_ connection: Connection, limitSeconds: Double, stop: StopSignal) throws {
     let deadline = ContinuousClock.now + .seconds(limitSeconds)
     for table in tables {
       while try !areBatchesOver(of: table, connection), stop.signal == nil {
-        guard ContinuousClock.now < deadline else { throw MergeFailure.busy(table: table.name) }
+        guard ContinuousClock.now < deadline else { throw MergeFailure.busy(table: table.name, by: nil) }
         stop.sleep(seconds: Self.batchPauseSeconds)
       }
     }

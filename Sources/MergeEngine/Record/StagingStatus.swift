@@ -83,10 +83,8 @@ public struct StagingStatus: Sendable, Codable {
     ).bool(0, 0)
     var findings: [String: Finding] = [:]
     var found: Set<String> = []
-    for pair in schemas.each {
-      let staging = try Self.names(in: pair.staging, connection)
-      let production = try Self.names(in: pair.production, connection)
-      let known = StagingNames(rules, staging: staging, production: production)
+    for (pair, known) in try Self.names(schemas, rules, connection) {
+      let (staging, production) = (known.staging, known.production)
       for name in names {
         let isOfPair = name.hasPrefix(pair.production + ".") && !production.contains(Identifier(name))
         let plain = Identifier(isOfPair ? String(name.dropFirst(pair.production.count + 1)) : name)
@@ -112,6 +110,22 @@ public struct StagingStatus: Sendable, Codable {
   ) -> Finding {
     let question = Spelling.question(for: stagingName.name, in: known.map(\.name))
     return .blocker(.notFound, name.name, "there is no staging table \(schemas.staging).\(stagingName).\(question)")
+  }
+
+  /// The names of each pair's tables, by what the file says of that pair.
+  private static func names(_ schemas: Schemas, _ rules: ColumnRules, _ connection: Connection)
+    throws(PostgresError) -> [(pair: Schemas, names: StagingNames)]
+  {
+    var present: [String: [Identifier]] = [:]
+    for schema in schemas.allStaging + schemas.allProduction { present[schema] = try names(in: schema, connection) }
+    var options = MergeOptions()
+    (options.schemas, options.columns) = (schemas, rules)
+    return options.ofEachPair { pair, name in
+      [pair.production, pair.staging].contains { present[$0]?.contains(Identifier(name)) == true }
+    }.map { own in
+      let (staging, production) = (present[own.schemas.staging] ?? [], present[own.schemas.production] ?? [])
+      return (own.schemas, StagingNames(own.columns, staging: staging, production: production))
+    }
   }
 
   private static func names(in schema: String, _ connection: Connection) throws(PostgresError) -> [Identifier] {
@@ -174,8 +188,8 @@ public struct StagingStatus: Sendable, Codable {
   ) throws(PostgresError) -> [Table] {
     let hasLedger = try AdminSchema.hasProgress(Identifier(schemas.admin), connection)
     var tables: [Table] = []
-    for pair in schemas.each {
-      tables += try Self.tables(of: pair, connection, rules, hasLedger: hasLedger).map { table in
+    for (pair, names) in try names(schemas, rules, connection) {
+      tables += try Self.tables(of: pair, names, connection, hasLedger: hasLedger).map { table in
         var table = table
         table.isOfSeveralPairs = schemas.hasSeveralPairs
         return table
@@ -186,8 +200,8 @@ public struct StagingStatus: Sendable, Codable {
 
   private static func tables(
     of schemas: Schemas,
+    _ names: StagingNames,
     _ connection: Connection,
-    _ rules: ColumnRules,
     hasLedger: Bool
   ) throws(PostgresError) -> [Table] {
     let rows = try connection.query(
@@ -199,11 +213,6 @@ public struct StagingStatus: Sendable, Codable {
       """,
       [.text(schemas.staging)],
       "looking for the staging tables"
-    )
-    let names = StagingNames(
-      rules,
-      staging: (0..<rows.count).map { Identifier(rows.text($0, 0) ?? "") },
-      production: try names(in: schemas.production, connection)
     )
     return (0..<rows.count).map { row in
       let name = Identifier(rows.text(row, 0) ?? "")

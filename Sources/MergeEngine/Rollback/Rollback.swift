@@ -80,7 +80,8 @@ package struct Rollback: Sendable {
     for warning in try plan.slowChecks(control) { logger.warning("\(warning)") }
     let connections = try session.connectWorker(role: "rollback of run \(options.runID)")
     // On the connection that does the work: neither outlives the other.
-    try RunLocks(tables: plan.tables.map { ($0.name, $0.entry.productionOid) }).takeTables(connections.production)
+    let tables = plan.tables.map { (name: $0.name, oid: $0.entry.productionOid) }
+    try RunLocks(tables: tables, admin: options.merge.schemas.admin).takeTables(connections.production)
     try RunLocks.takeRun(options.runID, admin: record.admin, connections.production)
     var reading = options.merge
     reading.timeZone = try record.timeZone(control) ?? reading.timeZone

@@ -83,7 +83,7 @@ final class ControlConnection {
   /// Makes sure that the connection works.
   ///
   /// - Returns: whether it had to be renewed.
-  /// - Throws: ``MergeFailure/busy(table:)`` when another merge has taken a table meanwhile,
+  /// - Throws: ``MergeFailure/busy(table:by:)`` when another merge has taken a table meanwhile,
   ///   ``MergeFailure/unreachable(_:)`` when the server can't be reached again in time.
   func renewIfLost() throws -> Bool {
     if !current.isBroken, (try? current.execute("SELECT 1", "looking after the connection")) != nil { return false }

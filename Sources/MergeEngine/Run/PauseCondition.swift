@@ -2,6 +2,18 @@ import Libpq
 
 /// `--pause-while SQL`: a question to production's database, to which true means that the merge is to wait.
 struct PauseCondition: Sendable {
+  /// What the question was answered with.
+  enum Answer: Sendable {
+    case yes, no
+    /// NULL, or no row: nothing to pause for, and perhaps not what was meant.
+    case null
+    /// Nothing within ``limitSeconds``: a server that does not answer in time has enough to do.
+    case silence
+  }
+
+  /// How long an answer may take.
+  static let limitSeconds = 5
+
   private let text: String
 
   init(_ text: String) {
@@ -11,7 +23,7 @@ struct PauseCondition: Sendable {
   /// Why the question can't be asked; nil if it can.
   func obstacle(_ connection: Connection) throws(PostgresError) -> String? {
     do throws(PostgresError) {
-      _ = try isTrue(connection)
+      _ = try ask(connection)
       return nil
     } catch {
       guard error.origin == .server else { throw error }
@@ -19,23 +31,25 @@ struct PauseCondition: Sendable {
     }
   }
 
-  /// Asks; NULL is not true.
-  ///
-  /// In a transaction that can't write, and for some seconds at most: a server that does not answer in time has enough to do.
-  func isTrue(_ connection: Connection) throws(PostgresError) -> Bool {
+  /// Asks, in a transaction that can't write.
+  func ask(_ connection: Connection) throws(PostgresError) -> Answer {
     let operation = "asking --pause-while"
     try connection.execute(
-      "BEGIN READ ONLY; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s'",
+      "BEGIN READ ONLY; SET LOCAL statement_timeout = \(1000 * Self.limitSeconds); SET LOCAL lock_timeout = '1s'",
       operation
     )
     do throws(PostgresError) {
-      let answer = try connection.query("SELECT (\(question)) IS TRUE", operation).bool(0, 0) == true
+      let answer = try connection.query(
+        "SELECT a.value IS TRUE, a.value IS NULL FROM (SELECT (\(question)) AS value) AS a",
+        operation
+      )
       try connection.execute("COMMIT", operation)
-      return answer
+      if answer.bool(0, 0) == true { return .yes }
+      return answer.bool(0, 1) == true ? .null : .no
     } catch {
       guard !connection.isBroken else { throw error }
       try connection.execute("ROLLBACK", operation)
-      if error.sqlState == .queryCanceled || error.sqlState == .lockNotAvailable { return true }
+      if error.sqlState == .queryCanceled || error.sqlState == .lockNotAvailable { return .silence }
       throw error
     }
   }

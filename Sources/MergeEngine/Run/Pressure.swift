@@ -8,7 +8,7 @@ import Logging
 final class Pressure: Sendable {
   /// Why a run is paused.
   enum Reason: Int, Sendable, Hashable, Comparable, CaseIterable {
-    case control, window, condition, replicaLag
+    case control, window, condition, silentCondition, replicaLag
 
     static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
   }
@@ -165,6 +165,7 @@ final class Pressure: Sendable {
     case .control: "merge-engine control --pause"
     case .window: "outside of --window \(window.map { "\($0)" } ?? "")"
     case .condition: "--pause-while is true"
+    case .silentCondition: "--pause-while has not been answered within \(PauseCondition.limitSeconds) s"
     case .replicaLag: "a standby is further behind than --max-replica-lag"
     }
   }
@@ -191,8 +192,18 @@ final class Pressure: Sendable {
     if let condition {
       let isDue = monitor.update { $0.conditionAskedAt.map { .now - $0 > Self.conditionInterval } ?? true }
       if isDue {
-        set(.condition, try condition.isTrue(connection))
-        monitor.update { $0.conditionAskedAt = .now }
+        let answer = try condition.ask(connection)
+        set(.condition, answer == .yes)
+        set(.silentCondition, answer == .silence)
+        let isFirst = monitor.update { state in
+          defer { state.conditionAskedAt = .now }
+          return state.conditionAskedAt == nil
+        }
+        if isFirst, answer == .null {
+          logger.warning(
+            "--pause-while is answered with NULL, or no row, which does not pause: is that what was meant?"
+          )
+        }
       }
     }
     if let window { set(.window, !window.contains(.now)) }

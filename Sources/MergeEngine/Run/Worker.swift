@@ -136,7 +136,8 @@ final class Worker {
       } catch let error as PostgresError {
         guard context.stop.signal == nil else { break }
         attempt += 1
-        switch reaction(to: error, on: item, mode, mayWait: ContinuousClock.now < deadline) {
+        let isOutOfTries = error.isRaised && attempt > Self.raiseTryCount
+        switch reaction(to: error, on: item, mode, mayWait: ContinuousClock.now < deadline && !isOutOfTries) {
         case .endRound: return lose(item, error)
         case .again(let next):
           try undo()
@@ -175,6 +176,9 @@ final class Worker {
   /// Rows are set apart so many at a time. More of them were refused for what other rows were like, and may pass together.
   private static let largestPortion = 64
 
+  /// A trigger that raises what passes by itself may want to be tried again; after so many times the row is refused. Arbitrary.
+  private static let raiseTryCount = 3
+
   /// How a batch is carried at first.
   private func beginning(_ item: WorkQueue.Item) -> Stations.Mode {
     if case .rows(let rows) = item.place { return rows.count <= Self.largestPortion ? .careful : .fast }
@@ -211,14 +215,16 @@ final class Worker {
     if state.isWorthRetrying || state == .queryCanceled || state == .readOnlyTransaction
       || error.isOfAnotherServer(isOfCitus: isOfCitus)
     {
-      let tookLong = state == .queryCanceled || state == .lockNotAvailable
+      let tookLong = error.isCancelled || state == .lockNotAvailable && !error.isRaised
       let holdsLocks = stations[item.table]?.budget.startedAt != nil
       if tookLong, holdsLocks, rowCount > 1, !context.isAtomic { return .shrink }
-      return mayWait ? .retry : .fail
+      if mayWait { return .retry }
+      guard error.isRaised else { return .fail }
     }
     if state == .outOfMemory {
       if let workerCount = context.pressure.makeRoom(for: number) { return .yield(workerCount: workerCount) }
-      return mayWait ? .retry : .fail
+      if mayWait { return .retry }
+      guard error.isRaised else { return .fail }
     }
     guard error.refusesRow else { return .fail }
     switch mode {

@@ -19,6 +19,14 @@ enum AdvisoryLock {
     Int32(truncatingIfNeeded: id) ^ hash(admin) ^ hash(Schemas().admin)
   }
 
+  /// The run of a key.
+  ///
+  /// - Returns: nil for a key that no run of this admin schema has: of another one, as good as always.
+  static func runID(_ key: Int32, admin: String) -> Int? {
+    let id = Int(key ^ hash(admin) ^ hash(Schemas().admin))
+    return id > 0 && runKey(id, admin: admin) == key ? id : nil
+  }
+
   /// FNV-1a, 32 bits: <https://datatracker.ietf.org/doc/draft-eastlake-fnv/>.
   private static func hash(_ text: String) -> Int32 {
     Int32(bitPattern: text.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 })

@@ -35,6 +35,8 @@ struct SessionSettings {
       ("client_min_messages", "warning"),
       // Off, for clients of the nineties, a NULL within an array that travels as text would arrive as the string "NULL".
       ("array_nulls", "on"),
+      // Set to document, the binary form of a piece of XML would be refused that the column itself takes.
+      ("xmloption", "content"),
       ("default_transaction_isolation", "read committed"),
       ("statement_timeout", "\(statementTimeoutMilliseconds)"),
       ("lock_timeout", "\(lockTimeoutMilliseconds)"),

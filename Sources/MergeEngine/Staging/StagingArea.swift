@@ -151,8 +151,10 @@ package struct StagingArea: Sendable {
 
   /// Sees that nobody merges these tables now.
   ///
-  /// - Throws: ``MergeFailure/busy(table:)``.
-  package func requireNoMerge() throws { try RunLocks(plan: plan).takeTables(try connect().production) }
+  /// - Throws: ``MergeFailure/busy(table:by:)``.
+  package func requireNoMerge() throws {
+    try RunLocks(plan: plan, admin: session.schemas.admin).takeTables(try connect().production)
+  }
 
   /// Empties every table, whatever is in it.
   package func truncate() throws -> [Emptied] { try cleanup(.always) }

@@ -57,7 +57,8 @@ package struct StagingSetup: Sendable {
 
   private func makeAll(_ connection: Connection) throws -> [TableReport] {
     try ofEachPair(connection).flatMap { own in
-      try own.make(views: options.schemas, on: connection).map { report in
+      try own.make(views: MonitoringViews(schemas: options.schemas, rules: options.columns), on: connection).map {
+        report in
         options.schemas.hasSeveralPairs
           ? TableReport(
             table: "\(own.options.schemas.production).\(report.table)",
@@ -81,8 +82,8 @@ package struct StagingSetup: Sendable {
     }
   }
 
-  /// - Parameter schemas: all pairs that the views are of.
-  private func make(views schemas: Schemas, on connection: Connection) throws -> [TableReport] {
+  /// - Parameter views: those of all pairs.
+  private func make(views: MonitoringViews, on connection: Connection) throws -> [TableReport] {
     let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
     let mistakes = options.columns.mistakes(
       production: catalog.tables(in: options.schemas.production),
@@ -110,7 +111,7 @@ package struct StagingSetup: Sendable {
       guard stop.signal == nil else { throw CancellationError() }
       reports.append(try setUpIfPossible(table, catalog, on: connection))
     }
-    try MonitoringViews(schemas: schemas).create(connection, logger)
+    try views.create(connection, logger)
     try connection.execute("COMMIT", "making staging")
     return reports
   }

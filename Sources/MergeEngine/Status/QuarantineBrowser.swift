@@ -111,7 +111,7 @@ package struct QuarantineBrowser: Sendable {
     let staging = try session.connectStagingControl(beside: production)
     let plan = try Preparation(options: options, logger: session.logger).plan(production: production, staging: staging)
     // A merge that is under way would count such rows twice.
-    try RunLocks(plan: plan).takeTables(production)
+    try RunLocks(plan: plan, admin: options.schemas.admin).takeTables(production)
     let admin = Identifier(options.schemas.admin)
     let standing = RefusalStanding(admin: admin, production: production, staging: staging)
     var released: [String: Int] = [:]

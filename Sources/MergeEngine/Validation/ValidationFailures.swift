@@ -99,6 +99,7 @@ package struct ValidationFailures: Sendable {
       if let table { failures += try FailureLook(table, connection).failures(group) }
     }
     for failure in Self.latest(failures) { report.add(failure) }
+    if failures.isEmpty, report.otherFailures == 0, missing.isEmpty { try warnOfTask(sources, connection) }
     if !missing.isEmpty { report.findings.append(finding(aboutMissing: missing.sorted())) }
     for (name, tables) in ambiguous.sorted(by: { $0.key < $1.key }) {
       report.findings.append(
@@ -110,6 +111,19 @@ package struct ValidationFailures: Sendable {
       )
     }
     return report
+  }
+
+  /// A task that has found nothing is in no table; nor is one whose name is misspelt.
+  private func warnOfTask(_ sources: [FailureTable], _ connection: Connection) throws(PostgresError) {
+    guard let task = options.task else { return }
+    let all = sources.map { "(\($0.rows))" as SQL }.joined(" UNION ALL ")
+    let rows = try connection.query(
+      "SELECT DISTINCT a.task FROM (\(all)) AS a ORDER BY a.task LIMIT \(Self.shownNameCount)",
+      "reading the tasks that have found failures"
+    )
+    let names = (0..<rows.count).compactMap { rows.text($0, 0) }
+    guard !names.isEmpty else { return }
+    session.logger.warning("no failure is of the task \(task); there are failures of \(Spelling.list(names))")
   }
 
   private func finding(aboutMissing names: [String]) -> Finding {

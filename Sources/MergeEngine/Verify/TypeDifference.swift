@@ -110,7 +110,7 @@ struct TypeCheck {
     let rows = try production.query(
       """
       SELECT v.table_name::text, v.column_name::text, v.target_data_type::text, v.staging_data_type::text, v.status::text
-      FROM (\(TypeComparisonSQL(schemas: options.schemas).query)) AS v
+      FROM (\(TypeComparisonSQL(schemas: options.schemas, rules: options.columns).query)) AS v
       """,
       "comparing the types of staging and production"
     )

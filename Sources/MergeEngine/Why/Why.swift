@@ -1,5 +1,6 @@
 import Libpq
 import Logging
+import Spelling
 
 /// Says what became of one row: what staging and production hold, what the rule makes of that, and what is on record.
 ///
@@ -88,6 +89,13 @@ struct AskedKey: CustomStringConvertible {
     guard words.count == names.count else {
       throw usage("\(words.count) \(words.count == 1 ? "value is" : "values are") given for \(names.count)")
     }
+    for word in words {
+      guard let name = word.split(separator: "=", maxSplits: 1).first.map(String.init), word.contains("=") else {
+        continue
+      }
+      let isOther = plan.columns.contains { Spelling.isSame($0.name.name, name) } && !names.contains(name)
+      if isOther { throw usage("\(name) is no column of the key") }
+    }
     // As `column=value`, if all of them are.
     let pairs = words.compactMap { word in
       names.first { word.hasPrefix("\($0)=") }.map { ($0, String(word.dropFirst($0.count + 1))) }
@@ -107,7 +115,10 @@ struct AskedKey: CustomStringConvertible {
       values = names.indices.map { row.text(0, $0) ?? typed[$0] }
     } catch {
       guard error.refusesRow else { throw error }
-      throw usage("\(typed.joined(separator: ", ")) is not a key (\(error.message))")
+      let isNamed = typed.contains { $0.contains("=") }
+      throw usage(
+        "\(typed.joined(separator: ", ")) is not a key (\(error.message))\(isNamed ? ", nor a value with its column's name" : "")"
+      )
     }
     named = Dictionary(uniqueKeysWithValues: zip(names, values))
   }

@@ -120,11 +120,14 @@ struct CommandContext {
     logger.logLevel = options.quiet ? .error : .info
     configuration = file
     var target = try Self.target(options.database, file, logger: logger)
-    target.passwordSource = try PasswordCommand(typed: options.passwordCommand, words: file.passwordCommand)?.source
+    target.passwordSource =
+      try PasswordCommand(typed: options.passwordCommand, words: file.passwordCommand, option: "password-command")?
+      .source
     self.target = target
     stagingPasswordCommand = try PasswordCommand(
       typed: options.stagingPasswordCommand,
-      words: file.stagingPasswordCommand
+      words: file.stagingPasswordCommand,
+      option: "staging-password-command"
     )
     // A log is read where nobody knows any more which job wrote it.
     logger[metadataKey: "database"] = "\(target.description.trimmingPrefix("database "))"
@@ -174,6 +177,13 @@ struct CommandContext {
     schemas.staging = pairs[0].staging
     schemas.production = pairs[0].production
     schemas.otherPairs = pairs.count > 1 ? Array(pairs.dropFirst()) : nil
+    guard options.pair.isEmpty else { return }
+    let names = pairs.flatMap { [$0.staging, $0.production] }
+    if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
+      throw ConfigurationError(
+        description: "\(options.config ?? ConfigurationFile.defaultName): pairs: the schema \(twice) is named twice."
+      )
+    }
   }
 
   /// A context for a database of the program's own, without flags, file or environment.

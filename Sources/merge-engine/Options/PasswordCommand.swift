@@ -11,19 +11,28 @@ import Synchronization
 struct PasswordCommand: Sendable {
   /// The program and its arguments.
   let words: [String]
+  /// The option that gives it, without its dashes: which of the two sides asks.
+  let option: String
+
   /// How long it may take.
   var timeLimitSeconds = 30.0
 
   /// - Parameters:
   ///   - typed: a command for the shell.
   ///   - words: a program and its arguments, from the file; the typed command wins.
+  ///   - option: the option that was typed, without its dashes; the file's key is the same with low lines.
   /// - Returns: nil without either.
-  /// - Throws: ``MergeFailure/usage(_:)`` for a command without a word.
-  init?(typed: String?, words: [String]?) throws {
+  /// - Throws: ``MergeFailure/usage(_:)`` and ``MergeFailure/configuration(_:)`` for a command without a word.
+  init?(typed: String?, words: [String]?, option: String) throws {
     guard typed != nil || words != nil else { return nil }
+    self.option = option
     self.words = typed.map { ["/bin/sh", "-c", $0] } ?? words ?? []
-    guard typed?.isEmpty != true, self.words.first?.isEmpty == false else {
-      throw MergeFailure.usage("the password command is empty: name a program that prints the password.")
+    if typed?.isEmpty == true {
+      throw MergeFailure.usage("--\(option) is empty: name a command that prints the password.")
+    }
+    guard self.words.first?.isEmpty == false else {
+      let key = option.replacing("-", with: "_")
+      throw MergeFailure.configuration(["\(key) is empty: name a program that prints the password, and its arguments."])
     }
   }
 
@@ -36,36 +45,51 @@ struct PasswordCommand: Sendable {
   private func run() throws(PostgresError) -> String {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["--"] + words
+    process.arguments = ["--"] + groupLeader + words
     process.environment = ProcessInfo.processInfo.environment.filter { !Self.secrets.contains($0.key) }
     process.standardInput = FileHandle.nullDevice
     let output = PipeReader()
     let errors = PipeReader()
     process.standardOutput = output.pipe
     process.standardError = errors.pipe
+    let began = ContinuousClock.now
     do {
       try process.run()
     } catch {
-      throw Self.failure("could not be started: \(error.localizedDescription)")
+      throw failure("could not be started: \(error.localizedDescription)")
     }
     output.start()
     errors.start()
-    guard let end = process.waitForEnd(within: timeLimitSeconds) else {
-      kill(process.processIdentifier, SIGKILL)
-      throw Self.failure("did not end within \(Int(timeLimitSeconds)) s, and was stopped")
+    let end = process.waitForEnd(within: timeLimitSeconds + 1)
+    if end == nil { kill(process.processIdentifier, SIGKILL) }
+    // It kills itself with its group.
+    guard let end, end.status != 128 + SIGKILL || ContinuousClock.now - began < .seconds(timeLimitSeconds) else {
+      throw failure("did not end within \(Int(timeLimitSeconds)) s, and was stopped")
     }
     guard end == .exited(0) else {
       let said = errors.firstLine.map { ": \($0)" } ?? ""
-      throw Self.failure("ended with status \(end.status)\(said)")
+      throw failure("ended with status \(end.status)\(said)")
     }
-    guard let password = output.firstLine, !password.isEmpty else { throw Self.failure("printed nothing") }
+    guard let password = output.firstLine else { throw failure("printed no password on its first line") }
     return password
   }
 
+  /// What ends the command after its time, with all that it has started: a pipe's other half would live on.
+  private var groupLeader: [String] {
+    #if os(Linux)
+      ["timeout", "--signal=KILL", "\(timeLimitSeconds)"]
+    #else
+      []
+    #endif
+  }
+
+  /// What errors say was being done.
+  static let operation = "asking for a password"
+
   private static let secrets: Set = ["DATABASE_URL", "PGPASSWORD"]
 
-  private static func failure(_ what: String) -> PostgresError {
-    PostgresError(.connecting, message: "the password command \(what)", operation: "asking for a password")
+  private func failure(_ what: String) -> PostgresError {
+    PostgresError(.connecting, message: "the command of --\(option) \(what)", operation: Self.operation)
   }
 }
 

@@ -53,7 +53,8 @@ struct RunTable {
     let races: TerminalText =
       totals.lostRaces > 0
       ? " \(Numbers.grouped(totals.lostRaces)) of the stale rows \(totals.lostRaces == 1 ? "was" : "were") sent to the "
-        + "server and not written: production had a newer row by then, or a trigger swallowed \(totals.lostRaces == 1 ? "it" : "them")."
+        + "server and \(totals.lostRaces == 1 ? "is" : "are") not there as sent: production had a newer row by then, or a trigger swallowed "
+        + "or changed \(totals.lostRaces == 1 ? "it" : "them")."
       : ""
     switch report.status {
     case .success where totals.read == 0 && !isReplay:

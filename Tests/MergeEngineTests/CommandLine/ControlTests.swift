@@ -209,6 +209,23 @@ import Testing
     }
   }
 
+  @Test func `--pause-while that is not answered pauses, and says why; NULL does not, and is mentioned`() async throws {
+    try await withRows(100) { database in
+      try database.run("CREATE TABLE public.load (busy boolean)")
+      let holder = try database.connect()
+      try holder.run("BEGIN; LOCK TABLE public.load")
+      let merge = try database.launch(["--pause-while", "SELECT busy FROM public.load"])
+      try await database.wait(
+        for: "EXISTS (SELECT FROM admin.merge_summary WHERE paused_because LIKE '--pause-while has not been answered%')"
+      )
+      try holder.run("COMMIT")
+      let outcome = try await merge.outcome()
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      let null = try await database.call("merge", "--again", "--pause-while", "SELECT busy FROM public.load")
+      #expect(null.status == 0 && null.errors.contains("--pause-while is answered with NULL"), "\(null.transcript)")
+    }
+  }
+
   @Test(arguments: [
     "SELECT 1", "SELECT nothing FROM nowhere", "true; DROP TABLE production.t", "SELECT true, false", "",
   ])

@@ -18,8 +18,8 @@ import Testing
       let words = outcome.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
       #expect(
         words.contains(
-          "1 of the stale rows was sent to the server and not written: production had a newer row by then, or a trigger "
-            + "swallowed it."
+          "1 of the stale rows was sent to the server and is not there as sent: production had a newer row by then, or a trigger "
+            + "swallowed or changed it."
         ),
         "\(outcome.transcript)"
       )

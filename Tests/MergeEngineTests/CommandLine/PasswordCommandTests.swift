@@ -1,6 +1,9 @@
 import Foundation
+import Libpq
 import TestSupport
 import Testing
+
+@testable import merge_engine
 
 /// `--password-command`: a password for every new connection, from a command.
 @Suite struct PasswordCommandTests {
@@ -112,21 +115,53 @@ import Testing
   }
 
   @Test(arguments: [
-    ("echo no token today >&2; exit 3", "the password command ended with status 3: no token today"),
-    ("true", "the password command printed nothing"),
-    ("/nowhere/at-all", "the password command ended with status 127"),
+    ("echo no token today >&2; exit 3", "the command of --password-command ended with status 3: no token today"),
+    ("true", "the command of --password-command printed no password on its first line"),
+    ("echo; echo late", "the command of --password-command printed no password on its first line"),
+    ("/nowhere/at-all", "the command of --password-command ended with status 127"),
   ])
   func `a command that gives no password is named, and ends with 69`(command: String, says: String) async throws {
     try await Self.with { _, url, _ in
       let outcome = try await CommandLineProgram.run(["status", "--database", url, "--password-command", command])
       #expect(outcome.status == 69)
       #expect(outcome.errors.contains(says), "\(outcome.errors)")
+      #expect(outcome.errors.contains("Run the command by hand"), "\(outcome.errors)")
+      #expect(!outcome.everything.contains("late"))
     }
   }
 
-  @Test func `an empty command is wrong usage`() async throws {
+  @Test func `a login without a password says so, and not that the server is gone`() async throws {
+    try await Self.with { _, url, _ in
+      let outcome = try await CommandLineProgram.run(["status", "--database", url])
+      #expect(outcome.status == 69)
+      #expect(outcome.errors.contains("Check user and password"), "\(outcome.errors)")
+    }
+  }
+
+  @Test func `a command that hangs is ended after its time, with all that it has started`() async throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "merge-engine-hang-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var command = try #require(
+      try PasswordCommand(typed: "sleep 1000 & echo $! > \(path); sleep 1000", words: nil, option: "password-command")
+    )
+    command.timeLimitSeconds = 0.5
+    let source = command.source
+    let error = await #expect(throws: PostgresError.self) { try await onItsOwnThread { _ = try source() } }
+    #expect(error?.message.contains("did not end within") == true, "\(String(describing: error))")
+    let child = try #require(pid_t(try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .newlines)))
+    // Gone, or about to be taken away by whoever inherits it.
+    let state = try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8)
+    #expect(state?.contains(") Z ") ?? true, "\(state ?? "")")
+  }
+
+  @Test func `an empty command is wrong usage, and in the file the file's mistake`() async throws {
+    let file = try await CommandLineProgram.run(
+      ["status", "--database", "host=x", "--config", "own.yaml"],
+      files: ["own.yaml": "staging_password_command: []"]
+    )
+    #expect(file.status == 78 && file.errors.contains("staging_password_command is empty"), "\(file.everything)")
     let outcome = try await CommandLineProgram.run(["status", "--database", "host=x", "--password-command", ""])
     #expect(outcome.status == 64)
-    #expect(outcome.errors.contains("the password command is empty"))
+    #expect(outcome.errors.contains("--password-command is empty"))
   }
 }

@@ -95,6 +95,8 @@ import Testing
       #expect(few.status == 64 && few.errors.contains("the key of production.t is (k, l)"))
       let wrong = try await database.call("why", "t", "seven", "x")
       #expect(wrong.status == 64 && wrong.errors.contains("invalid input syntax"))
+      let other = try await database.call("why", "t", "updated_at=2025-01-01", "x")
+      #expect(other.status == 64 && other.errors.contains("updated_at is no column of the key"), "\(other.errors)")
       #expect(try await database.call("why", "nothing", "1").status == 73)
       #expect(try database.contents() == before)
     }

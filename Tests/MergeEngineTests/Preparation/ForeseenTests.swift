@@ -84,6 +84,16 @@ import Testing
       message: ["updating production.items would be refused", "\"production\".\"items_2\" REPLICA IDENTITY DEFAULT"]
     ),
     Case(
+      testDescription: "a publication of some rows, told apart by another column than the key",
+      sql: "CREATE PUBLICATION part FOR TABLE production.items WHERE (name <> 'secret')",
+      message: ["updating production.items would be refused", "publication \"part\"", "REPLICA IDENTITY FULL"]
+    ),
+    Case(
+      testDescription: "a publication of some columns, the key not among them",
+      sql: "CREATE PUBLICATION part FOR TABLE production.items (name)",
+      message: ["updating production.items would be refused", "ADD TABLE \"production\".\"items\" (id, name)"]
+    ),
+    Case(
       testDescription: "staging without a key in a publication",
       sql: "ALTER TABLE staging.items DROP CONSTRAINT items_pkey; CREATE PUBLICATION everything FOR ALL TABLES",
       message: ["marking rows of staging.items would be refused", "\"staging\".\"items\" REPLICA IDENTITY FULL"]
