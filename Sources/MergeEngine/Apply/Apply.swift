@@ -138,8 +138,8 @@ struct Apply {
     return try execute(updateOlder, isWitnessed: plan.triggers.onUpdate)
   }
 
-  /// - Parameter isWitnessed: the statement says itself how many rows it has written, how many of them under their keys, and how
-  ///   many a trigger has left as they were.
+  /// - Parameter isWitnessed: the statement says itself how many rows it has written, how many of them under their keys, how
+  ///   many a trigger has left as they were, and which images may be of rows that it has swallowed.
   /// - Returns: how many rows were written.
   /// - Throws: an error that refuses the row when a trigger has given one another key: the next run would bring it again.
   private func execute(_ statement: PreparedStatement, isWitnessed: Bool) throws -> Int {
@@ -152,6 +152,12 @@ struct Apply {
         sqlState: .integrityConstraintViolation,
         message: "a trigger of \(plan.production) gives the row another key than staging has",
         operation: "writing into \(plan.production)"
+      )
+    }
+    if let images = plan.images, let doubtful = result.text(0, 3) {
+      try production.execute(
+        ApplySQL.discardUnwritten(plan, images, at: TupleAddress.addresses(ofArray: doubtful)),
+        "discarding images of rows of \(plan.production) that were not written"
       )
     }
     return count - (result.integer(0, 2) ?? 0)

@@ -85,15 +85,22 @@ enum ApplySQL {
 
   /// How many rows were written, and how many of them under a key of the batch: triggers may set another one.
   ///
-  /// - Parameter isLeft: true of the rows in `written` that a trigger has left as they were.
-  private static func witness(_ plan: TablePlan, from source: SQL, isLeft: SQL? = nil) -> SQL {
+  /// - Parameters:
+  ///   - isLeft: true of the rows in `written` that a trigger has left as they were.
+  ///   - doubtful: the images among which are some of rows that were not written.
+  private static func witness(
+    _ plan: TablePlan,
+    from source: SQL,
+    isLeft: SQL? = nil,
+    doubtful: SQL = "NULL::text"
+  ) -> SQL {
     let written = plan.keyColumns.map { "w.\($0.name)" as SQL }.joined(", ")
     let staged = plan.keyColumns.map(value).joined(", ")
     // Not a join: on these connections it would be a nested loop, without an index.
     return """
       SELECT (SELECT count(*) FROM written),
              (SELECT count(*) FROM (SELECT \(written) FROM written AS w INTERSECT SELECT \(staged) FROM \(source) AS t) AS own),
-             \(isLeft.map { "(SELECT count(*) FROM written AS w WHERE \($0))" } ?? "0")
+             \(isLeft.map { "(SELECT count(*) FROM written AS w WHERE \($0))" } ?? "0"), \(doubtful)
       """
   }
 
@@ -186,6 +193,9 @@ enum ApplySQL {
   /// that CDC makes older a moment later is left for the next run. The columns are numbered, since a column of
   /// production may have any name.
   ///
+  /// A trigger may swallow a row that is locked and kept by then, or write it itself. So where one may, the images are
+  /// returned as ``doubtfulImages`` when fewer rows were written than kept, for ``discardUnwritten(_:_:at:)``.
+  ///
   /// - Parameter position: a column of the batch table, which is then returned of each row that was updated.
   static func updateKeeping(
     _ images: BeforeImageTable,
@@ -209,13 +219,17 @@ enum ApplySQL {
     // A version in the key is never updated, and so never older.
     let isStillOlder =
       updated.firstIndex { $0.name == plan.version.name }.map { isOlder(plan, "l.n\($0)") } ?? "false"
+    let mayBeSwallowed = plan.triggers.onUpdate
     let ending: SQL =
       if position != nil {
-        ", written AS (\(update) RETURNING l.position) SELECT position::bigint FROM written"
-      } else if plan.triggers.onUpdate {
+        """
+        , written AS (\(update) RETURNING l.position) SELECT position::bigint, NULL::text FROM written
+        \(mayBeSwallowed ? "UNION ALL SELECT NULL, \(doubtfulImages)" : "")
+        """
+      } else if mayBeSwallowed {
         """
         , written AS (\(update) \(returningKey(plan)), \(isStillOlder) AS \(left))
-        \(witness(plan, from: "pg_temp.\(table)", isLeft: "w.\(left)"))
+        \(witness(plan, from: "pg_temp.\(table)", isLeft: "w.\(left)", doubtful: doubtfulImages))
         """
       } else {
         update
@@ -228,8 +242,28 @@ enum ApplySQL {
       ), kept AS (
         INSERT INTO \(images.name) (\(([BeforeImageTable.previousXID] + kept).joined()))
         SELECT l.previous_xid, \(kept.indices.map { "l.o\($0)" as SQL }.joined(", ")) FROM locked AS l
+        \(mayBeSwallowed ? "RETURNING ctid AS image_tid" : "")
       )
       \(ending)
+      """
+  }
+
+  /// All images of the statement, if one of the rows that it has locked was not written.
+  private static let doubtfulImages: SQL = """
+    CASE WHEN (SELECT count(*) FROM locked) > (SELECT count(*) FROM written)
+         THEN (SELECT array_agg(k.image_tid)::text FROM kept AS k) END
+    """
+
+  /// Discards the images of rows that are still what the image says: nothing has been written there that could be taken back.
+  ///
+  /// A row that a trigger has written itself is no longer of the transaction before. A row of the same key in a child of
+  /// production has an image of its own, and can't be told from this one: both stay unless neither was written.
+  static func discardUnwritten(_ plan: TablePlan, _ images: BeforeImageTable, at addresses: [UInt64]) -> SQL {
+    let sameKey = plan.keyColumns.map { "p.\($0.name) \($0.equality) s.\($0.name)" as SQL }.joined(" AND ")
+    return """
+      DELETE FROM \(images.name) AS s
+      WHERE \(SQL.rows(at: addresses))
+        AND (SELECT bool_and(p.xmin = s.\(BeforeImageTable.previousXID)) FROM \(plan.production) AS p WHERE \(sameKey))
       """
   }
 

@@ -84,7 +84,7 @@ struct RepairTable {
       let transactions = linesByPosition.map { line in
         line.flatMap { differences[$0].productionRow?.xmin } ?? "0"
       }
-      for position in try execute(sql.update, [.textArray(transactions)]) {
+      for position in try update([.textArray(transactions)]) {
         linesByPosition[position].map { outcomes[$0] = .updated }
       }
       try budget.limitNext(on: production)
@@ -144,9 +144,24 @@ struct RepairTable {
     )
   }
 
+  /// - Returns: the positions of the rows that were updated.
+  private func update(_ parameters: [Parameter]) throws(PostgresError) -> [Int] {
+    let result = try production.query(sql.update, parameters, "mending rows of \(plan.production)")
+    if let last = result.count > 0 ? result.text(result.count - 1, 1) : nil {
+      try production.execute(
+        ApplySQL.discardUnwritten(plan, sql.images, at: TupleAddress.addresses(ofArray: last)),
+        "discarding images of rows of \(plan.production) that were not written"
+      )
+    }
+    return numbers(result)
+  }
+
   /// - Returns: the numbers that the statement answers with.
   private func execute(_ statement: SQL, _ parameters: [Parameter]) throws(PostgresError) -> [Int] {
-    let result = try production.query(statement, parameters, "mending rows of \(plan.production)")
-    return (0..<result.count).compactMap { result.integer($0, 0) }
+    numbers(try production.query(statement, parameters, "mending rows of \(plan.production)"))
+  }
+
+  private func numbers(_ result: ResultSet) -> [Int] {
+    (0..<result.count).compactMap { result.integer($0, 0) }
   }
 }

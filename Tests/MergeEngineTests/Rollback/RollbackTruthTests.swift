@@ -117,6 +117,78 @@ import Testing
     }
   }
 
+  /// Triggers that keep an UPDATE from its row, which is still the old one then, or write it themselves.
+  private func swallow(_ database: TestDatabase, _ body: String) throws {
+    try database.run(
+      """
+      CREATE FUNCTION production.swallow() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN IF pg_trigger_depth() = 1 AND new.id % 2 = 0 THEN \(body) RETURN NULL; END IF; RETURN new; END $$;
+      CREATE TRIGGER swallow BEFORE UPDATE ON production.t FOR EACH ROW EXECUTE FUNCTION production.swallow();
+      """
+    )
+  }
+
+  @Test(arguments: [false, true], [1, 1000])
+  func `no image is kept of a row that was not written, so that nothing of it is left to take back`(
+    isAtomic: Bool,
+    batch: Int
+  ) async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      try swallow(database, "")
+      let merge = try await database.mergeKeepingImages {
+        $0.atomic = isAtomic
+        $0.batchRows = batch
+      }
+      #expect(merge.totals.updated == 5 && merge.totals.lostRaces == 5)
+      #expect(try database.count("SELECT count(*) FROM admin.before_\(merge.runID)_t") == 15)
+      let plan = try await database.rollBack(merge.runID) { $0.isDryRun = true }
+      let report = try await database.rollBack(merge.runID)
+      for report in [plan, report] {
+        #expect(report.restored == 5 && report.deleted == 10 && report.leftAlone == 0)
+        #expect(report.status == .success)
+      }
+      #expect(try database.differenceFromBefore() == [])
+    }
+  }
+
+  @Test func `what a trigger writes into the row that it swallows has an image`() async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      // Row 4 is swallowed only.
+      try swallow(
+        database,
+        "IF new.id <> 4 THEN UPDATE production.t SET v = new.v, updated_at = new.updated_at WHERE id = new.id; END IF;"
+      )
+      let merge = try await database.mergeKeepingImages()
+      #expect(try database.count("SELECT count(*) FROM admin.before_\(merge.runID)_t WHERE v = 'p'") == 9)
+      try database.run("DROP TRIGGER swallow ON production.t")
+      let report = try await database.rollBack(merge.runID)
+      #expect(report.status == .success && report.restored == 9)
+      #expect(try database.differenceFromBefore() == [])
+    }
+  }
+
+  @Test func `a repair keeps no image of a row that a trigger has swallowed`() async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      try await database.merge()
+      try database.run("UPDATE production.t SET v = 'p', updated_at = 1 WHERE id <= 10")
+      let file = DifferencesFile()
+      try await database.verify(into: file) { ($0.merge.from, $0.merge.to) = ("1", "9") }
+      try swallow(database, "")
+      try database.keepCopies()
+      let repair = try await database.repair(file) { $0.kinds = [.outdated] }
+      #expect(repair.updated == 5 && repair.leftAlone == 5)
+      let runID = try #require(repair.runID)
+      #expect(try database.count("SELECT count(*) FROM admin.before_\(runID)_t") == 5)
+      try database.run("DROP TRIGGER swallow ON production.t")
+      let report = try await database.rollBack(runID)
+      #expect(report.status == .success && report.restored == 5)
+      #expect(try database.differenceFromBefore() == [])
+    }
+  }
+
   @Test func `a row that a trigger puts into a child table when it comes back has come back`() async throws {
     try await TestDatabase.with { database in
       try fill(database)
