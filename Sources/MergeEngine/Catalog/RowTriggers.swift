@@ -1,6 +1,6 @@
 import Libpq
 
-/// Triggers of a table that may change a row on its way, put it elsewhere, or swallow it.
+/// Triggers of a table, by what they may do: change a row on its way, put it elsewhere, swallow it, write other rows.
 struct RowTriggers: Sendable {
   /// One runs for each row before INSERT, of the table or of a partition.
   var onInsert = false
@@ -8,6 +8,10 @@ struct RowTriggers: Sendable {
   var onUpdate = false
   /// One runs after INSERT or UPDATE, for each row or once a statement.
   var runAfterwards = false
+  /// One runs on INSERT, UPDATE or DELETE, whenever that is.
+  var runAtAll = false
+  /// There is one on INSERT, UPDATE or DELETE, though it may be disabled now.
+  var exist = false
   /// The table has children by INHERITS, which a trigger may put its rows into.
   var hasChildren = false
 
@@ -23,14 +27,17 @@ struct RowTriggers: Sendable {
         UNION ALL
         SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
       )
-      -- ROW is 1, BEFORE 2, INSERT 4, UPDATE 16 (pg_trigger.h).
-      SELECT tree.root, coalesce(bool_or(t.tgtype::integer & 7 = 7), false),
-             coalesce(bool_or(t.tgtype::integer & 19 = 19), false),
+      -- ROW is 1, BEFORE 2, INSERT 4, DELETE 8, UPDATE 16 (pg_trigger.h).
+      SELECT tree.root, coalesce(bool_or(t.is_enabled AND t.type & 7 = 7), false),
+             coalesce(bool_or(t.is_enabled AND t.type & 19 = 19), false),
              bool_or(c.relkind = 'r' AND NOT c.relispartition AND tree.oid <> tree.root),
-             coalesce(bool_or(t.tgtype::integer & 2 = 0 AND t.tgtype::integer & 20 <> 0), false)
+             coalesce(bool_or(t.is_enabled AND t.type & 2 = 0 AND t.type & 20 <> 0), false),
+             coalesce(bool_or(t.is_enabled AND t.type & 28 <> 0), false),
+             coalesce(bool_or(t.type & 28 <> 0), false)
       FROM tree
       JOIN pg_class c ON c.oid = tree.oid
-      LEFT JOIN pg_trigger t ON t.tgrelid = tree.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+      LEFT JOIN (SELECT tgrelid, tgtype::integer AS type, tgenabled <> 'D' AS is_enabled FROM pg_trigger
+                 WHERE NOT tgisinternal) AS t ON t.tgrelid = tree.oid
       GROUP BY tree.root
       """,
       [.oidArray(tables)],
@@ -44,6 +51,8 @@ struct RowTriggers: Sendable {
             onInsert: rows.bool(row, 1) == true,
             onUpdate: rows.bool(row, 2) == true,
             runAfterwards: rows.bool(row, 4) == true,
+            runAtAll: rows.bool(row, 5) == true,
+            exist: rows.bool(row, 6) == true,
             hasChildren: rows.bool(row, 3) == true
           )
         )

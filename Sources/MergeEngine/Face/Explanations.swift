@@ -18,6 +18,6 @@ extension RepairReport {
 extension RollbackReport {
   /// Why tables failed, in English; empty when none did.
   public var failureExplanations: [String] { failures.map(LibraryWords.text) }
-  /// What should be known though it stopped nothing, in English.
-  public var notes: [String] { warnings.map(LibraryWords.text) }
+  /// What should be known though it stopped nothing, and what of the run stays, in English.
+  public var notes: [String] { (warnings + [remainder].compactMap(\.self)).map(LibraryWords.text) }
 }

@@ -22,7 +22,8 @@ struct DryRollback {
       elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
       tables: tables,
       failures: [],
-      warnings: try warnings(plan)
+      warnings: try warnings(plan),
+      remainder: plan.remainder
     )
   }
 

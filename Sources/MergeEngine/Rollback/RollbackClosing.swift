@@ -37,7 +37,8 @@ struct RollbackClosing {
       elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
       tables: tables,
       failures: failures,
-      warnings: warnings
+      warnings: warnings,
+      remainder: plan.remainder
     )
     try closeRun(report)
     return report
@@ -85,7 +86,8 @@ struct RollbackClosing {
   private func closeRun(_ report: RollbackReport) throws {
     let list = BeforeImageCatalog(schemas: options.merge.schemas)
     let left = report.status == .aborted ? "" : ", \(report.leftAlone) left alone"
-    let counts = "\(report.restored.rows) restored, \(report.deleted) deleted\(left)."
+    let counts = ["\(report.restored.rows) restored, \(report.deleted) deleted\(left).", report.remainder]
+      .compactMap(\.self).joined(separator: " ")
     try connection.execute("BEGIN", "closing the rollback")
     if report.status != .aborted && report.failures.isEmpty {
       // Their rows are used up. What is left alone stays, to look at and to try again.

@@ -47,6 +47,14 @@ struct RollbackPlan {
     }
   }
 
+  /// What no rollback takes back: images are of rows that the run has written itself, whatever triggers wrote besides.
+  var remainder: String? {
+    let tables = tables.filter(\.mayHaveWrittenElsewhere).map { "\($0.production)" }
+    guard !tables.isEmpty else { return nil }
+    return
+      "What triggers of \(tables.joined(separator: ", ")) wrote besides, into other rows or other tables, is not taken back."
+  }
+
   /// What the server itself will be slow at when rows are deleted that the run has inserted.
   func slowChecks(_ connection: Connection) throws(PostgresError) -> [String] {
     var warnings: [String] = []

@@ -41,7 +41,7 @@ struct RollbackRecord {
     switch row.text(0, 0) {
     case Status.complete.rawValue:
       let notes = row.text(0, 1)?.split(separator: "\n").last.map { " \($0)" } ?? ""
-      throw Self.blocked("run \(runID) has already been rolled back; nothing of it is left.\(notes)")
+      throw Self.blocked("run \(runID) has already been rolled back.\(notes)")
     case RunStatus.running.rawValue:
       throw Self.blocked(
         "run \(runID) is still going. Wait for it to end, or stop it: the batches it has committed by then can be rolled back."

@@ -18,6 +18,8 @@ public struct RollbackReport: Sendable, Encodable {
   package let failures: [String]
   /// What should be known though it stopped nothing.
   package let warnings: [String]
+  /// What of the run no rollback takes back, in a sentence; nil where there is nothing of the kind.
+  package var remainder: String?
 
   /// What happened to one table.
   public struct Table: Sendable, Encodable {
@@ -66,7 +68,7 @@ public struct RollbackReport: Sendable, Encodable {
     case status
     case startedAt = "started_at"
     case elapsedMilliseconds = "elapsed_ms"
-    case tables, totals, failures, warnings
+    case tables, totals, failures, warnings, remainder
   }
 
   private enum TotalsKeys: String, CodingKey {
@@ -92,5 +94,6 @@ public struct RollbackReport: Sendable, Encodable {
     try totals.encode(leftAlone, forKey: .leftAlone)
     if !failures.isEmpty { try container.encode(failures, forKey: .failures) }
     if !warnings.isEmpty { try container.encode(warnings, forKey: .warnings) }
+    try container.encodeIfPresent(remainder, forKey: .remainder)
   }
 }

@@ -9,8 +9,14 @@ struct RollbackTable: Sendable {
   let columns: [CatalogColumn]
   /// Foreign keys that point at the table.
   let references: [Reference]
+  private let triggers: RowTriggers
+
   /// Triggers act on what a rollback writes, and may make something else of it.
-  let hasTriggers: Bool
+  var hasTriggers: Bool { triggers.runAtAll }
+
+  /// Triggers may have written other rows when the run wrote its own. Also such as are disabled now: that is what a rollback
+  /// advises where triggers are in its way.
+  var mayHaveWrittenElsewhere: Bool { triggers.exist }
 
   /// Tables are called with their schema.
   var isOfSeveralPairs = false
@@ -62,25 +68,12 @@ struct RollbackTable: Sendable {
     production = table.name
     columns = kept.dropFirst(entry.keyColumnCount).filter { table.column($0.name)?.isIdentityAlways == false }
     references = try Reference.read(to: table.oid, connection)
-    hasTriggers = try Self.hasTriggers(table, connection)
+    triggers = try RowTriggers.read(of: [table.oid], connection)[table.oid] ?? .none
   }
 
   /// The index over these columns, which must tell all rows apart still.
   private static func key(of table: CatalogTable, over names: [Identifier]) -> [UniqueIndex.Column]? {
     let index = table.uniqueIndexes.first { $0.flaws.isEmpty && $0.columnNames == Set(names) }
     return index.map { index in names.compactMap { name in index.columns.first { $0.name == name } } }
-  }
-
-  private static func hasTriggers(_ table: CatalogTable, _ connection: Connection) throws(PostgresError) -> Bool {
-    // tgtype: 4 is INSERT, 8 DELETE, 16 UPDATE; before or after, for each row or statement.
-    let result = try connection.query(
-      """
-      SELECT EXISTS (SELECT FROM pg_trigger
-                     WHERE (tgrelid = \(table.oid) OR tgrelid IN (SELECT relid FROM pg_partition_tree(\(table.oid))))
-                       AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 28 <> 0)
-      """,
-      "reading the triggers of \(table.name)"
-    )
-    return result.bool(0, 0) == true
   }
 }

@@ -26,10 +26,11 @@ struct RollbackOutput {
 
   private func headline(_ style: Style) -> TerminalText {
     let run = "run \(report.runID)"
+    let remainder: TerminalText = report.remainder.map { " \($0)" } ?? ""
     if report.isDryRun {
       return style.paint("DRY RUN", .green)
         + ": nothing was written. \(Numbers.counted(report.restored, "row")) of \(run) would be restored, "
-        + "\(Numbers.grouped(report.deleted)) deleted, \(Numbers.grouped(report.leftAlone)) left alone."
+        + "\(Numbers.grouped(report.deleted)) deleted, \(Numbers.grouped(report.leftAlone)) left alone.\(remainder)"
     }
     let released = report.tables.reduce(0) { $0 + $1.released }
     let next: TerminalText =
@@ -37,13 +38,15 @@ struct RollbackOutput {
       ? " \(Numbers.counted(released, "staging row")) \(released == 1 ? "is" : "are") unread again: the next merge would redo them, "
         + "unless staging is emptied or reloaded first." : ""
     return switch report.status {
-    case .success: style.paint("ROLLED BACK", .green) + ": nothing of \(run) is left.\(next)"
+    case .success:
+      style.paint("ROLLED BACK", .green)
+        + ": nothing \(report.remainder == nil ? "of \(run)" : "that \(run) itself wrote") is left.\(remainder)\(next)"
     case .aborted:
       style.paint("ABORTED", .yellow) + ": interrupted; what was undone of \(run) is committed. Run it again."
     case .failed: style.paint("FAILED", .red) + ": what was undone of \(run) is committed. Run it again."
     case .partial, .running, .loading:
       style.paint("ROLLED BACK IN PART", .yellow) + ": see the rows above. Run it again once nothing "
-        + "stands in their way."
+        + "stands in their way.\(remainder)"
     }
   }
 }

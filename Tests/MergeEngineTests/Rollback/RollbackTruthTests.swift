@@ -189,6 +189,81 @@ import Testing
     }
   }
 
+  /// What stands in every ending of a rollback where triggers may have written besides.
+  private static let remainder =
+    "What triggers of production.t wrote besides, into other rows or other tables, is not taken back."
+
+  @Test(arguments: [
+    (
+      "BEFORE INSERT", "ROW",
+      """
+      IF pg_trigger_depth() > 1 THEN RETURN new; END IF;
+      INSERT INTO production.t VALUES (new.id + 1000, new.updated_at, new.v); RETURN NULL;
+      """
+    ),
+    ("AFTER INSERT", "ROW", "UPDATE production.t SET v = 'trigger' WHERE id = 1; RETURN NULL;"),
+    ("AFTER UPDATE", "STATEMENT", "INSERT INTO production.seen VALUES (1); RETURN NULL;"),
+    ("BEFORE INSERT", "STATEMENT", "INSERT INTO production.seen VALUES (1); RETURN NULL;"),
+  ])
+  func `that what triggers wrote besides is not taken back is said in every ending`(
+    event: String,
+    each: String,
+    body: String
+  ) async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      try database.run(
+        """
+        DELETE FROM staging.t WHERE id <= 10 AND '\(event)' LIKE '%INSERT';
+        CREATE TABLE production.seen (n int);
+        CREATE FUNCTION production.act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(body) END $$;
+        CREATE TRIGGER act \(event) ON production.t FOR EACH \(each) EXECUTE FUNCTION production.act();
+        """
+      )
+      let merge = try await database.mergeKeepingImages()
+      let run = "\(merge.runID)"
+      #expect(try database.differenceFromBefore() != [])
+      let plan = try await database.call("rollback", run, "--plan")
+      #expect(plan.everything.contains(Self.remainder), "\(plan.transcript)")
+      // As its own warnings advise; the trigger has run all the same.
+      try database.run("ALTER TABLE production.t DISABLE TRIGGER act")
+      let rollback = try await database.call("rollback", run, "--json")
+      #expect(rollback.status == 0, "\(rollback.transcript)")
+      #expect(try rollback.json()["remainder"].text == Self.remainder)
+      let status = try await database.call("status", "--json").json()
+      #expect(status["last_run"]["notes"].text?.contains(Self.remainder) == true)
+      #expect(try await database.call("report", run, "--output", "-").output.contains(Self.remainder))
+      let again = try await database.call("rollback", run)
+      #expect(
+        again.everything.contains("run \(run) has already been rolled back.")
+          && again.everything.contains(Self.remainder)
+      )
+      #expect(!again.everything.contains("nothing of"))
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func `nothing of a run is left only where no trigger can have written besides`(hasTrigger: Bool) async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      if hasTrigger {
+        try database.run(
+          """
+          CREATE FUNCTION production.act() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+          CREATE TRIGGER act BEFORE INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION production.act();
+          """
+        )
+      }
+      let merge = try await database.mergeKeepingImages()
+      let rollback = try await database.call("rollback", "\(merge.runID)")
+      #expect(rollback.status == 0, "\(rollback.transcript)")
+      let claim =
+        hasTrigger ? "nothing that run 1 itself wrote is left. \(Self.remainder)" : "nothing of run 1 is left."
+      #expect(rollback.everything.contains("ROLLED BACK: \(claim)"), "\(rollback.transcript)")
+      #expect(rollback.everything.contains(Self.remainder) == hasTrigger)
+    }
+  }
+
   @Test func `a row that a trigger puts into a child table when it comes back has come back`() async throws {
     try await TestDatabase.with { database in
       try fill(database)
