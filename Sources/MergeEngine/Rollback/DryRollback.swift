@@ -12,7 +12,8 @@ struct DryRollback {
     let plan = try Rollback.resolve(options, connection)
     // One moment for all tables: a parent is judged by its children.
     try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "beginning the dry run")
-    let tables = try plan.tables.map { try report($0, plan) }
+    let referred = try referredRows(plan)
+    let tables = try plan.tables.indices.map { try report(plan.tables[$0], referred[$0]) }
     try connection.execute("COMMIT", "ending the dry run")
     return RollbackReport(
       runID: options.runID,
@@ -34,11 +35,35 @@ struct DryRollback {
       }
   }
 
-  private func report(_ table: RollbackTable, _ plan: RollbackPlan) throws -> RollbackReport.Table {
-    let sql = DryRollbackSQL(sql: RollbackSQL(table: table), plan: plan)
+  private typealias Referred = [(reference: Reference, images: [UInt64])]
+
+  /// For each table the rows that would stay because others refer to them, or to rows that refer to them.
+  private func referredRows(_ plan: RollbackPlan) throws(PostgresError) -> [Referred] {
+    let held = try Self.references(plan).graph(isForecast: true, on: connection).held
+    return plan.tables.indices.map { index in
+      let ofTable = Dictionary(grouping: held.filter { $0.row.table == index }, by: { $0.reference })
+      return ofTable.sorted { $0.key < $1.key }
+        .map { (plan.tables[index].references[$0.key], $0.value.map { $0.row.image }) }
+    }
+  }
+
+  /// What refers to the rows that would be deleted if nothing did.
+  static func references(_ plan: RollbackPlan) -> RowReferences {
+    RowReferences(
+      plan.tables.indices.map { index in
+        let sql = RollbackSQL(table: plan.tables[index])
+        return .init(number: index, sql: sql, rows: DryRollbackSQL(sql: sql).inserted)
+      },
+      exempting: DryRollbackSQL.pointsElsewhere
+    )
+  }
+
+  private func report(_ table: RollbackTable, _ referred: Referred) throws -> RollbackReport.Table {
+    let sql = RollbackSQL(table: table)
+    let leftAlone = sql.leftAlone(referred: referred)
     let operation = "counting what would be rolled back in \(table.production)"
     var report = RollbackReport.Table(table: table.name)
-    let counts = try connection.query(sql.counts, operation)
+    let counts = try connection.query(DryRollbackSQL(sql: sql).counts(leftAlone), operation)
     for row in 0..<counts.count {
       let count = counts.integer(row, 1) ?? 0
       switch counts.text(row, 0) ?? "" {
@@ -49,8 +74,9 @@ struct DryRollback {
         report.leftAlone += count
       }
     }
+    report.deleted -= referred.reduce(0) { $0 + $1.images.count }
     guard report.leftAlone > 0, options.sampleLimit > 0 else { return report }
-    let rows = try connection.query(sql.leftRows(limit: options.sampleLimit), operation)
+    let rows = try connection.query(DryRollbackSQL.leftRows(leftAlone, limit: options.sampleLimit), operation)
     report.left = (0..<rows.count).map { .init(key: rows.text($0, 0) ?? "", reason: rows.text($0, 1) ?? "") }
     return report
   }

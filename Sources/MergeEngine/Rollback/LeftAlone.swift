@@ -10,11 +10,13 @@ struct LeftAlone {
 
   static let refused = "refused by the server"
 
+  private var leftAlone: SQL { sql.leftAlone(refused: refusals.keys.map(\.start)) }
+
   /// Counts what is left and lists some of it.
   func describe(into report: inout RollbackReport.Table, limit: Int) throws(PostgresError) {
     let operation = "looking for rows of \(sql.table.production) that are left alone"
     let reasons = try connection.query(
-      "SELECT l.reason, count(*) FROM (\(sql.leftAlone())) AS l GROUP BY l.reason",
+      "SELECT l.reason, count(*) FROM (\(leftAlone)) AS l GROUP BY l.reason",
       operation
     )
     for row in 0..<reasons.count {
@@ -24,7 +26,7 @@ struct LeftAlone {
     }
     guard report.leftAlone > 0, limit > 0 else { return }
     let rows = try connection.query(
-      "SELECT l.key, l.reason, l.image_tid::text FROM (\(sql.leftAlone())) AS l LIMIT \(limit)",
+      "SELECT l.key, l.reason, l.image_tid::text FROM (\(leftAlone)) AS l LIMIT \(limit)",
       operation
     )
     let messages = Dictionary(

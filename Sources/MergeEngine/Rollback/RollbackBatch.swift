@@ -3,7 +3,7 @@ import Libpq
 /// Takes the images of one table back, a stretch of them in a transaction.
 struct RollbackBatch {
   let table: RollbackTable
-  private let sql: RollbackSQL
+  let sql: RollbackSQL
   private let record: RollbackRecord
   private let connections: WorkerConnections
   /// nil when staging is gone, or can't be matched any more.
@@ -117,8 +117,7 @@ struct RollbackBatch {
   }
 
   private func deleteInserted(_ range: TupleRange) throws(PostgresError) {
-    let lockedCount = try production.execute(sql.lockInserted(range), "locking inserted rows of \(table.production)")
-    guard lockedCount > 0 else { return }
+    guard try lockInserted(range.condition) > 0 else { return }
     if !table.references.isEmpty {
       // Without an index on the child only a hash join reads it once, and not once for every row.
       let operation = "looking for what refers to rows of \(table.production)"
@@ -126,12 +125,23 @@ struct RollbackBatch {
       for reference in table.references { try production.execute(sql.leaveReferred(to: reference), operation) }
       try production.execute(RollbackSQL.allowsHashing(false), operation)
     }
-    try production.execute(sql.deleteLocked, "deleting inserted rows of \(table.production)")
+    try production.execute(RollbackSQL.deleteLocked([sql]), "deleting inserted rows of \(table.production)")
+    try takeDeleted()
+  }
+
+  /// - Parameter isWanted: a condition on images.
+  /// - Returns: how many of them are of inserted rows that nobody has touched, which are locked now.
+  func lockInserted(_ isWanted: SQL) throws(PostgresError) -> Int {
+    try production.execute(sql.lockInserted(isWanted), "locking inserted rows of \(table.production)")
+  }
+
+  func takeDeleted() throws(PostgresError) {
     guard table.hasTriggers else { return }
     try production.execute(sql.takeDeleted, "looking what triggers of \(table.production) have deleted")
   }
 
-  private func finish(_ operation: String) throws(PostgresError) -> Counts {
+  /// Does what follows from the keys that the transaction has taken back, and counts them.
+  func finish(_ operation: String) throws(PostgresError) -> Counts {
     let row = try production.query(sql.countUndone, operation)
     var counts = Counts()
     counts.restored = row.integer(0, 0) ?? 0

@@ -3,8 +3,9 @@ import Logging
 
 /// Goes through the images of all tables, children before their parents, again and again while that helps.
 ///
-/// Again, because a row may wait for another one: a parent for its children in the same table or around a circle, a
-/// unique value for the row that has it now, an image for a later one of the same row. What then is left is left alone.
+/// Again, because a row may wait for another one: a parent for its children in the same table, a unique value for the row that
+/// has it now, an image for a later one of the same row. Rows that wait for each other around a circle go at once, when nothing
+/// else helps any more. What then is left is left alone.
 struct RollbackPasses {
   private let batches: [RollbackBatch]
   private let gate: RollbackGate
@@ -45,7 +46,48 @@ struct RollbackPasses {
         refusals[index] = [:]
         try goThrough(index)
       }
+      if total == before { try goAround() }
       if total == before { return }
+    }
+  }
+
+  /// Tables whose rows may refer to each other around a circle.
+  private var circular: [Int] {
+    let oids = batches.map(\.table.entry.productionOid)
+    let keys = batches.flatMap { batch in
+      batch.table.references.flatMap { reference in
+        oids.filter(reference.isFrom).map { ForeignKey(child: $0, parent: batch.table.entry.productionOid) }
+      }
+    }
+    let order = TableOrder(oids, Set(keys))
+    return order.circular.map { order.indices[$0] }.sorted().filter { failures[$0] == nil }
+  }
+
+  /// Deletes rows that refer to each other, and what only they refer to.
+  private mutating func goAround() throws {
+    let circular = circular
+    guard !circular.isEmpty, !wasInterrupted else { return }
+    do {
+      guard try circular.contains(where: { try batches[$0].size().rowCount > 0 }) else { return }
+      let together = RowsTogether(circular.map { (number: $0, batch: batches[$0]) }, on: connections)
+      let refused = refusals.map { $0.keys.map(\.start) }
+      let all = try connections.covered(by: stop) { try together.groups(without: refused) }
+      var groups = all[...]
+      while let first = groups.popFirst(), try gate.enter() {
+        var stretch = [first]
+        var rowCount = first.count
+        while let next = groups.first, rowCount + next.count <= gate.batchRowCount {
+          stretch.append(groups.removeFirst())
+          rowCount += next.count
+        }
+        let before = total
+        defer { gate.leave(rowCount: total - before) }
+        try carry(stretch[...], together)
+      }
+    } catch let error as PostgresError {
+      guard !wasInterrupted else { return try abandon(circular[0]) }
+      for index in circular { failures[index] = error }
+      try abandon(circular[0])
     }
   }
 
@@ -72,12 +114,47 @@ struct RollbackPasses {
 
   /// Takes a stretch back; where the server refuses a row, by halves, until it stands alone.
   private mutating func carry(_ range: TupleRange, _ index: Int) throws {
+    switch try attempt({ try batches[index].undo(range) }, abandoning: index) {
+    case .success(let undone)?: counts[index] += undone
+    case .failure(let error)?:
+      guard let (lower, upper) = range.halves else {
+        refusals[index][range] = error
+        return
+      }
+      try carry(lower, index)
+      try carry(upper, index)
+    case nil: break
+    }
+  }
+
+  /// The same for groups of rows that can only go together: where the server refuses a row, its group stays.
+  private mutating func carry(_ groups: ArraySlice<[ReferenceGraph.Row]>, _ together: RowsTogether) throws {
+    switch try attempt({ try together.undo(groups.flatMap(\.self)) }, abandoning: together.first) {
+    case .success(let undone)?: for (index, undone) in undone { counts[index] += undone }
+    case .failure(let error)?:
+      guard groups.count > 1 else {
+        for row in groups.joined() { refusals[row.table][TupleRange(start: row.image, end: row.image + 1)] = error }
+        return
+      }
+      let middle = groups.startIndex + groups.count / 2
+      try carry(groups[..<middle], together)
+      try carry(groups[middle...], together)
+    case nil: break
+    }
+  }
+
+  /// Tries until it is done, or the server refuses a row.
+  ///
+  /// - Returns: nil when somebody has asked to stop.
+  private func attempt<Undone>(
+    _ undo: () throws -> Undone,
+    abandoning index: Int
+  ) throws -> Result<Undone, PostgresError>? {
     var attempt = 0
     let deadline = ContinuousClock.now + .seconds(retries.patienceSeconds)
     while !wasInterrupted {
       do {
-        counts[index] += try connections.covered(by: stop) { try batches[index].undo(range) }
-        return
+        return .success(try connections.covered(by: stop, undo))
       } catch let error as PostgresError {
         guard !wasInterrupted, error.origin == .server else { throw error }
         try batches[index].abandon()
@@ -88,14 +165,10 @@ struct RollbackPasses {
           continue
         }
         guard error.refusesRow else { throw error }
-        guard let (lower, upper) = range.halves else {
-          refusals[index][range] = error
-          return
-        }
-        try carry(lower, index)
-        return try carry(upper, index)
+        return .failure(error)
       }
     }
+    return nil
   }
 
   private func abandon(_ index: Int) throws {

@@ -41,23 +41,39 @@ struct RollbackSQL {
     """
   }
 
-  /// The session's temporary table of inserted rows that are to be deleted, each with its image's address, its own, and
-  /// production's columns that ``referring(_:)`` asks for.
+  /// The session's temporary table of inserted rows that are to be deleted.
   var createLocked: SQL {
+    "CREATE TEMPORARY TABLE \(locked) ON COMMIT DELETE ROWS AS \(inserted(isUntouched)) WITH NO DATA"
+  }
+
+  /// The inserted rows that nobody has touched since.
+  var untouchedInserted: SQL { inserted(isProbablyUntouched) }
+
+  /// Inserted rows, each with its image's address, its own, and production's columns that ``referring(_:)`` asks for.
+  private func inserted(_ isUntouched: SQL) -> SQL {
     """
-    CREATE TEMPORARY TABLE \(locked) ON COMMIT DELETE ROWS AS
-    SELECT s.ctid AS \(Self.imageAddress), p.tableoid AS \(Self.rowTable), p.ctid AS \(Self.rowAddress),
-           \(lockedColumns.map { "p.\($0)" as SQL }.joined(", "))
-    FROM \(table.image) AS s, \(table.production) AS p WITH NO DATA
+    SELECT \(insertedColumns)
+    FROM \(table.image) AS s JOIN \(table.production) AS p ON \(isUntouched)
+    WHERE s.\(previous) IS NULL
     """
   }
 
-  private static let imageAddress = Identifier("_merge_engine_image_tid")
-  /// Where production's row lies. Its key alone may be that of a row in a child by INHERITS, too, which nobody has merged.
-  private static let rowTable = Identifier("_merge_engine_row_table")
-  private static let rowAddress = Identifier("_merge_engine_row_tid")
+  /// The columns of an image `s` and its row `p` by which references are followed.
+  var insertedColumns: SQL {
+    """
+    s.ctid AS \(Self.imageAddress), p.tableoid AS \(Self.rowTable), p.ctid AS \(Self.rowAddress),
+    \(referenceColumns.map { "p.\($0)" as SQL }.joined(", "))
+    """
+  }
 
-  private var lockedColumns: [Identifier] {
+  /// Where the image lies.
+  static let imageAddress = Identifier("_merge_engine_image_tid")
+  /// Where production's row lies. Its key alone may be that of a row in a child by INHERITS, too, which nobody has merged.
+  static let rowTable = Identifier("_merge_engine_row_table")
+  static let rowAddress = Identifier("_merge_engine_row_tid")
+
+  /// The key, and what foreign keys refer to.
+  var referenceColumns: [Identifier] {
     let keys = table.key.map(\.name)
     let referred = table.references.flatMap(\.parentColumns)
     return keys
@@ -128,16 +144,10 @@ struct RollbackSQL {
     """
   }
 
-  /// Locks inserted rows against new references to them, so that ``leaveReferred(to:)``, a statement later, sees all there are.
-  func lockInserted(_ range: TupleRange) -> SQL {
-    """
-    INSERT INTO pg_temp.\(locked) (\(Self.imageAddress), \(Self.rowTable), \(Self.rowAddress), \(lockedColumns.joined()))
-    SELECT s.ctid, p.tableoid, p.ctid, \(lockedColumns.map { "p.\($0)" as SQL }.joined(", "))
-    FROM \(table.image) AS s JOIN \(table.production) AS p ON \(isUntouched)
-    WHERE \(range.condition) AND s.\(previous) IS NULL
-    ORDER BY \(keys(of: "p"))
-    FOR UPDATE OF p
-    """
+  /// Locks inserted rows against new references to them, so that ``leaveReferred(to:unlessFrom:)``, a statement later, sees all
+  /// there are.
+  func lockInserted(_ isWanted: SQL) -> SQL {
+    "INSERT INTO pg_temp.\(locked) \(inserted(isUntouched)) AND \(isWanted) ORDER BY \(keys(of: "p")) FOR UPDATE OF p"
   }
 
   /// Lets the planner hash a child table, or sends it back to the indexes that the other statements are written for.
@@ -147,22 +157,37 @@ struct RollbackSQL {
   }
 
   /// Takes the rows that a reference leads to out of those that are to be deleted.
-  func leaveReferred(to reference: Reference) -> SQL {
-    "DELETE FROM pg_temp.\(locked) AS p WHERE EXISTS (\(referring(reference)))"
+  ///
+  /// - Parameter child: the child's statements, if its locked rows are deleted by the same statement and so don't count.
+  func leaveReferred(to reference: Reference, unlessFrom child: RollbackSQL? = nil) -> SQL {
+    let isLocked = child.map { " AND NOT \(Self.isAmong("pg_temp.\($0.locked)", "c"))" as SQL } ?? ""
+    return "DELETE FROM pg_temp.\(locked) AS p WHERE EXISTS (\(referring(reference))\(isLocked))"
   }
 
-  /// Deletes inserted rows that nothing refers to.
-  var deleteLocked: SQL {
-    """
-    WITH deleted AS (
-      DELETE FROM \(table.production) AS p USING pg_temp.\(locked) AS l
-      WHERE \(sameKey("p", "l")) AND p.tableoid = l.\(Self.rowTable) AND p.ctid = l.\(Self.rowAddress)
-      RETURNING l.\(Self.imageAddress) AS image_tid, \(numberedKeys(of: "l"))
-    ), spent AS (
-      DELETE FROM \(table.image) AS s USING deleted AS d WHERE s.ctid = d.image_tid
-    )
-    INSERT INTO pg_temp.\(undone) (\(keyNumbers)) SELECT \(keyNumbers) FROM deleted
-    """
+  /// Whether a row is one of `rows`, which have ``insertedColumns``.
+  static func isAmong(_ rows: SQL, _ row: SQL) -> SQL {
+    "EXISTS (SELECT FROM \(rows) AS i WHERE i.\(rowTable) = \(row).tableoid AND i.\(rowAddress) = \(row).ctid)"
+  }
+
+  /// Deletes inserted rows that nothing else refers to.
+  ///
+  /// Of several tables in one statement: the server looks at foreign keys when all of its rows are gone, so that it takes rows
+  /// that refer to each other around a circle, whatever the constraints are. It acts on none of those rows then (SET NULL).
+  static func deleteLocked(_ tables: [RollbackSQL]) -> SQL {
+    let parts = tables.enumerated().map { number, sql -> SQL in
+      """
+      deleted\(number) AS (
+        DELETE FROM \(sql.table.production) AS p USING pg_temp.\(sql.locked) AS l
+        WHERE \(sql.sameKey("p", "l")) AND p.tableoid = l.\(rowTable) AND p.ctid = l.\(rowAddress)
+        RETURNING l.\(imageAddress) AS image_tid, \(sql.numberedKeys(of: "l"))
+      ), spent\(number) AS (
+        DELETE FROM \(sql.table.image) AS s USING deleted\(number) AS d WHERE s.ctid = d.image_tid
+      ), undone\(number) AS (
+        INSERT INTO pg_temp.\(sql.undone) (\(sql.keyNumbers)) SELECT \(sql.keyNumbers) FROM deleted\(number)
+      )
+      """
+    }
+    return "WITH \(parts.joined(", ")) SELECT"
   }
 
   /// Of rows that no RETURNING has shown, since a trigger has swallowed the statement's row: those that it has put back itself, in
@@ -259,33 +284,43 @@ struct RollbackSQL {
   /// Which rows are referred to is joined, one set for each reference: asked row by row, a child table without an index would be
   /// read once for every row.
   ///
-  /// - Parameter exemption: a condition on a reference's child rows (alias `c`) that keeps them from counting.
-  func leftAlone(exempting exemption: (Reference) -> SQL? = { _ in nil }) -> SQL {
-    let sets = table.references.enumerated().map { index, reference -> SQL in
-      let isExempt = exemption(reference).map { " AND NOT (\($0))" as SQL } ?? ""
-      return """
-        LEFT JOIN (SELECT s.ctid AS image_tid FROM \(table.image) AS s JOIN \(table.production) AS p ON \(isProbablyUntouched)
-                   WHERE s.\(previous) IS NULL AND EXISTS (\(referring(reference))\(isExempt))) AS r\(index)
-          ON r\(index).image_tid = s.ctid
-        """
-    }
-    let referred = table.references.enumerated().map { index, reference in
-      "WHEN p.xmin = s.xmin AND r\(index).image_tid IS NOT NULL THEN \(Literal("referred to by \(reference.child)"))"
-        as SQL
-    }
-    return """
-      SELECT DISTINCT ON (\(keys(of: "s"))) s.ctid AS image_tid, jsonb_build_object(\(keyPairs(of: "s")))::text AS key,
-             CASE WHEN s.\(previous) = \(BeforeImageTable.deleted)
-                  THEN CASE WHEN p.\(table.key[0].name) IS NOT NULL THEN 'inserted since' END
-                  WHEN p.\(table.key[0].name) IS NULL THEN 'deleted since'
-                  \(referred.joined(" "))
-                  WHEN p.xmin = s.xmin THEN NULL
-                  ELSE 'changed since' END AS reason,
-             s.\(previous) IS NULL AS was_inserted
-      FROM \(table.image) AS s LEFT JOIN \(table.production) AS p ON \(sameKey("p", "s"))
-      \(sets.joined("\n"))
-      ORDER BY \(keys(of: "s")), p.xmin = s.xmin DESC NULLS LAST
+  /// - Parameter refused: the images that the server has refused to have taken back. A row in a circle is referred to, too, and
+  ///   that is not why it is left.
+  func leftAlone(refused: [UInt64]) -> SQL {
+    let sets = table.references.indices.map { index -> SQL in
       """
+      LEFT JOIN (SELECT p.\(Self.imageAddress) AS image_tid FROM (\(untouchedInserted)) AS p
+                 WHERE EXISTS (\(referring(table.references[index])))) AS r\(index)
+        ON r\(index).image_tid = s.ctid
+      """
+    }
+    let isRefused: SQL = refused.isEmpty ? "" : " AND NOT \(SQL.rows(at: refused))"
+    let referred = table.references.enumerated().map { index, reference in
+      "WHEN p.xmin = s.xmin AND r\(index).image_tid IS NOT NULL\(isRefused) THEN \(Self.reason(reference))" as SQL
+    }
+    return leftAlone(sets, referred)
+  }
+
+  /// The same where it is known which images are of rows that are referred to.
+  func leftAlone(referred: [(reference: Reference, images: [UInt64])]) -> SQL {
+    leftAlone([], referred.map { "WHEN \(SQL.rows(at: $0.images)) THEN \(Self.reason($0.reference))" })
+  }
+
+  private static func reason(_ reference: Reference) -> Literal { Literal("referred to by \(reference.child)") }
+
+  private func leftAlone(_ joins: [SQL], _ referred: [SQL]) -> SQL {
+    """
+    SELECT DISTINCT ON (\(keys(of: "s"))) s.ctid AS image_tid, jsonb_build_object(\(keyPairs(of: "s")))::text AS key,
+           CASE WHEN s.\(previous) = \(BeforeImageTable.deleted)
+                THEN CASE WHEN p.\(table.key[0].name) IS NOT NULL THEN 'inserted since' END
+                WHEN p.\(table.key[0].name) IS NULL THEN 'deleted since'
+                \(referred.joined(" "))
+                WHEN p.xmin = s.xmin THEN NULL
+                ELSE 'changed since' END AS reason
+    FROM \(table.image) AS s LEFT JOIN \(table.production) AS p ON \(sameKey("p", "s"))
+    \(joins.joined("\n"))
+    ORDER BY \(keys(of: "s")), p.xmin = s.xmin DESC NULLS LAST, s.\(previous) = s.xmin NULLS FIRST
+    """
   }
 
   /// `'id', s.id`

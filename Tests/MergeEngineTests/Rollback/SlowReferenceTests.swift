@@ -46,9 +46,15 @@ import Testing
   @Test func `a dry run reads every table some few times, however many rows it would delete`() async throws {
     try await Self.withInsertedCustomers { database, runID in
       let (plan, index) = try Self.plan(of: "customers", runID, database)
-      let questions = DryRollbackSQL(sql: RollbackSQL(table: plan.tables[index]), plan: plan)
+      let sql = RollbackSQL(table: plan.tables[index])
+      let references = DryRollback.references(plan)
+      let link = try #require(references.links.first { $0.parent.number == index })
+      let child = try #require(link.child)
       // 21,000 orders, 1,300 customers, 900 images. Row by row it would be 300 times the orders.
-      for statement in [questions.counts, questions.leftRows(limit: 20)] {
+      for statement in [
+        references.held(by: link), RowReferences.pairs(of: link, child),
+        DryRollbackSQL(sql: sql).counts(sql.leftAlone(refused: [])),
+      ] {
         #expect(try database.connection.rowsLookedAt(statement, where: Self.isScan) < 10 * 23_000)
       }
       let report = try await database.rollBack(runID) { $0.isDryRun = true }
@@ -64,7 +70,7 @@ import Testing
       let connection = try session.connectWorker(role: "test").production
       let sql = RollbackSQL(table: table)
       try connection.execute("\(sql.createUndone); \(sql.createLocked); BEGIN", "preparing")
-      #expect(try connection.execute(sql.lockInserted(.everything), "locking") == 300)
+      #expect(try connection.execute(sql.lockInserted(TupleRange.everything.condition), "locking") == 300)
       try connection.execute(RollbackSQL.allowsHashing(true), "allowing")
       #expect(try connection.rowsLookedAt(sql.leaveReferred(to: table.references[0]), where: Self.isScan) < 2 * 23_000)
       try connection.execute("ROLLBACK", "ending")
