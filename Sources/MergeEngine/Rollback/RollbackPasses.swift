@@ -159,7 +159,7 @@ struct RollbackPasses {
         guard !wasInterrupted, error.origin == .server else { throw error }
         try batches[index].abandon()
         attempt += 1
-        if error.sqlState?.isWorthRetrying == true && ContinuousClock.now < deadline {
+        if error.isWorthRetrying && ContinuousClock.now < deadline {
           logger.debug("batch tried again", metadata: ["reason": "\(error)", "attempt": "\(attempt)"])
           stop.sleep(seconds: retries.waitSeconds(afterAttempt: attempt))
           continue
