@@ -13,9 +13,13 @@ struct FailureReport {
   private let format: LogFormat
   /// What was typed, without the program's name.
   private let arguments: [String]
+  /// Who is told of it too.
+  private let onEnd: OnEndCommand?
 
   init(_ error: any Error, format: LogFormat, arguments: [String] = Array(CommandLine.arguments.dropFirst())) {
-    self.error = error
+    let untold = error as? UntoldFailure
+    self.error = untold?.error ?? error
+    onEnd = untold?.command
     self.format = format
     self.arguments = arguments
   }
@@ -27,7 +31,9 @@ struct FailureReport {
   func exit() -> Never {
     switch error {
     case let end as CommandEnd:
-      if writesJSON && !StandardOutput.hasJSON { writeJSON(end.status, [], []) }
+      let failed = Failed(end.status, [], [])
+      if writesJSON && !StandardOutput.hasJSON { try? StandardOutput.write(json: failed) }
+      onEnd?.tell(failed, status: failed.status, exitStatus: end.status)
       Foundation.exit(end.status.rawValue)
     case let failure as MergeFailure:
       finish(failure)
@@ -74,7 +80,7 @@ struct FailureReport {
     case .usage(let message):
       finish(.usage, [message])
     case .configuration(let mistakes):
-      finish(.configuration, mistakes + ["Nothing was written."])
+      finish(.configuration, mistakes.map { "\(configurationPath): \($0)" } + ["Nothing was written."])
     case .blocked(let findings):
       finish(
         .blocked,
@@ -92,6 +98,15 @@ struct FailureReport {
     }
   }
 
+  /// The file that was read.
+  private var configurationPath: String {
+    for (index, argument) in arguments.enumerated() {
+      if argument == "--config", arguments.indices.contains(index + 1) { return arguments[index + 1] }
+      if argument.hasPrefix("--config=") { return String(argument.dropFirst("--config=".count)) }
+    }
+    return ConfigurationFile.defaultName
+  }
+
   private static func busy(_ table: String, _ holder: LockHolder?) -> String {
     guard let holder else {
       return "another merge holds the table \(table). Wait for it to end, or look with merge-engine status."
@@ -102,7 +117,7 @@ struct FailureReport {
     }
     return
       "run \(run), \(process), holds the table \(table). Wait for it to end (merge-engine status --watch), or stop it: "
-      + "merge-engine control \(run) stop"
+      + "merge-engine control \(run) --stop"
   }
 
   private func status(_ failure: ReloadFailure) -> ExitStatus {
@@ -120,19 +135,10 @@ struct FailureReport {
     let lines = lines.map(shown.clean)
     LiveArea.shared.end()
     StandardError.write(failure: lines, format)
-    if writesJSON && !StandardOutput.hasJSON { writeJSON(status, lines, findings) }
+    let failed = Failed(status, lines, findings)
+    if writesJSON && !StandardOutput.hasJSON { try? StandardOutput.write(json: failed) }
+    onEnd?.tell(failed, status: failed.status, exitStatus: status)
     Foundation.exit(status.rawValue)
-  }
-
-  private func writeJSON(_ status: ExitStatus, _ lines: [String], _ findings: [MergeEngine.Finding]) {
-    try? StandardOutput.write(
-      json: Failed(
-        status: status.outcome,
-        exitStatus: Int(status.rawValue),
-        message: lines.isEmpty ? nil : lines.joined(separator: " "),
-        findings: findings
-      )
-    )
   }
 
   /// The one JSON object of a command that has no result.
@@ -141,6 +147,13 @@ struct FailureReport {
     let exitStatus: Int
     let message: String?
     let findings: [MergeEngine.Finding]
+
+    init(_ status: ExitStatus, _ lines: [String], _ findings: [MergeEngine.Finding]) {
+      self.status = status.outcome
+      exitStatus = Int(status.rawValue)
+      message = lines.isEmpty ? nil : lines.joined(separator: " ")
+      self.findings = findings
+    }
 
     private enum CodingKeys: String, CodingKey {
       case status, message, findings

@@ -20,15 +20,19 @@ struct OnEndCommand: Sendable {
 
   /// Runs the command by the shell, with the run's JSON on stdin; what it prints goes to stderr.
   func tell(_ report: RunReport, exitStatus: ExitStatus) {
+    tell(report, status: report.status.rawValue, exitStatus: exitStatus, runID: report.runID)
+  }
+
+  /// The same of a run that did not begin, or of which nobody knows the end: it has no number here.
+  func tell(_ json: some Encodable, status: String, exitStatus: ExitStatus, runID: Int? = nil) {
     do {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       let status = try run(
-        try encoder.encode(report) + Data("\n".utf8),
+        try encoder.encode(json) + Data("\n".utf8),
         [
-          "MERGE_ENGINE_STATUS": report.status.rawValue,
-          "MERGE_ENGINE_EXIT_STATUS": "\(exitStatus.rawValue)",
-          "MERGE_ENGINE_RUN_ID": "\(report.runID)",
+          "MERGE_ENGINE_STATUS": status, "MERGE_ENGINE_EXIT_STATUS": "\(exitStatus.rawValue)",
+          "MERGE_ENGINE_RUN_ID": runID.map { "\($0)" } ?? "",
         ]
       )
       if status != 0 { warn("ended with status \(status)") }
@@ -66,7 +70,23 @@ struct OnEndCommand: Sendable {
     return try FileHandle(forReadingFrom: url)
   }
 
+  /// Does what may fail before there is a report; whoever is to be told is told of the failure, in the command's last words.
+  static func isTold<Value>(_ command: OnEndCommand?, _ body: () async throws -> Value) async throws -> Value {
+    do {
+      return try await body()
+    } catch {
+      guard let command else { throw error }
+      throw UntoldFailure(error: error, command: command)
+    }
+  }
+
   private func warn(_ what: String) {
     logger.warning("the command of --on-end \(what); the run is as it is")
   }
+}
+
+/// Why a run did not begin, or broke off, and who is to hear of it.
+struct UntoldFailure: Error {
+  let error: any Error
+  let command: OnEndCommand
 }

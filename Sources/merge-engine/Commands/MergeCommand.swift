@@ -41,13 +41,16 @@ struct MergeCommand: DatabaseCommand {
     try reportFile?.check()
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
-    let (report, isReported) = try await onThreadOfItsOwn {
-      let report = try MergeExecution(context: context, stagingTarget: stagingTarget, options: options, stop: stop)
-        .run()
-      return (report, reportFile?.writeAfterMerge(run: report.runID) ?? true)
+    let onEnd = merging.endCommand(context)
+    let (report, isReported) = try await OnEndCommand.isTold(onEnd) {
+      try await onThreadOfItsOwn {
+        let report = try MergeExecution(context: context, stagingTarget: stagingTarget, options: options, stop: stop)
+          .run()
+        return (report, reportFile?.writeAfterMerge(run: report.runID) ?? true)
+      }
     }
     withExtendedLifetime(interrupts) {}
-    try MergeExecution.finish(report, isReported: isReported, onEnd: merging.endCommand(context), stop)
+    try MergeExecution.finish(report, isReported: isReported, onEnd: onEnd, stop)
   }
 
   func resolve(_ context: CommandContext) throws -> MergeOptions {

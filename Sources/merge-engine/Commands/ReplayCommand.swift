@@ -68,15 +68,18 @@ struct ReplayCommand: DatabaseCommand {
     let execution = MergeExecution(context: context, snapshot: snapshot, options: options, stop: stop)
     let reportFile = merging.reportPath.map { ReportFile(path: $0, context) }
     try reportFile?.check()
-    let result = try await onThreadOfItsOwn {
-      Result {
-        let report = try execution.run()
-        return (report, reportFile?.writeAfterMerge(run: report.runID) ?? true)
+    let onEnd = merging.endCommand(context)
+    let (report, isReported) = try await OnEndCommand.isTold(onEnd) {
+      do {
+        return try await onThreadOfItsOwn {
+          let report = try execution.run()
+          return (report, reportFile?.writeAfterMerge(run: report.runID) ?? true)
+        }
+      } catch is CancellationError {
+        throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
       }
     }
-    if case .failure(is CancellationError) = result { throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2)) }
-    let (report, isReported) = try result.get()
-    try MergeExecution.finish(report, isReported: isReported, onEnd: merging.endCommand(context), stop)
+    try MergeExecution.finish(report, isReported: isReported, onEnd: onEnd, stop)
   }
 
   private func restore(

@@ -82,7 +82,7 @@ struct MergeRunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Run this shell command when the run is over, with the run's JSON on stdin and MERGE_ENGINE_STATUS, "
+      "Run this shell command when the run is over, or could not begin, with its JSON on stdin and MERGE_ENGINE_STATUS, "
         + "MERGE_ENGINE_EXIT_STATUS and MERGE_ENGINE_RUN_ID in its environment.",
       valueName: "command"
     )

@@ -44,6 +44,16 @@ import Testing
       #expect(try outcome.json()["status"].text == "SUCCESS")
       let leaving = try await database.call("--on-end", "sleep 70 >/dev/null 2>&1 &")
       #expect(leaving.status == 0 && !leaving.errors.contains("--on-end"), "\(leaving.transcript)")
+      let seen = FileManager.default.temporaryDirectory.appending(path: "on-end-\(UUID().uuidString)").path
+      defer { try? FileManager.default.removeItem(atPath: seen) }
+      let blocked = try await database.call(
+        "--table",
+        "nothing",
+        "--on-end",
+        "(echo $MERGE_ENGINE_STATUS $MERGE_ENGINE_EXIT_STATUS; cat) > \(seen)"
+      )
+      let told = try String(contentsOfFile: seen, encoding: .utf8)
+      #expect(blocked.status == 73 && told.hasPrefix("BLOCKED 73\n") && told.contains("\"findings\":[{"), "\(told)")
       let missing = try await database.call("--on-end", "/nowhere/at/all")
       #expect(missing.status == 0 && missing.errors.contains("--on-end ended with status 127"))
     }
