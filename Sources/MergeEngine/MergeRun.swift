@@ -134,7 +134,13 @@ package struct MergeRun: Sendable {
         // The next round gets another connection.
         logger.debug("round ended", metadata: ["reason": "\(error)"])
       } catch {
-        guard !control.current.isBroken else { throw error }
+        guard !control.current.isBroken else {
+          logger.error(
+            "the run can't reach the database any more: its committed batches stay, and the same command continues from there",
+            metadata: ["run": "\(record.id)"]
+          )
+          throw error
+        }
         outcome.end(error)
         break
       }

@@ -42,7 +42,7 @@ import Testing
       let told = try await database.call("merge")
       #expect(told.status == 75)
       #expect(told.errors.contains("run 1, server process \(holder.processID), holds the table t."), "\(told.errors)")
-      #expect(told.errors.contains("merge-engine control 1 stop"))
+      #expect(told.errors.contains("merge-engine control 1 --stop"))
       try cdc.run("COMMIT")
       #expect(try await database.finish(first).status == .success)
       try database.expectEverythingMerged()

@@ -31,7 +31,10 @@ struct CheckedDifferences: Sendable {
     do {
       data = try Data(contentsOf: URL(filePath: path), options: .alwaysMapped)
     } catch {
-      throw Self.blocked(path, "can't be read: name the file that verify --output has written.")
+      throw Self.blocked(
+        path,
+        "can't be read (\(SystemReason.of(error))): name the file that verify --output has written."
+      )
     }
     var lines = Lines(data)
     guard let first = lines.next() else { throw Self.blocked(path, "is empty. \(Self.advice)") }

@@ -118,7 +118,8 @@ struct TableChoice {
       return "\(sentence), but \(stagingSchema).\(other.quoted). \(rename(other, to: name))"
     }
     if name.name.contains(",") { return "\(sentence). To name several tables, give --table once for each." }
-    let known = (staging + production).map(\.name.name.name)
+    // Its own name is no other one that was meant.
+    let known = (staging + production).map(\.name.name.name).filter { $0 != name.name }
     let isInProduction = production.contains { $0.name.name == name }
     let advice = isInProduction ? "Make it with init." : "\(productionSchema) has no table of that name either."
     return "\(sentence). \(advice)\(Spelling.question(for: name.name, in: known))"

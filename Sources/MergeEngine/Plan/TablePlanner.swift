@@ -212,7 +212,11 @@ struct TablePlanner {
     production: CatalogTable
   ) {
     if staging.column(name) == nil {
-      block(table, "the key column \(name) is missing in \(staging.name). Load it, or make it with init.")
+      let place = readsSnapshot ? "what was saved" : "\(staging.name)"
+      block(
+        table,
+        "the key column \(name) is missing in \(place). Load it\(readsSnapshot ? "." : ", or make it with init.")"
+      )
     } else if production.column(name)?.isGenerated == false {
       block(table, "the key column \(name) of \(production.name) is ignored. Take it out of ignore_columns.")
     }

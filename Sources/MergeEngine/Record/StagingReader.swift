@@ -58,7 +58,8 @@ struct StagingReader {
         return look
       }
     } else {
-      look.rereadings[.forgotten] = findings.forgottenRowCount
+      // Nothing is read of a table that was emptied.
+      look.rereadings[.forgotten] = source.blockCount > 0 ? findings.forgottenRowCount : 0
       if findings.hasMovedSinceCompleted {
         look.rereadings[.rewritten] = try rewrittenRowCount(of: table, look.reading)
       }

@@ -31,6 +31,13 @@ struct CSVLayout {
     }
     operation = hasOperation ? 0 : nil
     let behind = hasOperation && !saysOperation ? 1 : 0
+    if !hasOperation, fieldCount == names.count + 1, let first {
+      throw Mismatch(
+        message:
+          "its first row has one field more than there are columns, as with Op, and begins with \(first), which is none of "
+          + "I, U and D"
+      )
+    }
     guard fieldCount == names.count + behind else {
       let expected = Spelling.counted(names.count, "column")
       let list = names.joined(separator: ", ")

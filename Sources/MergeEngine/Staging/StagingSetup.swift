@@ -120,6 +120,9 @@ package struct StagingSetup: Sendable {
   /// options need beyond that.
   package func grants(to role: String) throws -> [String] {
     let connection = try connect()
+    if try !AdminSchema(schemas: options.schemas).missingStatements(connection).isEmpty {
+      logger.warning("these statements name tables that do not exist yet: run merge-engine init first")
+    }
     return try ofEachPair(connection).flatMap { try $0.grants(to: role, on: connection) }
   }
 

@@ -7,7 +7,7 @@ import Testing
 @Suite struct ControlOtherRunsTests {
   private static let columns = "k int PRIMARY KEY, a text, updated_at int"
 
-  /// So many staging rows; whoever writes to production takes two milliseconds a row for as long as there is a row in
+  /// So many staging rows; whoever writes to production takes eight milliseconds a row for as long as there is a row in
   /// `public.slow`.
   private func withRows(_ count: Int, _ body: (TestDatabase) async throws -> Void) async throws {
     try await TestDatabase.with(in: .sleeping) { database in
@@ -17,7 +17,7 @@ import Testing
         CREATE TABLE public.slow (why text);
         CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-          IF EXISTS (SELECT FROM public.slow) THEN PERFORM pg_sleep(0.002); END IF;
+          IF EXISTS (SELECT FROM public.slow) THEN PERFORM pg_sleep(0.008); END IF;
           RETURN coalesce(NEW, OLD);
         END $$;
         CREATE TRIGGER wait BEFORE UPDATE OR DELETE ON production.t FOR EACH ROW EXECUTE FUNCTION public.wait();
@@ -157,7 +157,7 @@ import Testing
     try await withRows(20_000) { database in
       try await database.merge { $0.beforeImages = true }
       try database.run("INSERT INTO public.slow VALUES ('test')")
-      let rollback = try database.launch(["rollback", "1", "--batch", "100"])
+      let rollback = try database.launch(["rollback", "1", "--batch", "50"])
       try await database.wait(for: "(SELECT count(*) FROM production.t) < 20000")
       #expect(try await database.call("control", "1", "--stop").status == 0)
       #expect(try await rollback.outcome().status == 130)
@@ -174,7 +174,7 @@ import Testing
       try await database.save(folder)
       #expect(try await database.call("init").status == 0)
       let replay = try database.launch([
-        "replay", folder.path, "--batch", "200", "--max-rows-per-second", "2000", "--workers", "2", "--json",
+        "replay", folder.path, "--batch", "200", "--max-rows-per-second", "100", "--workers", "2", "--json",
       ])
       try await database.wait(for: "EXISTS (SELECT FROM admin.merge_batches)")
       #expect(try await database.call("control", "1", "--pause").status == 0)

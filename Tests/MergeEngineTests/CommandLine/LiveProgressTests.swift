@@ -36,7 +36,7 @@ import Testing
     try await TestDatabase.with(copyOf: .filledGuide, in: .sleeping) { database async throws in
       let terminal = try PseudoTerminal(rows: 20, columns: 60)
       let merge = try CommandLineProgram(
-        ["--batch", "100", "--workers", "1", "--max-rows-per-second", "500", "--database", database.connectionString],
+        ["--batch", "100", "--workers", "1", "--max-rows-per-second", "100", "--database", database.connectionString],
         environment: ["TERM": "xterm"],
         errorTerminal: terminal
       )

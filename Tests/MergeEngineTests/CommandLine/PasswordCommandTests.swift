@@ -76,6 +76,30 @@ import Testing
     }
   }
 
+  @Test func `a token that has expired in the middle of a run is asked for once more, and the run goes on`()
+    async throws
+  {
+    try await Self.with { database, url, folder in
+      let expired = folder.appending(path: "expired")
+      let merge = try CommandLineProgram(
+        [
+          "merge", "--database", url, "--workers", "1", "--max-rows-per-second", "10", "--json", "--password-command",
+          "if rm \(expired.path) 2>/dev/null; then echo w0ng; else \(Self.tellsSecret); fi",
+        ],
+        environment: Self.environment
+      )
+      let workers =
+        "pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'merge-engine run % worker%'"
+      try await database.wait(for: "EXISTS (SELECT FROM \(workers))")
+      try Data().write(to: expired)
+      try database.run("SELECT pg_terminate_backend(pid) FROM \(workers)")
+      let outcome = try await merge.outcome()
+      #expect(outcome.status == 0, "\(outcome.everything)")
+      #expect(try outcome.json()["totals"]["read"].integer == 250)
+      #expect(!FileManager.default.fileExists(atPath: expired.path))
+    }
+  }
+
   @Test func `an agent that the command leaves behind is not waited for`() async throws {
     try await Self.with { _, url, _ in
       let outcome = try await CommandLineProgram.run(

@@ -12,7 +12,7 @@ import Testing
       let merger = try Merger(database)
       var options = MergeOptions()
       options.batchRows = 100
-      options.maxRowsPerSecond = 500
+      options.maxRowsPerSecond = 100
       let updates = ProgressUpdates()
       let (slow, observed) = (options, updates)
       let merging = Task { try await merger.merge(options: slow, progress: observed) }
