@@ -33,8 +33,19 @@ struct WorkerConnections {
   }
 
   /// Undoes what is open.
+  ///
+  /// A batch's time limit holds for this statement too, and may go off in the middle of it: then it is sent again.
   func undo(_ sql: SQL, _ operation: String) throws(PostgresError) {
-    for connection in inOrder where connection.isInTransaction { try connection.execute(sql, operation) }
+    for connection in inOrder {
+      while connection.isInTransaction {
+        do {
+          try connection.execute(sql, operation)
+          break
+        } catch {
+          guard error.sqlState == .queryCanceled else { throw error }
+        }
+      }
+    }
   }
 
   /// Runs `body`, during which a request to stop cancels both sides.
