@@ -35,6 +35,9 @@ extension ColumnRules {
       if rules.key?.isEmpty == true {
         mistakes.append("tables.\(name).key: it names no column. Name those of a unique index, or leave the key out.")
       }
+      if let key = rules.key, Set(key).count < key.count {
+        mistakes.append("tables.\(name).key: it names a column twice.")
+      }
       check(rules.key ?? [], "key", among: own)
       check(rules.insertOnly ?? [], "insert_only_columns", among: own)
       // Without staging nobody knows yet what will be loaded.

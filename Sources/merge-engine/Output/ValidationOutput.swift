@@ -10,9 +10,12 @@ struct ValidationOutput {
     if context.writesJSON { return try StandardOutput.write(json: shown) }
     guard !context.isQuiet else { return }
     let style = StandardOutput.style
+    let isUnknown = counted == 0 && !report.findings.isEmpty
     StandardOutput.write(
-      "\(report.sources.map { "\($0.table)" }.joined(separator: ", ")): \(Numbers.counted(counted, "failure")), "
-        + "\(Numbers.grouped(report.openCount)) not known to be mended.\n"
+      "\(report.sources.map { "\($0.table)" }.joined(separator: ", ")): "
+        + (isUnknown
+          ? "no failures of tables that are known here; the others are told below.\n"
+          : "\(Numbers.counted(counted, "failure")), \(Numbers.grouped(report.openCount)) not known to be mended.\n")
     )
     if !report.tables.isEmpty {
       StandardOutput.write("\n")
