@@ -97,8 +97,7 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   /// What regclassin, regtypein and the like call to find their object.
   private static let nameFunctions: Set = [
     "RangeVarGetRelidExtended", "typenameType", "parseTypeString", "get_role_oid", "get_namespace_oid",
-    "get_ts_config_oid",
-    "get_ts_dict_oid", "get_collation_oid",
+    "get_ts_config_oid", "get_ts_dict_oid", "get_collation_oid",
   ]
 
   /// The line of the COPY data at which the server stopped, from 1, if the context names one.
