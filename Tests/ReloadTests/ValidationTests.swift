@@ -405,6 +405,7 @@ import Testing
       let list = try await world.run(["validation", "list"])
       #expect(list.status == bad.listed, "\(list.transcript)")
       #expect(list.transcript.contains(bad.says), "\(list.transcript)")
+      #expect(!list.output.contains(": 0 failures"), "\(list.transcript)")
       let reload = try await world.run(["reload", "--from-validation", "--json"] + World.route)
       #expect(reload.status == 73, "\(reload.transcript)")
       #expect(reload.errors.contains(bad.says), "\(reload.transcript)")
