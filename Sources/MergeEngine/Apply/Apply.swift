@@ -205,7 +205,7 @@ struct Apply {
       of: batch,
       by: ApplySQL.copyIntoImages(plan, images),
       fieldCount: plan.keyColumnCount,
-      "keeping the keys inserted into \(plan.production)"
+      "storing the keys inserted into \(plan.production)"
     )
   }
 }

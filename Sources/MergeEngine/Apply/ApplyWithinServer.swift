@@ -74,7 +74,7 @@ struct ApplyWithinServer {
     let parameter = Parameter(binary: addresses.bytes, type: TypeOID.tidArray)
     let writtenCount = try production.execute(statement, [parameter]).affectedRowCount
     if writtenCount < rows.count {
-      let found = try production.query(ApplySQL.countAddressed(plan), [parameter], "looking rows of \(plan.staging) up")
+      let found = try production.query(ApplySQL.countAddressed(plan), [parameter], "looking up rows of \(plan.staging)")
       guard found.integer(0, 0) == rows.count else { throw RowRoute.Closed() }
     }
     return writtenCount

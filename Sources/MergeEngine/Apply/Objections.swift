@@ -263,7 +263,7 @@ struct Objections {
       CROSS JOIN LATERAL unnest(k.partattrs::int2[]) AS n (attnum)
       JOIN pg_attribute a ON a.attrelid = tree.oid AND a.attnum = n.attnum
       """,
-      "reading what \(plan.production) is partitioned by"
+      "reading the partition key of \(plan.production)"
     )
     var partitions = Partitions(columns: (0..<columns.count).map { Identifier(columns.text($0, 0) ?? "") })
     // Without a constraint a leaf is the lone default partition, and takes everything.

@@ -37,7 +37,7 @@ struct CitusTable: Sendable, Equatable {
       WHERE p.logicalrelid::oid = ANY ($1::oid[])
       """,
       [.textArray(tables.map(String.init))],
-      "reading how Citus has spread the tables"
+      "reading how Citus has distributed the tables"
     )
     let found = (0..<rows.count).map { row in
       let column = rows.text(row, 4).map { Identifier($0) }

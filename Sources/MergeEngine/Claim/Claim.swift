@@ -83,12 +83,12 @@ struct Claim {
     }
     var refused: [(UInt64, PostgresError)] = []
     let range = try start(of: range, rowLimit: rowLimit)
-    try staging.execute("BEGIN", "beginning to read with care")
+    try staging.execute("BEGIN", "beginning to read row by row")
     do {
       try readCarefully(.range(range), into: &batch) { refused.append(($0, $1)) }
-      try staging.execute("COMMIT", "ending to read with care")
+      try staging.execute("COMMIT", "ending to read row by row")
     } catch {
-      if !staging.isBroken { try staging.execute("ROLLBACK", "giving up reading with care") }
+      if !staging.isBroken { try staging.execute("ROLLBACK", "giving up reading row by row") }
       throw error
     }
     return (range, refused)

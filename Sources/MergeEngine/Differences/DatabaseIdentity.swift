@@ -9,7 +9,7 @@ extension DifferenceFile.Header.Database {
              pg_snapshot_xmax(pg_current_snapshot())::text::bigint
       FROM pg_database AS d WHERE d.datname = current_database()
       """,
-      "looking which database this is"
+      "identifying the database"
     )
     self.init(
       name: row.text(0, 0) ?? "",

@@ -34,7 +34,7 @@ struct Horizon: Sendable, Hashable {
       """
       SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM pg_current_snapshot() AS s
       """,
-      "asking for the oldest transaction under way"
+      "reading the id of the oldest running transaction"
     )
     let oldest = snapshot.integer(0, 0) ?? 0
     var next = snapshot.integer(0, 1) ?? 0
@@ -58,7 +58,7 @@ struct Horizon: Sendable, Hashable {
   static func nextID(_ connection: Connection) throws(PostgresError) -> Int {
     try connection.query(
       "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
-      "asking for the next transaction"
+      "reading the id of the next transaction"
     ).integer(0, 0) ?? 0
   }
 

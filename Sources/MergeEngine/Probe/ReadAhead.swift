@@ -21,7 +21,7 @@ struct ReadAhead {
              (SELECT s.setting::bigint = 0 OR s.source = 'default' AND s.setting::bigint = 1
               FROM pg_settings s WHERE s.name = 'effective_io_concurrency')
       """,
-      "asking how the server reads ahead"
+      "reading the server's read-ahead settings"
     )
     var beginning: SQL = """
       SET LOCAL enable_bitmapscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off;
@@ -48,9 +48,9 @@ struct ReadAhead {
   /// - Precondition: a transaction is open, and what `body` prepares and executes is executed only within.
   /// - Throws: what `body` throws; then the settings end with the transaction.
   func during<Value>(on connection: Connection, _ body: () throws -> Value) throws -> Value {
-    try connection.execute(beginning, "having pages read ahead")
+    try connection.execute(beginning, "setting up read-ahead")
     let value = try body()
-    try connection.execute(ending, "having pages read ahead")
+    try connection.execute(ending, "setting up read-ahead")
     return value
   }
 }

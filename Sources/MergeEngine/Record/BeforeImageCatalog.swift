@@ -65,7 +65,7 @@ struct BeforeImageCatalog {
                      WHERE run_id = $1 AND table_name = $2 AND production_schema = $3 AND records_inserted + records_updated > 0)
       """,
       [.bigint(runID), .text(table.plainName), .text(table.production.schema.name)],
-      "looking whether run \(runID) has merged into \(table.production)"
+      "checking whether run \(runID) has merged into \(table.production)"
     )
     guard merged.bool(0, 0) == true else { return }
     throw MergeFailure.blocked([

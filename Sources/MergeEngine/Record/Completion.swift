@@ -22,7 +22,7 @@ struct Completion {
       try StagingMarks(table, admin: admin, WorkerConnections(production: production, staging: staging))
         .repair(runID: runID)
     }
-    let operation = "looking what of \(table.staging) is left"
+    let operation = "checking what is left of \(table.staging)"
     // One snapshot for all: what the entry will speak of is what was looked at.
     try staging.execute("BEGIN ISOLATION LEVEL REPEATABLE READ", operation)
     var table = table

@@ -20,7 +20,7 @@ struct ErrorLedger {
     staging: Connection
   ) throws(PostgresError) -> [UInt64] {
     guard !refusals.isEmpty else { return [] }
-    let operation = "having refused rows of \(table.staging) read again"
+    let operation = "marking refused rows of \(table.staging) to be read again"
     let connections = WorkerConnections(production: production, staging: staging)
     try connections.execute("BEGIN", operation)
     var addresses = refusals.map(\.address)

@@ -6,7 +6,7 @@ struct LedgerPruning {
   let production: Connection
   let staging: Connection
 
-  private static let operation = "deleting what the ledger says of rows that are gone"
+  private static let operation = "deleting ledger entries of rows that are gone"
 
   /// - Parameter tables: those whose staging is looked at; of others only entries go that are superseded or whose table is gone.
   /// - Returns: how many entries were deleted; none where the role may not.
@@ -23,7 +23,7 @@ struct LedgerPruning {
       WHERE superseded_at IS NOT NULL
          OR source LIKE 'snapshot %' AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid::bigint = g.production_oid)
       """,
-      "deleting what the ledger says no more"
+      "deleting superseded ledger entries"
     )
     let gone = try goneSources()
     count += try production.query("DELETE FROM \(name) WHERE source = ANY ($1)", [.textArray(gone)], Self.operation)
@@ -59,7 +59,7 @@ struct LedgerPruning {
   private func pruneFiles(of table: TablePlan, in name: QualifiedName) throws(PostgresError) -> Int {
     let isEmpty = try staging.query(
       "SELECT NOT EXISTS (SELECT FROM \(table.staging))",
-      "looking whether \(table.staging) is empty"
+      "checking whether \(table.staging) is empty"
     )
     guard isEmpty.bool(0, 0) == true else { return 0 }
     let source = try StagingSource(table.staging, isElsewhere: staging !== production, staging)

@@ -63,7 +63,7 @@ struct MonitoringViews {
 
   /// Asks for a piece of XML, which a server without libxml refuses. (pg_config, which would say so, is for superusers.)
   private static func makeXML(_ connection: Connection) throws(PostgresError) {
-    _ = try connection.query("SELECT xpath('/row', '<row/>'::xml)", "asking whether the server can do XML")
+    _ = try connection.query("SELECT xpath('/row', '<row/>'::xml)", "checking whether the server supports XML")
   }
 
   private static func answer<Failure>(_ makeXML: () throws(Failure) -> Void) throws(Failure) -> Bool {

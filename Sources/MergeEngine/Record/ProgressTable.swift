@@ -198,7 +198,7 @@ struct ProgressTable {
         .bigint(runID), .text(plan.plainName), .bigint(Int(plan.productionOid)), .text(plan.staging.quoted),
         .text(source.identity), .bigint(source.fileNode), .textArray(addresses.map { TupleAddress($0).description }),
       ],
-      "having rows of \(plan.staging) read again"
+      "marking rows of \(plan.staging) to be read again"
     )
   }
 

@@ -29,7 +29,7 @@ struct RefusalStanding {
         .text(source.identity), .text(table.plainName), .textArray(standing.map { "\($0.id)" }),
         .text(table.production.schema.name),
       ],
-      "looking which refused rows of \(table.staging) are still there"
+      "checking which refused rows of \(table.staging) are still there"
     )
   }
 
@@ -51,7 +51,7 @@ struct RefusalStanding {
   func unretried(of table: TablePlan, _ source: StagingSource, sqlStates: [SQLState]? = nil) throws(PostgresError)
     -> [Refusal]
   {
-    let operation = "looking which refused rows of \(table.staging) are still there"
+    let operation = "checking which refused rows of \(table.staging) are still there"
     let refused = try production.query(
       """
       SELECT array_agg(e.id::text ORDER BY e.id), array_agg(coalesce(e.run_id, 0)::text ORDER BY e.id),

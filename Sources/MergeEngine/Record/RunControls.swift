@@ -33,7 +33,7 @@ struct RunControls {
   func pending(_ connection: Connection) throws(PostgresError) -> [Entry] {
     let rows = try connection.query(
       "SELECT id, action, value FROM \(admin).merge_controls WHERE run_id = \(runID) AND taken_at IS NULL ORDER BY id",
-      "looking what run \(runID) is asked to do"
+      "reading the requests to run \(runID)"
     )
     return (0..<rows.count).compactMap { row in
       guard let request = ControlRequest(action: rows.text(row, 1) ?? "", value: rows.integer(row, 2)) else {
@@ -51,7 +51,7 @@ struct RunControls {
       WHERE id = ANY ($1::text[]::bigint[])
       """,
       [.textArray(ids.map(String.init))],
-      "doing what run \(runID) was asked to do"
+      "recording that run \(runID) met a request"
     )
   }
 
@@ -68,7 +68,7 @@ struct RunControls {
     _ = try connection.query(
       "UPDATE \(admin).merge_summary SET paused_because = $1 WHERE id = \(runID)",
       [.text(reason)],
-      "recording that run \(runID) \(reason == nil ? "goes on" : "is paused")"
+      "recording that run \(runID) \(reason == nil ? "continues" : "is paused")"
     )
   }
 }

@@ -41,7 +41,7 @@ struct RunLocks {
         AND t.classid = \(AdvisoryLock.tableClass)::oid AND t.objid = $1::text::oid
       """,
       [.text("\(UInt32(bitPattern: key))")],
-      "looking who holds a table"
+      "checking who holds a table"
     )
     guard found.count > 0, let processID = found.integer(0, 0) else { return nil }
     let runKey = found.integer(0, 1).map { Int32(truncatingIfNeeded: $0) }

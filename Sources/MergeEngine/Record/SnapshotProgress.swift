@@ -43,7 +43,7 @@ struct SnapshotProgress {
       ORDER BY 1
       """,
       identity,
-      "reading how far the replay of \(table.name) has come"
+      "reading the replay progress of \(table.name)"
     )
     return (0..<ranges.count).map { (ranges.integer($0, 0) ?? 0)..<(ranges.integer($0, 1) ?? 0) }
   }
@@ -55,7 +55,7 @@ struct SnapshotProgress {
       UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE \(Self.condition)
       """,
       identity,
-      "forgetting how far the replay of \(table.name) has come"
+      "resetting the replay progress of \(table.name)"
     )
   }
 
@@ -79,7 +79,7 @@ struct SnapshotProgress {
       FROM former
       """,
       identity + [.text(table.plainName), .text(snapshot.snapshotID)],
-      "taking over how far the replay of \(table.name) has come"
+      "adopting the replay progress of \(table.name)"
     )
   }
 
@@ -94,7 +94,7 @@ struct SnapshotProgress {
         WHERE snapshot_id = $1 AND table_name = $2 AND production_schema = $3 AND retried_at IS NULL\(isInWindow)
         """,
         [.text(snapshot.snapshotID), .text(table.plainName), .text(table.production.schema.name)],
-        "noting that refused rows of \(table.name) are tried again"
+        "recording that refused rows of \(table.name) are tried again"
       )
     } catch {
       guard !isWhole, error.refusesRow else { throw error }
@@ -158,7 +158,7 @@ struct SnapshotProgress {
         .bigint(runID), .textArray(states.map(\.code)), .text(table.plainName), .text(snapshot.snapshotID),
         .text(table.production.schema.name),
       ],
-      "taking refused rows of \(table.name) up again"
+      "reopening refused rows of \(table.name)"
     )
   }
 }

@@ -63,14 +63,14 @@ struct StagingAdoption {
       [
         .bigint(Int(table.productionOid)), .text(table.staging.quoted), .text(source.identity), .text(source.kin),
       ],
-      "looking what is known of \(table.staging)"
+      "checking what is known about \(table.staging)"
     ).bool(0, 0) == true
   }
 
   /// Gives the refusals of an earlier version the places of their rows.
   func placeRefusals(of table: TablePlan, _ source: StagingSource) throws(PostgresError) {
     let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
-    let operation = "taking over the refused rows of \(table.staging)"
+    let operation = "adopting the refused rows of \(table.staging)"
     let rows = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
       try staging.query(
         """

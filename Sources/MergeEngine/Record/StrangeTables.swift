@@ -72,7 +72,7 @@ struct StrangeTables {
     let rows = try connection.query(
       Self.query,
       [.text(admin)],
-      "looking for tables of others in the admin schema"
+      "looking for other people's tables in the admin schema"
     )
     return (0..<rows.count).map { row in
       let relation = QualifiedName(schema: admin, name: rows.text(row, 0) ?? "")

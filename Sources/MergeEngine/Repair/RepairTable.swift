@@ -43,7 +43,7 @@ struct RepairTable {
   ) throws -> [RepairOutcome] {
     let start = ContinuousClock.now
     // Deferred constraints would speak up at the commit, when no row can be told from another any more.
-    try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
+    try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "setting constraints immediate")
     let outcomes =
       differences.first?.kind == .extra
       ? try delete(differences, &budget) : try write(differences, &budget, &memory)

@@ -109,7 +109,7 @@ struct RollbackBatch {
     }
     try production.execute(sql.reinsert(range), "restoring deleted rows of \(table.production)")
     if table.hasTriggers, !table.columns.isEmpty {
-      try production.execute(sql.takeRestored(range), "looking what triggers of \(table.production) have restored")
+      try production.execute(sql.takeRestored(range), "checking what triggers of \(table.production) did to restored rows")
     }
     let counts = try finish(operation)
     try connections.commitStagingFirst(operation)
@@ -137,7 +137,7 @@ struct RollbackBatch {
 
   func takeDeleted() throws(PostgresError) {
     guard table.hasTriggers else { return }
-    try production.execute(sql.takeDeleted, "looking what triggers of \(table.production) have deleted")
+    try production.execute(sql.takeDeleted, "checking what triggers of \(table.production) did to deleted rows")
   }
 
   /// Does what follows from the keys that the transaction has taken back, and counts them.

@@ -86,7 +86,7 @@ final class ControlConnection {
   /// - Throws: ``MergeFailure/busy(table:by:)`` when another merge has taken a table meanwhile,
   ///   ``MergeFailure/unreachable(_:)`` when the server can't be reached again in time.
   func renewIfLost() throws -> Bool {
-    if !current.isBroken, (try? current.execute("SELECT 1", "looking after the connection")) != nil { return false }
+    if !current.isBroken, (try? current.execute("SELECT 1", "checking the connection")) != nil { return false }
     logger.warning("control connection lost, reconnecting")
     let deadline = ContinuousClock.now + .seconds(retries.reconnectLimitSeconds)
     let lost = backend

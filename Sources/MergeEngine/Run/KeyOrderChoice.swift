@@ -41,7 +41,7 @@ struct KeyOrderChoice {
       SELECT corr((s.ctid::text::point)[0], s.\(table.columns[0].name)::float8)
       FROM \(table.staging) AS s TABLESAMPLE system (\(Literal("\(percent)"))::float8)
       """,
-      "looking in which order \(table.staging) lies"
+      "checking the row order of \(table.staging)"
     )
     return abs(row.double(0, 0) ?? 0) >= Self.orderedCorrelation
   }

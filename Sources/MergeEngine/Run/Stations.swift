@@ -230,7 +230,7 @@ struct Stations {
       return (place, [])
     }
     // Deferred constraints would speak up at the commit, when no row can be told from another any more.
-    try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "making deferred constraints immediate")
+    try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "setting constraints immediate")
     var place = place
     if case .range(let range) = place, let rowLimit {
       place = .range(try claim.start(of: range, rowLimit: rowLimit))

@@ -105,7 +105,7 @@ struct ValueHolders {
       JOIN holding AS q ON a.is_ruled AND \(excludes.joined(" AND ")) AND NOT (\(sameKey("q", "a")))
       LEFT JOIN waiting AS b ON \(sameKey("q", "b"))
       """,
-      "looking which refused rows of \(table.staging) wait for each other"
+      "checking which refused rows of \(table.staging) wait for each other"
     )
     var waits = Waits()
     for row in 0..<rows.count {

@@ -155,7 +155,7 @@ final class WorkerGrowth: Sendable {
         AND NOT EXISTS (SELECT FROM pg_stat_activity a
                         WHERE a.pid = l.pid AND a.application_name LIKE 'merge-engine run \(runID) worker %')
       """,
-      "looking who waits for locks"
+      "checking which sessions wait for locks"
     ).integer(0, 0) ?? 0
   }
 }

@@ -19,7 +19,7 @@ enum LocalSettings {
     let isPart = connection.isInTransaction
     let (begin, end): (SQL, SQL) =
       isPart ? ("SAVEPOINT reading", "ROLLBACK TO SAVEPOINT reading; RELEASE SAVEPOINT reading") : ("BEGIN", "ROLLBACK")
-    let operation = "reading under settings of its own"
+    let operation = "reading with its own settings"
     try connection.execute("\(begin); \(settings)", operation)
     let result: Result<Value, PostgresError>
     do throws(PostgresError) {

@@ -15,14 +15,14 @@ enum ReplicaLag {
 
   /// - Returns: infinity when the standby that was named is not connected: nobody can say what it has.
   static func seconds(_ connection: Connection, replica: String?) throws(PostgresError) -> Double {
-    let result = try connection.query(query, [.text(replica)], "asking how far behind standbys are")
+    let result = try connection.query(query, [.text(replica)], "reading how far standbys lag")
     if replica != nil, result.integer(0, 0) == 0 { return .infinity }
     return result.double(0, 1) ?? 0
   }
 
   /// - Returns: why the lag can't be seen; nil if it can.
   static func obstacle(_ connection: Connection, replica: String?) throws(PostgresError) -> String? {
-    let result = try connection.query(query, [.text(replica)], "asking how far behind standbys are")
+    let result = try connection.query(query, [.text(replica)], "reading how far standbys lag")
     let count = result.integer(0, 0) ?? 0
     if let replica, count == 0 { return "there is no standby whose application_name is \(replica)" }
     // Without the right to see it every column of a standby is NULL, its state among them.

@@ -75,13 +75,13 @@ struct DeletedKeys {
       SELECT \(values.joined(", ")), k.number::bigint FROM \(conversion.source(distinct, and: ["number"]))
       """,
       distinct.map { batch.texts(rows, column: $0) } + [.textArray(rows.map { "\(batch.rows[$0].number)" })],
-      "keeping the deletions of \(production.name)"
+      "storing the deletes of \(production.name)"
     )
   }
 
   /// Has the planner know how many there are.
   func analyze() throws(PostgresError) {
-    try connection.execute("ANALYZE \(name)", "counting the deletions of \(production.name)")
+    try connection.execute("ANALYZE \(name)", "analyzing the deletes of \(production.name)")
   }
 
   /// Lets deletions go after which their row came again.
@@ -95,7 +95,7 @@ struct DeletedKeys {
       DELETE FROM \(name) AS d USING \(name) AS m WHERE m.number = ANY ($1::text[]::bigint[]) AND \(isSame)
       """,
       [.textArray(numbers.map(String.init))],
-      "letting deletions of \(production.name) go"
+      "discarding deletes of \(production.name)"
     )
   }
 

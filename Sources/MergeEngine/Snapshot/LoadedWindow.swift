@@ -53,7 +53,7 @@ struct LoadedWindow: Equatable {
       guard table.column(status) != nil else { return nil }
       let unmerged = try connection.query(
         "SELECT EXISTS (SELECT FROM \(table.name) WHERE coalesce(\(status), '') NOT IN ('PROCESSED', 'ERROR'))",
-        "looking for rows of \(table.name) that no merge has met"
+        "looking for rows of \(table.name) that no merge has read"
       )
       guard unmerged.bool(0, 0) == false else { return nil }
     }

@@ -106,7 +106,7 @@ package struct SnapshotRestore: Sendable {
     try connection.execute("LOCK TABLE \(present.name) IN SHARE ROW EXCLUSIVE MODE", "locking \(present.name)")
     let result = try connection.query(
       "SELECT EXISTS (SELECT FROM \(present.name))",
-      "looking whether \(present.name) is empty"
+      "checking whether \(present.name) is empty"
     )
     guard result.bool(0, 0) == false else {
       return ["\(present.name) holds rows. Save the ones you need, and truncate it."]

@@ -75,7 +75,7 @@ package struct AskedRows: Sendable {
   package func horizon() throws -> String {
     let row = try session.reachControl().query(
       "SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric % 4294967296)::text",
-      "looking which rows are there before the load"
+      "checking which rows production has before the load"
     )
     return row.text(0, 0) ?? "3"
   }

@@ -88,7 +88,7 @@ public struct ExtraRows {
     }
     let isEmpty = try connection.query(
       "SELECT NOT EXISTS (SELECT FROM \(plan.staging))",
-      "looking whether \(plan.staging) is empty"
+      "checking whether \(plan.staging) is empty"
     )
     guard isEmpty.bool(0, 0) != true else {
       outcome.note = "not looked for: \(plan.staging) is empty, so every row would be extra."

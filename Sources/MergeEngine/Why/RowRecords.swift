@@ -67,7 +67,7 @@ struct RowRecords {
       ORDER BY g.id
       """,
       [.textArray(addresses), .text(source.identity), .bigint(source.fileNode), .text(plan.plainName)],
-      "looking which batch has read the row"
+      "looking for the batches that read the row"
     )
     let reads = (0..<rows.count).map { row in
       WhyReport.Read(
