@@ -58,7 +58,7 @@ struct KeyObjections {
           Objection(
             condition: "isempty(t.\(column))",
             columns: [column],
-            words: "with an empty \(column), which \(name) takes none of"
+            words: "with an empty \(column), which \(name) does not allow"
           )
         )
       }
@@ -106,7 +106,7 @@ struct KeyObjections {
     return Objection(
       condition: "\(condition)\(key.concerns("t"))",
       columns: key.stagedColumns + plan.keyColumns.map(\.name),
-      words: "with a \(key.columnNames) that another row of \(key.table) has (\(key.name))",
+      words: "whose \(key.columnNames) another row of \(key.table) has (\(key.name))",
       remedy: .handover(key),
       computed: key.computed
     )
@@ -124,7 +124,7 @@ struct KeyObjections {
         \(isComplete) AND t.\(Questions.first(key)) < t.\(Questions.row)\(key.concerns("t")) AND NOT \(hasIt)
         """,
       columns: key.stagedColumns + plan.keyColumns.map(\.name),
-      words: "with a \(key.columnNames) that another row of \(plan.staging) has (\(key.name))",
+      words: "whose \(key.columnNames) another row of \(plan.staging) has (\(key.name))",
       sharedKey: key,
       computed: key.computed
     )
@@ -183,7 +183,7 @@ struct KeyObjections {
     return Objection(
       condition: "num_nulls(\(values)) > 0 AND num_nulls(\(values)) < \(columns.count)",
       columns: columns,
-      words: "with only a part of \(columns.map(\.name).joined(separator: ", ")) (foreign key \(key.name), MATCH FULL)"
+      words: "with values in only some of \(columns.map(\.name).joined(separator: ", ")) (foreign key \(key.name), MATCH FULL)"
     )
   }
 

@@ -274,7 +274,7 @@ struct Objections {
           condition:
             "(SELECT \(constraints.map { "(\($0))" as SQL }.joined(" OR ")) FROM (SELECT t.*) AS u) IS NOT TRUE",
           columns: partitions.columns,
-          words: "that no partition of \(plan.production) takes"
+          words: "that fit no partition of \(plan.production)"
         )
       )
     }

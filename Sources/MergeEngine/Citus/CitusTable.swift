@@ -67,8 +67,8 @@ struct CitusTable: Sendable, Equatable {
 
   /// Why it can't be staging.
   func obstacle(asStaging name: QualifiedName) -> String {
-    "\(name) \(description): its rows lie in shards, and can't be read by blocks. Merge it from files (merge-engine snapshot save, "
-      + "merge-engine replay), or load into an ordinary table; Citus's undistribute_table makes one of it."
+    "\(name) \(description): its rows lie in shards, so it can't be read block by block. Merge it from files (merge-engine snapshot save, "
+      + "merge-engine replay), or load into an ordinary table; Citus's undistribute_table turns it into one."
   }
 
   /// Why it can't be production.

@@ -80,11 +80,11 @@ package struct RunControl: Sendable {
     let status = row.text(0, 0) ?? ""
     let isRollingBack = status == RunStatus.rollingBack
     guard status == RunStatus.running.rawValue || isRollingBack else {
-      throw Self.blocked("run \(runID) is \(status), and only a run that is going on can be controlled.")
+      throw Self.blocked("run \(runID) is \(status), and only a run in progress can be controlled.")
     }
     let changesWorkers = requests.contains { if case .workers = $0 { true } else { false } }
     guard !isRollingBack || !changesWorkers else {
-      throw Self.blocked("run \(runID) is being rolled back, which one connection does: --workers changes nothing.")
+      throw Self.blocked("run \(runID) is being rolled back, which takes a single connection: --workers changes nothing.")
     }
     guard isRollingBack || row.bool(0, 1) != true || requests.allSatisfy({ $0 == .stop }) else {
       throw Self.blocked(

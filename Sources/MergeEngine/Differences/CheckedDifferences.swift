@@ -81,14 +81,14 @@ struct CheckedDifferences: Sendable {
     else {
       throw blocked(
         path,
-        "does not begin like a file of JSON lines from verify --output (a .csv is only for reading). \(advice)"
+        "is not a JSON lines file from verify --output (a .csv can't be applied). \(advice)"
       )
     }
     guard version.formatVersion == DifferenceFile.formatVersion else {
       throw blocked(
         path,
         "has format version \(version.formatVersion), but this merge-engine reads version "
-          + "\(DifferenceFile.formatVersion): run verify --output with the merge-engine that repairs."
+          + "\(DifferenceFile.formatVersion): run verify --output again with this merge-engine."
       )
     }
     do {

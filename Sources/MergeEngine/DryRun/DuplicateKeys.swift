@@ -36,7 +36,7 @@ struct DuplicateKeys {
     } catch {
       guard let refusal = error as? PostgresError, refusal.sqlState?.refusesRow == true else { throw error }
       outcome.note(
-        "keys that appear in several batches could not be looked for, since rows can't be read (\(refusal.message)): "
+        "keys that appear in several batches could not be searched for, since some rows can't be read (\(refusal.message)): "
           + "if there are any, the merge will count fewer inserts."
       )
     }

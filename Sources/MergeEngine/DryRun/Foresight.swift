@@ -80,7 +80,7 @@ struct Foresight {
       guard errorCount < Self.errorLimit else {
         outcome.note(
           "many rows raise errors when they are tested against production's checks (\(error.reason)): how many rows would "
-            + "be refused can't be told."
+            + "be refused is not known."
         )
         return [:]
       }

@@ -20,7 +20,7 @@ struct AccessCheck {
 
   /// What a plan is worth that such a role has made.
   static let readerNote =
-    "this role may only read production: the plan is for a role that may write, and its rights were not checked."
+    "this role may only read production: the plan assumes a role that may write, and did not check its rights."
 
   /// What the role itself lacks, whatever the tables are.
   ///

@@ -33,7 +33,7 @@ extension ColumnRules {
       }
       check(rules.version.map { [$0] } ?? [], "version_column", among: own)
       if rules.key?.isEmpty == true {
-        mistakes.append("tables.\(name).key: it names no column. Name those of a unique index, or leave the key out.")
+        mistakes.append("tables.\(name).key: it names no column. Name the columns of a unique index, or leave key out.")
       }
       if let key = rules.key, Set(key).count < key.count {
         mistakes.append("tables.\(name).key: it names a column twice.")
@@ -72,15 +72,15 @@ extension ColumnRules {
       if isLeftOver {
         mistakes.append(
           "tables.\(name).columns.\(column): it is read from \(staged), and the staging table \(stagingTable) has a column "
-            + "\(column) too. List that one under ignore_columns, or take the line out."
+            + "\(column) too. List that one under ignore_columns, or remove this line."
         )
       }
     }
     let counts = Dictionary(grouping: pairs, by: \.value).filter { $0.value.count > 1 }
     for (staged, columns) in counts.sorted(by: { $0.key < $1.key }) {
       mistakes.append(
-        "tables.\(name).columns: \(columns.map(\.key).joined(separator: " and ")) are both read from \(staged). One column of "
-          + "staging goes into one of production."
+        "tables.\(name).columns: \(columns.map(\.key).joined(separator: " and ")) are both read from \(staged). One staging column "
+          + "can fill only one production column."
       )
     }
     return mistakes
@@ -89,8 +89,8 @@ extension ColumnRules {
   /// One staging table is merged into one production table.
   private func sharedNames() -> [String] {
     Dictionary(grouping: stagingTables, by: \.value).filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.map {
-      "\($0.value.map { "tables.\($0.key.name).staging_table" }.sorted().joined(separator: " and ")) are both \($0.key.name). "
-        + "A staging table is merged into one production table."
+      "\($0.value.map { "tables.\($0.key.name).staging_table" }.sorted().joined(separator: " and ")) both name \($0.key.name). "
+        + "A staging table can be merged into only one production table."
     }
   }
 

@@ -122,27 +122,27 @@ struct KeyChoice {
     let another: SQL = "CREATE UNIQUE INDEX CONCURRENTLY ON \(table) (\(columns.joined()))"
     switch flaw {
     case .invalid:
-      return "is not valid: its making was not ended. Make it anew: "
+      return "is not valid: its creation did not finish. Rebuild it: "
         + statement("REINDEX INDEX CONCURRENTLY \(index.name)")
     case .partial:
       return
-        "is partial, and says nothing of the rows that its WHERE leaves out. If \(listed(columns)) is unique among all "
+        "is partial, and does not cover the rows that its WHERE leaves out. If \(listed(columns)) is unique among all "
         + "rows: \(statement(another))"
     case .expression:
-      return "is over an expression, by which rows can't be looked up. Make one over plain columns."
+      return "is over an expression, by which rows can't be looked up. Create one over plain columns."
     case .notOfEquality:
-      return "is WITHOUT OVERLAPS: rows are told apart by periods, which can't be matched. Merge into a table with an "
+      return "is WITHOUT OVERLAPS: it tells rows apart by periods, which can't be matched. Merge into a table with an "
         + "ordinary primary key, or leave this one out."
     case .nullable(let column):
-      return "allows NULL in \(column), and rows without a value are not told apart. If every row has one: "
+      return "allows NULL in \(column), and does not tell apart rows without a value. If every row has one: "
         + statement("ALTER TABLE \(table) ALTER COLUMN \(column) SET NOT NULL")
     case .otherEquality(let column):
       return
-        "compares \(column) by an operator class whose equality is not that of the column's type. Make one with the "
+        "compares \(column) by an operator class whose equality is not that of the column's type. Create one with the "
         + "type's own: \(statement(another))"
     case .otherCollation(let column):
       return
-        "has another collation for \(column) than the column itself, so a look-up would not use it. Make one without "
+        "has another collation for \(column) than the column itself, so a look-up would not use it. Create one without "
         + "COLLATE: \(statement(another))"
     }
   }

@@ -25,7 +25,7 @@ struct MisspelledColumns {
     let names = pairs.map { "\($0.staging.quoted) for \($0.production)" }.joined(separator: ", ")
     let statements = pairs.map { "ALTER TABLE \(staging) RENAME COLUMN \($0.staging) TO \($0.production);" as SQL }
     return
-      "columns of \(staging) differ from production's only by case: \(names). Have DMS load them in lower case (the rule "
-      + "action convert-lowercase of its mappings), take them for the same with --fold-case, or rename them: \(statements.joined(" ").text)"
+      "columns of \(staging) differ from production's only in case: \(names). Have DMS load them in lower case (the rule "
+      + "action convert-lowercase of its mappings), match them with --fold-case, or rename them: \(statements.joined(" ").text)"
   }
 }

@@ -33,7 +33,7 @@ struct SnapshotPairs {
         .blocker(
           .notFound,
           nil,
-          "the snapshot has no table of the staging schema \(pair.staging). It holds \(known): name what is meant with --pair "
+          "the snapshot has no table of the staging schema \(pair.staging). It holds \(known): name the right pairs with --pair "
             + "STAGING=PRODUCTION, once for each pair."
         )
       }

@@ -48,7 +48,7 @@ struct SnapshotTablePlan: Sendable {
     }
     if let savedVersion = saved.versionColumn, savedVersion != version {
       differences.append(
-        "the newer row is told by \(version); when the snapshot was taken it was told by \(savedVersion)."
+        "\(version) decides which row is newer; when the snapshot was taken, \(savedVersion) did."
       )
     }
     return differences

@@ -77,8 +77,8 @@ struct TableChoice {
       findings.append(
         .blocker(
           stagingName.name,
-          "\(stagingSchema).\(stagingName.quoted) may be of \(Spelling.list(names.map { "\(productionSchema).\($0.quoted)" })), "
-            + "which differ by case only. Name it under the one that is meant: staging_table: \(stagingName)"
+          "\(stagingSchema).\(stagingName.quoted) may belong to \(Spelling.list(names.map { "\(productionSchema).\($0.quoted)" })), "
+            + "which differ only in case. Name it under the right one: staging_table: \(stagingName)"
         )
       )
     }
@@ -101,10 +101,10 @@ struct TableChoice {
 
   private func ambiguity(_ names: [Identifier], _ name: Identifier) -> String {
     names.count > 1
-      ? "the staging tables \(names.map { "\(stagingSchema).\($0.quoted)" }.joined(separator: " and ")) differ by case only, and "
-        + "both may be of \(productionSchema).\(name). Name one: tables.\(name).staging_table"
-      : "several tables of \(productionSchema) differ by case only, and \(stagingSchema).\(names.first?.quoted ?? "") may be of "
-        + "each. Name it under the one that is meant: staging_table"
+      ? "the staging tables \(names.map { "\(stagingSchema).\($0.quoted)" }.joined(separator: " and ")) differ only in case, and "
+        + "both may belong to \(productionSchema).\(name). Name one: tables.\(name).staging_table"
+      : "several tables of \(productionSchema) differ only in case, and \(stagingSchema).\(names.first?.quoted ?? "") may belong "
+        + "to each. Name it under the right one: staging_table"
   }
 
   private func missingStaging(_ name: Identifier) -> String {
@@ -140,7 +140,7 @@ struct TableChoice {
         .notFound,
         name.name,
         "\(stagingSchema).\(name.quoted) has no table of the same name in \(productionSchema), only \(other.quoted), which "
-          + "differs by case. \(rename(name, to: other))"
+          + "differs in case. \(rename(name, to: other))"
       )
     }
     let question = Spelling.question(for: name.name, in: production.map(\.name.name.name))
@@ -153,7 +153,7 @@ struct TableChoice {
     let statement: SQL =
       "ALTER TABLE \(QualifiedName(schema: Identifier(stagingSchema), name: name)) RENAME TO \(other)"
     return
-      "Have DMS load into the other name (the rule action convert-lowercase of its mappings), take the two for the same "
+      "Have DMS load into the other name (the rule action convert-lowercase of its mappings), match the two "
       + "with --fold-case or tables.\(other).staging_table, or rename it: \(statement.text). Drop an empty table of that name "
       + "first."
   }

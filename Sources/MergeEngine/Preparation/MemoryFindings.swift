@@ -8,9 +8,9 @@ struct MemoryFindings {
     return [
       .warning(
         table.name,
-        "\(table.production) is likely to be cold: with its indexes it has \(Numbers.bytes(fit.byteCount)), and the server counts on "
-          + "\(Numbers.bytes(fit.cacheByteCount)) of memory for all tables, so that most pages have to be read from disk. The merge "
-          + "has them read ahead. If there is more memory than that, say so in effective_cache_size."
+        "\(table.production) is likely to be cold: with its indexes it takes \(Numbers.bytes(fit.byteCount)), and the server expects "
+          + "\(Numbers.bytes(fit.cacheByteCount)) of memory for all tables, so most pages must be read from disk; the merge has them "
+          + "read ahead. If the server has more memory, raise effective_cache_size."
       )
     ]
   }

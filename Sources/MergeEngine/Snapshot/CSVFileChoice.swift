@@ -102,7 +102,7 @@ struct CSVFileChoice {
     return .failure(
       Mismatch(
         reason:
-          "may be of \(names): no folder above has the name of a schema. Name its table alone: --table SCHEMA.NAME."
+          "may belong to \(names): no folder above it is named after a schema. Name the table: --table SCHEMA.NAME."
       )
     )
   }

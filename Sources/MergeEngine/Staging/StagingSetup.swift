@@ -209,8 +209,8 @@ package struct StagingSetup: Sendable {
     let staging = QualifiedName(schema: Identifier(options.schemas.staging), name: other)
     let statement: SQL = "ALTER TABLE \(staging) RENAME TO \(name)"
     return
-      "\(options.schemas.staging).\(other.quoted) already exists and differs from \(table.name) only by case. Have DMS load "
-      + "in lower case (the rule action convert-lowercase of its mappings), take the two for the same with --fold-case, or rename it: "
+      "\(options.schemas.staging).\(other.quoted) already exists and differs from \(table.name) only in case. Have DMS load "
+      + "in lower case (the rule action convert-lowercase of its mappings), match the two with --fold-case, or rename it: "
       + statement.text
   }
 

@@ -86,7 +86,7 @@ import Testing
       #expect(try await repair.outcome().status == 130)
       #expect(try database.value("SELECT status FROM admin.merge_summary WHERE id = 2") == "ABORTED")
       let over = try await database.call("control", "2", "--pause")
-      #expect(over.status == 73 && over.errors.contains("run 2 is ABORTED, and only a run that is going on"))
+      #expect(over.status == 73 && over.errors.contains("run 2 is ABORTED, and only a run in progress"))
     }
   }
 

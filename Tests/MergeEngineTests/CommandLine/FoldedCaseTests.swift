@@ -94,7 +94,7 @@ import Testing
       try database.run("CREATE TABLE staging.orders (LIKE production.orders)")
       let merge = try await database.call("merge", "--fold-case")
       #expect(merge.status == 73, "\(merge.transcript)")
-      #expect(merge.errors.contains(#"the staging tables staging."orders" and staging."ORDERS" differ by case only"#))
+      #expect(merge.errors.contains(#"the staging tables staging."orders" and staging."ORDERS" differ only in case"#))
       #expect(merge.errors.contains("tables.orders.staging_table"))
       let file = ["merge-engine.yaml": "fold_case: true\ntables: {orders: {staging_table: ORDERS}}\n"]
       #expect(try await database.call("merge", files: file).status == 65)

@@ -24,7 +24,7 @@ import Testing
       let before = try database.contents()
       let table = try await database.call(command)
       #expect(table.status == 73)
-      #expect(table.everything.contains("only \"customers\", which differs by case"))
+      #expect(table.everything.contains("only \"customers\", which differs in case"))
       #expect(table.everything.contains("convert-lowercase"))
       #expect(table.everything.contains(#"ALTER TABLE "staging"."CUSTOMERS" RENAME TO "customers""#))
       #expect(table.everything.contains("--table orders"))
@@ -36,7 +36,7 @@ import Testing
       try database.run(#"ALTER TABLE "staging"."CUSTOMERS" RENAME TO "customers""#)
       let columns = try await database.call(command)
       #expect(columns.status == 73)
-      #expect(columns.everything.contains("columns of staging.customers differ from production's only by case"))
+      #expect(columns.everything.contains("columns of staging.customers differ from production's only in case"))
       let statement = #"RENAME COLUMN "UPDATED_AT" TO "updated_at""#
       #expect(columns.everything.contains(statement))
       // What is missing only by its right name is not told of once more.
