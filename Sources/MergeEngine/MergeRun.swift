@@ -136,7 +136,7 @@ package struct MergeRun: Sendable {
       } catch {
         guard !control.current.isBroken else {
           logger.error(
-            "the run can't reach the database any more: its committed batches stay, and the same command continues from there",
+            "the run can no longer reach the database: its committed batches stay, and the same command continues from there",
             metadata: ["run": "\(record.id)"]
           )
           throw error
@@ -182,7 +182,7 @@ package struct MergeRun: Sendable {
     }
     if let text = options.pauseWhile, let obstacle = try PauseCondition(text).obstacle(control) {
       throw MergeFailure.blocked([
-        .blocker(.pauseCondition, nil, "--pause-while must be SQL that answers with one boolean: \(obstacle).")
+        .blocker(.pauseCondition, nil, "--pause-while must be a query that returns one boolean: \(obstacle).")
       ])
     }
   }

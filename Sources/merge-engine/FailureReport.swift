@@ -40,7 +40,7 @@ struct FailureReport {
     case let error as PostgresError where error.origin == .connectionLost || error.origin == .connecting:
       finish(.unreachable(error))
     case let error as PostgresError where error.origin == .foreignSession:
-      finish(.blocked, ["error \(error)", "Connect to PostgreSQL itself, past PgBouncer and its like."])
+      finish(.blocked, ["error \(error)", "Connect to PostgreSQL itself, not through PgBouncer or another pooler."])
     case let error as PostgresError where error.sqlState == .insufficientPrivilege:
       // What a merge needs is checked before; this is init or status.
       finish(.blocked, ["error \(error)", "Have the owner of the objects run this command."])

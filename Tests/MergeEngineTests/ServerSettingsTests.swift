@@ -55,7 +55,7 @@ import Testing
       let initialised = try await database.call("init")
       #expect(
         initialised.status == 73
-          && initialised.errors.contains("the admin schema admin can't be made: tables come from the DBA")
+          && initialised.errors.contains("the admin schema admin can't be created: tables come from the DBA")
       )
       try database.run("ALTER EVENT TRIGGER guard DISABLE")
       #expect(try await database.call("merge").status == 0)

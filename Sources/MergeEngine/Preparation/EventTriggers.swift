@@ -45,7 +45,7 @@ struct EventTriggers {
         nil,
         "the server would refuse a merge's \(ofTables == nil ? "admin schema" : "temporary tables"): \(refusal.message)"
           + (refusal.sqlState.map { " (SQLSTATE \($0))" } ?? "")
-          + ". Exempt pg_temp and the schema \(options.schemas.admin) from the event trigger, or disable it while merging: "
+          + ". Exempt pg_temp and the schema \(options.schemas.admin) from the event trigger, or disable it during the merge: "
           + disabling.text
       )
     ]

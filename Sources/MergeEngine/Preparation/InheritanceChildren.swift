@@ -34,7 +34,7 @@ struct InheritanceChildren {
       return "ALTER TABLE \(child) NO INHERIT \(table.staging)" as SQL
     }
     return [
-      "rows of tables that inherit from \(table.staging) are read with its own and can't be told from them. Take them out: "
+      "rows of tables that inherit from \(table.staging) are read with its own and can't be told apart from them. Detach them: "
         + statements.joined("; ").text
     ]
   }
@@ -47,7 +47,7 @@ struct InheritanceChildren {
     let keys = table.keyColumns.map(\.name).joined()
     return [
       "\(twins.count == 1 ? "a key is" : "\(twins.count) keys are") in \(table.production) and in tables that inherit from it, such as "
-        + "\(twins.example): which of the rows is meant can't be told. Leave one of each: "
+        + "\(twins.example): a merge can't know which row is meant. Keep only one of each: "
         + ("SELECT tableoid::regclass, * FROM \(table.production) WHERE (\(keys)) IN (SELECT \(keys) FROM \(table.production) "
         + "GROUP BY \(keys) HAVING count(*) > 1)" as SQL).text
     ]

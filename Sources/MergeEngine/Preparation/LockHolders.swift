@@ -35,7 +35,7 @@ struct LockHolders {
         .lockHeld,
         table.name.name,
         "process \(process) (\(rows.text(row, 4) ?? ""), role \(rows.text(row, 5) ?? "")) has locked \(table) "
-          + "(\(rows.text(row, 3) ?? "")) for longer than the merge waits. Wait for it and run the same command again, or end "
+          + "(\(rows.text(row, 3) ?? "")) for longer than the merge waits. Let it finish and run the same command again, or end "
           + "it: SELECT pg_terminate_backend(\(process))"
       )
     }

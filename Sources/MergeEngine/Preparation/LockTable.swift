@@ -43,7 +43,7 @@ struct LockTable {
       .warning(
         .lockTable,
         largest.name,
-        "\(reason(largest)) has room for \(limit) at a time: merging with \(limit) of \(workerCount) workers. "
+        "\(reason(largest)) has room for \(limit) at a time: the merge uses \(limit) of \(workerCount) workers. "
           + advice(largest, workers: workerCount)
       )
     ]
@@ -66,7 +66,7 @@ struct LockTable {
   private func advice(_ table: TablePlan, workers: Int) -> String {
     let places = Double(count(table) * max(workers, 2)) / 2 / Self.usableShare + Double(capacity.heldObjects)
     let enough = Int(max(places, Double(count(table)) * 1.5)) / max(capacity.transactions, 1) + 1
-    return "Enough is, with the server restarted: ALTER SYSTEM SET max_locks_per_transaction = \(max(enough, 64))"
+    return "Enlarge it, then restart the server: ALTER SYSTEM SET max_locks_per_transaction = \(max(enough, 64))"
   }
 
   private static func lockCounts(_ plan: MergePlan, _ connection: Connection) throws(PostgresError) -> [UInt32: Int] {

@@ -106,7 +106,7 @@ struct Preparation {
     if options.maxReplicaLagSeconds != nil, purpose == .merge,
       let obstacle = try ReplicaLag.obstacle(production, replica: options.replica)
     {
-      throw MergeFailure.blocked([.blocker(.standby, nil, "--max-replica-lag can't be kept: \(obstacle).")])
+      throw MergeFailure.blocked([.blocker(.standby, nil, "--max-replica-lag can't be honoured: \(obstacle).")])
     }
     plan.add(try SessionFindings(plan: plan, options: options, production: production, staging: staging).all())
     if options.ties == .compare { try plan.compareTies(production) }

@@ -67,7 +67,7 @@ struct ProductionFindings {
         .versionTrigger,
         table.name,
         "the trigger \(rows.text(row, 0) ?? "") of \(table.production) seems to set \(version) (function "
-          + "\(rows.text(row, 1) ?? "")): merged rows would then carry what it sets, mostly the time of the merge, as their version, and "
+          + "\(rows.text(row, 1) ?? "")): merged rows would then get its value as their version, usually the time of the merge, and "
           + "later changes from Oracle would look old. Disable it for the merging role."
       )
     }

@@ -42,7 +42,7 @@ struct ReplicaIdentity {
       let index = rows.text(row, 3).map { "USING INDEX \(Identifier($0))" as SQL }
       return "ALTER TABLE \(table) REPLICA IDENTITY \(rows.bool(row, 2) == true ? "DEFAULT" : index ?? "FULL");"
     }
-    return "A publication wants to tell its subscribers which row was changed: \(statements.joined(" ").text)"
+    return "A publication must tell its subscribers which row was changed: \(statements.joined(" ").text)"
   }
 
   /// A publication of some rows, or some columns, decides about them by columns that do not identify a row.

@@ -45,8 +45,8 @@ struct RewriteRules {
       return .blocker(
         .rewriteRule,
         table,
-        "the rule \(rule) rewrites every \(rows.text(row, 1) ?? "") on \(relation), so that what is written would not be "
-          + "what arrives. Disable it meanwhile, or make it a trigger: \(statement.text)"
+        "the rule \(rule) rewrites every \(rows.text(row, 1) ?? "") on \(relation), so what arrives would not be what is "
+          + "written. Disable it during the merge, or make it a trigger: \(statement.text)"
       )
     }
   }

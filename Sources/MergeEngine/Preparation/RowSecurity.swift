@@ -29,7 +29,7 @@ struct RowSecurity {
       return .blocker(
         .rowSecurity,
         table,
-        "row-level security on \(relation) applies to the role \(role), so rows could be hidden or refused one by one. "
+        "row-level security on \(relation) applies to the role \(role), so single rows could be hidden or refused. "
           + "Use a role to which it does not apply: \(statement.text)"
       )
     }

@@ -67,12 +67,12 @@ struct TriggerFindings {
     if !keys.isEmpty {
       messages.append(
         "\(trigger) seems to set \(keys), the key by which rows are matched: a row that would get a key other than "
-          + "staging's is quarantined. Have the trigger keep a key that is given."
+          + "staging's is quarantined. Change the trigger so that it keeps a key that is given."
       )
     }
     if swallows {
       messages.append(
-        "\(trigger) seems to leave rows out, as they were, or to put them elsewhere: a row that is not in \(table.production) "
+        "\(trigger) seems to skip rows, keep the old ones, or put them elsewhere: a row that is not in \(table.production) "
           + "afterwards as it should be counts as stale."
       )
     }

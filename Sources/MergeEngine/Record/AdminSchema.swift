@@ -139,8 +139,8 @@ struct AdminSchema {
     return .blocker(
       .adminSchema,
       nil,
-      "the admin schema \(schemas.admin) can't be made: \(error.message)\(state). If an event trigger refuses it (SELECT evtname "
-        + "FROM pg_event_trigger), exempt the schema from it, or disable it meanwhile: ALTER EVENT TRIGGER … DISABLE"
+      "the admin schema \(schemas.admin) can't be created: \(error.message)\(state). If an event trigger refuses it (SELECT evtname "
+        + "FROM pg_event_trigger), exempt the schema from it, or disable it for now: ALTER EVENT TRIGGER … DISABLE"
     )
   }
 
@@ -153,7 +153,7 @@ struct AdminSchema {
       isThere
       ? "the admin schema \(schemas.admin) is incomplete, and this role may not change it\(because). Have its owner run "
         + "merge-engine init"
-      : "there is no admin schema \(schemas.admin), and this role may not make it\(because). Have the database's owner run "
+      : "there is no admin schema \(schemas.admin), and this role may not create it\(because). Have the database's owner run "
         + "merge-engine init, and what merge-engine init --print-grants prints for this role"
     return .blocker(.adminSchema, nil, "\(advice); or these statements:\n\(script)")
   }

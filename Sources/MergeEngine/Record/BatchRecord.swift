@@ -14,7 +14,7 @@ struct BatchRecord {
   /// Staging lies in another file than when the round looked at it: somebody has rewritten or truncated it.
   struct StagingRewritten: Error, CustomStringConvertible {
     var description: String {
-      "staging was rewritten or truncated again and again while it was being read; run the merge again when nobody does that"
+      "staging was rewritten or truncated again and again while it was being read; run the merge again once that has stopped"
     }
   }
 

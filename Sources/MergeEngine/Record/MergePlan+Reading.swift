@@ -40,12 +40,12 @@ extension StagingReader.Rereading {
     switch self {
     case .forgotten:
       return
-        "\(count.rows) of \(staging) merged earlier can't be told from new ones, since the table has been rewritten or "
+        "\(count.rows) of \(staging) merged earlier can't be told apart from new ones, since the table has been rewritten or "
         + "restored since: \(areRead)."
     case .rewritten:
       return
-        "\(count.rows) of \(staging) \(count == 1 ? "was" : "were") written by the statement that has rewritten the table "
-        + "since it was merged (ALTER TABLE, or TRUNCATE and a load in one transaction), and can't be told from those "
+        "\(count.rows) of \(staging) \(count == 1 ? "was" : "were") written by the statement that rewrote the table "
+        + "since it was merged (ALTER TABLE, or TRUNCATE and a load in one transaction), and can't be told apart from those "
         + "merged then: \(areRead)."
     case .asked:
       return "\(count.rows) of \(staging) \(count == 1 ? "is" : "are") merged already, and --again reads "

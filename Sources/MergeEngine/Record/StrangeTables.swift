@@ -90,7 +90,7 @@ struct StrangeTables {
       return .blocker(
         .adminSchema,
         nil,
-        "\(relation) \(what). The engine keeps its record under that name: name another schema with --admin-schema, or rename "
+        "\(relation) \(what). The engine keeps its records under that name: name another schema with --admin-schema, or rename "
           + "it: \(renaming.text);"
       )
     }

@@ -130,14 +130,14 @@ package struct Repair: Sendable {
         try RepairWorker(number: number, opened, context, queue).run()
       } catch let error as PostgresError where error.origin == .connecting && number > firstCount {
         context.logger.warning(
-          "worker got no connection, the others continue without it",
+          "a worker got no connection; the others continue without it",
           metadata: ["worker": "\(number)", "reason": "\(error)"]
         )
       }
     }
     let (tables, left) = queue.result()
     let failures =
-      failure.map { ["\($0). What had been mended by then is committed; run verify --output again."] } ?? []
+      failure.map { ["\($0). What had been repaired by then is committed; run verify --output again."] } ?? []
     let report = report(record.id, status(tables, isFailed: failure != nil), clock, tables: tables, failures: failures)
     _ = try control.renewIfLost()
     try close(report, left: left, pressure.pauses, record, control.current)

@@ -24,7 +24,7 @@ enum RepairOutcome: Sendable, Hashable {
       case .deletedSince: "deleted since"
       case .deletedWhileVerified: "deleted while it was being verified"
       case .goneFromStaging: "gone from staging, or changed there"
-      case .inStagingByNow: "in staging by now"
+      case .inStagingByNow: "now in staging"
       case .stagingInDoubt(let why): "not deleted: \(why)"
       case .referredTo(let child): "referred to by \(child)"
       case .refused(let message, _): "refused by the server: \(message)"

@@ -177,7 +177,7 @@ struct RepairPlan: Sendable {
       )
       if let names = missing.text(0, 0), let grants = missing.text(0, 1) {
         findings.append(
-          .blocker(.missingRight, table.name, "--kind extra: the role lacks \(names). Have its owner do: \(grants)")
+          .blocker(.missingRight, table.name, "--kind extra: the role lacks \(names). Have its owner run: \(grants)")
         )
       }
     }
@@ -201,7 +201,7 @@ struct RepairPlan: Sendable {
           .blocker(
             .extraRows,
             table.name,
-            "--kind extra needs a file about a window with both ends: verify --from T --to T --output FILE."
+            "--kind extra needs a file about a window with both ends. Write one: verify --from T --to T --output FILE."
           )
         ])
       }

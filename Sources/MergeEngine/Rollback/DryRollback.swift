@@ -31,7 +31,7 @@ struct DryRollback {
   private func warnings(_ plan: RollbackPlan) throws -> [String] {
     try plan.slowChecks(connection)
       + plan.tables.filter(\.hasTriggers).map {
-        "\($0.production) has triggers: they may change what is restored, or bring back what is deleted."
+        "\($0.production) has triggers: they may change restored rows, or bring back deleted ones."
       }
   }
 

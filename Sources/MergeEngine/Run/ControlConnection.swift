@@ -51,7 +51,7 @@ final class ControlConnection {
         deadline = end
         guard isLost, .now < end else { throw error }
         attempt += 1
-        logger.warning("connection lost, starting again", metadata: ["reason": "\(error)"])
+        logger.warning("connection lost; starting again", metadata: ["reason": "\(error)"])
         stop.sleep(seconds: retries.waitSeconds(afterAttempt: attempt))
         _ = try renewIfLost()
       }

@@ -57,7 +57,7 @@ final class KeyFeeder: Sendable {
       guard context.stop.signal == nil, !queue.isStopped else { return }
       // What was not fed is read as it lies, in the next round.
       context.logger.warning(
-        "staging can't be read in key order, reading it as it lies",
+        "staging can't be read in key order; reading it in physical order",
         metadata: ["table": "\(context.plan.tables[table].name)", "reason": "\(error)"]
       )
     }

@@ -163,9 +163,9 @@ final class Pressure: Sendable {
     guard let first = reasons.min() else { return nil }
     return switch first {
     case .control: "merge-engine control --pause"
-    case .window: "outside of --window \(window.map { "\($0)" } ?? "")"
+    case .window: "outside --window \(window.map { "\($0)" } ?? "")"
     case .condition: "--pause-while is true"
-    case .silentCondition: "--pause-while has not been answered within \(PauseCondition.limitSeconds) s"
+    case .silentCondition: "--pause-while did not return within \(PauseCondition.limitSeconds) s"
     case .replicaLag: "a standby is further behind than --max-replica-lag"
     }
   }
@@ -201,7 +201,7 @@ final class Pressure: Sendable {
         }
         if isFirst, answer == .null {
           logger.warning(
-            "--pause-while is answered with NULL, or no row, which does not pause: is that what was meant?"
+            "--pause-while returned NULL, or no row, which does not pause the run: is that what you meant?"
           )
         }
       }
@@ -222,6 +222,6 @@ final class Pressure: Sendable {
       return lagSeconds == .infinity && !state.hasVanished
     }
     guard hasVanished, let replica else { return }
-    logger.warning("the standby is gone, waiting for it to return", metadata: ["replica": "\(replica)"])
+    logger.warning("the standby is gone; waiting for it to return", metadata: ["replica": "\(replica)"])
   }
 }

@@ -128,7 +128,7 @@ struct RunClosing {
     if outcome.isOverRefusalLimit {
       failures.append(
         "more rows were refused than --max-errors \(options.maxErrors ?? 0) allows: merge-engine errors list shows them, and "
-          + "errors retry makes them unread again once the cause is mended"
+          + "errors retry has them read again once the cause is fixed"
       )
     }
     if let fatalError = outcome.fatalError { failures.append(Self.text(fatalError)) }

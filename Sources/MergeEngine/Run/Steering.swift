@@ -135,6 +135,6 @@ final class Steering {
     guard reason != notedReason else { return }
     try controls.note(pause: reason, connection)
     notedReason = reason
-    logger.info("\(reason.map { "paused: \($0)" } ?? "going on")", metadata: ["run": "\(controls.runID)"])
+    logger.info("\(reason.map { "paused: \($0)" } ?? "continuing")", metadata: ["run": "\(controls.runID)"])
   }
 }

@@ -31,7 +31,7 @@ final class Worker {
       guard try connect() else { return }
     } catch MergeFailure.unreachable(let reason) where connectedCount.update({ $0 > 0 }) {
       return context.logger.warning(
-        "worker got no connection, the others continue without it",
+        "a worker got no connection; the others continue without it",
         metadata: ["worker": "\(number)", "reason": "\(reason)"]
       )
     }
@@ -126,7 +126,7 @@ final class Worker {
       } catch is BatchRecord.StagingRewritten {
         try undo()
         context.logger.warning(
-          "staging was rewritten or truncated while it was being read, examining it again",
+          "staging was rewritten or truncated while it was being read; examining it again",
           metadata: ["table": "\(context.plan.tables[item.table].name)"]
         )
         return queue.suspend(item, BatchRecord.StagingRewritten())
@@ -154,7 +154,7 @@ final class Worker {
         case .yield(let workerCount):
           try undo()
           context.logger.warning(
-            "the server has no room for so many workers, going on with \(workerCount)",
+            "the server has no room for so many workers; continuing with \(workerCount)",
             metadata: ["reason": "\(error)"]
           )
           if stations[item.table] == nil { _ = try connectAnew() }

@@ -17,8 +17,8 @@ enum Reaching {
         .pooledSession,
         nil,
         """
-        \(error): locks and settings would be left to other clients. Nothing was set. Connect to PostgreSQL itself, past \
-        PgBouncer and its like, whatever their pool_mode.
+        \(error): other clients would inherit its locks and settings. Nothing was set. Connect to PostgreSQL itself, not through \
+        PgBouncer or another pooler, whatever its pool_mode.
         """
       )
     ])

@@ -27,11 +27,11 @@ enum ReplicaLag {
     if let replica, count == 0 { return "there is no standby whose application_name is \(replica)" }
     // Without the right to see it every column of a standby is NULL, its state among them.
     if let hidden = result.integer(0, 2), hidden > 0 {
-      return "this role may not see how far behind standbys are; grant it pg_monitor"
+      return "this role may not see how far standbys lag; grant it pg_monitor"
     }
     // pg_receivewal and its like keep WAL without replaying it. Among others they don't count.
     if let replica, result.integer(0, 3) == count {
-      return "\(replica) does not say what it has replayed; name a standby that replays, or none"
+      return "\(replica) does not report what it has replayed; name a standby that does, or none"
     }
     return nil
   }

@@ -105,7 +105,7 @@ struct Session: Sendable {
     guard connection.serverVersionNumber >= Self.oldestServerVersion else {
       throw PostgresError(
         .connecting,
-        message: "the server is PostgreSQL \(connection.serverVersionNumber / 10_000); 14 or later is needed",
+        message: "the server is PostgreSQL \(connection.serverVersionNumber / 10_000); merge-engine needs 14 or later",
         operation: "connecting to \(target)"
       )
     }

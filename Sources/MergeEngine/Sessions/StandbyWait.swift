@@ -21,7 +21,7 @@ extension Session {
     logger.warning(
       """
       \(operation): the commit waits for synchronous standbys (synchronous_standby_names = '\(names)'); what it wrote is on the \
-      primary's disk. It goes on as soon as they answer, and the first signal ends it.
+      primary's disk. It continues as soon as they answer; the first signal ends it.
       """
     )
   }

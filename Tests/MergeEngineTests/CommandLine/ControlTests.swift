@@ -237,13 +237,13 @@ import Testing
       try holder.run("BEGIN; LOCK TABLE public.load")
       let merge = try database.launch(["--pause-while", "SELECT busy FROM public.load"])
       try await database.wait(
-        for: "EXISTS (SELECT FROM admin.merge_summary WHERE paused_because LIKE '--pause-while has not been answered%')"
+        for: "EXISTS (SELECT FROM admin.merge_summary WHERE paused_because LIKE '--pause-while did not return%')"
       )
       try holder.run("COMMIT")
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0, "\(outcome.transcript)")
       let null = try await database.call("merge", "--again", "--pause-while", "SELECT busy FROM public.load")
-      #expect(null.status == 0 && null.errors.contains("--pause-while is answered with NULL"), "\(null.transcript)")
+      #expect(null.status == 0 && null.errors.contains("--pause-while returned NULL"), "\(null.transcript)")
     }
   }
 
@@ -257,7 +257,7 @@ import Testing
       let before = try database.contents()
       let outcome = try await database.call("--pause-while", sql)
       #expect(outcome.status == 73, "\(outcome.transcript)")
-      #expect(outcome.errors.contains("--pause-while must be SQL that answers with one boolean"))
+      #expect(outcome.errors.contains("--pause-while must be a query that returns one boolean"))
       #expect(try database.contents() == before)
     }
   }
@@ -283,7 +283,7 @@ import Testing
       func hour(_ offset: Int) -> String { String(format: "%02d:00", (now + offset) % 24) }
       let merge = try database.launch(["--window", "\(hour(3))-\(hour(5))"])
       try await database.wait(
-        for: "EXISTS (SELECT FROM admin.merge_summary WHERE paused_because LIKE 'outside of --window%')"
+        for: "EXISTS (SELECT FROM admin.merge_summary WHERE paused_because LIKE 'outside --window%')"
       )
       #expect(try database.count("SELECT count(*) FROM production.t") == 0)
       merge.send(2)

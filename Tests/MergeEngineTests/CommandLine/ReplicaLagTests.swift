@@ -196,7 +196,7 @@ import Testing
       let arguments = ["--database", database.connectionString(role: "merger"), "--max-replica-lag", "60"]
       let blind = try await CommandLineProgram.run(arguments)
       #expect(blind.status == 73)
-      #expect(blind.errors.contains("this role may not see how far behind standbys are; grant it pg_monitor"))
+      #expect(blind.errors.contains("this role may not see how far standbys lag; grant it pg_monitor"))
       #expect(blind.errors.contains("Nothing was written."))
       #expect(try database.staged("NEW") == 2000)
       try database.run("GRANT pg_monitor TO merger")
@@ -221,7 +221,7 @@ import Testing
       try await database.wait(for: "EXISTS (SELECT FROM pg_stat_replication WHERE application_name = 'archive')")
       let named = try await database.call("--max-replica-lag", "5", "--replica", "archive")
       #expect(named.status == 73)
-      #expect(named.errors.contains("archive does not say what it has replayed"))
+      #expect(named.errors.contains("archive does not report what it has replayed"))
       let any = try await database.call("--max-replica-lag", "5")
       #expect(any.status == 0, "\(any.errors)")
     }

@@ -41,12 +41,12 @@ import Testing
       )
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       try await eventually("the shortage") {
-        try merge.errorsSoFar().contains("worker got no connection, the others continue without it") ? () : nil
+        try merge.errorsSoFar().contains("a worker got no connection; the others continue without it") ? () : nil
       }
       try other.run("COMMIT")
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0, "\(outcome.errors)")
-      #expect(outcome.errors.contains("worker got no connection, the others continue without it"))
+      #expect(outcome.errors.contains("a worker got no connection; the others continue without it"))
       #expect(outcome.errors.contains("too many connections for role"))
       #expect(try outcome.json()["totals"]["read"].integer == 2500)
       #expect(try database.differencesFromExpected() == 0)

@@ -20,7 +20,7 @@ import Testing
       try addPartitions(0..<120, database)
       let plan = try await database.call("plan", "--workers", "8")
       #expect(plan.status == 0, "\(plan.everything)")
-      #expect(plan.output.contains("merging with 2 of 8 workers"), "\(plan.everything)")
+      #expect(plan.output.contains("the merge uses 2 of 8 workers"), "\(plan.everything)")
       #expect(plan.output.contains("ALTER SYSTEM SET max_locks_per_transaction ="))
       let merge = try await database.call("--workers", "8", "--batch", "10", "--json")
       #expect(merge.status == 0, "\(merge.everything)")
