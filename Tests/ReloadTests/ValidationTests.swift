@@ -51,7 +51,7 @@ import Testing
       let shown = try await world.run(["validation", "list"])
       #expect(shown.output.contains("merge-engine reload --from-validation"))
       #expect(
-        shown.output.contains("production has been written") || shown.output.contains("production has it no more")
+        shown.output.contains("production has been written") || shown.output.contains("production no longer has it")
       )
 
       let file = world.path("extra.jsonl")
@@ -355,7 +355,7 @@ import Testing
       what: "unknown version",
       setup: "ALTER TABLE awsdms_validation_failures_v2 RENAME TO awsdms_validation_failures_v3",
       listed: 73,
-      says: "public.awsdms_validation_failures_v3 is a form of DMS's table"
+      says: "public.awsdms_validation_failures_v3 is a version of DMS's table"
     ),
     Unusable(
       what: "missing column",
@@ -391,7 +391,7 @@ import Testing
       what: "table gone",
       setup: #"UPDATE awsdms_validation_failures_v2 SET "TABLE_NAME" = 'OLD_ORDERS'"#,
       listed: 65,
-      says: "DMS speaks of SOURCE_SCHEMA.OLD_ORDERS, and there is no such table in production any more"
+      says: "DMS reports failures of SOURCE_SCHEMA.OLD_ORDERS, and there is no such table in production any more"
     ),
   ]
 

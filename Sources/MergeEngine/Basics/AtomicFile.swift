@@ -57,7 +57,7 @@ package struct AtomicFile: Sendable {
       throw Failure(
         path: path,
         reason: error.isAboutFolder
-          ? "\(error.reason), in the folder \(parent). Name a folder that is there and that you may write to."
+          ? "\(error.reason), in the folder \(parent). Name an existing folder that you may write to."
           : error.reason
       )
     }
@@ -68,7 +68,7 @@ package struct AtomicFile: Sendable {
     case nil, .file: return
     case .folder: throw .init(reason: "it is a folder. Name a file in it.")
     case .link: throw .init(reason: "it is a symbolic link. Name the file itself, or remove the link.")
-    case .other: throw .init(reason: "it is there and no regular file, so it can't be replaced. Name another.")
+    case .other: throw .init(reason: "it exists and is not a regular file, so it can't be replaced. Name another.")
     }
   }
 

@@ -97,7 +97,7 @@ struct CSVReader {
         return .row
       }
       guard !isBehindQuotes else {
-        throw CSVError(line: row.line, message: "something stands between a closing quote and the next delimiter")
+        throw CSVError(line: row.line, message: "there is text between a closing quote and the next delimiter")
       }
       try take(byte, into: &row)
     }
@@ -120,7 +120,7 @@ struct CSVReader {
       position += 1
       try take(byte, into: &row)
     }
-    throw CSVError(line: row.line, message: "the file ends within quotes")
+    throw CSVError(line: row.line, message: "the file ends inside a quoted field")
   }
 
   private mutating func take(_ byte: UInt8, into row: inout CSVRow) throws(CSVError) {
@@ -131,7 +131,7 @@ struct CSVReader {
       throw CSVError(
         line: row.line,
         message:
-          "the row is longer than \(Numbers.bytes(Self.rowByteLimit)), so a quote is not closed, or rows end otherwise"
+          "the row is longer than \(Numbers.bytes(Self.rowByteLimit)): a quote is not closed, or rows end with another delimiter"
       )
     }
   }

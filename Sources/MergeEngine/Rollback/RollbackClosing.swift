@@ -19,7 +19,7 @@ struct RollbackClosing {
     var warnings = warnings
     let failures = plan.tables.indices.compactMap { index in
       passes.failures[index].map {
-        "\(plan.tables[index].name): \($0). What had been taken back by then is committed; run the rollback again."
+        "\(plan.tables[index].name): \($0). What had been rolled back by then is committed; run the rollback again."
       }
     }
     let tables = try plan.tables.indices.map { try describe($0, passes, stop: stop, warnings: &warnings) }

@@ -52,7 +52,7 @@ struct RollbackPlan {
     let tables = tables.filter(\.mayHaveWrittenElsewhere).map { "\($0.production)" }
     guard !tables.isEmpty else { return nil }
     return
-      "What triggers of \(tables.joined(separator: ", ")) wrote besides, into other rows or other tables, is not taken back."
+      "What triggers of \(tables.joined(separator: ", ")) wrote into other rows or other tables is not rolled back."
   }
 
   /// What the server itself will be slow at when rows are deleted that the run has inserted.
@@ -75,14 +75,14 @@ struct RollbackPlan {
   {
     guard !entries.isEmpty else {
       throw RollbackRecord.blocked(
-        "run \(record.runID) has no before-images, so it can't be taken back: it was merged without --before-images."
+        "run \(record.runID) has no before-images, so it can't be rolled back: it was merged without --before-images."
       )
     }
     let present = entries.filter { $0.droppedAt == nil }
     guard !present.isEmpty else {
       throw RollbackRecord.blocked(
         "the before-images of run \(record.runID) were dropped at \(entries.compactMap(\.droppedAt).max() ?? "?") UTC, by "
-          + "cleanup. Without them it can't be taken back."
+          + "cleanup. Without them it can't be rolled back."
       )
     }
     return present

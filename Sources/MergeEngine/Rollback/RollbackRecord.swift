@@ -44,7 +44,7 @@ struct RollbackRecord {
       throw Self.blocked("run \(runID) has already been rolled back.\(notes)")
     case RunStatus.running.rawValue:
       throw Self.blocked(
-        "run \(runID) is still going. Wait for it to end, or stop it: the batches it has committed by then can be rolled back."
+        "run \(runID) is still in progress. Wait for it to end, or stop it: the batches it has committed by then can be rolled back."
       )
     case RunStatus.loading.rawValue:
       throw Self.blocked("run \(runID) is still loading into staging and has not merged anything yet.")

@@ -33,12 +33,12 @@ struct RollbackTable: Sendable {
     guard let table = catalog.tables.first(where: { $0.oid == entry.productionOid }) else {
       throw blocked(
         "\(entry.production) has been dropped or recreated since run \(entry.runID) merged into it. Its old rows are "
-          + "in \(entry.image); a person has to decide what to do with them. To take back the other tables, name them: --table."
+          + "in \(entry.image); you have to decide what to do with them. To roll back the other tables, name them: --table."
       )
     }
     guard let image = catalog.tables.first(where: { $0.oid == entry.imageOid }), image.name == entry.image else {
       throw blocked(
-        "its before-images \(entry.image) have been dropped or renamed by hand. Without them it can't be taken back."
+        "its before-images \(entry.image) have been dropped or renamed by hand. Without them it can't be rolled back."
       )
     }
     // A 32-bit transaction id comes round again after so many; some distance is kept.
@@ -50,7 +50,7 @@ struct RollbackTable: Sendable {
     guard let key = Self.key(of: table, over: keyNames) else {
       throw blocked(
         "no primary key or unique index of \(table.name) is the one by which run \(entry.runID) matched its rows: it was "
-          + "over \(keyNames.map(\.name).joined(separator: ", ")), NOT NULL. Restore it to take the run back."
+          + "over \(keyNames.map(\.name).joined(separator: ", ")), NOT NULL. Recreate it to roll the run back."
       )
     }
     let changed = kept.filter { old in

@@ -1,6 +1,6 @@
 import Libpq
 
-/// Has the staging rows whose effect was taken back read again by the next merge.
+/// Has the staging rows whose effect was rolled back read again by the next merge.
 struct StagingRelease {
   private let plan: TablePlan
   private let staging: Connection
@@ -26,7 +26,7 @@ struct StagingRelease {
     }
     let keys = try production.query(
       "SELECT \(arrays.joined(", ")) FROM pg_temp.\(undone) AS u",
-      "reading the keys that were taken back in \(plan.production)"
+      "reading the keys that were rolled back in \(plan.production)"
     )
     let parameters = plan.keyColumns.indices.map {
       Parameter(binary: keys.bytes(0, $0), type: plan.columns[$0].probeArrayOid)
@@ -49,7 +49,7 @@ struct StagingRelease {
   }
 
   private static func operation(_ plan: TablePlan) -> String {
-    "releasing rows of \(plan.staging) whose effect was taken back"
+    "releasing rows of \(plan.staging) whose effect was rolled back"
   }
 
   private var statement: SQL {

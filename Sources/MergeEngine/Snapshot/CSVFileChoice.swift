@@ -84,7 +84,7 @@ struct CSVFileChoice {
       let schemas = pairs.map(\.schemas.production).joined(separator: ", ")
       return .failure(
         Mismatch(
-          reason: "lies in no folder that has the name of a table of \(schemas). Name its table alone: --table NAME."
+          reason: "lies in no folder named after a table of \(schemas). Import it by itself, and name its table: --table NAME."
         )
       )
     }
@@ -96,7 +96,7 @@ struct CSVFileChoice {
     guard found.count != 1 else { return .success(found[0]) }
     if let schema {
       let name = "\(schema.schemas.production).\(folders[place])"
-      return .failure(Mismatch(reason: "lies in the folders of \(name), and no such table is imported."))
+      return .failure(Mismatch(reason: "lies in the folder of \(name), but no such table is imported."))
     }
     let names = named.map(\.nameWithSchema).joined(separator: " or ")
     return .failure(

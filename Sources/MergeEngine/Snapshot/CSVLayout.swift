@@ -34,7 +34,7 @@ struct CSVLayout {
     if !hasOperation, fieldCount == names.count + 1, let first {
       throw Mismatch(
         message:
-          "its first row has one field more than there are columns, as with Op, and begins with \(first), which is none of "
+          "its first row has one field more than there are columns, as if it had Op, but begins with \(first), which is none of "
           + "I, U and D"
       )
     }

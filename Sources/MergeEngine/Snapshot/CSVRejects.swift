@@ -20,7 +20,7 @@ final class CSVRejects {
     }
     let advice =
       limit == 0
-      ? "A bad row keeps all others from being imported. Mend it, or have up to N of them left out: --max-errors N."
+      ? "One bad row keeps all others from being imported. Fix it, or leave out up to N bad rows: --max-errors N."
       : "There are more bad rows than --max-errors \(limit) allows."
     findings.append(.blocker(nil, advice))
     throw .blocked(findings)

@@ -193,7 +193,7 @@ struct CSVTableImport {
     if let field = layout.operation {
       operation = CSVOperation(rawValue: row.text(field))
       guard operation != nil else {
-        let reason = "it is none of I, U and D"
+        let reason = "it is not I, U or D"
         return try rejects.add(rejected(file, line: row.line, column: CSVLayout.operationName, reason))
       }
     }

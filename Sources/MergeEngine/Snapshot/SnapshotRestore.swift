@@ -109,7 +109,7 @@ package struct SnapshotRestore: Sendable {
       "checking whether \(present.name) is empty"
     )
     guard result.bool(0, 0) == false else {
-      return ["\(present.name) holds rows. Save the ones you need, and truncate it."]
+      return ["\(present.name) holds rows. Save the rows you need, then truncate it."]
     }
     let columns = present.columns.filter { !$0.isGenerated }
     let missing = (wanted?.columns ?? []).filter { column in !columns.contains { $0.name == column.name } }
@@ -120,7 +120,7 @@ package struct SnapshotRestore: Sendable {
       guard let other = wanted?.column(column.name) else { return false }
       return other.baseType.oid != column.baseType.oid || other.baseType.modifier != column.baseType.modifier
     }
-    let advice = "Drop it if nobody needs it, and the replay recreates it as it was."
+    let advice = "If nobody needs it, drop it, and the replay recreates it as it was."
     return missing.map { "\(present.name) has no column \($0.name), which the snapshot has. \(advice)" }
       + added.map { "\(present.name) has a column \($0.name) that the snapshot does not have. \(advice)" }
       + differing.map { column in
@@ -129,7 +129,7 @@ package struct SnapshotRestore: Sendable {
         {
           return
             "the column \(column.name) of \(present.name) is \(column.declaredType), and the snapshot holds its "
-            + "values as text. Drop the table if nobody needs it, and the replay creates it with a text column, "
+            + "values as text. If nobody needs the table, drop it, and the replay creates it with a text column, "
             + "which a merge reads as production's type."
         }
         let type = wanted?.column(column.name)?.baseType.fullName.text ?? ""

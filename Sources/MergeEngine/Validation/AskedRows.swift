@@ -133,7 +133,7 @@ package struct AskedRows: Sendable {
     do {
       try AtomicFile(path: path, permissions: 0o600).check()
     } catch {
-      throw MergeFailure.blocked([.blocker(nil, "the file of rows that Oracle has no more, \(error)")])
+      throw MergeFailure.blocked([.blocker(nil, "the file of rows that Oracle no longer has, \(error)")])
     }
   }
 
@@ -212,7 +212,7 @@ struct AskedRowReader {
     throw MergeFailure.blocked([
       .blocker(
         plan.name,
-        "staging has \(Numbers.counted(count, "row")), and \(rowCount) were loaded: nobody can say any more which rows Oracle lacks. Run "
+        "staging has \(Numbers.counted(count, "row")), and \(rowCount) were loaded, so it is no longer known which rows Oracle lacks. Run "
           + "merge-engine reload --from-validation --truncate again."
       )
     ])
@@ -236,7 +236,7 @@ struct AskedRowReader {
       return .extra(extra(key, found))
     }
     guard let found else {
-      return remains(key, "production lacks it still: merge-engine errors list says whether it was refused")
+      return remains(key, "production still lacks it: merge-engine errors list shows whether it was refused")
     }
     if found.isNewer { return .mended }
     let columns = plan.columns.indices.filter { !FailureText.isSame(staged[$0], found.values[$0]) }

@@ -54,7 +54,7 @@ struct FailureLook {
 
   private func keyValues(_ row: FailureRow) throws(FailureText.Unreadable) -> [String] {
     guard !key.isEmpty else {
-      throw .init(reason: "\(table.name) has no primary key and no other unique one, so nobody can say which row it is")
+      throw .init(reason: "\(table.name) has no primary key and no other unique key, so the row can't be identified")
     }
     let values = try FailureText.key(row.keyText)
     guard values.count == key.count else {
@@ -130,9 +130,9 @@ struct FailureLook {
   private func standing(_ known: Known, _ found: Found) -> (ValidationFailure.Standing, String?) {
     switch (known.row.kind, found) {
     case (_, .unreadable(let reason)): (.unreadable, reason)
-    case (.missingTarget, .row): (.mended, "production has it by now")
-    case (.missingSource, .nothing): (.mended, "production has it no more")
-    case (.recordDiff, .nothing): (.changed, "production has it no more")
+    case (.missingTarget, .row): (.mended, "production has it now")
+    case (.missingSource, .nothing): (.mended, "production no longer has it")
+    case (.recordDiff, .nothing): (.changed, "production no longer has it")
     case (.recordDiff, .row(let values)): difference(known, values)
     case (.missingTarget, .nothing), (.missingSource, .row): (.stands, nil)
     case (.failed, _), (.suspended, _), (.tableWarning, _):
@@ -149,7 +149,7 @@ struct FailureLook {
         ? (.mended, "DMS has resynced it") : (.stands, "DMS's values can't be read, so nothing shows that it is mended")
     }
     if columns.allSatisfy({ FailureText.isSame($0.now, $0.column.source) }) {
-      return (.mended, "production has Oracle's values by now")
+      return (.mended, "production has Oracle's values now")
     }
     if columns.allSatisfy({ FailureText.isSame($0.now, $0.column.target) }) { return (.stands, nil) }
     return (.changed, "production has been written since")

@@ -80,7 +80,7 @@ struct FailureTable {
     guard let number, Self.knownVersions.contains(number) else {
       throw UnknownForm(
         reason:
-          "\(name) is a form of DMS's table of validation failures that this merge-engine does not know; it knows "
+          "\(name) is a version of DMS's table of validation failures that this merge-engine does not know; it knows "
           + "\(Self.prefix)1 and \(Self.prefix)2. Name one of those: --failure-table."
       )
     }

@@ -105,7 +105,7 @@ package struct ValidationFailures: Sendable {
       report.findings.append(
         .blocker(
           nil,
-          "DMS speaks of \(name), which may be \(Spelling.list(tables)). Say what Oracle's schema of each pair is: --source-schema "
+          "DMS reports failures of \(name), which may be \(Spelling.list(tables)). Name the Oracle schema of each pair: --source-schema "
             + "PRODUCTION=NAME, or dms.source_schema in the file."
         )
       )
@@ -123,7 +123,7 @@ package struct ValidationFailures: Sendable {
     )
     let names = (0..<rows.count).compactMap { rows.text($0, 0) }
     guard !names.isEmpty else { return }
-    session.logger.warning("no failure is of the task \(task); there are failures of \(Spelling.list(names))")
+    session.logger.warning("the task \(task) has no failures; there are failures of \(Spelling.list(names))")
   }
 
   private func finding(aboutMissing names: [String]) -> Finding {
@@ -131,9 +131,9 @@ package struct ValidationFailures: Sendable {
     let more = names.count - Self.shownNameCount
     return .blocker(
       nil,
-      "DMS speaks of \(shown)\(more > 0 ? " and \(more) more" : ""), and there \(names.count == 1 ? "is no such table" : "are no such tables") in "
-        + "\(Spelling.list(options.schemas.allProduction)) any more, or under another name. Say what they are called on Oracle's side "
-        + "(tables.NAME.source_table), or name the tables that count: --table."
+      "DMS reports failures of \(shown)\(more > 0 ? " and \(more) more" : ""), and there \(names.count == 1 ? "is no such table" : "are no such tables") in "
+        + "\(Spelling.list(options.schemas.allProduction)) any more, or not under that name. Give their names in Oracle "
+        + "(tables.NAME.source_table), or name the tables you mean: --table."
     )
   }
 

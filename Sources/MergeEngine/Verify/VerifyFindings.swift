@@ -16,7 +16,7 @@ struct VerifyFindings {
     guard counts.read == 0 else { return nil }
     return table.selection == .merged
       ? "\(table.staging) has no merged row\(window(table)), so nothing was compared. verify --mark none compares "
-        + "whatever rows there are."
+        + "all rows there are."
       : "\(table.staging) has no row\(window(table)) to compare."
   }
 

@@ -94,7 +94,7 @@ struct AskedKey: CustomStringConvertible {
         continue
       }
       let isOther = plan.columns.contains { Spelling.isSame($0.name.name, name) } && !names.contains(name)
-      if isOther { throw usage("\(name) is no column of the key") }
+      if isOther { throw usage("\(name) is not a column of the key") }
     }
     // As `column=value`, if all of them are.
     let pairs = words.compactMap { word in

@@ -93,7 +93,7 @@ import Testing
       try await withFolder { folder in
         let cases = [
           ("\(folder)/nowhere/report.html", "No such file or directory"), (folder, "it is a folder"),
-          ("/dev/null", "no regular file"), ("", "a file without a name"),
+          ("/dev/null", "not a regular file"), ("", "a file without a name"),
         ]
         for (path, reason) in cases {
           let outcome = try await database.call("report", "1", "--output", path)

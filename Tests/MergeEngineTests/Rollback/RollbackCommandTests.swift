@@ -120,7 +120,7 @@ import Testing
       )
       let live = try await database.call(arguments: ["rollback", "4"] + plan)
       #expect(live.status == 73)
-      #expect(live.errors.contains("run 4 is still going."))
+      #expect(live.errors.contains("run 4 is still in progress."))
       if plan.isEmpty {
         let busy = try await database.call("rollback", "1")
         #expect(busy.status == 75)

@@ -191,7 +191,7 @@ import Testing
 
   /// What stands in every ending of a rollback where triggers may have written besides.
   private static let remainder =
-    "What triggers of production.t wrote besides, into other rows or other tables, is not taken back."
+    "What triggers of production.t wrote into other rows or other tables is not rolled back."
 
   @Test(arguments: [
     (

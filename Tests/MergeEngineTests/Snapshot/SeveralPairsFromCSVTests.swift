@@ -68,7 +68,7 @@ import Testing
 
   @Test(arguments: [
     ("load/hr/ITEMS/LOAD1.csv", "may belong to shop.items or crm.items"),
-    ("load/SHOP/CUSTOMERS/LOAD1.csv", "lies in the folders of shop.CUSTOMERS, and no such table is imported"),
+    ("load/SHOP/CUSTOMERS/LOAD1.csv", "lies in the folder of shop.CUSTOMERS, but no such table is imported"),
   ])
   func `what may be of two tables, or of none, is refused`(_ file: String, _ reason: String) async throws {
     try await TestDatabase.with { database async throws in
