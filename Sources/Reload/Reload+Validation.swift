@@ -28,7 +28,7 @@ extension Reload {
       return (
         outcome,
         "\(Numbers.grouped(outcome.mended)) of \(Numbers.counted(outcome.asked, "failure")) mended, "
-          + "\(Numbers.counted(outcome.remaining.count, "failure")) left, \(Numbers.counted(outcome.extra, "row")) that Oracle has no more"
+          + "\(Numbers.counted(outcome.remaining.count, "failure")) left, \(Numbers.counted(outcome.extra, "row")) that Oracle no longer has"
           + extra
       )
     }

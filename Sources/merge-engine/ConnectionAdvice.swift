@@ -13,16 +13,16 @@ enum ConnectionAdvice {
     case "53300":
       return "The server has no connection left for this role. Try again later, or with fewer --workers."
     case "57P01", "57P02", "57P03":
-      return "The server was shut down, or is starting up. Try again when it is there; a merge waits as long as "
-        + "--reconnect-timeout says."
+      return "The server was shut down, or is starting up. Try again once it is up; a merge waits for it for up to "
+        + "--reconnect-timeout seconds."
     default:
       break
     }
     if error.operation == PasswordCommand.operation {
-      return "Run the command by hand, as this user, and see whether its credentials are still good."
+      return "Run the command by hand, as this user, and check that its credentials are still valid."
     }
     return error.origin == .connectionLost
-      ? "The connection was lost. Run the same command again; a merge waits for another one as long as --reconnect-timeout says."
+      ? "The connection was lost. Run the same command again; a merge tries to reconnect for --reconnect-timeout seconds."
       : "Check host and port (--database, DATABASE_URL, PGHOST, PGPORT), and whether the server is running."
   }
 }

@@ -109,7 +109,7 @@ struct FailureReport {
 
   private static func busy(_ table: String, _ holder: LockHolder?) -> String {
     guard let holder else {
-      return "another merge holds the table \(table). Wait for it to end, or look with merge-engine status."
+      return "another merge holds the table \(table). Wait for it to end, or check with merge-engine status."
     }
     let process = "server process \(holder.processID)"
     guard let run = holder.runID else {

@@ -59,7 +59,7 @@ struct OnEndCommand: Sendable {
   }
 
   private struct TookTooLong: LocalizedError {
-    var errorDescription: String? { "it took longer than \(Int(OnEndCommand.timeLimitSeconds)) seconds and was ended" }
+    var errorDescription: String? { "it took longer than \(Int(OnEndCommand.timeLimitSeconds)) seconds and was killed" }
   }
 
   private func unlinkedFile(_ content: Data) throws -> FileHandle {
@@ -81,7 +81,7 @@ struct OnEndCommand: Sendable {
   }
 
   private func warn(_ what: String) {
-    logger.warning("the command of --on-end \(what); the run is as it is")
+    logger.warning("the command of --on-end \(what); this does not change the run")
   }
 }
 

@@ -117,7 +117,7 @@ struct BenchCommand: DatabaseCommand {
     if CommandContext.namesDatabase(database, file) {
       if let workload = options.workloads.first(where: { $0.isCold || $0.delayMilliseconds != nil }) {
         throw MergeFailure.usage(
-          "--workload \(workload.rawValue) is measured on a private server: do without --database and DATABASE_URL."
+          "--workload \(workload.rawValue) is measured on a private server: leave out --database and DATABASE_URL."
         )
       }
       report = try await bench(try CommandContext(database).target, options: options, stop: stop)
@@ -196,7 +196,7 @@ struct BenchCommand: DatabaseCommand {
   private func resolve() throws -> BenchOptions {
     guard database.table.isEmpty, database.stagingSchema == nil, database.productionSchema == nil,
       database.adminSchema == nil
-    else { throw MergeFailure.usage("bench brings tables and schemas of its own; leave --table and the schemas away.") }
+    else { throw MergeFailure.usage("bench uses its own tables and schemas: leave out --table and the schema options.") }
     var options = BenchOptions()
     options.rowCount = rows ?? options.rowCount
     options.workloads = workload.isEmpty ? options.workloads : workload
@@ -221,7 +221,7 @@ struct BenchCommand: DatabaseCommand {
     try UsageCheck.range(options.batchRows, MergeLimits.batchRows, flag: "--batch", rule: "from 1 to 10000000 rows")
     if options.workloads.contains(where: \.isCold), !options.workloads.allSatisfy(\.isCold) {
       throw MergeFailure.usage(
-        "--workload cold and cold-ordered are measured on a server with little memory: measure the others in a run of their own."
+        "--workload cold and cold-ordered are measured on a server with little memory: measure the other workloads in a separate run."
       )
     }
     // By the newest server, so that a name that no server knows is told before one is asked.

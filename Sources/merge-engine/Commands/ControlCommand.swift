@@ -19,7 +19,7 @@ struct ControlCommand: DatabaseCommand {
   @Argument(help: ArgumentHelp("The run's id, as merge and status show it.", valueName: "run"))
   var runID: Int
 
-  @Flag(help: "Begin no more batches until --resume.")
+  @Flag(help: "Start no more batches until --resume.")
   var pause = false
 
   @Flag(help: "Continue after --pause.")
@@ -38,8 +38,8 @@ struct ControlCommand: DatabaseCommand {
     guard !requests.isEmpty else {
       throw ValidationError("Say what the run is to do: --pause, --resume, --max-rows-per-second, --workers or --stop.")
     }
-    guard !(pause && resume) else { throw ValidationError("--pause and --resume don't go together.") }
-    guard !stop || requests.count == 1 else { throw ValidationError("--stop goes alone.") }
+    guard !(pause && resume) else { throw ValidationError("--pause and --resume can't be combined.") }
+    guard !stop || requests.count == 1 else { throw ValidationError("--stop can't be combined with other requests.") }
   }
 
   private var requests: [ControlRequest] {

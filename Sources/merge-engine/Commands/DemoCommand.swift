@@ -10,7 +10,7 @@ struct DemoCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo",
     abstract: "Start a private PostgreSQL, load the guide's tables, merge them, and leave nothing behind.",
-    discussion: "With --keep the server keeps running until demo --stop, so that other commands can be tried on it."
+    discussion: "With --keep the server keeps running until demo --stop, so you can try other commands on it."
   )
 
   @Option(
@@ -57,14 +57,14 @@ struct DemoCommand: AsyncParsableCommand {
     say(
       """
 
-      The server goes on running. Try:
+      The server keeps running. Try:
 
         export DATABASE_URL='\(Self.url(directory))'
         merge-engine verify                    # exit status 65: rows of the same version whose other values differ
         merge-engine --again --ties compare    # takes staging's values for those rows
         merge-engine verify                    # exit status 0: production is what was merged
 
-      and when you have seen enough:
+      and when you are done:
 
         merge-engine demo --stop
       """

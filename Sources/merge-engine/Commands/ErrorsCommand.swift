@@ -83,7 +83,7 @@ struct ErrorsListCommand: AsyncParsableCommand {
   }
 
   private func whatNext(_ count: Int, _ dismissedCount: Int) -> TerminalText {
-    let more: TerminalText = count == limit ? "There may be more: --limit.\n" : ""
+    let more: TerminalText = count == limit ? "There may be more: raise --limit.\n" : ""
     if dismissed {
       return count == 0
         ? "No dismissed rows.\n" : more + "errors retry --dismissed has the next merge read them again.\n"

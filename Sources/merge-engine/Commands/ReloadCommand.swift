@@ -29,7 +29,7 @@ struct ReloadCommand: AsyncParsableCommand {
     name: .shortAndLong,
     help: ArgumentHelp(
       """
-      With --from-validation: the file for rows that Oracle has no more, for repair --kind extra (default: extra-rows.jsonl).
+      With --from-validation: the file for rows that Oracle no longer has, for repair --kind extra (default: extra-rows.jsonl).
       """,
       valueName: "file"
     )
@@ -140,7 +140,7 @@ struct ReloadCommand: AsyncParsableCommand {
     for entry in report.tables where entry.kind == .tableWarning {
       context.logger.warning(
         """
-        \(entry.table): \(Numbers.counted(entry.standing, "warning")) of DMS about the whole table, which no reload of rows mends; \
+        \(entry.table): \(Numbers.counted(entry.standing, "warning")) of DMS about the whole table, which reloading rows can't mend; \
         merge-engine validation list shows what it says
         """
       )
@@ -219,7 +219,7 @@ struct ReloadCommand: AsyncParsableCommand {
     let differing = report.tables.reduce(0) { $0 + $1.counts.differenceCount }
     let extra = report.tables.reduce(0) { $0 + $1.extra.count }
     return switch report.status {
-    case .blocked: "the tables can't be compared: merge-engine verify says why"
+    case .blocked: "the tables can't be compared: merge-engine verify shows why"
     case .aborted: "interrupted"
     case .nothingCompared: "there was no row to compare"
     case .success, .partial, .different:

@@ -85,7 +85,7 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
 
   func validate() throws {
     guard !(header && columns != nil) else {
-      throw ValidationError("--columns names what --header reads from the files: give one of them.")
+      throw ValidationError("--columns names what --header reads from the files: give only one of them.")
     }
     guard columns == nil || database.table.count == 1 else {
       throw ValidationError("--columns is about the files of one table: name it with --table.")
@@ -124,7 +124,7 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
     if let rowDelimiter { options.format.rowDelimiter = try Self.unescaped(rowDelimiter, flag: "--row-delimiter") }
     if !null.isEmpty { options.format.nullTexts = null }
     guard options.format.delimiter != options.format.rowDelimiter else {
-      throw MergeFailure.usage("--delimiter and --row-delimiter are the same: no row could be told from a field.")
+      throw MergeFailure.usage("--delimiter and --row-delimiter are the same: rows could not be told apart from fields.")
     }
     return options
   }
@@ -145,16 +145,16 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
       case "\\": result += "\\"
       case "x":
         guard let code = UInt8(rest.prefix(2), radix: 16), code < 0x80, code > 0, rest.count >= 2 else {
-          throw MergeFailure.usage("\(flag) \(text): behind \\x stand two hexadecimal digits, from 01 to 7F.")
+          throw MergeFailure.usage("\(flag) \(text): \\x must be followed by two hexadecimal digits, from 01 to 7F.")
         }
         rest.removeFirst(2)
         result.unicodeScalars.append(Unicode.Scalar(code))
       default:
-        throw MergeFailure.usage("\(flag) \(text): a backslash stands before t, n, r, x and two digits, or another.")
+        throw MergeFailure.usage("\(flag) \(text): a backslash must be followed by t, n, r, x and two digits, or another backslash.")
       }
     }
     guard !result.isEmpty, !result.contains("\"") else {
-      throw MergeFailure.usage("\(flag) must be one letter or more, and no quote.")
+      throw MergeFailure.usage("\(flag) must be at least one character, and not a quote.")
     }
     return result
   }

@@ -33,10 +33,10 @@ struct StatusCommand: DatabaseCommand {
       throw ValidationError("\(seconds ?? 0) only has a meaning with --watch: status --watch \(seconds ?? 0).")
     }
     guard !watch || prometheus == nil else {
-      throw ValidationError("--watch and --prometheus don't go together: have a timer run status --prometheus.")
+      throw ValidationError("--watch and --prometheus can't be combined: run status --prometheus from a timer.")
     }
     guard prometheus == nil || !database.json else {
-      throw ValidationError("--prometheus and --json don't go together: the metrics have a form of their own.")
+      throw ValidationError("--prometheus and --json can't be combined: the metrics have their own format.")
     }
   }
 

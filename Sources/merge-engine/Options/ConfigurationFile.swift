@@ -116,7 +116,7 @@ struct ConfigurationFile {
   /// Where it stops being YAML, and why; without the line itself, which may hold a password.
   private static func words(_ error: any Error) -> String {
     if case .duplicatedKeysInMapping(let keys, let context) = error as? YamlError {
-      return ":\(context.mark.line): the key \(ConfigurationMapping.shown(keys[0])) is there more than once."
+      return ":\(context.mark.line): the key \(ConfigurationMapping.shown(keys[0])) appears more than once."
     }
     let reason: (problem: String, mark: Mark?) =
       switch error as? YamlError {

@@ -25,7 +25,7 @@ struct DatabaseOptions: ParsableArguments {
   )
   var passwordCommand: String?
 
-  @Option(help: ArgumentHelp("The same for --staging-database.", valueName: "command"))
+  @Option(help: ArgumentHelp("As --password-command, for --staging-database.", valueName: "command"))
   var stagingPasswordCommand: String?
 
   @Option(
@@ -169,7 +169,7 @@ struct CommandContext {
     let pairs = try texts.map { text in
       if let pair = SchemaPair(text) { return pair }
       let message =
-        "\(ConfigurationMapping.shown(text)) is no pair of schemas: STAGING=PRODUCTION, as staging=production."
+        "\(ConfigurationMapping.shown(text)) is not a pair of schemas: write STAGING=PRODUCTION, such as staging=production."
       throw options.pair.isEmpty
         ? ConfigurationError(description: "\(options.config ?? ConfigurationFile.defaultName): pairs: \(message)")
         : MergeFailure.usage("--pair \(message)") as any Error

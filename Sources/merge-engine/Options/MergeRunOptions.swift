@@ -66,7 +66,7 @@ struct MergeRunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Begin no batch while this query, run on production's database every few seconds, returns true.",
+      "Start no batch while this query, run on production's database every few seconds, returns true.",
       valueName: "sql"
     )
   )
@@ -74,7 +74,7 @@ struct MergeRunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Begin no batch outside these hours, by this machine's clock, such as 22:00-05:00.",
+      "Start no batch outside these hours, by this machine's clock, such as 22:00-05:00.",
       valueName: "from-to"
     )
   )
@@ -117,7 +117,7 @@ struct MergeRunOptions: ParsableArguments {
     options.pauseWhile = pauseWhile ?? file.pauseWhile
     options.window = try (window ?? file.window).map { text in
       guard let window = DailyWindow(text) else {
-        throw MergeFailure.usage("--window \(text) is no part of a day: write it as 22:00-05:00.")
+        throw MergeFailure.usage("--window \(text) is not a time window: write it as 22:00-05:00.")
       }
       return window
     }

@@ -73,7 +73,7 @@ struct TaskOptions: ParsableArguments {
     case (.some, .some):
       throw ConfigurationError(
         description:
-          "dms.replication_instance_arn and dms.serverless are both in the configuration file, and a load runs on one of them: "
+          "dms.replication_instance_arn and dms.serverless are both in the configuration file, and a load runs on only one of them: "
           + "leave one out."
       )
     case (nil, nil):

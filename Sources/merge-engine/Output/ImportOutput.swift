@@ -46,7 +46,7 @@ struct ImportOutput {
       "deletes of \(table.table): \(parts.isEmpty ? "all came again" : parts.joined(separator: ", "))."
     if table.deletesWithoutVersion > 0 {
       text +=
-        " \(Numbers.grouped(table.deletesWithoutVersion)) of them without a version, so that production's row may be a later one: look at them."
+        " \(Numbers.grouped(table.deletesWithoutVersion)) of them without a version: production's row may be newer, so check them."
     }
     return text
   }

@@ -64,8 +64,8 @@ struct ReloadOutput {
     }
     if let file = failures.extraFile {
       StandardOutput.write(
-        "\n\(Numbers.counted(failures.extra, "row")) that Oracle has no more \(failures.extra == 1 ? "is" : "are") in production still. Nothing was "
-          + "deleted. What is in \(file) is deleted by: merge-engine repair \(file) --kind extra\n"
+        "\n\(Numbers.counted(failures.extra, "row")) that Oracle no longer has \(failures.extra == 1 ? "is" : "are") still in production. Nothing was "
+          + "deleted. \(file) lists them; to delete them: merge-engine repair \(file) --kind extra\n"
       )
     }
   }
@@ -74,7 +74,7 @@ struct ReloadOutput {
   func showNothingToLoad() throws {
     if context.writesJSON { return try StandardOutput.write(json: NothingToLoad()) }
     guard !context.isQuiet else { return }
-    StandardOutput.write("DMS's validation has found no row that is not mended by now: there is nothing to load.\n")
+    StandardOutput.write("Every row that DMS's validation found to differ is mended by now: there is nothing to load.\n")
   }
 
   private struct NothingToLoad: Encodable {

@@ -6,7 +6,7 @@ struct RepairTable {
 
   func rendered(_ style: Style) -> TerminalText {
     guard !report.tables.isEmpty else {
-      return style.paint("SUCCESS", .green) + ": the file has nothing to mend.\n"
+      return style.paint("SUCCESS", .green) + ": the file lists no differences.\n"
     }
     var table = TextTable(["table"], numbers: ["inserted", "updated", "deleted", "left alone", "not asked for"])
     for entry in report.tables {
@@ -49,8 +49,8 @@ struct RepairTable {
     return switch report.status {
     case .success:
       style.paint("REPAIRED", .green) + ": \(run); merge-engine rollback \(report.runID ?? 0) undoes it."
-    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; what \(run) had mended by then is committed."
-    case .failed: style.paint("FAILED", .red) + ": what \(run) had mended by then is committed."
+    case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; what \(run) had repaired by then is committed."
+    case .failed: style.paint("FAILED", .red) + ": what \(run) had repaired by then is committed."
     case .partial, .running, .loading:
       style.paint("REPAIRED IN PART", .yellow) + ": \(run) left the rows above alone. "
         + "merge-engine verify --output compares them again."

@@ -14,7 +14,7 @@ struct ValidationOutput {
     StandardOutput.write(
       "\(report.sources.map { "\($0.table)" }.joined(separator: ", ")): "
         + (isUnknown
-          ? "no failures of tables that are known here; the others are told below.\n"
+          ? "no failures of tables that are known here; the others are described below.\n"
           : "\(Numbers.counted(counted, "failure")), \(Numbers.grouped(report.openCount)) not known to be mended.\n")
     )
     if !report.tables.isEmpty {
@@ -26,11 +26,11 @@ struct ValidationOutput {
       StandardOutput.write(failures.rendered(style))
     }
     if shown.failures.count < wanted.count {
-      StandardOutput.write("There are \(Numbers.grouped(wanted.count - shown.failures.count)) more: --limit.\n")
+      StandardOutput.write("There are \(Numbers.grouped(wanted.count - shown.failures.count)) more: raise --limit.\n")
     }
     if report.otherFailures > 0 {
       StandardOutput.write(
-        "\n\(Numbers.counted(report.otherFailures, "failure")) of tables that are not production's, or were not asked for.\n"
+        "\n\(Numbers.counted(report.otherFailures, "failure")) of tables that are not in production, or were not asked for.\n"
       )
     }
     for finding in report.findings { StandardOutput.write("\n\(finding.message)\n") }

@@ -68,7 +68,7 @@ struct VerifyTable {
   }
 
   private static func word(_ kind: DifferenceKind) -> String {
-    kind == .deletedSince ? "deleted since the first look" : kind.rawValue
+    kind == .deletedSince ? "deleted since the first check" : kind.rawValue
   }
 
   /// All of staging's rows that are not among the compared ones, by why.
@@ -123,7 +123,7 @@ struct VerifyTable {
     case .success: style.paint("SUCCESS", .green) + ": production is as it should be. \(looked)"
     case .partial:
       style.paint("PARTIAL", .yellow)
-        + ": production is as it should be, but for \(Numbers.counted(report.standingErrors ?? 0, "row")) that stood refused and could not be compared. \(looked)"
+        + ": production is as it should be, except for \(Numbers.counted(report.standingErrors ?? 0, "row")) that stood refused and could not be compared. \(looked)"
     case .different: style.paint("DIFFERENT", .red) + ": \(difference). \(looked)"
     case .nothingCompared: style.paint("NOTHING COMPARED", .red) + ": that says nothing about production."
     case .blocked: style.paint("BLOCKED", .red) + ": the rows can't be compared."

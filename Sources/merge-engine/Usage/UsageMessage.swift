@@ -47,7 +47,7 @@ struct UsageMessage {
     if let match = text.firstMatch(of: /^Unknown option '([^']*)'/) { return unknownOption(String(match.1)) }
     // What stands where a number belongs may be anything; what was given to an option by its name is shown.
     if let match = text.firstMatch(of: /^The value '.*' is invalid for '(<[^']+>)'/) {
-      return "\(match.1) must be a number; what was given is no number \(ShownArguments.substitute)."
+      return "\(match.1) must be a number, and the given value is not one \(ShownArguments.substitute)."
     }
     let cleaned = ShownArguments(arguments).clean(text).replacing(/\.$/, with: "") + "."
     // Texts are always taken, and of a choice the parser lists what there is.
@@ -68,7 +68,7 @@ struct UsageMessage {
     let hint =
       words.contains(where: ShownArguments.mayHoldPassword)
       ? " A database is named with --database, in one word: put a keyword string in quotes." : ""
-    return "There is an argument too many \(ShownArguments.substitute).\(known)\(hint)"
+    return "There is one argument too many \(ShownArguments.substitute).\(known)\(hint)"
   }
 
   private func unknownOption(_ name: String) -> String {

@@ -18,7 +18,7 @@ import Testing
     ("nulls: first\n", ["merge-engine.yaml", "nulls is first", "production-loses or strict"]),
     ("log_format: xml\n", ["merge-engine.yaml", "log_format is xml", "text or json"]),
     ("batch: {1\n", ["merge-engine.yaml", "not YAML"]),
-    ("workers: 2\nbatch: 1\nbatch: 2\n", ["merge-engine.yaml:2", "the key batch is there more than once"]),
+    ("workers: 2\nbatch: 1\nbatch: 2\n", ["merge-engine.yaml:2", "the key batch appears more than once"]),
     ("batch: 0\n", ["merge-engine.yaml", "batch is 0"]),
     ("workers: 0\n", ["merge-engine.yaml", "workers is 0"]),
     ("lock_timeout: -1\n", ["merge-engine.yaml", "lock_timeout is -1"]),

@@ -68,7 +68,7 @@ import Testing
       #expect(try outcome.json()["errors"].elements.count == count)
       let text = try await database.call("errors", "list", arguments: arguments)
       #expect(text.output.contains("No refused rows.") == (count == 0))
-      #expect(text.output.contains("There may be more: --limit.") == arguments.contains("1"))
+      #expect(text.output.contains("There may be more: raise --limit.") == arguments.contains("1"))
     }
   }
 

@@ -148,7 +148,7 @@ import Testing
 
   @Test(
     arguments: [
-      (["--pair", "shop_stg"], 64, "--pair shop_stg is no pair of schemas"),
+      (["--pair", "shop_stg"], 64, "--pair shop_stg is not a pair of schemas"),
       (["--pair", "shop_stg=shop", "--pair", "shop_stg=crm"], 64, "the schema shop_stg is named in two pairs"),
       (["--pair", "shop_stg=shop", "--staging-schema", "x"], 64, "--pair goes with neither --staging-schema nor"),
       (["--pair", "shop_stg=shop", "--pair", "crm_stg=crn"], 73, "there is no schema crn"),

@@ -9,7 +9,7 @@ import Testing
     (["plan", "--bacth", "3"], "There is no option --bacth. Did you mean --batch?"),
     (["--dry-run"], "merge-engine plan is the dry run"), (["merge", "--dry-run"], "merge-engine plan is the dry run"),
     (["--host", "db"], "named with --database"), (["--password", "x"], "DATABASE_URL, ~/.pgpass"),
-    (["merge", "orders"], "There is an argument too many"),
+    (["merge", "orders"], "There is one argument too many"),
     (["verify", "--ties", "compare"], "There is no option --ties here: it belongs to"),
     (["status", "--frobnicate"], "There is no option --frobnicate.\n"), (["report", "abc"], "<run> must be a number"),
     (["merge", "--batch", "50k"], "It must be a number."),

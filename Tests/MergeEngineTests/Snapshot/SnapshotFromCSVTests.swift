@@ -297,13 +297,13 @@ import Testing
     Refused(
       testDescription: "columns twice",
       arguments: ["--table", "orders", "--header", "--columns", "a"],
-      says: "give one of them",
+      says: "give only one of them",
       status: 64
     ),
     Refused(
       testDescription: "a delimiter that is none",
       arguments: ["--table", "orders", "--delimiter", "\\q"],
-      says: "a backslash stands before",
+      says: "a backslash must be followed by",
       status: 64
     ),
     Refused(
