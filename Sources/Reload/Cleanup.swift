@@ -167,7 +167,7 @@ package struct Cleanup: Sendable {
     } catch let error as AWSError where error.kind == .notFound {
       // Somebody else was quicker.
     } catch let error as AWSError where error.isAboutReachingAWS {
-      throw ReloadFailure.unreachable(error, goOn: "Staging is cleaned up; leave the tasks with --keep-task.")
+      throw ReloadFailure.unreachable(error, goOn: "Staging is cleaned up; to leave the tasks alone, use --keep-task.")
     } catch let error as AWSError {
       return "\(error)"
     }

@@ -160,7 +160,7 @@ struct LoadStage: Sendable {
       throw ReloadFailure.taskFailed(
         task: task.identifier,
         reason:
-          "AWS has taken back what the replication ran on\(state), and its statistics with it, so nothing shows whether the load "
+          "AWS has released what the replication ran on\(state), and its statistics with it, so nothing shows whether the load "
           + "was good. Start the reload again, with --truncate."
       )
     }

@@ -13,7 +13,7 @@ extension Reload {
     let found = try await onThreadOfItsOwn { try runs.runs(annotatedWith: ReloadNote.key, id: id) }
     guard let run = found.first else {
       throw ReloadFailure.nothingToResume(
-        id.map { "run \($0) is no reload, or there is no such run: merge-engine status shows the last ones." }
+        id.map { "run \($0) is not a reload, or there is no such run: merge-engine status shows the last runs." }
           ?? "there has been no reload into this database yet."
       )
     }
@@ -23,9 +23,9 @@ extension Reload {
   /// A run whose task is not there.
   func lost(_ run: LoadingRuns.Run, _ note: ReloadNote) async throws -> ReloadFailure {
     guard let arn = note.taskARN else {
-      try await onThreadOfItsOwn { try runs.close(run.id, .aborted, notes: "No task was made.") }
+      try await onThreadOfItsOwn { try runs.close(run.id, .aborted, notes: "No task was created.") }
       return .nothingToResume(
-        "run \(run.id) had not made its \(note.route.runner.kind.noun) yet. Start the reload again."
+        "run \(run.id) had not created its \(note.route.runner.kind.noun) yet. Start the reload again."
       )
     }
     let reason =
@@ -44,7 +44,7 @@ extension Reload {
         try await onThreadOfItsOwn { try runs.close(id, .failed, notes: "\(failure)") }
       case .unreachable(let error, _) where note.taskARN == nil && !error.isTransient:
         try await onThreadOfItsOwn { try runs.close(id, .failed, notes: "\(error)") }
-        throw ReloadFailure.unreachable(error, goOn: "Nothing was made in AWS, and nothing was merged.")
+        throw ReloadFailure.unreachable(error, goOn: "Nothing was created in AWS, and nothing was merged.")
       case .validationFailed, .unreachable, .interrupted, .nothingToResume, .underWay: break
       }
       throw failure
@@ -59,13 +59,13 @@ extension Reload {
     let command = "merge-engine reload --resume"
     guard let arn = note.taskARN else {
       return
-        "The \(note.route.runner.kind.noun) \(note.task) of run \(id) may have been made or not. Nothing was merged. Go on with: \(command)"
+        "The \(note.route.runner.kind.noun) \(note.task) of run \(id) may or may not have been created. Nothing was merged. Continue with: \(command)"
     }
     return """
-      The \(note.route.runner.kind.noun) \(note.task) of run \(id) was left as it is: a load goes on in AWS without this command. Nothing was merged \
-      yet.
-      Go on with:  \(command)
-      Stop it:     \(note.route.runner.kind.stopCommand(arn: arn))
+      The \(note.route.runner.kind.noun) \(note.task) of run \(id) was left as it is: a load continues in AWS without this command. Nothing \
+      was merged yet.
+      Continue with: \(command)
+      Stop it:       \(note.route.runner.kind.stopCommand(arn: arn))
       """
   }
 
@@ -78,7 +78,7 @@ extension Reload {
     do {
       return try await body()
     } catch is CancellationError {
-      throw ReloadFailure.interrupted(goOn: goOn ?? "Interrupted; nothing was begun.")
+      throw ReloadFailure.interrupted(goOn: goOn ?? "Interrupted; nothing was started.")
     } catch let error as AWSError where error.isAboutReachingAWS {
       throw ReloadFailure.unreachable(error, goOn: goOn)
     } catch let error as AWSError {

@@ -109,7 +109,7 @@ extension Reload {
       guard !report.failures.isEmpty else { return found }
       return report.openCount
     } catch MergeFailure.blocked(let findings) {
-      onEvent(.warning("what DMS found can't be looked at: \(findings.map(\.message).joined(separator: " "))"))
+      onEvent(.warning("what DMS found can't be read: \(findings.map(\.message).joined(separator: " "))"))
       return found
     }
   }
@@ -120,7 +120,7 @@ extension Reload {
     } catch is CancellationError {
       throw ReloadFailure.interrupted(
         goOn:
-          "Interrupted while DMS validates, which goes on in AWS. The merge is done. Go on with: merge-engine reload --resume"
+          "Interrupted while DMS validates, which continues in AWS. The merge is done. Continue with: merge-engine reload --resume"
       )
     } catch let error as AWSError where error.isAboutReachingAWS {
       throw ReloadFailure.unreachable(error, goOn: "The merge is done. Validate again: merge-engine reload --resume")

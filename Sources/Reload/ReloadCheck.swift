@@ -112,7 +112,7 @@ struct ReloadCheck: Sendable {
       guard let known = rows.keys[table.name]?.first?.keys, Set(known) != Set(table.key) else { return nil }
       return MergeEngine.Finding(
         table.name,
-        "DMS's validation knows its rows by \(known.sorted().joined(separator: ", ")), and the merge matches them by "
+        "DMS's validation identifies its rows by \(known.sorted().joined(separator: ", ")), and the merge matches them by "
           + "\(table.key.joined(separator: ", ")). Reload its window instead, or leave the table out: --table."
       )
     }
@@ -127,8 +127,8 @@ struct ReloadCheck: Sendable {
       guard count > keys.count else { continue }
       logger.warning(
         """
-        DMS filters by single columns, so that every combination of the values in \(Numbers.counted(keys.count, "key")) is loaded: \
-        \(Numbers.counted(count, "row")) at most. What comes besides is merged like any row: the newer one wins
+        DMS filters by single columns, so every combination of the values in \(Numbers.counted(keys.count, "key")) is loaded: \
+        \(Numbers.counted(count, "row")) at most. Any extra row is merged like all others: the newer version wins
         """,
         metadata: ["table": "\(table)"]
       )
@@ -142,7 +142,7 @@ struct ReloadCheck: Sendable {
         untimed.map {
           MergeEngine.Finding(
             $0.name,
-            "its version column \($0.versionColumn) is \($0.versionType): a window of time can't be cut out by it."
+            "its version column \($0.versionColumn) is \($0.versionType): it can't cut out a window of time."
           )
         }
       )
@@ -250,7 +250,7 @@ struct ReloadCheck: Sendable {
             + note.route.runner.kind.stopCommand(arn: task?.arn ?? note.taskARN ?? "ARN")
         )
       }
-      try await onThreadOfItsOwn { try runs.close(run.id, .aborted, notes: "Given up: a new reload was started.") }
+      try await onThreadOfItsOwn { try runs.close(run.id, .aborted, notes: "Abandoned: a new reload was started.") }
     }
   }
 }

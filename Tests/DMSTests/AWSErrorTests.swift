@@ -63,15 +63,15 @@ import Testing
       "usage: aws [options]\naws: error: argument operation: Invalid choice, valid choices are:",
       .commandUnfit,
       status: 2,
-      advice: "up to date"
+      advice: "update the AWS CLI"
     ),
     Case(
       "aws: [ERROR]: argument operation: Found invalid choice 'frob'",
       .commandUnfit,
       status: 252,
-      advice: "up to date"
+      advice: "update the AWS CLI"
     ),
-    Case("Unknown options: --frobnicate", .commandUnfit, status: 252, advice: "up to date"),
+    Case("Unknown options: --frobnicate", .commandUnfit, status: 252, advice: "update the AWS CLI"),
     Case(
       service("ExpiredTokenException", "The security token included in the request is expired"),
       .expiredToken,

@@ -30,7 +30,7 @@ import Testing
     Case(
       failure: "access-denied",
       status: 69,
-      says: ["not authorized to perform: dms:CreateReplicationTask", "Nothing was made"]
+      says: ["not authorized to perform: dms:CreateReplicationTask", "Nothing was created"]
     ),
     Case(failure: "throttled", status: 69, says: ["Rate exceeded", "reload --resume"], run: "LOADING"),
   ]

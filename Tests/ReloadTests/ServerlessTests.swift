@@ -67,7 +67,7 @@ import Testing
     Case(failure: "no-capacity", says: ["it is failed", "The subnet group has no free addresses"]),
     Case(failure: "wrong-state", says: ["InvalidResourceStateFault", "can't be started in state modifying"]),
     Case(failure: "lost-task@ORDERS", says: ["there is no such serverless replication any more"]),
-    Case(failure: "forgotten", says: ["taken back what the replication ran on (deprovisioned)", "--truncate"]),
+    Case(failure: "forgotten", says: ["released what the replication ran on (deprovisioned)", "--truncate"]),
     Case(
       failure: "endless-starting",
       says: ["still replication_starting after 1 s"],
@@ -142,7 +142,7 @@ import Testing
     try await World.with { world in
       for (section, words) in [
         ("serverless: {max_capacity_units: 3}", "most capacity units are 3, and AWS has 1, 2, 4"),
-        ("serverless: {max_capacity_units: 4, min_capacity_units: 8}", "more than the most, 4"),
+        ("serverless: {max_capacity_units: 4, min_capacity_units: 8}", "more than the maximum, 4"),
         ("serverless: {min_capacity_units: 8}", "max_capacity_units among them"),
         ("serverless: {max_capacity_units: 4, multi_az: true, availability_zone: a}", "several are asked for"),
         ("serverless: {max_capacity_units: 4, subnetgroup: x}", "unknown key dms.serverless.subnetgroup"),

@@ -127,7 +127,7 @@ public struct JSONParser {
     case UInt8(ascii: ","):
       advance()
       skipSpace()
-      guard current != bracket else { throw failure("there is a comma too many before \(currentInWords)") }
+      guard current != bracket else { throw failure("there is one comma too many before \(currentInWords)") }
       return false
     default:
       throw failure("expected ',' or '\(Character(Unicode.Scalar(bracket)))', found \(currentInWords)")
@@ -190,14 +190,14 @@ public struct JSONParser {
   private mutating func escape() throws(JSONSyntaxError) -> Character {
     advance()
     let letter = current
-    guard letter != nil else { throw failure("the file ends within an escape") }
+    guard letter != nil else { throw failure("the file ends inside an escape sequence") }
     if letter == UInt8(ascii: "u") { return Character(try unicodeEscape()) }
     let plain: [UInt8: Character] = [
       UInt8(ascii: "\""): "\"", UInt8(ascii: "\\"): "\\", UInt8(ascii: "/"): "/", UInt8(ascii: "b"): "\u{8}",
       UInt8(ascii: "f"): "\u{C}", UInt8(ascii: "n"): "\n", UInt8(ascii: "r"): "\r", UInt8(ascii: "t"): "\t",
     ]
     guard let letter, let character = plain[letter] else {
-      throw failure("'\\' may not stand before \(currentInWords)")
+      throw failure("'\\' can't be followed by \(currentInWords)")
     }
     advance()
     return character
@@ -207,13 +207,13 @@ public struct JSONParser {
   private mutating func unicodeEscape() throws(JSONSyntaxError) -> Unicode.Scalar {
     let first = try fourHexDigits()
     if let scalar = Unicode.Scalar(first) { return scalar }
-    guard first < 0xDC00, current == UInt8(ascii: "\\") else { throw failure("the escape is half a surrogate pair") }
+    guard first < 0xDC00, current == UInt8(ascii: "\\") else { throw failure("the escape sequence is half of a surrogate pair") }
     advance()
-    guard current == UInt8(ascii: "u") else { throw failure("the escape is half a surrogate pair") }
+    guard current == UInt8(ascii: "u") else { throw failure("the escape sequence is half of a surrogate pair") }
     let second = try fourHexDigits()
     guard (0xDC00...0xDFFF).contains(second),
       let scalar = Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
-    else { throw failure("the escape is half a surrogate pair") }
+    else { throw failure("the escape sequence is half of a surrogate pair") }
     return scalar
   }
 

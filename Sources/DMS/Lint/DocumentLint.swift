@@ -116,7 +116,7 @@ public enum DocumentLint {
         found.add(
           .duplicateKey,
           at: key,
-          "\"\(name)\" appears twice in the same object, and nothing says which of the two counts",
+          "\"\(name)\" appears twice in the same object, and it is not defined which of the two counts",
           advice: "keep one of them"
         )
       }

@@ -16,9 +16,9 @@ public enum TaskWaitError: Error, Hashable, Sendable, CustomStringConvertible {
     case .timeOut(let task, let wanted, let limit):
       if let task {
         "\(task.kind.noun) \(task.identifier) was still \(task.status) after \(limit.components.seconds) s and not \(wanted)"
-          + "\(Self.words(of: task)); it goes on in AWS: look at it there, and wait longer or stop it"
+          + "\(Self.words(of: task)); it continues in AWS: check it there, and wait longer or stop it"
       } else {
-        "\(wanted) did not come within \(limit.components.seconds) s; look at it in AWS, and wait longer or try again"
+        "gave up waiting for \(wanted) after \(limit.components.seconds) s; check it in AWS, and wait longer or try again"
       }
     case .connectionFailed(let connection):
       "the replication instance \(connection.replicationInstanceIdentifier ?? connection.replicationInstanceARN ?? "?") cannot "

@@ -114,7 +114,7 @@ enum UnknownKey {
     found.add(
       .unknownKey,
       at: key,
-      "\"\(name)\" is not a documented key here; nobody knows what DMS does with it",
+      "\"\(name)\" is not a documented key here; what DMS does with it is unknown",
       advice: "remove it, or use one of \(Spelling.list(allowed))"
     )
     return nil

@@ -49,7 +49,7 @@ enum NumberTraps {
     guard isKey, let digits = staging.wholeDigits, digits < 18 else { return nil }
     return (
       "an Oracle NUMBER key can have more than \(digits) digits, too many for the column",
-      "look at the largest key on the source, or make the column bigint"
+      "check the largest key on the source, or make the column bigint"
     )
   }
 

@@ -109,7 +109,7 @@ enum TableSettingsRules {
       .rangesSkipNull,
       at: place,
       "rows with NULL in a range column are not loaded (\(first.text ?? "?")\(columns.count > 1 ? ", …" : ""))",
-      advice: "use columns that are NOT NULL, best the primary key"
+      advice: "use columns that are NOT NULL, preferably the primary key"
     )
   }
 

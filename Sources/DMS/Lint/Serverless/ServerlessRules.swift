@@ -30,7 +30,7 @@ enum ServerlessRules {
       found.add(
         .badSettingValue,
         at: type,
-        "ReplicationType must be \(Spelling.list(types)), and here is \"\(type.text ?? type.node.kindInWords)\"",
+        "ReplicationType must be \(Spelling.list(types)), but it is \"\(type.text ?? type.node.kindInWords)\"",
         advice: "write \"full-load\" for a window"
       )
     }
@@ -56,7 +56,7 @@ enum ServerlessRules {
       found.add(
         .wrongShape,
         at: compute,
-        "ComputeConfig must be an object, and here is \(compute.node.kindInWords)",
+        "ComputeConfig must be an object, but it is \(compute.node.kindInWords)",
         advice: "write {\"MaxCapacityUnits\": 16}"
       )
       return
@@ -74,7 +74,7 @@ enum ServerlessRules {
       found.add(
         .missingKey,
         at: compute,
-        "ComputeConfig needs \"MaxCapacityUnits\": how much AWS may provision at most",
+        "ComputeConfig needs \"MaxCapacityUnits\": the most that AWS may provision",
         advice: "write \(units); a unit is 2 GB of memory"
       )
       return
@@ -92,7 +92,7 @@ enum ServerlessRules {
       found.add(
         .badCapacity,
         at: zone,
-        "one availability zone is named, and MultiAZ asks for several",
+        "one availability zone is named, but MultiAZ asks for several",
         advice: "remove one of the two"
       )
     }

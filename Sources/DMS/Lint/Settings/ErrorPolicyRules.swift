@@ -42,7 +42,7 @@ enum ErrorPolicyRules {
       found.add(
         .silentErrorPolicy,
         at: written ?? section ?? root,
-        "\(origin): \(effect), and the task still ends as if all had gone well",
+        "\(origin): \(effect), and the task still ends as if everything had gone well",
         advice: "write \"\(policy.key)\": \"STOP_TASK\" in \"ErrorBehavior\""
       )
     }

@@ -71,7 +71,7 @@ enum LoadRules {
       found.add(
         .loggingOff,
         at: section?["EnableLogging"] ?? section ?? root,
-        "logging is off, so nobody can see later why a table failed or which rows were left out",
+        "logging is off, so there will be no record of why a table failed or which rows were left out",
         advice: "write \"EnableLogging\": true in \"Logging\""
       )
     }

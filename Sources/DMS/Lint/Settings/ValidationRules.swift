@@ -53,8 +53,8 @@ enum ValidationRules {
       found.add(
         .validationFailureLimit,
         at: place,
-        "\(key) is not set, so validation stops after \(standard) failures of \(subject), and nobody hears of the rows that were not compared",
-        advice: "write \"\(key)\" in \"ValidationSettings\", as high as you want to hear of failures"
+        "\(key) is not set, so validation stops after \(standard) failures of \(subject), and the rows that were not compared go unreported",
+        advice: "write \"\(key)\" in \"ValidationSettings\", as high as the number of failures you want to see"
       )
     }
   }
@@ -94,7 +94,7 @@ enum ValidationRules {
 
   /// Why a key of this type can't be validated; nil if it can.
   private static func fault(of type: String) -> String? {
-    if uncomparableTypes.contains(type) { return "which DMS does not compare keys of" }
+    if uncomparableTypes.contains(type) { return "and DMS does not compare keys of that type" }
     guard type.hasPrefix("character") else { return nil }
     let length = Int(type.filter(\.isNumber)) ?? 0
     return length < keyLengthLimit ? nil : "and DMS compares keys shorter than \(keyLengthLimit) characters"

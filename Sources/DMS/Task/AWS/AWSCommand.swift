@@ -69,7 +69,7 @@ public struct AWSCommand: Sendable {
         command: name(operation),
         subject: subject,
         message: "its answer cannot be read: \(Self.words(error))",
-        advice: "run it by hand; `aws --version` says which version it is"
+        advice: "run it by hand; `aws --version` shows which version it is"
       )
     }
   }
@@ -145,9 +145,9 @@ public struct AWSCommand: Sendable {
         kind: .timedOut,
         command: name(operation),
         subject: subject,
-        message: "it was ended after \(timeLimit.components.seconds) s without an answer",
+        message: "it was stopped after \(timeLimit.components.seconds) s without an answer",
         advice:
-          "check the network and the proxy; what was asked for may still have been done, so look before repeating it"
+          "check the network and the proxy; the request may still have been carried out, so check before repeating it"
       )
     }
   }
@@ -161,7 +161,7 @@ public struct AWSCommand: Sendable {
       subject: subject,
       message: isMissing ? "there is no command \"\(executable)\"" : "\(error)",
       advice: isMissing
-        ? "install the AWS CLI, version 1 or 2, and see that it is in PATH"
+        ? "install the AWS CLI, version 1 or 2, and make sure that it is in PATH"
         : "run the same command by hand"
     )
   }
@@ -179,8 +179,8 @@ public struct AWSCommand: Sendable {
       kind: .invalidInput,
       command: name(operation),
       subject: subject,
-      message: "AWS_ENDPOINT_URL_DMS is set, and `aws` does not read it, so the call would go to the real service",
-      advice: "call it AWS_ENDPOINT_URL_DATABASE_MIGRATION_SERVICE, or give --endpoint-url"
+      message: "AWS_ENDPOINT_URL_DMS is set, but `aws` does not read it, so the call would go to the real service",
+      advice: "set AWS_ENDPOINT_URL_DATABASE_MIGRATION_SERVICE instead, or give --endpoint-url"
     )
   }
 

@@ -40,7 +40,7 @@ struct AWSErrorReader {
   private static let unknown = (AWSError.Kind.other, "run the same command by hand, with --debug to see more")
 
   private static let commandUnfit = (
-    AWSError.Kind.commandUnfit, "bring the AWS CLI up to date; `aws --version` says which one this is"
+    AWSError.Kind.commandUnfit, "update the AWS CLI; `aws --version` shows which version this is"
   )
 
   private static let signInAgain = "sign in again (`aws sso login`, or whatever gives you the credentials), then repeat"
@@ -68,7 +68,7 @@ struct AWSErrorReader {
     Text(
       kind: .unknownProfile,
       signs: ["the config profile ("],
-      advice: "`aws configure list-profiles` shows the profiles there are; look at AWS_PROFILE"
+      advice: "`aws configure list-profiles` shows the profiles there are; check AWS_PROFILE"
     ),
     Text(
       kind: .noRegion,
@@ -154,17 +154,17 @@ struct AWSErrorReader {
     case .noCredentials: return "run `aws configure` or `aws sso login`, or set AWS_PROFILE"
     case .accessDenied:
       return "ask for a policy that allows \(Self.deniedAction(in: message) ?? "dms:\(operation)") on it"
-    case .wrongRegion: return "give the region that stands in the ARNs"
+    case .wrongRegion: return "give the region that the ARNs name"
     case .throttled:
       return "wait a minute and repeat; AWS_RETRY_MODE=adaptive and AWS_MAX_ATTEMPTS=10 make `aws` more patient"
     case .notFound:
       return
         "check the ARN, and that the region and account in it are those of the credentials: elsewhere it does not exist"
-    case .invalidState: return "look at the task's state, wait until it is ready, stopped or failed, and repeat"
-    case .alreadyExists: return "choose another identifier, or go on with the one that exists"
+    case .invalidState: return "check the task's state, wait until it is ready, stopped or failed, and repeat"
+    case .alreadyExists: return "choose another identifier, or continue with the one that exists"
     case .quotaExceeded: return "delete what is no longer needed, or ask AWS for a higher quota"
-    case .invalidInput: return "check what was given; `dms lint` looks through mapping and settings documents"
-    case .serviceFailure: return "repeat in a few minutes; status.aws.amazon.com tells about disturbances"
+    case .invalidInput: return "check what was given; `dms lint` checks mapping and settings documents"
+    case .serviceFailure: return "repeat in a few minutes; status.aws.amazon.com reports outages"
     case .commandUnfit: return Self.commandUnfit.1
     default: return Self.unknown.1
     }

@@ -42,7 +42,7 @@ public enum FullLoadVerdict: Hashable, Sendable {
       judge.add(
         .tableUnexpected,
         table: "\(table.schemaName).\(table.tableName)",
-        "the task loaded this table, and nobody asked for it: the mapping selects more than it should"
+        "the task loaded this table, which was not asked for: the mapping selects more than it should"
       )
     }
     return judge.problems.isEmpty ? .good : .bad(judge.problems)
@@ -79,7 +79,7 @@ public enum FullLoadVerdict: Hashable, Sendable {
       }
       if let start = [counters.freshStartDate, counters.startDate].compactMap({ $0 }).max() {
         if start.secondsSince1970 < earliest {
-          add(.staleStatistics, "its statistics are of a start at \(start), before this run")
+          add(.staleStatistics, "its statistics are from a start at \(start), before this run")
         }
       } else {
         add(.staleStatistics, "its statistics don't say when it was started, so they may be an earlier run's")
@@ -113,7 +113,7 @@ public enum FullLoadVerdict: Hashable, Sendable {
         add(
           .tableMissing,
           table: name,
-          "the task says nothing about it; does \(source) exist, and may DMS's user read it?"
+          "the task reports nothing about it; does \(source) exist, and may DMS's user read it?"
         )
         return
       }

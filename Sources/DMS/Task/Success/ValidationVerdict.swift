@@ -42,7 +42,7 @@ public struct ValidationVerdict: Hashable, Sendable {
         judge.add(
           .tableMissing,
           table: name,
-          "the task says nothing about it; does \(source) exist, and may DMS's user read it?"
+          "the task reports nothing about it; does \(source) exist, and may DMS's user read it?"
         )
         continue
       }

@@ -45,10 +45,10 @@ public struct ComputeConfig: Codable, Hashable, Sendable {
       return "the \(name) capacity units are \(value), and AWS has \(units)"
     }
     if let minCapacityUnits, minCapacityUnits > maxCapacityUnits {
-      return "the fewest capacity units are \(minCapacityUnits), more than the most, \(maxCapacityUnits)"
+      return "the minimum of capacity units, \(minCapacityUnits), is more than the maximum, \(maxCapacityUnits)"
     }
     if availabilityZone != nil, isMultiAZ == true {
-      return "one availability zone is named, and several are asked for"
+      return "one availability zone is named, but several are asked for"
     }
     return nil
   }

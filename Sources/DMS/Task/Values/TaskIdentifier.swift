@@ -16,7 +16,7 @@ public struct TaskIdentifier: Hashable, Sendable, CustomStringConvertible {
       } else if text.first?.isLetter != true {
         "it must begin with a letter"
       } else if text.hasSuffix("-") || text.contains("--") {
-        "it may not end in a hyphen nor have two in a row"
+        "it may not end in a hyphen or have two in a row"
       } else {
         nil
       }
