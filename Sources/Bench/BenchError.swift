@@ -15,7 +15,7 @@ package enum BenchError: Error, CustomStringConvertible {
     case .mergeFailed(let reasons): "the engine failed on a workload of bench: \(reasons)"
     case .noContender(let text, let names):
       "no contender has \(text) in its name. There are: \(names.joined(separator: "; "))."
-    case .noProxy(let reason): "the delaying line to the server can't be made: \(reason)"
+    case .noProxy(let reason): "the delaying proxy can't be started: \(reason)"
     case .interrupted: "interrupted; the scratch databases are dropped"
     }
   }

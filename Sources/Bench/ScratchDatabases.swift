@@ -114,7 +114,7 @@ struct ScratchDatabases {
         Finding(
           grade: .blocker,
           table: nil,
-          message: "another merge-engine bench is running on this server (\(session)). Wait for its end."
+          message: "another merge-engine bench is running on this server (\(session)). Wait for it to end."
         )
       ])
     }
@@ -136,8 +136,8 @@ struct ScratchDatabases {
           grade: .blocker,
           table: nil,
           message:
-            "bench makes databases of its own, and this role may not: ALTER ROLE … CREATEDB, or leave --database "
-            + "away to have a private server started."
+            "bench creates its own databases, and this role may not: ALTER ROLE … CREATEDB, or leave out --database "
+            + "to have a private server started."
         )
       ])
     }
@@ -146,7 +146,7 @@ struct ScratchDatabases {
         Finding(
           grade: .blocker,
           table: nil,
-          message: "the database \(foreign) is there and no bench has made it: drop or rename it."
+          message: "the database \(foreign) exists and was not created by bench: drop or rename it."
         )
       ])
     }

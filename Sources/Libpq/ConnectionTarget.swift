@@ -103,7 +103,7 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
       return "the host holds an @: write an @ inside the password as %40"
     }
     if values["port"]?.utf8.allSatisfy({ (48...57).contains($0) || $0 == 44 }) == false {
-      return "the port is no number: write user:password@host, and a / inside the password as %2F"
+      return "the port is not a number: write user:password@host, and a / inside the password as %2F"
     }
     if let database = values["dbname"], database.contains("://") || holds(database, "=") {
       return "the database name is a connection string itself"

@@ -57,7 +57,7 @@ struct RefusalSection {
     {{#hasRefusals}}
     <div class="scroll" tabindex="0" role="region" aria-label="Refused rows by reason">
     <table>
-    <caption>Quarantined staging rows by table and reason, most rows first. Once the cause is mended, merge-engine errors retry has them read again.</caption>
+    <caption>Quarantined staging rows by table and reason, most rows first. Once the cause is fixed, merge-engine errors retry has them read again.</caption>
     <thead><tr><th scope="col" class="n">rows</th><th scope="col">table</th><th scope="col">SQLSTATE</th><th scope="col">what the server said</th><th scope="col">keys</th></tr></thead>
     <tbody>
     {{#groups}}

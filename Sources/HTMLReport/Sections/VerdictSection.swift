@@ -104,7 +104,7 @@ struct VerdictSection {
     <section aria-labelledby="verdicts">
     <h2 id="verdicts">What was merged</h2>
     {{^hasTables}}
-    <p>No counts by table are recorded: the run has not come to its merge, or the guide's own SQL has made it.</p>
+    <p>No counts by table are recorded: the run has not reached its merge, or it was made by the guide's own SQL.</p>
     {{/hasTables}}
     {{#hasTables}}
     <figure>
@@ -144,7 +144,7 @@ struct VerdictSection {
     </table>
     </div>
     {{#lostRaces}}
-    <p class="note">Of the stale rows, {{.}} looked new when they were read, and are not in production as they were sent: it had a newer row by then, since CDC goes on during the merge, or a trigger swallowed or changed them.</p>
+    <p class="note">Of the stale rows, {{.}} looked new when they were read, but are not in production as they were sent: production had a newer row by then, since CDC continues during the merge, or a trigger swallowed or changed them.</p>
     {{/lostRaces}}
     {{/hasTables}}
     </section>

@@ -142,7 +142,7 @@ struct VerificationSection {
     """
     <section aria-labelledby="verification">
     <h2 id="verification">Verification</h2>
-    <p>None is recorded for this run. <code>merge-engine verify</code>, before the next run of its tables, makes one.</p>
+    <p>None is recorded for this run. To record one, run <code>merge-engine verify</code> before the next run of its tables.</p>
     </section>
     """
   )
@@ -154,7 +154,7 @@ struct VerificationSection {
     <p><span class="status {{mark.tone}}"><span aria-hidden="true">{{mark.symbol}}</span> {{mark.word}}</span> {{verdict}}{{#scope}} <bdi>{{.}}</bdi>{{/scope}}</p>
     <div class="scroll" tabindex="0" role="region" aria-label="Verification by table">
     <table>
-    <caption>Merged staging rows compared with production. Newer in production is no difference.</caption>
+    <caption>Merged staging rows compared with production. A newer row in production is not a difference.</caption>
     <thead><tr><th scope="col">table</th><th scope="col" class="n">compared</th><th scope="col" class="n">equal</th><th scope="col" class="n">newer in production</th><th scope="col" class="n">missing</th><th scope="col" class="n">outdated</th><th scope="col" class="n">differing</th><th scope="col" class="n">extra</th></tr></thead>
     <tbody>
     {{#counts}}

@@ -26,7 +26,7 @@ struct Apply {
     self.production = production
     self.batchTable = batchTable
     copier = RowCopier(columnCount: plan.columns.count, production)
-    try production.execute(ApplySQL.createBatchTable(plan, batchTable), "making a temporary table")
+    try production.execute(ApplySQL.createBatchTable(plan, batchTable), "creating a temporary table")
     insertMissing = try production.prepare(
       "\(batchTable)_insert",
       ApplySQL.insertMissing(plan, batchTable),

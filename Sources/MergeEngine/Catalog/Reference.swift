@@ -32,8 +32,8 @@ struct Reference: Sendable {
   func slowCheck(deletingFrom parent: QualifiedName) -> String? {
     guard !isIndexed else { return nil }
     return
-      "for every row that is deleted from \(parent) the server reads all of \(child) to see that nothing refers to it, since "
-      + "no index leads it there. Make one first: \(createIndex)"
+      "for every row that is deleted from \(parent) the server reads all of \(child) to check that nothing refers to it, since "
+      + "no index helps it. Create one first: \(createIndex)"
   }
 
   /// A row with the child's columns refers to the parent's row (alias `p`).

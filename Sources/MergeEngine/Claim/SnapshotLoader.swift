@@ -23,7 +23,7 @@ struct SnapshotLoader {
     self.connection = connection
     emptiesTable = isAllOrNothing
     handle = try snapshot.file.open()
-    try connection.execute(snapshot.create, "making a temporary table")
+    try connection.execute(snapshot.create, "creating a temporary table")
     countBlocks = try connection.prepare(
       "snapshot_blocks_\(snapshot.number)",
       snapshot.countBlocks,

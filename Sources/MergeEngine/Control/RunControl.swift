@@ -75,7 +75,7 @@ package struct RunControl: Sendable {
       "looking for run \(runID)"
     )
     guard row.count == 1 else {
-      throw MergeFailure.usage("there is no run \(runID); merge-engine status shows the last ones.")
+      throw MergeFailure.usage("there is no run \(runID); merge-engine status shows the last runs.")
     }
     let status = row.text(0, 0) ?? ""
     let isRollingBack = status == RunStatus.rollingBack

@@ -180,13 +180,13 @@ struct MergePlan: Sendable {
   private static func nothingToMerge(_ schemas: Schemas, readsSnapshot: Bool) -> String {
     if schemas.hasSeveralPairs && !readsSnapshot {
       return
-        "no pair of schemas (\(schemas.pairs.map(\.name).joined(separator: ", "))) has a table on both sides. Make staging with "
+        "no pair of schemas (\(schemas.pairs.map(\.name).joined(separator: ", "))) has a table on both sides. Create staging with "
         + "init, or name the schemas: --pair STAGING=PRODUCTION."
     }
     return readsSnapshot
       ? "no table of the snapshot has a production table of the same name in \(schemas.allProduction.joined(separator: ", ")). Name the "
         + "production schema: --production-schema."
       : "there is no table in the schema \(schemas.staging) that has a production table of the same name in "
-        + "\(schemas.production). Make staging with init, or name the schemas: --staging-schema, --production-schema."
+        + "\(schemas.production). Create staging with init, or name the schemas: --staging-schema, --production-schema."
   }
 }

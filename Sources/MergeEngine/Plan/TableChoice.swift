@@ -110,7 +110,7 @@ struct TableChoice {
   private func missingStaging(_ name: Identifier) -> String {
     if let stagingName = stagingNames.named(name) {
       return
-        "there is no staging table \(stagingSchema).\(stagingName), which tables.\(name).staging_table names. Make it with "
+        "there is no staging table \(stagingSchema).\(stagingName), which tables.\(name).staging_table names. Create it with "
         + "init, or name the right one.\(Spelling.question(for: stagingName.name, in: staging.map(\.name.name.name)))"
     }
     let sentence = "there is no staging table \(stagingSchema).\(name)"
@@ -121,7 +121,7 @@ struct TableChoice {
     // Its own name is no other one that was meant.
     let known = (staging + production).map(\.name.name.name).filter { $0 != name.name }
     let isInProduction = production.contains { $0.name.name == name }
-    let advice = isInProduction ? "Make it with init." : "\(productionSchema) has no table of that name either."
+    let advice = isInProduction ? "Create it with init." : "\(productionSchema) has no table of that name either."
     return "\(sentence). \(advice)\(Spelling.question(for: name.name, in: known))"
   }
 

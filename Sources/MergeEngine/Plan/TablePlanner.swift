@@ -215,7 +215,7 @@ struct TablePlanner {
       let place = readsSnapshot ? "what was saved" : "\(staging.name)"
       block(
         table,
-        "the key column \(name) is missing in \(place). Load it\(readsSnapshot ? "." : ", or make it with init.")"
+        "the key column \(name) is missing in \(place). Load it\(readsSnapshot ? "." : ", or create it with init.")"
       )
     } else if production.column(name)?.isGenerated == false {
       block(table, "the key column \(name) of \(production.name) is ignored. Take it out of ignore_columns.")

@@ -127,7 +127,7 @@ struct AdminSchema {
       return true
     } catch {
       guard error.origin == .server, error.sqlState?.isWorthRetrying == false else { throw error }
-      try connection.execute("ROLLBACK", "giving up making the admin schema")
+      try connection.execute("ROLLBACK", "rolling back the creation of the admin schema")
       let mayNot = error.sqlState == .insufficientPrivilege && !error.isRaised
       throw MergeFailure.blocked([mayNot ? obstacle(statements, reason: error.message) : refusal(error)])
     }
@@ -160,14 +160,14 @@ struct AdminSchema {
 
   /// Two runs may find the same gap; the lock makes the second wait, look again, and find it closed.
   private func makeMissing(_ connection: Connection) throws(PostgresError) {
-    try connection.execute("BEGIN", "beginning to make the admin schema")
+    try connection.execute("BEGIN", "starting to create the admin schema")
     try CitusSession.keepSchemasLocal(connection)
     _ = try connection.query(
       "SELECT pg_advisory_xact_lock(\(AdvisoryLock.adminSchemaClass), 0)",
-      "waiting for another run to make the admin schema"
+      "waiting for another run to create the admin schema"
     )
     let statements = try missingStatements(connection)
-    if !statements.isEmpty { try connection.execute(statements.joined(";\n"), "making the admin schema") }
-    try connection.execute("COMMIT", "making the admin schema")
+    if !statements.isEmpty { try connection.execute(statements.joined(";\n"), "creating the admin schema") }
+    try connection.execute("COMMIT", "creating the admin schema")
   }
 }

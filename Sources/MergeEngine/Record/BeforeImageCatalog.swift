@@ -37,7 +37,7 @@ struct BeforeImageCatalog {
         schema: schemas.admin,
         name: BeforeImageTable.name(run: runID, table: table.name, oid: table.productionOid)
       )
-      let operation = "making the table \(name) for the before-images of \(table.production)"
+      let operation = "creating the table \(name) for the before-images of \(table.production)"
       try connection.execute(BeforeImageTable.create(name, for: table), operation)
       _ = try connection.query(
         """

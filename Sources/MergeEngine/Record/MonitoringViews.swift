@@ -21,7 +21,7 @@ struct MonitoringViews {
   private func replace(_ view: String, _ query: SQL, on connection: Connection, logger: Logger) throws {
     do {
       try Savepoint.attempt(on: connection) {
-        _ = try connection.execute("CREATE OR REPLACE VIEW \(name(view)) AS \(query)", "making the view \(view)")
+        _ = try connection.execute("CREATE OR REPLACE VIEW \(name(view)) AS \(query)", "creating the view \(view)")
       }
     } catch let error as PostgresError
       where [.insufficientPrivilege, .invalidTableDefinition, .wrongObjectType].contains(error.sqlState)
@@ -44,13 +44,13 @@ struct MonitoringViews {
         let hasXML = try Self.answer { () throws(PostgresError) in try Self.makeXML(connection) }
         try connection.execute(
           "CREATE VIEW \(name(Self.statusName)) AS \(try statusQuery(connection, hasXML: hasXML))",
-          "making the view \(Self.statusName)"
+          "creating the view \(Self.statusName)"
         )
       }
       if !names.contains(Self.typesName) {
         try connection.execute(
           "CREATE VIEW \(name(Self.typesName)) AS \(TypeComparisonSQL(schemas: schemas, rules: rules).query)",
-          "making the view \(Self.typesName)"
+          "creating the view \(Self.typesName)"
         )
       }
     } catch {

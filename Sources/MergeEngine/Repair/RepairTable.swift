@@ -30,7 +30,7 @@ struct RepairTable {
     standing = RepairStanding(sql, connections.production)
     guardian = DeletionGuard(sql.plan, seen: seen, schemas: schemas, connections.production)
     copier = RowCopier(columnCount: sql.plan.columns.count, connections.production)
-    try production.execute(sql.createBatchTable, "making a temporary table")
+    try production.execute(sql.createBatchTable, "creating a temporary table")
   }
 
   /// Applies differences, all extra or none.

@@ -61,7 +61,7 @@ package struct RunArchive: Sendable {
       "reading run \(id)"
     )
     guard row.count == 1, let text = row.text(0, 0) else {
-      throw MergeFailure.usage("there is no run \(id); merge-engine status shows the last ones.")
+      throw MergeFailure.usage("there is no run \(id); merge-engine status shows the last runs.")
     }
     let path = URL(filePath: folder).appending(path: "run-\(id).json").path(percentEncoded: false)
     do {

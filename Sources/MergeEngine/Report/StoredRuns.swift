@@ -77,7 +77,7 @@ package struct StoredRuns: Sendable {
     )
     guard row.count == 1 else {
       throw MergeFailure.usage(
-        "there is no run \(id) in \(session.schemas.admin).merge_summary; merge-engine status shows the last ones."
+        "there is no run \(id) in \(session.schemas.admin).merge_summary; merge-engine status shows the last runs."
       )
     }
     let tables = try tables(id, admin: admin, on: connection)

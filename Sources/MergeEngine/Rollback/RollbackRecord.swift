@@ -29,7 +29,7 @@ struct RollbackRecord {
       "looking for run \(runID)"
     )
     guard row.count == 1 else {
-      throw MergeFailure.usage("there is no run \(runID); merge-engine status shows the last ones.")
+      throw MergeFailure.usage("there is no run \(runID); merge-engine status shows the last runs.")
     }
     guard row.bool(0, 2) == true else {
       let (staging, production) = (row.text(0, 3) ?? "", row.text(0, 4) ?? "")

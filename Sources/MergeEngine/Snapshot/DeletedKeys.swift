@@ -38,7 +38,7 @@ struct DeletedKeys {
       CREATE TEMPORARY TABLE \(table) (\(columns.joined(", ")));
       CREATE INDEX ON pg_temp.\(table) (\(names.joined(", ")))
       """,
-      "making a temporary table"
+      "creating a temporary table"
     )
   }
 

@@ -146,7 +146,7 @@ package struct SnapshotRestore: Sendable {
       "looking for the schema \(name)"
     )
     guard found.bool(0, 0) == false else { return }
-    try connection.execute("CREATE SCHEMA \(Identifier(name))", "making the schema \(name)")
+    try connection.execute("CREATE SCHEMA \(Identifier(name))", "creating the schema \(name)")
   }
 
   private func make(

@@ -94,10 +94,10 @@ package struct StagingSetup: Sendable {
     // Before the transaction: it has one of its own.
     try AdminSchema(schemas: options.schemas).complete(connection)
     try RunRecord.closeDeadRuns(connection, options.schemas)
-    try connection.execute("BEGIN", "beginning to make staging")
+    try connection.execute("BEGIN", "starting to create staging")
     try CitusSession.keepSchemasLocal(connection)
     // IF NOT EXISTS would want the right to make schemas also where it is there.
-    let operation = "making the schema \(options.schemas.staging)"
+    let operation = "creating the schema \(options.schemas.staging)"
     let isThere = try connection.query(
       "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
       [.text(options.schemas.staging)],
@@ -112,7 +112,7 @@ package struct StagingSetup: Sendable {
       reports.append(try setUpIfPossible(table, catalog, on: connection))
     }
     try views.create(connection, logger)
-    try connection.execute("COMMIT", "making staging")
+    try connection.execute("COMMIT", "creating staging")
     return reports
   }
 
@@ -229,7 +229,7 @@ package struct StagingSetup: Sendable {
         table: table.name.name.name,
         action: .skipped,
         note:
-          "no staging could be made for \(table.name): \(error.message)\(error.sqlState.map { " (SQLSTATE \($0))" } ?? "")"
+          "no staging table could be created for \(table.name): \(error.message)\(error.sqlState.map { " (SQLSTATE \($0))" } ?? "")"
       )
     }
   }

@@ -52,7 +52,7 @@ struct InitCommand: DatabaseCommand {
       StandardOutput.write(document: statements.joined(separator: "\n") + "\n")
       return
     }
-    let reports = try await Waiting.on("making staging", context) { try setup.run() }
+    let reports = try await Waiting.on("creating staging", context) { try setup.run() }
     try show(reports, context)
   }
 

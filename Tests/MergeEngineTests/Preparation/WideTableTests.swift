@@ -22,7 +22,7 @@ import Testing
       #expect(first.status == 0, "\(first.everything)")
       let wide = try first.json()["tables"].table("wide")
       #expect(wide["action"].text == "skipped")
-      #expect(wide["note"].text?.contains("no staging could be made for production.wide") == true)
+      #expect(wide["note"].text?.contains("no staging table could be created for production.wide") == true)
       #expect(try first.json()["tables"].table("slim")["action"].text == "created")
 
       #expect(try await database.call("init").status == 0)
