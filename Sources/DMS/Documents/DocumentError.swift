@@ -34,10 +34,10 @@ public enum DocumentError: Error, Hashable, Sendable, CustomStringConvertible {
     case .badName(let name, let reason): "the name \"\(name)\" cannot be used in a mapping rule: \(reason)"
     case .twoTablesForOneTarget(let target, let first, let second):
       "\(first) and \(second) would both be loaded into \(target); DMS does not load two tables into one, so give one of "
-        + "them another target name or load it in a run of its own"
+        + "them another target name or load it in a separate run"
     case .schemaWithTwoTargets(let schema, let first, let second):
       "tables of \(schema) would be loaded into \(first) and into \(second), and a mapping rule renames a schema for all of its tables; load "
-        + "the two in a run of their own each: --pair"
+        + "the two in separate runs: --pair"
     case .outOfRange(let setting, let value, let allowed):
       "\(setting) is \(value), but DMS takes \(allowed.lowerBound) to \(allowed.upperBound)"
     case .mappingTooLarge(let bytes, let limit):

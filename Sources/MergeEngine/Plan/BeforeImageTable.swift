@@ -45,7 +45,7 @@ struct BeforeImageTable: Sendable {
     guard kept > tableColumnLimit || kept + plan.updatedColumns.count > selectedColumnLimit else { return nil }
     return
       "\(plan.production) has \(plan.columns.count) columns, too many for --before-images, which holds old and new values of "
-      + "a row side by side in at most \(selectedColumnLimit) columns. Merge it in a run of its own without "
+      + "a row side by side in at most \(selectedColumnLimit) columns. Merge it in a separate run without "
       + "--before-images (--table)."
   }
 
@@ -56,7 +56,7 @@ struct BeforeImageTable: Sendable {
     guard plan.triggers.onInsert && plan.triggers.hasChildren else { return nil }
     return
       "a trigger of \(plan.production) may put new rows into a table that inherits from it, so --before-images would not "
-      + "know of them and a rollback would leave them there. Merge it in a run of its own without --before-images (--table)."
+      + "know of them and a rollback would leave them there. Merge it in a separate run without --before-images (--table)."
   }
 
   /// Makes the table, with the types underneath production's domains: a domain's NOT NULL would refuse bare keys.

@@ -35,7 +35,7 @@ struct KeyChoice {
       obstacles = [
         "tables.\(table.name.name).key names \(Self.listed(names)), and no unique index of \(table.name) is over just "
           + "\(names.count == 1 ? "that column" : "these columns"): it may have been dropped. "
-          + "Make one: \(Self.statement("CREATE UNIQUE INDEX CONCURRENTLY ON \(table.name) (\(names.joined()))"))"
+          + "Create one: \(Self.statement("CREATE UNIQUE INDEX CONCURRENTLY ON \(table.name) (\(names.joined()))"))"
           + otherKeys(than: nil)
       ]
       return

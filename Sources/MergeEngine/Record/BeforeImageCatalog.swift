@@ -73,7 +73,7 @@ struct BeforeImageCatalog {
         .beforeImages,
         table.name,
         "run \(runID) has already merged rows into \(table.production) without before-images. Continue it without "
-          + "--before-images, or merge the rest in a run of its own."
+          + "--before-images, or merge the rest in a separate run."
       )
     ])
   }

@@ -40,7 +40,7 @@ struct ImportOutput {
   private func deletes(_ table: SnapshotImportReport.Table) -> TerminalText {
     let parts = [
       (table.deletesInProduction, "still in production"), (table.deletesGone, "gone from production already"),
-      (table.deletesNewerInProduction, "newer in production by now, and left alone"),
+      (table.deletesNewerInProduction, "now newer in production, and left alone"),
     ].filter { $0.0 > 0 }.map { "\(Numbers.grouped($0.0)) \($0.1)" }
     var text: TerminalText =
       "deletes of \(table.table): \(parts.isEmpty ? "all came again" : parts.joined(separator: ", "))."

@@ -81,7 +81,7 @@ struct VerifyTable {
       (rows?.unread ?? 0, "not merged yet"),
       (rows?.outsideWindow ?? 0, "outside the window"),
       (table.counts.unreadable, "that production's types can't hold"),
-      (table.counts.vanished, "changed or deleted in staging meanwhile"),
+      (table.counts.vanished, "changed or deleted in staging during the check"),
     ]
     let parts = reasons.filter { $0.0 > 0 }.map { "\(Numbers.grouped($0.0)) \($0.1)" }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")

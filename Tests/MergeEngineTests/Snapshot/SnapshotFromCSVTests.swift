@@ -154,7 +154,7 @@ import Testing
       )
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(
-        outcome.output.contains("3 still in production, 2 gone from production already, 1 newer in production by now"),
+        outcome.output.contains("3 still in production, 2 gone from production already, 1 now newer in production"),
         "\(outcome.output)"
       )
       #expect(outcome.output.contains("1 of them without a version"))

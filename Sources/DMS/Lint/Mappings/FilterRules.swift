@@ -86,7 +86,7 @@ enum FilterRules {
       at: place,
       "a filter with noteq, notbetween or notnull may hold only one condition: DMS joins conditions by OR, and \"not A or not B\" is true for "
         + "every row",
-      advice: "put each condition into a filter of its own; filters are joined by AND"
+      advice: "put each condition into a separate filter; filters are joined by AND"
     )
   }
 

@@ -13,7 +13,7 @@ enum IdentityRules {
             .badRuleID,
             at: id,
             "\"\(text)\" is not a whole number, but DMS orders transformation rules by their numbers",
-            advice: "give the rule a number of its own, such as \"\(document.rules.count + 1)\""
+            advice: "give the rule its own number, such as \"\(document.rules.count + 1)\""
           )
         }
         if let other = ruleOfID.updateValue(rule, forKey: text) {
@@ -21,7 +21,7 @@ enum IdentityRules {
             .duplicateRuleID,
             at: id,
             "rule-id \"\(text)\" is already used at \(other.cursor.path); DMS rejects such a document",
-            advice: "give every rule a number of its own"
+            advice: "give every rule its own number"
           )
         }
       }
@@ -30,7 +30,7 @@ enum IdentityRules {
           .duplicateRuleName,
           at: name,
           "rule-name \"\(text)\" is already used at \(other.cursor.path); names must be unique",
-          advice: "give every rule a name of its own"
+          advice: "give every rule its own name"
         )
       }
     }

@@ -24,7 +24,7 @@ enum ErrorPolicyRules {
     Policy(
       key: "TableErrorPolicy",
       standard: "SUSPEND_TABLE",
-      effect: "a table that fails is left half loaded while the others go on",
+      effect: "a table that fails is left half loaded while the others continue",
       silent: ["SUSPEND_TABLE"]
     ),
   ]
