@@ -13,7 +13,7 @@ final class CDCWriter: Sendable {
   private let state = Mutex(State())
   private let hasEnded = DispatchSemaphore(value: 0)
 
-  /// So long it rests after each write: some hundred a second leave the processors to the contender.
+  /// How long it rests after each write: some hundred a second leave the processors to the contender.
   private static let restSeconds = 0.005
 
   /// Begins to write, on a connection of its own.

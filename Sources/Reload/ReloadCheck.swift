@@ -100,7 +100,7 @@ struct ReloadCheck: Sendable {
     return Result(area: area, documents: documents)
   }
 
-  /// Those of the task that compares Oracle and production at the end, made now so that nothing is loaded in vain.
+  /// Those of the task that compares Oracle and production at the end, made now, before anything is loaded.
   private func validationDocuments(_ request: ReloadRequest, _ area: StagingArea) throws -> TaskDocuments? {
     guard request.validates, case .window(let window) = request.scope else { return nil }
     return try steps.validationDocuments?(area.tables.map(\.name), window)

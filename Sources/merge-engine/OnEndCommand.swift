@@ -10,7 +10,7 @@ struct OnEndCommand: Sendable {
 
   /// Longer than this nobody is kept waiting. Arbitrary.
   private static let timeLimitSeconds = 60.0
-  /// So long it may clean up when it is ended. Arbitrary.
+  /// How long it may clean up when it is ended. Arbitrary.
   private static let graceSeconds = 5.0
 
   init(_ command: String, logger: Logger) {

@@ -24,7 +24,7 @@ public struct PlanReport: Sendable, Encodable {
   public let elapsedMilliseconds: Int
   /// The workers that the merge would have, for which the time is estimated; the dry run itself has one.
   public let workers: Int
-  /// Staging rows to a batch, about.
+  /// The most staging rows in one batch.
   public let batchRows: Int
   /// One entry a table, parents first.
   public let tables: [Table]

@@ -21,7 +21,8 @@ public struct ConnectionDescription: Sendable, CustomStringConvertible, CustomRe
     }
   }
 
-  /// The same database with a password that is asked for anew for each connection: a token that expires, or a secret store's.
+  /// The same database with a password that is requested for each new connection: an expiring token, or one from a secret
+  /// store.
   ///
   /// - Parameter source: called on the thread that connects, which it may block. What it throws ends the attempt, with its
   ///   description as the reason; it should hold no secret.

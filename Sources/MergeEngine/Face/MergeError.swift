@@ -1,21 +1,21 @@
 import Libpq
 
-/// Why an operation of a ``Merger`` did not take place, or broke off.
+/// Why an operation of a ``Merger`` could not start, or was broken off.
 ///
-/// What is a fact about the data, as rows that were refused or that differ, is no error: it stands in the report. A cancelled
-/// task that has no report to give throws `CancellationError`.
+/// Facts about the data, such as rows that were refused or that differ, are not errors: they are in the report. A cancelled
+/// task that has no report to return throws `CancellationError`.
 public enum MergeError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// What was asked for makes no sense, in a sentence. Nothing was written.
+  /// The request makes no sense; a sentence says why. Nothing was written.
   case invalidRequest(String)
-  /// The options name columns or tables that there are none of, a sentence each. Nothing was written.
+  /// The options name columns or tables that do not exist, one sentence each. Nothing was written.
   case unknownNames([String])
-  /// Something about tables, rights or files stands against it. Nothing was written.
+  /// Tables, rights or files prevent it. Nothing was written.
   case blocked([Finding])
-  /// Another merge is at work on the table: try again later. Nothing was written.
+  /// Another merge is working on the table: try again later. Nothing was written.
   case busy(table: String)
   /// The database can't be reached, or refused the login.
   case unreachable(ServerError)
-  /// The server refused a statement that is not about rows. Batches that were committed before stay; going on means doing the
+  /// The server refused a statement that is not about rows. Batches that were committed before stay; to continue, do the
   /// same again.
   case server(ServerError)
   /// A snapshot's file could not be read or written, in a sentence.
@@ -56,7 +56,7 @@ public enum MergeError: Error, Sendable, Hashable, CustomStringConvertible {
     case .unknownNames(let sentences): sentences.joined(separator: "\n")
     case .blocked(let findings):
       findings.map { finding in (finding.table.map { "\($0): " } ?? "") + finding.explanation }.joined(separator: "\n")
-    case .busy(let table): "another merge is at work on the table \(table)."
+    case .busy(let table): "another merge is working on the table \(table)."
     case .unreachable(let error), .server(let error): error.description
     }
   }

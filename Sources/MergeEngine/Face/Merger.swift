@@ -9,10 +9,10 @@ import Logging
 /// let report = try await merger.merge()
 /// print(report.totals.inserted, report.totals.updated, report.totals.errors)
 /// ```
-/// Each operation opens connections of its own and blocks threads of its own, none of Swift's cooperative pool. To cancel the
-/// task is to stop in an orderly way: the running batches are rolled back, the run is closed as ``RunStatus/aborted``, and the
-/// same operation goes on from there another time. A report that there is by then is returned; otherwise `CancellationError`
-/// is thrown. All failures are ``MergeError``.
+/// Each operation opens its own connections and blocks its own threads, none of Swift's cooperative pool. Cancelling the task
+/// stops in an orderly way: the running batches are rolled back, the run is closed as ``RunStatus/aborted``, and the same
+/// operation continues from there later. If there is a report by then, it is returned; otherwise `CancellationError` is
+/// thrown. All failures are ``MergeError``.
 public struct Merger: Sendable {
   /// The database that holds production and the admin schema.
   public let database: ConnectionDescription
@@ -20,7 +20,7 @@ public struct Merger: Sendable {
 
   /// - Parameters:
   ///   - database: the one that holds production and the admin schema, and staging too unless a ``RowSource`` says otherwise.
-  ///   - logger: gets warnings and, at debug level, what is retried; by default nothing is logged.
+  ///   - logger: gets warnings and, at debug level, retries; by default nothing is logged.
   public init(
     _ database: ConnectionDescription,
     logger: Logger = Logger(label: "merge-engine") { _ in SwiftLogNoOpLogHandler() }
@@ -29,14 +29,14 @@ public struct Merger: Sendable {
     self.logger = logger
   }
 
-  /// Merges what of the rows is not merged yet.
+  /// Merges the rows that are not merged yet.
   ///
   /// - Parameters:
   ///   - source: where the rows are.
   ///   - options: what to merge, and how.
   ///   - progress: gets the progress; ends with the merge.
-  /// - Returns: what was done, also when tables failed or the task was cancelled: ``RunReport/status`` says which.
-  /// - Throws: ``MergeError`` when no run could be begun; `CancellationError` when the task was cancelled before there was one.
+  /// - Returns: what was done, even when tables failed or the task was cancelled: ``RunReport/status`` says which.
+  /// - Throws: ``MergeError`` when no run could be started; `CancellationError` when the task was cancelled before one was.
   public func merge(
     from source: RowSource = .besideProduction,
     options: MergeOptions = MergeOptions(),
@@ -81,7 +81,7 @@ public struct Merger: Sendable {
   ///   - options: those of the merge.
   ///   - sampleLimit: rows to show of each verdict.
   ///   - progress: gets the progress; ends with the plan.
-  /// - Returns: also when something stands against the merge: ``PlanReport/status`` then says so, and the findings what.
+  /// - Returns: a report even when something blocks the merge: ``PlanReport/status`` then says so, and the findings say what.
   /// - Throws: ``MergeError``.
   public func plan(
     from source: RowSource = .besideProduction,
@@ -111,7 +111,7 @@ public struct Merger: Sendable {
   ///   - options: what to compare, and how; ``VerifyOptions/outputPath`` writes every difference to a file for
   ///     ``repair(_:from:)``.
   ///   - progress: gets the progress; ends with the verification.
-  /// - Returns: also when tables can't be compared: ``VerifyReport/status`` then says so.
+  /// - Returns: a report even when tables can't be compared: ``VerifyReport/status`` then says so.
   /// - Throws: ``MergeError``.
   public func verify(
     from source: RowSource = .besideProduction,
@@ -131,7 +131,7 @@ public struct Merger: Sendable {
   }
 
   /// Applies the differences that a verification has written to a file, each only if its row is still the one that was
-  /// compared. It is a run of its own, and ``rollback(_:from:)`` takes it back.
+  /// compared. A repair is a run of its own, and ``rollback(_:from:)`` undoes it.
   ///
   /// - Parameters:
   ///   - options: which file, which kinds of differences, and whether it is only counted.
@@ -152,7 +152,7 @@ public struct Merger: Sendable {
     }
   }
 
-  /// Takes back a run that was merged with ``MergeOptions/beforeImages``. Rows that anyone has changed since are left alone.
+  /// Rolls back a run that was merged with ``MergeOptions/beforeImages``. Rows that anyone has changed since are left alone.
   ///
   /// - Parameters:
   ///   - options: which run, and whether it is only counted.
@@ -175,10 +175,10 @@ public struct Merger: Sendable {
     }
   }
 
-  /// Copies the staging tables into files, all as they are at one moment.
+  /// Copies the staging tables into files, all as of one moment.
   ///
   /// - Parameters:
-  ///   - directory: empty, or not there yet; it is a snapshot once its `manifest.json` is there.
+  ///   - directory: empty, or not yet existing; it is a snapshot once it holds `manifest.json`.
   ///   - source: where the rows are; not a snapshot.
   ///   - options: schemas, tables and column rules; the rest has no meaning here.
   /// - Returns: what is in it.
@@ -199,11 +199,11 @@ public struct Merger: Sendable {
     }
   }
 
-  /// Makes staging tables that match production, and the admin schema with its tables and views. Repeatable: what is there is
-  /// only ever added to.
+  /// Creates staging tables that match production, and the admin schema with its tables and views. Repeatable: it only adds
+  /// what is missing.
   ///
-  /// - Returns: an entry a production table.
-  /// - Throws: ``MergeError``, or `CancellationError`; of the staging tables none was made then.
+  /// - Returns: one entry per production table.
+  /// - Throws: ``MergeError``, or `CancellationError`; no staging table was created then.
   public func initialise(_ options: StagingOptions = StagingOptions()) async throws -> [InitialisedTable] {
     try await Stoppable.run { stop in
       try StagingSetup(target: database.target, options: options, logger: logger, stop: stop)
@@ -212,7 +212,7 @@ public struct Merger: Sendable {
     }
   }
 
-  /// Counts what of staging is merged, pending and refused, and lists the last runs.
+  /// Counts the merged, pending and refused rows of staging, and lists the last runs.
   ///
   /// - Parameters:
   ///   - schemas: where to look.

@@ -6,8 +6,8 @@
 /// for await progress in updates { show(progress.tables) }
 /// try await show(report)
 /// ```
-/// It ends when the operation does, however that ends. Who is slow gets the latest state and misses earlier ones. Each
-/// operation takes one of its own.
+/// It ends when the operation does, however that ends. A slow consumer gets the latest state and misses earlier ones. Each
+/// operation needs its own.
 public struct ProgressUpdates: AsyncSequence, Sendable {
   private let stream: AsyncStream<RunProgress>
   private let continuation: AsyncStream<RunProgress>.Continuation

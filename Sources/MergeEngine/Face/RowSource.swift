@@ -12,7 +12,7 @@ public enum RowSource: Sendable {
 }
 
 extension RowSource {
-  /// The database that staging is in, if that is another one than production's.
+  /// The database that staging is in, if it is not production's.
   var target: ConnectionTarget? {
     if case .database(let database) = self { database.target } else { nil }
   }

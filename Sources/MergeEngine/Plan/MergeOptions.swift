@@ -7,9 +7,9 @@ public struct MergeOptions: Sendable, Codable {
   public var schemas = Schemas()
   /// The tables to merge; nil for every production table that has a staging table of the same name.
   public var tables: [String]?
-  /// Staging rows to a batch, about.
+  /// The most staging rows in one batch.
   public var batchRows = 50_000
-  /// Connections that carry batches side by side; nil for as many as pay: two in the beginning, ``mostWorkers`` at most.
+  /// Connections that merge batches in parallel; nil for as many as are worth it: two at first, ``mostWorkers`` at most.
   public var workers: Int?
   /// Everything in one transaction, on one worker.
   public var atomic = false
@@ -17,43 +17,43 @@ public struct MergeOptions: Sendable, Codable {
   public var mark = Mark.all
   /// What a production row without a version means.
   public var nulls = NullRule.productionLoses
-  /// What becomes of a staging row as new as production's.
+  /// What happens to a staging row that is as new as production's.
   public var ties = TieRule.skip
   /// The first version to merge, in the type of the version column; nil for no bound.
   public var from: String?
-  /// The first version not to merge any more; nil for no bound.
+  /// The first version that is no longer merged; nil for no bound.
   public var to: String?
-  /// How long a statement may wait for a lock; 0 for ever.
+  /// How long a statement may wait for a lock; 0 for no limit.
   public var lockTimeoutMilliseconds = 10_000
-  /// How long a batch may hold locks on rows of production; batches get smaller to keep it.
+  /// How long a batch may hold row locks on production; batches get smaller to stay within it.
   public var maxLockMilliseconds = 500
-  /// How long a statement may take; 0 for ever.
+  /// How long a statement may take; 0 for no limit.
   public var statementTimeoutMilliseconds = 600_000
-  /// For how long a lost connection is tried to be made again.
+  /// How long the engine keeps trying to restore a lost connection.
   public var reconnectLimitSeconds = 60
   /// The run stops when more rows than this are refused; nil for no limit.
   public var maxErrors: Int?
-  /// Staging rows read in a second at most, by all workers together; nil for no limit.
+  /// The most staging rows read per second, by all workers together; nil for no limit.
   public var maxRowsPerSecond: Int?
   /// The run pauses while a standby is further behind than this; nil for no limit.
   public var maxReplicaLagSeconds: Int?
   /// The standby to look at, by its application_name; nil for all.
   public var replica: String?
-  /// A question in SQL: for as long as its answer is true no batch is begun; nil for none.
+  /// A query that returns a boolean: no batch is started while it returns true; nil for none.
   public var pauseWhile: String?
-  /// Outside of it no batch is begun; nil for the whole day.
+  /// No batch is started outside these hours; nil for the whole day.
   public var window: DailyWindow?
   /// The zone in which zone-less times are read where the other side has one.
   public var timeZone = "UTC"
-  /// What is overwritten is kept, and the keys of what is inserted, so that the run can be taken back.
+  /// Keep overwritten rows, and the keys of inserted ones, so that the run can be rolled back.
   public var beforeImages = false
-  /// Everything in staging is read anew, also what is merged already.
+  /// Read everything in staging again, including what is already merged.
   public var again = false
   /// Truncate staging tables whose rows are all merged.
   public var cleanup = false
   /// What differs from table to table.
   public var columns = ColumnRules()
-  /// What whoever began the run has to say about it; recorded with the parameters.
+  /// Notes of the program that starts the run; recorded with the parameters.
   public var annotations: [String: String] = [:]
   /// The run that this merge goes on with; nil to open a new one.
   package var continuedRunID: Int?
@@ -99,7 +99,7 @@ public struct MergeOptions: Sendable, Codable {
     case none
   }
 
-  /// What becomes of a staging row whose version equals production's.
+  /// What happens to a staging row whose version equals production's.
   public enum TieRule: String, Sendable, Codable, CaseIterable {
     /// It is unchanged, without a look at its other columns.
     case skip

@@ -4,6 +4,6 @@ package struct RepairReference: Sendable, Codable, Hashable {
   package let file: String
   /// Where it was.
   package let path: String
-  /// The kinds of differences that are mended.
+  /// The kinds of differences to repair.
   package let kinds: [DifferenceKind]
 }

@@ -6,7 +6,7 @@ struct LockHolders {
   /// To the database in which a lock was not granted.
   let connection: Connection
 
-  /// What to tell whoever has waited in vain.
+  /// What to report after a wait without success.
   func findings(_ error: PostgresError) throws(PostgresError) -> [Finding] {
     let rows = try connection.query(
       """

@@ -4,16 +4,16 @@ public struct RepairOptions: Sendable {
   public var path: String
   /// Schemas, tables, column rules and time zone; of the limits workers, batch and the times.
   public var merge = MergeOptions()
-  /// The kinds of differences that are mended.
+  /// The kinds of differences to repair.
   public var kinds = Self.defaultKinds
-  /// Extra rows are deleted only if no more than this share of production's rows inside the window is to go.
+  /// Extra rows are deleted only if they are at most this share of production's rows inside the window.
   public var maxExtraPercent = 1.0
   /// Nothing is written; what would be done is counted.
   public var isDryRun = false
-  /// So many rows that are left alone are listed for each table.
+  /// How many of the rows left alone are listed for each table.
   public var sampleLimit = 20
 
-  /// Rows are deleted only for who asks for it.
+  /// Rows are deleted only on request.
   public static let defaultKinds: [DifferenceKind] = [.missing, .outdated, .differing]
   /// What can be asked for.
   public static let possibleKinds = defaultKinds + [.extra]

@@ -9,7 +9,7 @@ final class RepairQueue: Steerable, Sendable {
   struct Batch: Sendable {
     let table: Int
     let lines: [CheckedDifferences.Entry]
-    /// How often they were tried in vain, since somebody held their rows.
+    /// How often they were tried without success, since somebody held their rows.
     var attempt = 0
     /// Since when they are.
     var heldSince: ContinuousClock.Instant?

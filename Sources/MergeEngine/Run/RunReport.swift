@@ -14,7 +14,7 @@ public struct RunReport: Sendable, Encodable {
   public let elapsedMilliseconds: Int
   /// Connections that carried batches.
   public let workers: Int
-  /// Staging rows to a batch, about.
+  /// The most staging rows in one batch.
   public let batchRows: Int
   /// One entry a table, parents first.
   public let tables: [TableReport]

@@ -33,10 +33,10 @@ final class WorkerGrowth: Sendable {
 
   /// Another worker must bring so much. The contract's.
   static let leastGain = 1.1
-  /// What is left must take so long for another worker to be of use: it has to connect and to prepare its statements first.
+  /// How long the rest must take for another worker to be of use: it has to connect and prepare its statements first.
   /// Arbitrary.
   private static let leastSecondsLeft = 1.0
-  /// Connections that are left to whoever comes meanwhile. Arbitrary.
+  /// Connections that are left for others. Arbitrary.
   private static let sparedConnectionCount = 2
   /// How often waits are counted. Arbitrary: `pg_locks` stops the lock manager for a moment.
   private static let lookInterval = Duration.milliseconds(500)

@@ -1,13 +1,13 @@
 import Libpq
 
-/// For how long, and after what waits, something is tried again.
+/// How long, and after which pauses, something is retried.
 struct RetryPolicy: Sendable {
-  /// A batch that runs into deadlocks, serialization failures or lock timeouts is tried again for so long, all tries and
-  /// waits together. Arbitrary: after a minute something holds the rows that a person should look at.
+  /// How long a batch that runs into deadlocks, serialization failures or lock timeouts is retried, all attempts and waits
+  /// together. Arbitrary: after a minute something holds the rows that a person should look at.
   var patienceSeconds = 60.0
-  /// So many times in a row a connection may be lost before a single row was merged. Arbitrary.
+  /// How many times in a row a connection may be lost before a single row was merged. Arbitrary.
   var lossLimit = 8
-  /// A lost connection is tried to be made again for so long.
+  /// How long the engine keeps trying to restore a lost connection.
   var reconnectLimitSeconds = 60.0
 
   /// Patience for six waits of `lockTimeoutMilliseconds`, at least five seconds; 0, which is no limit, takes the default.

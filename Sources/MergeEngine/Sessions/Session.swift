@@ -10,7 +10,7 @@ struct Session: Sendable {
   var stagingTarget: ConnectionTarget?
   let schemas: Schemas
   var lockTimeoutMilliseconds = 10_000
-  /// How long a statement may take; 0 for ever.
+  /// How long a statement may take; 0 for no limit.
   var statementTimeoutMilliseconds = 0
   /// The server refuses every write on these connections: for commands that only look.
   var isReadOnly = false

@@ -98,7 +98,7 @@ struct JoinedTable: Sendable {
       let block = UInt64(index * blockCount / sampledCount) << 16
       return [block | 1, block | 2]
     }
-    // Doubtless staging has rows in other places too; these are only to divide it.
+    // Staging may have rows in other places too; these only serve to divide it.
     let found = try connection.query(
       "SELECT k.key::text FROM (SELECT DISTINCT s.\(key) AS key FROM \(plan.staging) AS s WHERE \(SQL.rows(at: addresses))) AS k ORDER BY k.key",
       operation

@@ -53,7 +53,7 @@ struct RangeScan {
       rest += batch.candidates[settledEnd..<candidates.upperBound]
       if settledEnd - candidates.lowerBound < candidates.count / 2 { isSparse = true }
     }
-    // 16 is arbitrary: one scan in vain for so many batches costs little.
+    // 16 is arbitrary: one useless scan in that many batches costs little.
     holidays = isSparse ? 16 : max(holidays - 1, 0)
     return rest
   }
