@@ -81,7 +81,7 @@ struct CheckedDifferences: Sendable {
     else {
       throw blocked(
         path,
-        "is not a JSON lines file from verify --output (a .csv can't be applied). \(advice)"
+        "does not start like a file that verify --output wrote (a .csv can't be applied). \(advice)"
       )
     }
     guard version.formatVersion == DifferenceFile.formatVersion else {

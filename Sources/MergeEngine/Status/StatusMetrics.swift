@@ -116,7 +116,7 @@ package struct StatusMetrics: Sendable {
     time("merge_engine_last_run_start_timestamp_seconds", "When the last run began.", column: 2)
     time("merge_engine_last_run_end_timestamp_seconds", "When the last run ended; absent while it runs.", column: 3)
     time("merge_engine_last_run_duration_seconds", "How long the last run took, or has taken so far.", column: 4)
-    time("merge_engine_last_success_timestamp_seconds", "When the last run that refused no row ended.", column: 5)
+    time("merge_engine_last_success_timestamp_seconds", "When the last run with status SUCCESS ended.", column: 5)
     try addCounts(runs.integer(0, 0) ?? 0, on: connection, metrics: &metrics)
   }
 

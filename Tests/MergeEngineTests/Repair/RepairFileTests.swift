@@ -39,7 +39,7 @@ import Testing
       try await expect("is truncated", Array(whole.dropLast()))
       file.text = String(whole.joined(separator: "\n").dropLast(40))
       try await expectRefusal("line 5 is not as it was written", database, file)
-      try await expect("is not a JSON lines file", Array(whole.dropFirst()))
+      try await expect("does not start like a file", Array(whole.dropFirst()))
       try await expect(
         "line 3 is not as it was written",
         whole.map { $0 == whole[2] ? $0.replacing("\"b\"", with: "\"c\"") : $0 }
@@ -52,7 +52,7 @@ import Testing
         [whole[0].replacing(#""format_version":1"#, with: #""format_version":2"#)]
       )
       try await expect("line 1 is not as it was written", [whole[0].replacing(#""run_id":1"#, with: #""run_id":2"#)])
-      try await expect("is not a JSON lines file", ["number,pair,table", "1,a=b,t"])
+      try await expect("does not start like a file", ["number,pair,table", "1,a=b,t"])
       // Spacing is nobody's business, and neither are lines that end in another way.
       file.text = whole.map { $0.replacing(",\"", with: ", \"") + "\r\n" }.joined(separator: "\n")
       #expect(try await database.repair(file).updated == 3)
