@@ -15,6 +15,10 @@ public struct ClusterOptions: Sendable {
   /// Nil: socket only.
   public var loopbackPassword: String?
 
+  /// The ports to choose from for 127.0.0.1: below the range that Linux hands out to clients (32768 and up), so that
+  /// they meet only other servers.
+  public var loopbackPorts = 20_000..<32_000
+
   /// Where PostgreSQL's programs are. Nil searches, see ``PostgresBinaries/find(in:environment:)``.
   public var binaryDirectory: String?
 

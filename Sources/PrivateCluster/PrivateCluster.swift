@@ -92,18 +92,40 @@ public final class PrivateCluster: Sendable {
     self.superuserPassword = options.loopbackPassword
     self.directory = try await keeper.createDirectory()
     self.socketDirectory = directory
-    // Loopback ports are taken from below the range that Linux hands out to clients (32768 and up), so that they meet
-    // only other servers; a server that finds its port taken fails to start, and says so.
-    self.port = options.loopbackPassword == nil ? 5432 : .random(in: 20_000..<32_000)
+    var ports = LoopbackPorts(options.loopbackPorts)
+    let firstPort = options.loopbackPassword == nil ? 5432 : ports.next() ?? options.loopbackPorts.lowerBound
 
-    let settings = try options.configurationLines(socketDirectory: socketDirectory, port: port)
+    let settings = try options.configurationLines(socketDirectory: socketDirectory, port: firstPort)
     if let template {
       try await keeper.copy(template.dataDirectory)
     } else {
       try await keeper.initialize(password: options.loopbackPassword)
     }
     try await keeper.append(settings, toFile: "data/postgresql.conf")
-    try await keeper.startServer()
+    port = try await Self.startServer(keeper, at: firstPort, options, orAtOneOf: &ports)
+  }
+
+  /// Starts the server; where it fails and somebody else has its loopback port, at the next one.
+  ///
+  /// - Returns: the port that it has.
+  private static func startServer(
+    _ keeper: Keeper,
+    at firstPort: Int,
+    _ options: ClusterOptions,
+    orAtOneOf ports: inout LoopbackPorts
+  ) async throws -> Int {
+    var port = firstPort
+    while true {
+      do {
+        try await keeper.startServer()
+        return port
+      } catch {
+        guard options.loopbackPassword != nil, LoopbackPorts.isTaken(port), let next = ports.next() else { throw error }
+        port = next
+        // Of two lines of a setting the last one holds.
+        try await keeper.append(["port = '\(port)'"], toFile: "data/postgresql.conf")
+      }
+    }
   }
 
   /// What to give libpq to connect as the superuser `postgres` over the socket, as a keyword string without a password.

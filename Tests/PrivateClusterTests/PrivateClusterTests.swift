@@ -58,6 +58,26 @@ import Testing
     }
   }
 
+  @Test func `a loopback port that somebody else has is left to them`() async throws {
+    // It listens.
+    let other = try CuttingProxy(serverPort: 1)
+    var options = ClusterOptions()
+    options.loopbackPassword = "secret"
+    options.loopbackPorts = other.port..<other.port + 3
+    // Each time another of the three may be tried first.
+    for _ in 0..<4 {
+      try await PrivateCluster.with(options) { cluster async throws in
+        #expect(cluster.port != other.port)
+        let string = try #require(cluster.loopbackConnectionString())
+        #expect(try await psql(cluster.binaries, string, "SHOW port") == "\(cluster.port)")
+        #expect(try await psql(cluster, "SHOW port") == "\(cluster.port)")
+      }
+    }
+    options.loopbackPorts = other.port..<other.port + 1
+    let failure = await #expect(throws: PrivateClusterError.self) { try await PrivateCluster.start(options) }
+    #expect(failure?.description.contains("Address already in use") == true)
+  }
+
   @Test(arguments: [true, false])
   func `restart keeps committed data and ends the old server`(immediate: Bool) async throws {
     try await PrivateCluster.with { cluster async throws in
