@@ -38,21 +38,14 @@ struct JoinCheck {
     let production = try plannedRows(table.productionRows(range), operation)
     try take(production > Self.rowsPerLookUp * max(staged, 1) ? .lookUp : .merge)
     let answer = try connection.query(table.join(range), operation)
-    var read = 0
-    for row in 0..<answer.count {
-      guard let kind = answer.integer(row, 0).flatMap(JoinedTable.Kind.init), let count = answer.integer(row, 1) else {
-        continue
-      }
-      read += count
-      switch kind {
-      case .equal: counts.equal += count
-      case .productionNewer: counts.productionNewer += count
-      case .suspect, .missing:
-        suspects += TupleAddress.addresses(ofArray: answer.text(row, 2) ?? "")
-          .map { SuspectRow($0, wasInProduction: kind == .suspect) }
-      }
-    }
+    let (read, newer) = (answer.integer(0, 0) ?? 0, answer.integer(0, 1) ?? 0)
+    let differing = TupleAddress.addresses(ofArray: answer.text(0, 2) ?? "")
+    let missing = TupleAddress.addresses(ofArray: answer.text(0, 3) ?? "")
+    suspects += differing.map { SuspectRow($0, wasInProduction: true) }
+    suspects += missing.map { SuspectRow($0, wasInProduction: false) }
     counts.read += read
+    counts.productionNewer += newer
+    counts.equal += read - newer - differing.count - missing.count
     return read
   }
 

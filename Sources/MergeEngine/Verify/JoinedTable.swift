@@ -129,7 +129,7 @@ struct JoinedTable: Sendable {
   // MARK: The join
 
   /// What the statement says of a row.
-  enum Kind: Int {
+  private enum Kind: Int {
     case equal = 0
     case productionNewer = 1
     /// Production has the key, and the row may be wrong.
@@ -147,21 +147,27 @@ struct JoinedTable: Sendable {
     "EXPLAIN (FORMAT JSON) SELECT FROM \(plan.production) AS p WHERE \(isWithin(range, "p"))"
   }
 
-  /// Kind, number of rows, and of the kinds to be looked at again their addresses.
+  /// How many rows staging has in the range, how many of them production has a newer row of, and the addresses of those to be
+  /// looked at again: suspects, and rows that production lacks.
+  ///
+  /// Counted by FILTER: to group by the kind, for which it expects as many groups as rows, the server sorts them all, which takes
+  /// a third of the time. OFFSET has the kind computed once a row.
   func join(_ range: KeyRange) -> SQL {
-    """
-    SELECT v.kind, count(*), (array_agg(v.address) FILTER (WHERE v.kind >= \(Kind.suspect.rawValue)))::text
-    FROM (SELECT s.ctid AS address,
-                 CASE WHEN p.\(key) IS NULL THEN \(Kind.missing.rawValue)
-                      WHEN \(isEqual(.unknown)) THEN \(Kind.equal.rawValue)
-                      WHEN \(isEqual(.equal)) THEN \(Kind.equal.rawValue)
-                      WHEN \(isNewer) THEN \(Kind.productionNewer.rawValue)
-                      ELSE \(Kind.suspect.rawValue) END AS kind
-          FROM \(plan.staging) AS s
-          LEFT JOIN \(plan.production) AS p ON \(match) AND \(isWithin(range, "p"))
-          WHERE \(isWithin(range, "s"))\(ClaimSQL.rowCondition(plan))) AS v
-    GROUP BY v.kind
-    """
+    func addresses(_ kind: Kind) -> SQL { "(array_agg(v.address) FILTER (WHERE v.kind = \(kind.rawValue)))::text" }
+    return """
+      SELECT count(*), count(*) FILTER (WHERE v.kind = \(Kind.productionNewer.rawValue)), \(addresses(.suspect)),
+             \(addresses(.missing))
+      FROM (SELECT s.ctid AS address,
+                   CASE WHEN p.\(key) IS NULL THEN \(Kind.missing.rawValue)
+                        WHEN \(isEqual(.unknown)) THEN \(Kind.equal.rawValue)
+                        WHEN \(isEqual(.equal)) THEN \(Kind.equal.rawValue)
+                        WHEN \(isNewer) THEN \(Kind.productionNewer.rawValue)
+                        ELSE \(Kind.suspect.rawValue) END AS kind
+            FROM \(plan.staging) AS s
+            LEFT JOIN \(plan.production) AS p ON \(match) AND \(isWithin(range, "p"))
+            WHERE \(isWithin(range, "s"))\(ClaimSQL.rowCondition(plan))
+            OFFSET 0) AS v
+      """
   }
 
   private var match: SQL {
