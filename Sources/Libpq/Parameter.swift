@@ -39,9 +39,12 @@ public struct Parameter: Sendable {
     Parameter(binary: [1] + Array(text.utf8), type: TypeOID.jsonb)
   }
 
-  /// A text[] value.
-  public static func textArray(_ values: [String]) -> Parameter {
-    Parameter(binary: array(of: TypeOID.text, elements: values.map { Array($0.utf8) }), type: TypeOID.textArray)
+  /// A text[] value; nil is a NULL in it.
+  public static func textArray(_ values: [String?]) -> Parameter {
+    Parameter(
+      binary: array(of: TypeOID.text, elements: values.map { $0.map { Array($0.utf8) } }),
+      type: TypeOID.textArray
+    )
   }
 
   /// An oid[] value.
@@ -57,10 +60,12 @@ public struct Parameter: Sendable {
 
   /// The binary form of a one-dimensional array: dimensions, has-nulls flag, element type, length, lower bound, and
   /// each element behind its length (`array_send` in the server's source).
-  private static func array(of type: UInt32, elements: [[UInt8]]) -> [UInt8] {
+  private static func array(of type: UInt32, elements: [[UInt8]?]) -> [UInt8] {
     func bigEndian(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
     guard !elements.isEmpty else { return bigEndian(0) + bigEndian(0) + bigEndian(type) }
-    let header = bigEndian(1) + bigEndian(0) + bigEndian(type) + bigEndian(UInt32(elements.count)) + bigEndian(1)
-    return header + elements.flatMap { bigEndian(UInt32($0.count)) + $0 }
+    let hasNulls: UInt32 = elements.contains { $0 == nil } ? 1 : 0
+    let header = bigEndian(1) + bigEndian(hasNulls) + bigEndian(type) + bigEndian(UInt32(elements.count)) + bigEndian(1)
+    // NULL has the length -1.
+    return header + elements.flatMap { $0.map { bigEndian(UInt32($0.count)) + $0 } ?? bigEndian(.max) }
   }
 }

@@ -95,12 +95,12 @@ struct Apply {
     var counts = Counts()
     try budget.start(on: production)
     if !inserts.isEmpty {
-      try emptyBatchTable()
+      try production.execute(emptyingBatchTable(), "emptying the temporary table")
       counts += try insertExactly(inserts[...], of: batch)
     }
     if !updates.isEmpty {
       try budget.limitNext(on: production)
-      try emptyBatchTable()
+      try production.execute(emptyingBatchTable(), "emptying the temporary table")
       counts += try updateExactly(updates[...], of: batch)
     }
     return counts
@@ -173,15 +173,16 @@ struct Apply {
     .integer(0, 0) ?? 0
   }
 
-  /// Empties the batch table if rows have been written to it in this transaction; at the commit it empties itself.
+  /// The statement that empties the batch table if rows have been written to it in this transaction; at the commit it empties
+  /// itself.
   ///
   /// DELETE leaves the rows in the file, and each statement after it has to pass them by: with thousands of pieces in a
   /// batch the time for them would grow with the square of their number. TRUNCATE makes the server plan the prepared
   /// statements again. So TRUNCATE now and then; how often is arbitrary.
-  mutating func emptyBatchTable() throws(PostgresError) {
+  mutating func emptyingBatchTable() -> SQL {
     let isFull = writtenRowCount > Self.truncateAboveRowCount
-    try production.execute(ApplySQL.emptyBatchTable(batchTable, truncates: isFull), "emptying the temporary table")
     if isFull { writtenRowCount = 0 }
+    return ApplySQL.emptyBatchTable(batchTable, truncates: isFull)
   }
 
   private mutating func fillBatchTable(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws {

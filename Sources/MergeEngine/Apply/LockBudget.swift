@@ -54,10 +54,13 @@ struct LockBudget {
 
   /// Has the next statement end when the time is up.
   func limitNext(on production: Connection) throws(PostgresError) {
-    guard let limit, startedAt != nil else { return }
-    try production.execute(
-      "SET LOCAL statement_timeout = \(max((limit - held).milliseconds, 1))",
-      "limiting how long a batch may hold locks"
-    )
+    guard let nextLimit else { return }
+    try production.execute(nextLimit, "limiting how long a batch may hold locks")
+  }
+
+  /// The statement behind ``limitNext(on:)``; nil where there is no limit.
+  var nextLimit: SQL? {
+    guard let limit, startedAt != nil else { return nil }
+    return "SET LOCAL statement_timeout = \(max((limit - held).milliseconds, 1))"
   }
 }

@@ -15,27 +15,28 @@ struct Quarantine {
     let error: PostgresError
   }
 
-  /// Writes down the refused rows of `batch`, each after `prepare`.
-  func put(_ refusals: [Refusal], of batch: StagedBatch, after prepare: () throws -> Void) throws {
-    for refusal in refusals {
-      try prepare()
-      try record.write(batch.rows[Int(refusal.row)].address, refusal.error)
-    }
+  /// Writes down the refused rows of `batch`.
+  func put(_ refusals: [Refusal], of batch: StagedBatch) throws {
+    try record.write(refusals.map { (batch.rows[Int($0.row)].address, $0.error) })
   }
 
-  /// Writes `rows` by `write`, one piece after the other, each after `prepare`, which is not undone with the piece.
+  /// Writes `rows` by `write`, one piece after the other.
   ///
+  /// - Parameter prelude: what the server is to do before each piece, and not to undo with it; gets whether rows that
+  ///   were written before stand in the batch table.
   /// - Returns: the rows that were refused; nothing is recorded yet.
   func write(
     _ rows: [UInt32],
     on production: Connection,
     counts: inout Apply.Counts,
-    after prepare: () throws -> Void,
+    after prelude: (_ holdsRows: Bool) -> SQL?,
     by write: (ArraySlice<UInt32>) throws -> Apply.Counts
   ) throws -> [Refusal] {
     var refused: [Refusal] = []
     var next = 0
     var pieceSize = rows.count
+    /// What a piece that was refused had there is gone with its savepoint.
+    var holdsRows = true
     /// The piece after the current one begins with the row that COPY named.
     var suspectFollows = false
     /// How many rows went in between the last two refused ones, and since the last one.
@@ -43,14 +44,15 @@ struct Quarantine {
     var run = 0
     while next < rows.count {
       let piece = rows[next..<min(next + pieceSize, rows.count)]
-      try prepare()
       do {
-        counts += try Savepoint.attempt(on: production) { try write(piece) }
+        counts += try Savepoint.attempt(on: production, after: prelude(holdsRows)) { try write(piece) }
+        holdsRows = true
         next = piece.endIndex
         run += piece.count
         pieceSize = suspectFollows || run == expectedRun ? 1 : pieceSize * 2
         suspectFollows = false
       } catch let error as PostgresError where error.refusesRow {
+        holdsRows = false
         if piece.count == 1 {
           refused.append(Refusal(row: rows[next], error: error))
           next += 1

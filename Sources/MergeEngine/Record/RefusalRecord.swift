@@ -7,48 +7,63 @@ struct RefusalRecord {
   let admin: Identifier
   let connections: WorkerConnections
 
-  /// Records the staging row at `address` with the server's reason.
+  /// Records the staging rows at these addresses, each with the server's reason.
   ///
   /// Key and row are written as JSON by the server that holds staging, so that every type appears in its own text, and in the
   /// same whatever the session's settings: a row is found again by its key when its address is no more. A
   /// row that does not fit into jsonb (json with \u0000, more than 256 MB) is recorded as one string, and failing that
   /// without its data.
-  func write(_ address: UInt64, _ error: PostgresError) throws {
-    for form in [RefusalSQL.RowForm.object, .string] {
+  func write(_ refusals: [(address: UInt64, error: PostgresError)]) throws {
+    guard !refusals.isEmpty else { return }
+    do {
+      try attempt(refusals, form: .object)
+    } catch let failure as PostgresError where failure.refusesRow {
+      guard refusals.count == 1 else { return try refusals.forEach { try write([$0]) } }
       do {
-        return try Savepoint.attempt(on: connections.staging) {
-          guard connections.staging !== connections.production else { return try insert(address, error, form: form) }
-          try Savepoint.attempt(on: connections.production) { try insert(address, error, form: form) }
-        }
+        try attempt(refusals, form: .string)
       } catch let failure as PostgresError where failure.refusesRow {
-        continue
+        try insert(refusals, form: .nothing)
       }
     }
-    try insert(address, error, form: .nothing)
   }
 
-  private func insert(_ address: UInt64, _ error: PostgresError, form: RefusalSQL.RowForm) throws(PostgresError) {
+  private func attempt(_ refusals: [(address: UInt64, error: PostgresError)], form: RefusalSQL.RowForm) throws {
+    try Savepoint.attempt(on: connections.staging) {
+      guard connections.staging !== connections.production else { return try insert(refusals, form: form) }
+      try Savepoint.attempt(on: connections.production) { try insert(refusals, form: form) }
+    }
+  }
+
+  private func insert(
+    _ refusals: [(address: UInt64, error: PostgresError)],
+    form: RefusalSQL.RowForm
+  ) throws(PostgresError) {
     let staging = connections.staging
-    let row = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
+    let rows = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
       try staging.query(
-        RefusalSQL.read(plan, TupleAddress(address), form: form),
-        "reading a refused row of \(plan.staging)"
+        RefusalSQL.read(plan, refusals.map(\.address), form: form),
+        "reading refused rows of \(plan.staging)"
       )
     }
-    // Somebody may have changed or deleted it since it was read: then its reason is recorded, and the row is none any more.
-    let isThere = row.count == 1
+    let isSnapshot = plan.snapshot != nil
+    var found: [UInt64: Int] = [:]
+    for row in 0..<rows.count { found[TupleAddress(text: rows.text(row, 0) ?? "")?.packed ?? 0] = row }
+    // Somebody may have changed or deleted one since it was read: then its reason is recorded, and the row is none any more.
+    func texts(_ column: Int) -> [String?] { refusals.map { found[$0.address].flatMap { rows.text($0, column) } } }
     _ = try connections.production.query(
       RefusalSQL.insert(admin),
       [
-        .bigint(runID), .text(plan.plainName), .text(isThere ? row.text(0, 0) : nil), .text(error.sqlState?.code),
-        .text(error.message), .text(error.detail), .text(isThere ? row.text(0, 1) : nil),
-        .text(plan.snapshot?.snapshotID), .bigint(isThere ? row.integer(0, 2) : nil),
-        .text(plan.snapshot == nil ? plan.reading.source?.identity : nil),
-        .bigint(plan.snapshot == nil ? plan.reading.source?.fileNode : nil),
-        .text(TupleAddress(address).description), .bigint(isThere && plan.snapshot == nil ? row.integer(0, 3) : nil),
-        .text(plan.snapshot == nil ? plan.staging.schema.name : nil), .text(plan.production.schema.name),
+        .bigint(runID), .text(plan.plainName), .text(plan.snapshot?.snapshotID),
+        .text(isSnapshot ? nil : plan.reading.source?.identity),
+        .bigint(isSnapshot ? nil : plan.reading.source?.fileNode),
+        .text(isSnapshot ? nil : plan.staging.schema.name), .text(plan.production.schema.name),
+        .textArray(texts(1)), .textArray(refusals.map(\.error.sqlState?.code)),
+        .textArray(refusals.map(\.error.message)),
+        .textArray(refusals.map(\.error.detail)), .textArray(texts(2)), .textArray(texts(3)),
+        .textArray(refusals.map { TupleAddress($0.address).description }),
+        .textArray(isSnapshot ? refusals.map { _ in nil } : texts(4)),
       ],
-      "recording a refused row of \(plan.staging)"
+      "recording refused rows of \(plan.staging)"
     )
   }
 }
@@ -60,8 +75,9 @@ enum RefusalSQL {
     case object, string, nothing
   }
 
-  /// The row's key and all of it, as JSON, its number in the snapshot's file it came from, if it did, and its transaction.
-  static func read(_ plan: TablePlan, _ address: TupleAddress, form: RowForm) -> SQL {
+  /// Of each row its address, its key and all of it, as JSON, its number in the snapshot's file it came from, if it did, and
+  /// its transaction; all as text.
+  static func read(_ plan: TablePlan, _ addresses: [UInt64], form: RowForm) -> SQL {
     let own = [TablePlanner.statusColumn, SnapshotTablePlan.rowColumn].map { " - \(Literal($0.name))" as SQL }.joined(
       ""
     )
@@ -72,21 +88,26 @@ enum RefusalSQL {
       case .nothing: "NULL::text"
       }
     let key = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
-    let number: SQL = plan.snapshot == nil ? "NULL::bigint" : "s.\(SnapshotTablePlan.rowColumn)"
+    let number: SQL = plan.snapshot == nil ? "NULL::text" : "s.\(SnapshotTablePlan.rowColumn)::text"
     let isSame: SQL = plan.snapshot == nil ? plan.reading.horizon.map { " AND \($0.hasSeen())" } ?? "" : ""
     return """
-      SELECT jsonb_build_object(\(key))::text, \(row), \(number), s.xmin::text::bigint
-      FROM \(plan.batchSource) AS s WHERE s.ctid = \(address)\(isSame)
+      SELECT s.ctid::text, jsonb_build_object(\(key))::text, \(row), \(number), s.xmin::text
+      FROM \(plan.batchSource) AS s WHERE \(SQL.rows(at: addresses))\(isSame)
       """
   }
 
+  /// Parameters: the run, the table, the snapshot, staging's source and file node, both schemas; then an array each of what
+  /// differs from row to row.
   static func insert(_ admin: Identifier) -> SQL {
     """
     INSERT INTO \(admin).merge_errors
-      (run_id, table_name, row_key, sqlstate, message, detail, row_data, snapshot_id, snapshot_row, staging_source,
-       staging_file_node, staging_address, staging_xmin, staging_schema, production_schema, failed_at)
-    VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7::text::jsonb, $8, $9, $10, $11, $12::text::tid, $13, $14, $15,
-            clock_timestamp() AT TIME ZONE 'UTC')
+      (run_id, table_name, snapshot_id, staging_source, staging_file_node, staging_schema, production_schema,
+       row_key, sqlstate, message, detail, row_data, snapshot_row, staging_address, staging_xmin, failed_at)
+    SELECT $1, $2, $3, $4, $5, $6, $7,
+           r.row_key::jsonb, r.sqlstate, r.message, r.detail, r.row_data::jsonb, r.number::bigint, r.address::tid,
+           r.transaction::bigint, clock_timestamp() AT TIME ZONE 'UTC'
+    FROM unnest($8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
+      AS r (row_key, sqlstate, message, detail, row_data, number, address, transaction)
     """
   }
 }

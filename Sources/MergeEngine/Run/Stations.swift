@@ -238,7 +238,7 @@ struct Stations {
     var refused: [UInt64] = []
     try claim.readCarefully(place, into: &memory.batch) { address, error in
       refused.append(address)
-      try quarantine.record.write(address, error)
+      try quarantine.record.write([(address, error)])
     }
     return (place, refused)
   }
@@ -297,7 +297,8 @@ struct Stations {
     try budget.start(on: production)
     while true {
       let refusals = try writeAroundRefused(memory, &counts)
-      try quarantine.put(refusals, of: memory.batch) { try budget.limitNext(on: production) }
+      try budget.limitNext(on: production)
+      try quarantine.put(refusals, of: memory.batch)
       for refusal in refusals { memory.batch.setVerdict(.error, row: refusal.row) }
       guard !refusals.isEmpty, memory.batch.hasDuplicates else { return counts }
       try memory.reviveDuplicates(plan, by: &probe, on: production)
@@ -334,10 +335,10 @@ struct Stations {
       rows,
       on: production,
       counts: &counts,
-      after: {
-        try apply.emptyBatchTable()
+      after: { holdsRows in
         // Searching takes its time out of the batch's own.
-        try budget.limitNext(on: production)
+        let statements = [holdsRows ? apply.emptyingBatchTable() : nil, budget.nextLimit].compactMap(\.self)
+        return statements.isEmpty ? nil : statements.joined("; ")
       },
       by: { rows in
         let isInsert = verdict == .insert
