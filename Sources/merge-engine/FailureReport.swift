@@ -42,8 +42,15 @@ struct FailureReport {
     case let error as PostgresError where error.origin == .foreignSession:
       finish(.blocked, ["error \(error)", "Connect to PostgreSQL itself, not through PgBouncer or another pooler."])
     case let error as PostgresError where error.sqlState == .insufficientPrivilege:
-      // What a merge needs is checked before; this is init or status.
-      finish(.blocked, ["error \(error)", "Have the owner of the objects run this command."])
+      // What a merge needs is checked before; this is init, or a command that reads what others have made.
+      finish(
+        .blocked,
+        [
+          "error \(error)",
+          "Have the owner of the objects run this command, or give this role its rights: "
+            + "merge-engine init --print-grants ROLE prints the statements.",
+        ]
+      )
     case let error as PostgresError:
       finish(.failed, ["error \(error)"])
     case let error as SnapshotError:
