@@ -7,6 +7,9 @@ enum Sentence {
     let read = Numbers.grouped(totals.read)
     switch RunStatus(rawValue: run.status) {
     case .success: return "\(Numbers.counted(totals.read, "staging row")) read; the server refused none."
+    case .partial where totals.errors == 0:
+      return "\(Numbers.counted(totals.read, "staging row")) read; the server refused none of them, but rows that "
+        + "earlier runs had refused still stood."
     case .partial:
       return "The server refused \(Numbers.grouped(totals.errors)) of \(read) staging rows; they are quarantined with "
         + "their reason, and all others are merged."

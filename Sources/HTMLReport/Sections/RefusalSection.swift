@@ -12,16 +12,26 @@ struct RefusalSection {
       omitted: run.refusalReasonCount > run.refusals.count
         ? "\(Numbers.grouped(run.refusalReasonCount - run.refusals.count)) more reasons with fewer rows each are not "
           + "shown; the \(Numbers.grouped(run.refusals.count)) above account for \(Numbers.grouped(shown)) rows. "
-          + "merge-engine errors list has them all." : nil
+          + "merge-engine errors list has them all." : nil,
+      standing: Self.standing(run)
     )
   }
 
   var html: String { Self.template.render(model) }
 
+  /// As `status` and `errors list` have it at the same moment.
+  private static func standing(_ run: StoredRun) -> String {
+    let count = run.standingRefusalCount
+    guard count > 0 else { return "No refused row of the run's tables stands open now." }
+    return "\(Numbers.counted(count, "refused row")) of the run's tables \(count == 1 ? "stands" : "stand") open now, "
+      + "from this run and others: merge-engine errors list."
+  }
+
   private struct Model {
     let hasRefusals: Bool
     let groups: [Group]
     let omitted: String?
+    let standing: String
   }
 
   private struct Group {
@@ -33,6 +43,7 @@ struct RefusalSection {
     let keys: [String]
     let remaining: String?
     let retried: String?
+    let dismissed: String?
 
     init(_ group: RefusalGroup) {
       count = Numbers.grouped(group.count)
@@ -44,6 +55,7 @@ struct RefusalSection {
       let rest = group.count - group.sampleKeys.count
       remaining = rest > 0 ? Numbers.grouped(rest) : nil
       retried = group.retriedCount > 0 ? Numbers.grouped(group.retriedCount) : nil
+      dismissed = group.dismissedCount > 0 ? Numbers.grouped(group.dismissedCount) : nil
     }
   }
 
@@ -61,7 +73,7 @@ struct RefusalSection {
     <thead><tr><th scope="col" class="n">rows</th><th scope="col">table</th><th scope="col">SQLSTATE</th><th scope="col">what the server said</th><th scope="col">keys</th></tr></thead>
     <tbody>
     {{#groups}}
-    <tr><td class="n alert">{{count}}</td><th scope="row"><bdi>{{table}}</bdi></th><td><code>{{sqlState}}</code>{{#condition}}<br><small>{{.}}</small>{{/condition}}</td><td class="text"><bdi>{{message}}</bdi>{{#retried}}<br><small>{{.}} of them were retried since.</small>{{/retried}}</td><td class="text keys">{{#keys}}<code><bdi>{{.}}</bdi></code><br>{{/keys}}{{#remaining}}<small>and {{.}} more</small>{{/remaining}}</td></tr>
+    <tr><td class="n alert">{{count}}</td><th scope="row"><bdi>{{table}}</bdi></th><td><code>{{sqlState}}</code>{{#condition}}<br><small>{{.}}</small>{{/condition}}</td><td class="text"><bdi>{{message}}</bdi>{{#retried}}<br><small>{{.}} of them were retried since.</small>{{/retried}}{{#dismissed}}<br><small>{{.}} of them were dismissed since.</small>{{/dismissed}}</td><td class="text keys">{{#keys}}<code><bdi>{{.}}</bdi></code><br>{{/keys}}{{#remaining}}<small>and {{.}} more</small>{{/remaining}}</td></tr>
     {{/groups}}
     </tbody>
     </table>
@@ -70,6 +82,7 @@ struct RefusalSection {
     <p class="note">{{.}}</p>
     {{/omitted}}
     {{/hasRefusals}}
+    <p class="note">{{standing}}</p>
     </section>
     """
   )

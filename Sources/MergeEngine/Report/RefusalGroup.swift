@@ -10,9 +10,11 @@ package struct RefusalGroup: Sendable, Codable {
   package let message: String
   /// How many rows.
   package let count: Int
-  /// How many of them were retried since.
+  /// How many of them were retried since, or are gone from staging.
   package let retriedCount: Int
-  /// Keys of some of them, as JSON text, in the order in which they were refused.
+  /// How many of them were dismissed since.
+  package let dismissedCount: Int
+  /// Keys of some of them, as `id 7`, in the order in which they were refused.
   package let sampleKeys: [String]
 
   /// Reasons in a report at most. Arbitrary: messages that quote a value make a reason of every row.
@@ -28,9 +30,10 @@ package struct RefusalGroup: Sendable, Codable {
     let rows = try connection.query(
       """
       SELECT table_name, coalesce(sqlstate, ''), coalesce(message, ''), count(*), count(retried_at),
-             array_to_json(array_agg(row_key::text ORDER BY id) FILTER (WHERE position <= $2))::text,
-             count(*) OVER ()
-      FROM (SELECT *, row_number() OVER (PARTITION BY table_name, sqlstate, message ORDER BY id) AS position
+             array_to_json(array_agg(key ORDER BY id) FILTER (WHERE position <= $2))::text, count(*) OVER (),
+             count(*) FILTER (WHERE retried_at IS NULL AND (to_jsonb(e) ->> 'dismissed_at') IS NOT NULL)
+      FROM (SELECT *, row_number() OVER (PARTITION BY table_name, sqlstate, message ORDER BY id) AS position,
+                   (SELECT string_agg(concat(k.key, ' ', k.value), ', ') FROM jsonb_each_text(row_key::jsonb) AS k) AS key
             FROM \(admin).merge_errors
             WHERE run_id = $1) AS e
       GROUP BY table_name, sqlstate, message
@@ -47,9 +50,27 @@ package struct RefusalGroup: Sendable, Codable {
         message: rows.text(row, 2) ?? "",
         count: rows.integer(row, 3) ?? 0,
         retriedCount: rows.integer(row, 4) ?? 0,
+        dismissedCount: rows.integer(row, 7) ?? 0,
         sampleKeys: JSONText.decode([String?].self, rows.text(row, 5))?.compactMap(\.self) ?? []
       )
     }
     return (groups, rows.count > 0 ? rows.integer(0, 6) ?? 0 : 0)
+  }
+
+  /// How many refused rows of a run's tables stand, whichever run refused them: neither retried nor dismissed.
+  static func standingCount(_ run: Int, _ admin: Identifier, _ connection: Connection) throws(PostgresError) -> Int {
+    // Tables of an earlier version have no column for the schema, and none for a dismissal.
+    let schema: SQL = "->> 'production_schema'"
+    return try connection.query(
+      """
+      SELECT count(*) FROM \(admin).merge_errors AS e
+      WHERE e.retried_at IS NULL AND (to_jsonb(e) ->> 'dismissed_at') IS NULL
+        AND EXISTS (SELECT FROM \(admin).merge_logs AS l
+                    WHERE l.run_id = $1 AND l.table_name::text = e.table_name
+                      AND coalesce((to_jsonb(l) \(schema)), '') = coalesce((to_jsonb(e) \(schema)), ''))
+      """,
+      [.bigint(run)],
+      "counting the refused rows that stand"
+    ).integer(0, 0) ?? 0
   }
 }

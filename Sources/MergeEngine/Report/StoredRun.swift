@@ -26,6 +26,8 @@ package struct StoredRun: Sendable {
   package let refusals: [RefusalGroup]
   /// How many reasons there are in all.
   package let refusalReasonCount: Int
+  /// Refused rows of the run's tables that stand at ``readAt``, whichever run refused them.
+  package let standingRefusalCount: Int
   /// Verifications of its rows: the newest one of all tables, and the newest one of all, if that came later and looked at
   /// less.
   package let verifications: [Verification]

@@ -95,6 +95,7 @@ package struct StoredRuns: Sendable {
       throughput: columns.contains("merge_batches.started_at") ? try .read(id, admin, connection) : nil,
       refusals: refusals.groups,
       refusalReasonCount: refusals.total,
+      standingRefusalCount: try RefusalGroup.standingCount(id, admin, connection),
       verifications: columns.contains("merge_verifications.report")
         ? try verifications(id, tables, admin: admin, on: connection) : [],
       place: StoredRun.Place(
