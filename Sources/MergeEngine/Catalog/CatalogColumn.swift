@@ -85,6 +85,9 @@ struct CatalogColumn: Sendable {
     /// The column's collation, if it takes strings for equal whose bytes differ.
     let nonDeterministicCollation: SQL?
 
+    /// A value as the column compares it, where two strings may be equal whose bytes differ.
+    func collated(_ value: SQL) -> SQL { nonDeterministicCollation.map { "(\(value)) COLLATE \($0)" } ?? value }
+
     /// Whether the type comes with the server.
     ///
     /// `FirstNormalObjectId` in the server's `access/transam.h`.

@@ -89,7 +89,7 @@ enum ProbeSQL {
     let column = plan.columns[index]
     let value: SQL = column.probesAsText ? "k.k\(index)::\(column.baseType.fullName)" : "k.k\(index)"
     // Without it, grouping would go by the parameter's collation, the database's.
-    return column.baseType.nonDeterministicCollation.map { "(\(value)) COLLATE \($0)" } ?? value
+    return column.baseType.collated(value)
   }
 
   private static func match(_ plan: TablePlan) -> SQL {

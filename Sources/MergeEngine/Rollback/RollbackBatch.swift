@@ -109,7 +109,10 @@ struct RollbackBatch {
     }
     try production.execute(sql.reinsert(range), "restoring deleted rows of \(table.production)")
     if table.hasTriggers, !table.columns.isEmpty {
-      try production.execute(sql.takeRestored(range), "checking what triggers of \(table.production) did to restored rows")
+      try production.execute(
+        sql.takeRestored(range),
+        "checking what triggers of \(table.production) did to restored rows"
+      )
     }
     let counts = try finish(operation)
     try connections.commitStagingFirst(operation)

@@ -28,14 +28,7 @@ struct StagingRelease {
       "SELECT \(arrays.joined(", ")) FROM pg_temp.\(undone) AS u",
       "reading the keys that were rolled back in \(plan.production)"
     )
-    let parameters = plan.keyColumns.indices.map {
-      Parameter(binary: keys.bytes(0, $0), type: plan.columns[$0].probeArrayOid)
-    }
-    // Staging may have no index on its key; then only a hash join reads it once and not once for every row.
-    try staging.execute("SET LOCAL enable_hashjoin = on", Self.operation(plan))
-    let released = try staging.query(statement, parameters, Self.operation(plan))
-    try staging.execute("SET LOCAL enable_hashjoin = off", Self.operation(plan))
-    let addresses = (0..<released.count).compactMap { released.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } }
+    let addresses = try isSplit && comparesByCollation ? addressesAcross(undone) : addresses(of: keys)
     guard !addresses.isEmpty, let source = plan.reading.source else { return 0 }
     try ProgressTable(admin: admin).reopen(addresses, of: plan, source, runID: nil, production)
     if plan.marksRows {
@@ -46,6 +39,63 @@ struct StagingRelease {
       )
     }
     return addresses.count
+  }
+
+  /// Where the rows of these keys lie in staging.
+  private func addresses(of keys: ResultSet) throws(PostgresError) -> [UInt64] {
+    let parameters = plan.keyColumns.indices.map {
+      Parameter(binary: keys.bytes(0, $0), type: plan.columns[$0].probeArrayOid)
+    }
+    // Staging may have no index on its key; then only a hash join reads it once and not once for every row.
+    try staging.execute("SET LOCAL enable_hashjoin = on", Self.operation(plan))
+    let released = try staging.query(statement, parameters, Self.operation(plan))
+    try staging.execute("SET LOCAL enable_hashjoin = off", Self.operation(plan))
+    return (0..<released.count).compactMap { released.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } }
+  }
+
+  /// Only production knows which strings are equal.
+  private var comparesByCollation: Bool { plan.keyColumns.contains { $0.baseType.nonDeterministicCollation != nil } }
+
+  /// Blocks of staging whose keys are held at a time. Arbitrary.
+  private static let blocksAtOnce = 1024
+
+  /// The same where another database holds staging, which need not have production's collation: staging's keys go to production,
+  /// piece by piece.
+  private func addressesAcross(_ undone: Identifier) throws(PostgresError) -> [UInt64] {
+    let keys = plan.keyColumns.map { "array_agg((\($0.readExpression))::text)" as SQL }
+    let match = plan.keyColumns.indices.map { index -> SQL in
+      let column = plan.columns[index]
+      let staged = column.baseType.collated("w.k\(index)::\(column.baseType.uncutName)")
+      return "u.k\(index) \(column.equality) \(staged)"
+    }
+    let names = plan.keyColumns.indices.map { ", k\($0)" as SQL }.joined("")
+    let arrays = plan.keyColumns.indices.map { ", $\($0 + 2)::text[]" as SQL }.joined("")
+    let blockCount = plan.reading.source?.blockCount ?? 0
+    var found: [UInt64] = []
+    for start in stride(from: 0, to: blockCount, by: Self.blocksAtOnce) {
+      // Behind the blocks that were counted there may be more by now.
+      let end =
+        start + Self.blocksAtOnce < blockCount ? UInt64(start + Self.blocksAtOnce) << 16 : TupleRange.everything.end
+      let range = TupleRange(start: UInt64(start) << 16, end: end)
+      let staged = try staging.query(
+        """
+        SELECT array_agg(s.ctid::text), \(keys.joined(", ")) FROM \(plan.staging) AS s
+        WHERE \(ClaimSQL.isWanted(plan, in: range))
+        """,
+        Self.operation(plan)
+      )
+      guard staged.bytes(0, 0) != nil else { continue }
+      let rows = try production.query(
+        """
+        SELECT w.address FROM unnest($1::text[]\(arrays)) AS w (address\(names))
+        WHERE EXISTS (SELECT FROM pg_temp.\(undone) AS u WHERE \(match.joined(" AND ")))
+        """,
+        (0...plan.keyColumnCount).map { Parameter(binary: staged.bytes(0, $0), type: TypeOID.textArray) },
+        Self.operation(plan)
+      )
+      found += (0..<rows.count).compactMap { rows.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } }
+    }
+    return found
   }
 
   private static func operation(_ plan: TablePlan) -> String {
@@ -60,7 +110,10 @@ struct StagingRelease {
       // A type that travels as text is read as text from staging, too.
       if column.travel == .text { return "\(column.readExpression) = k.k\(index)" as SQL }
       let value: SQL = column.probesAsText ? "k.k\(index)::\(column.baseType.fullName)" : "k.k\(index)"
-      return "\(column.readExpression) \(isSplit ? "=" : column.equality) \(value)"
+      // Another database need not have production's collation; see ``addressesAcross(_:)``.
+      return isSplit
+        ? "\(column.readExpression) = \(value)"
+        : "\(column.baseType.collated(column.readExpression)) \(column.equality) \(value)"
     }
     return """
       SELECT s.ctid::text FROM \(plan.staging) AS s, unnest(\(arrays)) AS k (\(names))

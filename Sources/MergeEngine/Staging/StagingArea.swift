@@ -110,7 +110,8 @@ package struct StagingArea: Sendable {
       let conditions = table.keyColumns.indices.map { index -> SQL in
         let column = table.columns[index]
         let values: SQL = "SELECT k.v::\(column.baseType.uncutName) FROM unnest($\(index + 1)::text[]) AS k (v)"
-        return "(\(column.readExpression))::\(column.baseType.uncutName) \(column.equality) ANY (\(values))"
+        let value = column.baseType.collated("(\(column.readExpression))::\(column.baseType.uncutName)")
+        return "\(value) \(column.equality) ANY (\(values))"
       }
       return (conditions.joined(" AND "), KeyTexts.parameters(table, asked))
     }

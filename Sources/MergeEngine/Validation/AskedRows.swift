@@ -277,8 +277,8 @@ struct AskedRowReader {
     let values = plan.columns.map { "((\($0.readExpression))::\($0.baseType.fullName))::text" as SQL }
     let match = plan.keyColumns.indices.map { index -> SQL in
       let column = plan.columns[index]
-      return
-        "(\(column.readExpression))::\(column.baseType.uncutName) \(column.equality) k.k\(index)::\(column.baseType.uncutName)"
+      let value: SQL = "(\(column.readExpression))::\(column.baseType.uncutName)"
+      return "\(value) \(column.equality) \(column.baseType.collated("k.k\(index)::\(column.baseType.uncutName)"))"
     }
     let version = plan.version
     let rows = try staging.query(
