@@ -4,10 +4,13 @@ import Libpq
 enum LocalSettings {
   /// Under these every value is written as the same text, whatever role, database and client have set: for what is kept, and
   /// looked up by other sessions later.
-  static let exactText: SQL = """
+  static let exactText: SQL = "\(exactFormats); SET LOCAL search_path = pg_catalog"
+
+  /// The same for values without names in them, where types are named as the session's path finds them.
+  static let exactFormats: SQL = """
     SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
     SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C';
-    SET LOCAL quote_all_identifiers = off; SET LOCAL search_path = pg_catalog
+    SET LOCAL quote_all_identifiers = off
     """
 
   /// Runs `body`, which writes nothing: it is undone together with the settings.

@@ -86,28 +86,24 @@ struct RowRecords {
   /// Refusals of rows of the key, the oldest first.
   func refusals() throws(PostgresError) -> [WhyReport.Refusal] {
     guard try has("merge_errors.dismissed_because"), try has("merge_errors.production_schema") else { return [] }
-    // As the record was made: by the server, as JSON.
+    let recorded = try recordedKey()
+    let count = plan.keyColumnCount
     let match = plan.keyColumns.indices.map { index in
-      let column = plan.columns[index]
-      return """
-        e.row_key ->> \(Literal(column.name.name)) IN ($\(index + 2), to_jsonb($\(index + 2)::\(column.baseType.uncutName)) #>> '{}')
-        """ as SQL
+      "e.row_key ->> \(Literal(plan.columns[index].name.name)) IN ($\(index + 2), $\(index + 2 + count))" as SQL
     }
-    let rows = try LocalSettings.reading(under: LocalSettings.exactText, on: connection) { () throws(PostgresError) in
-      try connection.query(
-        """
-        SELECT e.run_id::bigint, to_char(e.failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), e.sqlstate, e.message,
-               CASE WHEN e.dismissed_at IS NOT NULL THEN 'dismissed' WHEN e.retried_at IS NOT NULL THEN 'retried'
-                    ELSE 'standing' END,
-               e.dismissed_because
-        FROM \(admin).merge_errors AS e
-        WHERE e.table_name = $1 AND \(PairSQL(schemas: schemas).owns("e")) AND \(match.joined(" AND "))
-        ORDER BY e.id
-        """,
-        [.text(plan.plainName)] + key.values.map { .text($0) },
-        "looking for refusals of the row"
-      )
-    }
+    let rows = try connection.query(
+      """
+      SELECT e.run_id::bigint, to_char(e.failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), e.sqlstate, e.message,
+             CASE WHEN e.dismissed_at IS NOT NULL THEN 'dismissed' WHEN e.retried_at IS NOT NULL THEN 'retried'
+                  ELSE 'standing' END,
+             e.dismissed_because
+      FROM \(admin).merge_errors AS e
+      WHERE e.table_name = $1 AND \(PairSQL(schemas: schemas).owns("e")) AND \(match.joined(" AND "))
+      ORDER BY e.id
+      """,
+      [.text(plan.plainName)] + (key.values + recorded).map { .text($0) },
+      "looking for refusals of the row"
+    )
     return (0..<rows.count).map { row in
       WhyReport.Refusal(
         runID: rows.integer(row, 0),
@@ -118,6 +114,17 @@ struct RowRecords {
         dismissedBecause: rows.text(row, 5)
       )
     }
+  }
+
+  /// The key as a record of it was made: by the server, as JSON. Types have the names that they have in this session.
+  private func recordedKey() throws(PostgresError) -> [String] {
+    let values = plan.keyColumns.indices.map { index in
+      "to_jsonb($\(index + 1)::text::\(plan.columns[index].baseType.uncutName)) #>> '{}'" as SQL
+    }
+    let row = try LocalSettings.reading(under: LocalSettings.exactFormats, on: connection) { () throws(PostgresError) in
+      try connection.query("SELECT \(values.joined(", "))", key.values.map { .text($0) }, "reading the key")
+    }
+    return key.values.indices.map { row.text(0, $0) ?? key.values[$0] }
   }
 
   /// What runs have kept of the row, the oldest run first; tables that this role may not read are left out.

@@ -21,7 +21,9 @@ struct RowSides {
       let column = plan.columns[index]
       let value: SQL =
         column.travel == .text ? "(\(column.readExpression))::\(column.baseType.uncutName)" : column.readExpression
-      return "\(value) \(column.equality) $\(index + 1)::text::\(column.baseType.uncutName)" as SQL
+      // Another database need not have production's collation.
+      let compared = staging === production ? column.baseType.collated(value) : value
+      return "\(compared) \(column.equality) $\(index + 1)::text::\(column.baseType.uncutName)" as SQL
     }
     let isUnread = plan.reading.coverage.isUnread(in: .everything, version: plan.stagedVersion)
     let isInWindow: SQL = plan.window.isUnbounded ? "true" : plan.window.condition(on: plan.stagedVersion)

@@ -21,6 +21,22 @@ import Testing
     }
   }
 
+  @Test func `a key of a type that is not the server's own`() async throws {
+    try await TestDatabase.with { database in
+      try database.run("CREATE TYPE public.kind AS ENUM ('a', 'b')")
+      try database.makePair(
+        production: "k public.kind PRIMARY KEY, v int CHECK (v > 0), updated_at int",
+        staging: "k text, v int, updated_at int"
+      )
+      try database.run("INSERT INTO staging.t VALUES ('a', 1, 1), ('b', 0, 1)")
+      try await database.merge { $0.beforeImages = true }
+      let merged = try await why(database, "a")
+      #expect(merged["production"]["values"]["v"].text == "1")
+      #expect(merged["images"].elements.count == 1)
+      #expect(try await why(database, "b")["refusals"].elements.map { $0["sqlstate"].text } == ["23514"])
+    }
+  }
+
   private func why(_ database: TestDatabase, _ key: String...) async throws -> JSONValue {
     let outcome = try await database.call("why", "t", "--json", arguments: key)
     #expect(outcome.status == 0, "\(outcome.transcript)")
