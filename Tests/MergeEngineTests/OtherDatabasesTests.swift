@@ -55,6 +55,72 @@ import Testing
     }
   }
 
+  /// The key is what production is asked for first.
+  @Test(arguments: [3, 3000]) func `a key that production can't read refuses its row, and the others are merged`(
+    rowCount: Int
+  )
+    async throws
+  {
+    try await TestDatabase.withPair { production, staging in
+      func columns(_ labels: String) -> String {
+        "CREATE TYPE public.kind AS ENUM (\(labels)); CREATE SCHEMA production; CREATE SCHEMA staging;"
+      }
+      try production.run(
+        "\(columns("'a', 'b'")) CREATE TABLE production.t (k public.kind, id int, updated_at int, PRIMARY KEY (k, id))"
+      )
+      try staging.run(
+        """
+        \(columns("'a', 'z'")) CREATE TABLE staging.t (k public.kind, id int, updated_at int);
+        INSERT INTO staging.t SELECT CASE WHEN n % \(rowCount / 3) = 0 THEN 'z' ELSE 'a' END::public.kind, n, 1
+        FROM generate_series(1, \(rowCount)) AS n
+        """
+      )
+      let there = ["--staging-database", staging.connectionString, "--json"]
+      let plan = try await production.call("plan", arguments: there)
+      #expect(try plan.json()["totals"]["errors"].integer == 3, "\(plan.transcript)")
+      let merge = try await production.call("merge", arguments: there)
+      #expect(merge.status == 65, "\(merge.transcript)")
+      #expect(try merge.json()["totals"]["errors"].integer == 3)
+      #expect(try merge.json()["totals"]["inserted"].integer == rowCount - 3)
+      #expect(
+        try production.rows("SELECT DISTINCT sqlstate, row_key ->> 'k' FROM admin.merge_errors") == ["(22P02,z)"]
+      )
+    }
+  }
+
+  @Test
+  func `text that production's encoding can't hold is refused, with a key or without, and plan says that it may be`()
+    async throws
+  {
+    try await TestDatabase.with(.latin1) { production in
+      try await TestDatabase.with { staging in
+        try production.run(
+          "CREATE SCHEMA production; CREATE TABLE production.t (id text PRIMARY KEY, v text, updated_at int)"
+        )
+        try staging.run(
+          """
+          CREATE SCHEMA staging; CREATE TABLE staging.t (id text, v text, updated_at int);
+          INSERT INTO staging.t VALUES ('a', 'é', 1), ('b', '日', 1), ('€', 'x', 1), ('d', 'x', 1);
+          """
+        )
+        let there = ["--staging-database", staging.connectionString, "--json"]
+        let plan = try await production.call("plan", arguments: there)
+        #expect(plan.output.contains("text in staging's encoding, UTF8, that production's, LATIN1, can't hold"))
+        let merge = try await production.call("merge", arguments: there)
+        #expect(merge.status == 65, "\(merge.transcript)")
+        #expect(try production.rows("SELECT id, v FROM production.t ORDER BY id") == ["(a,é)", "(d,x)"])
+        #expect(
+          try production.rows("SELECT sqlstate, row_key ->> 'id' FROM admin.merge_errors ORDER BY 2") == [
+            "(22P05,b)", "(22P05,)",
+          ]
+        )
+        let again = try await production.call("merge", arguments: there)
+        #expect(again.status == 65)
+        #expect(try again.json()["totals"]["standing_errors"].integer == 2)
+      }
+    }
+  }
+
   @Test func `a snapshot holds them as names too`() async throws {
     try await TestDatabase.withPair { production, staging in
       try fill(production, staging)

@@ -50,7 +50,11 @@ struct DryRunStations {
     if plan.cacheFit.isLikelyCold {
       outcome.pages += try lookUpCold(&memory)
     } else {
-      try probe.lookUp(memory.batch, on: connections.production, &memory.answer)
+      let unreadable = try probe.lookUpReadable(&memory.batch, on: connections.production, &memory.answer) { try $0() }
+      for (row, error) in unreadable {
+        memory.batch.setVerdict(.error, row: row)
+        outcome.addUnreadable(memory.batch.rows[Int(row)].address, error)
+      }
     }
     outcome.probeTime += .now - probeStart
     try memory.classifier.classify(&memory.batch, memory.answer, plan)

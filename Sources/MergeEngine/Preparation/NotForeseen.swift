@@ -3,11 +3,13 @@ import Libpq
 /// What a dry run can't foresee of a table: then its count of errors is a lower bound, and it says why.
 struct NotForeseen {
   let table: TablePlan
-  let isSplit: Bool
   let production: Connection
+  let staging: Connection
+
+  private var isSplit: Bool { staging !== production }
 
   func findings() throws(PostgresError) -> [Finding] {
-    let reasons = try fromCatalog() + fromObjections()
+    let reasons = try fromCatalog() + fromObjections() + fromEncodings()
     guard !reasons.isEmpty else { return [] }
     return [
       .warning(
@@ -61,6 +63,17 @@ struct NotForeseen {
       "looking for what can't be foreseen of \(table.production)"
     )
     return (0..<rows.count).compactMap { rows.text($0, 0) }
+  }
+
+  /// Text that comes from a database of another encoding; UTF-8 holds what all others can say.
+  private func fromEncodings() throws(PostgresError) -> [String] {
+    guard isSplit else { return [] }
+    func encoding(_ connection: Connection) throws(PostgresError) -> String {
+      try connection.query("SELECT current_setting('server_encoding')", "reading the encoding").text(0, 0) ?? ""
+    }
+    let (source, target) = (try encoding(staging), try encoding(production))
+    guard source != target, target != "SQL_ASCII", target != "UTF8" || source == "SQL_ASCII" else { return [] }
+    return ["text in staging's encoding, \(source), that production's, \(target), can't hold"]
   }
 
   private func fromObjections() throws(PostgresError) -> [String] {

@@ -21,7 +21,7 @@ struct PlanFindings {
         return try ProductionFindings(table: table, connection: production).all()
           + MemoryFindings(table: table).all()
           + StagingFindings(table: table, connection: staging).all()
-          + NotForeseen(table: table, isSplit: isSplit, production: production).findings()
+          + NotForeseen(table: table, production: production, staging: staging).findings()
           + KeyForecast(table: table, connection: staging).findings()
           + TypeFindings(pair: pair).all()
           + CastForecast(pair: pair, staging: staging).all()

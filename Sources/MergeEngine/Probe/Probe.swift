@@ -65,6 +65,41 @@ struct Probe {
     try ahead.during(on: production) { try lookUpIntegers(batch, on: production, readsAhead: true, &answer) }
   }
 
+  /// The same, without the candidates whose keys production can't read: of an enum or an encoding that has other values on the
+  /// side where staging is. They are found by halves, and are no candidates any more.
+  ///
+  /// - Parameter attempt: runs a statement that may fail so that the connection can be used on.
+  /// - Returns: these rows, with the server's reasons.
+  mutating func lookUpReadable(
+    _ batch: inout StagedBatch,
+    on production: Connection,
+    _ answer: inout ProbeAnswer,
+    attempt: (() throws -> Void) throws -> Void
+  ) throws -> [(row: UInt32, error: PostgresError)] {
+    var unreadable: [(row: UInt32, error: PostgresError)] = []
+    var open = [batch.candidates[...]]
+    var readable: [UInt32] = []
+    while let part = open.popLast() {
+      batch.candidates = Array(part)
+      do {
+        try attempt { try lookUp(batch, on: production, &answer) }
+        readable += part
+      } catch let error as PostgresError where error.origin == .server && error.refusesRow {
+        let middle = part.startIndex + part.count / 2
+        // The lower half first, so that the readable ones stay in their order.
+        if part.count > 1 {
+          open += [part[middle...], part[..<middle]]
+        } else {
+          unreadable.append((part[part.startIndex], error))
+        }
+      }
+    }
+    batch.candidates = readable
+    // In one answer, which one part after the other does not give.
+    if !unreadable.isEmpty { try attempt { try lookUp(batch, on: production, &answer) } }
+    return unreadable
+  }
+
   private mutating func lookUpIntegers(
     _ batch: StagedBatch,
     on production: Connection,

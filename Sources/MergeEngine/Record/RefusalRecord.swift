@@ -12,18 +12,21 @@ struct RefusalRecord {
   /// Key and row are written as JSON by the server that holds staging, so that every type appears in its own text, and in the
   /// same whatever the session's settings: a row is found again by its key when its address is no more. A
   /// row that does not fit into jsonb (json with \u0000, more than 256 MB) is recorded as one string, and failing that
-  /// without its data.
+  /// without its data; one whose key production's encoding can't hold, without its key.
   func write(_ refusals: [(address: UInt64, error: PostgresError)]) throws {
     guard !refusals.isEmpty else { return }
     do {
       try attempt(refusals, form: .object)
     } catch let failure as PostgresError where failure.refusesRow {
       guard refusals.count == 1 else { return try refusals.forEach { try write([$0]) } }
-      do {
-        try attempt(refusals, form: .string)
-      } catch let failure as PostgresError where failure.refusesRow {
-        try insert(refusals, form: .nothing)
+      for form in [RefusalSQL.RowForm.string, .keyOnly] {
+        do {
+          return try attempt(refusals, form: form)
+        } catch let failure as PostgresError where failure.refusesRow {
+          continue
+        }
       }
+      try insert(refusals, form: .nothing)
     }
   }
 
@@ -72,7 +75,7 @@ struct RefusalRecord {
 enum RefusalSQL {
   /// What a refused row is recorded as.
   enum RowForm {
-    case object, string, nothing
+    case object, string, keyOnly, nothing
   }
 
   /// Of each row its address, its key and all of it, as JSON, its number in the snapshot's file it came from, if it did, and
@@ -85,13 +88,14 @@ enum RefusalSQL {
       switch form {
       case .object: "(to_jsonb(s)\(own))::text"
       case .string: "to_jsonb(s::text)::text"
-      case .nothing: "NULL::text"
+      case .keyOnly, .nothing: "NULL::text"
       }
-    let key = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
+    let keyValues = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
+    let key: SQL = form == .nothing ? "NULL::text" : "jsonb_build_object(\(keyValues))::text"
     let number: SQL = plan.snapshot == nil ? "NULL::text" : "s.\(SnapshotTablePlan.rowColumn)::text"
     let isSame: SQL = plan.snapshot == nil ? plan.reading.horizon.map { " AND \($0.hasSeen())" } ?? "" : ""
     return """
-      SELECT s.ctid::text, jsonb_build_object(\(key))::text, \(row), \(number), s.xmin::text
+      SELECT s.ctid::text, \(key), \(row), \(number), s.xmin::text
       FROM \(plan.batchSource) AS s WHERE \(SQL.rows(at: addresses))\(isSame)
       """
   }

@@ -140,7 +140,11 @@ struct Stations {
     if memory.batch.rows.count <= 1 { self.budget = LockBudget(nil) }
     try memory.order.arrange(&memory.batch, plan)
     let lookUpStart = ContinuousClock.now
-    try probe.lookUp(memory.batch, on: production, readsAhead: way.readsAhead, &memory.answer)
+    if mode == .careful && !isAllOrNothing {
+      try lookUpCarefully(&memory)
+    } else {
+      try probe.lookUp(memory.batch, on: production, readsAhead: way.readsAhead, &memory.answer)
+    }
     let lookUpTime = ContinuousClock.now - lookUpStart
     try memory.classifier.classify(&memory.batch, memory.answer, plan)
     if var check = tieCheck {
@@ -174,6 +178,16 @@ struct Stations {
     }
     ways.learn(pages, lookUpTime: lookUpTime)
     return Carried(counts: counts, place: place, pages: pages, isCold: way.readsAhead, setApart: groups)
+  }
+
+  /// Looks the keys up that production can read, and refuses the rows of the others.
+  private mutating func lookUpCarefully(_ memory: inout BatchMemory) throws {
+    let production = production
+    let unreadable = try probe.lookUpReadable(&memory.batch, on: production, &memory.answer) { lookUp in
+      try Savepoint.attempt(on: production) { try lookUp() }
+    }
+    for (row, _) in unreadable { memory.batch.setVerdict(.error, row: row) }
+    try quarantine.put(unreadable.map { Quarantine.Refusal(row: $0.row, error: $0.error) }, of: memory.batch)
   }
 
   /// Takes what looks bad out of the rows to be written, and with it the older rows of its keys: they get their chance if
