@@ -17,6 +17,26 @@ import Testing
 
   @Test(arguments: [
     Case(
+      testDescription: "references that are broken already, of which one changes",
+      production: "id int, part int, a int, v text, updated_at int, PRIMARY KEY (id, part)",
+      staging: "id int, part int, a int, v text, updated_at int",
+      rows: "(1, 1, 9, 'new', 2), (2, 1, 8, 'new', 2), (3, 1, 9, 'new', 2), (4, 1, 1, 'new', 2)",
+      errorCount: 2,
+      behind: """
+        CREATE TABLE production.a (id int PRIMARY KEY); INSERT INTO production.a VALUES (1);
+        INSERT INTO production.t VALUES (1, 1, 9, 'old', 1), (2, 1, 9, 'old', 1);
+        ALTER TABLE production.t ADD FOREIGN KEY (a) REFERENCES production.a NOT VALID;
+        """
+    ),
+    Case(
+      testDescription: "a composite value without fields where NULL is forbidden",
+      types: "CREATE TYPE production.pair AS (a int, b text)",
+      production: "id int PRIMARY KEY, v production.pair NOT NULL, updated_at int",
+      staging: "id int, v production.pair, updated_at int",
+      rows: "(1, ROW(NULL, NULL), 2), (2, NULL, 2), (3, ROW(1, NULL), 2)",
+      errorCount: 1
+    ),
+    Case(
       testDescription: "a domain that is NOT NULL",
       types: "CREATE DOMAIN production.base AS text NOT NULL; CREATE DOMAIN production.name AS production.base",
       production: "id int PRIMARY KEY, updated_at int, v production.name",

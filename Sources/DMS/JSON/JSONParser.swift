@@ -207,7 +207,9 @@ public struct JSONParser {
   private mutating func unicodeEscape() throws(JSONSyntaxError) -> Unicode.Scalar {
     let first = try fourHexDigits()
     if let scalar = Unicode.Scalar(first) { return scalar }
-    guard first < 0xDC00, current == UInt8(ascii: "\\") else { throw failure("the escape sequence is half of a surrogate pair") }
+    guard first < 0xDC00, current == UInt8(ascii: "\\") else {
+      throw failure("the escape sequence is half of a surrogate pair")
+    }
     advance()
     guard current == UInt8(ascii: "u") else { throw failure("the escape sequence is half of a surrogate pair") }
     let second = try fourHexDigits()

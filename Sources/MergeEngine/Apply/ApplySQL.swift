@@ -271,7 +271,8 @@ enum ApplySQL {
   static func isDistinct(_ left: SQL, _ right: SQL, _ equality: EqualityOperators.Equality?) -> SQL {
     let isEqual: SQL =
       equality.map { "\(left) \($0.symbol) \(right)" } ?? "(\(left))::text = (\(right))::text"
-    return "coalesce(NOT (\(isEqual)), (\(left) IS NULL) <> (\(right) IS NULL))"
+    // IS NULL also takes a composite value for NULL whose fields are.
+    return "coalesce(NOT (\(isEqual)), (\(left) IS DISTINCT FROM NULL) <> (\(right) IS DISTINCT FROM NULL))"
   }
 
   /// Production's row `p` has the key of the batch's row `t`.

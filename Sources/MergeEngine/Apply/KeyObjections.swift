@@ -101,7 +101,7 @@ struct KeyObjections {
     var condition = isThere(key.collides("q", "t"))
     if key.nullsCollide, let column = key.parts.first?.column {
       // Apart from the others, so that either question goes by the index.
-      condition = "(\(condition) OR t.\(column) IS NULL AND \(isThere("q.\(column) IS NULL")))"
+      condition = "(\(condition) OR t.\(column) IS NOT DISTINCT FROM NULL AND \(isThere("q.\(column) IS NULL")))"
     }
     return Objection(
       condition: "\(condition)\(key.concerns("t"))",
@@ -115,7 +115,7 @@ struct KeyObjections {
   /// Of several rows of a batch with the same value the first one gets it.
   private func isTakenInBatch(_ key: Objection.UniqueKey) -> Objection {
     let isComplete: SQL =
-      key.nullsCollide ? "true" : key.parts.map { "t.\($0.column) IS NOT NULL" as SQL }.joined(" AND ")
+      key.nullsCollide ? "true" : key.parts.map { "t.\($0.column) IS DISTINCT FROM NULL" as SQL }.joined(" AND ")
     // Whoever has the value already keeps it, and the others are refused.
     let sameKey = plan.keyColumns.map { "q.\($0.name) \($0.equality) t.\($0.name)" as SQL }.joined(" AND ")
     let hasIt: SQL = "EXISTS (SELECT FROM \(key.rivals) WHERE \(key.collides("q", "t")) AND \(sameKey))"
@@ -183,20 +183,47 @@ struct KeyObjections {
     return Objection(
       condition: "num_nulls(\(values)) > 0 AND num_nulls(\(values)) < \(columns.count)",
       columns: columns,
-      words: "with values in only some of \(columns.map(\.name).joined(separator: ", ")) (foreign key \(key.name), MATCH FULL)"
+      words:
+        "with values in only some of \(columns.map(\.name).joined(separator: ", ")) (foreign key \(key.name), MATCH FULL)"
     )
   }
 
   private func isOrphan(_ key: Objection.ParentKey) -> Objection {
     let columns = key.pairs.map(\.child)
-    let isComplete = columns.map { "t.\($0) IS NOT NULL" as SQL }.joined(" AND ")
+    // Not IS NOT NULL, which a composite value with a NULL in it isn't.
+    let isComplete = columns.map { "t.\($0) IS DISTINCT FROM NULL" as SQL }.joined(" AND ")
     let match = key.pairs.map { "q.\($0.parent) \($0.equality) t.\($0.child)" as SQL }.joined(" AND ")
+    let unchanged = unchanged(columns)
     return Objection(
-      condition: "\(isComplete) AND NOT EXISTS (SELECT FROM \(key.parent) AS q WHERE \(match))",
-      columns: columns,
+      condition: "\(isComplete) AND NOT EXISTS (SELECT FROM \(key.parent) AS q WHERE \(match))\(unchanged.condition)",
+      columns: columns + unchanged.columns.filter { !columns.contains($0) },
       words: "whose \(columns.map(\.name).joined(separator: ", ")) neither \(key.parent) nor its staging table has "
         + "(foreign key \(key.name))",
       remedy: .parent(key)
+    )
+  }
+}
+
+extension KeyObjections {
+  /// The server looks for an updated row's parent only if the reference changes, byte by byte (`RI_FKey_fk_upd_check_required`):
+  /// beside a NOT VALID foreign key, or after a load past the triggers, a row may have none.
+  ///
+  /// - Returns: that production's row has other references than `t`, or there is none; begins with AND, or is empty where the
+  ///   key can't be asked about.
+  fileprivate func unchanged(_ references: [Identifier]) -> (condition: SQL, columns: [Identifier]) {
+    let columns = references.compactMap { name in plan.columns.first { $0.name == name } }
+    guard columns.count == references.count, plan.keyColumns.allSatisfy(ColumnArrays.canHold) else { return ("", []) }
+    func row(_ alias: SQL) -> SQL {
+      "ROW(\(columns.map { "\(alias).\($0.name)::\($0.baseType.plainName)" as SQL }.joined(", ")))"
+    }
+    let isSame: [SQL] = ["pg_catalog.record_image_eq(\(row("o")), \(row("t")))"]
+    let hasKey = plan.keyColumns.map { column -> SQL in
+      let value: SQL = column.travel == .text ? "t.\(column.name)::\(column.baseType.uncutName)" : "t.\(column.name)"
+      return "o.\(column.name) \(column.equality) \(value)"
+    }
+    return (
+      " AND NOT EXISTS (SELECT FROM \(plan.production) AS o WHERE \((hasKey + isSame).joined(" AND ")))",
+      plan.keyColumns.map(\.name)
     )
   }
 }

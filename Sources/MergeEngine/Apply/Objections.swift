@@ -91,7 +91,8 @@ struct Objections {
     let notNull = Set((0..<rows.count).compactMap { rows.text($0, 0).map { Identifier($0) } })
     return plan.columns.filter { notNull.contains($0.name) }.map { column in
       Objection(
-        condition: "t.\(column.name) IS NULL",
+        // Not IS NULL, which a composite value is whose fields are.
+        condition: "t.\(column.name) IS NOT DISTINCT FROM NULL",
         columns: [column.name],
         words: "without \(column.name), which is NOT NULL in \(relation.name),"
       )
@@ -178,7 +179,7 @@ struct Objections {
       let column = Identifier(rows.text(row, 0) ?? "")
       guard let check = rows.text(row, 1) else {
         return Objection(
-          condition: "t.\(column) IS NULL",
+          condition: "t.\(column) IS NOT DISTINCT FROM NULL",
           columns: [column],
           words: "without \(column), whose type \(rows.text(row, 3) ?? "") is NOT NULL,"
         )

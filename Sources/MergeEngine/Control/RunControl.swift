@@ -84,7 +84,9 @@ package struct RunControl: Sendable {
     }
     let changesWorkers = requests.contains { if case .workers = $0 { true } else { false } }
     guard !isRollingBack || !changesWorkers else {
-      throw Self.blocked("run \(runID) is being rolled back, which takes a single connection: --workers changes nothing.")
+      throw Self.blocked(
+        "run \(runID) is being rolled back, which takes a single connection: --workers changes nothing."
+      )
     }
     guard isRollingBack || row.bool(0, 1) != true || requests.allSatisfy({ $0 == .stop }) else {
       throw Self.blocked(

@@ -59,9 +59,17 @@ struct AccessCheck {
   }
 
   /// What the role lacks on a table, its staging, and on whatever a write of it runs into.
-  func ofTable(_ table: TablePlan, production: Connection, staging: Connection) throws(PostgresError) -> [Finding] {
+  ///
+  /// - Parameter keepsImages: rows are kept as they were before they are overwritten, columns included that staging lacks.
+  func ofTable(
+    _ table: TablePlan,
+    keepsImages: Bool,
+    production: Connection,
+    staging: Connection
+  ) throws(PostgresError) -> [Finding] {
     let read = table.columns.map(\.name)
-    var rights = [Right("SELECT", read)]
+    let kept = keepsImages ? table.restorableColumns.map(\.name).filter { !read.contains($0) } : []
+    var rights = [Right("SELECT", read + kept)]
     if !readsOnly {
       rights += [Right("INSERT", read), Right("UPDATE", table.updatedColumns.map(\.name))]
     }

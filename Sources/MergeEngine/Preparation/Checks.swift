@@ -62,6 +62,7 @@ struct Checks {
   private func rights(_ table: TablePlan) throws -> [Finding] {
     try AccessCheck(schemas: options.schemas, readsOnly: !writes).ofTable(
       table,
+      keepsImages: writes && options.beforeImages,
       production: production,
       staging: staging
     )

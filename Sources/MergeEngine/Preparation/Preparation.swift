@@ -69,7 +69,10 @@ struct Preparation {
       if staging === production { try schemas.requireTwo() }
       let check = staging === production ? check : try SchemaCheck(staging)
       for name in schemas.allStaging {
-        try check.require(name, advice: "Create staging with merge-engine init, or name it: --staging-schema, or --pair.")
+        try check.require(
+          name,
+          advice: "Create staging with merge-engine init, or name it: --staging-schema, or --pair."
+        )
       }
     }
     try schemas.requireDistinct()

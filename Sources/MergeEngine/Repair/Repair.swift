@@ -95,7 +95,7 @@ package struct Repair: Sendable {
     let access = AccessCheck(schemas: options.merge.schemas)
     let denied =
       try access.ofRole(control, writesNow: !options.isDryRun)
-      + plan.tables.tables.flatMap { try access.ofTable($0, production: control, staging: staging) }
+      + plan.tables.tables.flatMap { try access.ofTable($0, keepsImages: true, production: control, staging: staging) }
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     for warning in plan.slowChecks { logger.warning("\(warning)") }
     return plan

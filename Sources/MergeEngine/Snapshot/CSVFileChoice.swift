@@ -84,7 +84,8 @@ struct CSVFileChoice {
       let schemas = pairs.map(\.schemas.production).joined(separator: ", ")
       return .failure(
         Mismatch(
-          reason: "lies in no folder named after a table of \(schemas). Import it by itself, and name its table: --table NAME."
+          reason:
+            "lies in no folder named after a table of \(schemas). Import it by itself, and name its table: --table NAME."
         )
       )
     }

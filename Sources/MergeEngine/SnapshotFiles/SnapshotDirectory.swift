@@ -163,10 +163,14 @@ struct SnapshotDirectory: Sendable {
     var files: Set<String> = []
     for table in manifest.tables {
       guard isFileName(table.file) else {
-        throw blocked("\(url.path) names a file that can't be in the folder: \(table.file). The manifest was changed after it was saved.")
+        throw blocked(
+          "\(url.path) names a file that can't be in the folder: \(table.file). The manifest was changed after it was saved."
+        )
       }
       guard files.insert(table.file).inserted else {
-        throw blocked("\(url.path) names the file \(table.file) for two tables. The manifest was changed after it was saved.")
+        throw blocked(
+          "\(url.path) names the file \(table.file) for two tables. The manifest was changed after it was saved."
+        )
       }
       let columns = Set(table.columns.map(\.name))
       guard names.insert([manifest.stagingSchema(of: table), table.name]).inserted, !table.columns.isEmpty,
@@ -174,7 +178,9 @@ struct SnapshotDirectory: Sendable {
         columns.count == table.columns.count, columns.isSuperset(of: table.primaryKey),
         table.versionColumn.map(columns.contains) ?? true
       else {
-        throw blocked("\(url.path) contradicts itself about the table \(table.name). The manifest was changed after it was saved.")
+        throw blocked(
+          "\(url.path) contradicts itself about the table \(table.name). The manifest was changed after it was saved."
+        )
       }
     }
   }

@@ -200,7 +200,8 @@ struct JoinedTable: Sendable {
   private func equality(_ name: Identifier, _ symbol: SQL, _ collation: SQL, _ nulls: Nulls) -> SQL {
     let areEqual: SQL = "s.\(name)\(collation) \(symbol) p.\(name)\(collation)"
     guard nulls == .equal, !isNotNull.contains(name) else { return areEqual }
-    return "coalesce(\(areEqual), s.\(name) IS NULL AND p.\(name) IS NULL)"
+    // IS NULL also takes a composite value for NULL whose fields are.
+    return "coalesce(\(areEqual), s.\(name) IS NOT DISTINCT FROM NULL AND p.\(name) IS NOT DISTINCT FROM NULL)"
   }
 
   /// Production has a version, and staging an older one or none.

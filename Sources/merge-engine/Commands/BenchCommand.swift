@@ -196,7 +196,9 @@ struct BenchCommand: DatabaseCommand {
   private func resolve() throws -> BenchOptions {
     guard database.table.isEmpty, database.stagingSchema == nil, database.productionSchema == nil,
       database.adminSchema == nil
-    else { throw MergeFailure.usage("bench uses its own tables and schemas: leave out --table and the schema options.") }
+    else {
+      throw MergeFailure.usage("bench uses its own tables and schemas: leave out --table and the schema options.")
+    }
     var options = BenchOptions()
     options.rowCount = rows ?? options.rowCount
     options.workloads = workload.isEmpty ? options.workloads : workload

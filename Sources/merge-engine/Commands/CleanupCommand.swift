@@ -71,7 +71,9 @@ struct CleanupCommand: AsyncParsableCommand {
         "--before-images-older-than is \(beforeImagesOlderThan); it must be from 0 to \(Self.dayLimit) days."
       )
     }
-    if force && keepStaging { throw MergeFailure.usage("--force empties staging and --keep-staging keeps it: leave one out.") }
+    if force && keepStaging {
+      throw MergeFailure.usage("--force empties staging and --keep-staging keeps it: leave one out.")
+    }
     let context = try CommandContext(database)
     var options = MergeOptions()
     options.schemas = context.schemas

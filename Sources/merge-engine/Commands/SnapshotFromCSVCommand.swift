@@ -124,7 +124,9 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
     if let rowDelimiter { options.format.rowDelimiter = try Self.unescaped(rowDelimiter, flag: "--row-delimiter") }
     if !null.isEmpty { options.format.nullTexts = null }
     guard options.format.delimiter != options.format.rowDelimiter else {
-      throw MergeFailure.usage("--delimiter and --row-delimiter are the same: rows could not be told apart from fields.")
+      throw MergeFailure.usage(
+        "--delimiter and --row-delimiter are the same: rows could not be told apart from fields."
+      )
     }
     return options
   }
@@ -150,7 +152,9 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
         rest.removeFirst(2)
         result.unicodeScalars.append(Unicode.Scalar(code))
       default:
-        throw MergeFailure.usage("\(flag) \(text): a backslash must be followed by t, n, r, x and two digits, or another backslash.")
+        throw MergeFailure.usage(
+          "\(flag) \(text): a backslash must be followed by t, n, r, x and two digits, or another backslash."
+        )
       }
     }
     guard !result.isEmpty, !result.contains("\"") else {

@@ -74,7 +74,9 @@ struct ReloadOutput {
   func showNothingToLoad() throws {
     if context.writesJSON { return try StandardOutput.write(json: NothingToLoad()) }
     guard !context.isQuiet else { return }
-    StandardOutput.write("Every row that DMS's validation found to differ is mended by now: there is nothing to load.\n")
+    StandardOutput.write(
+      "Every row that DMS's validation found to differ is mended by now: there is nothing to load.\n"
+    )
   }
 
   private struct NothingToLoad: Encodable {

@@ -258,7 +258,7 @@ import Testing
     Case(
       testDescription: "one staging table for two",
       file: "tables: {orders: {staging_table: ORA_ORDERS}, customers: {staging_table: ORA_ORDERS}}",
-      message: ["tables.customers.staging_table and tables.orders.staging_table are both ORA_ORDERS"]
+      message: ["tables.customers.staging_table and tables.orders.staging_table both name ORA_ORDERS"]
     ),
     Case(
       testDescription: "no mapping",

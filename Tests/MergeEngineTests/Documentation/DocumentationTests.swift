@@ -98,7 +98,10 @@ import Testing
       #expect(outcome.output.matches(of: /exit status 65/).count == 3, "\(outcome.transcript)")
       #expect(outcome.output.contains("28 failures, 4 not known to be mended"), "\(outcome.transcript)")
       #expect(outcome.output.contains("28 failures, 0 not known to be mended"), "\(outcome.transcript)")
-      #expect(outcome.output.contains("1 row that Oracle no longer has is still in production"), "\(outcome.transcript)")
+      #expect(
+        outcome.output.contains("1 row that Oracle no longer has is still in production"),
+        "\(outcome.transcript)"
+      )
     }
   }
 

@@ -3,6 +3,8 @@ import Testing
 
 /// What a role needs for before-images and rollback, and how images go in the end.
 @Suite struct ImageRightsTests {
+  private static let columns = "order_id, customer_id, amount, order_date, updated_at"
+
   private func makeRole(_ database: TestDatabase) async throws -> String {
     let role = "keeper_\(database.name.suffix(12))"
     try await database.makeGuideTables()
@@ -53,6 +55,24 @@ import Testing
       let rollback = try await run(database, role, "rollback", "1")
       #expect(rollback.status == 0, "\(rollback.everything)")
       #expect(try database.changesOfProduction() == [])
+    }
+  }
+
+  @Test func `a column that staging lacks must be readable too, since it is kept`() async throws {
+    try await TestDatabase.with { database async throws in
+      let role = try await makeRole(database)
+      try database.run(try await additions(database, role, for: "merge --before-images"))
+      try database.run(
+        """
+        ALTER TABLE production.orders ADD secret text;
+        REVOKE ALL ON production.orders FROM "\(role)";
+        GRANT SELECT (\(Self.columns)), INSERT (\(Self.columns)), UPDATE (\(Self.columns)) ON production.orders TO "\(role)";
+        """
+      )
+      let refused = try await run(database, role, "--before-images")
+      #expect(refused.status == 73, "\(refused.everything)")
+      #expect(refused.errors.contains("SELECT (secret) on production.orders"), "\(refused.errors)")
+      #expect(try await run(database, role).status == 0)
     }
   }
 

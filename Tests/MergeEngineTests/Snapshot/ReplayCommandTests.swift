@@ -66,7 +66,9 @@ import Testing
       #expect(outcome.status == 0, "\(outcome.errors)")
       #expect(outcome.errors.contains("rows are matched by order_id, customer_id, the key of production.orders"))
       #expect(outcome.errors.contains("it was order_id."))
-      #expect(outcome.errors.contains("order_date decides which row is newer; when the snapshot was taken, updated_at did."))
+      #expect(
+        outcome.errors.contains("order_date decides which row is newer; when the snapshot was taken, updated_at did.")
+      )
     }
   }
 

@@ -21,6 +21,29 @@ import Testing
     )
   }
 
+  /// `IS NULL` takes both for NULL.
+  @Test func `a composite value without fields is another one than NULL`() async throws {
+    try await TestDatabase.with { database in
+      try database.run("CREATE TYPE public.pair AS (a int, b text)")
+      let columns = "k int PRIMARY KEY, v public.pair, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, NULL, 1), (2, NULL, 1), (3, ROW(NULL, NULL), 1), (4, ROW(NULL, NULL), 1);
+        INSERT INTO staging.t VALUES (1, ROW(NULL, NULL), 1), (2, ROW(1, NULL), 1), (3, NULL, 1), (4, ROW(NULL, NULL), 1);
+        """
+      )
+      let report = try await database.merge { $0.ties = .compare }
+      #expect(report.totals.updated == 3 && report.totals.unchanged == 1 && report.totals.lostRaces == 0)
+      #expect(
+        try database.rows("SELECT k, v::text FROM production.t ORDER BY k") == [
+          "(1,\"(,)\")", "(2,\"(1,)\")", "(3,)", "(4,\"(,)\")",
+        ]
+      )
+      #expect(try await database.call("verify").status == 0)
+    }
+  }
+
   @Test func `a tie that differs is updated and one that is equal is not`() async throws {
     try await TestDatabase.with { database in
       try fill(database)
