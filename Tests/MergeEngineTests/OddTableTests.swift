@@ -4,6 +4,28 @@ import Testing
 
 /// Production tables with something special about them.
 @Suite struct OddTableTests {
+  @Test func `a status column of production's own keeps what it has`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int PRIMARY KEY, a text, updated_at int, _dms_processing_status varchar(20)"
+      try database.makePair(production: columns, staging: columns)
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 'old', 1, 'DONE'), (2, 'same', 1, NULL);
+        INSERT INTO staging.t VALUES (1, 'new', 2, 'NEW'), (2, 'same', 1, 'NEW'), (3, 'new', 2, 'NEW');
+        """
+      )
+      let report = try await database.merge { $0.ties = .compare }
+      #expect(report.totals.updated == 1 && report.totals.unchanged == 1 && report.totals.inserted == 1)
+      #expect(
+        try database.rows("SELECT k, a, _dms_processing_status FROM production.t ORDER BY k") == [
+          "(1,new,DONE)", "(2,same,)", "(3,new,)",
+        ]
+      )
+      #expect(try database.staged("PROCESSED", in: "staging.t") == 3)
+      #expect(try await database.call("verify").status == 0)
+    }
+  }
+
   @Test(arguments: [1, 1000])
   func `partitioned production takes rows into every partition`(batch: Int) async throws {
     try await TestDatabase.with { database in

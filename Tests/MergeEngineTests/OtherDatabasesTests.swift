@@ -121,6 +121,37 @@ import Testing
     }
   }
 
+  @Test func `a composite type whose fields have another order there is no way to read`() async throws {
+    try await TestDatabase.withPair { production, staging in
+      func make(_ schema: String, _ fields: String) -> String {
+        """
+        CREATE TYPE public.place AS (\(fields)); CREATE SCHEMA \(schema);
+        CREATE TABLE \(schema).t (k int PRIMARY KEY, v public.place, w public.place[], updated_at int);
+        """
+      }
+      try production.run(make("production", "x int, y int"))
+      try staging.run(make("staging", "y int, x int") + "INSERT INTO staging.t VALUES (1, ROW(100, 200), NULL, 1)")
+      let there = ["--staging-database", staging.connectionString]
+      for command in ["plan", "merge"] {
+        let outcome = try await production.call(command, arguments: there)
+        #expect(outcome.status == 73, "\(outcome.transcript)")
+        #expect(
+          outcome.everything.contains(
+            "v have the fields (x, y) in production.t and (y, x) in staging.t, and would change"
+          )
+        )
+        #expect(outcome.everything.contains("the values of w have"))
+      }
+      #expect(try production.count("SELECT count(*) FROM production.t") == 0)
+      try staging.run(
+        "ALTER TYPE public.place RENAME ATTRIBUTE y TO a; ALTER TYPE public.place RENAME ATTRIBUTE x TO b"
+      )
+      let merge = try await production.call("merge", arguments: there)
+      #expect(merge.status == 0 && merge.errors.contains("field by field"), "\(merge.transcript)")
+      #expect(try production.value("SELECT v FROM production.t") == "(100,200)")
+    }
+  }
+
   @Test func `a snapshot holds them as names too`() async throws {
     try await TestDatabase.withPair { production, staging in
       try fill(production, staging)

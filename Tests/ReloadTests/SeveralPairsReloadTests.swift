@@ -153,6 +153,7 @@ import Testing
         ]
       )
       let file = world.path("extra.jsonl")
+      try await world.database.letOlderTransactionsEnd()
       let outcome = try await world.run(["reload", "--from-validation", "--json", "--output", file] + options)
       #expect(outcome.status == 65, "\(outcome.transcript)")
       let failures = try outcome.json()["failures"]

@@ -55,6 +55,7 @@ import Testing
       )
 
       let file = world.path("extra.jsonl")
+      try await world.database.letOlderTransactionsEnd()
       let reload = try world.start(
         ["reload", "--from-validation", "--truncate", "--output", file, "--json"] + World.route
       )

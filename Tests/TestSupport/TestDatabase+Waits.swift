@@ -7,6 +7,13 @@ extension TestDatabase {
     try await eventually(condition) { try holds(condition) ? () : nil }
   }
 
+  /// Waits until all transactions of the server have ended that are under way: what is there now was then written before, also for
+  /// who goes by the oldest transaction that runs, in whatever test's database.
+  public func letOlderTransactionsEnd() async throws {
+    let now = try count("pg_current_xact_id()::text::bigint")
+    try await wait(for: "pg_snapshot_xmin(pg_current_snapshot())::text::bigint > \(now)")
+  }
+
   /// A condition: a session of this database waits for a lock.
   public static let somebodyWaitsForALock = """
     EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'

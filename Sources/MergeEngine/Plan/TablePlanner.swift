@@ -241,7 +241,8 @@ struct TablePlanner {
       )
     }
     var shared: [CatalogColumn] = []
-    for column in production.columns where !column.isGenerated {
+    // What the engine writes into staging's status column is no data, whatever production calls so.
+    for column in production.columns where !column.isGenerated && column.name != Self.statusColumn {
       if staging.column(column.name) != nil && !ignored.contains(column.name) {
         shared.append(column)
       } else if column.isNotNull && !column.hasDefault && !column.isIdentity {
