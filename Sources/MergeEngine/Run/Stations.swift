@@ -350,6 +350,12 @@ struct Stations {
       on: production,
       counts: &counts,
       after: { holdsRows in
+        // Citus breaks off where settings and savepoint come to its nodes in one message.
+        if plan.citus != nil {
+          try production.execute(apply.emptyingBatchTable(), "emptying the temporary table")
+          try budget.limitNext(on: production)
+          return nil
+        }
         // Searching takes its time out of the batch's own.
         let statements = [holdsRows ? apply.emptyingBatchTable() : nil, budget.nextLimit].compactMap(\.self)
         return statements.isEmpty ? nil : statements.joined("; ")
