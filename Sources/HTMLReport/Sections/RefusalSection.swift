@@ -19,7 +19,8 @@ struct RefusalSection {
 
   var html: String { Self.template.render(model) }
 
-  /// As `status` and `errors list` have it at the same moment.
+  /// As `errors list` has it at the same moment. `status`, which looks into staging, leaves out a row that has gone from there;
+  /// here it counts until the next merge notices.
   private static func standing(_ run: StoredRun) -> String {
     let count = run.standingRefusalCount
     guard count > 0 else { return "No refused row of the run's tables stands open now." }
