@@ -19,8 +19,7 @@ struct RefusalSection {
 
   var html: String { Self.template.render(model) }
 
-  /// As `errors list` has it at the same moment. `status`, which looks into staging, leaves out a row that has gone from there;
-  /// here it counts until the next merge notices.
+  /// As `errors list` and `status` have it at the same moment.
   private static func standing(_ run: StoredRun) -> String {
     let count = run.standingRefusalCount
     guard count > 0 else { return "No refused row of the run's tables stands open now." }

@@ -65,6 +65,14 @@ struct ProgressSQL {
       FROM \(admin).merge_errors AS e
       WHERE e.staging_source = 'table ' || \(stagingLiteral)::regclass::oid AND e.retried_at IS NULL AND e.dismissed_at IS NULL
         AND e.production_schema = \(productionSchema) AND e.staging_file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
+    ), moved AS MATERIALIZED (
+      -- Refused before staging was rewritten: such a row is known by its key.
+      SELECT DISTINCT e.row_key::jsonb AS key, e.staging_xmin::text::xid AS xmin
+      FROM \(admin).merge_errors AS e
+      WHERE e.staging_source = 'table ' || \(stagingLiteral)::regclass::oid AND e.retried_at IS NULL AND e.dismissed_at IS NULL
+        AND e.production_schema = \(productionSchema) AND e.staging_file_node <> pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
+    ), moved_key AS MATERIALIZED (
+      SELECT array_agg(DISTINCT k.name) AS names FROM moved AS m, jsonb_object_keys(m.key) AS k (name)
     ), judged AS (
       SELECT m.xmin IS NOT NULL OR CASE
                WHEN r.id IS NULL THEN EXISTS (SELECT FROM places AS e WHERE \(covers))
@@ -73,11 +81,13 @@ struct ProgressSQL {
                             WHERE e.id > r.id AND e.reopened IS NULL AND e.settled IS NULL
                               AND CASE WHEN e.key_start IS NULL THEN \(covers) ELSE \(coversKey) END)
              END AS is_covered,
-             f.address IS NOT NULL AS is_refused
+             f.address IS NOT NULL OR v.xmin IS NOT NULL AS is_refused
       FROM \(staging) AS s
       LEFT JOIN marks AS m ON m.xmin = s.xmin
       LEFT JOIN reopened AS r ON r.address = s.ctid
       LEFT JOIN refused AS f ON f.address = s.ctid AND f.xmin = s.xmin
+      LEFT JOIN moved AS v ON v.xmin = s.xmin AND v.key = CASE WHEN (SELECT names FROM moved_key) IS NOT NULL THEN
+        (SELECT jsonb_object_agg(k.name, to_jsonb(s) -> k.name) FROM unnest((SELECT names FROM moved_key)) AS k (name)) END
     )
     -- A refused row that is to be read again is pending, and nothing else.
     SELECT count(*) AS total_records, count(*) FILTER (WHERE is_covered IS NOT TRUE) AS pending_records,

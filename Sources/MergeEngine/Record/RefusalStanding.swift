@@ -51,41 +51,79 @@ struct RefusalStanding {
   func unretried(of table: TablePlan, _ source: StagingSource, sqlStates: [SQLState]? = nil) throws(PostgresError)
     -> [Refusal]
   {
-    let operation = "checking which refused rows of \(table.staging) are still there"
+    let refused = try onRecord(
+      source.identity,
+      fileNode: source.fileNode,
+      of: table.production,
+      sqlStates: sqlStates,
+      "checking which refused rows of \(table.staging) are still there"
+    )
+    return try there(refused, in: table.staging, key: table.keyColumns.map { ($0.name, $0.stagedName) })
+  }
+
+  /// What `merge_errors` has of a staging table, a parameter a column: ids, runs, transactions, addresses or else keys, SQLSTATEs,
+  /// and whether they were dismissed.
+  struct OnRecord {
+    let columns: [Parameter]
+    let ids: [Int]
+    let operation: String
+  }
+
+  func onRecord(
+    _ source: String,
+    fileNode: Int,
+    of table: QualifiedName,
+    sqlStates: [SQLState]? = nil,
+    _ operation: String
+  ) throws(PostgresError) -> OnRecord {
     let refused = try production.query(
       """
       SELECT array_agg(e.id::text ORDER BY e.id), array_agg(coalesce(e.run_id, 0)::text ORDER BY e.id),
              array_agg(e.staging_xmin::text ORDER BY e.id),
              array_agg(CASE WHEN e.staging_file_node = $2 THEN e.staging_address::text ELSE '' END ORDER BY e.id),
              array_agg(CASE WHEN e.staging_file_node = $2 THEN '' ELSE e.row_key::text END ORDER BY e.id),
-             array_agg(coalesce(e.sqlstate, '') ORDER BY e.id), array_agg((e.dismissed_at IS NOT NULL)::text ORDER BY e.id), count(*)
+             array_agg(coalesce(e.sqlstate, '') ORDER BY e.id), array_agg((e.dismissed_at IS NOT NULL)::text ORDER BY e.id),
+             array_to_json(array_agg(e.id ORDER BY e.id))::text
       FROM \(admin).merge_errors AS e
       WHERE e.staging_source = $1 AND e.table_name = $3 AND e.production_schema = $5 AND e.staging_xmin IS NOT NULL
         AND e.retried_at IS NULL AND ($4::text[] IS NULL OR e.sqlstate = ANY ($4))
       """,
       [
-        .text(source.identity), .bigint(source.fileNode), .text(table.plainName),
+        .text(source), .bigint(fileNode), .text(table.name.name),
         sqlStates.map { .textArray($0.map(\.code)) } ?? Parameter(binary: nil, type: TypeOID.textArray),
-        .text(table.production.schema.name),
+        .text(table.schema.name),
       ],
       operation
     )
-    guard (refused.integer(0, 7) ?? 0) > 0 else { return [] }
-    let key = table.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
+    return OnRecord(
+      columns: (0..<7).map { Parameter(binary: refused.bytes(0, $0), type: TypeOID.textArray) },
+      ids: JSONText.decode([Int].self, refused.text(0, 7)) ?? [],
+      operation: operation
+    )
+  }
+
+  /// Those whose rows are in staging.
+  ///
+  /// - Parameter key: the key's columns, by the names on record and in staging.
+  func there(_ refused: OnRecord, in table: QualifiedName, key: [(recorded: Identifier, staged: Identifier)])
+    throws(PostgresError) -> [Refusal]
+  {
+    guard !refused.ids.isEmpty else { return [] }
+    let key = key.map { "\(Literal($0.recorded.name)), s.\($0.staged)" as SQL }.joined(", ")
     let found = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
       try staging.query(
         """
         WITH e AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
                                  AS e (id, run_id, xmin, address, row_key, sqlstate, is_dismissed))
         SELECT e.id::bigint, e.run_id::bigint, s.ctid::text, e.sqlstate, e.is_dismissed::boolean
-        FROM e JOIN \(table.staging) AS s ON s.ctid = e.address::tid AND s.xmin = e.xmin::xid WHERE e.address <> ''
+        FROM e JOIN \(table) AS s ON s.ctid = e.address::tid AND s.xmin = e.xmin::xid WHERE e.address <> ''
         UNION ALL
         SELECT e.id::bigint, e.run_id::bigint, s.ctid::text, e.sqlstate, e.is_dismissed::boolean
-        FROM e JOIN \(table.staging) AS s ON s.xmin = e.xmin::xid AND jsonb_build_object(\(key)) = e.row_key::jsonb
+        FROM e JOIN \(table) AS s ON s.xmin = e.xmin::xid AND jsonb_build_object(\(key)) = e.row_key::jsonb
         WHERE e.address = ''
         """,
-        (0..<7).map { Parameter(binary: refused.bytes(0, $0), type: TypeOID.textArray) },
-        operation
+        refused.columns,
+        refused.operation
       )
     }
     return (0..<found.count).compactMap { row in

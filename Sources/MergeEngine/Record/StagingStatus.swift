@@ -34,7 +34,8 @@ public struct StagingStatus: Sendable, Codable {
     let query: SQL =
       table.hasLedger ? table.counts(admin) : "SELECT count(*), count(*), 0::bigint, 0::bigint FROM \(table.name)"
     // For a statement that reads rows once, compiling it takes longer than running it.
-    let row = try LocalSettings.reading(under: "SET LOCAL jit = off", on: connection) { () throws(PostgresError) in
+    let settings: SQL = "SET LOCAL jit = off; \(LocalSettings.exactFormats)"
+    let row = try LocalSettings.reading(under: settings, on: connection) { () throws(PostgresError) in
       try connection.query(query, "counting \(table.name)")
     }
     return StagingStatus(

@@ -57,19 +57,19 @@ package struct RefusalGroup: Sendable, Codable {
     return (groups, rows.count > 0 ? rows.integer(0, 6) ?? 0 : 0)
   }
 
-  /// How many refused rows of a run's tables stand, whichever run refused them: neither retried nor dismissed.
+  /// How many refused rows of a run's tables stand, whichever run refused them: still there, and neither retried nor dismissed.
   static func standingCount(_ run: Int, _ admin: Identifier, _ connection: Connection) throws(PostgresError) -> Int {
     // Tables of an earlier version have no column for the schema, and none for a dismissal.
     let schema: SQL = "->> 'production_schema'"
     return try connection.query(
       """
       SELECT count(*) FROM \(admin).merge_errors AS e
-      WHERE e.retried_at IS NULL AND (to_jsonb(e) ->> 'dismissed_at') IS NULL
+      WHERE e.retried_at IS NULL AND (to_jsonb(e) ->> 'dismissed_at') IS NULL AND \(RefusalStanding.isThere("$2"))
         AND EXISTS (SELECT FROM \(admin).merge_logs AS l
                     WHERE l.run_id = $1 AND l.table_name::text = e.table_name
                       AND coalesce((to_jsonb(l) \(schema)), '') = coalesce((to_jsonb(e) \(schema)), ''))
       """,
-      [.bigint(run)],
+      [.bigint(run), try RefusalStanding(admin: admin, production: connection, staging: connection).goneParameter()],
       "counting the refused rows that stand"
     ).integer(0, 0) ?? 0
   }

@@ -51,9 +51,9 @@ package struct QuarantineBrowser: Sendable {
 
   /// Which refused rows are meant.
   package enum Standing: Sendable {
-    /// Those that were neither retried nor dismissed.
+    /// Those that are still in staging, and were neither retried nor dismissed.
     case standing
-    /// Those that were dismissed.
+    /// Those that are still in staging, and were dismissed.
     case dismissed
   }
 
@@ -72,7 +72,7 @@ package struct QuarantineBrowser: Sendable {
       ORDER BY id
       LIMIT \(limit)
       """,
-      [tablesParameter, .text(sqlState)],
+      try parameters(sqlState, connection),
       "reading the refused rows"
     )
     return (0..<rows.count).map { row in
@@ -92,9 +92,10 @@ package struct QuarantineBrowser: Sendable {
 
   /// How many rows there are of a standing.
   package func count(_ standing: Standing, sqlState: String?) throws -> Int {
-    try connect().query(
+    let connection = try connect()
+    return try connection.query(
       "SELECT count(*) FROM \(errors) AS e WHERE \(isMeant(standing))",
-      [tablesParameter, .text(sqlState)],
+      try parameters(sqlState, connection),
       "counting refused rows"
     ).integer(0, 0) ?? 0
   }
@@ -132,12 +133,13 @@ package struct QuarantineBrowser: Sendable {
   /// - Returns: how many.
   /// - Throws: ``MergeFailure/blocked(_:)`` when there is no `merge_errors` yet.
   package func dismiss(sqlState: String?, because reason: String) throws -> Int {
-    let result = try connect().query(
+    let connection = try connect()
+    let result = try connection.query(
       """
-      UPDATE \(errors) AS e SET dismissed_at = clock_timestamp() AT TIME ZONE 'UTC', dismissed_because = $3
+      UPDATE \(errors) AS e SET dismissed_at = clock_timestamp() AT TIME ZONE 'UTC', dismissed_because = $4
       WHERE \(isMeant(.standing))
       """,
-      [tablesParameter, .text(sqlState), .text(reason)],
+      try parameters(sqlState, connection) + [.text(reason)],
       "dismissing refused rows"
     )
     return result.affectedRowCount
@@ -146,9 +148,10 @@ package struct QuarantineBrowser: Sendable {
   /// How many refused rows came from the files of snapshots: there is no staging row to set back, and the next replay of
   /// the snapshot tries them again.
   package func countReplayed(sqlState: String?) throws -> Int {
-    let result = try connect().query(
+    let connection = try connect()
+    let result = try connection.query(
       "SELECT count(*) FROM \(errors) AS e WHERE \(isMeant(.standing)) AND snapshot_id IS NOT NULL",
-      [tablesParameter, .text(sqlState)],
+      try parameters(sqlState, connection),
       "counting the refused rows of snapshots"
     )
     return result.integer(0, 0) ?? 0
@@ -176,15 +179,19 @@ package struct QuarantineBrowser: Sendable {
     return "\(PairSQL(schemas: options.schemas).owns("e")) AND retried_at IS NULL AND dismissed_at \(isDismissed)"
   }
 
-  /// Of the tables in `$1`, refused for `$2`; each may be NULL for all.
+  /// Of the tables in `$1`, refused for `$2`; each may be NULL for all. `$3` are those whose rows are gone.
   private func isMeant(_ standing: Standing) -> SQL {
     """
     \(stands(standing)) AND ($1::text[] IS NULL OR table_name = ANY ($1) OR concat(production_schema, '.', table_name) = ANY ($1))
-    AND ($2::text IS NULL OR sqlstate = $2)
+    AND ($2::text IS NULL OR sqlstate = $2) AND \(RefusalStanding.isThere("$3"))
     """
   }
 
-  private var tablesParameter: Parameter {
-    options.tables.map { .textArray($0) } ?? Parameter(binary: nil, type: TypeOID.textArray)
+  /// What ``isMeant(_:)`` asks for.
+  private func parameters(_ sqlState: String?, _ production: Connection) throws -> [Parameter] {
+    let staging = try session.connectStagingControl(beside: production)
+    let standing = RefusalStanding(admin: Identifier(options.schemas.admin), production: production, staging: staging)
+    let tables = options.tables.map { .textArray($0) } ?? Parameter(binary: nil, type: TypeOID.textArray)
+    return [tables, .text(sqlState), try standing.goneParameter()]
   }
 }

@@ -160,13 +160,16 @@ package struct StatusMetrics: Sendable {
     let rows = try connection.query(
       """
       SELECT \(name), coalesce(sqlstate, ''), count(*) FROM \(admin).merge_errors AS e
-      WHERE retried_at IS NULL AND (to_jsonb(e) ->> 'dismissed_at') IS NULL AND \(isOwn) GROUP BY 1, 2 ORDER BY 1, 2
+      WHERE retried_at IS NULL AND (to_jsonb(e) ->> 'dismissed_at') IS NULL AND \(isOwn)
+        AND \(RefusalStanding.isThere("$1"))
+      GROUP BY 1, 2 ORDER BY 1, 2
       """,
+      [try RefusalStanding(admin: admin, production: connection, staging: connection).goneParameter()],
       "counting the refused rows"
     )
     metrics.gauge(
       "merge_engine_quarantined_rows",
-      "Refused rows on record that were neither retried nor dismissed, by table and SQLSTATE.",
+      "Refused rows that stand: still in staging, neither retried nor dismissed, by table and SQLSTATE.",
       samples: (0..<rows.count).map { row in
         .init(rows.integer(row, 2) ?? 0, [("table", rows.text(row, 0) ?? ""), ("sqlstate", rows.text(row, 1) ?? "")])
       }

@@ -105,6 +105,64 @@ import Testing
     }
   }
 
+  /// What every reader of the record says stands refused.
+  private static func standing(_ database: TestDatabase) async throws -> [String: Int?] {
+    let page = try await database.call("report", "1", "--output", "-").output
+    return [
+      "errors list": try await database.call("errors", "list", "--json").json()["errors"].elements.count,
+      "status": try await database.call("status", "--json").json()["tables"].table("t")["errors"].integer,
+      "view": try database.count("SELECT error_records FROM admin.oracle_pg_migration_status"),
+      "metrics": try await database.call("status", "--prometheus", "-").output.split(separator: "\n")
+        .first { $0.hasPrefix("merge_engine_quarantined_rows{") }?.split(separator: " ").last.flatMap { Int($0) } ?? 0,
+      "report": page.firstMatch(of: /(\d+) refused rows? of the run/).map { Int($0.1) ?? -1 } ?? 0,
+    ]
+  }
+
+  @Test(
+    arguments: [
+      // Each leaves as many of the two refused rows where they were.
+      ("SELECT", 2), ("VACUUM FULL staging.t", 2), ("DELETE FROM staging.t WHERE id = 1", 1),
+      ("UPDATE staging.t SET v = v WHERE id = 1", 1), ("DELETE FROM staging.t WHERE id = 1; VACUUM FULL staging.t", 1),
+      ("TRUNCATE staging.t", 0),
+      ("TRUNCATE staging.t; INSERT INTO staging.t SELECT n, n - 2, '2025-01-01' FROM generate_series(1, 10) AS n", 0),
+    ]
+  ) func `list, status, view, metrics and report agree on what stands, before any merge has looked`(
+    change: String,
+    count: Int
+  ) async throws {
+    try await Self.withRefusedRows { database in
+      for statement in change.split(separator: "; ") { try database.run(String(statement)) }
+      for (reader, said) in try await Self.standing(database) { #expect(said == count, "\(reader) after \(change)") }
+      #expect(
+        try await database.call("errors", "dismiss", "--reason", "test", "--json").json()["dismissed"].integer == count
+      )
+    }
+  }
+
+  @Test func `rows of a staging table that was dropped stand no more`() async throws {
+    try await Self.withRefusedRows { database in
+      try database.run("DROP TABLE staging.t")
+      #expect(try await database.call("errors", "list").output == "No refused rows.\n")
+    }
+  }
+
+  @Test func `rows that may not be looked at count as there`() async throws {
+    try await Self.withRefusedRows { database in
+      let role = "reader_of_\(database.name)"
+      try database.run(
+        """
+        CREATE ROLE \(role) LOGIN; GRANT USAGE ON SCHEMA admin TO \(role);
+        GRANT SELECT ON ALL TABLES IN SCHEMA admin TO \(role); TRUNCATE staging.t
+        """
+      )
+      let listed = try await CommandLineProgram.run([
+        "errors", "list", "--json", "--database", database.connectionString(role: role),
+      ])
+      #expect(try listed.json()["errors"].elements.count == 2, "\(listed.everything)")
+      try database.run("DROP OWNED BY \(role); DROP ROLE \(role)")
+    }
+  }
+
   @Test func `a child whose parent another run has merged is merged`() async throws {
     try await TestDatabase.with { database in
       try database.run(
