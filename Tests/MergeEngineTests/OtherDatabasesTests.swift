@@ -88,6 +88,38 @@ import Testing
     }
   }
 
+  @Test func `such a key is foreseen where production is larger than memory, too`() async throws {
+    let settings = ["shared_buffers": "1MB", "effective_cache_size": "1MB"]
+    try await TestServer.withOwn(settings: settings) { cluster async throws in
+      let production = try TestDatabase(connectionString: cluster.connectionString())
+      try production.run("CREATE DATABASE staging")
+      let staging = try TestDatabase(connectionString: cluster.connectionString(database: "staging"))
+      let kind = "CREATE TYPE public.kind AS ENUM"
+      try production.run(
+        """
+        \(kind) ('a', 'b'); CREATE SCHEMA production;
+        CREATE TABLE production.t (k public.kind, id int, updated_at int, PRIMARY KEY (k, id));
+        INSERT INTO production.t SELECT 'a', n, 1 FROM generate_series(1, 40000) AS n
+        """
+      )
+      try staging.run(
+        """
+        \(kind) ('a', 'z'); CREATE SCHEMA staging; CREATE TABLE staging.t (k public.kind, id int, updated_at int);
+        INSERT INTO staging.t SELECT CASE WHEN n % 50 = 0 THEN 'z' ELSE 'a' END::public.kind, n, 2 FROM generate_series(1, 200) AS n
+        """
+      )
+      let there = ["--staging-database", staging.connectionString, "--json"]
+      let plan = try await production.call("plan", arguments: there)
+      #expect(plan.output.contains("production.t is likely to be cold"), "\(plan.transcript)")
+      let merge = try await production.call("merge", arguments: there)
+      #expect((plan.status, merge.status) == (0, 65), "\(plan.transcript)\(merge.transcript)")
+      for outcome in [plan, merge] {
+        #expect(try outcome.json()["totals"]["errors"].integer == 4)
+        #expect(try outcome.json()["totals"]["updated"].integer == 196)
+      }
+    }
+  }
+
   @Test
   func `text that production's encoding can't hold is refused, with a key or without, and plan says that it may be`()
     async throws

@@ -47,14 +47,9 @@ struct DryRunStations {
     for (address, error) in refused { outcome.addUnreadable(address, error) }
     try memory.order.arrange(&memory.batch, plan)
     let probeStart = ContinuousClock.now
-    if plan.cacheFit.isLikelyCold {
-      outcome.pages += try lookUpCold(&memory)
-    } else {
-      let unreadable = try probe.lookUpReadable(&memory.batch, on: connections.production, &memory.answer) { try $0() }
-      for (row, error) in unreadable {
-        memory.batch.setVerdict(.error, row: row)
-        outcome.addUnreadable(memory.batch.rows[Int(row)].address, error)
-      }
+    for (row, error) in try plan.cacheFit.isLikelyCold ? lookUpCold(&memory, &outcome) : lookUp(&memory) {
+      memory.batch.setVerdict(.error, row: row)
+      outcome.addUnreadable(memory.batch.rows[Int(row)].address, error)
     }
     outcome.probeTime += .now - probeStart
     try memory.classifier.classify(&memory.batch, memory.answer, plan)
@@ -71,19 +66,30 @@ struct DryRunStations {
     return Carried(counts: counts, place: .blocks(range))
   }
 
-  /// Looks up as a merge would that expects the pages on a disk.
-  private mutating func lookUpCold(_ memory: inout BatchMemory) throws -> PageCounts {
+  /// - Returns: the rows whose keys production can't read.
+  private mutating func lookUp(_ memory: inout BatchMemory) throws -> [(row: UInt32, error: PostgresError)] {
+    try probe.lookUpReadable(&memory.batch, on: connections.production, &memory.answer) { try $0() }
+  }
+
+  /// Looks up as a merge would that expects the pages on a disk, and counts them.
+  private mutating func lookUpCold(_ memory: inout BatchMemory, _ outcome: inout DryRunOutcome) throws
+    -> [(row: UInt32, error: PostgresError)]
+  {
     let production = connections.production
     try production.execute("BEGIN", "beginning to look up \(plan.production)")
-    try probe.lookUp(memory.batch, on: production, readsAhead: true, &memory.answer)
+    let unreadable = try probe.lookUpReadable(&memory.batch, on: production, readsAhead: true, &memory.answer) {
+      lookUp in
+      try Savepoint.attempt(on: production) { try lookUp() }
+    }
     let counted = try production.query(
       "SELECT \(PageCounter.outputs(plan.cacheFit.relations))",
       "counting the pages of \(plan.production)"
     )
     try production.execute("COMMIT", "ending to look up \(plan.production)")
-    return pageCounter.advance(
+    outcome.pages += pageCounter.advance(
       to: PageCounter.Reading(visited: counted.integer(0, 0) ?? 0, hit: counted.integer(0, 1) ?? 0)
     )
+    return unreadable
   }
 
   private func tally(_ memory: BatchMemory, _ refusedCount: Int) -> VerdictCounts {

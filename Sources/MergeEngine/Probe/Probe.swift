@@ -68,11 +68,14 @@ struct Probe {
   /// The same, without the candidates whose keys production can't read: of an enum or an encoding that has other values on the
   /// side where staging is. They are found by halves, and are no candidates any more.
   ///
-  /// - Parameter attempt: runs a statement that may fail so that the connection can be used on.
+  /// - Parameters:
+  ///   - readsAhead: as for ``lookUp(_:on:readsAhead:_:)``.
+  ///   - attempt: runs a statement that may fail so that the connection can be used on.
   /// - Returns: these rows, with the server's reasons.
   mutating func lookUpReadable(
     _ batch: inout StagedBatch,
     on production: Connection,
+    readsAhead: Bool = false,
     _ answer: inout ProbeAnswer,
     attempt: (() throws -> Void) throws -> Void
   ) throws -> [(row: UInt32, error: PostgresError)] {
@@ -82,7 +85,7 @@ struct Probe {
     while let part = open.popLast() {
       batch.candidates = Array(part)
       do {
-        try attempt { try lookUp(batch, on: production, &answer) }
+        try attempt { try lookUp(batch, on: production, readsAhead: readsAhead, &answer) }
         readable += part
       } catch let error as PostgresError where error.origin == .server && error.refusesRow {
         let middle = part.startIndex + part.count / 2
@@ -96,7 +99,7 @@ struct Probe {
     }
     batch.candidates = readable
     // In one answer, which one part after the other does not give.
-    if !unreadable.isEmpty { try attempt { try lookUp(batch, on: production, &answer) } }
+    if !unreadable.isEmpty { try attempt { try lookUp(batch, on: production, readsAhead: readsAhead, &answer) } }
     return unreadable
   }
 
