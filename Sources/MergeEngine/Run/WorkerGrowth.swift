@@ -31,17 +31,8 @@ final class WorkerGrowth: Sendable {
   private let runID: Int
   private let logger: Logger
 
-  /// Another worker must bring so much. The contract's.
-  static let leastGain = 1.1
-  /// How long the rest must take for another worker to be of use: it has to connect and prepare its statements first.
-  /// Arbitrary.
-  private static let leastSecondsLeft = 1.0
-  /// Connections that are left for others. Arbitrary.
-  private static let sparedConnectionCount = 2
   /// How often waits are counted. Arbitrary: `pg_locks` stops the lock manager for a moment.
   private static let lookInterval = Duration.milliseconds(500)
-  /// Chance alone makes so many sessions wait, on average. Arbitrary.
-  private static let waitTolerance = 0.2
 
   /// - Parameter most: never more workers than this.
   init(_ options: MergeOptions, most: Int, pressure: Pressure, runID: Int, logger: Logger) {
@@ -83,22 +74,26 @@ final class WorkerGrowth: Sendable {
       return (state.trial, state.before)
     }
     guard let figures = trial.figures else { return }
-    if let before, figures.rowsPerSecond < Self.leastGain * before.rowsPerSecond {
-      return settle(at: trial.workerCount - 1, queue, figures, "another worker brings too little")
+    let decision = try GrowthRule(most: most).decision(
+      trial.workerCount,
+      figures,
+      before: before,
+      remainingRowCount: queue.remainingRowCount
+    ) { () throws(PostgresError) in try ConnectionRoom.free(connection) }
+    switch decision {
+    case .goOn: break
+    case .settle(let workerCount, let reason): settle(at: workerCount, queue, figures, reason)
+    case .grow: grow(from: trial.workerCount, queue, figures)
     }
-    if let before, figures.waitsAtATime > before.waitsAtATime + Self.waitTolerance {
-      return settle(at: trial.workerCount - 1, queue, figures, "more sessions wait for locks")
-    }
-    guard Double(queue.remainingRowCount) / figures.rowsPerSecond > Self.leastSecondsLeft else { return }
-    guard trial.workerCount < most, try ConnectionRoom.free(connection) > Self.sparedConnectionCount else {
-      return settle(at: trial.workerCount, queue, figures, "there may be no more")
-    }
+  }
+
+  private func grow(from workerCount: Int, _ queue: WorkQueue, _ figures: WorkerTrial.Figures) {
     monitor.update { state in
       state.before = figures
-      state.trial = WorkerTrial(of: trial.workerCount + 1)
+      state.trial = WorkerTrial(of: workerCount + 1)
       if state.joinedCount >= state.trial.workerCount { state.trial.begin() }
     }
-    apply(trial.workerCount + 1, queue, figures, "one more may pay")
+    apply(workerCount + 1, queue, figures, "one more may pay")
   }
 
   /// Whether there is something to be found out now. Another table may want another number: its question is a new one, asked

@@ -1,0 +1,54 @@
+import Libpq
+
+/// What follows for the number of workers from what it has shown.
+struct GrowthRule {
+  /// Never more workers than this.
+  let most: Int
+
+  enum Decision: Equatable {
+    /// It stays as it is for now, and is looked at again.
+    case goOn
+    /// One more may pay.
+    case grow
+    /// So many from now on, and why.
+    case settle(workerCount: Int, reason: String)
+  }
+
+  /// Another worker must bring so much. The contract's.
+  static let leastGain = 1.1
+  /// Chance alone makes so many sessions wait, on average. Arbitrary.
+  static let waitTolerance = 0.2
+  /// How long the rest must take for another worker to be of use: it has to connect and prepare its statements first.
+  /// Arbitrary.
+  static let leastSecondsLeft = 1.0
+  /// Connections that are left for others. Arbitrary.
+  static let sparedConnectionCount = 2
+
+  /// - Parameters:
+  ///   - workerCount: how many there are.
+  ///   - figures: what they have shown.
+  ///   - before: what one less had shown; nil at first.
+  ///   - remainingRowCount: staging rows that are left to read.
+  ///   - freeConnectionCount: how many the server would still give; asked for only where it matters.
+  func decision(
+    _ workerCount: Int,
+    _ figures: WorkerTrial.Figures,
+    before: WorkerTrial.Figures?,
+    remainingRowCount: Int,
+    freeConnectionCount: () throws(PostgresError) -> Int
+  ) throws(PostgresError) -> Decision {
+    if let before {
+      if figures.rowsPerSecond < Self.leastGain * before.rowsPerSecond {
+        return .settle(workerCount: workerCount - 1, reason: "another worker brings too little")
+      }
+      if figures.waitsAtATime > before.waitsAtATime + Self.waitTolerance {
+        return .settle(workerCount: workerCount - 1, reason: "more sessions wait for locks")
+      }
+    }
+    guard Double(remainingRowCount) / figures.rowsPerSecond > Self.leastSecondsLeft else { return .goOn }
+    guard workerCount < most, try freeConnectionCount() > Self.sparedConnectionCount else {
+      return .settle(workerCount: workerCount, reason: "there may be no more")
+    }
+    return .grow
+  }
+}

@@ -1,0 +1,74 @@
+import Testing
+
+@testable import MergeEngine
+
+/// `--workers auto`: one more while it brings a tenth, nobody waits more, and there is room.
+@Suite struct GrowthRuleTests {
+  private static let many = 100_000_000
+
+  private static func figures(_ rowsPerSecond: Double, waiting: Double = 0) -> WorkerTrial.Figures {
+    WorkerTrial.Figures(rowsPerSecond: rowsPerSecond, waitsAtATime: waiting)
+  }
+
+  private static func decision(
+    _ workerCount: Int,
+    _ figures: WorkerTrial.Figures,
+    before: WorkerTrial.Figures?,
+    left: Int = many,
+    free: Int = 50
+  ) throws -> GrowthRule.Decision {
+    try GrowthRule(most: 16).decision(workerCount, figures, before: before, remainingRowCount: left) { free }
+  }
+
+  @Test func `nobody knows what two bring before there were three`() throws {
+    #expect(try Self.decision(2, Self.figures(1000), before: nil) == .grow)
+  }
+
+  @Test(arguments: [(1101.0, true), (1099, false), (900, false)]) func `another worker has to bring a tenth`(
+    rowsPerSecond: Double,
+    stays: Bool
+  ) throws {
+    let decision = try Self.decision(3, Self.figures(rowsPerSecond), before: Self.figures(1000))
+    #expect(decision == (stays ? .grow : .settle(workerCount: 2, reason: "another worker brings too little")))
+  }
+
+  @Test func `a worker that makes others wait goes, whatever it brings`() throws {
+    let decision = try Self.decision(4, Self.figures(3000, waiting: 1), before: Self.figures(1000))
+    #expect(decision == .settle(workerCount: 3, reason: "more sessions wait for locks"))
+    // Those who waited before are nobody's fault.
+    #expect(try Self.decision(4, Self.figures(3000, waiting: 1), before: Self.figures(1000, waiting: 1)) == .grow)
+  }
+
+  @Test(arguments: [(16, 50), (5, 2)]) func `growth ends at sixteen, and where the server has no more connections`(
+    workerCount: Int,
+    free: Int
+  ) throws {
+    let decision = try Self.decision(workerCount, Self.figures(3000), before: Self.figures(1000), free: free)
+    #expect(decision == .settle(workerCount: workerCount, reason: "there may be no more"))
+  }
+
+  @Test func `for the last second no worker is worth its start, and connections are not asked about`() throws {
+    let decision = try GrowthRule(most: 16).decision(2, Self.figures(1000), before: nil, remainingRowCount: 900) {
+      Issue.record("asked")
+      return 0
+    }
+    #expect(decision == .goOn)
+  }
+
+  @Test func `a server whose processors are the limit is left with what pays`() throws {
+    // Throughput by workers as two cores have it: the third brings something, the fourth nothing.
+    let rates = [2: 200.0, 3: 230, 4: 235]
+    var workerCount = 2
+    var before: WorkerTrial.Figures?
+    var settled: Int?
+    while settled == nil {
+      let figures = Self.figures(try #require(rates[workerCount]))
+      switch try Self.decision(workerCount, figures, before: before) {
+      case .grow: (workerCount, before) = (workerCount + 1, figures)
+      case .settle(let count, _): settled = count
+      case .goOn: settled = 0
+      }
+    }
+    #expect(settled == 3)
+  }
+}
