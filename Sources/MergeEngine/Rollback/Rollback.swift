@@ -72,17 +72,19 @@ package struct Rollback: Sendable {
   }
 
   private func takeBack(_ control: Connection, _ clock: ReportClock) throws -> RollbackReport {
-    let plan = try stop.covering(control) {
+    let unlocked = try stop.covering(control) {
       try Self.requireAdminSchema(options.merge.schemas, control)
       try RunRecord.closeDeadRuns(control, options.merge.schemas)
       return try Self.resolve(options, control)
     }
-    for warning in try plan.slowChecks(control) { logger.warning("\(warning)") }
     let connections = try session.connectWorker(role: "rollback of run \(options.runID)")
     // On the connection that does the work: neither outlives the other.
-    let tables = plan.tables.map { (name: $0.name, oid: $0.entry.productionOid) }
+    let tables = unlocked.tables.map { (name: $0.name, oid: $0.entry.productionOid) }
     try RunLocks(tables: tables, admin: options.merge.schemas.admin).takeTables(connections.production)
     try RunLocks.takeRun(options.runID, admin: record.admin, connections.production)
+    // Another rollback of the run may have ended before the locks were had, and have dropped its images.
+    let plan = try stop.covering(control) { try Self.resolve(options, control) }
+    for warning in try plan.slowChecks(control) { logger.warning("\(warning)") }
     var reading = options.merge
     reading.timeZone = try record.timeZone(control) ?? reading.timeZone
     let (staging, warnings): (plans: [TablePlan?], warnings: [String]) =
@@ -121,6 +123,15 @@ package struct Rollback: Sendable {
 
   /// Settles what is to be done, and that nothing stands against it.
   static func resolve(_ options: RollbackOptions, _ connection: Connection) throws -> RollbackPlan {
+    do {
+      return try settle(options, connection)
+    } catch let error as PostgresError where error.sqlState == .undefinedTable {
+      // Somebody has dropped images meanwhile: what there is now decides.
+      return try settle(options, connection)
+    }
+  }
+
+  private static func settle(_ options: RollbackOptions, _ connection: Connection) throws -> RollbackPlan {
     let schemas = options.merge.schemas
     try requireAdminSchema(schemas, connection)
     let record = RollbackRecord(runID: options.runID, admin: Identifier(schemas.admin))
