@@ -67,12 +67,13 @@ struct Horizon: Sendable, Hashable {
   /// - Parameter row: the row's alias.
   func hasSeen(_ row: SQL = "s") -> SQL {
     guard oldest != Self.nothingOlder else { return "\(row).xmin = ANY (\(Self.list(recent)))" }
-    let isOlder: SQL = "age(\(row).xmin) > age('\(Self.half(oldest))'::xid)"
+    // As a query of its own the bound is computed once, and not for every row.
+    let isOlder: SQL = "age(\(row).xmin) > (SELECT age('\(Self.half(oldest))'::xid))"
     return recent.isEmpty ? isOlder : "(\(isOlder) OR \(row).xmin = ANY (\(Self.list(recent))))"
   }
 
   /// The row is of no transaction older than `id`: what a look for news has to read.
-  static func isNotOlder(than id: Int) -> SQL { "age(s.xmin) <= age('\(half(id))'::xid)" }
+  static func isNotOlder(than id: Int) -> SQL { "age(s.xmin) <= (SELECT age('\(half(id))'::xid))" }
 
   /// Whether the horizon still tells old rows from new ones at the time of `now`, the next id.
   ///
