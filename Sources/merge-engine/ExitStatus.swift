@@ -1,3 +1,5 @@
+import MergeEngine
+
 /// What the program's exit status says; the table of the contract.
 enum ExitStatus: Int32 {
   /// Done, no row quarantined, nothing differs.
@@ -34,6 +36,22 @@ enum ExitStatus: Int32 {
     case .internalFailure, .failed, .loadFailed: "FAILED"
     case .interrupted, .terminated: "ABORTED"
     }
+  }
+
+  /// The status that a run stands for.
+  init(_ status: RunStatus, _ stop: StopSignal) {
+    self =
+      switch status {
+      case .success: .done
+      case .partial: .rowsRefused
+      case .failed, .running, .loading: .failed
+      case .aborted: ExitStatus(signal: stop.signal ?? 2)
+      }
+  }
+
+  /// Ends the command with this status; goes on if all is well.
+  func end() throws {
+    if self != .done { throw CommandEnd(status: self) }
   }
 
   /// The status of a run that ended by this signal.

@@ -56,7 +56,7 @@ struct ControlCommand: DatabaseCommand {
     let (requests, runID) = (requests, runID)
     let signal = StopSignal()
     let interrupts = Interrupts { signal.request(signal: $0) }
-    let answer = try await onThreadOfItsOwn {
+    let answer = try await Waiting.on("waiting for the run's answer", context) {
       try RunControl(target: context.target, schemas: context.schemas, logger: context.logger, stop: signal)
         .ask(requests, of: runID)
     }

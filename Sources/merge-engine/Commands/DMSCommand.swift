@@ -55,7 +55,7 @@ struct DMSMappingsCommand: AsyncParsableCommand {
     options.tables = names
     let settled = options
     let stagingTarget = try context.stagingTarget(nil)
-    return try await onThreadOfItsOwn {
+    return try await Waiting.on("reading the tables", context) {
       try StagingArea(
         target: context.target,
         stagingTarget: stagingTarget,

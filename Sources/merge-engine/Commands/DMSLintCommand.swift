@@ -55,7 +55,7 @@ struct DMSLintCommand: AsyncParsableCommand {
     guard CommandContext.namesDatabase(database, file) else { return nil }
     let context = try CommandContext(database)
     let target = try context.stagingTarget(nil) ?? context.target
-    return try await onThreadOfItsOwn {
+    return try await Waiting.on("reading the tables", context) {
       KnownSchema(
         try StagingDescription(
           target: target,

@@ -48,7 +48,7 @@ struct InitCommand: DatabaseCommand {
     options.isUnlogged = unlogged
     let setup = StagingSetup(target: context.target, options: options, logger: context.logger)
     if let printGrants {
-      let statements = try await onThreadOfItsOwn { try setup.grants(to: printGrants) }
+      let statements = try await Waiting.on("reading the tables", context) { try setup.grants(to: printGrants) }
       StandardOutput.write(document: statements.joined(separator: "\n") + "\n")
       return
     }

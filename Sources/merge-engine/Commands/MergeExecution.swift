@@ -58,14 +58,9 @@ struct MergeExecution: Sendable {
     onEnd: OnEndCommand? = nil,
     _ stop: StopSignal
   ) throws {
-    let status: ExitStatus =
-      switch report.status {
-      case .success: isReported ? .done : .internalFailure
-      case .partial: .rowsRefused
-      case .failed, .running, .loading: .failed
-      case .aborted: ExitStatus(signal: stop.signal ?? 2)
-      }
+    let ofRun = ExitStatus(report.status, stop)
+    let status = ofRun == .done && !isReported ? .internalFailure : ofRun
     onEnd?.tell(report, exitStatus: status)
-    if status != .done { throw CommandEnd(status: status) }
+    try status.end()
   }
 }

@@ -58,7 +58,7 @@ struct RepairCommand: DatabaseCommand {
     let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
-    let report = try await onThreadOfItsOwn {
+    let report = try await Waiting.on(plan ? "looking" : "repairing", context) {
       try Repair(
         target: context.target,
         stagingTarget: stagingTarget,
@@ -69,12 +69,7 @@ struct RepairCommand: DatabaseCommand {
     }
     withExtendedLifetime(interrupts) {}
     try show(report, context)
-    switch report.status {
-    case .success: return
-    case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
-    case .failed: throw CommandEnd(status: .failed)
-    case .partial, .running, .loading: throw CommandEnd(status: .rowsRefused)
-    }
+    try ExitStatus(report.status, stop).end()
   }
 
   private func resolve(_ context: CommandContext) throws -> RepairOptions {

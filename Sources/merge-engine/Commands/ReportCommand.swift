@@ -47,11 +47,9 @@ struct ReportCommand: DatabaseCommand {
     let context = try CommandContext(database)
     let typed = id
     let runs = StoredRuns(target: context.target, schemas: context.schemas, logger: context.logger)
-    let id = try await onThreadOfItsOwn { try typed ?? runs.latest() }
+    let id = try await Waiting.on("reading", context) { try typed ?? runs.latest() }
     guard output != "-" else {
-      let html = try await onThreadOfItsOwn {
-        RunPage(try runs.read(id)).html()
-      }
+      let html = try await Waiting.on("reading the run", context) { RunPage(try runs.read(id)).html() }
       return StandardOutput.write(document: html)
     }
     let path = output ?? "run-\(id).html"

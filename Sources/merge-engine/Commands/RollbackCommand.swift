@@ -66,12 +66,7 @@ struct RollbackCommand: DatabaseCommand {
     }
     withExtendedLifetime(interrupts) {}
     try show(report, context)
-    switch report.status {
-    case .success: return
-    case .aborted: throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2))
-    case .failed: throw CommandEnd(status: .failed)
-    case .partial, .running, .loading: throw CommandEnd(status: .rowsRefused)
-    }
+    try ExitStatus(report.status, stop).end()
   }
 
   private func resolve(_ context: CommandContext) throws -> RollbackOptions {

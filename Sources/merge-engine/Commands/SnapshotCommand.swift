@@ -71,7 +71,7 @@ struct SnapshotInfoCommand: AsyncParsableCommand {
   func run() async throws {
     let folder = URL(fileURLWithPath: directory)
     let snapshot = try Snapshot(directory: folder)
-    try await onThreadOfItsOwn { try snapshot.check() }
+    try await Waiting.on("checking the files") { try snapshot.check() }
     try SnapshotOutput(manifest: snapshot.manifest, directory: folder)
       .write(asJSON: json, isQuiet: false, verb: "checked")
   }

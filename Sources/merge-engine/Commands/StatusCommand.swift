@@ -87,7 +87,7 @@ struct StatusCommand: DatabaseCommand {
   private func write(metricsTo path: String, _ context: CommandContext) async throws {
     // node_exporter runs as another user.
     let file = path == "-" ? nil : AtomicFile(path: path, permissions: 0o644)
-    try await onThreadOfItsOwn {
+    try await Waiting.on("counting", context) {
       do {
         try file?.check()
         let text = try StatusMetrics(

@@ -30,7 +30,7 @@ struct WhyCommand: DatabaseCommand {
     let options = try comparison.resolve(context)
     let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
     let (table, key) = (name, key)
-    let report = try await onThreadOfItsOwn {
+    let report = try await Waiting.on("looking", context) {
       try Why(target: context.target, stagingTarget: stagingTarget, options: options, logger: context.logger)
         .ask(table: table, key: key)
     }

@@ -6,8 +6,9 @@ enum Waiting {
   private static let patience = Duration.seconds(1)
 
   /// Shows `text` from now on, if there is a terminal and the command may speak.
-  static func show(_ text: String, _ context: CommandContext) {
-    guard !context.isQuiet else { return }
+  static func show(_ text: String, _ context: CommandContext) { if !context.isQuiet { show(text) } }
+
+  private static func show(_ text: String) {
     let start = ContinuousClock.now
     LiveArea.shared.show { style in
       let waited = ContinuousClock.now - start
@@ -23,6 +24,14 @@ enum Waiting {
     _ work: @escaping @Sendable () throws -> Value
   ) async throws -> Value {
     show(text, context)
+    defer { LiveArea.shared.end() }
+    return try await onThreadOfItsOwn(work)
+  }
+
+  /// The same in a command that knows no `--quiet`.
+  static func on<Value: Sendable>(_ text: String, _ work: @escaping @Sendable () throws -> Value) async throws -> Value
+  {
+    show(text)
     defer { LiveArea.shared.end() }
     return try await onThreadOfItsOwn(work)
   }
