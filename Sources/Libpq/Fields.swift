@@ -14,6 +14,7 @@ enum Fields {
     case column = "c"
     case constraint = "n"
     case function = "R"
+    case file = "F"
   }
 
   /// The field's text, copied; nil when the server did not send it.
@@ -44,6 +45,7 @@ extension PostgresError {
     column = Fields.text(result, .column)
     constraint = Fields.text(result, .constraint)
     sourceFunction = Fields.text(result, .function)
+    sourceFile = Fields.text(result, .file)
   }
 
   /// libpq's own message on a connection, one line.

@@ -37,6 +37,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var column: String?
   /// The function of the server's source that raised the error, which no language of its messages changes.
   public var sourceFunction: String?
+  /// The file of the server's source that it is in.
+  public var sourceFile: String?
   /// The table that the error is about, if the server named one.
   public var table: QualifiedName?
   /// What was being done, as `reading staging.orders`.
@@ -81,8 +83,15 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var refusesRow: Bool {
     if isRaised { return true }
     guard origin == .server, let sqlState, !sqlState.isWorthRetrying else { return false }
-    return sqlState.refusesRow || isOfUnknownName
+    return sqlState.refusesRow || isOfUnknownName || isOfInput
       || sqlState == .featureNotSupported && sourceFunction?.hasPrefix("numeric_") == true
+  }
+
+  /// A value that its type's own input can't read: some call that a syntax error, as tsquery, jsonpath and ltree do, and some give no
+  /// code at all, as hstore. A syntax error of a statement is found by the server's scanner.
+  private var isOfInput: Bool {
+    sqlState?.code == "42601" && sourceFunction != "scanner_yyerror"
+      || sqlState == .internalError && sourceFile?.hasSuffix("_io.c") == true
   }
 
   /// A value of regclass, regtype and their kin names nothing that this database has. What a statement itself names is looked for

@@ -48,7 +48,7 @@ struct FailureReport {
         [
           "error \(error)",
           "Have the owner of the objects run this command, or give this role its rights: "
-            + "merge-engine init --print-grants ROLE prints the statements.",
+            + "merge-engine init --print-grants ROLE --optional-grants prints the statements.",
         ]
       )
     case let error as PostgresError:

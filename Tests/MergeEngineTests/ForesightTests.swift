@@ -179,6 +179,28 @@ import Testing
         """
     ),
     Case(
+      testDescription: "a composite key whose fields are NULL",
+      types: "CREATE TYPE production.pair AS (a int, b text)",
+      production: "id production.pair PRIMARY KEY, updated_at int, v text",
+      staging: "id production.pair, updated_at int, v text",
+      rows:
+        "(ROW(1, NULL), 2, 'newer'), (ROW(2, NULL), 1, 'equal'), (ROW(3, NULL), 0, 'older'), (ROW(4, NULL), 1, 'new'), (ROW(NULL, NULL), 2, 'newer')",
+      errorCount: 0,
+      behind: """
+        INSERT INTO production.t SELECT ROW(n, NULL)::production.pair, 1, 'equal' FROM generate_series(1, 3) AS n;
+        INSERT INTO production.t VALUES (ROW(NULL, NULL), 1, 'equal')
+        """
+    ),
+    Case(
+      testDescription: "values whose input calls them a syntax error",
+      production: "id int PRIMARY KEY, updated_at int, p jsonpath, q tsquery, v tsvector",
+      staging: "id int, updated_at int, p text, q text, v text",
+      rows: """
+        (1, 2, '$.a', 'a & b', 'a'), (2, 2, '$.', 'a', 'a'), (3, 2, '$', 'a &', 'a'), (4, 2, '$', 'a', E'\\'a'), (5, 2, '$.b', 'b', 'b')
+        """,
+      errorCount: 3
+    ),
+    Case(
       testDescription: "numbers that are none, for integers",
       production: "id int PRIMARY KEY, updated_at int, v int",
       staging: "id int, updated_at int, v numeric",
@@ -327,6 +349,22 @@ import Testing
       )
       let (_, merge) = try await database.planAndMerge()
       #expect(merge.totals.errors == (isKnown ? 2 : 0))
+    }
+  }
+
+  @Test func `a NULL of such a key is handed over, too`() async throws {
+    try await TestDatabase.with { database async throws in
+      guard try database.holds("current_setting('server_version_num')::int >= 150000") else { return }
+      let columns = "id int PRIMARY KEY, updated_at int, v int"
+      try database.makePair(production: "\(columns), UNIQUE NULLS NOT DISTINCT (v)", staging: columns)
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 1, NULL), (2, 1, 7), (3, 1, 8);
+        INSERT INTO staging.t VALUES (2, 2, NULL), (1, 2, 5), (3, 2, 7)
+        """
+      )
+      let (_, merge) = try await database.planAndMerge()
+      #expect((merge.totals.updated, merge.totals.errors) == (3, 0))
     }
   }
 

@@ -21,7 +21,12 @@ import Testing
       changed: ["9007199254740993", "1.5"]
     ),
     Case(staging: "real", production: "integer", kept: ["5"], changed: ["16777217", "0.5"]),
-    Case(staging: "float8", production: "numeric", kept: ["5", "0.25"], changed: ["9007199254740993"]),
+    Case(
+      staging: "float8",
+      production: "numeric",
+      kept: ["5", "0.25", "'NaN'", "'Infinity'", "'-Infinity'"],
+      changed: ["9007199254740993"]
+    ),
     Case(staging: "numeric", production: "bigint", kept: ["7", "8.0"], changed: ["1.5"]),
     Case(staging: "numeric", production: "numeric(10,2)", kept: ["1.5", "1.250"], changed: ["1.555"]),
     Case(staging: "text", production: "integer", kept: ["'42'", "' 7'", "'008'"], changed: []),

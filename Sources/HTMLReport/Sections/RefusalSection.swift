@@ -24,7 +24,7 @@ struct RefusalSection {
     let count = run.standingRefusalCount
     guard count > 0 else { return "No refused row of the run's tables stands open now." }
     return "\(Numbers.counted(count, "refused row")) of the run's tables \(count == 1 ? "stands" : "stand") open now, "
-      + "from this run and others: merge-engine errors list."
+      + "whichever run refused \(count == 1 ? "it" : "them"): merge-engine errors list."
   }
 
   private struct Model {

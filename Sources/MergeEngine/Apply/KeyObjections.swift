@@ -101,7 +101,8 @@ struct KeyObjections {
     var condition = isThere(key.collides("q", "t"))
     if key.nullsCollide, let column = key.parts.first?.column {
       // Apart from the others, so that either question goes by the index.
-      condition = "(\(condition) OR t.\(column) IS NOT DISTINCT FROM NULL AND \(isThere("q.\(column) IS NULL")))"
+      condition =
+        "(\(condition) OR t.\(column) IS NOT DISTINCT FROM NULL AND \(isThere("q.\(column) IS NOT DISTINCT FROM NULL")))"
     }
     return Objection(
       condition: "\(condition)\(key.concerns("t"))",
@@ -229,6 +230,13 @@ extension KeyObjections {
 }
 
 extension Objection.UniqueKey {
+  /// Whether two values of a part are the same, as far as the key is concerned.
+  func isSame(_ part: Part, _ left: SQL, _ right: SQL) -> SQL {
+    let isEqual: SQL = "\(left) \(part.collision) \(right)"
+    guard nullsCollide else { return isEqual }
+    return "(\(isEqual) OR \(left) IS NOT DISTINCT FROM NULL AND \(right) IS NOT DISTINCT FROM NULL)"
+  }
+
   /// Whether two rows collide.
   func collides(_ left: SQL, _ right: SQL) -> SQL {
     parts.map { "\(left).\($0.column) \($0.collision) \(right).\($0.column)" as SQL }.joined(" AND ")

@@ -32,8 +32,9 @@ package enum Numbers {
 
   /// `0.4 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`
   package static func duration(milliseconds: Int) -> String {
-    let seconds = milliseconds / 1000
-    if seconds < 100 { return "\(seconds).\(milliseconds % 1000 / 100) s" }
+    let tenths = (milliseconds + 50) / 100
+    if tenths < 1000 { return "\(tenths / 10).\(tenths % 10) s" }
+    let seconds = (milliseconds + 500) / 1000
     if seconds < 3600 { return "\(seconds / 60) min \(padded(seconds % 60)) s" }
     return "\(seconds / 3600) h \(padded(seconds / 60 % 60)) min"
   }
@@ -45,6 +46,11 @@ package enum Numbers {
     let fraction = String(scaled.magnitude % UInt(scale))
     let zeros = String(repeating: "0", count: places - fraction.count)
     return (scaled < 0 ? "-" : "") + grouped(Int(scaled.magnitude) / scale) + "." + zeros + fraction
+  }
+
+  /// Rows a second, rounded; nil where no time has passed.
+  package static func rate(_ rowCount: Int, milliseconds: Int) -> Int? {
+    milliseconds > 0 ? Int((Double(rowCount) * 1000 / Double(milliseconds)).rounded()) : nil
   }
 
   private static func padded(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }

@@ -79,6 +79,8 @@ package struct DryRun: Sendable {
       return report(.blocked, clock, tables: [], findings: findings)
     }
     try plan.compareTies(control)
+    let standsRefused = plan.tables.contains { !$0.reading.refused.isEmpty }
+    try plan.tryRefusedAgain(admin: Identifier(options.schemas.admin), production: control, staging: staging)
     let findings = try PlanFindings(plan: plan, options: options, production: control, staging: staging).all()
     let outcomes = try classify(plan, clock: clock, staging: staging, onProgress: onProgress)
     let tables = try zip(plan.tables, outcomes).map { table, outcome in
@@ -105,7 +107,7 @@ package struct DryRun: Sendable {
     }
     let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.refused.count }
     return report(
-      stop.signal != nil ? .aborted : standingErrors > 0 ? .partial : .success,
+      stop.signal != nil ? .aborted : standsRefused ? .partial : .success,
       clock,
       tables: tables,
       findings: plan.findings + findings + notes,

@@ -108,10 +108,10 @@ struct Remedies {
         value(column.name, of: table).map { "q.\(column.name) \(column.equality) \($0)" as SQL }
       }
       let holds = key.parts.compactMap { part in
-        value(part, of: table).map { "q.\(part.column) \(part.collision) \($0)" as SQL }
+        value(part, of: table).map { key.isSame(part, "q.\(part.column)", $0) }
       }.joined(" AND ")
       let keeps = key.parts.enumerated().compactMap { number, part in
-        value(part, of: table).map { "z.c\(keyCount + number) \(part.collision) \($0)" as SQL }
+        value(part, of: table).map { key.isSame(part, "z.c\(keyCount + number)", $0) }
       }
       let version = table.version.name
       let (isWritten, given): (SQL, SQL) =

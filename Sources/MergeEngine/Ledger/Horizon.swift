@@ -82,7 +82,8 @@ struct Horizon: Sendable, Hashable {
   /// last turn of the numbers, which a new transaction may bear by now.
   func isValid(at now: Int) -> Bool {
     if oldest == Self.nothingOlder { return recent.allSatisfy { now - $0 < 1 << 32 } }
-    return now - oldest < 1 << 31 && !recent.contains { $0 >= next && $0 < now }
+    // Ids that the server has not given out yet are those of another one.
+    return oldest <= now && now - oldest < 1 << 31 && !recent.contains { $0 >= next && $0 < now }
   }
 
   /// As ``oldest``: only ``recent`` count.

@@ -2,9 +2,15 @@ import Libpq
 
 /// What tells the content of a staging table from that of any other: ids of rows and transactions mean something only there.
 struct StagingSource: Sendable, Hashable {
-  /// The table: in production's database by its oid; on another server by the server, its history and the database too; of a
+  /// The table: in production's database by its oid and the server; on another server by its history and the database too; of a
   /// snapshot by the snapshot.
+  ///
+  /// A dump that is restored on another server makes tables that may well have the same oids, and transactions of the same ids.
   let identity: String
+  /// What an earlier version called a table of production's database.
+  private let formerIdentity: String?
+  /// Both.
+  var identities: [String] { [identity] + (formerIdentity.map { [$0] } ?? []) }
   /// The file that addresses lie in: another one after VACUUM FULL, CLUSTER and TRUNCATE.
   let fileNode: Int
   /// The table's size in blocks.
@@ -20,6 +26,7 @@ struct StagingSource: Sendable, Hashable {
   /// A table of a snapshot, whose addresses are numbers of rows.
   init(snapshotID: String, table: String) {
     identity = "snapshot \(snapshotID) \(table)"
+    formerIdentity = nil
     kin = "^$"
     fileNode = 0
     blockCount = 0
@@ -32,6 +39,7 @@ struct StagingSource: Sendable, Hashable {
   ///
   /// - Parameter isElsewhere: `connection` leads to another database than production's.
   init(_ table: QualifiedName, isElsewhere: Bool, _ connection: Connection) throws(PostgresError) {
+    let server = isElsewhere ? nil : try Self.server(connection)
     let history: SQL =
       isElsewhere
       ? """
@@ -46,11 +54,32 @@ struct StagingSource: Sendable, Hashable {
       """,
       "looking at \(table)"
     )
-    identity = "table \(row.text(0, 0) ?? "")"
+    let name = "table \(row.text(0, 0) ?? "")"
+    identity = server.map { "\(name) \($0)" } ?? name
+    formerIdentity = server.map { _ in name }
     let words = identity.split(separator: " ")
-    kin = isElsewhere && words.count > 4 ? "^table \(words[1]) [0-9]+ \(words[3]) ([0-9.]+ )?[0-9]+$" : "^table [0-9]+$"
+    kin =
+      isElsewhere && words.count > 4
+      ? "^table \(words[1]) [0-9]+ \(words[3]) ([0-9.]+ )?[0-9]+$" : "^table [0-9]+( [0-9]+)?$"
     fileNode = row.integer(0, 1) ?? 0
     blockCount = row.integer(0, 2) ?? 0
+  }
+
+  /// The server's own number, which no dump takes along.
+  static let serverNumber: SQL = "(SELECT system_identifier FROM pg_control_system())"
+
+  /// The same as text; nil where it is not to be had: everybody may ask unless somebody has taken that right away.
+  static func server(_ connection: Connection) throws(PostgresError) -> String? {
+    func ask() throws(PostgresError) -> String? {
+      try connection.query("SELECT \(serverNumber)::text", "asking which server this is").text(0, 0)
+    }
+    do {
+      return try connection.isInTransaction ? Savepoint.attempt(on: connection) { try ask() } : ask()
+    } catch {
+      guard let error = error as? PostgresError else { return nil }
+      guard error.origin == .server, !error.isWorthRetrying, !error.isCancelled else { throw error }
+      return nil
+    }
   }
 
   /// Another database than production's: its server, that server's history, and itself.
@@ -59,19 +88,42 @@ struct StagingSource: Sendable, Hashable {
               (SELECT oid FROM pg_database WHERE datname = current_database()))
     """
 
-  /// What the identities of all tables of a database begin with; nothing for production's.
-  static func place(isElsewhere: Bool, _ connection: Connection) throws(PostgresError) -> String {
-    guard isElsewhere else { return "" }
-    return try connection.query("SELECT \(database)", "looking at the database of staging").text(0, 0) ?? ""
+  /// Where tables are that identities speak of.
+  struct Place: Sendable {
+    /// What the identities of another database's tables begin with; empty for production's.
+    fileprivate let beginning: [String]
+    /// Production's server.
+    fileprivate let server: String?
+
+    init(isElsewhere: Bool, _ connection: Connection) throws(PostgresError) {
+      guard isElsewhere else {
+        beginning = []
+        server = try StagingSource.server(connection)
+        return
+      }
+      beginning = (try connection.query("SELECT \(database)", "looking at the database of staging").text(0, 0) ?? "")
+        .split(separator: " ").map(String.init)
+      server = nil
+    }
   }
 
   /// The table's oid in an identity, if that is of a table at this place.
-  static func oid(of identity: String, in place: String) -> String? {
+  static func oid(of identity: String, in place: Place) -> String? {
     let words = identity.split(separator: " ").dropFirst().map(String.init)
-    let placeWords = place.split(separator: " ").map(String.init)
-    guard words.count > placeWords.count, placeWords.isEmpty ? words.count == 1 : words.starts(with: placeWords) else {
-      return nil
+    guard place.beginning.isEmpty else {
+      return words.count > place.beginning.count && words.starts(with: place.beginning) ? words.last : nil
     }
-    return words.last
+    switch words.count {
+    case 1: return words[0]
+    case 2: return words[1] == place.server ? words[0] : nil
+    default: return nil
+    }
+  }
+
+  /// Whether an identity is of a table that was in production's database when that was on another server: whose dump this is.
+  static func isOfDumpedServer(_ identity: String, _ place: Place) -> Bool {
+    let words = identity.split(separator: " ")
+    return words.first == "table" && words.count == 3 && place.beginning.isEmpty
+      && place.server.map { $0 != words[2] } == true
   }
 }

@@ -149,7 +149,7 @@ struct AccessCheck {
   }
 
   static func advice(_ role: String) -> String {
-    "`merge-engine init --print-grants \(role)` prints all that it needs."
+    "`merge-engine init --print-grants \(role)` prints what a merge needs; --optional-grants adds what only some options and commands need."
   }
 
   /// A right on some columns of a table, or on all of it.

@@ -40,6 +40,9 @@ extension ColumnRules {
       }
       check(rules.key ?? [], "key", among: own)
       check(rules.insertOnly ?? [], "insert_only_columns", among: own)
+      if let version = (rules.insertOnly ?? []).first(where: { Identifier($0) == version(of: name) }) {
+        mistakes.append("tables.\(name).insert_only_columns: \(Self.neverMoves(version))")
+      }
       // Without staging nobody knows yet what will be loaded.
       if stagingColumns[stagingTable] != nil { check(rules.ignore ?? [], "ignore_columns", among: own + loaded) }
       check((rules.columns ?? [:]).keys.sorted(), "columns", among: own)
@@ -104,5 +107,12 @@ extension ColumnRules {
     return named.filter { !known.contains(Identifier($0.1)) }.map { key, column in
       "\(key): no table in production has a column \(column).\(Spelling.question(for: column, in: known.map(\.name)))"
     }
+      + insertOnly.filter { Identifier($0) == Identifier(version) }.map {
+        "insert_only_columns: \(Self.neverMoves($0))"
+      }
+  }
+
+  private static func neverMoves(_ version: String) -> String {
+    "\(version) is the version column. An updated row would keep its old version, and the newer one could not win."
   }
 }

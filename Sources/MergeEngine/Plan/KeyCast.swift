@@ -97,11 +97,14 @@ private struct Conversion {
     return isSame("\(value)::\(target.plainName)", cast, as: target)
   }
 
-  /// Beyond this a float has no place for every whole number.
+  /// Beyond this a float has no place for every whole number. What is no number stands for nothing else; a type that lacks it says so.
   private var wholeNumberCondition: SQL? {
     guard target.oid != TypeOID.float4 else { return nil }
     let limit = source.oid == TypeOID.float8 ? 1 << 53 : 1 << 24
-    return "\(value) > \(Literal("-\(limit)"))::float8 AND \(value) < \(Literal("\(limit)"))::float8"
+    return """
+      (\(value) > \(Literal("-\(limit)"))::float8 AND \(value) < \(Literal("\(limit)"))::float8
+       OR \(value)::float8 IN ('NaN', 'Infinity', '-Infinity'))
+      """
   }
 
   /// There and back.

@@ -9,13 +9,33 @@ struct NotForeseen {
   private var isSplit: Bool { staging !== production }
 
   func findings() throws(PostgresError) -> [Finding] {
-    let reasons = try fromCatalog() + fromObjections() + fromEncodings()
-    guard !reasons.isEmpty else { return [] }
+    let objections = try Objections(table, production).found()
+    let reasons = try fromCatalog() + from(objections) + fromEncodings()
+    return handovers(objections)
+      + (reasons.isEmpty
+        ? []
+        : [
+          .warning(
+            .notForeseen,
+            table.name,
+            "not foreseen: \(reasons.joined(separator: "; ")). A merge may refuse rows of \(table.staging) that are not counted here."
+          )
+        ])
+  }
+
+  /// Which values come free in the run, staging's rows would say.
+  private func handovers(_ objections: [Objection]) -> [Finding] {
+    guard isSplit else { return [] }
+    let names = objections.compactMap { objection -> String? in
+      if case .handover(let key) = objection.remedy { key.name } else { nil }
+    }
+    guard !names.isEmpty else { return [] }
     return [
       .warning(
         .notForeseen,
         table.name,
-        "not foreseen: \(reasons.joined(separator: "; ")). A merge may refuse rows of \(table.staging) that are not counted here."
+        "not foreseen: which values of \(names.joined(separator: ", ")) one row leaves to another. A merge may write rows that are "
+          + "counted as errors here because another row has their value."
       )
     ]
   }
@@ -76,8 +96,7 @@ struct NotForeseen {
     return ["text in staging's encoding, \(source), that production's, \(target), can't hold"]
   }
 
-  private func fromObjections() throws(PostgresError) -> [String] {
-    let found = try Objections(table, production).found()
+  private func from(_ found: [Objection]) -> [String] {
     let known = Set(table.columns.map(\.name))
     let isAskable = Questions.areAskable(found, table)
     return found.indices.compactMap { index in

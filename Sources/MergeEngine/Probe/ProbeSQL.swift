@@ -47,14 +47,14 @@ enum ProbeSQL {
   }
 
   /// As ``lookUp(_:)`` for keys that can be equal without having equal bytes: also, for every ordinal, the first ordinal
-  /// of an equal key, and whether production has it.
+  /// of an equal key, and whether production has it. (A composite key IS NOT NULL only if none of its fields is.)
   static func lookUpAndGroup(_ plan: TablePlan) -> SQL {
     // Keys with a NULL are equal to nobody.
     let parts = plan.keyColumns.indices.map { "k.k\($0)" as SQL }.joined(", ")
     let partition = plan.keyColumns.indices.map { "\(key($0, plan))" as SQL }.joined(", ")
     return """
       SELECT array_agg(k.ordinal::integer), array_agg(p.\(plan.version.name)),
-             array_agg(k.first::integer), array_agg(p.\(plan.columns[0].name) IS NOT NULL)
+             array_agg(k.first::integer), array_agg(p.\(plan.columns[0].name) IS DISTINCT FROM NULL)
       FROM (SELECT k.*, CASE WHEN num_nulls(\(parts)) > 0 THEN k.ordinal
                              ELSE min(k.ordinal) OVER (PARTITION BY \(partition)) END AS first
             FROM \(keys(plan))) AS k

@@ -19,6 +19,8 @@ struct BeforeImageCatalog {
     let age: Int
     /// When the table was dropped, UTC; nil while it is there.
     let droppedAt: String?
+    /// A restored dump has made the table, and not the run.
+    let isRestored: Bool
   }
 
   /// Makes the tables of a run, or finds the ones that it has from before it broke off.
@@ -122,7 +124,9 @@ struct BeforeImageCatalog {
       """
       SELECT run_id::bigint, image_oid, image_table, schema_name, table_name, production_oid, key_column_count,
              pg_snapshot_xmax(pg_current_snapshot())::text::bigint - created_xid,
-             to_char(dropped_at, 'YYYY-MM-DD HH24:MI')
+             to_char(dropped_at, 'YYYY-MM-DD HH24:MI'),
+             (SELECT a.xmin <> mod(created_xid, 4294967296)::text::xid FROM pg_attribute a
+              WHERE a.attrelid = image_oid AND a.attname = 'ctid')
       FROM \(admin).before_images AS i WHERE \(condition) ORDER BY created_at, image_oid
       """,
       "reading the list of before-images"
@@ -136,7 +140,8 @@ struct BeforeImageCatalog {
         productionOid: UInt32(rows.integer(row, 5) ?? 0),
         keyColumnCount: rows.integer(row, 6) ?? 0,
         age: rows.integer(row, 7) ?? 0,
-        droppedAt: rows.text(row, 8)
+        droppedAt: rows.text(row, 8),
+        isRestored: rows.bool(row, 9) == true
       )
     }
   }

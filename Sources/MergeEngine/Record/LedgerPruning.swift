@@ -42,7 +42,7 @@ struct LedgerPruning {
     var gone: [String] = []
     let isSplit = staging !== production
     for connection in isSplit ? [production, staging] : [production] {
-      let place = try StagingSource.place(isElsewhere: connection !== production, connection)
+      let place = try StagingSource.Place(isElsewhere: connection !== production, connection)
       let oids = Dictionary(grouping: known) { StagingSource.oid(of: $0, in: place) }
       let absent = try connection.query(
         "SELECT o FROM unnest($1::text[]) AS o WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = o::oid)",
@@ -66,9 +66,9 @@ struct LedgerPruning {
     return try production.query(
       """
       DELETE FROM \(name)
-      WHERE production_oid = $1 AND source = $2 AND file_node IS NOT NULL AND file_node <> $3
+      WHERE production_oid = $1 AND source = ANY ($2) AND file_node IS NOT NULL AND file_node <> $3
       """,
-      [.bigint(Int(table.productionOid)), .text(source.identity), .bigint(source.fileNode)],
+      [.bigint(Int(table.productionOid)), .textArray(source.identities), .bigint(source.fileNode)],
       Self.operation
     ).affectedRowCount
   }

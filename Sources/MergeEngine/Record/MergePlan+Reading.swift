@@ -15,9 +15,9 @@ extension MergePlan {
           .warning(
             .standingRefusals,
             tables[index].name,
-            "\(refusedCount.rows) of \(tables[index].staging) \(refusedCount == 1 ? "stands" : "stand") refused by earlier "
-              + "runs and \(refusedCount == 1 ? "is" : "are") not read: merge-engine errors list shows why, errors retry has "
-              + "\(refusedCount == 1 ? "it" : "them") read again."
+            "\(refusedCount.rows) of \(tables[index].staging) \(refusedCount == 1 ? "was" : "were") refused earlier: merge-engine "
+              + "errors list shows why. Only rows that lack a parent or wait for a unique value are tried again without "
+              + "merge-engine errors retry."
           )
         )
       }

@@ -98,6 +98,7 @@ struct MonitoringViews {
         }
         .joined("\nUNION ALL\n")
     }
+    let server: SQL? = try StagingSource.server(connection) == nil ? nil : StagingSource.serverNumber
     // Filled in by `format`: the staging table, the same as a constant, its production table as one, the version's type, the schema.
     func counts(version: (value: SQL, type: SQL)?) -> SQL {
       ProgressSQL(
@@ -106,7 +107,8 @@ struct MonitoringViews {
         productionLiteral: .uncheckedFromServer("%3$L"),
         productionSchema: .uncheckedFromServer("%5$L"),
         version: version,
-        admin: admin
+        admin: admin,
+        server: server
       ).counts
     }
     let whole = Literal(counts(version: nil).statement)
@@ -129,7 +131,7 @@ struct MonitoringViews {
         FROM (VALUES \(pairs.joined(", "))) AS p (staging, production)
         JOIN pg_namespace n ON n.nspname = p.staging
         JOIN pg_class c ON c.relnamespace = n.oid
-        CROSS JOIN LATERAL (SELECT \(productionName(admin)) AS production_name) AS w
+        CROSS JOIN LATERAL (SELECT \(productionName(admin, server)) AS production_name) AS w
         WHERE c.relkind = 'r'
       ) AS t
       CROSS JOIN LATERAL (
@@ -143,12 +145,12 @@ struct MonitoringViews {
 
   /// The name of the production table that a staging table `c` was last merged into, or else would be by its own name: the
   /// ledger knows names that only the file gives.
-  private func productionName(_ admin: Identifier) -> SQL {
+  private func productionName(_ admin: Identifier, _ server: SQL?) -> SQL {
     """
     coalesce(
       (SELECT q.relname FROM \(admin).merge_progress AS g
        JOIN pg_class q ON q.oid = g.production_oid::oid JOIN pg_namespace m ON m.oid = q.relnamespace
-       WHERE g.source = concat('table ', c.oid::text) AND m.nspname = p.production
+       WHERE \(ProgressSQL.isOf("g.source", oid: "c.oid", server: server)) AND m.nspname = p.production
        ORDER BY g.id DESC LIMIT 1),
       c.relname)
     """

@@ -16,6 +16,19 @@ struct ProgressSQL {
   /// The version column and its type, for entries of a window; nil where there is none.
   let version: (value: SQL, type: SQL)?
   let admin: Identifier
+  /// The server's number, as far as it is to be had (``StagingSource/server(_:)``).
+  let server: SQL?
+
+  /// The identities that ``StagingSource`` gives a table of production's database.
+  static func isOf(_ identity: SQL, oid: SQL, server: SQL?) -> SQL {
+    let former: SQL = "concat('table ', \(oid))"
+    return server.map { "\(identity) IN (\(former), concat('table ', \(oid), ' ', \($0)))" }
+      ?? "\(identity) = \(former)"
+  }
+
+  private func isOfStaging(_ identity: SQL) -> SQL {
+    Self.isOf(identity, oid: "\(stagingLiteral)::regclass::oid", server: server)
+  }
 
   /// total_records, pending_records, processed_records, error_records.
   ///
@@ -29,7 +42,7 @@ struct ProgressSQL {
              ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(recent) AS r) AS recent,
              mod(marker, 4294967296)::text::xid AS marker
       FROM \(admin).merge_progress
-      WHERE source = 'table ' || \(stagingLiteral)::regclass::oid
+      WHERE \(isOfStaging("source"))
         AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL
         AND (file_node IS NULL OR file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint)
         AND (coalesce(horizon, 0) = 0
@@ -63,13 +76,13 @@ struct ProgressSQL {
     ), refused AS MATERIALIZED (
       SELECT DISTINCT e.staging_address AS address, e.staging_xmin::text::xid AS xmin
       FROM \(admin).merge_errors AS e
-      WHERE e.staging_source = 'table ' || \(stagingLiteral)::regclass::oid AND e.retried_at IS NULL AND e.dismissed_at IS NULL
+      WHERE \(isOfStaging("e.staging_source")) AND e.retried_at IS NULL AND e.dismissed_at IS NULL
         AND e.production_schema = \(productionSchema) AND e.staging_file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
     ), moved AS MATERIALIZED (
       -- Refused before staging was rewritten: such a row is known by its key.
       SELECT DISTINCT e.row_key::jsonb AS key, e.staging_xmin::text::xid AS xmin
       FROM \(admin).merge_errors AS e
-      WHERE e.staging_source = 'table ' || \(stagingLiteral)::regclass::oid AND e.retried_at IS NULL AND e.dismissed_at IS NULL
+      WHERE \(isOfStaging("e.staging_source")) AND e.retried_at IS NULL AND e.dismissed_at IS NULL
         AND e.production_schema = \(productionSchema) AND e.staging_file_node <> pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
     ), moved_key AS MATERIALIZED (
       SELECT array_agg(DISTINCT k.name) AS names FROM moved AS m, jsonb_object_keys(m.key) AS k (name)

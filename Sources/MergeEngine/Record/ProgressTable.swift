@@ -38,7 +38,7 @@ struct ProgressTable {
   ) throws(PostgresError) -> Findings {
     let rows = try connection.query(
       """
-      SELECT id, run_id, production_oid = $1 AND source = $2, file_node, place_start::text, place_end::text, first_row, row_count,
+      SELECT id, run_id, production_oid = $1 AND source = ANY ($2), file_node, place_start::text, place_end::text, first_row, row_count,
              horizon, array_to_string(recent, ','), next_id, version_from, version_to, marker,
              reopened::text, settled::text, records,
              array_to_json(key_columns)::text, array_to_string(key_start, ','), array_to_string(key_end, ','),
@@ -47,7 +47,7 @@ struct ProgressTable {
       WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL AND ($3::bigint IS NULL OR run_id = $3)
       ORDER BY id
       """,
-      [.bigint(Int(plan.productionOid)), .text(source.identity), .bigint(runID)],
+      [.bigint(Int(plan.productionOid)), .textArray(source.identities), .bigint(runID)],
       "reading what is merged of \(plan.staging)"
     )
     var findings = Findings()
@@ -90,7 +90,7 @@ struct ProgressTable {
   private static func isKin(of plan: TablePlan, _ source: StagingSource) -> SQL {
     """
     (g.production_oid = \(plan.productionOid)
-      AND (g.source = \(Literal(source.identity))
+      AND (g.source IN (\(source.identities.map { "\(Literal($0))" as SQL }.joined(", ")))
            OR g.staging = \(Literal(plan.staging.quoted)) AND g.source ~ \(Literal(source.kin)))
       OR g.staging = \(Literal(plan.staging.quoted)) AND g.source ~ \(Literal(source.kin))
          AND g.table_name = \(Literal(plan.plainName))

@@ -18,16 +18,19 @@ extension RefusalStanding {
       "looking for refused rows"
     )
     guard tables.count > 0 else { return [] }
-    let place = try StagingSource.place(isElsewhere: production !== staging, staging)
+    let place = try StagingSource.Place(isElsewhere: production !== staging, staging)
     var gone: [Int] = []
     for row in 0..<tables.count {
       let source = tables.text(row, 0) ?? ""
-      guard let oid = StagingSource.oid(of: source, in: place) else { continue }
       let table = QualifiedName(
         schema: Identifier(tables.text(row, 1) ?? ""),
         name: Identifier(tables.text(row, 2) ?? "")
       )
-      gone += try self.gone(source, oid: oid, of: table)
+      if StagingSource.isOfDumpedServer(source, place) {
+        gone += try onRecord([source], fileNode: 0, of: table, "looking for refused rows").ids
+      } else if let oid = StagingSource.oid(of: source, in: place) {
+        gone += try self.gone(source, oid: oid, of: table)
+      }
     }
     return gone
   }
@@ -47,9 +50,9 @@ extension RefusalStanding {
       [.text(oid)],
       operation
     )
-    guard found.count > 0 else { return try onRecord(source, fileNode: 0, of: production, operation).ids }
+    guard found.count > 0 else { return try onRecord([source], fileNode: 0, of: production, operation).ids }
     guard found.bool(0, 3) == true else { return [] }
-    let refused = try onRecord(source, fileNode: found.integer(0, 2) ?? 0, of: production, operation)
+    let refused = try onRecord([source], fileNode: found.integer(0, 2) ?? 0, of: production, operation)
     let keys = try self.production.query(
       """
       SELECT DISTINCT k.name, k.name = ANY ($4::text[])

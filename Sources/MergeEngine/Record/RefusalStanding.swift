@@ -22,11 +22,11 @@ struct RefusalStanding {
     _ = try production.query(
       """
       UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-      WHERE staging_source = $1 AND table_name = $2 AND production_schema = $4 AND retried_at IS NULL
+      WHERE staging_source = ANY ($1) AND table_name = $2 AND production_schema = $4 AND retried_at IS NULL
         AND dismissed_at IS NULL AND staging_xmin IS NOT NULL AND NOT id = ANY ($3::text[]::bigint[])
       """,
       [
-        .text(source.identity), .text(table.plainName), .textArray(standing.map { "\($0.id)" }),
+        .textArray(source.identities), .text(table.plainName), .textArray(standing.map { "\($0.id)" }),
         .text(table.production.schema.name),
       ],
       "checking which refused rows of \(table.staging) are still there"
@@ -52,7 +52,7 @@ struct RefusalStanding {
     -> [Refusal]
   {
     let refused = try onRecord(
-      source.identity,
+      source.identities,
       fileNode: source.fileNode,
       of: table.production,
       sqlStates: sqlStates,
@@ -70,7 +70,7 @@ struct RefusalStanding {
   }
 
   func onRecord(
-    _ source: String,
+    _ sources: [String],
     fileNode: Int,
     of table: QualifiedName,
     sqlStates: [SQLState]? = nil,
@@ -85,11 +85,11 @@ struct RefusalStanding {
              array_agg(coalesce(e.sqlstate, '') ORDER BY e.id), array_agg((e.dismissed_at IS NOT NULL)::text ORDER BY e.id),
              array_to_json(array_agg(e.id ORDER BY e.id))::text
       FROM \(admin).merge_errors AS e
-      WHERE e.staging_source = $1 AND e.table_name = $3 AND e.production_schema = $5 AND e.staging_xmin IS NOT NULL
+      WHERE e.staging_source = ANY ($1) AND e.table_name = $3 AND e.production_schema = $5 AND e.staging_xmin IS NOT NULL
         AND e.retried_at IS NULL AND ($4::text[] IS NULL OR e.sqlstate = ANY ($4))
       """,
       [
-        .text(source), .bigint(fileNode), .text(table.name.name),
+        .textArray(sources), .bigint(fileNode), .text(table.name.name),
         sqlStates.map { .textArray($0.map(\.code)) } ?? Parameter(binary: nil, type: TypeOID.textArray),
         .text(table.schema.name),
       ],

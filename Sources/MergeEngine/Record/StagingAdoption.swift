@@ -58,10 +58,11 @@ struct StagingAdoption {
     try production.query(
       """
       SELECT NOT EXISTS (SELECT FROM \(admin).merge_progress
-                         WHERE production_oid = $1 AND (source = $3 OR staging = $2 AND source ~ $4))
+                         WHERE production_oid = $1 AND (source = ANY ($3) OR staging = $2 AND source ~ $4))
       """,
       [
-        .bigint(Int(table.productionOid)), .text(table.staging.quoted), .text(source.identity), .text(source.kin),
+        .bigint(Int(table.productionOid)), .text(table.staging.quoted), .textArray(source.identities),
+        .text(source.kin),
       ],
       "checking what is known about \(table.staging)"
     ).bool(0, 0) == true

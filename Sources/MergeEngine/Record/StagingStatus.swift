@@ -149,6 +149,8 @@ public struct StagingStatus: Sendable, Codable {
     let versionType: SQL?
     /// Something may be known of it.
     let hasLedger: Bool
+    /// The server's number, as far as it is to be had.
+    let server: SQL?
 
     /// Tables are called with their schema.
     var isOfSeveralPairs = false
@@ -169,7 +171,8 @@ public struct StagingStatus: Sendable, Codable {
         productionLiteral: "\(Literal(production.quoted))",
         productionSchema: "\(Literal(production.schema.name))",
         version: versionType.map { ("s.\(Identifier(ColumnRules().version))", $0) },
-        admin: admin
+        admin: admin,
+        server: server
       ).counts
     }
   }
@@ -188,9 +191,10 @@ public struct StagingStatus: Sendable, Codable {
     _ rules: ColumnRules = ColumnRules()
   ) throws(PostgresError) -> [Table] {
     let hasLedger = try AdminSchema.hasProgress(Identifier(schemas.admin), connection)
+    let server: SQL? = hasLedger ? try StagingSource.server(connection).map { "\(Literal($0))" } : nil
     var tables: [Table] = []
     for (pair, names) in try names(schemas, rules, connection) {
-      tables += try Self.tables(of: pair, names, connection, hasLedger: hasLedger).map { table in
+      tables += try Self.tables(of: pair, names, connection, hasLedger: hasLedger, server).map { table in
         var table = table
         table.isOfSeveralPairs = schemas.hasSeveralPairs
         return table
@@ -203,7 +207,8 @@ public struct StagingStatus: Sendable, Codable {
     of schemas: Schemas,
     _ names: StagingNames,
     _ connection: Connection,
-    hasLedger: Bool
+    hasLedger: Bool,
+    _ server: SQL?
   ) throws(PostgresError) -> [Table] {
     let rows = try connection.query(
       """
@@ -225,7 +230,8 @@ public struct StagingStatus: Sendable, Codable {
         name: QualifiedName(schema: Identifier(schemas.staging), name: name),
         production: QualifiedName(schema: Identifier(schemas.production), name: productionName),
         versionType: rows.text(row, 1).map { .uncheckedFromServer($0) },
-        hasLedger: hasLedger
+        hasLedger: hasLedger,
+        server: server
       )
     }
   }

@@ -14,8 +14,8 @@ struct RollbackAccess {
         .blocker(
           .missingRight,
           table.name,
-          "the role lacks \(missing.joined(separator: ", ")). `merge-engine init --print-grants ROLE` prints what a "
-            + "rollback needs; before-images belong to the role that merged."
+          "the role lacks \(missing.joined(separator: ", ")). `merge-engine init --print-grants ROLE --optional-grants` prints "
+            + "what a rollback needs; before-images belong to the role that merged."
         )
       )
     }

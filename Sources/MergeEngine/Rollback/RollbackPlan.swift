@@ -85,6 +85,12 @@ struct RollbackPlan {
           + "cleanup. Without them it can't be rolled back."
       )
     }
+    guard !present.contains(where: \.isRestored) else {
+      throw RollbackRecord.blocked(
+        "the before-images of run \(record.runID) came into this database by a dump that was restored. Which rows have changed since "
+          + "the run can't be told any more, so it can't be rolled back."
+      )
+    }
     return present
   }
 }

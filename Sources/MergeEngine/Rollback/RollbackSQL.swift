@@ -312,8 +312,8 @@ struct RollbackSQL {
     """
     SELECT DISTINCT ON (\(keys(of: "s"))) s.ctid AS image_tid, jsonb_build_object(\(keyPairs(of: "s")))::text AS key,
            CASE WHEN s.\(previous) = \(BeforeImageTable.deleted)
-                THEN CASE WHEN p.\(table.key[0].name) IS NOT NULL THEN 'inserted since' END
-                WHEN p.\(table.key[0].name) IS NULL THEN 'deleted since'
+                THEN CASE WHEN p.\(table.key[0].name) IS DISTINCT FROM NULL THEN 'inserted since' END
+                WHEN p.\(table.key[0].name) IS NOT DISTINCT FROM NULL THEN 'deleted since'
                 \(referred.joined(" "))
                 WHEN p.xmin = s.xmin THEN NULL
                 ELSE 'changed since' END AS reason

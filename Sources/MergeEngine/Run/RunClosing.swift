@@ -79,7 +79,10 @@ struct RunClosing {
       failures: failures,
       warnings: warnings,
       standingCount: standingCount,
-      pendingCount: outcome.unreadCounts.values.reduce(0, +)
+      pendingCount: isThrough || !outcome.unreadCounts.isEmpty
+        ? outcome.unreadCounts.values.reduce(0, +)
+        : PendingRows(plan: plan, options: options, runID: record.id)
+          .count(tables, production: connection, staging: staging)
     )
   }
 

@@ -36,7 +36,7 @@ public struct RunReport: Sendable, Encodable {
 
   /// Staging rows read in a second of wall clock.
   public var rowsPerSecond: Int {
-    elapsedMilliseconds > 0 ? totals.read * 1000 / elapsedMilliseconds : 0
+    Numbers.rate(totals.read, milliseconds: elapsedMilliseconds) ?? 0
   }
 
   /// What happened to one table.

@@ -43,7 +43,14 @@ struct SecondChances {
       let children = all.filter {
         $0.sqlState == .foreignKeyViolation && ($0.runID == context.record.id ? waitsForParents : isFirstLook)
       }
-      let refusals = try children + hopeful(all, of: table, control, isOneDatabase: staging === control)
+      let hopeful = try Self.hopeful(
+        all,
+        of: table,
+        ownRunID: context.record.id,
+        control,
+        isOneDatabase: staging === control
+      )
+      let refusals = children + hopeful
       waiting.append((source, refusals))
       if !refusals.isEmpty { released.insert(index) }
     }
@@ -66,17 +73,30 @@ struct SecondChances {
     return rows
   }
 
+  /// The rows refused by earlier runs that the next run tries by itself: what a dry run has to count.
+  static func nextTries(of table: TablePlan, admin: Identifier, production: Connection, staging: Connection)
+    throws(PostgresError) -> [UInt64]
+  {
+    guard !table.reading.refused.isEmpty, let source = table.reading.source else { return [] }
+    let all = try RefusalStanding(admin: admin, production: production, staging: staging)
+      .refusals(of: table, source, sqlStates: states)
+    let children = all.filter { $0.sqlState == .foreignKeyViolation }
+    let hopeful = try hopeful(all, of: table, ownRunID: nil, production, isOneDatabase: staging === production)
+    return (children + hopeful).map(\.address).sorted()
+  }
+
   /// The rows that want a unique value which nobody has any more, or that may come free together with theirs.
   ///
   /// Where staging is in another database nobody can tell: what this run has refused is tried.
-  private func hopeful(
+  private static func hopeful(
     _ refusals: [RefusalStanding.Refusal],
     of table: TablePlan,
+    ownRunID: Int?,
     _ production: Connection,
     isOneDatabase: Bool
   ) throws(PostgresError) -> [RefusalStanding.Refusal] {
     let waiting = refusals.filter { $0.sqlState != .foreignKeyViolation }
-    let own = waiting.filter { $0.runID == context.record.id }
+    let own = waiting.filter { $0.runID == ownRunID }
     guard !waiting.isEmpty, isOneDatabase else { return own }
     let holders = ValueHolders(table: table, production: production)
     do {

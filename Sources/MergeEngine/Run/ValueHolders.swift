@@ -85,7 +85,9 @@ struct ValueHolders {
     }
     let excludes = rule.values.enumerated().map { index, value -> SQL in
       let isExcluded: SQL = "q.v\(index) \(value.operation) a.v\(index)"
-      return rule.nullsAreEqual ? "(\(isExcluded) OR q.v\(index) IS NULL AND a.v\(index) IS NULL)" : isExcluded
+      return rule.nullsAreEqual
+        ? "(\(isExcluded) OR q.v\(index) IS NOT DISTINCT FROM NULL AND a.v\(index) IS NOT DISTINCT FROM NULL)"
+        : isExcluded
     }
     // A rule's expressions name production's columns without a table: they stand where these are nearest.
     let rows = try production.query(

@@ -44,6 +44,7 @@ struct Grants {
       ("merge --before-images", "GRANT CREATE ON SCHEMA \(admin) TO \(role)"),
       ("merge --before-images", "GRANT INSERT, UPDATE ON \(admin).before_images TO \(role)"),
       ("rollback, and repair --kind extra", "GRANT DELETE ON \(production) TO \(role)"),
+      ("replay --into-staging", "GRANT INSERT ON \(staging.joined(", ")) TO \(role)"),
       ("merge --cleanup, and cleanup", "GRANT TRUNCATE ON \(staging.joined(", ")) TO \(role)"),
       ("cleanup --older-than", "GRANT DELETE ON ALL TABLES IN SCHEMA \(admin) TO \(role)"),
     ]

@@ -118,15 +118,25 @@ package struct StagingSetup: Sendable {
 
   /// The statements that give `role` what a merge needs and no more; behind them, as comments, what other commands and
   /// options need beyond that.
-  package func grants(to role: String) throws -> [String] {
+  ///
+  /// - Parameter withOptional: also what only some options and commands need, as statements instead of as comments.
+  package func grants(to role: String, withOptional: Bool = false) throws -> [String] {
     let connection = try connect()
     if try !AdminSchema(schemas: options.schemas).missingStatements(connection).isEmpty {
       logger.warning("these statements name tables that do not exist yet: run merge-engine init first")
     }
-    return try ofEachPair(connection).flatMap { try $0.grants(to: role, on: connection) }
+    let isRole = try connection.query(
+      "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)",
+      [.text(role)],
+      "looking for the role \(role)"
+    )
+    if isRole.bool(0, 0) != true {
+      logger.warning("there is no role \(role) yet: CREATE ROLE must come before these statements")
+    }
+    return try ofEachPair(connection).flatMap { try $0.grants(to: role, withOptional: withOptional, on: connection) }
   }
 
-  private func grants(to role: String, on connection: Connection) throws -> [String] {
+  private func grants(to role: String, withOptional: Bool, on connection: Connection) throws -> [String] {
     let catalog = try Catalog(connection, schemas: [options.schemas.production, options.schemas.staging])
     let tables = try mergeableTables(catalog)
     guard !tables.isEmpty else {
@@ -141,7 +151,9 @@ package struct StagingSetup: Sendable {
     let names = stagingNames(catalog)
     let grants = Grants(schemas: options.schemas, role: Identifier(role)) { names.stagingName(of: $0) }
     return try grants.statements(tables, connection).map { $0.text + ";" }
-      + grants.additions(tables).map { "-- for \($0.purpose): \($0.statement.text);" }
+      + grants.additions(tables).map {
+        withOptional ? "\($0.statement.text); -- for \($0.purpose)" : "-- for \($0.purpose): \($0.statement.text);"
+      }
   }
 
   private func connect() throws -> Connection {

@@ -9,6 +9,8 @@ public struct MergeStatus: Sendable, Codable {
   public let lastRun: RunSummary?
   /// The latest runs, newest first.
   public let runs: [RunSummary]
+  /// The admin schema's name, if there is no such schema.
+  package private(set) var missingAdminSchema: String?
 
   private enum CodingKeys: String, CodingKey {
     case tables
@@ -95,10 +97,16 @@ public struct MergeStatus: Sendable, Codable {
     for name in schemas.allStaging + schemas.allProduction { try check.requireNoSlip(name) }
     try StagingStatus.require(tables, on: connection, schemas: schemas, columns)
     let runs = try readRuns(connection, schemas, limit: runLimit)
+    let hasAdminSchema = try connection.query(
+      "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)",
+      [.text(schemas.admin)],
+      "looking for the admin schema"
+    ).bool(0, 0)
     return MergeStatus(
       tables: try StagingStatus.read(connection, schemas, columns, only: tables),
       lastRun: runs.first,
-      runs: runs
+      runs: runs,
+      missingAdminSchema: hasAdminSchema == true ? nil : schemas.admin
     )
   }
 

@@ -158,7 +158,7 @@ struct JoinedTable: Sendable {
       SELECT count(*), count(*) FILTER (WHERE v.kind = \(Kind.productionNewer.rawValue)), \(addresses(.suspect)),
              \(addresses(.missing))
       FROM (SELECT s.ctid AS address,
-                   CASE WHEN p.\(key) IS NULL THEN \(Kind.missing.rawValue)
+                   CASE WHEN p.\(key) IS NOT DISTINCT FROM NULL THEN \(Kind.missing.rawValue)
                         WHEN \(isEqual(.unknown)) THEN \(Kind.equal.rawValue)
                         WHEN \(isEqual(.equal)) THEN \(Kind.equal.rawValue)
                         WHEN \(isNewer) THEN \(Kind.productionNewer.rawValue)

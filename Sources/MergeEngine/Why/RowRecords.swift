@@ -35,6 +35,10 @@ struct RowRecords {
   /// The batches that have read what lies at these addresses: a batch's record and its place are written by one statement, and
   /// so at nearly the same time.
   ///
+  /// A place may hold rows that the batch has left alone: of the entries that cover a row only those have read it before which it
+  /// was unread, as the first one, one after it was reopened, or the first of a run that reads everything again. A row that the
+  /// run itself reopens, as it was set apart, is read by another batch.
+  ///
   /// - Precondition: staging is in this database.
   func reads(of addresses: [String]) throws(PostgresError) -> [WhyReport.Read] {
     guard !addresses.isEmpty, let source = plan.reading.source, try has("merge_progress.key_start") else {
@@ -42,45 +46,56 @@ struct RowRecords {
     }
     let rows = try connection.query(
       """
+      WITH events AS (
+        SELECT g.*, s.ctid AS address, g.reopened IS NOT NULL AS reopens,
+               coalesce((r.parameters ->> 'again')::boolean, false) AS reads_again, r.merge_end
+        FROM \(plan.staging) AS s
+        JOIN \(admin).merge_progress AS g
+          ON g.production_oid = \(plan.productionOid) AND g.source = ANY ($2)
+         AND (g.file_node IS NULL OR g.file_node = $3)
+         AND (s.ctid = ANY (g.reopened) OR s.ctid = ANY (g.settled)
+              OR g.reopened IS NULL AND g.settled IS NULL
+                 AND (s.xmin = mod(g.marker, 4294967296)::text::xid
+                      OR \(isInStretch)
+                         AND (g.place_start IS NULL OR s.ctid >= g.place_start) AND (g.place_end IS NULL OR s.ctid < g.place_end)
+                         AND (coalesce(g.horizon, 0) > 0 AND age(s.xmin) > age(mod(g.horizon, 4294967296)::text::xid)
+                              OR s.xmin = ANY (ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(g.recent) AS r)))))
+        LEFT JOIN \(admin).merge_summary AS r ON r.id = g.run_id
+        WHERE s.ctid = ANY ($1::text[]::tid[])
+      ), ordered AS (
+        SELECT e.*, lag(e.reopens) OVER history AS was_reopened, lag(e.run_id) OVER history AS last_run_id,
+               e.settled IS NULL AND lead(e.reopens) OVER history AND lead(e.run_id) OVER history = e.run_id
+                 AND lead(e.recorded_at) OVER history <= coalesce(e.merge_end, 'infinity') AS is_set_apart
+        FROM events AS e WINDOW history AS (PARTITION BY e.address ORDER BY e.id)
+      )
       SELECT g.run_id::bigint, to_char(g.recorded_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), b.worker::bigint, b.records_read,
-             s.ctid::text
-      FROM \(plan.staging) AS s
-      JOIN \(admin).merge_progress AS g
-        ON g.production_oid = \(plan.productionOid) AND g.source = $2
-       AND (g.file_node IS NULL OR g.file_node = $3)
-       AND g.reopened IS NULL
-       AND (s.ctid = ANY (g.settled) OR g.settled IS NULL
-            AND (s.xmin = mod(g.marker, 4294967296)::text::xid
-                 OR \(isInStretch)
-                    AND (g.place_start IS NULL OR s.ctid >= g.place_start) AND (g.place_end IS NULL OR s.ctid < g.place_end)
-                    AND (coalesce(g.horizon, 0) > 0 AND age(s.xmin) > age(mod(g.horizon, 4294967296)::text::xid)
-                         OR s.xmin = ANY (ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(g.recent) AS r)))))
+             g.address::text, g.is_of_all
+      FROM (SELECT o.*, o.place_start IS NULL AND o.key_start IS NULL AND o.settled IS NULL AS is_of_all FROM ordered AS o
+            WHERE NOT o.reopens AND NOT coalesce(o.is_set_apart, false)
+              AND (coalesce(o.was_reopened, true) OR o.reads_again AND o.run_id <> o.last_run_id)) AS g
       LEFT JOIN LATERAL (
         SELECT b.worker, b.records_read FROM \(admin).merge_batches AS b
-        WHERE (g.place_start IS NOT NULL OR g.key_start IS NOT NULL OR g.settled IS NOT NULL)
+        WHERE NOT g.is_of_all
           AND b.run_id = g.run_id AND b.table_name = $4 AND b.records_read = g.records
           AND coalesce(to_jsonb(b) ->> 'production_schema' = \(Literal(plan.production.schema.name)), true)
           AND b.finished_at >= g.recorded_at - interval '1 second' AND b.finished_at <= g.recorded_at + interval '1 second'
         ORDER BY greatest(b.finished_at - g.recorded_at, g.recorded_at - b.finished_at) LIMIT 1
       ) AS b ON true
-      WHERE s.ctid = ANY ($1::text[]::tid[])
       ORDER BY g.id
       """,
-      [.textArray(addresses), .text(source.identity), .bigint(source.fileNode), .text(plan.plainName)],
+      [.textArray(addresses), .textArray(source.identities), .bigint(source.fileNode), .text(plan.plainName)],
       "looking for the batches that read the row"
     )
-    let reads = (0..<rows.count).map { row in
+    return (0..<rows.count).map { row in
       WhyReport.Read(
         runID: rows.integer(row, 0),
         at: rows.text(row, 1),
         worker: rows.integer(row, 2),
         rows: rows.integer(row, 3),
-        ctid: rows.text(row, 4) ?? ""
+        ctid: rows.text(row, 4) ?? "",
+        isOrEarlier: rows.bool(row, 5) == true
       )
     }
-    // What a run notes at its end, of the whole table, is no batch; it speaks where their records are gone.
-    let batches = reads.filter { $0.worker != nil }
-    return batches.isEmpty ? Array(reads.suffix(1)) : batches
   }
 
   /// Refusals of rows of the key, the oldest first.

@@ -86,10 +86,13 @@ package struct WhyReport: Sendable, Encodable {
     package let rows: Int?
     /// The staging row.
     package let ctid: String
+    /// All that is known is that the table was merged wholly by the end of this run.
+    package let isOrEarlier: Bool
 
     private enum CodingKeys: String, CodingKey {
       case runID = "run_id"
       case at, worker, rows, ctid
+      case isOrEarlier = "or_earlier"
     }
   }
 

@@ -37,6 +37,14 @@ struct InitCommand: DatabaseCommand {
   @Option(help: ArgumentHelp("Only print, as SQL, the rights that a role needs to merge.", valueName: "role"))
   var printGrants: String?
 
+  @Flag(
+    help: """
+      With --print-grants: also what only --before-images, rollback, repair, cleanup and replay --into-staging need, which is \
+      otherwise printed as comments.
+      """
+  )
+  var optionalGrants = false
+
   func run() async throws {
     let context = try CommandContext(database)
     var options = StagingOptions()
@@ -47,8 +55,14 @@ struct InitCommand: DatabaseCommand {
     options.hasStatusColumn = statusColumn
     options.isUnlogged = unlogged
     let setup = StagingSetup(target: context.target, options: options, logger: context.logger)
+    guard !optionalGrants || printGrants != nil else {
+      throw MergeFailure.usage("--optional-grants only has a meaning with --print-grants ROLE.")
+    }
     if let printGrants {
-      let statements = try await Waiting.on("reading the tables", context) { try setup.grants(to: printGrants) }
+      let withOptional = optionalGrants
+      let statements = try await Waiting.on("reading the tables", context) {
+        try setup.grants(to: printGrants, withOptional: withOptional)
+      }
       StandardOutput.write(document: statements.joined(separator: "\n") + "\n")
       return
     }

@@ -41,8 +41,13 @@ struct MergeExecution: Sendable {
       try StandardOutput.write(json: report)
     } else if !context.isQuiet {
       StandardOutput.write(
-        RunTable(report: report, database: context.target.description, isReplay: snapshot != nil)
-          .rendered(StandardOutput.style)
+        RunTable(
+          report: report,
+          database: context.target.description,
+          isReplay: snapshot != nil,
+          isAtomic: options.atomic
+        )
+        .rendered(StandardOutput.style)
       )
     }
   }

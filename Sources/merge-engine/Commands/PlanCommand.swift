@@ -50,7 +50,7 @@ struct PlanCommand: DatabaseCommand {
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report = try await onThreadOfItsOwn {
-      var display = ProgressDisplay(context)
+      var display = ProgressDisplay(context, .planning)
       Waiting.show("preparing", context)
       defer { LiveArea.shared.end() }
       return try DryRun(

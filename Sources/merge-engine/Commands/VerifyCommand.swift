@@ -61,7 +61,7 @@ struct VerifyCommand: DatabaseCommand {
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report = try await Waiting.on("comparing", context) {
-      var display = ProgressDisplay(context)
+      var display = ProgressDisplay(context, .comparing)
       return try Verification(
         target: context.target,
         stagingTarget: stagingTarget,

@@ -55,13 +55,14 @@ final class LiveArea: Sendable {
     state.withLock { Self.send(Self.erasing(&$0) + Self.drawing(&$0), to: .standardError) }
   }
 
-  /// Up to the first live line, and everything from there on cleared (ECMA-48: CPL, ED). A window that has become narrower
-  /// has broken the lines that were too long for it.
+  /// Up to the first live line, each of them cleared, and up again (ECMA-48: CPL, EL, CNL). Not cleared all at once: where the
+  /// first line of the window is among them, some terminals keep what was there in their history. A window that has become
+  /// narrower has broken the lines that were too long for it.
   private static func erasing(_ state: inout State) -> String {
     guard !state.drawn.isEmpty, let columns = StandardError.terminal?.columns else { return "" }
     let rows = state.drawn.reduce(0) { $0 + max(1, ($1 + columns - 1) / columns) }
     state.drawn = []
-    return "\u{1B}[\(rows)F\u{1B}[J"
+    return "\u{1B}[\(rows)F" + String(repeating: "\u{1B}[2K\u{1B}[1E", count: rows) + "\u{1B}[\(rows)F"
   }
 
   private static func drawing(_ state: inout State) -> String {

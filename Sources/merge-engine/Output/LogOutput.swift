@@ -29,7 +29,7 @@ struct LogOutput: LogHandler {
     switch format {
     case .text:
       let suffix = fields.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" as TerminalText }.joined()
-      StandardError.write("\(time) \("\(event.level)"): \(event.message)\(suffix)\n")
+      StandardError.write(lines: "\(time) \("\(event.level)"): \(event.message)\(suffix)\n")
     case .json:
       var object = fields.mapValues { "\($0)" }
       object["time"] = time

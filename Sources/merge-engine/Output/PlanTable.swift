@@ -86,7 +86,7 @@ struct PlanTable {
         + ": nothing was written. \(Numbers.counted(report.totals.read, "staging row")) examined in "
         + "\(Numbers.duration(milliseconds: report.elapsedMilliseconds))."
         + (report.totals.read > 0
-          ? "" : " There is nothing to merge: staging is empty, or every row of it was merged before.")
+          ? "" : " There is nothing to merge: no row of staging is new.")
     case .blocked: style.paint("BLOCKED", .red) + ": the merge can't start. Nothing was written."
     case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; the counts are those so far."
     }

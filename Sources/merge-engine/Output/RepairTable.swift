@@ -42,6 +42,9 @@ struct RepairTable {
         + ": nothing was written. \(Numbers.counted(report.inserted, "row")) would be inserted, "
         + "\(Numbers.grouped(report.updated)) updated, \(Numbers.grouped(report.deleted)) deleted, "
         + "\(Numbers.grouped(report.leftAlone)) left alone."
+        + (report.notAskedFor > 0
+          ? " \(Numbers.counted(report.notAskedFor, "difference")) \(report.notAskedFor == 1 ? "is" : "are") of kinds that --kind does not name."
+          : "")
     }
     guard report.runID != nil || report.status != .success else {
       return style.paint("SUCCESS", .green) + ": the file lists nothing of the kinds asked for (--kind)."

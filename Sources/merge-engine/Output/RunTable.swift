@@ -8,6 +8,8 @@ struct RunTable {
   var database: String?
   /// Rows came from a snapshot and not from staging.
   var isReplay = false
+  /// All of it was one transaction.
+  var isAtomic = false
 
   func rendered(_ style: Style) -> TerminalText {
     var table = TextTable(
@@ -40,11 +42,11 @@ struct RunTable {
   }
 
   private func cells(_ name: String, _ counts: VerdictCounts, milliseconds: Int) -> [String] {
-    let rate = milliseconds > 0 ? Numbers.grouped(counts.read * 1000 / milliseconds) : "-"
+    let rate = counts.read > 0 ? Numbers.rate(counts.read, milliseconds: milliseconds).map(Numbers.grouped) : nil
     let numbers = [
       counts.read, counts.inserted, counts.updated, counts.unchanged, counts.stale, counts.duplicate, counts.errors,
     ]
-    return [name] + numbers.map(Numbers.grouped) + [rate, Numbers.duration(milliseconds: milliseconds)]
+    return [name] + numbers.map(Numbers.grouped) + [rate ?? "-", Numbers.duration(milliseconds: milliseconds)]
   }
 
   private func headline(_ style: Style) -> TerminalText {
@@ -59,19 +61,28 @@ struct RunTable {
     switch report.status {
     case .success where totals.read == 0 && !isReplay:
       return style.paint("SUCCESS", .green)
-        + ": \(run) found nothing to merge: every row of staging was merged before, or none has been loaded."
+        + ": \(run) found nothing to merge: no row of staging is new."
     case .success:
       return style.paint("SUCCESS", .green)
-        + ": \(run), \(Numbers.counted(totals.read, isReplay ? "row" : "staging row")) merged, none left.\(races)"
+        + ": \(run) merged \(Numbers.counted(totals.read, isReplay ? "row" : "staging row")); none is left.\(races)"
     case .partial:
       return style.paint("PARTIAL", .yellow) + ": \(run). \(refusals) All others are merged.\(races)"
     case .aborted:
       return style.paint("ABORTED", .yellow)
-        + ": \(run) was interrupted. Its finished batches are committed; the same command continues from there."
+        + ": \(run) was interrupted. \(committed) The same command \(isAtomic ? "starts again." : "continues from there.")"
     case .failed, .running, .loading:
       return style.paint("FAILED", .red)
-        + ": \(run). Its finished batches are committed; fix the cause and run the same command again."
+        + ": \(run). \(committed) Fix the cause and run the same command again."
     }
+  }
+
+  private var committed: String {
+    let left =
+      report.pending > 0
+      ? " \(Numbers.counted(report.pending, "row")) of staging \(report.pending == 1 ? "is" : "are") left." : ""
+    return
+      (isAtomic ? "Nothing was merged: --atomic has rolled back everything." : "Its finished batches are committed.")
+      + left
   }
 
   private var refusals: String {

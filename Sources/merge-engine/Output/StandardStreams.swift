@@ -8,6 +8,9 @@ enum StandardError {
     LiveArea.shared.write(text.string, to: .standardError)
   }
 
+  /// Writes lines above whatever is live, broken at spaces where the window is narrower.
+  static func write(lines text: TerminalText) { write(Style(terminal: terminal).wrapped(text)) }
+
   /// Writes a line of JSON.
   static func write(jsonLine line: String) {
     LiveArea.shared.write(Printable.json(line) + "\n", to: .standardError)
@@ -20,7 +23,7 @@ enum StandardError {
       let texts = lines.enumerated().map { index, line -> TerminalText in
         index == 0 ? "merge-engine: \(lines: line)\n" : "  \(lines: line)\n"
       }
-      write(texts.joined())
+      write(lines: texts.joined())
     case .json:
       LogOutput.logger(format).error("\(lines.joined(separator: " "))")
     }

@@ -16,6 +16,11 @@ struct StatusTable {
       }
       text += table.rendered(style)
     }
+    if let name = status.missingAdminSchema {
+      let note: TerminalText =
+        "There is no admin schema \(name): nothing has been merged yet, or the schema has another name (--admin-schema)."
+      return text + "\n" + style.wrapped(note) + "\n"
+    }
     guard !status.runs.isEmpty else { return text + "\nNo runs are on record.\n" }
     return text + "\n" + runs.rendered(style)
   }

@@ -78,9 +78,15 @@ struct TerminalText: ExpressibleByStringInterpolation, Equatable, Sendable {
     return TerminalText(asItIs: result)
   }
 
-  /// The text in lines of so many columns, broken at spaces; a word that is longer is broken where the line ends.
+  /// The text in lines of so many columns, broken at spaces; a word that is longer is broken where the line ends. Indented as the
+  /// text is.
   func wrapped(to limit: Int) -> [TerminalText] {
     guard width > limit, limit > 0 else { return [self] }
+    let indent = String(string.prefix { $0 == " " })
+    guard indent.isEmpty || indent.count >= limit else {
+      return TerminalText(asItIs: String(string.dropFirst(indent.count))).wrapped(to: limit - indent.count)
+        .map { TerminalText(asItIs: indent + $0.string) }
+    }
     var lines: [String] = []
     var line = (text: "", width: 0)
     for word in string.split(separator: " ", omittingEmptySubsequences: false).map({ TerminalText(asItIs: String($0)) })

@@ -23,7 +23,9 @@ struct VerifyTable {
       : ""
     // Of tables that are not there nothing is the same.
     if mismatches.isEmpty && report.status == .blocked { return "" }
-    guard !mismatches.isEmpty else { return "The types of staging and production are the same. \(notes)\n" }
+    guard !mismatches.isEmpty else {
+      return "The types of staging and production are the same.\(notes.isEmpty ? "" : " ")\(notes)\n"
+    }
     var table = TextTable(["table", "column", "production", "staging", "types"])
     for type in mismatches {
       table.add([type.table, type.column, type.production ?? "-", type.staging ?? "-", type.status])
@@ -64,7 +66,7 @@ struct VerifyTable {
     }
     if let note = table.extra.note { text += "  extra rows \(note)\n" }
     if let left = Self.notCompared(table) { text += "  not compared: \(left).\n" }
-    return text.isEmpty ? "" : "\n" + style.paint("\(table.table)", .bold) + "\n" + text
+    return text.isEmpty ? "" : "\n" + style.paint("\(table.table)", .bold) + "\n" + style.wrapped(text)
   }
 
   private static func word(_ kind: DifferenceKind) -> String {
@@ -90,6 +92,7 @@ struct VerifyTable {
   /// What differing ties are, and what becomes of all differences.
   private func advice() -> TerminalText {
     guard report.status == .different else { return "" }
+    let hasExtra = report.tables.contains { $0.extra.count > 0 }
     var text: TerminalText = ""
     let ties = report.tables.reduce(0) { $0 + $1.counts.differing }
     if ties > 0 {
@@ -101,7 +104,7 @@ struct VerifyTable {
       + (outputPath.map {
         "Every difference is in \($0): merge-engine repair \($0) --plan shows what a repair would do.\n"
       }
-        ?? "--output FILE writes every difference, and merge-engine repair FILE mends it.\n")
+        ?? "--output FILE writes every difference, and merge-engine repair FILE mends it\(hasExtra ? ", extra rows with --kind extra" : "").\n")
   }
 
   private static func key(_ key: [String: String?]) -> String {
@@ -109,10 +112,25 @@ struct VerifyTable {
   }
 
   private var difference: TerminalText {
+    let extraCount = report.tables.reduce(0) { $0 + $1.extra.count }
+    let onlyExtra = report.tables.allSatisfy { $0.counts.differenceCount == 0 }
     let onlyTies = report.tables.allSatisfy { $0.extra.count == 0 && $0.counts.differenceCount == $0.counts.differing }
     return onlyTies
       ? "production has other values in rows that are as new as staging's (--ties compare)"
-      : "production is not what was merged"
+      : onlyExtra
+        ? "production has \(Numbers.counted(extraCount, "row")) that staging does not have"
+        : "production is not what was merged"
+  }
+
+  private var unreadCount: Int { report.tables.reduce(0) { $0 + ($1.notCompared?.unread ?? 0) } }
+
+  /// All of staging was merged.
+  private var isWhole: Bool { unreadCount == 0 }
+
+  private var left: TerminalText {
+    isWhole
+      ? ""
+      : " \(Numbers.counted(unreadCount, "row")) of staging \(unreadCount == 1 ? "is" : "are") not merged yet: run merge-engine."
   }
 
   private func headline(_ style: Style) -> TerminalText {
@@ -120,10 +138,12 @@ struct VerifyTable {
       "\(Numbers.counted(report.comparedCount, "staging row")) compared at "
       + "\(Numbers.grouped(report.rowsPerSecond)) rows/s."
     return switch report.status {
-    case .success: style.paint("SUCCESS", .green) + ": production is as it should be. \(looked)"
+    case .success:
+      style.paint("SUCCESS", .green)
+        + ": \(isWhole ? "production is" : "what was compared is") as it should be. \(looked)\(left)"
     case .partial:
       style.paint("PARTIAL", .yellow)
-        + ": production is as it should be, except for \(Numbers.counted(report.standingErrors ?? 0, "row")) that stood refused and could not be compared. \(looked)"
+        + ": what was compared is as it should be; \(Numbers.counted(report.standingErrors ?? 0, "refused row")) could not be compared. \(looked)\(left)"
     case .different: style.paint("DIFFERENT", .red) + ": \(difference). \(looked)"
     case .nothingCompared: style.paint("NOTHING COMPARED", .red) + ": that says nothing about production."
     case .blocked: style.paint("BLOCKED", .red) + ": the rows can't be compared."

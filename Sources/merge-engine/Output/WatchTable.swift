@@ -31,7 +31,7 @@ struct WatchTable {
       default: .yellow
       }
     let pause: TerminalText = run.pausedBecause.map { " \(style.paint("PAUSED", .yellow)) (\($0))" } ?? ""
-    let since = "since \(Self.clock(run.startedAt ?? ""))"
+    let since = "began at \(Self.clock(run.startedAt ?? ""))"
     let span = run.finishedAt.map { "\(Self.clock(run.startedAt ?? "")) to \(Self.clock($0))" } ?? since
     let line: TerminalText =
       "\(time) UTC  run \(run.runID) \(style.paint("\(run.status)", colour))\(pause) \(span), \(Numbers.grouped(run.read)) read, "
@@ -39,6 +39,8 @@ struct WatchTable {
       + "\(Numbers.counted(run.errors, "error"))"
     return style.wrapped(line)
   }
+
+  private var isPaused: Bool { status.lastRun?.pausedBecause != nil }
 
   /// What a narrow window has first is what somebody watches for.
   private func tables(_ style: Style) -> TextTable {
@@ -54,8 +56,8 @@ struct WatchTable {
       table.add(
         [rows.table] + (barWidth > 0 ? [Self.bar(share, barWidth)] : [])
           + [
-            "\(Int(share * 100)) %", entry.rowsPerSecond.map { Numbers.grouped(Int($0)) } ?? "-",
-            entry.secondsLeft.map { Numbers.duration(milliseconds: Int($0 * 1000)) } ?? "-",
+            "\(Int(share * 100)) %", isPaused ? "-" : entry.rowsPerSecond.map { Numbers.grouped(Int($0)) } ?? "-",
+            isPaused ? "-" : entry.secondsLeft.map { Numbers.duration(milliseconds: Int($0 * 1000)) } ?? "-",
             about + Numbers.grouped(rows.pending), Numbers.grouped(rows.errors),
             about + Numbers.grouped(rows.processed), about + Numbers.grouped(rows.total),
           ]

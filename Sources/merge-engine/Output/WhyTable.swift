@@ -10,12 +10,14 @@ struct WhyTable {
   func rendered(_ style: Style) -> TerminalText {
     let key = report.key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     var text = style.paint("\(report.table), \(key)", .bold) + "\n\n" + sides.rendered(style) + "\n"
-    if report.staging.isEmpty { text += "Staging has no row with this key.\n" }
-    for row in report.staging { text += standing(row) }
-    if report.production == nil { text += "Production has no row with this key.\n" }
-    for read in report.reads { text += line(read) }
-    for refusal in report.refusals { text += line(refusal) }
-    for image in report.images { text += line(image) }
+    var history: TerminalText = ""
+    if report.staging.isEmpty { history += "Staging has no row with this key.\n" }
+    for row in report.staging { history += standing(row) }
+    if report.production == nil { history += "Production has no row with this key.\n" }
+    let events = report.reads.map { ($0.at, line($0)) } + report.refusals.map { ($0.at, line($0)) }
+    for event in events.sorted(by: { ($0.0 ?? "") < ($1.0 ?? "") }) { history += event.1 }
+    for image in report.images { history += line(image) }
+    text += style.wrapped(history)
     return text
   }
 
@@ -42,7 +44,7 @@ struct WhyTable {
   private func standing(_ row: WhyReport.StagingRow) -> TerminalText {
     let standing =
       switch row.standing {
-      case .merged: "merged"
+      case .merged: row.verdict == .stale ? "read, and left alone" : "merged"
       case .pending: "not merged yet"
       case .refused: "refused"
       case .dismissed: "dismissed: no merge reads it"
@@ -50,12 +52,12 @@ struct WhyTable {
       }
     let verdict =
       switch row.verdict {
-      case .insert: "Production lacks it, so the rule inserts it"
-      case .update: "It is newer than production's, so the rule updates production"
+      case .insert: "Production lacks it, so the rule would insert it"
+      case .update: "It is newer than production's, so the rule would update production"
       case .unchanged: "It is as new as production's, and the same: there is nothing to do"
       case .tie:
         "It is as new as production's with other values (a tie): left alone; merge-engine --again --ties compare updates it"
-      case .stale: "It is older than production's, which the rule leaves alone"
+      case .stale: "It is older than production's, which the rule leaves as it is"
       }
     // What the rule would say of it matters to nobody.
     guard row.standing != .dismissed else { return "staging row \(row.ctid): \(standing).\n" }
@@ -64,7 +66,8 @@ struct WhyTable {
 
   private func line(_ read: WhyReport.Read) -> TerminalText {
     let batch = read.worker.map { " in a batch of \(Numbers.counted(read.rows ?? 0, "row")) by worker \($0)" } ?? ""
-    return "\(time(read.at)) read by run \(read.runID.map(String.init) ?? "?")\(batch)\n"
+    let earlier = read.isOrEarlier ? " or an earlier one" : ""
+    return "\(time(read.at)) read by run \(read.runID.map(String.init) ?? "?")\(earlier)\(batch)\n"
   }
 
   private func line(_ refusal: WhyReport.Refusal) -> TerminalText {

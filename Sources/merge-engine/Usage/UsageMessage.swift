@@ -16,7 +16,9 @@ struct UsageMessage {
 
   /// The message, a line a thought.
   var lines: [String] {
-    let help = (["merge-engine"] + path.map(\.name) + ["--help"]).joined(separator: " ")
+    // Without a command it is merge's options that were typed.
+    let isOfMerge = path.isEmpty && arguments.first?.hasPrefix("-") == true
+    let help = (["merge-engine"] + (isOfMerge ? ["merge"] : path.map(\.name)) + ["--help"]).joined(separator: " ")
     return [problem, "See \(help)."]
   }
 
@@ -48,6 +50,12 @@ struct UsageMessage {
     // What stands where a number belongs may be anything; what was given to an option by its name is shown.
     if let match = text.firstMatch(of: /^The value '.*' is invalid for '(<[^']+>)'/) {
       return "\(match.1) must be a number, and the given value is not one \(ShownArguments.substitute)."
+    }
+    if let match = text.firstMatch(of: /^The value '(.*)' is invalid for '(--[a-z-]+)/),
+      !text.contains("Please provide one of"),
+      match.1.wholeMatch(of: /[-+0-9., _]+[A-Za-z%]{0,2}/) == nil
+    {
+      return "\(match.2) must be a number, and the given value is not one \(ShownArguments.substitute)."
     }
     let cleaned = ShownArguments(arguments).clean(text).replacing(/\.$/, with: "") + "."
     // Texts are always taken, and of a choice the parser lists what there is.

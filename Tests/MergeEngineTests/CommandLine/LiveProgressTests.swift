@@ -16,7 +16,10 @@ import Testing
           rest = rest[match.range.upperBound...]
           switch match.2 {
           case "F": row = max(0, row - (Int(match.1) ?? 1))
-          case "J": lines = Array(lines[..<row]) + [""]
+          case "E":
+            row += Int(match.1) ?? 1
+            while row >= lines.count { lines.append("") }
+          case "K": lines[row] = ""
           default: break
           }
           continue

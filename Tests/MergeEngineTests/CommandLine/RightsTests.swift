@@ -50,6 +50,11 @@ import Testing
         #expect(line.hasPrefix("GRANT ") || (line.hasPrefix("-- for ") && line.contains(": GRANT ")))
         #expect(line.hasSuffix("TO \"anybody\";"))
       }
+      #expect(outcome.errors.contains("there is no role anybody yet"))
+      let all = try await database.call("init", "--print-grants", "anybody", "--optional-grants")
+      let comments = outcome.output.matches(of: #/(?m)^-- for /#).count
+      #expect(comments > 3 && all.output.matches(of: #/(?m)^GRANT .*; -- for /#).count == comments)
+      #expect(try await database.call("init", "--optional-grants").status == 64)
       #expect(try database.contents() == before)
     }
   }

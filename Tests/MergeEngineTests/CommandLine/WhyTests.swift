@@ -83,6 +83,57 @@ import Testing
     }
   }
 
+  @Test func `only runs that have read the row are named, whatever they have read beside it`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int, l text, a text, updated_at timestamp, PRIMARY KEY (k, l)"
+      // Without a status: a row that is marked is another one.
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging; CREATE TABLE staging.t (\(columns));
+        CREATE TABLE production.t (\(columns), CHECK (a <> 'bad'));
+        INSERT INTO staging.t VALUES (1, 'x', 'new', '2025-01-02'), (2, 'x', 'bad', '2025-01-02'), (3, 'x', 'same', '2025-01-02');
+        INSERT INTO production.t VALUES (1, 'x', 'old', '2025-01-01'), (3, 'x', 'same', '2025-01-02')
+        """
+      )
+      try await database.merge { $0.beforeImages = true }
+      func runs(_ key: Int) async throws -> [Int?] {
+        try await why(database, "\(key)", "x")["reads"].elements.map { $0["run_id"].integer }
+      }
+      #expect(try await runs(2) == [1])
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT t_a_check")
+      #expect(try await database.call("errors", "retry").status == 0)
+      try await database.merge()
+      #expect(try await runs(2) == [1, 2])
+      #expect(try await runs(1) == [1])
+      #expect(try await runs(3) == [1])
+      try database.run("INSERT INTO staging.t VALUES (5, 'x', 'later', '2025-01-02')")
+      try await database.merge()
+      #expect(try await runs(5) == [3])
+      #expect(try await runs(1) == [1])
+      try await database.rollBack(1)
+      #expect(try await runs(1) == [1])
+      try await database.merge()
+      #expect(try await runs(1) == [1, 4])
+      #expect(try await runs(3) == [1])
+      try await database.merge { $0.again = true }
+      #expect(try await runs(3) == [1, 5])
+      #expect(try await runs(1) == [1, 4, 5])
+      #expect(try await database.call("cleanup", "--keep-task", "--older-than", "0").status == 0)
+    }
+  }
+
+  @Test func `when entries are gone nothing is said that nobody knows`() async throws {
+    try await withRows { database in
+      try await database.merge()
+      try database.run(
+        "DELETE FROM admin.merge_progress WHERE superseded_at IS NOT NULL; DELETE FROM admin.merge_progress WHERE place_start IS NOT NULL"
+      )
+      let reads = try await why(database, "1", "x")["reads"].elements
+      #expect(reads.count == 1 && reads[0]["or_earlier"] == .bool(true) && reads[0]["worker"] == .null)
+      #expect(try await database.call("why", "t", "1", "x").output.contains(" or an earlier one\n"))
+    }
+  }
+
   @Test func `ties, rows that only one side has, and repairs`() async throws {
     try await withRows { database in
       let tie = try await why(database, "4", "x")

@@ -41,11 +41,11 @@ import Testing
     try await TestServer.withOwn(in: .sleeping) { cluster async throws in
       let owner = cluster.connectionString()
       let setup = """
-        CREATE ROLE merger LOGIN PASSWORD 'x'; CREATE DATABASE shop OWNER merger;
+        CREATE ROLE owner LOGIN PASSWORD 'x'; CREATE ROLE merger LOGIN PASSWORD 'x'; CREATE DATABASE shop OWNER owner;
         """
-      let outcome = try await run("README.md", cluster, database: "shop", role: "merger", setup: setup, owner: owner)
+      let outcome = try await run("README.md", cluster, database: "shop", role: "owner", setup: setup, owner: owner)
       #expect(outcome.status == 0, "\(outcome.transcript)")
-      #expect(outcome.output.contains("SUCCESS: run 1, 201 staging rows merged, none left."))
+      #expect(outcome.output.contains("SUCCESS: run 1 merged 201 staging rows; none is left."))
       #expect(outcome.output.contains("The report of run"))
       #expect(outcome.output.contains("ROLLED BACK"))
     }
@@ -62,7 +62,7 @@ import Testing
         owner: cluster.connectionString()
       )
       #expect(outcome.status == 0, "\(outcome.transcript)")
-      #expect(outcome.output.contains("SUCCESS: run 1, 447 staging rows merged, none left."), "\(outcome.transcript)")
+      #expect(outcome.output.contains("SUCCESS: run 1 merged 447 staging rows; none is left."), "\(outcome.transcript)")
       #expect(outcome.output.contains("exit status 76"), "\(outcome.transcript)")
     }
   }
@@ -79,7 +79,7 @@ import Testing
       )
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(outcome.output.contains("aws dms create-replication-config"), "\(outcome.transcript)")
-      #expect(outcome.output.contains("SUCCESS: run 1, 447 staging rows merged, none left."), "\(outcome.transcript)")
+      #expect(outcome.output.contains("SUCCESS: run 1 merged 447 staging rows; none is left."), "\(outcome.transcript)")
     }
   }
 
@@ -118,7 +118,7 @@ import Testing
       )
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(outcome.output.contains("1 still in production"), "\(outcome.transcript)")
-      #expect(outcome.output.contains("201 rows merged, none left."), "\(outcome.transcript)")
+      #expect(outcome.output.contains("merged 201 rows; none is left."), "\(outcome.transcript)")
       #expect(outcome.output.contains("REPAIRED: run 2"), "\(outcome.transcript)")
     }
   }

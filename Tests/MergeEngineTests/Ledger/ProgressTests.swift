@@ -253,6 +253,32 @@ import Testing
     }
   }
 
+  @Test func `a run that ends early says how many rows are left, and what became of the others`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (id int PRIMARY KEY, v int CHECK (v > 0), updated_at int);
+        CREATE TABLE staging.t (id int, v int, updated_at int);
+        INSERT INTO staging.t SELECT n, n % 50, 1 FROM generate_series(1, 1000) AS n
+        """
+      )
+      let atomic = try await database.call("merge", "--atomic")
+      #expect(atomic.status == 74, "\(atomic.transcript)")
+      #expect(
+        atomic.output.contains(
+          "Nothing was merged: --atomic has rolled back everything. 1,000 rows of staging are left."
+        ),
+        "\(atomic.output)"
+      )
+      let early = try await database.call("merge", "--max-errors", "0", "--batch", "100", "--workers", "1", "--json")
+      #expect(early.status == 74, "\(early.transcript)")
+      let pending = try early.json()["totals"]["pending"].integer
+      let status = try await database.call("status", "--json").json()["tables"].table("t")
+      #expect(pending == status["pending"].integer && pending ?? 0 > 0)
+    }
+  }
+
   @Test func `again says how many merged rows it reads`() async throws {
     try await Self.with(rows: 300) { database in
       try await database.merge()

@@ -139,6 +139,42 @@ import Testing
     }
   }
 
+  @Test func `what a dump has brought from another server says nothing of rows here`() async throws {
+    try await Self.withRefusedRows { database in
+      // As a dump has it that is restored where the tables happen to have the same oids.
+      try database.run(
+        """
+        UPDATE admin.merge_progress SET source = regexp_replace(source, '[0-9]+$', '1');
+        UPDATE admin.merge_errors SET staging_source = regexp_replace(staging_source, '[0-9]+$', '1')
+        """
+      )
+      #expect(try await database.call("errors", "list").output == "No refused rows.\n")
+      #expect(try await database.call("status", "--json").json()["tables"].table("t")["pending"].integer == 10)
+      #expect(try database.count("SELECT pending_records FROM admin.oracle_pg_migration_status") == 10)
+      let plan = try await database.call("plan", "--json")
+      #expect(plan.output.contains("can't be told apart from new ones"))
+      let report = try await database.merge()
+      #expect((report.totals.read, report.totals.errors, report.standingErrors) == (10, 2, 0))
+    }
+  }
+
+  @Test func `what an earlier version has noted without a server is this one's`() async throws {
+    try await Self.withRefusedRows { database in
+      try database.run(
+        """
+        UPDATE admin.merge_progress SET source = regexp_replace(source, ' [0-9]+$', '');
+        UPDATE admin.merge_errors SET staging_source = regexp_replace(staging_source, ' [0-9]+$', '')
+        """
+      )
+      #expect(try await database.call("errors", "list", "--json").json()["errors"].elements.count == 2)
+      #expect(
+        try database.rows("SELECT pending_records, error_records FROM admin.oracle_pg_migration_status") == ["(0,2)"]
+      )
+      let report = try await database.merge()
+      #expect((report.totals.read, report.standingErrors) == (0, 2))
+    }
+  }
+
   @Test func `rows of a staging table that was dropped stand no more`() async throws {
     try await Self.withRefusedRows { database in
       try database.run("DROP TABLE staging.t")
@@ -178,6 +214,32 @@ import Testing
       let report = try await database.merge { $0.batchRows = 50 }
       #expect(report.status == .success, "\(report)")
       #expect(try database.count("SELECT count(*) FROM production.tree") == 400)
+    }
+  }
+
+  @Test func `plan counts the refused rows that a merge tries by itself, as the merge does`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.parent (id int PRIMARY KEY, updated_at timestamp);
+        CREATE TABLE production.child (id int PRIMARY KEY, parent int REFERENCES production.parent, v int CHECK (v > 0), updated_at timestamp);
+        CREATE TABLE staging.parent (id int, updated_at timestamp);
+        CREATE TABLE staging.child (id int, parent int, v int, updated_at timestamp);
+        INSERT INTO staging.child SELECT n, n, n - 1, '2025-01-01' FROM generate_series(1, 5) AS n;
+        """
+      )
+      #expect(try await database.merge().totals.errors == 5)
+      for parents in [[], [3, 4], [1]] {
+        for parent in parents { try database.run("INSERT INTO production.parent VALUES (\(parent), '2025-01-01')") }
+        let plan = try await database.call("plan", "--json")
+        let merge = try await database.call("merge", "--json")
+        #expect((plan.status, merge.status) == (65, 65), "\(plan.transcript)")
+        for count in ["read", "inserted", "errors", "standing_errors"] {
+          #expect(try plan.json()["totals"][count] == merge.json()["totals"][count], "\(count) with \(parents)")
+        }
+      }
+      #expect(try database.rows("SELECT id FROM production.child ORDER BY 1") == ["(3)", "(4)"])
     }
   }
 

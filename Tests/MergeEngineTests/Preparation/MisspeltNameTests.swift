@@ -93,6 +93,11 @@ import Testing
       message: ["tables.orders.insert_only_columns", "no column Note", "Did you mean note?"]
     ),
     File(text: "tables: {orders: {key: [note, note]}}", message: ["tables.orders.key: it names a column twice"]),
+    File(
+      text: "tables: {orders: {insert_only_columns: [updated_at]}}",
+      message: ["tables.orders.insert_only_columns", "updated_at is the version column"]
+    ),
+    File(text: "insert_only_columns: [created_at, updated_at]", message: ["updated_at is the version column"]),
     File(text: "insert_only_columns: [nam]", message: ["insert_only_columns", "a column nam", "Did you mean name?"]),
     File(text: "version_colum: updated_at", message: ["unknown key version_colum", "Did you mean version_column?"]),
     File(text: "tables: {orders: {ignore: [note]}}", message: ["unknown key tables.orders.ignore"]),

@@ -1,0 +1,15 @@
+import Libpq
+
+extension MergePlan {
+  /// Has refused rows read that a merge would try again by itself (``SecondChances``), so that they are counted.
+  mutating func tryRefusedAgain(admin: Identifier, production: Connection, staging: Connection) throws(PostgresError) {
+    for index in tables.indices {
+      let tries = try SecondChances.nextTries(of: tables[index], admin: admin, production: production, staging: staging)
+      guard !tries.isEmpty else { continue }
+      var reading = tables[index].reading
+      reading.refused.removeAll(where: Set(tries).contains)
+      reading.coverage.add(LedgerEntry(id: .max, runID: 0, content: .reopened(tries)))
+      read(reading, table: index)
+    }
+  }
+}
