@@ -11,8 +11,9 @@ enum Sentence {
       return "\(Numbers.counted(totals.read, "staging row")) read; the server refused none of them, but rows that "
         + "earlier runs had refused still stood."
     case .partial:
+      let others = totals.errors < totals.read ? ", and all others are merged." : "."
       return "The server refused \(Numbers.grouped(totals.errors)) of \(read) staging rows; they are quarantined with "
-        + "their reason, and all others are merged."
+        + "their reason\(others)"
     case .failed, .aborted:
       return
         "The run stopped after \(read) staging rows. What its batches committed stays, and the same command continues "

@@ -53,6 +53,9 @@ extension PostgresError {
     guard let pointer = PQerrorMessage(connection) else { return "no message" }
     // Lines that go on are indented.
     let lines = String(cString: pointer).split(whereSeparator: \.isNewline).map { $0.drop(while: \.isWhitespace) }
-    return lines.isEmpty ? "the connection was closed without a message" : lines.joined(separator: " ")
+    guard let first = lines.first else { return "the connection was closed without a message" }
+    return lines.dropFirst().reduce(String(first)) { text, line in
+      text + (text.last.map { ".?!:;,".contains($0) } == true ? " " : ". ") + line
+    }
   }
 }

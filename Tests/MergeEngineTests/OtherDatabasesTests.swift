@@ -91,6 +91,36 @@ import Testing
     }
   }
 
+  @Test func `of a snapshot too, and what can't even be loaded is refused by its number`() async throws {
+    try await TestDatabase.with(.latin1) { production in
+      try await TestDatabase.with { staging in
+        let columns = "id int PRIMARY KEY, v text, updated_at int"
+        for database in [production, staging] {
+          try database.run(
+            "CREATE SCHEMA production; CREATE SCHEMA staging; CREATE TABLE production.t (\(columns)); CREATE TABLE staging.t (\(columns))"
+          )
+        }
+        try staging.run(
+          "INSERT INTO staging.t SELECT n, CASE WHEN n % 100 = 7 THEN '€' ELSE 'é' END, 1 FROM generate_series(1, 300) AS n"
+        )
+        try await withFolder { folder in
+          #expect(try await staging.call("snapshot", "save", "\(folder)/night").status == 0)
+          let replay = try await production.call("replay", "\(folder)/night", "--json")
+          #expect(replay.status == 65, "\(replay.transcript)")
+          let totals = try replay.json()["totals"]
+          #expect((totals["read"].integer, totals["inserted"].integer, totals["errors"].integer) == (300, 297, 3))
+          #expect(
+            try production.rows("SELECT sqlstate, snapshot_row FROM admin.merge_errors ORDER BY 2")
+              == ["(22P05,6)", "(22P05,106)", "(22P05,206)"]
+          )
+          #expect(try production.count("SELECT count(*) FROM production.t") == 297)
+          let again = try await production.call("replay", "\(folder)/night", "--json")
+          #expect(try again.json()["totals"]["errors"].integer == 3, "\(again.transcript)")
+        }
+      }
+    }
+  }
+
   @Test func `values that rows hand over to each other are not foreseen, and plan says so`() async throws {
     try await TestDatabase.withPair { production, staging in
       try production.run(

@@ -39,24 +39,25 @@ struct StagingSource: Sendable, Hashable {
   ///
   /// - Parameter isElsewhere: `connection` leads to another database than production's.
   init(_ table: QualifiedName, isElsewhere: Bool, _ connection: Connection) throws(PostgresError) {
-    let server = isElsewhere ? nil : try Self.server(connection)
     let history: SQL =
       isElsewhere
       ? """
       concat_ws(' ', \(Self.database),
                 CASE WHEN c.relpersistence = 'u' THEN extract(epoch FROM pg_postmaster_start_time())::text END) || ' '
       """ : "''"
-    let row = try connection.query(
-      """
-      SELECT \(history) || c.oid, pg_relation_filenode(c.oid)::bigint,
-             pg_relation_size(c.oid) / current_setting('block_size')::bigint
-      FROM pg_class c WHERE c.oid = \(Literal(table.quoted))::regclass
-      """,
-      "looking at \(table)"
-    )
+    let (row, server) = try Self.asking(connection, asks: !isElsewhere) { server throws(PostgresError) in
+      try connection.query(
+        """
+        SELECT \(history) || c.oid, pg_relation_filenode(c.oid)::bigint,
+               pg_relation_size(c.oid) / current_setting('block_size')::bigint, \(server)
+        FROM pg_class c WHERE c.oid = \(Literal(table.quoted))::regclass
+        """,
+        "looking at \(table)"
+      )
+    }
     let name = "table \(row.text(0, 0) ?? "")"
-    identity = server.map { "\(name) \($0)" } ?? name
-    formerIdentity = server.map { _ in name }
+    identity = server ? "\(name) \(row.text(0, 3) ?? "")" : name
+    formerIdentity = server ? name : nil
     let words = identity.split(separator: " ")
     kin =
       isElsewhere && words.count > 4
@@ -68,17 +69,37 @@ struct StagingSource: Sendable, Hashable {
   /// The server's own number, which no dump takes along.
   static let serverNumber: SQL = "(SELECT system_identifier FROM pg_control_system())"
 
-  /// The same as text; nil where it is not to be had: everybody may ask unless somebody has taken that right away.
+  /// The same as text; nil where it is not to be had.
   static func server(_ connection: Connection) throws(PostgresError) -> String? {
-    func ask() throws(PostgresError) -> String? {
-      try connection.query("SELECT \(serverNumber)::text", "asking which server this is").text(0, 0)
+    let (row, isKnown) = try asking(connection, asks: true) { server throws(PostgresError) in
+      try connection.query("SELECT \(server)", "asking which server this is")
     }
-    do {
-      return try connection.isInTransaction ? Savepoint.attempt(on: connection) { try ask() } : ask()
+    return isKnown ? row.text(0, 0) : nil
+  }
+
+  /// Runs a query that has the server's number in it as text; where that is not to be had, the same query with NULL. Everybody may
+  /// ask unless somebody has taken that right away.
+  ///
+  /// - Returns: also whether the number is in it.
+  private static func asking(
+    _ connection: Connection,
+    asks: Bool,
+    _ query: (_ server: SQL) throws(PostgresError) -> ResultSet
+  ) throws(PostgresError) -> (ResultSet, Bool) {
+    guard asks else { return (try query("NULL::text"), false) }
+    let operation = "asking which server this is"
+    let isPart = connection.isInTransaction
+    if isPart { try connection.execute("SAVEPOINT asking", operation) }
+    do throws(PostgresError) {
+      let row = try query("\(serverNumber)::text")
+      if isPart { try connection.execute("RELEASE SAVEPOINT asking", operation) }
+      return (row, true)
     } catch {
-      guard let error = error as? PostgresError else { return nil }
-      guard error.origin == .server, !error.isWorthRetrying, !error.isCancelled else { throw error }
-      return nil
+      guard error.origin == .server, [.insufficientPrivilege, .featureNotSupported].contains(error.sqlState) else {
+        throw error
+      }
+      if isPart { try connection.execute("ROLLBACK TO SAVEPOINT asking; RELEASE SAVEPOINT asking", operation) }
+      return (try query("NULL::text"), false)
     }
   }
 

@@ -30,6 +30,22 @@ struct RefusalRecord {
     }
   }
 
+  /// Records a row of a snapshot's file that the server could not even take over, so that nothing of it can be shown.
+  ///
+  /// - Parameter number: its number in the file.
+  func write(fileRow number: Int, _ error: PostgresError) throws(PostgresError) {
+    _ = try connections.production.query(
+      RefusalSQL.insert(admin),
+      [
+        .bigint(runID), .text(plan.plainName), .text(plan.snapshot?.snapshotID), .text(nil), .bigint(nil), .text(nil),
+        .text(plan.production.schema.name), .textArray([nil]), .textArray([error.sqlState?.code]),
+        .textArray([error.message]), .textArray([error.detail]), .textArray([nil]), .textArray(["\(number)"]),
+        .textArray([nil]), .textArray([nil]),
+      ],
+      "recording a refused row of \(plan.staging)"
+    )
+  }
+
   private func attempt(_ refusals: [(address: UInt64, error: PostgresError)], form: RefusalSQL.RowForm) throws {
     try Savepoint.attempt(on: connections.staging) {
       guard connections.staging !== connections.production else { return try insert(refusals, form: form) }

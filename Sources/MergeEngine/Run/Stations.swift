@@ -130,7 +130,12 @@ struct Stations {
     case .rows(let rows): source = .rows(rows)
     case .keys(let keyed): source = .rows(keyed.addresses)
     case .slice(let slice):
-      guard let loaded = try loader?.load(slice) else { preconditionFailure("slices are of snapshots only") }
+      guard let loaded = try load(slice) else {
+        var counts = VerdictCounts()
+        (counts.read, counts.errors, counts.batches) = (1, 1, 1)
+        _ = try finish(place, counts, refused: [], setApart: [], elapsed: .now - start)
+        return Carried(counts: counts, place: place)
+      }
       source = .range(loaded)
     }
     let way = ways.next(mode, place)
@@ -178,6 +183,29 @@ struct Stations {
     }
     ways.learn(pages, lookUpTime: lookUpTime)
     return Carried(counts: counts, place: place, pages: pages, isCold: way.readsAhead, setApart: groups)
+  }
+
+  /// Loads rows of a file, which are sent as text of the file's encoding; a row with letters that production's lacks is found by
+  /// halves, and refused.
+  ///
+  /// - Returns: nil for a row that was refused.
+  private mutating func load(_ slice: SnapshotSlice) throws -> TupleRange? {
+    guard var loader = self.loader.take() else { preconditionFailure("slices are of snapshots only") }
+    defer { self.loader = loader }
+    func refuses(_ error: PostgresError) -> Bool { error.origin == .server && error.refusesRow && !isAllOrNothing }
+    guard slice.rowCount == 1, let row = slice.rows.first?.lowerBound, !isAllOrNothing else {
+      do {
+        return try loader.load(slice)
+      } catch let error as PostgresError where refuses(error) && slice.rowCount > 1 {
+        throw Claim.TooLarge()
+      }
+    }
+    do {
+      return try Savepoint.attempt(on: production) { try loader.load(slice) }
+    } catch let error as PostgresError where refuses(error) {
+      try quarantine.record.write(fileRow: row, error)
+      return nil
+    }
   }
 
   /// Looks the keys up that production can read, and refuses the rows of the others.

@@ -91,7 +91,7 @@ struct ErrorsListCommand: AsyncParsableCommand {
     let others: TerminalText =
       dismissedCount > 0 ? " (\(Numbers.counted(dismissedCount, "row")) dismissed: errors list --dismissed.)" : ""
     guard count > 0 else { return "No refused rows.\(others)\n" }
-    return more + "Once the cause is gone: merge-engine errors retry, then merge-engine.\(others)\n"
+    return more + "When the cause is fixed: merge-engine errors retry, then merge-engine.\(others)\n"
   }
 }
 
@@ -129,7 +129,7 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
     }
     for (table, count) in released.sorted(by: { $0.key < $1.key }) {
       StandardOutput.write(
-        "\(table): \(Numbers.counted(count, "row")) will be read again. Run merge-engine to try.\n"
+        "\(table): the next merge tries \(Numbers.counted(count, "row")) again.\n"
       )
     }
   }

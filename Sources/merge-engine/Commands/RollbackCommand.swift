@@ -55,7 +55,7 @@ struct RollbackCommand: DatabaseCommand {
     let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
-    let report = try await Waiting.on(plan ? "looking" : "taking back", context) {
+    let report = try await Waiting.on(plan ? "looking" : "rolling back", context) {
       try Rollback(
         target: context.target,
         stagingTarget: stagingTarget,

@@ -30,7 +30,7 @@ struct StatusCommand: DatabaseCommand {
 
   func validate() throws {
     guard watch || seconds == nil else {
-      throw ValidationError("\(seconds ?? 0) only has a meaning with --watch: status --watch \(seconds ?? 0).")
+      throw ValidationError("A number of seconds only has a meaning with --watch: status --watch 5.")
     }
     guard !watch || prometheus == nil else {
       throw ValidationError("--watch and --prometheus can't be combined: run status --prometheus from a timer.")

@@ -1,3 +1,4 @@
+import Foundation
 import MergeEngine
 
 /// A rollback as a person reads it: counts, and the rows that are left alone.
@@ -19,9 +20,15 @@ struct RollbackOutput {
     let reasons = table.reasons.sorted { $0.key < $1.key }
       .map { "\(Numbers.grouped($0.value)) \($0.key)" }
     var text = "\n" + style.paint("\(table.table), left alone: \(reasons.joined(separator: ", "))", .bold) + "\n"
-    for row in table.left { text += "  \(row.key): \(row.reason)\n" }
+    for row in table.left { text += "  \(Self.shown(key: row.key)): \(row.reason)\n" }
     if table.left.count < table.leftAlone && !table.left.isEmpty { text += "  … (--samples)\n" }
     return text
+  }
+
+  /// `line 2, order_id 7` of a key as JSON.
+  private static func shown(key: String) -> String {
+    guard let key = try? JSONSerialization.jsonObject(with: Data(key.utf8)) as? [String: Any] else { return key }
+    return key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
   }
 
   private func headline(_ style: Style) -> TerminalText {
@@ -35,8 +42,8 @@ struct RollbackOutput {
     let released = report.tables.reduce(0) { $0 + $1.released }
     let next: TerminalText =
       released > 0
-      ? " \(Numbers.counted(released, "staging row")) \(released == 1 ? "is" : "are") unread again: the next merge would redo them, "
-        + "unless staging is emptied or reloaded first." : ""
+      ? " \(Numbers.counted(released, "staging row")) \(released == 1 ? "counts" : "count") as unmerged again: the next merge applies "
+        + "\(released == 1 ? "it" : "them") again, unless staging is emptied or reloaded first." : ""
     return switch report.status {
     case .success:
       style.paint("ROLLED BACK", .green)

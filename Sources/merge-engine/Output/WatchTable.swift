@@ -31,10 +31,10 @@ struct WatchTable {
       default: .yellow
       }
     let pause: TerminalText = run.pausedBecause.map { " \(style.paint("PAUSED", .yellow)) (\($0))" } ?? ""
-    let since = "began at \(Self.clock(run.startedAt ?? ""))"
+    let since = "began \(Self.clock(run.startedAt ?? ""))"
     let span = run.finishedAt.map { "\(Self.clock(run.startedAt ?? "")) to \(Self.clock($0))" } ?? since
     let line: TerminalText =
-      "\(time) UTC  run \(run.runID) \(style.paint("\(run.status)", colour))\(pause) \(span), \(Numbers.grouped(run.read)) read, "
+      "\(time) UTC  run \(run.runID) \(style.paint("\(run.status)", colour))\(pause), \(span), \(Numbers.grouped(run.read)) read, "
       + "\(Numbers.grouped(run.inserted)) inserted, \(Numbers.grouped(run.updated)) updated, "
       + "\(Numbers.counted(run.errors, "error"))"
     return style.wrapped(line)

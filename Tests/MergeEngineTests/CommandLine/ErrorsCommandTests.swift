@@ -114,7 +114,7 @@ import Testing
       try mendOrders(database)
       let retry = try await database.call("errors", "retry", arguments: arguments)
       #expect(retry.status == 0)
-      #expect(retry.output.contains("orders: 2 rows will be read again"))
+      #expect(retry.output.contains("orders: the next merge tries 2 rows again"))
       #expect(try database.staged("ERROR", in: "staging.customers") == 1)
       let left = try await database.call("errors", "list", "--json").json()["errors"].elements
       #expect(left.map { $0["table_name"].text } == ["customers"])

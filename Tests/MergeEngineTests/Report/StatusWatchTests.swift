@@ -62,7 +62,7 @@ import Testing
       let watch = try database.launch(["status", "--watch", "2"])
       let text = try await watch.waitForLines(25).joined(separator: "\n")
       #expect(!text.contains("\u{1B}"))
-      #expect(text.components(separatedBy: "run 1 RUNNING since").count > 2)
+      #expect(text.components(separatedBy: "run 1 RUNNING, began").count > 2)
       // done, rows/s (none before the second look), left, pending, errors, processed, total
       #expect(text.contains(/\norders +░{20} +0 % +[-0] +- +2,000 +0 +0 +2,000\n/))
       #expect(text.contains(/\ncustomers +█{20} +100 % +[-0] +- +0 +0 +500 +500\n/))

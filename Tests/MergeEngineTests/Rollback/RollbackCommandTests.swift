@@ -57,7 +57,7 @@ import Testing
       let outcome = try await database.call("rollback", "1", "--samples", "1")
       #expect(outcome.status == 65)
       #expect(outcome.output.contains("orders, left alone: 2 changed since"))
-      #expect(outcome.output.contains(#"{"order_id": 8}: changed since"#) && outcome.output.contains("… (--samples)"))
+      #expect(outcome.output.contains("order_id 8: changed since") && outcome.output.contains("… (--samples)"))
       #expect(outcome.output.contains("ROLLED BACK IN PART"))
       #expect(try database.runStatuses() == "ROLLED BACK IN PART")
       #expect(try database.changesOfProduction() == ["(orders,11)", "(orders,8)"])
@@ -77,7 +77,7 @@ import Testing
           "DRY RUN: nothing was written. 999 rows of run 1 would be restored, 749 deleted, 2 left alone."
         )
       )
-      #expect(text.output.contains(#"{"order_id": 11}: changed since"#))
+      #expect(text.output.contains("order_id 11: changed since"))
       let rollback = try await database.call("rollback", "1", "--json")
       #expect(try plan.json()["dry_run"] == .bool(true))
       #expect(try plan.json()["totals"] == rollback.json()["totals"])
