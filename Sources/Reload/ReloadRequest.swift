@@ -44,3 +44,37 @@ package struct ReloadRequest: Sendable {
     documents = { _ in throw DocumentError.noTables }
   }
 }
+
+/// Where a task runs, and between which endpoints.
+package struct TaskRoute: Sendable, Hashable {
+  /// The source endpoint.
+  package var sourceEndpointARN: String
+  /// The target endpoint.
+  package var targetEndpointARN: String
+  /// A replication instance, or what AWS provisions.
+  package var runner: TaskRunner
+
+  /// Makes a route.
+  package init(sourceEndpointARN: String, targetEndpointARN: String, runner: TaskRunner) {
+    self.sourceEndpointARN = sourceEndpointARN
+    self.targetEndpointARN = targetEndpointARN
+    self.runner = runner
+  }
+}
+
+/// The two documents of a task, and what they should load.
+package struct TaskDocuments: Sendable {
+  /// The table mappings.
+  package var mappings: String
+  /// The task settings.
+  package var settings: String
+  /// The source tables by the name that a merge knows them by: schema and name, in Oracle's spelling.
+  package var sources: [String: (schema: String, table: String)]
+
+  /// Makes documents.
+  package init(mappings: String, settings: String, sources: [String: (schema: String, table: String)]) {
+    self.mappings = mappings
+    self.settings = settings
+    self.sources = sources
+  }
+}

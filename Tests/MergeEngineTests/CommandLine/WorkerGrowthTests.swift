@@ -25,21 +25,22 @@ import Testing
 
   private static let workers = "SELECT count(DISTINCT worker) FROM admin.merge_batches"
 
-  @Test func `workers are added while each brings more, and JSON says the most that there were`() async throws {
+  /// How many pay is ``GrowthRuleTests``' matter: on a busy machine the third may already bring too little.
+  @Test func `a worker is added, watched, and counted in JSON`() async throws {
     try await Self.withSlowBatches { database in
       let merge = try database.launch(["--batch", "100", "--json"])
       let watch = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'merge-engine run 1 worker %'"
-      try await database.wait(for: "(\(watch) AND datname = current_database()) > 3")
+      try await database.wait(for: "(\(watch) AND datname = current_database()) > 2")
       let status = try database.launch(["status", "--watch", "--json"])
       let lines = try await status.waitForLines(1)
       status.send(2)
-      #expect(try JSONValue(text: lines[0])["workers"].elements.count > 3)
+      #expect(try JSONValue(text: lines[0])["workers"].elements.count > 1)
       _ = try await status.outcome()
       let outcome = try await merge.outcome()
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(try outcome.json()["totals"]["inserted"].integer == 12_000)
       let most = try #require(try outcome.json()["workers"].integer)
-      #expect((4...16).contains(most))
+      #expect((3...16).contains(most))
       #expect(try database.count(Self.workers) == most)
     }
   }
