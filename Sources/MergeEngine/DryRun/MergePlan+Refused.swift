@@ -3,6 +3,9 @@ import Libpq
 extension MergePlan {
   /// Has refused rows read that a merge would try again by itself (``SecondChances``), so that they are counted.
   mutating func tryRefusedAgain(admin: Identifier, production: Connection, staging: Connection) throws(PostgresError) {
+    guard tables.contains(where: { !$0.reading.refused.isEmpty }), try AdminSchema.hasProgress(admin, production) else {
+      return
+    }
     for index in tables.indices {
       let tries = try SecondChances.nextTries(of: tables[index], admin: admin, production: production, staging: staging)
       guard !tries.isEmpty else { continue }

@@ -9,6 +9,8 @@ struct StagingSource: Sendable, Hashable {
   let identity: String
   /// What an earlier version called a table of production's database.
   private let formerIdentity: String?
+  /// Production's server; nil where that is not to be had, or staging is elsewhere.
+  private let server: String?
   /// Both.
   var identities: [String] { [identity] + (formerIdentity.map { [$0] } ?? []) }
   /// The file that addresses lie in: another one after VACUUM FULL, CLUSTER and TRUNCATE.
@@ -27,6 +29,7 @@ struct StagingSource: Sendable, Hashable {
   init(snapshotID: String, table: String) {
     identity = "snapshot \(snapshotID) \(table)"
     formerIdentity = nil
+    server = nil
     kin = "^$"
     fileNode = 0
     blockCount = 0
@@ -37,15 +40,23 @@ struct StagingSource: Sendable, Hashable {
   /// On another server ids are given out again after a failover that has lost transactions, which shows in the timeline;
   /// and an unlogged table is empty after a crash, which need not show in anything, so that every start counts as one.
   ///
-  /// - Parameter isElsewhere: `connection` leads to another database than production's.
-  init(_ table: QualifiedName, isElsewhere: Bool, _ connection: Connection) throws(PostgresError) {
+  /// - Parameters:
+  ///   - isElsewhere: `connection` leads to another database than production's.
+  ///   - earlier: what was found there before: it is on the same server still.
+  init(
+    _ table: QualifiedName,
+    isElsewhere: Bool,
+    after earlier: StagingSource? = nil,
+    _ connection: Connection
+  ) throws(PostgresError) {
     let history: SQL =
       isElsewhere
       ? """
       concat_ws(' ', \(Self.database),
                 CASE WHEN c.relpersistence = 'u' THEN extract(epoch FROM pg_postmaster_start_time())::text END) || ' '
       """ : "''"
-    let (row, server) = try Self.asking(connection, asks: !isElsewhere) { server throws(PostgresError) in
+    let (row, isAnswered) = try Self.asking(connection, asks: !isElsewhere && earlier == nil) {
+      server throws(PostgresError) in
       try connection.query(
         """
         SELECT \(history) || c.oid, pg_relation_filenode(c.oid)::bigint,
@@ -56,8 +67,9 @@ struct StagingSource: Sendable, Hashable {
       )
     }
     let name = "table \(row.text(0, 0) ?? "")"
-    identity = server ? "\(name) \(row.text(0, 3) ?? "")" : name
-    formerIdentity = server ? name : nil
+    server = isAnswered ? row.text(0, 3) : earlier?.server
+    identity = server.map { "\(name) \($0)" } ?? name
+    formerIdentity = server.map { _ in name }
     let words = identity.split(separator: " ")
     kin =
       isElsewhere && words.count > 4

@@ -38,7 +38,7 @@ struct StagingReader {
     // In this order: what the horizon has seen lies within the blocks that are counted after it.
     let horizon = isToBeMerged ? try Horizon(of: "\(table.staging)", staging) : nil
     if horizon != nil, isSplit { try waitUntilDurable() }
-    let source = try StagingSource(table.staging, isElsewhere: isSplit, staging)
+    let source = try StagingSource(table.staging, isElsewhere: isSplit, after: table.reading.source, staging)
     var look = Look(
       reading: TablePlan.Reading(horizon: horizon, source: source),
       blockCount: source.blockCount

@@ -94,7 +94,12 @@ struct RunClosing {
     var standingCount = 0
     var exchanges: [String] = []
     for table in plan.tables {
-      let source = try StagingSource(table.staging, isElsewhere: staging !== production, staging)
+      let source = try StagingSource(
+        table.staging,
+        isElsewhere: staging !== production,
+        after: table.reading.source,
+        staging
+      )
       let refusals = try standing.refusals(of: table, source)
       try standing.retire(except: refusals, of: table, source)
       standingCount += refusals.count { $0.runID != record.id }

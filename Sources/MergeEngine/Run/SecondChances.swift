@@ -35,7 +35,12 @@ struct SecondChances {
     var waiting: [(source: StagingSource, refusals: [RefusalStanding.Refusal])] = []
     var released = given
     for (index, table) in context.plan.tables.enumerated() {
-      let source = try StagingSource(table.staging, isElsewhere: staging !== control, staging)
+      let source = try StagingSource(
+        table.staging,
+        isElsewhere: staging !== control,
+        after: table.reading.source,
+        staging
+      )
       // Outside of circles all parents were merged before, but for those that wait themselves.
       let waitsForParents = context.plan.circular.contains(index) || !ancestors[index].isDisjoint(with: released)
       let all = try standing.refusals(of: table, source, sqlStates: Self.states)

@@ -47,15 +47,16 @@ struct UsageMessage {
   private var problem: String {
     if text.hasPrefix("Unexpected argument ") || text.contains(" unexpected arguments: ") { return unexpectedArgument }
     if let match = text.firstMatch(of: /^Unknown option '([^']*)'/) { return unknownOption(String(match.1)) }
-    // What stands where a number belongs may be anything; what was given to an option by its name is shown.
+    // What stands where a number belongs may be anything; what looks like a number with a slip in it is shown.
     if let match = text.firstMatch(of: /^The value '.*' is invalid for '(<[^']+>)'/) {
       return "\(match.1) must be a number, and the given value is not one \(ShownArguments.substitute)."
     }
-    if let match = text.firstMatch(of: /^The value '(.*)' is invalid for '(--[a-z-]+)/),
+    if let match = text.firstMatch(of: /^The value '(.*)' is invalid for '(--[a-z-]+)(?: <([^>]*)>)?/),
       !text.contains("Please provide one of"),
       match.1.wholeMatch(of: /[-+0-9., _]+[A-Za-z%]{0,2}/) == nil
     {
-      return "\(match.2) must be a number, and the given value is not one \(ShownArguments.substitute)."
+      let wanted = match.3?.contains("auto") == true ? "a number or auto" : "a number"
+      return "\(match.2) must be \(wanted), and the given value is not \(ShownArguments.substitute)."
     }
     let cleaned = ShownArguments(arguments).clean(text).replacing(/\.$/, with: "") + "."
     // Texts are always taken, and of a choice the parser lists what there is.

@@ -13,7 +13,7 @@ import Testing
     (["verify", "--ties", "compare"], "There is no option --ties here: it belongs to"),
     (["status", "--frobnicate"], "There is no option --frobnicate.\n"), (["report", "abc"], "<run> must be a number"),
     (["merge", "--batch", "50k"], "It must be a number."),
-    (["merge", "--batch", "s3cret"], "--batch must be a number, and the given value is not one (not shown"),
+    (["merge", "--batch", "s3cret"], "--batch must be a number, and the given value is not (not shown"),
     (["--bacth", "5"], "See merge-engine merge --help."),
     (["errors", "what"], "The commands are list, retry or dismiss."),
   ])
