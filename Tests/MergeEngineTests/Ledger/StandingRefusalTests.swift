@@ -177,7 +177,8 @@ import Testing
 
   @Test func `rows of a staging table that was dropped stand no more`() async throws {
     try await Self.withRefusedRows { database in
-      try database.run("DROP TABLE staging.t")
+      // Where the server lacks libxml the view depends on it.
+      try database.run("DROP TABLE staging.t CASCADE")
       #expect(try await database.call("errors", "list").output == "No refused rows.\n")
     }
   }
