@@ -65,6 +65,9 @@ struct FailureReport {
       finish(.usage, ["\(BenchError.noContender(text, names))"])
     case let error as BenchError:
       finish(.internalFailure, ["error \(error)"])
+    case PrivateClusterError.postgresNotFound, PrivateClusterError.noUnprivilegedUser:
+      // What this machine lacks, and not a bug.
+      finish(.blocked, "\(error)".split(separator: "\n").map(String.init))
     case let error as PrivateClusterError:
       finish(.internalFailure, ["\(error)"])
     default:

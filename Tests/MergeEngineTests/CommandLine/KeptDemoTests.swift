@@ -4,6 +4,12 @@ import Testing
 
 /// `demo --keep` and `demo --stop`.
 @Suite struct KeptDemoTests {
+  @Test func `a machine without PostgreSQL is told what to install, and that is no bug`() async throws {
+    let outcome = try await CommandLineProgram.run(["demo"], environment: ["MERGE_ENGINE_POSTGRES_BIN": "/not/there"])
+    #expect(outcome.status == 73, "\(outcome.transcript)")
+    #expect(outcome.errors.contains("apt-get install postgresql"))
+  }
+
   @Test func `a kept demo can be worked with until it is stopped, and there is one at most`() async throws {
     let state = FileManager.default.temporaryDirectory.appending(path: "merge-engine-state-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: state) }
