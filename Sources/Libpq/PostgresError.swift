@@ -88,10 +88,17 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   }
 
   /// A value that its type's own input can't read: some call that a syntax error, as tsquery, jsonpath and ltree do, and some give no
-  /// code at all, as hstore. A syntax error of a statement is found by the server's scanner.
+  /// code at all, as hstore. A syntax error of a statement, as in a trigger's body, is found in other places, and no row's fault.
   private var isOfInput: Bool {
-    sqlState?.code == "42601" && sourceFunction != "scanner_yyerror"
-      || sqlState == .internalError && sourceFile?.hasSuffix("_io.c") == true
+    guard let sourceFile else { return false }
+    return sqlState?.code == "42601" && !Self.isOfStatements(sourceFile)
+      || sqlState == .internalError && sourceFile.hasSuffix("_io.c")
+  }
+
+  /// Whether a file of the server's source reads statements: its parser, SQL functions and PL/pgSQL.
+  private static func isOfStatements(_ file: String) -> Bool {
+    file.hasPrefix("parse") || file.hasPrefix("pl_")
+      || ["scan.", "gram.", "analyze.", "functions."].contains { file.hasPrefix($0) }
   }
 
   /// A value of regclass, regtype and their kin names nothing that this database has. What a statement itself names is looked for

@@ -128,6 +128,25 @@ import Testing
     """
   }
 
+  @Test(arguments: ["SELECT 1;", "EXECUTE 'SELEC 1';", "INSERT INTO production.other VALUES (1, 2);"])
+  func `a trigger that can run for no row fails its table, and puts none aside`(body: String) async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run(
+        """
+        CREATE TABLE production.other (a int);
+        CREATE FUNCTION production.broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(body) RETURN new; END $$;
+        CREATE TRIGGER broken BEFORE INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION production.broken();
+        INSERT INTO staging.t SELECT n, 1 FROM generate_series(1, 20) AS n
+        """
+      )
+      let merge = try await database.call("merge", "--json")
+      #expect(merge.status == 74, "\(merge.transcript)")
+      #expect(try database.count("SELECT count(*) FROM admin.merge_errors") == 0)
+    }
+  }
+
   @Test(arguments: refusals, [false, true])
   func `exactly the bad row is put aside, with its reason`(_ refusal: Refusal, isNew: Bool) async throws {
     try await TestDatabase.with { database in

@@ -149,9 +149,21 @@ struct BeforeImageCatalog {
   /// Drops a table, if it is there, and says so in the list.
   func drop(_ entry: Entry, _ connection: Connection) throws(PostgresError) {
     let operation = "dropping the before-images \(entry.image)"
-    // By oid: somebody may have renamed it, and given its name to another table.
+    // By oid: somebody may have renamed it, and given its name to another table. Where a dump was restored the oid may be anybody's, so
+    // that only the transaction on record proves it; there the table is the one of that name with a column that only images have.
     let present = try connection.query(
-      "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = \(entry.imageOid)",
+      """
+      SELECT n.nspname::text, c.relname::text
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+           LATERAL (SELECT c.oid = i.image_oid AND a.xmin = mod(i.created_xid, 4294967296)::text::xid AS is_of_run
+                    FROM \(admin).before_images AS i, pg_attribute AS a
+                    WHERE i.image_oid = \(entry.imageOid) AND a.attrelid = c.oid AND a.attname = 'ctid') AS m
+      WHERE c.relkind = 'r'
+        AND (m.is_of_run
+             OR n.nspname = \(Literal(admin.name)) AND c.relname = \(Literal(entry.image.name.name))
+                AND EXISTS (SELECT FROM pg_attribute AS p WHERE p.attrelid = c.oid AND p.attname = \(Literal(BeforeImageTable.previousXID.name))))
+      ORDER BY m.is_of_run DESC LIMIT 1
+      """,
       operation
     )
     if present.count == 1 {

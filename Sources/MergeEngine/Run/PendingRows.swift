@@ -6,24 +6,34 @@ struct PendingRows {
   let options: MergeOptions
   let runID: Int
 
-  /// Somebody waits for the program to end: what takes longer is estimated. Arbitrary.
-  private static let patienceMilliseconds = 5000
+  /// Somebody waits for the program to end: what takes longer, of all tables together, is estimated. Arbitrary.
+  private static let patience = Duration.seconds(5)
 
   /// - Parameter tables: what the run has read.
   func count(_ tables: [RunReport.TableReport], production: Connection, staging: () throws -> Connection) -> Int {
-    zip(plan.tables, tables).reduce(0) { sum, pair in
+    let deadline = ContinuousClock.now + Self.patience
+    return zip(plan.tables, tables).reduce(0) { sum, pair in
       let (table, report) = pair
       let counted =
-        try? table.snapshot == nil ? unread(of: table, production, staging()) : unreplayed(of: table, production)
+        try? table.snapshot == nil
+        ? unread(of: table, production, staging(), until: deadline) : unreplayed(of: table, production)
       return sum + (counted ?? max((table.estimatedRowCount ?? 0) - report.counts.read, 0))
     }
   }
 
   private var admin: Identifier { Identifier(options.schemas.admin) }
 
-  private func unread(of table: TablePlan, _ production: Connection, _ staging: Connection) throws -> Int {
+  /// - Returns: nil when the time is up.
+  private func unread(
+    of table: TablePlan,
+    _ production: Connection,
+    _ staging: Connection,
+    until deadline: ContinuousClock.Instant
+  ) throws -> Int? {
+    let left = (deadline - .now).milliseconds
+    guard left > 0 else { return nil }
     let operation = "counting what is left of \(table.staging)"
-    try staging.execute("SET statement_timeout = \(Self.patienceMilliseconds)", operation)
+    try staging.execute("SET statement_timeout = \(left)", operation)
     defer { if !staging.isBroken { _ = try? staging.execute("RESET statement_timeout", operation) } }
     return try Completion(admin: admin, production: production, staging: staging)
       .unreadCount(of: table, onlyRun: options.again ? runID : nil, runID: nil)

@@ -28,6 +28,27 @@ import Testing
       .compactMap { $0.split(separator: ": ", maxSplits: 1).last.map(String.init) }.joined(separator: "\n")
   }
 
+  @Test func `images out of a dump are not rolled back, and cleanup drops them and nobody else's table`() async throws {
+    try await TestDatabase.with { database async throws in
+      let columns = "id int PRIMARY KEY, v int, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run(
+        "INSERT INTO staging.t VALUES (1, 1, 1); CREATE TABLE public.mine (a int); INSERT INTO public.mine VALUES (7)"
+      )
+      try await database.merge { $0.beforeImages = true }
+      // Where the dump is restored, the oid on record is that of another table.
+      try database.run("UPDATE admin.before_images SET created_xid = created_xid - 1")
+      let sameOid = try await database.call("rollback", "1")
+      #expect(sameOid.status == 73 && sameOid.errors.contains("by a dump that was restored"), "\(sameOid.transcript)")
+      try database.run("UPDATE admin.before_images SET image_oid = 'public.mine'::regclass")
+      #expect(try await database.call("rollback", "1").status == 73)
+      let cleanup = try await database.call("cleanup", "--keep-task", "--older-than", "0")
+      #expect(cleanup.status == 0, "\(cleanup.transcript)")
+      #expect(try database.count("SELECT a FROM public.mine") == 7)
+      #expect(try database.count("SELECT count(*) FROM pg_class WHERE relname LIKE 'before\\_1\\_%'") == 0)
+    }
+  }
+
   @Test func `without the rights for before-images and rollback nothing is written, with the printed ones both work`()
     async throws
   {
