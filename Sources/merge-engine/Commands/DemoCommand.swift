@@ -54,7 +54,8 @@ struct DemoCommand: AsyncParsableCommand {
   private func leave(_ cluster: PrivateCluster) async throws {
     try KeptDemo.remember(cluster.directory)
     let directory = try await cluster.keep()
-    say(
+    // Not broken where the window ends: these are to be copied.
+    StandardOutput.write(
       """
 
       The server keeps running. Try:
@@ -67,6 +68,7 @@ struct DemoCommand: AsyncParsableCommand {
       and when you are done:
 
         merge-engine demo --stop
+
       """
     )
   }
@@ -133,5 +135,5 @@ struct DemoCommand: AsyncParsableCommand {
 
 /// One line of the demo's story.
 private func say(_ line: TerminalText) {
-  StandardOutput.write("\(line)\n")
+  StandardOutput.write(StandardOutput.style.wrapped("\(line)\n"))
 }
