@@ -39,6 +39,24 @@ public final class Connection {
   /// For how long a statement is tried again that a standby has ended because of what it replays; for sessions that only read.
   public var conflictPatienceSeconds = 0.0
 
+  /// Nothing waits for the next statement, and nothing follows it in its message: for servers that take only some statements
+  /// together.
+  public var sendsSingly = false
+
+  /// How long the server and the way to it have taken at least to answer anything: about the length of the way, where that is
+  /// long.
+  public private(set) var shortestTrip: Duration?
+  /// How often an answer was waited for.
+  public private(set) var tripCount = 0
+  /// When the trip under way began.
+  private var tripStart: ContinuousClock.Instant?
+
+  /// What goes with the next statement, in the order in which it runs.
+  var waiting: [Waiting] = []
+
+  /// To queries that were asked ahead.
+  var answers: [Query: ResultSet] = [:]
+
   /// Called once a statement when the server has been silent for ``silenceNoticeSeconds``.
   public var onSilence: ((_ operation: String) -> Void)?
 
@@ -165,10 +183,10 @@ public final class Connection {
   /// - Returns: nil for a keyword that libpq doesn't know, or that has no value.
   package func setting(_ keyword: String) -> String? { ConnectionAttempt.setting(keyword, of: handle) }
 
-  /// Whether a transaction block is open, failed ones included.
+  /// Whether a transaction block is open, failed ones included, or opens with the next statement.
   public var isInTransaction: Bool {
     let status = PQtransactionStatus(handle)
-    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
+    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR || waiting.contains { $0.beginsTransaction }
   }
 
   /// Whether the connection is known to be broken, or was given up because the server fell silent.
@@ -192,9 +210,16 @@ public final class Connection {
     }
   }
 
+  /// Something was handed to libpq that the server will answer.
+  func beginTrip() {
+    tripCount += 1
+    tripStart = .now
+  }
+
   /// Waits until there is something to read, and reads it into libpq's buffer.
   func awaitInput(_ operation: String) throws(PostgresError) {
     _ = try wait(for: Int16(POLLIN), operation)
+    if let start = tripStart.take() { shortestTrip = min(shortestTrip ?? .now - start, .now - start) }
     try consumeInput(operation)
   }
 
@@ -213,6 +238,9 @@ public final class Connection {
   private func consumeInput(_ operation: String) throws(PostgresError) {
     guard PQconsumeInput(handle) == 1 else { throw lost(operation) }
   }
+
+  /// The error for good of a connection on which nobody knows any more what the next answer belongs to.
+  func outOfStep(_ operation: String) -> PostgresError { givenUp(PostgresError.text(of: handle), operation) }
 
   private func givenUp(_ message: String, _ operation: String) -> PostgresError {
     isGivenUp = true

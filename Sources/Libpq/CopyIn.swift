@@ -47,7 +47,20 @@ extension Connection {
     _ operation: String,
     _ body: (borrowing CopyInStream) throws -> Void
   ) throws -> Int {
-    try beginCopy(sql, PGRES_COPY_IN, operation: operation)
+    try copyIn(sql, then: [], operation, body)[0]
+  }
+
+  /// As ``copyIn(_:_:_:)``, with statements behind it that run on the same trip as its end.
+  ///
+  /// - Returns: how many rows the server took, and how many each of the followers changed.
+  public func copyIn(
+    _ sql: SQL,
+    then followers: [Companion],
+    _ operation: String,
+    _ body: (borrowing CopyInStream) throws -> Void
+  ) throws -> [Int] {
+    let together = sendsSingly ? [] : followers
+    try beginCopy(sql, PGRES_COPY_IN, then: together, operation: operation)
     do {
       try body(CopyInStream(self, operation))
     } catch {
@@ -58,6 +71,9 @@ extension Connection {
       throw error
     }
     guard PQputCopyEnd(handle, nil) == 1 else { throw lost(operation) }
-    return try drain(operation)
+    beginTrip()
+    let counts = try drain([operation] + together.map(\.operation)).map { $0 ?? 0 }
+    guard sendsSingly else { return counts }
+    return try counts + followers.map { try execute($0.sql, $0.operation) }
   }
 }

@@ -40,7 +40,7 @@ extension Connection {
         // Safe: the message is freed when this round ends; the bytes are copied.
         buffer.append(contentsOf: UnsafeRawBufferPointer(message))
       }
-      try drain(operation)
+      try drain([operation])
       return .complete
     }
   }
@@ -70,18 +70,34 @@ extension Connection {
       if !isBroken { try abandonCopyOut(operation) }
       throw error
     }
-    try drain(operation)
+    try drain([operation])
   }
 
-  /// Sends the statement and checks that the server has entered the COPY.
-  func beginCopy(_ sql: SQL, _ expected: ExecStatusType, operation: String) throws(PostgresError) {
-    guard PQsendQuery(handle, sql.statement) == 1 else { throw lost(operation) }
-    guard let result = try nextResult(operation) else { throw lost(operation) }
-    guard result.status == expected else {
-      let failure = PostgresError(result: result.handle, connection: handle, operation: operation)
-      try drain(operation)
-      throw failure
+  /// Sends the statement, behind what waits, and sees the server enter the COPY.
+  func beginCopy(
+    _ sql: SQL,
+    _ expected: ExecStatusType,
+    then followers: [Companion] = [],
+    operation: String
+  ) throws(PostgresError) {
+    for before in try sendMessage(sql, then: followers, operation) {
+      guard let result = try nextResult(before) else { throw lost(before) }
+      try require(result, PGRES_COMMAND_OK, PGRES_TUPLES_OK, before)
     }
+    guard let result = try nextResult(operation) else { throw lost(operation) }
+    try require(result, expected, expected, operation)
+  }
+
+  private func require(
+    _ result: ResultSet,
+    _ one: ExecStatusType,
+    _ other: ExecStatusType,
+    _ operation: String
+  ) throws(PostgresError) {
+    guard result.status != one, result.status != other else { return }
+    let failure = PostgresError(result: result.handle, connection: handle, operation: operation)
+    try drain([operation])
+    throw failure
   }
 
   /// - Returns: memory of libpq's, to be freed by the caller; nil at the end of the data.
@@ -103,7 +119,7 @@ extension Connection {
     _ = cancelToken.sendRequest()
     while let message = try nextCopyMessage(operation) { PQfreemem(message.baseAddress) }
     do {
-      try drain(operation)
+      try drain([operation])
     } catch  where error.origin == .server {
       // The cancellation itself.
     }

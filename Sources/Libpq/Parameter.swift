@@ -1,5 +1,5 @@
 /// A value for a `$n` of a statement, in the binary form of its type.
-public struct Parameter: Sendable {
+public struct Parameter: Sendable, Hashable {
   let type: UInt32
   let bytes: [UInt8]?
 

@@ -16,6 +16,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   /// The first two characters: the class.
   public var category: Substring { code.prefix(2) }
 
+  /// A number was divided by zero.
+  public static let divisionByZero = SQLState("22012")
   /// The row is not as it should be, and no constraint says so more exactly.
   public static let integrityConstraintViolation = SQLState("23000")
   /// A row with this key is there already.

@@ -15,8 +15,8 @@ extension Connection {
   /// - Throws: ``PostgresError``; of several statements the ones after the failed one are not run.
   @discardableResult
   public func execute(_ sql: SQL, _ operation: String) throws(PostgresError) -> Int {
-    guard PQsendQuery(handle, sql.statement) == 1 else { throw lost(operation) }
-    return try drain(operation)
+    let before = try sendMessage(sql, operation)
+    return try drain(before + [operation]).compactMap(\.self).last ?? 0
   }
 
   /// Runs one statement without parameters and gives its rows back, in binary.
@@ -29,14 +29,21 @@ extension Connection {
   /// Runs one statement with parameters and gives its rows back, in binary.
   ///
   /// - Throws: as without parameters.
-  public func query(_ sql: SQL, _ parameters: [Parameter], _ operation: String) throws(PostgresError) -> ResultSet {
+  ///
+  /// - Parameter followers: run behind it, on the same trip; what they give back is left.
+  public func query(
+    _ sql: SQL,
+    _ parameters: [Parameter],
+    then followers: [Companion] = [],
+    _ operation: String
+  ) throws(PostgresError) -> ResultSet {
     let statement = sql.statement
     return try repeatingConflicts { () throws(PostgresError) -> ResultSet in
-      let sent = Self.withPointers(parameters) { types, values, lengths, formats in
-        PQsendQueryParams(handle, statement, Int32(parameters.count), types, values, lengths, formats, 1)
+      try result(of: operation, then: followers) { [handle] in
+        Self.withPointers(parameters) { types, values, lengths, formats in
+          PQsendQueryParams(handle, statement, Int32(parameters.count), types, values, lengths, formats, 1)
+        }
       }
-      guard sent == 1 else { throw lost(operation) }
-      return try onlyResult(operation)
     }
   }
 
@@ -55,53 +62,77 @@ extension Connection {
   ) throws(PostgresError) -> PreparedStatement {
     let statement = sql.statement
     _ = try repeatingConflicts { () throws(PostgresError) -> ResultSet in
-      guard PQsendPrepare(handle, name, statement, Int32(parameterTypes.count), parameterTypes) == 1 else {
-        throw lost(operation)
+      try result(of: operation) { [handle] in
+        PQsendPrepare(handle, name, statement, Int32(parameterTypes.count), parameterTypes)
       }
-      return try onlyResult(operation)
     }
     return PreparedStatement(name: name, operation: operation)
   }
 
   /// Runs a prepared statement and gives its rows back, in binary.
   ///
+  /// - Parameter followers: run behind it, on the same trip; what they give back is left.
   /// - Precondition: `statement` was prepared on this connection.
-  /// - Throws: ``PostgresError`` with the operation given to `prepare`.
-  public func execute(_ statement: PreparedStatement, _ parameters: [Parameter] = []) throws(PostgresError)
-    -> ResultSet
-  {
+  /// - Throws: ``PostgresError`` with the operation given to `prepare`, or the follower's.
+  public func execute(
+    _ statement: PreparedStatement,
+    _ parameters: [Parameter] = [],
+    then followers: [Companion] = []
+  ) throws(PostgresError) -> ResultSet {
     try repeatingConflicts { () throws(PostgresError) -> ResultSet in
-      let sent = Self.withPointers(parameters) { _, values, lengths, formats in
-        PQsendQueryPrepared(handle, statement.name, Int32(parameters.count), values, lengths, formats, 1)
+      try result(of: statement.operation, then: followers) { [handle] in
+        Self.withPointers(parameters) { _, values, lengths, formats in
+          PQsendQueryPrepared(handle, statement.name, Int32(parameters.count), values, lengths, formats, 1)
+        }
       }
-      guard sent == 1 else { throw lost(statement.operation) }
-      return try onlyResult(statement.operation)
     }
   }
 
   /// Reads all results of what was sent; the first error wins.
+  ///
+  /// - Parameter operations: what the statements do, in their order; the last word holds for all that are left.
+  /// - Returns: how many rows each of them changed; nil for one that gave rows back.
   @discardableResult
-  func drain(_ operation: String) throws(PostgresError) -> Int {
-    var affectedRowCount = 0
+  func drain(_ operations: [String]) throws(PostgresError) -> [Int?] {
+    var counts: [Int?] = []
     var failure: PostgresError?
+    var operation: String { operations[min(counts.count, operations.count - 1)] }
     while let result = try nextResult(operation) {
       switch result.status {
-      case PGRES_COMMAND_OK: affectedRowCount = result.affectedRowCount
-      case PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: break
+      case PGRES_COMMAND_OK: counts.append(result.affectedRowCount)
+      case PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: counts.append(nil)
       case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
         preconditionFailure("a COPY goes through copyIn or copyOut")
       default: failure = failure ?? PostgresError(result: result.handle, connection: handle, operation: operation)
       }
     }
     if let failure { throw failure }
-    return affectedRowCount
+    return counts
+  }
+
+  /// Runs one statement of the extended protocol, together with what waits and what follows.
+  ///
+  /// - Parameter send: hands it to libpq.
+  private func result(
+    of operation: String,
+    then followers: [Companion] = [],
+    _ send: @escaping () -> Int32
+  ) throws(PostgresError) -> ResultSet {
+    guard waiting.isEmpty && followers.isEmpty || sendsSingly else {
+      return try runInCompany(then: followers, operation, send)
+    }
+    guard send() == 1 else { throw lost(operation) }
+    beginTrip()
+    let result = try onlyResult(operation)
+    for follower in followers { try execute(follower.sql, follower.operation) }
+    return result
   }
 
   private func onlyResult(_ operation: String) throws(PostgresError) -> ResultSet {
     guard let result = try nextResult(operation) else { throw lost(operation) }
     switch result.status {
     case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
-      try drain(operation)
+      try drain([operation])
       return result
     case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
       // libpq would give this result again and again.
@@ -118,7 +149,7 @@ extension Connection {
   ///
   /// Safe: each value's pointer is used only inside the closure that lends it, which encloses the call of `body`; libpq
   /// copies the values before its call returns.
-  private static func withPointers(
+  static func withPointers(
     _ parameters: [Parameter],
     _ body: (
       UnsafePointer<Oid>?, UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?, UnsafePointer<Int32>?

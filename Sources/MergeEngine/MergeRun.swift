@@ -226,6 +226,14 @@ package struct MergeRun: Sendable {
     let locks = RunLocks(plan: plan, admin: options.schemas.admin)
     try locks.takeTables(control.current)
     let replay = ReplayProgress(plan, options.schemas)
+    let admin = Identifier(options.schemas.admin)
+    try control.current.ask(
+      ahead: [
+        AdminSchema(schemas: options.schemas).inventoryQuery,
+        MonitoringViews(schemas: options.schemas, rules: options.columns).namesQuery, RunRecord.running(admin),
+        LockBudget.deadlockTimeout,
+      ]
+    )
     // What was there already has been asked about in preparing the run.
     if try AdminSchema(schemas: options.schemas).complete(control.current) {
       let denied = try AdminAccess(options: options, plan: plan, connection: control.current).findings()

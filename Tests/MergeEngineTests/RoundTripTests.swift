@@ -4,7 +4,7 @@ import PrivateCluster
 import TestSupport
 import Testing
 
-/// What a merge of few rows costs in trips to the server: each line of its log is one.
+/// What a merge of few rows costs in statements, which its server's log shows, and in trips to the server.
 @Suite struct RoundTripTests {
   /// A new check is to be asked for together with its neighbours; what a table costs is paid for each of hundreds.
   @Test func `a merge of ten rows sends no more statements than it needs`() async throws {
@@ -32,8 +32,14 @@ import Testing
         try load(first)
       }
       let earlier = try statements(cluster).count
-      let merge = try CommandLineProgram(["--quiet", "--workers", "1"], environment: ["DATABASE_URL": database])
+      let proxy = try CuttingProxy(serverPort: cluster.port)
+      defer { proxy.close() }
+      let merge = try CommandLineProgram(
+        ["--quiet", "--workers", "1"],
+        environment: ["DATABASE_URL": TestServer.connectionString(through: proxy)]
+      )
       #expect(try await merge.outcome().status == 0)
+      #expect(proxy.tripCount > 20 && proxy.tripCount <= 58, "\(proxy.tripCount) trips")
       let sent = try statements(cluster)[earlier...]
       let setUp = sent.prefix { !$0.contains("COPY (SELECT s.ctid") }
       #expect(sent.count > setUp.count && sent.count <= 76, "\(sent.joined(separator: "\n"))")

@@ -55,6 +55,21 @@ import Testing
     #expect(decision == .goOn)
   }
 
+  @Test(arguments: [
+    // Two workers of which each waits for the line two thirds of its time.
+    (0.67, 50, 6), (0.5, 50, 4), (0.95, 50, 16), (0.67, 5, 5), (0.29, 50, nil), (0.67, 2, nil), (1, 50, nil),
+  ]) func `a distance is allowed for at once, as far as there are connections`(
+    wayShare: Double,
+    free: Int,
+    wanted: Int?
+  ) throws {
+    #expect(try GrowthRule(most: 16).workersOfDistance(2, wayShare: wayShare) { free } == wanted)
+  }
+
+  @Test func `where every worker is there already a distance adds none`() throws {
+    #expect(try GrowthRule(most: 2).workersOfDistance(2, wayShare: 0.9) { 50 } == nil)
+  }
+
   @Test func `a server whose processors are the limit is left with what pays`() throws {
     // Throughput by workers as two cores have it: the third brings something, the fourth nothing.
     let rates = [2: 200.0, 3: 230, 4: 235]

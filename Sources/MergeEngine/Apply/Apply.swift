@@ -26,8 +26,8 @@ struct Apply {
     self.production = production
     self.batchTable = batchTable
     copier = RowCopier(columnCount: plan.columns.count, production)
-    try production.execute(ApplySQL.createBatchTable(plan, batchTable), "creating a temporary table")
-    insertMissing = try production.prepare(
+    try production.executeWithNext(ApplySQL.createBatchTable(plan, batchTable), "creating a temporary table")
+    insertMissing = try production.prepareWithNext(
       "\(batchTable)_insert",
       ApplySQL.insertMissing(plan, batchTable),
       "inserting into \(plan.production)"
@@ -35,7 +35,7 @@ struct Apply {
     updateOlder =
       plan.updatedColumns.isEmpty
       ? nil
-      : try production.prepare(
+      : try production.prepareWithNext(
         "\(batchTable)_update",
         ApplySQL.updateOlder(plan, batchTable),
         "updating \(plan.production)"
@@ -58,26 +58,39 @@ struct Apply {
     var counts = Counts()
     // Before the first lock, as everything that can be.
     if !updates.isEmpty { try fillBatchTable(updates[...], of: batch) }
+    if !inserts.isEmpty, let images = plan.images { try keepKeys(inserts[...], of: batch, in: images) }
     try budget.start(on: production)
+    // From here on each trip to the server is time that CDC may wait: what an UPDATE has to say goes with the COPY.
+    let update = plan.triggers.onUpdate || updates.isEmpty ? nil : updateOlder
     if !inserts.isEmpty {
-      counts.inserted = try copyIntoProduction(inserts, of: batch)
-      if let images = plan.images { try keepKeys(inserts[...], of: batch, in: images) }
-      counts.lostRaces = inserts.count - counts.inserted
+      let limit = update == nil ? nil : budget.nextLimit
+      let followers = [limit, update.map(\.execution)].compactMap(\.self)
+      let written = try copyIntoProduction(inserts, of: batch, then: followers, &budget)
+      counts.inserted = written[0]
+      if update != nil { counts.updated = written[written.count - 1] }
     }
-    if !updates.isEmpty {
+    if !updates.isEmpty, inserts.isEmpty || update == nil {
       if !inserts.isEmpty { try budget.limitNext(on: production) }
       counts.updated = try updateFromBatchTable()
-      counts.lostRaces += updates.count - counts.updated
     }
+    counts.lostRaces = inserts.count + updates.count - counts.inserted - counts.updated
     return counts
   }
 
-  private mutating func copyIntoProduction(_ rows: [UInt32], of batch: StagedBatch) throws -> Int {
+  /// - Returns: how many rows the server took, and what each of the followers changed.
+  private mutating func copyIntoProduction(
+    _ rows: [UInt32],
+    of batch: StagedBatch,
+    then followers: [Companion],
+    _ budget: inout LockBudget
+  ) throws -> [Int] {
     do {
       return try copier.copy(
         rows[...],
         of: batch,
         by: ApplySQL.copyIntoProduction(plan),
+        then: followers,
+        onOpen: { budget.restart() },
         "inserting into \(plan.production)"
       )
     } catch let error as PostgresError where plan.citus != nil {
@@ -95,12 +108,12 @@ struct Apply {
     var counts = Counts()
     try budget.start(on: production)
     if !inserts.isEmpty {
-      try production.execute(emptyingBatchTable(), "emptying the temporary table")
+      try production.executeWithNext(emptyingBatchTable(), "emptying the temporary table")
       counts += try insertExactly(inserts[...], of: batch)
     }
     if !updates.isEmpty {
       try budget.limitNext(on: production)
-      try production.execute(emptyingBatchTable(), "emptying the temporary table")
+      try production.executeWithNext(emptyingBatchTable(), "emptying the temporary table")
       counts += try updateExactly(updates[...], of: batch)
     }
     return counts

@@ -18,7 +18,7 @@ struct ApplyWithinServer {
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
     self.plan = plan
     self.production = production
-    insert = try production.prepare(
+    insert = try production.prepareWithNext(
       "\(statementName)_insert",
       ApplySQL.insertAddressed(plan),
       parameterTypes: [TypeOID.tidArray],
@@ -27,7 +27,7 @@ struct ApplyWithinServer {
     updateOlder =
       plan.updatedColumns.isEmpty
       ? nil
-      : try production.prepare(
+      : try production.prepareWithNext(
         "\(statementName)_update",
         ApplySQL.updateAddressed(plan),
         parameterTypes: [TypeOID.tidArray],
@@ -49,7 +49,7 @@ struct ApplyWithinServer {
       try budget.start(on: production)
       var counts = Apply.Counts()
       counts.inserted = try execute(insert, inserts, of: batch)
-      try budget.limitNext(on: production)
+      if !inserts.isEmpty { try budget.limitNext(on: production) }
       counts.updated = try updateOlder.map { try execute($0, updates, of: batch) } ?? 0
       counts.lostRaces = inserts.count + updates.count - counts.inserted - counts.updated
       return counts

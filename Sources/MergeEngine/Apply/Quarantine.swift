@@ -29,7 +29,7 @@ struct Quarantine {
     _ rows: [UInt32],
     on production: Connection,
     counts: inout Apply.Counts,
-    after prelude: (_ holdsRows: Bool) throws -> SQL?,
+    after prelude: (_ holdsRows: Bool) throws -> Void,
     by write: (ArraySlice<UInt32>) throws -> Apply.Counts
   ) throws -> [Refusal] {
     var refused: [Refusal] = []
@@ -45,7 +45,8 @@ struct Quarantine {
     while next < rows.count {
       let piece = rows[next..<min(next + pieceSize, rows.count)]
       do {
-        counts += try Savepoint.attempt(on: production, after: try prelude(holdsRows)) { try write(piece) }
+        try prelude(holdsRows)
+        counts += try Savepoint.attempt(on: production) { try write(piece) }
         holdsRows = true
         next = piece.endIndex
         run += piece.count

@@ -20,18 +20,23 @@ struct RowCopier {
   ///   - rows: positions in ``StagedBatch/rows``.
   ///   - fieldCount: how many fields of each row, counted from the first; nil for all.
   ///   - numbered: behind its fields each row gets its position.
-  /// - Returns: how many rows the server took.
+  ///   - followers: run behind the COPY, on the same trip as its end.
+  ///   - onOpen: called when the server is ready for rows.
+  /// - Returns: how many rows the server took, and what each of the followers changed.
   @discardableResult
   mutating func copy(
     _ rows: some Sequence<UInt32>,
     of batch: StagedBatch,
     by statement: SQL,
+    then followers: [Companion] = [],
     fieldCount: Int? = nil,
     numbered: Bool = false,
+    onOpen: () -> Void = {},
     _ operation: String
-  ) throws -> Int {
+  ) throws -> [Int] {
     let fieldCount = fieldCount ?? columnCount
-    return try connection.copyIn(statement, operation) { stream in
+    return try connection.copyIn(statement, then: followers, operation) { stream in
+      onOpen()
       let bytes = batch.bytes.rawSpan
       writer.removeAll()
       writer.writeHeader()

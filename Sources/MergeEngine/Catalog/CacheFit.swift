@@ -27,9 +27,9 @@ struct CacheFit: Sendable {
   /// The same as pages, of the size that servers are built with, with very few exceptions.
   var cachePageCount: Int { cacheByteCount / 8192 }
 
-  /// Reads the sizes of several tables.
-  static func read(of tables: [UInt32], _ connection: Connection) throws(PostgresError) -> [UInt32: CacheFit] {
-    let rows = try connection.query(
+  /// What is asked about some tables.
+  static func query(_ tables: [UInt32]) -> Query {
+    Query(
       """
       WITH RECURSIVE tree AS (
         SELECT t.oid AS root, t.oid FROM unnest($1::oid[]) AS t (oid)
@@ -55,6 +55,11 @@ struct CacheFit: Sendable {
       [.oidArray(tables)],
       "comparing production with the server's memory"
     )
+  }
+
+  /// Reads the sizes of several tables.
+  static func read(of tables: [UInt32], _ connection: Connection) throws(PostgresError) -> [UInt32: CacheFit] {
+    let rows = try connection.query(query(tables))
     return (0..<rows.count).reduce(into: [:]) { fits, row in
       fits[UInt32(rows.integer(row, 0) ?? 0)] = CacheFit(
         byteCount: rows.integer(row, 1) ?? 0,

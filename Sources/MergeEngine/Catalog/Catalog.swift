@@ -18,7 +18,7 @@ struct Catalog: Sendable {
   /// Reads all tables and views of the schemas with columns, unique indexes and foreign keys; opens none of them, so that
   /// nobody's lock is waited for.
   init(_ connection: Connection, schemas: [String]) throws(PostgresError) {
-    let relations = try connection.query(CatalogSQL.relations, [.textArray(schemas)], "reading the catalog")
+    let relations = try connection.query(Self.relations(schemas))
     let columns = try Self.columns(connection, schemas)
     let uniqueIndexes = try Self.uniqueIndexes(connection, schemas)
     let oids = (0..<relations.count).map { UInt32(relations.integer($0, 0) ?? 0) }
@@ -42,18 +42,37 @@ struct Catalog: Sendable {
         citus: citusTables[oid]
       )
     }
-    let pairs = try connection.query(CatalogSQL.casts, "reading the casts")
+    let pairs = try connection.query(Self.casts)
     casts = Set(
       (0..<pairs.count).map {
         CastPair(source: UInt32(pairs.integer($0, 0) ?? 0), target: UInt32(pairs.integer($0, 1) ?? 0))
       }
     )
-    let keys = try connection.query(CatalogSQL.foreignKeys, [.textArray(schemas)], "reading the foreign keys")
+    let keys = try connection.query(Self.foreignKeys(schemas))
     foreignKeys = Set(
       (0..<keys.count).map { row in
         ForeignKey(child: UInt32(keys.integer(row, 0) ?? 0), parent: UInt32(keys.integer(row, 1) ?? 0))
       }
     )
+  }
+
+  /// All that ``init(_:schemas:)`` asks, but for tables of Citus.
+  static func queries(_ schemas: [String]) -> [Query] {
+    [relations(schemas), columns(schemas), uniqueIndexes(schemas), casts, foreignKeys(schemas)]
+  }
+
+  private static func relations(_ schemas: [String]) -> Query {
+    Query(CatalogSQL.relations, [.textArray(schemas)], "reading the catalog")
+  }
+  private static func columns(_ schemas: [String]) -> Query {
+    Query(CatalogSQL.columns, [.textArray(schemas)], "reading the columns")
+  }
+  private static func uniqueIndexes(_ schemas: [String]) -> Query {
+    Query(CatalogSQL.uniqueIndexes, [.textArray(schemas)], "reading the unique indexes")
+  }
+  private static let casts = Query(CatalogSQL.casts, "reading the casts")
+  private static func foreignKeys(_ schemas: [String]) -> Query {
+    Query(CatalogSQL.foreignKeys, [.textArray(schemas)], "reading the foreign keys")
   }
 
   /// The tables of one schema, by name.
@@ -86,7 +105,7 @@ struct Catalog: Sendable {
     _ connection: Connection,
     _ schemas: [String]
   ) throws(PostgresError) -> [UInt32: [CatalogColumn]] {
-    let rows = try connection.query(CatalogSQL.columns, [.textArray(schemas)], "reading the columns")
+    let rows = try connection.query(columns(schemas))
     var columns: [UInt32: [CatalogColumn]] = [:]
     for row in 0..<rows.count {
       func sql(_ column: Int) -> SQL { SQL.uncheckedFromServer(rows.text(row, column) ?? "") }
@@ -118,7 +137,7 @@ struct Catalog: Sendable {
     _ connection: Connection,
     _ schemas: [String]
   ) throws(PostgresError) -> [UInt32: [UniqueIndex]] {
-    let rows = try connection.query(CatalogSQL.uniqueIndexes, [.textArray(schemas)], "reading the unique indexes")
+    let rows = try connection.query(uniqueIndexes(schemas))
     var indexes: [UInt32: [UniqueIndex]] = [:]
     for row in 0..<rows.count {
       let table = UInt32(rows.integer(row, 0) ?? 0)

@@ -18,9 +18,9 @@ struct RowTriggers: Sendable {
   /// Nobody stands between a statement and its rows.
   static let none = RowTriggers()
 
-  /// Those of some tables, by oid.
-  static func read(of tables: [UInt32], _ connection: Connection) throws(PostgresError) -> [UInt32: RowTriggers] {
-    let rows = try connection.query(
+  /// What is asked about some tables.
+  static func query(_ tables: [UInt32]) -> Query {
+    Query(
       """
       WITH RECURSIVE tree AS (
         SELECT t.oid AS root, t.oid FROM unnest($1::oid[]) AS t (oid)
@@ -43,6 +43,11 @@ struct RowTriggers: Sendable {
       [.oidArray(tables)],
       "reading the triggers of production"
     )
+  }
+
+  /// Those of some tables, by oid.
+  static func read(of tables: [UInt32], _ connection: Connection) throws(PostgresError) -> [UInt32: RowTriggers] {
+    let rows = try connection.query(query(tables))
     return Dictionary(
       (0..<rows.count).map { row in
         (

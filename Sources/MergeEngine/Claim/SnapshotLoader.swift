@@ -23,8 +23,8 @@ struct SnapshotLoader {
     self.connection = connection
     emptiesTable = isAllOrNothing
     handle = try snapshot.file.open()
-    try connection.execute(snapshot.create, "creating a temporary table")
-    countBlocks = try connection.prepare(
+    try connection.executeWithNext(snapshot.create, "creating a temporary table")
+    countBlocks = try connection.prepareWithNext(
       "snapshot_blocks_\(snapshot.number)",
       snapshot.countBlocks,
       "measuring a temporary table"
@@ -35,7 +35,7 @@ struct SnapshotLoader {
   ///
   /// - Returns: where they are.
   mutating func load(_ slice: SnapshotSlice) throws -> TupleRange {
-    if emptiesTable { try connection.execute("TRUNCATE \(snapshot.batchTable)", "emptying a temporary table") }
+    if emptiesTable { try connection.executeWithNext("TRUNCATE \(snapshot.batchTable)", "emptying a temporary table") }
     let piece = try snapshot.file.read(slice.piece, from: handle)
     let count = try connection.copyIn(snapshot.copyIn, "reading \(snapshot.file.url.path)") { stream in
       try write(slice, of: piece.bytes, to: stream)

@@ -23,6 +23,16 @@ struct Horizon: Sendable, Hashable {
     self.next = next
   }
 
+  /// What is asked at first.
+  static var running: Query {
+    Query(
+      """
+      SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM pg_current_snapshot() AS s
+      """,
+      "reading the id of the oldest running transaction"
+    )
+  }
+
   /// Takes the horizon of a staging table as it is now.
   ///
   /// One scan of the table for the ids that are not older, 0.05 s for a million rows in memory; none where no transaction
@@ -30,12 +40,7 @@ struct Horizon: Sendable, Hashable {
   ///
   /// - Parameter table: what the rows are read from.
   init(of table: SQL, _ connection: Connection) throws(PostgresError) {
-    let snapshot = try connection.query(
-      """
-      SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM pg_current_snapshot() AS s
-      """,
-      "reading the id of the oldest running transaction"
-    )
+    let snapshot = try connection.query(Self.running)
     let oldest = snapshot.integer(0, 0) ?? 0
     var next = snapshot.integer(0, 1) ?? 0
     var recent: [Int] = []

@@ -49,22 +49,9 @@ struct StagingSource: Sendable, Hashable {
     after earlier: StagingSource? = nil,
     _ connection: Connection
   ) throws(PostgresError) {
-    let history: SQL =
-      isElsewhere
-      ? """
-      concat_ws(' ', \(Self.database),
-                CASE WHEN c.relpersistence = 'u' THEN extract(epoch FROM pg_postmaster_start_time())::text END) || ' '
-      """ : "''"
     let (row, isAnswered) = try Self.asking(connection, asks: !isElsewhere && earlier == nil) {
       server throws(PostgresError) in
-      try connection.query(
-        """
-        SELECT \(history) || c.oid, pg_relation_filenode(c.oid)::bigint,
-               pg_relation_size(c.oid) / current_setting('block_size')::bigint, \(server)
-        FROM pg_class c WHERE c.oid = \(Literal(table.quoted))::regclass
-        """,
-        "looking at \(table)"
-      )
+      try connection.query(Self.query(table, isElsewhere: isElsewhere, server: server))
     }
     let name = "table \(row.text(0, 0) ?? "")"
     server = isAnswered ? row.text(0, 3) : earlier?.server
@@ -77,6 +64,31 @@ struct StagingSource: Sendable, Hashable {
     fileNode = row.integer(0, 1) ?? 0
     blockCount = row.integer(0, 2) ?? 0
   }
+
+  /// What is asked at first; the arguments are those of ``init(_:isElsewhere:after:_:)``.
+  static func query(_ table: QualifiedName, isElsewhere: Bool, after earlier: StagingSource?) -> Query {
+    query(table, isElsewhere: isElsewhere, server: !isElsewhere && earlier == nil ? numberAsText : noNumber)
+  }
+
+  private static func query(_ table: QualifiedName, isElsewhere: Bool, server: SQL) -> Query {
+    let history: SQL =
+      isElsewhere
+      ? """
+      concat_ws(' ', \(Self.database),
+                CASE WHEN c.relpersistence = 'u' THEN extract(epoch FROM pg_postmaster_start_time())::text END) || ' '
+      """ : "''"
+    return Query(
+      """
+      SELECT \(history) || c.oid, pg_relation_filenode(c.oid)::bigint,
+             pg_relation_size(c.oid) / current_setting('block_size')::bigint, \(server)
+      FROM pg_class c WHERE c.oid = \(Literal(table.quoted))::regclass
+      """,
+      "looking at \(table)"
+    )
+  }
+
+  private static let numberAsText: SQL = "\(serverNumber)::text"
+  private static let noNumber: SQL = "NULL::text"
 
   /// The server's own number, which no dump takes along.
   static let serverNumber: SQL = "(SELECT system_identifier FROM pg_control_system())"
@@ -98,12 +110,12 @@ struct StagingSource: Sendable, Hashable {
     asks: Bool,
     _ query: (_ server: SQL) throws(PostgresError) -> ResultSet
   ) throws(PostgresError) -> (ResultSet, Bool) {
-    guard asks else { return (try query("NULL::text"), false) }
+    guard asks else { return (try query(noNumber), false) }
     let operation = "asking which server this is"
     let isPart = connection.isInTransaction
     if isPart { try connection.execute("SAVEPOINT asking", operation) }
     do throws(PostgresError) {
-      let row = try query("\(serverNumber)::text")
+      let row = try query(numberAsText)
       if isPart { try connection.execute("RELEASE SAVEPOINT asking", operation) }
       return (row, true)
     } catch {
@@ -111,7 +123,7 @@ struct StagingSource: Sendable, Hashable {
         throw error
       }
       if isPart { try connection.execute("ROLLBACK TO SAVEPOINT asking; RELEASE SAVEPOINT asking", operation) }
-      return (try query("NULL::text"), false)
+      return (try query(noNumber), false)
     }
   }
 

@@ -6,28 +6,30 @@ struct AccessCheck {
   /// Only what looking needs.
   var readsOnly = false
 
-  /// Whether the role may write nothing of what a merge writes: somebody who looks for those who may.
-  static func isReader(_ plan: MergePlan, _ production: Connection) throws(PostgresError) -> Bool {
-    try production.query(
+  /// What ``isReader(_:_:)`` asks.
+  static func ofReader(_ plan: MergePlan) -> Query {
+    Query(
       """
       SELECT NOT EXISTS (SELECT FROM unnest($1::oid[]) AS t (oid) CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE']) AS r (name)
                          WHERE has_any_column_privilege(t.oid, r.name))
       """,
       [.oidArray(plan.tables.map(\.productionOid))],
       "reading the role's rights"
-    ).bool(0, 0) == true
+    )
+  }
+
+  /// Whether the role may write nothing of what a merge writes: somebody who looks for those who may.
+  static func isReader(_ plan: MergePlan, _ production: Connection) throws(PostgresError) -> Bool {
+    try production.query(ofReader(plan)).bool(0, 0) == true
   }
 
   /// What a plan is worth that such a role has made.
   static let readerNote =
     "this role may only read production: the plan assumes a role that may write, and did not check its rights."
 
-  /// What the role itself lacks, whatever the tables are.
-  ///
-  /// - Parameter writesNow: this very session is to write, and not another one later.
-  func ofRole(_ production: Connection, writesNow: Bool) throws(PostgresError) -> [Finding] {
-    guard !readsOnly else { return [] }
-    let role = try production.query(
+  /// What ``ofRole(_:writesNow:)`` asks.
+  static var ofRole: Query {
+    Query(
       """
       SELECT current_user::text, has_database_privilege(current_database(), 'TEMPORARY'),
              current_setting('transaction_read_only') = 'on', pg_is_in_recovery(),
@@ -35,6 +37,14 @@ struct AccessCheck {
       """,
       "reading the role's rights"
     )
+  }
+
+  /// What the role itself lacks, whatever the tables are.
+  ///
+  /// - Parameter writesNow: this very session is to write, and not another one later.
+  func ofRole(_ production: Connection, writesNow: Bool) throws(PostgresError) -> [Finding] {
+    guard !readsOnly else { return [] }
+    let role = try production.query(Self.ofRole)
     let name = role.text(0, 0) ?? ""
     var findings: [Finding] = []
     if role.bool(0, 1) == false {
@@ -67,19 +77,8 @@ struct AccessCheck {
     production: Connection,
     staging: Connection
   ) throws(PostgresError) -> [Finding] {
-    let read = table.columns.map(\.name)
-    let kept = keepsImages ? table.restorableColumns.map(\.name).filter { !read.contains($0) } : []
-    var rights = [Right("SELECT", read + kept)]
-    if !readsOnly {
-      rights += [Right("INSERT", read), Right("UPDATE", table.updatedColumns.map(\.name))]
-    }
-    var missing = try missingRights(rights, on: table.production, production)
-    if table.snapshot == nil {
-      // Addresses can be read by those only who may read the whole table.
-      var rights = [Right("SELECT", nil)]
-      if table.marksRows && !readsOnly { rights.append(Right("UPDATE", [TablePlanner.statusColumn])) }
-      missing += try missingRights(rights, on: table.staging, staging)
-    }
+    var missing = try missingRights(ofProduction(table, keepsImages: keepsImages), on: table.production, production)
+    if table.snapshot == nil { missing += try missingRights(ofStaging(table), on: table.staging, staging) }
     if !readsOnly { missing += try ExpressionRights(table: table, connection: production).missing() }
     guard !missing.isEmpty else { return [] }
     let name = try production.query("SELECT current_user::text", "reading the role's name").text(0, 0) ?? ""
@@ -92,17 +91,9 @@ struct AccessCheck {
     ]
   }
 
-  /// The same for the admin tables, once they are complete.
-  ///
-  /// - Parameters:
-  ///   - makesTables: the run makes tables of its own in the admin schema, for before-images.
-  ///   - replays: the run is a replay, which keeps its progress in a table.
-  func adminBlockers(
-    _ connection: Connection,
-    makesTables: Bool = false,
-    replays: Bool = false
-  ) throws(PostgresError) -> [Finding] {
-    let result = try connection.query(
+  /// What ``adminBlockers(_:makesTables:replays:)`` asks.
+  func ofAdmin(makesTables: Bool, replays: Bool) -> Query {
+    Query(
       """
       WITH tables AS (
         SELECT c.oid, c.relname, n.nspname
@@ -140,6 +131,41 @@ struct AccessCheck {
       [.text(schemas.admin), .bool(makesTables), .bool(replays)],
       "reading the role's rights on the admin tables"
     )
+  }
+
+  /// What is asked of each database about a table's rights.
+  func queries(_ table: TablePlan, keepsImages: Bool) -> (production: [Query], staging: [Query]) {
+    let ofProduction = Self.query(ofProduction(table, keepsImages: keepsImages), on: table.production)
+    let ofStaging = table.snapshot == nil ? [Self.query(ofStaging(table), on: table.staging)] : []
+    return ([ofProduction] + (readsOnly ? [] : [ExpressionRights.query(table)]), ofStaging)
+  }
+
+  private func ofProduction(_ table: TablePlan, keepsImages: Bool) -> [Right] {
+    let read = table.columns.map(\.name)
+    let kept = keepsImages ? table.restorableColumns.map(\.name).filter { !read.contains($0) } : []
+    let reading = [Right("SELECT", read + kept)]
+    guard !readsOnly else { return reading }
+    return reading + [Right("INSERT", read), Right("UPDATE", table.updatedColumns.map(\.name))]
+  }
+
+  private func ofStaging(_ table: TablePlan) -> [Right] {
+    // Addresses can be read by those only who may read the whole table.
+    let reading = [Right("SELECT", nil)]
+    guard table.marksRows, !readsOnly else { return reading }
+    return reading + [Right("UPDATE", [TablePlanner.statusColumn])]
+  }
+
+  /// The same for the admin tables, once they are complete.
+  ///
+  /// - Parameters:
+  ///   - makesTables: the run makes tables of its own in the admin schema, for before-images.
+  ///   - replays: the run is a replay, which keeps its progress in a table.
+  func adminBlockers(
+    _ connection: Connection,
+    makesTables: Bool = false,
+    replays: Bool = false
+  ) throws(PostgresError) -> [Finding] {
+    let result = try connection.query(ofAdmin(makesTables: makesTables, replays: replays))
     guard result.count > 0 else { return [] }
     let name = result.text(0, 0) ?? ""
     let missing = (0..<result.count).map { result.text($0, 1) ?? "" }
@@ -170,14 +196,9 @@ struct AccessCheck {
     }
   }
 
-  /// Rights on single columns count: a role may be kept from columns that the merge never touches.
-  private func missingRights(
-    _ rights: [Right],
-    on table: QualifiedName,
-    _ connection: Connection
-  ) throws(PostgresError) -> [String] {
+  private static func query(_ rights: [Right], on table: QualifiedName) -> Query {
     let asked = rights.flatMap { right in (right.columns?.map(\.name) ?? [""]).map { (right.name, $0) } }
-    let rows = try connection.query(
+    return Query(
       """
       SELECT has_schema_privilege(n.oid, 'USAGE'), r.right_name, r.column_name
       FROM pg_class c
@@ -194,6 +215,15 @@ struct AccessCheck {
       ],
       "reading the role's rights on \(table)"
     )
+  }
+
+  /// Rights on single columns count: a role may be kept from columns that the merge never touches.
+  private func missingRights(
+    _ rights: [Right],
+    on table: QualifiedName,
+    _ connection: Connection
+  ) throws(PostgresError) -> [String] {
+    let rows = try connection.query(Self.query(rights, on: table))
     guard rows.count > 0 else { return [] }
     guard rows.bool(0, 0) == true else { return ["USAGE on the schema \(table.schema), so any right on \(table)"] }
     let missing = (0..<rows.count).map { (right: rows.text($0, 1) ?? "", column: rows.text($0, 2) ?? "") }

@@ -9,9 +9,9 @@ struct ExpressionRights {
   let table: TablePlan
   let connection: Connection
 
-  /// The rights that the role lacks, as `EXECUTE on the function audit.stamp() (default of created_by)`.
-  func missing() throws(PostgresError) -> [String] {
-    let rows = try connection.query(
+  /// What is asked about a table.
+  static func query(_ table: TablePlan) -> Query {
+    Query(
       """
       WITH RECURSIVE \(DescendantTables.tree(of: table.productionOid)), domains AS (
         SELECT a.atttypid AS oid FROM pg_attribute a
@@ -57,6 +57,11 @@ struct ExpressionRights {
       [.textArray(table.columns.map(\.name.name))],
       "reading the role's rights on what a row of \(table.production) runs into"
     )
+  }
+
+  /// The rights that the role lacks, as `EXECUTE on the function audit.stamp() (default of created_by)`.
+  func missing() throws(PostgresError) -> [String] {
+    let rows = try connection.query(Self.query(table))
     return (0..<rows.count).compactMap { rows.text($0, 0) }
   }
 }

@@ -45,6 +45,8 @@ public struct MergeOptions: Sendable, Codable {
   public var window: DailyWindow?
   /// The zone in which zone-less times are read where the other side has one.
   public var timeZone = "UTC"
+  /// The zone stands in the configuration file, which a mistake is then in.
+  package var timeZoneIsConfigured = false
   /// Keep overwritten rows, and the keys of inserted ones, so that the run can be rolled back.
   public var beforeImages = false
   /// Read everything in staging again, including what is already merged.

@@ -39,11 +39,14 @@ struct AdminAccess {
     ).bool(0, 0) == true
   }
 
+  /// The tables that every run writes.
+  static func writtenTables(_ options: MergeOptions) -> [String] {
+    ["merge_summary", "merge_logs", "merge_errors", "merge_progress"] + (options.beforeImages ? ["before_images"] : [])
+  }
+
   /// What the server would refuse all the same: tables that others have put under row-level security or a publication.
   private func unwritable(_ columns: Set<String>, isReplay: Bool) throws -> [Finding] {
-    var names = ["merge_summary", "merge_logs", "merge_errors", "merge_progress"]
-    if options.beforeImages { names.append("before_images") }
-    var steps = names.compactMap { name -> WriteRehearsal.Step? in
+    var steps = Self.writtenTables(options).compactMap { name -> WriteRehearsal.Step? in
       guard let column = columns.sorted().first(where: { $0.hasPrefix("\(name).") })?.dropFirst(name.count + 1) else {
         return nil
       }

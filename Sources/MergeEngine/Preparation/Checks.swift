@@ -25,6 +25,7 @@ struct Checks {
     self.production = production
     self.staging = staging
     isReader = try purpose == .plan && AccessCheck.isReader(plan, production)
+    try askAhead(plan)
     if writes { lockTable = try LockTable(plan, workerCount: options.workerCount, production) }
   }
 
@@ -57,6 +58,47 @@ struct Checks {
       if findings.contains(where: { $0.grade == .blocker }) { break }
     }
     return findings
+  }
+
+  /// Has what is going to be asked about the tables answered in one trip to each database, as far as it is known beforehand.
+  private func askAhead(_ plan: MergePlan) throws(PostgresError) {
+    let oids = plan.tables.map(\.productionOid)
+    var (ofProduction, ofStaging): ([Query], [Query]) = ([RowTriggers.query(oids)], [])
+    if purpose != .look { ofProduction.append(CacheFit.query(oids)) }
+    if purpose == .merge { ofProduction.append(SuperuserFindings.query(plan.tables)) }
+    if writes {
+      ofProduction.append(LockTable.partitions(plan))
+      let isReplay = ReplayProgress(plan, options.schemas).isReplay
+      ofProduction += [
+        AccessCheck.ofRole, EventTriggers.query, AdminSchema(schemas: options.schemas).inventoryQuery,
+        AccessCheck(schemas: options.schemas).ofAdmin(makesTables: options.beforeImages, replays: isReplay),
+        RowSecurity.query(
+          AdminAccess.writtenTables(options).map { QualifiedName(schema: options.schemas.admin, name: $0) }
+        ),
+      ]
+    }
+    for table in plan.tables {
+      let access = AccessCheck(schemas: options.schemas, readsOnly: !writes)
+      let rights = access.queries(table, keepsImages: writes && options.beforeImages)
+      ofProduction += rights.production
+      ofStaging += rights.staging
+      let isTogether = staging === production && table.snapshot == nil
+      ofProduction.append(RowSecurity.query(isTogether ? [table.production, table.staging] : [table.production]))
+      if writes { ofProduction.append(RewriteRules.query(table.production, [.insert, .update])) }
+      ofStaging.append(Self.reading(table))
+      if purpose == .merge { ofProduction += [ProductionFindings.indexes(table), ProductionFindings.triggers(table)] }
+      guard table.snapshot == nil else { continue }
+      if purpose == .merge { ofStaging.append(StagingWriters.query(table.staging)) }
+      if !isTogether { ofStaging.append(RowSecurity.query([table.staging])) }
+      if writes, table.marksRows { ofStaging.append(RewriteRules.query(table.staging, [.update])) }
+      ofStaging.append(InheritanceChildren.ofStaging(table))
+    }
+    if staging === production {
+      try production.ask(ahead: ofProduction + ofStaging)
+    } else {
+      try production.ask(ahead: ofProduction)
+      try staging.ask(ahead: ofStaging)
+    }
   }
 
   private func rights(_ table: TablePlan) throws -> [Finding] {
@@ -100,13 +142,17 @@ struct Checks {
     return try TriggerFindings(table: table, connection: production).all()
   }
 
+  private static func reading(_ table: TablePlan) -> Query {
+    Query(
+      "SELECT \(ClaimSQL.outputs(table)) FROM \(table.snapshot?.example ?? table.batchSource) AS s LIMIT 0",
+      "reading \(table.staging)"
+    )
+  }
+
   /// Has the server read no row at all by the statement that will read them all: casts that don't exist show here.
   private func readability(_ table: TablePlan) throws -> [Finding] {
     do {
-      _ = try staging.query(
-        "SELECT \(ClaimSQL.outputs(table)) FROM \(table.snapshot?.example ?? table.batchSource) AS s LIMIT 0",
-        "reading \(table.staging)"
-      )
+      _ = try staging.query(Self.reading(table))
       return []
     } catch {
       guard error.refusesStatement else { throw error }

@@ -9,8 +9,9 @@ struct EventTriggers {
   let options: MergeOptions
   let connection: Connection
 
-  func findings() throws(PostgresError) -> [Finding] {
-    let rows = try connection.query(
+  /// Those that could fire.
+  static var query: Query {
+    Query(
       """
       SELECT evtname::text, pg_is_in_recovery() FROM pg_event_trigger
       WHERE evtevent IN ('ddl_command_start', 'ddl_command_end')
@@ -21,6 +22,10 @@ struct EventTriggers {
       """,
       "reading the event triggers"
     )
+  }
+
+  func findings() throws(PostgresError) -> [Finding] {
+    let rows = try connection.query(Self.query)
     // A standby writes nothing, and so makes no tables.
     guard rows.count > 0, rows.bool(0, 1) == false else { return [] }
     var statements = plan.tables.enumerated().map { index, table in

@@ -11,10 +11,9 @@ struct InheritanceChildren {
 
   func findings() throws -> [Finding] { try (ofStaging() + ofProduction()).map { .blocker(table.name, $0) } }
 
-  /// Progress knows staging's rows by their addresses in one file.
-  private func ofStaging() throws(PostgresError) -> [String] {
-    guard table.snapshot == nil else { return [] }
-    let children = try staging.query(
+  /// What is asked about staging.
+  static func ofStaging(_ table: TablePlan) -> Query {
+    Query(
       """
       SELECT m.nspname::text, k.relname::text
       FROM pg_class c
@@ -28,6 +27,12 @@ struct InheritanceChildren {
       [.text(table.staging.schema.name), .text(table.staging.name.name)],
       "looking for tables that inherit from \(table.staging)"
     )
+  }
+
+  /// Progress knows staging's rows by their addresses in one file.
+  private func ofStaging() throws(PostgresError) -> [String] {
+    guard table.snapshot == nil else { return [] }
+    let children = try staging.query(Self.ofStaging(table))
     guard children.count > 0 else { return [] }
     let statements = (0..<children.count).map { row in
       let child = QualifiedName(schema: children.text(row, 0) ?? "", name: children.text(row, 1) ?? "")

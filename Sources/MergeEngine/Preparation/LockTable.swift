@@ -69,8 +69,9 @@ struct LockTable {
     return "Enlarge it, then restart the server: ALTER SYSTEM SET max_locks_per_transaction = \(max(enough, 64))"
   }
 
-  private static func lockCounts(_ plan: MergePlan, _ connection: Connection) throws(PostgresError) -> [UInt32: Int] {
-    let rows = try connection.query(
+  /// How many objects each table is made of.
+  static func partitions(_ plan: MergePlan) -> Query {
+    Query(
       """
       WITH RECURSIVE tree AS (
         SELECT t.oid AS root, t.oid FROM unnest($1::oid[]) AS t (oid)
@@ -84,6 +85,10 @@ struct LockTable {
       [.oidArray(plan.tables.map(\.productionOid))],
       "counting the partitions of production"
     )
+  }
+
+  private static func lockCounts(_ plan: MergePlan, _ connection: Connection) throws(PostgresError) -> [UInt32: Int] {
+    let rows = try connection.query(partitions(plan))
     return Dictionary(
       (0..<rows.count).map { (UInt32(rows.integer($0, 0) ?? 0), rows.integer($0, 1) ?? 0) }
     ) { first, _ in first }
@@ -98,9 +103,9 @@ struct LockTable {
     let heldHolders: Int
   }
 
-  /// Locks that lie in the sessions' own fast paths take no place.
-  private static func capacity(_ connection: Connection) throws(PostgresError) -> Capacity {
-    let row = try connection.query(
+  /// How large the lock table is, and what of it is taken.
+  static var size: Query {
+    Query(
       """
       SELECT current_setting('max_locks_per_transaction')::bigint,
              current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint
@@ -112,6 +117,11 @@ struct LockTable {
       """,
       "reading the size of the lock table"
     )
+  }
+
+  /// Locks that lie in the sessions' own fast paths take no place.
+  private static func capacity(_ connection: Connection) throws(PostgresError) -> Capacity {
+    let row = try connection.query(size)
     let transactions = row.integer(0, 1) ?? 1
     return Capacity(
       objects: (row.integer(0, 0) ?? 1) * transactions,

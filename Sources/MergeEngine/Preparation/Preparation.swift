@@ -63,7 +63,7 @@ struct Preparation {
   /// - Throws: ``MergeFailure/blocked(_:)`` when one is missing, ``MergeFailure/usage(_:)`` when they are the same.
   func requireSchemas(production: Connection, staging: Connection) throws {
     let schemas = options.schemas
-    try SessionFindings.requireZone(options.timeZone, production)
+    try SessionFindings.requireZone(options, production)
     let check = try SchemaCheck(production)
     if snapshot == nil {
       if staging === production { try schemas.requireTwo() }
@@ -83,8 +83,14 @@ struct Preparation {
 
   private func resolve(production: Connection, staging: Connection) throws -> MergePlan {
     let schemas = options.schemas
-    try requireSchemas(production: production, staging: staging)
     let isSplit = staging !== production
+    defer { for connection in [production, staging] { connection.forgetAnswers() } }
+    try production.ask(
+      ahead: [SchemaCheck.query, SessionFindings.settings, LockTable.size]
+        + Catalog.queries(schemas.allStaging + schemas.allProduction)
+    )
+    if isSplit { try staging.ask(ahead: [SchemaCheck.query] + Catalog.queries(schemas.allStaging)) }
+    try requireSchemas(production: production, staging: staging)
     let productionCatalog = try Catalog(production, schemas: schemas.allStaging + schemas.allProduction)
     let snapshotCatalog = try snapshot.map { try SnapshotCatalog($0, schemas, production) }
     let stagingCatalog =
@@ -138,8 +144,8 @@ struct Preparation {
     production: Connection,
     staging: Connection
   ) throws {
-    try plan.readTriggers(production)
     let checks = try Checks(plan, options, purpose, production: production, staging: staging)
+    try plan.readTriggers(production)
     plan.add(try checks.ofTables(plan))
     let (stagingOfTable, undecided) = (plan.stagingOfTable, plan.undecided)
     let judgement = try Judgement(plan.takeBlockers()) { name in

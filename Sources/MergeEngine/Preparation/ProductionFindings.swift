@@ -9,11 +9,9 @@ struct ProductionFindings {
     try versionIndexes() + stampingTriggers()
   }
 
-  /// An update that changes an indexed column can't be HOT. BRIN is left out: it hinders HOT updates only before 16, and
-  /// then is still cheap.
-  private func versionIndexes() throws(PostgresError) -> [Finding] {
-    let version = table.version.name
-    let rows = try connection.query(
+  /// Indexes that hold the version.
+  static func indexes(_ table: TablePlan) -> Query {
+    Query(
       """
       SELECT x.relname::text, (SELECT count(*) FROM pg_index o WHERE o.indrelid = i.indrelid)
       FROM pg_index i
@@ -28,9 +26,16 @@ struct ProductionFindings {
                           AND d.refobjsubid = a.attnum))
       ORDER BY x.relname
       """,
-      [.text(version.name)],
-      "looking for indexes on \(version)"
+      [.text(table.version.name.name)],
+      "looking for indexes on \(table.version.name)"
     )
+  }
+
+  /// An update that changes an indexed column can't be HOT. BRIN is left out: it hinders HOT updates only before 16, and
+  /// then is still cheap.
+  private func versionIndexes() throws(PostgresError) -> [Finding] {
+    let version = table.version.name
+    let rows = try connection.query(Self.indexes(table))
     return (0..<rows.count).map { row in
       .warning(
         .versionIndexed,
@@ -42,10 +47,9 @@ struct ProductionFindings {
     }
   }
 
-  /// A guess by the trigger function's text: it assigns to NEW.version, or it is moddatetime on that column.
-  private func stampingTriggers() throws(PostgresError) -> [Finding] {
-    let version = table.version.name
-    let rows = try connection.query(
+  /// Triggers that seem to set the version.
+  static func triggers(_ table: TablePlan) -> Query {
+    Query(
       #"""
       SELECT t.tgname::text, n.nspname || '.' || p.proname
       FROM pg_trigger t
@@ -59,9 +63,15 @@ struct ProductionFindings {
              OR p.proname = 'moddatetime' AND starts_with(encode(t.tgargs, 'escape'), $1))
       ORDER BY t.tgname
       """#,
-      [.text(version.name)],
-      "looking for triggers that set \(version)"
+      [.text(table.version.name.name)],
+      "looking for triggers that set \(table.version.name)"
     )
+  }
+
+  /// A guess by the trigger function's text: it assigns to NEW.version, or it is moddatetime on that column.
+  private func stampingTriggers() throws(PostgresError) -> [Finding] {
+    let version = table.version.name
+    let rows = try connection.query(Self.triggers(table))
     return (0..<rows.count).map { row in
       .warning(
         .versionTrigger,

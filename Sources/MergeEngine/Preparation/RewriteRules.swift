@@ -12,15 +12,9 @@ struct RewriteRules {
     case delete = "4"
   }
 
-  /// - Returns: a blocker for each rule that would act on one of the commands in a session like this one. A rule on UPDATE
-  ///   bars ON CONFLICT from its table even when it is disabled (`matchLocks` in the server's source), so where rows are
-  ///   inserted it has to go.
-  func findings(
-    on relation: QualifiedName,
-    _ commands: [Command],
-    _ connection: Connection
-  ) throws(PostgresError) -> [Finding] {
-    let rows = try connection.query(
+  /// What is asked about a table.
+  static func query(_ relation: QualifiedName, _ commands: [Command]) -> Query {
+    Query(
       """
       SELECT r.rulename::text, CASE WHEN r.ev_type = '2' THEN 'UPDATE' WHEN r.ev_type = '3' THEN 'INSERT' ELSE 'DELETE' END,
              r.ev_type = '2' AND $4
@@ -38,6 +32,17 @@ struct RewriteRules {
       ],
       "reading the rules of \(relation)"
     )
+  }
+
+  /// - Returns: a blocker for each rule that would act on one of the commands in a session like this one. A rule on UPDATE
+  ///   bars ON CONFLICT from its table even when it is disabled (`matchLocks` in the server's source), so where rows are
+  ///   inserted it has to go.
+  func findings(
+    on relation: QualifiedName,
+    _ commands: [Command],
+    _ connection: Connection
+  ) throws(PostgresError) -> [Finding] {
+    let rows = try connection.query(Self.query(relation, commands))
     return (0..<rows.count).map { row in
       let rule = Identifier(rows.text(row, 0) ?? "")
       let statement: SQL =

@@ -5,10 +5,9 @@ struct RowSecurity {
   /// The table of the run that is asked about.
   let table: String?
 
-  /// - Returns: a blocker for each relation whose policies hold for the role; owners without FORCE, roles with BYPASSRLS and
-  ///   superusers are free of them.
-  func findings(on relations: [QualifiedName], _ connection: Connection) throws(PostgresError) -> [Finding] {
-    let rows = try connection.query(
+  /// What is asked about some tables.
+  static func query(_ relations: [QualifiedName]) -> Query {
+    Query(
       """
       SELECT r.position, current_user::text, pg_has_role(c.relowner, 'USAGE')
       FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r (schema_name, table_name, position)
@@ -20,6 +19,12 @@ struct RowSecurity {
       [.textArray(relations.map(\.schema.name)), .textArray(relations.map(\.name.name))],
       "reading whether row-level security applies"
     )
+  }
+
+  /// - Returns: a blocker for each relation whose policies hold for the role; owners without FORCE, roles with BYPASSRLS and
+  ///   superusers are free of them.
+  func findings(on relations: [QualifiedName], _ connection: Connection) throws(PostgresError) -> [Finding] {
+    let rows = try connection.query(Self.query(relations))
     return (0..<rows.count).map { row in
       let relation = relations[(rows.integer(row, 0) ?? 1) - 1]
       let role = Identifier(rows.text(row, 1) ?? "")

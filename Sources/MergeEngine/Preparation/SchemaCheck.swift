@@ -5,11 +5,16 @@ import Spelling
 struct SchemaCheck {
   private let names: [String]
 
-  init(_ connection: Connection) throws(PostgresError) {
-    let rows = try connection.query(
+  /// What is asked.
+  static var query: Query {
+    Query(
       "SELECT nspname::text FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'",
       "looking for the schemas"
     )
+  }
+
+  init(_ connection: Connection) throws(PostgresError) {
+    let rows = try connection.query(Self.query)
     names = (0..<rows.count).compactMap { rows.text($0, 0) }
   }
 

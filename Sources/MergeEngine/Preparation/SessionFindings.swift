@@ -8,21 +8,27 @@ struct SessionFindings {
   /// The same connection if staging is in the same database.
   let staging: Connection
 
-  /// - Throws: ``MergeFailure/usage(_:)`` when the server knows no such zone.
-  static func requireZone(_ zone: String, _ connection: Connection) throws {
+  /// - Throws: ``MergeFailure/usage(_:)`` when the server knows no such zone, ``MergeFailure/configuration(_:)`` when that stands in
+  ///   the file.
+  static func requireZone(_ options: MergeOptions, _ connection: Connection) throws {
+    let zone = options.timeZone
     guard zone != "UTC" else { return }
     do {
       _ = try connection.query("SELECT clock_timestamp() AT TIME ZONE $1", [.text(zone)], "reading --time-zone")
     } catch {
       guard error.sqlState == .invalidParameterValue else { throw error }
-      throw MergeFailure.usage("--time-zone \(zone): \(error.message).")
+      guard options.timeZoneIsConfigured else {
+        throw MergeFailure.usage("--time-zone \(zone): \(error.message).")
+      }
+      throw MergeFailure.configuration(["time_zone: \(zone): \(error.message)."])
     }
   }
 
   func all() throws(PostgresError) -> [Finding] { try ofProduction() + ofStaging() }
 
-  private func ofProduction() throws(PostgresError) -> [Finding] {
-    let settings = try production.query(
+  /// What is asked of production.
+  static var settings: Query {
+    Query(
       """
       SELECT current_user::text, current_setting('session_replication_role') = 'replica',
              current_setting('synchronous_standby_names'),
@@ -31,6 +37,10 @@ struct SessionFindings {
       """,
       "reading the session's settings"
     )
+  }
+
+  private func ofProduction() throws(PostgresError) -> [Finding] {
+    let settings = try production.query(Self.settings)
     let role = settings.text(0, 0) ?? ""
     var findings: [Finding] = []
     if settings.bool(0, 1) == true {

@@ -13,12 +13,9 @@ struct StagingWriters {
     let modes: String
   }
 
-  /// Sessions that hold a lock of writers on the table, or that call themselves DMS and are busy.
-  ///
-  /// A role without `pg_read_all_stats` sees neither state nor kind of other roles' sessions; those count as busy clients.
-  /// VACUUM and ANALYZE hold a ShareUpdateExclusiveLock, CREATE INDEX a ShareLock: nobody writes rows with these.
-  func sessions() throws(PostgresError) -> [Session] {
-    let rows = try connection.query(
+  /// What is asked about a table.
+  static func query(_ table: QualifiedName) -> Query {
+    Query(
       """
       SELECT a.pid, CASE WHEN a.application_name <> '' THEN a.application_name ELSE 'without a name' END, coalesce(a.usename::text, 'unknown'),
              coalesce(string_agg(DISTINCT l.mode, ', '), '')
@@ -38,6 +35,14 @@ struct StagingWriters {
       """,
       "looking for other sessions that use \(table)"
     )
+  }
+
+  /// Sessions that hold a lock of writers on the table, or that call themselves DMS and are busy.
+  ///
+  /// A role without `pg_read_all_stats` sees neither state nor kind of other roles' sessions; those count as busy clients.
+  /// VACUUM and ANALYZE hold a ShareUpdateExclusiveLock, CREATE INDEX a ShareLock: nobody writes rows with these.
+  func sessions() throws(PostgresError) -> [Session] {
+    let rows = try connection.query(Self.query(table))
     return (0..<rows.count).map { row in
       Session(
         description:

@@ -6,9 +6,9 @@ struct SuperuserFindings {
   let tables: [TablePlan]
   let connection: Connection
 
-  /// One finding that names the tables whose owner could run anything; none where only superusers own them.
-  func all() throws(PostgresError) -> [Finding] {
-    let rows = try connection.query(
+  /// What is asked about some tables.
+  static func query(_ tables: [TablePlan]) -> Query {
+    Query(
       """
       SELECT n.nspname || '.' || c.relname, o.rolname::text, r.rolname::text
       FROM pg_class c
@@ -21,6 +21,11 @@ struct SuperuserFindings {
       """,
       "reading who owns the production tables"
     )
+  }
+
+  /// One finding that names the tables whose owner could run anything; none where only superusers own them.
+  func all() throws(PostgresError) -> [Finding] {
+    let rows = try connection.query(Self.query(tables))
     guard rows.count > 0 else { return [] }
     let owned = (0..<rows.count).map { "\(rows.text($0, 0) ?? "") (\(rows.text($0, 1) ?? ""))" }.joined(separator: ", ")
     return [

@@ -29,7 +29,7 @@ struct IntegerKeyProbe {
   private static func prepare(_ plan: TablePlan, _ production: Connection, _ name: String) throws(PostgresError)
     -> PreparedStatement
   {
-    try production.prepare(
+    try production.prepareWithNext(
       name,
       ProbeSQL.lookUpIntegers(plan),
       parameterTypes: ProbeSQL.parameterTypes(plan),

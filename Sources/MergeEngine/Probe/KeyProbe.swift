@@ -14,7 +14,7 @@ struct KeyProbe {
     self.plan = plan
     self.statementName = statementName
     keys = KeyArrays(plan)
-    statement = try production.prepare(
+    statement = try production.prepareWithNext(
       statementName,
       plan.keyEqualityIsBytewise ? ProbeSQL.lookUp(plan) : ProbeSQL.lookUpAndGroup(plan),
       parameterTypes: ProbeSQL.parameterTypes(plan),
@@ -36,7 +36,7 @@ struct KeyProbe {
     if let ahead, try mayReadAhead(batch) {
       let statement =
         try aheadStatement
-        ?? production.prepare(
+        ?? production.prepareWithNext(
           "\(statementName)_ahead",
           ProbeSQL.lookUpAhead(plan),
           parameterTypes: ProbeSQL.parameterTypes(plan),

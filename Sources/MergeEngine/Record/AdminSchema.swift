@@ -70,9 +70,9 @@ struct AdminSchema {
     try columns(connection).contains("\(SnapshotProgress.formerTable).snapshot_id")
   }
 
-  /// Looks what is there.
-  func inventory(_ connection: Connection) throws(PostgresError) -> Inventory {
-    let state = try connection.query(
+  /// What ``inventory(_:)`` asks.
+  var inventoryQuery: Query {
+    Query(
       """
       SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1),
              coalesce((SELECT array_to_string(array_agg(format('%s.%s', c.relname, a.attname)), ',')
@@ -85,6 +85,11 @@ struct AdminSchema {
       [.text(schemas.admin)],
       "looking for the admin schema"
     )
+  }
+
+  /// Looks what is there.
+  func inventory(_ connection: Connection) throws(PostgresError) -> Inventory {
+    let state = try connection.query(inventoryQuery)
     return Inventory(
       hasSchema: state.bool(0, 0) == true,
       columns: Set((state.text(0, 1) ?? "").split(separator: ",").map(String.init)),

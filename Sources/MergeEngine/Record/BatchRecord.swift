@@ -8,6 +8,7 @@ import Libpq
 struct BatchRecord {
   private let statement: PreparedStatement
   private let connection: Connection
+  private let operation: String
   /// The statement answers with the pages of the session so far.
   private let countsPages: Bool
 
@@ -32,12 +33,14 @@ struct BatchRecord {
     _ connection: Connection
   ) throws(PostgresError) {
     self.connection = connection
+    operation = "recording the counts of \(plan.production)"
     countsPages = !plan.cacheFit.relations.isEmpty
     let counting: SQL = countsPages ? "\nRETURNING \(PageCounter.outputs(plan.cacheFit.relations))" : ""
     let progress = Self.progress(plan, run: run, admin: admin, isOneDatabase: isOneDatabase)
-    // One statement, so that a record of each batch costs no further trip to the server. The start is told by the time
-    // it took: with --atomic the transaction began with the first batch.
-    statement = try connection.prepare(
+    // One statement, so that a record of each batch costs no further trip to the server; the commit travels with it, and must
+    // not come where no place was noted: then the statement divides by zero. The start is told by the time it took: with
+    // --atomic the transaction began with the first batch.
+    statement = try connection.prepareWithNext(
       name,
       """
       WITH batch AS (
@@ -54,12 +57,12 @@ struct BatchRecord {
           records_updated = records_updated + $3, records_unchanged = records_unchanged + $4,
           records_stale = records_stale + $5, records_duplicate = records_duplicate + $6,
           records_error = records_error + $7, lost_races = lost_races + $8, batches = batches + 1
-      WHERE id = \(run.logIDs[plan.name] ?? 0) AND EXISTS (SELECT FROM progress)\(counting)
+      WHERE id = \(run.logIDs[plan.name] ?? 0) AND 1 / (SELECT count(*) FROM progress) >= 0\(counting)
       """,
       parameterTypes: [UInt32](repeating: TypeOID.int8, count: 9) + [
         TypeOID.text, TypeOID.text, TypeOID.int8, TypeOID.text, TypeOID.text, TypeOID.text,
       ],
-      "recording the counts of \(plan.production)"
+      operation
     )
   }
 
@@ -105,11 +108,16 @@ struct BatchRecord {
   ///   - place: where the rows were read.
   ///   - marker: the transaction that marks them on another server.
   ///   - elapsed: since the batch was begun.
+  ///   - ending: what ends the transaction, if that is to be done at once.
   /// - Returns: the pages of production that the session has visited, as ``PageCounter`` takes them; nil where nothing is known.
   /// - Throws: ``StagingRewritten``, ``PostgresError``.
-  func add(_ counts: VerdictCounts, at place: BatchPlace, marker: Int?, elapsed: Duration) throws
-    -> PageCounter.Reading?
-  {
+  func add(
+    _ counts: VerdictCounts,
+    at place: BatchPlace,
+    marker: Int?,
+    elapsed: Duration,
+    then ending: [Companion]
+  ) throws -> PageCounter.Reading? {
     var (start, end, settled): (String?, String?, String?) = (nil, nil, nil)
     var keys: KeyRange?
     switch place {
@@ -120,17 +128,23 @@ struct BatchRecord {
     case .keys(let keyed): keys = keyed.range
     case .slice(let slice): start = slice.multirangeText
     }
-    let result = try connection.execute(
-      statement,
-      [
-        .bigint(counts.read), .bigint(counts.inserted), .bigint(counts.updated), .bigint(counts.unchanged),
-        .bigint(counts.stale), .bigint(counts.duplicate), .bigint(counts.errors), .bigint(counts.lostRaces),
-        .bigint(Int(elapsed / .microseconds(1))),
-        .text(start), .text(end), .bigint(marker), .text(settled),
-        .text(keys.map { KeyRange.text($0.start) }), .text(keys.flatMap { $0.end.map(KeyRange.text) }),
-      ]
-    )
-    guard result.affectedRowCount > 0 else { throw StagingRewritten() }
+    let parameters: [Parameter] = [
+      .bigint(counts.read), .bigint(counts.inserted), .bigint(counts.updated), .bigint(counts.unchanged),
+      .bigint(counts.stale), .bigint(counts.duplicate), .bigint(counts.errors), .bigint(counts.lostRaces),
+      .bigint(Int(elapsed / .microseconds(1))),
+      .text(start), .text(end), .bigint(marker), .text(settled),
+      .text(keys.map { KeyRange.text($0.start) }), .text(keys.flatMap { $0.end.map(KeyRange.text) }),
+    ]
+    let result = try execute(parameters, then: ending)
     return countsPages ? PageCounter.Reading(visited: result.integer(0, 0) ?? 0, hit: result.integer(0, 1) ?? 0) : nil
+  }
+
+  private func execute(_ parameters: [Parameter], then ending: [Companion]) throws -> ResultSet {
+    do throws(PostgresError) {
+      return try connection.execute(statement, parameters, then: ending)
+    } catch {
+      guard error.sqlState == .divisionByZero, error.operation == operation else { throw error }
+      throw StagingRewritten()
+    }
   }
 }

@@ -24,7 +24,7 @@ struct Completion {
     }
     let operation = "checking what is left of \(table.staging)"
     // One snapshot for all: what the entry will speak of is what was looked at.
-    try staging.execute("BEGIN ISOLATION LEVEL REPEATABLE READ", operation)
+    try staging.beginWithNext(operation, by: "BEGIN ISOLATION LEVEL REPEATABLE READ")
     var table = table
     let horizon: Horizon
     let counts: ResultSet

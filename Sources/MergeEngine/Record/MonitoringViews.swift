@@ -30,13 +30,18 @@ struct MonitoringViews {
     }
   }
 
-  /// Makes the views that are not there. What a merge does; without the right to, it goes on without them.
-  func createMissing(_ connection: Connection, _ logger: Logger) throws(PostgresError) {
-    let present = try connection.query(
+  /// What the admin schema holds.
+  var namesQuery: Query {
+    Query(
       "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1",
       [.text(schemas.admin)],
       "looking for the monitoring views"
     )
+  }
+
+  /// Makes the views that are not there. What a merge does; without the right to, it goes on without them.
+  func createMissing(_ connection: Connection, _ logger: Logger) throws(PostgresError) {
+    let present = try connection.query(namesQuery)
     let names = (0..<present.count).compactMap { present.text($0, 0) }
     guard !names.contains(Self.statusName) || !names.contains(Self.typesName) else { return }
     do {

@@ -22,6 +22,24 @@ struct ProgressTable {
     var isNew = true
   }
 
+  /// What ``findings(of:_:onlyRun:nextID:_:)`` asks.
+  func query(_ plan: TablePlan, _ source: StagingSource, onlyRun runID: Int?) -> Query {
+    Query(
+      """
+      SELECT id, run_id, production_oid = $1 AND source = ANY ($2), file_node, place_start::text, place_end::text, first_row, row_count,
+             horizon, array_to_string(recent, ','), next_id, version_from, version_to, marker,
+             reopened::text, settled::text, records,
+             array_to_json(key_columns)::text, array_to_string(key_start, ','), array_to_string(key_end, ','),
+             whole_file_node
+      FROM \(admin).merge_progress AS g
+      WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL AND ($3::bigint IS NULL OR run_id = $3)
+      ORDER BY id
+      """,
+      [.bigint(Int(plan.productionOid)), .textArray(source.identities), .bigint(runID)],
+      "reading what is merged of \(plan.staging)"
+    )
+  }
+
   /// Reads what is known of a staging table.
   ///
   /// - Parameters:
@@ -36,20 +54,7 @@ struct ProgressTable {
     nextID: Int,
     _ connection: Connection
   ) throws(PostgresError) -> Findings {
-    let rows = try connection.query(
-      """
-      SELECT id, run_id, production_oid = $1 AND source = ANY ($2), file_node, place_start::text, place_end::text, first_row, row_count,
-             horizon, array_to_string(recent, ','), next_id, version_from, version_to, marker,
-             reopened::text, settled::text, records,
-             array_to_json(key_columns)::text, array_to_string(key_start, ','), array_to_string(key_end, ','),
-             whole_file_node
-      FROM \(admin).merge_progress AS g
-      WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL AND ($3::bigint IS NULL OR run_id = $3)
-      ORDER BY id
-      """,
-      [.bigint(Int(plan.productionOid)), .textArray(source.identities), .bigint(runID)],
-      "reading what is merged of \(plan.staging)"
-    )
+    let rows = try connection.query(query(plan, source, onlyRun: runID))
     var findings = Findings()
     /// Of the entries so far that are still good.
     var knownRowCount = 0

@@ -27,7 +27,7 @@ extension RefusalStanding {
         name: Identifier(tables.text(row, 2) ?? "")
       )
       if StagingSource.isOfDumpedServer(source, place) {
-        gone += try onRecord([source], fileNode: 0, of: table, "looking for refused rows").ids
+        gone += try onRecord(query([source], fileNode: 0, of: table, "looking for refused rows")).ids
       } else if let oid = StagingSource.oid(of: source, in: place) {
         gone += try self.gone(source, oid: oid, of: table)
       }
@@ -50,9 +50,9 @@ extension RefusalStanding {
       [.text(oid)],
       operation
     )
-    guard found.count > 0 else { return try onRecord([source], fileNode: 0, of: production, operation).ids }
+    guard found.count > 0 else { return try onRecord(query([source], fileNode: 0, of: production, operation)).ids }
     guard found.bool(0, 3) == true else { return [] }
-    let refused = try onRecord([source], fileNode: found.integer(0, 2) ?? 0, of: production, operation)
+    let refused = try onRecord(query([source], fileNode: found.integer(0, 2) ?? 0, of: production, operation))
     let keys = try self.production.query(
       """
       SELECT DISTINCT k.name, k.name = ANY ($4::text[])

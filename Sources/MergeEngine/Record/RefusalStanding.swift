@@ -17,19 +17,22 @@ struct RefusalStanding {
     let isDismissed: Bool
   }
 
-  /// Notes of all other refusals of a table that they stand no more: their rows are gone, or are new ones.
+  /// Notes of all other refusals of a table that they stand no more: their rows are gone, or are new ones. Goes with
+  /// production's next statement.
   func retire(except standing: [Refusal], of table: TablePlan, _ source: StagingSource) throws(PostgresError) {
-    _ = try production.query(
-      """
-      UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-      WHERE staging_source = ANY ($1) AND table_name = $2 AND production_schema = $4 AND retried_at IS NULL
-        AND dismissed_at IS NULL AND staging_xmin IS NOT NULL AND NOT id = ANY ($3::text[]::bigint[])
-      """,
-      [
-        .textArray(source.identities), .text(table.plainName), .textArray(standing.map { "\($0.id)" }),
-        .text(table.production.schema.name),
-      ],
-      "checking which refused rows of \(table.staging) are still there"
+    try production.queryWithNext(
+      Query(
+        """
+        UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
+        WHERE staging_source = ANY ($1) AND table_name = $2 AND production_schema = $4 AND retried_at IS NULL
+          AND dismissed_at IS NULL AND staging_xmin IS NOT NULL AND NOT id = ANY ($3::text[]::bigint[])
+        """,
+        [
+          .textArray(source.identities), .text(table.plainName), .textArray(standing.map { "\($0.id)" }),
+          .text(table.production.schema.name),
+        ],
+        "checking which refused rows of \(table.staging) are still there"
+      )
     )
   }
 
@@ -51,14 +54,19 @@ struct RefusalStanding {
   func unretried(of table: TablePlan, _ source: StagingSource, sqlStates: [SQLState]? = nil) throws(PostgresError)
     -> [Refusal]
   {
-    let refused = try onRecord(
+    let refused = try onRecord(unretriedQuery(of: table, source, sqlStates: sqlStates))
+    return try there(refused, in: table.staging, key: table.keyColumns.map { ($0.name, $0.stagedName) })
+  }
+
+  /// What ``unretried(of:_:sqlStates:)`` asks at first.
+  func unretriedQuery(of table: TablePlan, _ source: StagingSource, sqlStates: [SQLState]? = nil) -> Query {
+    query(
       source.identities,
       fileNode: source.fileNode,
       of: table.production,
       sqlStates: sqlStates,
       "checking which refused rows of \(table.staging) are still there"
     )
-    return try there(refused, in: table.staging, key: table.keyColumns.map { ($0.name, $0.stagedName) })
   }
 
   /// What `merge_errors` has of a staging table, a parameter a column: ids, runs, transactions, addresses or else keys, SQLSTATEs,
@@ -69,14 +77,15 @@ struct RefusalStanding {
     let operation: String
   }
 
-  func onRecord(
+  /// What ``onRecord(_:)`` asks.
+  func query(
     _ sources: [String],
     fileNode: Int,
     of table: QualifiedName,
     sqlStates: [SQLState]? = nil,
     _ operation: String
-  ) throws(PostgresError) -> OnRecord {
-    let refused = try production.query(
+  ) -> Query {
+    Query(
       """
       SELECT array_agg(e.id::text ORDER BY e.id), array_agg(coalesce(e.run_id, 0)::text ORDER BY e.id),
              array_agg(e.staging_xmin::text ORDER BY e.id),
@@ -95,10 +104,14 @@ struct RefusalStanding {
       ],
       operation
     )
+  }
+
+  func onRecord(_ query: Query) throws(PostgresError) -> OnRecord {
+    let refused = try production.query(query)
     return OnRecord(
       columns: (0..<7).map { Parameter(binary: refused.bytes(0, $0), type: TypeOID.textArray) },
       ids: JSONText.decode([Int].self, refused.text(0, 7)) ?? [],
-      operation: operation
+      operation: query.operation
     )
   }
 

@@ -20,12 +20,10 @@ struct RunLocks {
   ///
   /// - Throws: ``MergeFailure/busy(table:by:)`` when another merge holds one.
   func takeTables(_ connection: Connection) throws {
-    for table in tables {
-      let key = Int32(bitPattern: table.oid)
-      guard try AdvisoryLock.tryAcquire(AdvisoryLock.tableClass, key, on: connection) else {
-        throw MergeFailure.busy(table: table.name, by: try holder(of: key, connection))
-      }
-    }
+    let keys = tables.map { Int32(bitPattern: $0.oid) }
+    let areHeld = try AdvisoryLock.tryAcquire(AdvisoryLock.tableClass, keys, on: connection)
+    guard let index = areHeld.firstIndex(of: false) else { return }
+    throw MergeFailure.busy(table: tables[index].name, by: try holder(of: keys[index], connection))
   }
 
   /// - Returns: nil when the lock is free by now.
@@ -48,9 +46,10 @@ struct RunLocks {
     return LockHolder(processID: processID, runID: runKey.flatMap { AdvisoryLock.runID($0, admin: admin) })
   }
 
-  /// Within the transaction of a batch: keeps ``awaitBatches(_:limitSeconds:stop:)`` waiting until it has ended.
+  /// Within the transaction of a batch, with its next statement: keeps ``awaitBatches(_:limitSeconds:stop:)`` waiting until it
+  /// has ended.
   static func joinBatches(of table: UInt32, _ connection: Connection) throws(PostgresError) {
-    try connection.execute(
+    try connection.executeWithNext(
       "SELECT pg_advisory_xact_lock_shared(\(AdvisoryLock.batchClass), \(Int32(bitPattern: table)))",
       "beginning a batch"
     )
@@ -63,29 +62,33 @@ struct RunLocks {
   /// - Throws: ``MergeFailure/busy(table:by:)`` when a session keeps its batch open for longer.
   func awaitBatches(_ connection: Connection, limitSeconds: Double, stop: StopSignal) throws {
     let deadline = ContinuousClock.now + .seconds(limitSeconds)
-    for table in tables {
-      while try !areBatchesOver(of: table, connection), stop.signal == nil {
-        guard ContinuousClock.now < deadline else { throw MergeFailure.busy(table: table.name, by: nil) }
-        stop.sleep(seconds: Self.batchPauseSeconds)
-      }
+    while let index = try tableInBatch(connection), stop.signal == nil {
+      guard ContinuousClock.now < deadline else { throw MergeFailure.busy(table: tables[index].name, by: nil) }
+      stop.sleep(seconds: Self.batchPauseSeconds)
     }
   }
 
-  private func areBatchesOver(of table: (name: String, oid: UInt32), _ connection: Connection) throws(PostgresError)
-    -> Bool
-  {
+  /// A table of which a batch is under way.
+  private func tableInBatch(_ connection: Connection) throws(PostgresError) -> Int? {
     try connection.query(
-      "SELECT pg_try_advisory_xact_lock(\(AdvisoryLock.batchClass), \(Int32(bitPattern: table.oid)))",
-      "waiting for the last batches of another merge of \(table.name)"
-    ).bool(0, 0) == true
+      """
+      SELECT min(t.position) FROM unnest($1::text[]) WITH ORDINALITY AS t (key, position)
+      WHERE NOT pg_try_advisory_xact_lock(\(AdvisoryLock.batchClass), t.key::integer)
+      """,
+      [.textArray(tables.map { "\(Int32(bitPattern: $0.oid))" })],
+      "waiting for the last batches of another merge"
+    ).integer(0, 0).map { $0 - 1 }
   }
 
   /// How often batches that are to end are asked for. Arbitrary.
   private static let batchPauseSeconds = 0.05
 
-  /// Takes the lock by which others see that the run is alive.
+  /// Takes the lock by which others see that the run is alive, with the next statement.
   static func takeRun(_ id: Int, admin: Identifier, _ connection: Connection) throws(PostgresError) {
     let key = AdvisoryLock.runKey(id, admin: admin.name)
-    _ = try AdvisoryLock.tryAcquire(AdvisoryLock.runClass, key, on: connection)
+    try connection.executeWithNext(
+      "SELECT pg_try_advisory_lock(\(AdvisoryLock.runClass), \(key))",
+      "taking the lock of the run"
+    )
   }
 }

@@ -30,15 +30,20 @@ struct RunRecord {
   let logIDs: [String: Int]
   private let admin: Identifier
 
+  /// Runs that seem to be under way.
+  static func running(_ admin: Identifier) -> Query {
+    Query(
+      "SELECT id FROM \(admin).merge_summary WHERE status IN ('RUNNING', 'ROLLING BACK')",
+      "looking for runs that died"
+    )
+  }
+
   /// Closes the runs whose process is gone.
   ///
   /// A live run holds an advisory lock by its id; a run that is RUNNING with its lock free has died.
   static func closeDeadRuns(_ connection: Connection, _ schemas: Schemas) throws(PostgresError) {
     let admin = Identifier(schemas.admin)
-    let running = try connection.query(
-      "SELECT id FROM \(admin).merge_summary WHERE status IN ('RUNNING', 'ROLLING BACK')",
-      "looking for runs that died"
-    )
+    let running = try connection.query(running(admin))
     for row in 0..<running.count {
       guard let id = running.integer(row, 0) else { continue }
       let key = AdvisoryLock.runKey(id, admin: schemas.admin)
@@ -99,7 +104,7 @@ struct RunRecord {
     together addToOpening: (_ id: Int) throws -> Void = { _ in }
   ) throws {
     admin = Identifier(schemas.admin)
-    try connection.execute("BEGIN", "opening the run")
+    try connection.beginWithNext("opening the run")
     let row = try connection.query(
       Self.opening(Identifier(schemas.admin), continuing: options.continuedRunID),
       [.jsonb(try options.json()), .text(EngineVersion.current), .jsonb(try Self.json(warnings))],
@@ -169,31 +174,39 @@ struct RunRecord {
       """
   }
 
-  /// Writes how long a table took, and how many of production's pages were visited.
+  /// Writes how long a table took, and how many of production's pages were visited; goes with the next statement.
   func closeTable(
     _ table: String,
     elapsedMilliseconds: Int,
     pages: PageCounts = PageCounts(),
     _ connection: Connection
   ) throws(PostgresError) {
-    _ = try connection.query(
-      """
-      UPDATE \(admin).merge_logs
-      SET elapsed_ms = $3, merge_time = clock_timestamp() AT TIME ZONE 'UTC', pages_visited = $4, pages_read = $5
-      WHERE run_id = $1 AND id = $2
-      """,
-      [
-        .bigint(id), .bigint(logIDs[table] ?? 0), .bigint(elapsedMilliseconds), .bigint(pages.visited),
-        .bigint(pages.read),
-      ],
-      "closing the record of \(table)"
+    try connection.queryWithNext(
+      Query(
+        """
+        UPDATE \(admin).merge_logs
+        SET elapsed_ms = $3, merge_time = clock_timestamp() AT TIME ZONE 'UTC', pages_visited = $4, pages_read = $5
+        WHERE run_id = $1 AND id = $2
+        """,
+        [
+          .bigint(id), .bigint(logIDs[table] ?? 0), .bigint(elapsedMilliseconds), .bigint(pages.visited),
+          .bigint(pages.read),
+        ],
+        "closing the record of \(table)"
+      )
     )
   }
 
   /// Closes the run, durably: with it all batches before it are on disk.
   ///
   /// - Parameter warnings: what came up during the run, beside what it was opened with.
-  func close(_ status: RunStatus, notes: String, warnings: [Finding], _ connection: Connection) throws {
+  func close(
+    _ status: RunStatus,
+    notes: String,
+    warnings: [Finding],
+    _ connection: Connection,
+    then followers: [Companion] = []
+  ) throws {
     _ = try connection.query(
       """
       UPDATE \(admin).merge_summary
@@ -202,6 +215,7 @@ struct RunRecord {
       WHERE id = $1
       """,
       [.bigint(id), .text(status.rawValue), .text(notes), .jsonb(try Self.json(warnings))],
+      then: followers,
       "closing the run"
     )
   }

@@ -35,7 +35,12 @@ struct StagingReader {
   ///   - onlyRun: only what this run has merged counts (`--again`); nil for all.
   ///   - isToBeMerged: takes a horizon, so that what is read can be noted; else whatever is there is looked at.
   func look(at table: TablePlan, onlyRun: Int? = nil, isToBeMerged: Bool) throws -> Look {
+    defer { for connection in [production, staging] { connection.forgetAnswers() } }
     // In this order: what the horizon has seen lies within the blocks that are counted after it.
+    try staging.ask(
+      ahead: (isToBeMerged ? [Horizon.running] : [])
+        + [StagingSource.query(table.staging, isElsewhere: isSplit, after: table.reading.source)]
+    )
     let horizon = isToBeMerged ? try Horizon(of: "\(table.staging)", staging) : nil
     if horizon != nil, isSplit { try waitUntilDurable() }
     let source = try StagingSource(table.staging, isElsewhere: isSplit, after: table.reading.source, staging)
@@ -49,6 +54,10 @@ struct StagingReader {
     }
     let nextID = try horizon?.next ?? Horizon.nextID(staging)
     let ledger = ProgressTable(admin: admin)
+    let standing = RefusalStanding(admin: admin, production: production, staging: staging)
+    try production.ask(
+      ahead: [ledger.query(table, source, onlyRun: onlyRun), standing.unretriedQuery(of: table, source)]
+    )
     let findings = try ledger.findings(of: table, source, onlyRun: onlyRun, nextID: nextID, production)
     look.reading.coverage = findings.coverage
     if startsAnew {
@@ -68,10 +77,7 @@ struct StagingReader {
       look.rereadings[.forgotten] = nil
       guard isToBeMerged else { return look }
     }
-    let refusals = try RefusalStanding(admin: admin, production: production, staging: staging).unretried(
-      of: table,
-      source
-    )
+    let refusals = try standing.unretried(of: table, source)
     look.reading.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
     look.reading.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
     return look

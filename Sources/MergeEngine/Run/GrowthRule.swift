@@ -1,5 +1,7 @@
 import Libpq
 
+import Libpq
+
 /// What follows for the number of workers from what it has shown.
 struct GrowthRule {
   /// Never more workers than this.
@@ -23,6 +25,28 @@ struct GrowthRule {
   static let leastSecondsLeft = 1.0
   /// Connections that are left for others. Arbitrary.
   static let sparedConnectionCount = 2
+
+  /// Where less of a batch's time passes on the way to the server, trials find out what pays. Arbitrary.
+  static let leastWayShare = 0.3
+
+  /// How many workers a server that is far away keeps as busy as the first ones would keep a near one: while answers are on their
+  /// way others can be at work, and what waits for the line costs the server nothing.
+  ///
+  /// - Parameters:
+  ///   - workerCount: how many there are.
+  ///   - wayShare: which part of a batch's time was spent on the way.
+  ///   - freeConnectionCount: as for ``decision(_:_:before:remainingRowCount:freeConnectionCount:)``.
+  /// - Returns: nil where it is no more than there are.
+  func workersOfDistance(
+    _ workerCount: Int,
+    wayShare: Double,
+    freeConnectionCount: () throws(PostgresError) -> Int
+  ) throws(PostgresError) -> Int? {
+    guard wayShare >= Self.leastWayShare, wayShare < 1, workerCount < most else { return nil }
+    let wanted = min(Int((Double(workerCount) / (1 - wayShare)).rounded()), most)
+    let count = min(wanted, workerCount + (try freeConnectionCount()) - Self.sparedConnectionCount)
+    return count > workerCount ? count : nil
+  }
 
   /// - Parameters:
   ///   - workerCount: how many there are.

@@ -61,7 +61,7 @@ struct RunClosing {
     for warning in exchanges + cleaning { logger.warning("\(warning)") }
     let coldNotes = tables.compactMap { table in table.coldNote.map { "\(table.table): \($0)." } }
     let warnings = exchanges + cleaning + pauses.map(\.description) + coldNotes
-    try connection.execute("BEGIN", "closing the run")
+    try connection.beginWithNext("closing the run")
     if isThrough {
       try ReplayProgress(plan, options.schemas).finish(connection)
     }
@@ -69,9 +69,9 @@ struct RunClosing {
       status,
       notes: notes(status, failures, refusedCount: refusedCount, standingCount: standingCount),
       warnings: warnings.map { .warning(.runEnd, nil, $0) },
-      connection
+      connection,
+      then: [Companion("COMMIT", "closing the run")]
     )
-    try connection.execute("COMMIT", "closing the run")
     if let fatalError = outcome.fatalError as? MergeFailure { throw fatalError }
     return ClosedRun(
       status: status,

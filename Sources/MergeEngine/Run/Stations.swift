@@ -37,6 +37,7 @@ struct Stations {
   }
 
   private let plan: TablePlan
+  private let connections: WorkerConnections
   private let production: Connection
   /// Only for rows of a snapshot.
   private var loader: SnapshotLoader?
@@ -75,6 +76,7 @@ struct Stations {
     _ connections: WorkerConnections
   ) throws {
     self.plan = plan
+    self.connections = connections
     production = connections.production
     self.isAllOrNothing = isAllOrNothing
     runID = run.id
@@ -107,9 +109,10 @@ struct Stations {
     quarantine = Quarantine(
       record: RefusalRecord(plan: plan, runID: run.id, admin: admin, connections: connections)
     )
+    try production.executeWaiting()
   }
 
-  /// Carries the rows of a batch into production, within the transaction that is open.
+  /// Carries the rows of a batch into production, and ends the transaction that is open, or the batch's savepoint in it.
   ///
   /// - Parameters:
   ///   - item: the batch; the rows of its place that are beyond its limit are left for another one.
@@ -133,7 +136,7 @@ struct Stations {
       guard let loaded = try load(slice) else {
         var counts = VerdictCounts()
         (counts.read, counts.errors, counts.batches) = (1, 1, 1)
-        _ = try finish(place, counts, refused: [], setApart: [], elapsed: .now - start)
+        _ = try finish(place, counts, refused: [], setApart: [], since: start)
         return Carried(counts: counts, place: place)
       }
       source = .range(loaded)
@@ -178,8 +181,10 @@ struct Stations {
     // Of a file also what lies outside of the window is done with.
     if counts.read + setApart.count > 0 || plan.snapshot != nil {
       let refused = refusedInReading + memory.batch.refusedAddresses
-      let reading = try finish(place, counts, refused: refused, setApart: setApart, elapsed: .now - start)
+      let reading = try finish(place, counts, refused: refused, setApart: setApart, since: start)
       if let reading { pages = pageCounter.advance(to: reading) }
+    } else {
+      try connections.commit(ending.sql, ending.operation)
     }
     ways.learn(pages, lookUpTime: lookUpTime)
     return Carried(counts: counts, place: place, pages: pages, isCold: way.readsAhead, setApart: groups)
@@ -285,30 +290,50 @@ struct Stations {
     return (place, refused)
   }
 
-  /// Marks the rows and notes what was done.
+  /// What ends a batch. With two databases production comes first.
+  private var ending: Companion {
+    Companion(isAllOrNothing ? "RELEASE SAVEPOINT batch" : "COMMIT", "committing a batch")
+  }
+
+  /// Marks the rows, notes what was done, and commits.
   ///
-  /// - Returns: as ``BatchRecord/add(_:at:marker:elapsed:)``.
+  /// - Returns: as ``BatchRecord/add(_:at:marker:elapsed:then:)``.
   private func finish(
     _ place: BatchPlace,
     _ counts: VerdictCounts,
     refused: [UInt64],
     setApart: [UInt64],
-    elapsed: Duration
+    since start: ContinuousClock.Instant
   ) throws -> PageCounter.Reading? {
-    let source: StagedPlace
-    switch place {
-    case .blocks(let range): source = .range(range)
-    case .rows(let rows): source = .rows(rows)
-    case .keys(let keyed): source = .rows(keyed.addresses)
-    case .slice: return try record.add(counts, at: place, marker: nil, elapsed: elapsed)
-    }
-    let marker = try marks.marker()
+    let source: StagedPlace? =
+      switch place {
+      case .blocks(let range): .range(range)
+      case .rows(let rows): .rows(rows)
+      case .keys(let keyed): .rows(keyed.addresses)
+      case .slice: nil
+      }
+    let marker = source == nil ? nil : try marks.marker()
     try budget.limitNext(on: production)
     // With --atomic a batch is a savepoint; its marks would be of a transaction that nobody knows. All are made at the end.
-    if !isAllOrNothing { try marks.mark(source, refused: refused, leaving: setApart, runID: runID) }
-    let reading = try record.add(counts, at: place, marker: marker, elapsed: elapsed)
-    if let stagingSource = plan.reading.source {
-      try ledger.reopen(setApart, of: plan, stagingSource, runID: runID, production)
+    if let source, !isAllOrNothing {
+      try marks.mark(source, refused: refused, leaving: setApart, runID: runID)
+    }
+    // Rows that are set apart are unread again only by an entry behind the one that says their place is merged.
+    let endsWithRecord = setApart.isEmpty
+    let reading = try record.add(
+      counts,
+      at: place,
+      marker: marker,
+      elapsed: .now - start,
+      then: endsWithRecord ? [ending] : []
+    )
+    if endsWithRecord {
+      try connections.commitStagingAfterProduction(ending.sql, ending.operation)
+    } else {
+      if let stagingSource = plan.reading.source {
+        try ledger.reopen(setApart, of: plan, stagingSource, runID: runID, production)
+      }
+      try connections.commit(ending.sql, ending.operation)
     }
     return reading
   }
@@ -378,15 +403,11 @@ struct Stations {
       on: production,
       counts: &counts,
       after: { holdsRows in
-        // Citus breaks off where settings and savepoint come to its nodes in one message.
-        if plan.citus != nil {
-          try production.execute(apply.emptyingBatchTable(), "emptying the temporary table")
-          try budget.limitNext(on: production)
-          return nil
+        if holdsRows {
+          try production.executeWithNext(apply.emptyingBatchTable(), "emptying the temporary table")
         }
         // Searching takes its time out of the batch's own.
-        let statements = [holdsRows ? apply.emptyingBatchTable() : nil, budget.nextLimit].compactMap(\.self)
-        return statements.isEmpty ? nil : statements.joined("; ")
+        try budget.limitNext(on: production)
       },
       by: { rows in
         let isInsert = verdict == .insert

@@ -60,6 +60,8 @@ final class Worker {
       )
       if context.plan.hasCitusTables {
         try connections.production.execute(CitusSession.ofWorker, "setting up the session")
+        // Citus breaks off where settings and a savepoint come to its nodes in one message.
+        connections.production.sendsSingly = true
       }
       context.sessions.add(connections)
       return connections
@@ -107,8 +109,13 @@ final class Worker {
     var attempt = 0
     let deadline = ContinuousClock.now + .seconds(context.retries.patienceSeconds)
     while context.stop.signal == nil {
+      let (start, trips) = (ContinuousClock.now, connections?.production.tripCount)
       do {
         let carried = try attemptBatch(item, mode)
+        if let connections, let trips, let shortest = connections.production.shortestTrip {
+          let way = shortest * (connections.production.tripCount - trips)
+          context.growth.note(wayShare: way / (.now - start))
+        }
         queue.complete(
           item,
           carried,
@@ -254,17 +261,18 @@ final class Worker {
           connections
         )
       }
-      try connections.execute(context.isAtomic ? "SAVEPOINT batch" : "BEGIN", "beginning a batch")
+      if context.isAtomic {
+        try connections.execute("SAVEPOINT batch", "beginning a batch")
+      } else {
+        try connections.beginWithNext("beginning a batch")
+      }
       if context.plan.tables[item.table].citus != nil {
         try connections.production.execute(CitusSession.ofBatch, "beginning a batch")
       }
       try RunLocks.joinBatches(of: context.plan.tables[item.table].productionOid, connections.production)
-      let carried =
-        try stations[item.table]?
+      let carried = try stations[item.table]?
         .carry(item, mode, within: context.budget, memory: &memory)
-        ?? Carried(counts: VerdictCounts(), place: item.place)
-      try connections.commit(context.isAtomic ? "RELEASE SAVEPOINT batch" : "COMMIT", "committing a batch")
-      return carried
+      return carried ?? Carried(counts: VerdictCounts(), place: item.place)
     }
   }
 

@@ -19,6 +19,10 @@ final class WorkerGrowth: Sendable {
     var trial: WorkerTrial
     /// What one worker less has shown.
     var before: WorkerTrial.Figures?
+    /// Which part of a batch's time was spent on the way to the server and back; nil as long as nobody has said, and when the
+    /// number of workers that follows has been chosen.
+    var wayShare: Double?
+    var hasAllowedForDistance = false
     /// The highest number of a worker that has come.
     var joinedCount = 0
     var table: Int?
@@ -60,6 +64,11 @@ final class WorkerGrowth: Sendable {
     monitor.update { $0.trial.note(rowCount: rowCount, since: start) }
   }
 
+  /// Of the time that a batch took so much was spent on the way to the server and back.
+  func note(wayShare: Double) {
+    monitor.update { if !$0.hasAllowedForDistance { $0.wayShare = wayShare } }
+  }
+
   // MARK: For whoever steers
 
   /// Somebody has said how many workers there are to be.
@@ -67,7 +76,7 @@ final class WorkerGrowth: Sendable {
 
   /// Adds a worker or takes one away, if it is time to.
   func look(_ queue: WorkQueue, _ connection: Connection) throws(PostgresError) {
-    guard isOpen(queue.firstOpenTable) else { return }
+    guard isOpen(queue.firstOpenTable), try !allowForDistance(queue, connection) else { return }
     let waitingCount = try waitingCount(connection)
     let (trial, before) = monitor.update { state in
       state.trial.note(waitingCount: waitingCount)
@@ -85,6 +94,29 @@ final class WorkerGrowth: Sendable {
     case .settle(let workerCount, let reason): settle(at: workerCount, queue, figures, reason)
     case .grow: grow(from: trial.workerCount, queue, figures)
     }
+  }
+
+  /// Adds at once what the distance alone calls for, when the first batch has shown it.
+  ///
+  /// - Returns: whether there are more workers now.
+  private func allowForDistance(_ queue: WorkQueue, _ connection: Connection) throws(PostgresError) -> Bool {
+    let (wayShare, workerCount) = monitor.update { state in
+      state.hasAllowedForDistance = state.hasAllowedForDistance || state.wayShare != nil
+      return (state.wayShare.take(), state.trial.workerCount)
+    }
+    guard let wayShare else { return false }
+    let count = try GrowthRule(most: most).workersOfDistance(workerCount, wayShare: wayShare) {
+      () throws(PostgresError) in try ConnectionRoom.free(connection)
+    }
+    guard let count else { return false }
+    monitor.update { $0.trial = WorkerTrial(of: count) }
+    logger.debug(
+      "workers: most of a batch's time passes on the way to the server",
+      metadata: ["run": "\(runID)", "workers": "\(count)", "share": "\(wayShare)"]
+    )
+    pressure.limitWorkers(to: count)
+    queue.expectWorkers(count)
+    return true
   }
 
   private func grow(from workerCount: Int, _ queue: WorkQueue, _ figures: WorkerTrial.Figures) {

@@ -42,6 +42,20 @@ enum AdvisoryLock {
     return result.bool(0, 0) == true
   }
 
+  /// - Returns: of each key whether the lock was free and is now held by this session.
+  static func tryAcquire(_ lockClass: Int32, _ keys: [Int32], on connection: Connection) throws(PostgresError) -> [Bool]
+  {
+    let result = try connection.query(
+      """
+      SELECT pg_try_advisory_lock($1, k.key::integer) FROM unnest($2::text[]) WITH ORDINALITY AS k (key, position)
+      ORDER BY k.position
+      """,
+      [.integer(lockClass), .textArray(keys.map(String.init))],
+      "taking advisory locks"
+    )
+    return (0..<result.count).map { result.bool($0, 0) == true }
+  }
+
   static func release(_ lockClass: Int32, _ key: Int32, on connection: Connection) throws(PostgresError) {
     _ = try connection.query(
       "SELECT pg_advisory_unlock($1, $2)",

@@ -3,14 +3,11 @@ import Libpq
 /// A part of a transaction that can fail alone.
 enum Savepoint {
   /// Runs `body`; when it throws an error of the server, what it did is undone and the transaction goes on.
-  ///
-  /// - Parameter prelude: statements to run before, on the same way to the server; they are not undone.
   static func attempt<Value>(
     on connection: Connection,
-    after prelude: SQL? = nil,
     _ body: () throws -> Value
   ) throws -> Value {
-    try connection.execute(prelude.map { "\($0); SAVEPOINT attempt" } ?? "SAVEPOINT attempt", "setting a savepoint")
+    try connection.execute("SAVEPOINT attempt", "setting a savepoint")
     do {
       let value = try body()
       try connection.execute("RELEASE SAVEPOINT attempt", "releasing a savepoint")

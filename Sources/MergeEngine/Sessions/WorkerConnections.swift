@@ -16,6 +16,11 @@ struct WorkerConnections {
 
   var isBroken: Bool { inOrder.contains { $0.isBroken } }
 
+  /// Opens a transaction everywhere, each with the next statement there.
+  func beginWithNext(_ operation: String) throws(PostgresError) {
+    for connection in inOrder { try connection.beginWithNext(operation) }
+  }
+
   /// Runs the same statement everywhere.
   func execute(_ sql: SQL, _ operation: String) throws(PostgresError) {
     for connection in inOrder { try connection.execute(sql, operation) }
@@ -23,7 +28,13 @@ struct WorkerConnections {
 
   /// Ends a transaction or a savepoint, production first.
   func commit(_ sql: SQL, _ operation: String) throws(PostgresError) {
-    for connection in inOrder.reversed() { try connection.execute(sql, operation) }
+    try production.execute(sql, operation)
+    try commitStagingAfterProduction(sql, operation)
+  }
+
+  /// The same where production's end has travelled with its last statement.
+  func commitStagingAfterProduction(_ sql: SQL, _ operation: String) throws(PostgresError) {
+    if isSplit { try staging.execute(sql, operation) }
   }
 
   /// Ends a transaction the other way round: for rows that are to be read again. A crash in between leaves them NEW, and so
@@ -37,6 +48,7 @@ struct WorkerConnections {
   /// A batch's time limit holds for this statement too, and may go off in the middle of it: then it is sent again.
   func undo(_ sql: SQL, _ operation: String) throws(PostgresError) {
     for connection in inOrder {
+      connection.forgetWaiting()
       while connection.isInTransaction {
         do {
           try connection.execute(sql, operation)

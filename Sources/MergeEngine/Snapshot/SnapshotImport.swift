@@ -68,7 +68,7 @@ package struct SnapshotImport: Sendable {
 
   private func run(into folder: SnapshotDirectory, _ connection: Connection) throws -> SnapshotImportReport {
     let schemas = options.merge.schemas
-    try SessionFindings.requireZone(options.merge.timeZone, connection)
+    try SessionFindings.requireZone(options.merge, connection)
     for schema in schemas.allProduction {
       try SchemaCheck(connection).require(schema, advice: "Name the production schema: --production-schema.")
     }

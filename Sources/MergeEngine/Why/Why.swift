@@ -106,18 +106,31 @@ struct AskedKey: CustomStringConvertible {
     let casts = plan.keyColumns.indices.map { index in
       "$\(index + 1)::text::\(plan.columns[index].baseType.uncutName)::text" as SQL
     }
+    // What the type's length or scale would round is the key of another row.
+    let areExact = plan.keyColumns.indices.map { index in
+      let (column, type) = (plan.keyColumns[index], plan.columns[index].baseType)
+      return "$\(index + 1)::text::\(type.plainName) \(column.equality) $\(index + 1)::text::\(type.uncutName)" as SQL
+    }
+    let rounded: Int?
     do {
       let row = try connection.query(
-        "SELECT \(casts.joined(", "))",
+        "SELECT \((casts + areExact).joined(", "))",
         typed.map { .text($0) },
         "reading the key"
       )
       values = names.indices.map { row.text(0, $0) ?? typed[$0] }
+      rounded = names.indices.first { row.bool(0, names.count + $0) == false }
     } catch {
       guard error.refusesRow else { throw error }
       let isNamed = typed.contains { $0.contains("=") }
       throw usage(
         "\(typed.joined(separator: ", ")) is not a key (\(error.message))\(isNamed ? ", nor a value with its column's name" : "")"
+      )
+    }
+    if let rounded {
+      let type = plan.columns[rounded].baseType.fullName
+      throw usage(
+        "\(typed[rounded]) is not a value of \(names[rounded]), which is \(type) and would make it another one"
       )
     }
     named = Dictionary(uniqueKeysWithValues: zip(names, values))

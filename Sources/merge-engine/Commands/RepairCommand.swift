@@ -88,6 +88,7 @@ struct RepairCommand: DatabaseCommand {
     options.merge.maxLockMilliseconds = file.maxLockTime ?? options.merge.maxLockMilliseconds
     options.merge.statementTimeoutMilliseconds = file.statementTimeout ?? options.merge.statementTimeoutMilliseconds
     options.merge.timeZone = file.timeZone ?? options.merge.timeZone
+    options.merge.timeZoneIsConfigured = file.timeZone != nil
     try UsageCheck.typed(samples, MergeLimits.samples, flag: "--samples")
     try UsageCheck.typed(batch, MergeLimits.batchRows, flag: "--batch")
     try UsageCheck.typed(workers, MergeLimits.workers, flag: "--workers")

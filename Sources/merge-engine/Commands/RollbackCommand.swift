@@ -82,6 +82,7 @@ struct RollbackCommand: DatabaseCommand {
     options.merge.statementTimeoutMilliseconds =
       statementTimeout ?? file.statementTimeout ?? options.merge.statementTimeoutMilliseconds
     options.merge.timeZone = file.timeZone ?? options.merge.timeZone
+    options.merge.timeZoneIsConfigured = file.timeZone != nil
     try UsageCheck.typed(samples, MergeLimits.samples, flag: "--samples")
     try UsageCheck.typed(batch, MergeLimits.batchRows, flag: "--batch")
     try UsageCheck.typed(lockTimeout, MergeLimits.timeoutMilliseconds, flag: "--lock-timeout")

@@ -113,6 +113,7 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
     options.merge.tables = context.tables
     options.merge.columns = context.columns
     options.merge.timeZone = timeZone ?? context.configuration.timeZone ?? options.merge.timeZone
+    options.merge.timeZoneIsConfigured = timeZone == nil && context.configuration.timeZone != nil
     options.sources = sources
     options.columns = columns?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
     options.ignoredColumns = ignoreColumn

@@ -56,6 +56,7 @@ struct ComparisonOptions: ParsableArguments {
     options.from = from
     options.to = to
     options.timeZone = timeZone ?? file.timeZone ?? options.timeZone
+    options.timeZoneIsConfigured = timeZone == nil && file.timeZone != nil
     options.statementTimeoutMilliseconds =
       statementTimeout ?? file.statementTimeout ?? options.statementTimeoutMilliseconds
     try UsageCheck.typed(batch, MergeLimits.batchRows, flag: "--batch")

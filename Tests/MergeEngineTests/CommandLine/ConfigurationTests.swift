@@ -22,6 +22,7 @@ import Testing
     ("batch: 0\n", ["merge-engine.yaml", "batch is 0"]),
     ("workers: 0\n", ["merge-engine.yaml", "workers is 0"]),
     ("lock_timeout: -1\n", ["merge-engine.yaml", "lock_timeout is -1"]),
+    ("time_zone: Nowhere/Town\n", ["merge-engine.yaml", "time_zone", "Nowhere/Town"]),
   ])
   func `a mistake in the file is named with file, line and key, and ends with 78`(
     text: String,

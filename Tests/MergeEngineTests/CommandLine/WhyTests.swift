@@ -37,6 +37,19 @@ import Testing
     }
   }
 
+  @Test func `a typed key that its type would round is no key, and not that of another row`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "k numeric(5, 2), at timestamp(0), updated_at int"
+      try database.makePair(production: "\(columns), PRIMARY KEY (k, at)", staging: columns)
+      try database.run("INSERT INTO staging.t VALUES (1.01, '2025-01-01 10:00:00', 1)")
+      for key in [["1.005", "2025-01-01 10:00:00"], ["1.01", "2025-01-01 10:00:00.2"]] {
+        let outcome = try await database.call("why", "t", arguments: key)
+        #expect(outcome.status == 64 && outcome.errors.contains("would make it another one"), "\(outcome.transcript)")
+      }
+      #expect(try await why(database, "1.010", "2025-01-01 10:00")["staging"].elements.count == 1)
+    }
+  }
+
   private func why(_ database: TestDatabase, _ key: String...) async throws -> JSONValue {
     let outcome = try await database.call("why", "t", "--json", arguments: key)
     #expect(outcome.status == 0, "\(outcome.transcript)")
