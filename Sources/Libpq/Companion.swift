@@ -83,7 +83,8 @@ extension Connection {
 
   private func wait(_ new: Waiting) throws(PostgresError) {
     waiting.append(new)
-    if sendsSingly { try executeWaiting() }
+    // What is tried again must not have to be sent again.
+    if sendsSingly || conflictPatienceSeconds > 0 && !new.beginsTransaction { try executeWaiting() }
   }
 
   private func takeWaiting() -> [Waiting] {

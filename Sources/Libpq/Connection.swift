@@ -55,7 +55,7 @@ public final class Connection {
   var waiting: [Waiting] = []
 
   /// To queries that were asked ahead.
-  var answers: [Query: ResultSet] = [:]
+  var answers: [Query: Result<ResultSet, PostgresError>] = [:]
 
   /// Called once a statement when the server has been silent for ``silenceNoticeSeconds``.
   public var onSilence: ((_ operation: String) -> Void)?

@@ -26,13 +26,13 @@ extension Connection {
   ///
   /// - Throws: as ``query(_:_:)-(SQL,_)``.
   public func query(_ query: Query) throws(PostgresError) -> ResultSet {
-    if let answer = answers.removeValue(forKey: query) { return answer }
+    if let answer = answers.removeValue(forKey: query) { return try answer.get() }
     return try self.query(query.sql, query.parameters, query.operation)
   }
 
   /// Asks what will be wanted soon, each query as if it came alone; each answer serves once, until they are forgotten.
   ///
-  /// What the server refuses is asked again when it is wanted, so that only a broken line is an error here.
+  /// What the server refuses is an error only when it is wanted; what a standby has ended for what it replays is then asked again.
   ///
   /// - Precondition: nothing waits for a next statement.
   public func ask(ahead queries: [Query]) throws(PostgresError) {
@@ -57,7 +57,13 @@ extension Connection {
     beginTrip()
     for query in queries {
       while let result = try nextResult(query.operation) {
-        if result.status == PGRES_TUPLES_OK { answers[query] = result }
+        if result.status == PGRES_TUPLES_OK {
+          answers[query] = .success(result)
+        } else if conflictPatienceSeconds == 0 {
+          answers[query] = .failure(
+            PostgresError(result: result.handle, connection: handle, operation: query.operation)
+          )
+        }
       }
       guard try nextResult(query.operation)?.status == PGRES_PIPELINE_SYNC else { throw outOfStep(query.operation) }
     }

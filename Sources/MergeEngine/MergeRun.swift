@@ -231,11 +231,12 @@ package struct MergeRun: Sendable {
       ahead: [
         AdminSchema(schemas: options.schemas).inventoryQuery,
         MonitoringViews(schemas: options.schemas, rules: options.columns).namesQuery, RunRecord.running(admin),
-        LockBudget.deadlockTimeout,
       ]
     )
+    defer { control.current.forgetAnswers() }
     // What was there already has been asked about in preparing the run.
     if try AdminSchema(schemas: options.schemas).complete(control.current) {
+      control.current.forgetAnswers()
       let denied = try AdminAccess(options: options, plan: plan, connection: control.current).findings()
       guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     }

@@ -109,7 +109,7 @@ struct Apply {
     try budget.start(on: production)
     if !inserts.isEmpty {
       try production.executeWithNext(emptyingBatchTable(), "emptying the temporary table")
-      counts += try insertExactly(inserts[...], of: batch)
+      counts += try insertExactly(inserts[...], of: batch, budget)
     }
     if !updates.isEmpty {
       try budget.limitNext(on: production)
@@ -122,11 +122,15 @@ struct Apply {
   /// Inserts what is missing and updates what has appeared since the probe and is older.
   ///
   /// - Precondition: the batch table is empty.
-  mutating func insertExactly(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws -> Counts {
+  mutating func insertExactly(_ rows: ArraySlice<UInt32>, of batch: StagedBatch, _ budget: LockBudget) throws -> Counts
+  {
     try fillBatchTable(rows, of: batch)
     var counts = Counts()
     counts.inserted = try execute(insertMissing, isWitnessed: plan.triggers.onInsert || plan.images != nil)
-    if counts.inserted < rows.count { counts.updated = try updateFromBatchTable() }
+    if counts.inserted < rows.count {
+      try budget.limitNext(on: production)
+      counts.updated = try updateFromBatchTable()
+    }
     let missingCount = rows.count - counts.inserted - counts.updated
     if missingCount > 0, plan.triggers.onInsert, plan.triggers.hasChildren {
       counts.inserted += min(try redirectedCount(), missingCount)

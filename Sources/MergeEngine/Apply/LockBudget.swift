@@ -72,7 +72,10 @@ struct LockBudget {
     guard let limit, startedAt != nil else { return nil }
     let left: SQL =
       "\(limit.milliseconds) - (\(Self.serverMilliseconds) - current_setting('merge_engine.locked_at')::bigint)"
-    return Companion("SELECT set_config('statement_timeout', greatest(\(left), 1)::text, true)", Self.operation)
+    return Companion(
+      "SELECT set_config('statement_timeout', least(greatest(\(left), 1), \(max(limit.milliseconds, 1)))::text, true)",
+      Self.operation
+    )
   }
 
   private static let serverMilliseconds: SQL = "(1000 * extract(epoch FROM clock_timestamp()))::bigint"

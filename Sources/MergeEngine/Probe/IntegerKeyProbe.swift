@@ -23,14 +23,8 @@ struct IntegerKeyProbe {
     self.plan = plan
     self.statementName = statementName
     arrays = KeyArrays(plan)
-    statement = try Self.prepare(plan, production, statementName)
-  }
-
-  private static func prepare(_ plan: TablePlan, _ production: Connection, _ name: String) throws(PostgresError)
-    -> PreparedStatement
-  {
-    try production.prepareWithNext(
-      name,
+    statement = try production.prepareWithNext(
+      statementName,
       ProbeSQL.lookUpIntegers(plan),
       parameterTypes: ProbeSQL.parameterTypes(plan),
       "looking up \(plan.production)"
@@ -53,7 +47,13 @@ struct IntegerKeyProbe {
     guard !rows.isEmpty else { return }
     try arrays.collect(rows, of: batch)
     if readsAhead, aheadStatement == nil {
-      aheadStatement = try Self.prepare(plan, production, "\(statementName)_ahead")
+      // Not together with its first execution: a wait that ends the one must not leave the other half done.
+      aheadStatement = try production.prepare(
+        "\(statementName)_ahead",
+        ProbeSQL.lookUpIntegers(plan),
+        parameterTypes: ProbeSQL.parameterTypes(plan),
+        "looking up \(plan.production)"
+      )
     }
     let result = try production.execute(readsAhead ? aheadStatement ?? statement : statement, arrays.parameters)
     // No match at all: array_agg over nothing is NULL.

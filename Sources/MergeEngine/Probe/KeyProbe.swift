@@ -36,7 +36,7 @@ struct KeyProbe {
     if let ahead, try mayReadAhead(batch) {
       let statement =
         try aheadStatement
-        ?? production.prepareWithNext(
+        ?? production.prepare(
           "\(statementName)_ahead",
           ProbeSQL.lookUpAhead(plan),
           parameterTypes: ProbeSQL.parameterTypes(plan),

@@ -42,6 +42,8 @@ struct StagingReader {
         + [StagingSource.query(table.staging, isElsewhere: isSplit, after: table.reading.source)]
     )
     let horizon = isToBeMerged ? try Horizon(of: "\(table.staging)", staging) : nil
+    // It has looked for recent rows since: they may lie beyond the blocks there were.
+    if let horizon, horizon.oldest < horizon.next { staging.forgetAnswers() }
     if horizon != nil, isSplit { try waitUntilDurable() }
     let source = try StagingSource(table.staging, isElsewhere: isSplit, after: table.reading.source, staging)
     var look = Look(
@@ -74,6 +76,7 @@ struct StagingReader {
       }
     }
     if findings.isNew, try adopt(table, source, look: &look, notes: isToBeMerged) {
+      production.forgetAnswers()
       look.rereadings[.forgotten] = nil
       guard isToBeMerged else { return look }
     }

@@ -57,6 +57,8 @@ struct RunClosing {
     let status: RunStatus =
       isInterrupted
       ? .aborted : !failures.isEmpty ? .failed : refusedCount + standingCount > 0 ? .partial : .success
+    // Before somebody makes a warning of an error.
+    try connection.executeWaiting()
     let cleaning = options.cleanup ? try cleanUp(status, production: connection, staging: staging) : []
     for warning in exchanges + cleaning { logger.warning("\(warning)") }
     let coldNotes = tables.compactMap { table in table.coldNote.map { "\(table.table): \($0)." } }

@@ -119,7 +119,7 @@ struct VerifyTable {
       ? "production has other values in rows that are as new as staging's (--ties compare)"
       : onlyExtra
         ? "production has \(Numbers.counted(extraCount, "row")) that staging does not have"
-        : "production is not what was merged"
+        : "production is not what staging holds"
   }
 
   private var unreadCount: Int { report.tables.reduce(0) { $0 + ($1.notCompared?.unread ?? 0) } }

@@ -153,7 +153,7 @@ import Testing
       let outcome = try await database.call("verify", "--recheck-after", "0", "--sample", "1")
       #expect(outcome.status == 65)
       #expect(outcome.output.contains("ties differing") && outcome.output.contains("--ties compare"))
-      #expect(!outcome.output.contains("production is not what was merged"))
+      #expect(!outcome.output.contains("production is not what staging holds"))
     }
   }
 
