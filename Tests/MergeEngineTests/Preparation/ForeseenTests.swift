@@ -259,7 +259,7 @@ import Testing
       #expect(refused.status == 73)
       #expect(refused.errors.contains("has locked staging.items (AccessExclusiveLock)"))
       #expect(refused.errors.contains("SELECT pg_terminate_backend("))
-      let patient = try database.launch(["--lock-timeout", "200"])
+      let patient = try database.launch(["--lock-timeout", "3000"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
       try other.run("COMMIT")
       #expect(try await patient.outcome().status == 0)
