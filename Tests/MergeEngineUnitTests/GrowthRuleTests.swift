@@ -63,11 +63,41 @@ import Testing
     free: Int,
     wanted: Int?
   ) throws {
-    #expect(try GrowthRule(most: 16).workersOfDistance(2, wayShare: wayShare) { free } == wanted)
+    #expect(try Self.workersOfDistance(wayShare, free: free) == wanted)
   }
 
   @Test func `where every worker is there already a distance adds none`() throws {
-    #expect(try GrowthRule(most: 2).workersOfDistance(2, wayShare: 0.9) { 50 } == nil)
+    #expect(try Self.workersOfDistance(0.9, most: 2) == nil)
+  }
+
+  @Test(arguments: [(2.0, 20), (1.9, nil), (0.1, nil)] as [(Double, Int?)])
+  func `small batches of a near server are not taken for a distance`(milliseconds: Double, wanted: Int?) throws {
+    #expect(try Self.workersOfDistance(0.9, most: 50, tripMilliseconds: milliseconds) == wanted)
+  }
+
+  @Test(arguments: [(2001, 4), (2000, nil)] as [(Int, Int?)])
+  func `for the last second a distance adds none either`(left: Int, wanted: Int?) throws {
+    // Two workers of a thousand rows a second each.
+    #expect(try Self.workersOfDistance(0.5, left: left) == wanted)
+  }
+
+  /// What follows from a batch of a thousand rows in a second, of which a part was spent on the way.
+  private static func workersOfDistance(
+    _ wayShare: Double,
+    most: Int = 16,
+    tripMilliseconds: Double = 10,
+    left: Int = many,
+    free: Int = 50
+  ) throws -> Int? {
+    let tripCount = 10
+    let trip = Duration.seconds(tripMilliseconds / 1000)
+    let batch = GrowthRule.FirstBatch(
+      time: trip * tripCount / wayShare,
+      rowCount: Int((Double(tripCount) * tripMilliseconds / wayShare).rounded()),
+      trip: trip,
+      tripCount: tripCount
+    )
+    return try GrowthRule(most: most).workersOfDistance(2, batch, remainingRowCount: left) { free }
   }
 
   @Test func `a server whose processors are the limit is left with what pays`() throws {

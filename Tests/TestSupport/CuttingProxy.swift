@@ -31,8 +31,6 @@ public final class CuttingProxy: Sendable {
   private let frozen = Mutex<Set<Int32>>([])
   private let pendingCut = Mutex<Cut?>(nil)
   private let acceptedCount = Mutex(0)
-  private let turns = Mutex(0)
-  private let landmark = Mutex<(text: [UInt8], tripCount: Int?)?>(nil)
   private let isDisguising = Mutex(false)
   private let isRefusingOptions = Mutex(false)
 
@@ -69,15 +67,6 @@ public final class CuttingProxy: Sendable {
 
   /// How many connections were accepted so far.
   public var connectionCount: Int { acceptedCount.withLock { $0 } }
-
-  /// How often clients have spoken behind a word of the server: what they have sent without waiting for an answer counts once.
-  public var tripCount: Int { turns.withLock { $0 } }
-
-  /// From now on the first piece of a client that holds a text is waited for, for ``tripCountBeforeLandmark``.
-  public func watch(for text: String) { landmark.withLock { $0 = (Array(text.utf8), nil) } }
-
-  /// What ``tripCount`` was when the text came by.
-  public var tripCountBeforeLandmark: Int? { landmark.withLock { $0?.tripCount } }
 
   /// From now on clients are told other process ids than their sessions have, as a pooler does.
   public func disguiseBackends() { isDisguising.withLock { $0 = true } }
@@ -156,8 +145,6 @@ public final class CuttingProxy: Sendable {
         break
       }
       if !isFromClient, isDisguising.withLock({ $0 }) { disguiseBackend(in: &buffer[..<received]) }
-      if isFromClient { noteLandmark(buffer[..<received]) }
-      if pair.speaks(isFromClient), isFromClient { turns.withLock { $0 += 1 } }
       let kept = byteCountBeforeCut(buffer[..<received], isFromClient: isFromClient)
       received = kept ?? received
       var sent = 0
@@ -171,13 +158,6 @@ public final class CuttingProxy: Sendable {
       if kept != nil { break }
     }
     pair.finish()
-  }
-
-  private func noteLandmark(_ piece: ArraySlice<UInt8>) {
-    landmark.withLock { landmark in
-      guard let (text, count) = landmark, count == nil, piece.firstRange(of: text) != nil else { return }
-      landmark = (text, tripCount)
-    }
   }
 
   /// ErrorResponse: `E`, the length in four bytes, fields that end with NUL, and NUL.
@@ -217,7 +197,6 @@ public final class CuttingProxy: Sendable {
 /// Two sockets that are closed once, when both directions have ended.
 private final class OpenPair: Sendable {
   private let endedDirections = Mutex(0)
-  private let clientHasSpokenLast = Mutex(false)
   private let first: Int32
   private let second: Int32
   private let forget: @Sendable () -> Void
@@ -226,14 +205,6 @@ private final class OpenPair: Sendable {
     self.first = first
     self.second = second
     self.forget = forget
-  }
-
-  /// - Returns: whether the other side had spoken last.
-  func speaks(_ isClient: Bool) -> Bool {
-    clientHasSpokenLast.withLock { last in
-      defer { last = isClient }
-      return last != isClient
-    }
   }
 
   func finish() {

@@ -2,7 +2,7 @@ import Foundation
 
 /// Waiting for what the server reports.
 extension TestDatabase {
-  /// Waits until a condition holds. Three minutes are arbitrary; that only ends a test that would wait for ever.
+  /// Waits until a condition holds. A minute is arbitrary; it only ends a test that would wait for ever.
   public func wait(for condition: String) async throws {
     try await eventually(condition) { try holds(condition) ? () : nil }
   }
@@ -52,12 +52,12 @@ public struct WaitedInVain: Error, CustomStringConvertible {
   public let description: String
 }
 
-/// Asks until there is an answer, for three minutes at most: only a test that would fail waits that long.
+/// Asks until there is an answer, for a minute at most: only a test that would fail waits that long.
 public func eventually<Value>(_ what: String, _ ask: () throws -> Value?) async throws -> Value {
-  let deadline = ContinuousClock.now + .seconds(180)
+  let deadline = ContinuousClock.now + .seconds(60)
   while true {
     if let value = try ask() { return value }
-    guard .now < deadline else { throw WaitedInVain(description: "\(what) did not come within three minutes") }
+    guard .now < deadline else { throw WaitedInVain(description: "\(what) did not come within a minute") }
     try await Task.sleep(for: .milliseconds(10))
   }
 }

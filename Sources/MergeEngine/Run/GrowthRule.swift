@@ -28,22 +28,46 @@ struct GrowthRule {
 
   /// Where less of a batch's time passes on the way to the server, trials find out what pays. Arbitrary.
   static let leastWayShare = 0.3
+  /// A server that answers sooner is near, however little there is to do in a batch: within a data centre it takes half a
+  /// millisecond. Arbitrary.
+  static let leastDistance = Duration.milliseconds(2)
+
+  /// What the first batch has shown.
+  struct FirstBatch: Sendable {
+    /// From its beginning to its commit.
+    let time: Duration
+    let rowCount: Int
+    /// The way to the server and back.
+    let trip: Duration
+    /// How often it was waited for.
+    let tripCount: Int
+
+    /// Which part of the time was spent on the way.
+    var wayShare: Double { trip * tripCount / time }
+  }
 
   /// How many workers a server that is far away keeps as busy as the first ones would keep a near one: while answers are on their
   /// way others can be at work, and what waits for the line costs the server nothing.
   ///
   /// - Parameters:
   ///   - workerCount: how many there are.
-  ///   - wayShare: which part of a batch's time was spent on the way.
+  ///   - batch: of one of them.
+  ///   - remainingRowCount: staging rows that are left to read.
   ///   - freeConnectionCount: as for ``decision(_:_:before:remainingRowCount:freeConnectionCount:)``.
   /// - Returns: nil where it is no more than there are.
   func workersOfDistance(
     _ workerCount: Int,
-    wayShare: Double,
+    _ batch: FirstBatch,
+    remainingRowCount: Int,
     freeConnectionCount: () throws(PostgresError) -> Int
   ) throws(PostgresError) -> Int? {
-    guard wayShare >= Self.leastWayShare, wayShare < 1, workerCount < most else { return nil }
-    let wanted = min(Int((Double(workerCount) / (1 - wayShare)).rounded()), most)
+    let share = batch.wayShare
+    guard batch.trip >= Self.leastDistance, share >= Self.leastWayShare, share < 1, workerCount < most else {
+      return nil
+    }
+    let rowsPerSecond = Double(workerCount * batch.rowCount) / (batch.time / .seconds(1))
+    guard Double(remainingRowCount) > Self.leastSecondsLeft * rowsPerSecond else { return nil }
+    let wanted = min(Int((Double(workerCount) / (1 - share)).rounded()), most)
     let count = min(wanted, workerCount + (try freeConnectionCount()) - Self.sparedConnectionCount)
     return count > workerCount ? count : nil
   }

@@ -112,9 +112,16 @@ final class Worker {
       let (start, trips) = (ContinuousClock.now, connections?.production.tripCount)
       do {
         let carried = try attemptBatch(item, mode)
-        if let connections, let trips, let shortest = connections.production.shortestTrip {
-          let way = shortest * (connections.production.tripCount - trips)
-          context.growth.note(wayShare: way / (.now - start))
+        if let production = connections?.production, let trips, let trip = production.shortestTrip {
+          let tripCount = production.tripCount - trips
+          context.growth.note(
+            GrowthRule.FirstBatch(
+              time: .now - start,
+              rowCount: carried.counts.read,
+              trip: trip,
+              tripCount: tripCount
+            )
+          )
         }
         queue.complete(
           item,

@@ -19,9 +19,8 @@ final class WorkerGrowth: Sendable {
     var trial: WorkerTrial
     /// What one worker less has shown.
     var before: WorkerTrial.Figures?
-    /// Which part of a batch's time was spent on the way to the server and back; nil as long as nobody has said, and when the
-    /// number of workers that follows has been chosen.
-    var wayShare: Double?
+    /// nil as long as there was none, and when the number of workers that follows from it has been chosen.
+    var firstBatch: GrowthRule.FirstBatch?
     var hasAllowedForDistance = false
     /// The highest number of a worker that has come.
     var joinedCount = 0
@@ -64,9 +63,9 @@ final class WorkerGrowth: Sendable {
     monitor.update { $0.trial.note(rowCount: rowCount, since: start) }
   }
 
-  /// Of the time that a batch took so much was spent on the way to the server and back.
-  func note(wayShare: Double) {
-    monitor.update { if !$0.hasAllowedForDistance { $0.wayShare = wayShare } }
+  /// A batch has been committed, perhaps the first.
+  func note(_ batch: GrowthRule.FirstBatch) {
+    monitor.update { if !$0.hasAllowedForDistance { $0.firstBatch = batch } }
   }
 
   // MARK: For whoever steers
@@ -100,19 +99,21 @@ final class WorkerGrowth: Sendable {
   ///
   /// - Returns: whether there are more workers now.
   private func allowForDistance(_ queue: WorkQueue, _ connection: Connection) throws(PostgresError) -> Bool {
-    let (wayShare, workerCount) = monitor.update { state in
-      state.hasAllowedForDistance = state.hasAllowedForDistance || state.wayShare != nil
-      return (state.wayShare.take(), state.trial.workerCount)
+    let (firstBatch, workerCount) = monitor.update { state in
+      state.hasAllowedForDistance = state.hasAllowedForDistance || state.firstBatch != nil
+      return (state.firstBatch.take(), state.trial.workerCount)
     }
-    guard let wayShare else { return false }
-    let count = try GrowthRule(most: most).workersOfDistance(workerCount, wayShare: wayShare) {
-      () throws(PostgresError) in try ConnectionRoom.free(connection)
-    }
+    guard let firstBatch else { return false }
+    let count = try GrowthRule(most: most).workersOfDistance(
+      workerCount,
+      firstBatch,
+      remainingRowCount: queue.remainingRowCount
+    ) { () throws(PostgresError) in try ConnectionRoom.free(connection) }
     guard let count else { return false }
     monitor.update { $0.trial = WorkerTrial(of: count) }
     logger.debug(
       "workers: most of a batch's time passes on the way to the server",
-      metadata: ["run": "\(runID)", "workers": "\(count)", "share": "\(wayShare)"]
+      metadata: ["run": "\(runID)", "workers": "\(count)", "share": "\(firstBatch.wayShare)"]
     )
     pressure.limitWorkers(to: count)
     queue.expectWorkers(count)
