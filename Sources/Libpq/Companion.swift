@@ -132,21 +132,7 @@ extension Connection {
     switch waiting {
     case .statement(let companion, _):
       { [handle] in PQsendQueryParams(handle, companion.sql.statement, 0, nil, nil, nil, nil, 1) }
-    case .query(let query):
-      { [handle] in
-        Self.withPointers(query.parameters) { types, values, lengths, formats in
-          PQsendQueryParams(
-            handle,
-            query.sql.statement,
-            Int32(query.parameters.count),
-            types,
-            values,
-            lengths,
-            formats,
-            1
-          )
-        }
-      }
+    case .query(let query): { [self] in send(query) }
     case .preparation(let statement, let sql, let types):
       { [handle] in PQsendPrepare(handle, statement.name, sql.statement, Int32(types.count), types) }
     }

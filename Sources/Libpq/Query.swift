@@ -40,19 +40,7 @@ extension Connection {
     guard let last = queries.last, !sendsSingly, !isInTransaction else { return }
     guard PQenterPipelineMode(handle) == 1 else { throw lost(last.operation) }
     for query in queries {
-      let sent = Self.withPointers(query.parameters) { types, values, lengths, formats in
-        PQsendQueryParams(
-          handle,
-          query.sql.statement,
-          Int32(query.parameters.count),
-          types,
-          values,
-          lengths,
-          formats,
-          1
-        )
-      }
-      guard sent == 1, PQpipelineSync(handle) == 1 else { throw outOfStep(query.operation) }
+      guard send(query) == 1, PQpipelineSync(handle) == 1 else { throw outOfStep(query.operation) }
     }
     beginTrip()
     for query in queries {
@@ -68,6 +56,16 @@ extension Connection {
       guard try nextResult(query.operation)?.status == PGRES_PIPELINE_SYNC else { throw outOfStep(query.operation) }
     }
     guard PQexitPipelineMode(handle) == 1 else { throw outOfStep(last.operation) }
+  }
+
+  /// Hands a query to libpq.
+  ///
+  /// - Returns: 1 if libpq has taken it.
+  func send(_ query: Query) -> Int32 {
+    let statement = query.sql.statement
+    return Self.withPointers(query.parameters) { types, values, lengths, formats in
+      PQsendQueryParams(handle, statement, Int32(query.parameters.count), types, values, lengths, formats, 1)
+    }
   }
 
   /// Forgets answers that nobody has wanted, before they are no longer true.
