@@ -42,14 +42,14 @@ enum ClaimSQL {
     return condition + windowCondition(plan)
   }
 
-  /// The rows of the table that are to be read, in the order of their keys: address and key columns. Those whose key holds a
-  /// NULL are left out.
+  /// The rows of the table that are to be read, in the order of their keys: address and key columns. Those that
+  /// lie in no ``KeyRange`` are left out.
   static func inKeyOrder(_ plan: TablePlan) -> SQL {
     let keys = plan.keyColumns.map { "s.\($0.name)" as SQL }
     return """
       SELECT s.ctid, \(keys.map { "\($0)::bigint" as SQL }.joined(", "))
       FROM \(plan.batchSource) AS s
-      WHERE \(isWanted(plan, in: .everything)) AND \(keys.map { "\($0) IS NOT NULL" as SQL }.joined(" AND "))
+      WHERE \(isWanted(plan, in: .everything)) AND \(KeyRange.areWhole(keys))
       ORDER BY \(keys.joined(", "))
       """
   }

@@ -1,4 +1,4 @@
-/// Rows of the staging table whose keys, which are integers, follow each other: a batch that goes by production's order and
+/// Rows of the staging table whose keys, which are whole numbers, follow each other: a batch that goes by production's order and
 /// not by staging's.
 struct RowsByKey: Sendable {
   /// The stretch of keys that these rows are all of, as far as they were there to be read.

@@ -88,10 +88,11 @@ struct TablePlan: Sendable {
     keyColumnCount == 1 && columns[0].travel == .binary && TypeOID.integers.contains(columns[0].baseType.oid)
   }
 
-  /// The key is of integers that staging holds just as production does.
-  var keyIsOfIntegers: Bool {
+  /// The key is of integers and numeric that staging holds just as production does.
+  var keyIsOfNumbers: Bool {
     keyColumns.allSatisfy { column in
-      column.isReadAsItIs && column.keyCast == nil && TypeOID.integers.contains(column.baseType.oid)
+      column.isReadAsItIs && column.keyCast == nil
+        && (TypeOID.integers.contains(column.baseType.oid) || column.baseType.oid == TypeOID.numeric)
     }
   }
 

@@ -120,16 +120,7 @@ struct ProgressSQL {
 
   /// The same of an entry of a stretch of keys. There are such only while a run is under way or broken off, so that what it costs
   /// to find a row's key without knowing its columns beforehand matters little.
-  private var coversKey: SQL {
-    """
-    \(hasSeen)
-    AND EXISTS (SELECT FROM (SELECT ARRAY(SELECT (to_jsonb(s) ->> c.name)::bigint
-                                          FROM unnest(e.key_columns) WITH ORDINALITY AS c (name, ordinal)
-                                          ORDER BY c.ordinal) AS key) AS k
-                WHERE array_position(k.key, NULL) IS NULL AND k.key >= e.key_start
-                  AND (e.key_end IS NULL OR k.key < e.key_end))
-    """
-  }
+  private var coversKey: SQL { "\(hasSeen) AND \(KeyRange.holds("e"))" }
 
   /// An entry `e` has seen the row `s`, and its window holds it.
   private var hasSeen: SQL {

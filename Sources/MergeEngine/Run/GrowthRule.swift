@@ -1,7 +1,5 @@
 import Libpq
 
-import Libpq
-
 /// What follows for the number of workers from what it has shown.
 struct GrowthRule {
   /// Never more workers than this.

@@ -29,17 +29,19 @@ struct KeyOrderChoice {
 
   /// Whether the order of keys can be followed, and may matter.
   static func mayFollowKeys(_ table: TablePlan) -> Bool {
-    table.cacheFit.isLikelyCold && table.snapshot == nil && table.keyIsOfIntegers
+    table.cacheFit.isLikelyCold && table.snapshot == nil && table.keyIsOfNumbers
       && table.reading.source.map { $0.blockCount >= leastBlockCount } == true
   }
 
   private func liesInKeyOrder(_ table: TablePlan) throws(PostgresError) -> Bool {
     let blockCount = table.reading.source?.blockCount ?? 0
     let percent = min(100 * Double(Self.sampledBlockCount) / Double(max(blockCount, 1)), 100)
+    let key: SQL = "s.\(table.columns[0].name)"
     let row = try staging.query(
       """
-      SELECT corr((s.ctid::text::point)[0], s.\(table.columns[0].name)::float8)
+      SELECT corr((s.ctid::text::point)[0], \(key)::float8)
       FROM \(table.staging) AS s TABLESAMPLE system (\(Literal("\(percent)"))::float8)
+      WHERE \(KeyRange.areWhole([key]))
       """,
       "checking the row order of \(table.staging)"
     )

@@ -21,16 +21,7 @@ struct RowRecords {
   }
 
   /// The row `s` of staging lies in the stretch of keys of the entry `g`, if that has one.
-  private var isInStretch: SQL {
-    """
-    (g.key_start IS NULL
-     OR EXISTS (SELECT FROM (SELECT ARRAY(SELECT (to_jsonb(s) ->> c.name)::bigint
-                                          FROM unnest(g.key_columns) WITH ORDINALITY AS c (name, ordinal)
-                                          ORDER BY c.ordinal) AS key) AS k
-                WHERE array_position(k.key, NULL) IS NULL AND k.key >= g.key_start
-                  AND (g.key_end IS NULL OR k.key < g.key_end)))
-    """
-  }
+  private var isInStretch: SQL { "(g.key_start IS NULL OR \(KeyRange.holds("g")))" }
 
   /// The batches that have read what lies at these addresses: a batch's record and its place are written by one statement, and
   /// so at nearly the same time.
