@@ -8,7 +8,7 @@ enum CatalogNames {
   /// Not among them: what the grammar itself takes for a function of pg_catalog, as `coalesce`, `greatest` and `extract`.
   static let functions = names(
     """
-    abs age array_agg array_position array_to_json array_to_string avg
+    abs age array_agg array_lower array_ndims array_position array_to_json array_to_string avg
     bit_xor bool_and bool_or
     cardinality ceil char_length clock_timestamp concat concat_ws corr count current_database current_schemas current_setting
     dense_rank encode first_value float8send floor format format_type

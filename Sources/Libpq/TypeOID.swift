@@ -29,6 +29,7 @@ package enum TypeOID {
   package static let uuid: UInt32 = 2950
   package static let jsonb: UInt32 = 3802
 
+  package static let dateArray: UInt32 = 1182
   package static let textArray: UInt32 = 1009
   package static let tidArray: UInt32 = 1010
   package static let timestampArray: UInt32 = 1115
@@ -50,6 +51,12 @@ package enum TypeOID {
   package static let floats: Set<UInt32> = [float4, float8]
   package static let numbers = integers.union(floats).union([numeric])
   package static let timestamps: Set<UInt32> = [timestamp, timestamptz]
+  /// timestamptz and timetz, and arrays, ranges and multiranges of timestamptz.
+  package static let zonedTimes: Set<UInt32> = [timestamptz, timetz, timestamptzArray, 1270, 3910, 3911, 4534]
+  /// date, time and timestamp, and arrays, ranges and multiranges of them.
+  package static let zonelessTimes: Set<UInt32> = [
+    date, time, timestamp, dateArray, 1183, timestampArray, 3908, 3909, 3912, 3913, 4533, 4535,
+  ]
   package static let strings: Set<UInt32> = [text, varchar, bpchar]
   /// The binary form is a signed integer whose order is that of the values.
   package static let signedIntegers = integers.union([date, time, timestamp, timestamptz])

@@ -160,4 +160,99 @@ import Testing
       #expect(second.totals.read == 0)
     }
   }
+
+  /// The database's zone is another one than the merge's, so that a zone which is not seen makes another time.
+  @Test(arguments: [
+    ("Wed Jan 01 10:00:00 2025 PST", "2025-01-01 18:00:00"), ("2025-01-01+02:00", "2024-12-31 22:00:00"),
+    ("2025-01-01 +02", "2024-12-31 22:00:00"), ("2025-01-01 PST", "2025-01-01 08:00:00"),
+    ("2025-01-01 10:00:00 AD +02", "2025-01-01 08:00:00"), ("20250101T100000Z", "2025-01-01 10:00:00"),
+    ("20250101 -03", "2025-01-01 03:00:00"), ("2025-01-01T10:00:00.5-08:00", "2025-01-01 18:00:00.5"),
+    ("2025-01-01 10:00 Europe/Berlin", "2025-01-01 09:00:00"),
+    ("Jan 1, 2025 10:00 PM America/New_York", "2025-01-02 03:00:00"),
+    ("1 January 2025 10:00:00 utc", "2025-01-01 10:00:00"), ("J2460677+02", "2024-12-31 22:00:00"),
+    ("epoch", "1970-01-01 00:00:00"),
+    // Without a zone: Tokyo's.
+    ("2025-01-01 10:00:00", "2025-01-01 01:00:00"), ("01-Jan-2025 10:00:00", "2025-01-01 01:00:00"),
+    ("01-JAN-25 10:00:00 AM", "2025-01-01 01:00:00"), ("2025-01-01", "2024-12-31 15:00:00"),
+    ("20250101T100000", "2025-01-01 01:00:00"),
+    ("Wed Jan 01 10:00:00 2025", "2025-01-01 01:00:00"), ("2025-01-01T10:00", "2025-01-01 01:00:00"),
+    ("Oct10-2025", "2025-10-09 15:00:00"), ("January 1, 2025", "2024-12-31 15:00:00"),
+    ("J2460677", "2024-12-31 15:00:00"),
+    ("2025-01-01 10:00:00 AD", "2025-01-01 01:00:00"),
+  ])
+  func `a text is read by the zone that it names, wherever that stands`(_ text: String, _ utc: String) async throws {
+    try await TestDatabase.with { database in
+      try database.run("ALTER DATABASE \(database.name) SET timezone = 'America/New_York'")
+      try database.makePair(
+        production: "id text PRIMARY KEY, updated_at timestamptz",
+        staging: "id text, updated_at text"
+      )
+      try database.run("INSERT INTO staging.t VALUES ('k', '\(text)')")
+      #expect(try await database.merge { $0.timeZone = "Asia/Tokyo" }.totals.inserted == 1)
+      #expect(try database.rows("SELECT updated_at AT TIME ZONE 'UTC' FROM production.t") == ["(\"\(utc)\")"])
+    }
+  }
+
+  @Test func `arrays of times cross zones as lists, and other shapes are refused`() async throws {
+    try await TestDatabase.with { database in
+      try database.run("ALTER DATABASE \(database.name) SET timezone = 'America/New_York'")
+      try database.makePair(
+        production: "id int PRIMARY KEY, a timestamptz[], d timestamptz[], updated_at int",
+        staging: "id int, a timestamp[], d date[], updated_at int"
+      )
+      try database.run(
+        """
+        INSERT INTO staging.t VALUES (1, '{2025-01-01 10:00,NULL}', '{2025-01-01}', 1), (2, '{}', NULL, 1),
+          (3, '{{2025-01-01,2025-01-02},{2025-01-03,2025-01-04}}', NULL, 1), (4, '[5:6]={2025-01-01,2025-01-02}', NULL, 1)
+        """
+      )
+      let report = try await database.merge { $0.timeZone = "Asia/Tokyo" }
+      #expect(report.totals.inserted == 2 && report.totals.errors == 2)
+      #expect(
+        try database.rows(
+          "SELECT id, a = '{2025-01-01 01:00Z,NULL}', d = '{2024-12-31 15:00Z}', cardinality(a) FROM production.t ORDER BY id"
+        )
+          == ["(1,t,t,2)", "(2,f,,0)"]
+      )
+      #expect(
+        try database.rows("SELECT DISTINCT message ~ '^the array .* would lose its dimensions' FROM admin.merge_errors")
+          == ["(t)"]
+      )
+    }
+  }
+
+  @Test func `where only the server's own cast can decide the zone, plan and merge say so`() async throws {
+    try await TestDatabase.with { database in
+      try database.run("ALTER DATABASE \(database.name) SET timezone = 'America/New_York'")
+      try database.makePair(
+        production: "id int PRIMARY KEY, x timetz, r tstzrange, updated_at int",
+        staging: "id int, x time, r text, updated_at int"
+      )
+      try database.run("INSERT INTO staging.t VALUES (1, '10:00', NULL, 1)")
+      for command in ["plan", "merge"] {
+        let outcome = try await database.call(command, "--time-zone", "Asia/Tokyo", "--json")
+        let messages = try outcome.json()["findings"].elements.compactMap { $0["message"].text }
+        #expect(
+          messages.contains { $0.hasPrefix("columns x, r: the server's own cast decides") },
+          "\(command): \(messages)"
+        )
+      }
+    }
+  }
+
+  @Test func `a boolean key from Oracle's number, and bits from an integer`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int, b boolean, bits bit(8), updated_at int, PRIMARY KEY (id, b)",
+        staging: "id int, b numeric(38, 10), bits int, updated_at int"
+      )
+      try database.run("INSERT INTO staging.t VALUES (1, 1, 5, 1), (1, 0, 255, 1), (2, 2, 1, 1)")
+      let report = try await database.merge()
+      #expect(report.totals.inserted == 2 && report.totals.errors == 1)
+      #expect(
+        try database.rows("SELECT id, b, bits FROM production.t ORDER BY b") == ["(1,f,11111111)", "(1,t,00000101)"]
+      )
+      #expect(try database.rows("SELECT message FROM admin.merge_errors").first?.contains("would become true") == true)
+    }
+  }
 }

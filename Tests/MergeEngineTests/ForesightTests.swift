@@ -398,4 +398,24 @@ import Testing
       try database.run("DROP OWNED BY \(role); DROP ROLE \(role)")
     }
   }
+
+  @Test func `a row that leaves the rows of a partial key leaves its value to another`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, u int, act boolean, updated_at int"
+      try database.makePair(production: "\(columns), PRIMARY KEY (id)", staging: columns)
+      try database.run(
+        """
+        CREATE UNIQUE INDEX one ON production.t (u) WHERE act;
+        INSERT INTO production.t VALUES (1, 5, true, 1), (2, 6, true, 1);
+        INSERT INTO staging.t VALUES (1, 5, false, 2), (3, 5, true, 2), (2, 6, true, 2), (4, 6, true, 2);
+        """
+      )
+      let plan = try await database.call("plan", "--json")
+      let report = try await database.merge()
+      for (key, count) in [("inserted", 1), ("updated", 2), ("errors", 1)] {
+        #expect(try plan.json()["totals"][key].integer == count, "\(plan.transcript)")
+      }
+      #expect(report.totals.inserted == 1 && report.totals.updated == 2 && report.totals.errors == 1)
+    }
+  }
 }

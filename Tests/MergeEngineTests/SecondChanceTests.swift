@@ -208,4 +208,61 @@ import Testing
       #expect(try await merge(database).status == .success)
     }
   }
+
+  /// Both are refused for a value that follows from a column which staging does not have: who has it nobody can compute.
+  @Test(arguments: [
+    ("deleted_at date", "CREATE UNIQUE INDEX one ON production.t (email) WHERE deleted_at IS NULL"),
+    ("g text GENERATED ALWAYS AS (lower(email)) STORED", "CREATE UNIQUE INDEX one ON production.t (g)"),
+  ])
+  func `rows refused by a key over columns that staging lacks end the run as refused rows do`(
+    column: String,
+    index: String
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, email text, \(column), updated_at int",
+        staging: "id int, email text, updated_at int"
+      )
+      try database.run(
+        """
+        \(index); INSERT INTO production.t (id, email, updated_at) VALUES (1, 'a', 1), (2, 'b', 1);
+        INSERT INTO staging.t VALUES (3, 'a', 2), (4, 'b', 2), (5, 'c', 2);
+        """
+      )
+      for inserted in [1, 0] {
+        let outcome = try await database.call("merge", "--json")
+        #expect(outcome.status == 65, "\(outcome.transcript)")
+        #expect(try outcome.json()["totals"]["inserted"].integer == inserted)
+      }
+      #expect(try database.rows("SELECT DISTINCT status FROM admin.merge_summary") == ["(PARTIAL)"])
+    }
+  }
+
+  @Test func `a row that was still referred to is tried again when its child has moved on`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        "p",
+        production: "id int PRIMARY KEY, k int NOT NULL UNIQUE, updated_at int",
+        staging: "id int, k int, updated_at int"
+      )
+      try database.makePair(
+        "c",
+        production: "id int PRIMARY KEY, pk int REFERENCES production.p (k), updated_at int",
+        staging: "id int, pk int, updated_at int"
+      )
+      try database.run(
+        """
+        INSERT INTO production.p VALUES (1, 10, 1), (2, 30, 1); INSERT INTO production.c VALUES (1, 10, 1);
+        INSERT INTO staging.p VALUES (1, 20, 2); INSERT INTO staging.c VALUES (1, 30, 2);
+        """
+      )
+      let plan = try await database.call("plan", "--json")
+      let messages = try plan.json()["findings"].elements.compactMap { $0["message"].text }
+      #expect(messages.contains { $0.contains("by columns that a merge may change (c_pk_fkey)") }, "\(messages)")
+      let report = try await database.merge()
+      #expect(report.totals.updated == 2 && report.totals.errors == 0)
+      #expect(try plan.json()["totals"]["updated"].integer == 2)
+      #expect(try database.rows("SELECT k FROM production.p ORDER BY id") == ["(20)", "(30)"])
+    }
+  }
 }

@@ -174,4 +174,26 @@ import Testing
       #expect(try database.count("SELECT count(*) FROM staging.u") == 2)
     }
   }
+
+  @Test func `a trigger that may keep marks from being set is told`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, updated_at int"
+      try database.makePair(production: columns, staging: "id int, updated_at int")
+      try database.run(
+        """
+        CREATE FUNCTION public.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER swallow BEFORE UPDATE ON staging.t FOR EACH ROW EXECUTE FUNCTION public.swallow();
+        INSERT INTO staging.t VALUES (1, 1), (2, 1);
+        """
+      )
+      let outcome = try await database.call("merge", "--json")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(
+        try outcome.json()["findings"].elements.contains {
+          $0["message"].text?.contains("the trigger swallow of staging.t runs before each update") == true
+        }
+      )
+      #expect(try await database.call("merge", "--json").json()["totals"]["read"].integer == 0)
+    }
+  }
 }

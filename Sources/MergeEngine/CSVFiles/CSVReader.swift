@@ -40,9 +40,11 @@ struct CSVReader {
   private(set) var buffer: [UInt8] = []
   private var position = 0
   private var isAtEnd = false
+  private var hasBegun = false
   private var line = 1
 
   private static let quote = UInt8(ascii: "\"")
+  private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
   private static let newline = UInt8(ascii: "\n")
   /// A row that is longer is none: a quote was not closed.
   private static let rowByteLimit = BatchLimit.byteCount
@@ -61,6 +63,13 @@ struct CSVReader {
   /// - Throws: ``CSVError``; ``CSVSource/Failure`` when the file can't be read.
   mutating func next(into row: inout CSVRow) throws -> Bool {
     row.begin(line: line)
+    if !hasBegun {
+      hasBegun = true
+      // What some editors and tools put before UTF-8 is part of no value.
+      if try has(Self.byteOrderMark.count), buffer.starts(with: Self.byteOrderMark) {
+        position = Self.byteOrderMark.count
+      }
+    }
     guard try has(1) else { return false }
     while true {
       let start = row.bytes.count

@@ -8,6 +8,8 @@ struct Reference: Sendable {
   private let childRootOid: UInt32
   /// The child has an index by which the server finds the rows that refer to one.
   let isIndexed: Bool
+  /// When the parent's columns are updated the child gets NULL or a default for them: what it had is nowhere then.
+  let forgetsOnUpdate: Bool
   private let pairs: [Pair]
 
   private struct Pair {
@@ -52,6 +54,7 @@ struct Reference: Sendable {
       childOid: childOid,
       childRootOid: childRootOid,
       isIndexed: isIndexed,
+      forgetsOnUpdate: forgetsOnUpdate,
       pairs: pairs + [pair]
     )
   }
@@ -67,7 +70,8 @@ struct Reference: Sendable {
              m.nspname::text, o.oprname::text, coalesce(pg_partition_root(c.oid), c.oid), fm.nspname::text, fo.oprname::text,
              EXISTS (SELECT FROM pg_index i
                      WHERE i.indrelid = f.conrelid AND i.indisvalid AND i.indpred IS NULL
-                       AND (i.indkey::int2[])[0:cardinality(f.conkey) - 1] @> f.conkey)
+                       AND (i.indkey::int2[])[0:cardinality(f.conkey) - 1] @> f.conkey),
+             f.confupdtype IN ('n', 'd')
       FROM pg_constraint f
       JOIN pg_class c ON c.oid = f.conrelid
       JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -108,6 +112,7 @@ struct Reference: Sendable {
             childOid: UInt32(rows.integer(row, 3) ?? 0),
             childRootOid: UInt32(rows.integer(row, 8) ?? 0),
             isIndexed: rows.bool(row, 11) == true,
+            forgetsOnUpdate: rows.bool(row, 12) == true,
             pairs: [pair]
           )
         )

@@ -2,7 +2,7 @@ import Libpq
 
 extension MergePlan {
   /// Has refused rows read that a merge would try again by itself (``SecondChances``), so that they are counted.
-  mutating func tryRefusedAgain(admin: Identifier, production: Connection, staging: Connection) throws(PostgresError) {
+  mutating func tryRefusedAgain(admin: Identifier, production: Connection, staging: Connection) throws {
     guard tables.contains(where: { !$0.reading.refused.isEmpty }), try AdminSchema.hasProgress(admin, production) else {
       return
     }

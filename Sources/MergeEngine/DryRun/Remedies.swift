@@ -28,7 +28,7 @@ struct Remedies {
     _ rows: [DryRunOutcome.HopefulRow],
     of index: Int,
     _ objections: [Objection]
-  ) throws(PostgresError) -> [UInt64: Int] {
+  ) throws -> [UInt64: Int] {
     var helpless: [UInt64: Int] = [:]
     for (number, objection) in objections.enumerated() where objection.remedy != nil {
       func concerned() -> [UInt64] {
@@ -50,13 +50,13 @@ struct Remedies {
     _ addresses: [UInt64],
     _ key: Objection.UniqueKey,
     of index: Int
-  ) throws(PostgresError) -> [UInt64] {
+  ) throws -> [UInt64] {
     guard (2...Self.exchangeLimit).contains(addresses.count), !isSplit else { return [] }
     let holders = ValueHolders(table: tables[index], production: staging)
     guard let rule = try holders.rules().first(where: { $0.name.name == key.name && !$0.isDeferrable }) else {
       return []
     }
-    return try holders.waits(of: addresses, rule).circles.map { addresses[$0 - 1] }
+    return try holders.waits(of: addresses, rule)?.circles.map { addresses[$0 - 1] } ?? []
   }
 
   /// Which of these rows get from no row of the run what they lack.
@@ -100,6 +100,7 @@ struct Remedies {
       let wanted =
         table.keyColumns.map { value($0.name, of: table) } + key.parts.map { value($0, of: table) }
         + [value(table.version.name, of: table)]
+        + (key.predicate.map { [computed($0, of: table)] } ?? [])
       guard !isSplit, let rows = rows(of: index, values: wanted) else { return nil }
       let keyCount = table.keyColumnCount
       // q holds the value, z is the staging row that takes it away from q.
@@ -110,13 +111,16 @@ struct Remedies {
       let holds = key.parts.compactMap { part in
         value(part, of: table).map { key.isSame(part, "q.\(part.column)", $0) }
       }.joined(" AND ")
-      let keeps = key.parts.enumerated().compactMap { number, part in
+      var keeps = key.parts.enumerated().compactMap { number, part in
         value(part, of: table).map { key.isSame(part, "z.c\(keyCount + number)", $0) }
       }
+      let versionPlace = keyCount + key.parts.count
+      // It may keep the value and yet leave the rows that the index has.
+      if key.predicate != nil { keeps.append("z.c\(versionPlace + 1)") }
       let version = table.version.name
       let (isWritten, given): (SQL, SQL) =
         switch writes[index] {
-        case .newer: ("(z.c\(wanted.count - 1) > q.\(version) OR q.\(version) IS NULL)", "")
+        case .newer: ("(z.c\(versionPlace) > q.\(version) OR q.\(version) IS NULL)", "")
         case .these(_, let deleted):
           (
             "true",
@@ -152,6 +156,11 @@ struct Remedies {
   /// What a unique key has of the staging row.
   private func value(_ part: Objection.UniqueKey.Part, of table: TablePlan) -> SQL? {
     guard let expression = part.expression else { return value(part.column, of: table) }
+    return computed(expression, of: table)
+  }
+
+  /// What an expression over production's columns makes of the staging row.
+  private func computed(_ expression: SQL, of table: TablePlan) -> SQL {
     let row = table.columns.compactMap { column in
       value(column.name, of: table).map { "\($0) AS \(column.name)" as SQL }
     }

@@ -27,8 +27,9 @@ struct KeyRange: Sendable, Hashable {
 
   /// Whether all of these values are whole numbers that a bigint can hold; NULL where one is NULL.
   static func areWhole(_ values: [SQL]) -> SQL {
-    values.map { value in "\(value) >= \(number(.min)) AND \(value) <= \(number(.max)) AND mod(\(value), 1) = 0" as SQL }
-      .joined(" AND ")
+    values.map { value in "\(value) >= \(number(.min)) AND \(value) <= \(number(.max)) AND mod(\(value), 1) = 0" as SQL
+    }
+    .joined(" AND ")
   }
 
   /// The row `s` of staging lies in the stretch of the ledger's entry `entry`, whose columns nobody knows beforehand.

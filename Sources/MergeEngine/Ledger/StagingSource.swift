@@ -165,6 +165,11 @@ struct StagingSource: Sendable, Hashable {
     }
   }
 
+  /// Whether an identity is of a table of another database than production's.
+  static func isElsewhere(_ identity: SQL) -> SQL {
+    "(starts_with(\(identity), 'table ') AND cardinality(string_to_array(\(identity), ' ')) > 4)"
+  }
+
   /// Whether an identity is of a table that was in production's database when that was on another server: whose dump this is.
   static func isOfDumpedServer(_ identity: String, _ place: Place) -> Bool {
     let words = identity.split(separator: " ")

@@ -35,14 +35,17 @@ struct KeyCast: Sendable {
     )
     guard let condition = conversion.condition else { return nil }
     isKept = condition
-    // An integer that is no number is the one way to have the server say something of our own.
-    let message: SQL = """
-      concat(\(Literal(Self.marker + "the key \(name.name) ")), \(value)::text, ' would become ', (\(cast))::text, \
-      \(Literal(" by the cast to \(target.fullName.text)")))
-      """
-    guarded = """
-      CASE WHEN \(value) IS NULL OR (\(condition)) THEN \(cast) WHEN (\(message))::integer IS NULL THEN NULL END
-      """
+    let refusal = Self.refusal([
+      "\(Literal("the key \(name.name) "))", "\(value)::text", "' would become '", "(\(cast))::text",
+      "\(Literal(" by the cast to \(target.fullName.text)"))",
+    ])
+    guarded = "CASE WHEN \(value) IS NULL OR (\(condition)) THEN \(cast) WHEN \(refusal) THEN NULL END"
+  }
+
+  /// A condition that fails whatever row it is asked for, with a message of our own: an integer that is no number is the one way to
+  /// have the server say that.
+  static func refusal(_ message: [SQL]) -> SQL {
+    "(concat(\(Literal(marker)), \(message.joined(", "))))::integer IS NULL"
   }
 
   private static let marker = "merge-engine: "
@@ -70,6 +73,8 @@ private struct Conversion {
 
   var condition: SQL? {
     if source.oid == target.oid { return sameTypeCondition }
+    // As Oracle has them; any other number would stand for true as well.
+    if target.oid == TypeOID.bool, TypeOID.numbers.contains(source.oid) { return "(\(value) = 0 OR \(value) = 1)" }
     if TypeOID.floats.contains(source.oid), target.oid != TypeOID.float8 {
       return [wholeNumberCondition, backCondition].compactMap(\.self).joined(" AND ")
     }

@@ -113,6 +113,8 @@ struct TablePlan: Sendable {
     var comparedExpression: SQL?
     /// One side has a time zone, and the other has none.
     var zoneMatters = false
+    /// The same where the server's own cast decides, by the database's zone.
+    var zoneIsOfDatabase = false
     /// Staging has text that the server reads as a date or a time.
     var readsTextAsTime = false
     /// Of a key column whose values the cast may change.

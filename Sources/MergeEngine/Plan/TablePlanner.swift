@@ -73,6 +73,7 @@ struct TablePlanner {
         equality: equality[column.name] ?? "=",
         comparedExpression: readExpression(of: column, from: source, travel, isCompared: true),
         zoneMatters: zoned != nil,
+        zoneIsOfDatabase: source.map { ZonedCast.isLeftToDatabase(from: $0.baseType, to: column.baseType) } ?? false,
         readsTextAsTime: isText && TypeOID.timestamps.union([TypeOID.date]).contains(column.baseType.oid),
         keyCast: isKey && travel == .binary ? keyCast(of: column, from: source, read) : nil,
         needsAssignment: column.baseType.needsAssignment
@@ -304,7 +305,7 @@ struct TablePlanner {
       cast = "(\(value) <> 0)"
     } else if !sameType || !sameModifier {
       // Storing refuses what is too long, casting would cut it: such lengths are left to the write, or to what it would make.
-      if type.castTruncates {
+      if type.castTruncates, !(type.oid == TypeOID.bit && TypeOID.integers.contains(source.baseType.oid)) {
         cast = sameType ? value : "\(value)::\(type.plainName)"
         if isCompared { cast = type.asAssigned(cast, from: source.baseType) }
       } else {

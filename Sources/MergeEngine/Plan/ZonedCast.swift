@@ -17,18 +17,33 @@ struct ZonedCast {
       (TypeOID.timestamptz, TypeOID.time):
       let time: SQL = source.oid == TypeOID.date ? "\(value)::timestamp" : "\(value)::\(source.plainName)"
       return "(\(time) AT TIME ZONE \(Literal(zone)))::\(target.fullName)"
-    case (TypeOID.timestampArray, TypeOID.timestamptzArray), (TypeOID.timestamptzArray, TypeOID.timestampArray):
-      // NULL stays NULL, and a list in order.
+    case (TypeOID.timestampArray, TypeOID.timestamptzArray), (TypeOID.dateArray, TypeOID.timestamptzArray),
+      (TypeOID.timestamptzArray, TypeOID.timestampArray), (TypeOID.timestamptzArray, TypeOID.dateArray):
+      let time: SQL = source.oid == TypeOID.dateArray ? "e::timestamp" : "e"
+      // NULL stays NULL, a list in order, and another shape than a list's would be lost.
       return """
-        CASE WHEN \(value) IS NOT NULL THEN
-          ARRAY(SELECT e AT TIME ZONE \(Literal(zone)) FROM unnest(\(value)) WITH ORDINALITY AS a (e, n) ORDER BY n) END\
+        CASE WHEN coalesce(array_ndims(\(value)), 1) = 1 AND coalesce(array_lower(\(value), 1), 1) = 1 THEN
+          CASE WHEN \(value) IS NOT NULL THEN
+            ARRAY(SELECT \(time) AT TIME ZONE \(Literal(zone)) FROM unnest(\(value)) WITH ORDINALITY AS a (e, n) ORDER BY n) END\
         ::\(target.fullName)
+        WHEN \(KeyCast.refusal(["'the array '", "\(value)::text", "' would lose its dimensions by the cast to another zone'"])) THEN NULL END
         """
     case (_, TypeOID.timestamptz) where TypeOID.strings.contains(source.oid):
       return read("\(value)::text", as: target.fullName)
     default:
       return nil
     }
+  }
+
+  /// Whether one side has a time zone and the other none, and the server's own cast is all there is: in the session's zone, which is
+  /// the database's.
+  static func isLeftToDatabase(from source: CatalogColumn.BaseType, to target: CatalogColumn.BaseType) -> Bool {
+    let (zoned, zoneless) = (TypeOID.zonedTimes, TypeOID.zonelessTimes.union(TypeOID.strings))
+    guard
+      zoned.contains(source.oid) && zoneless.contains(target.oid)
+        || zoneless.contains(source.oid) && zoned.contains(target.oid)
+    else { return false }
+    return ZonedCast(zone: "").cast("", from: source, to: target) == nil
   }
 
   /// A bound of versions that was typed, or stored, as text.
@@ -44,9 +59,26 @@ struct ZonedCast {
     """
   }
 
-  /// A time of day, and behind it an offset or the name of a zone.
+  /// An offset, behind a time of day, a date, an era or a blank; or a word that is no part of a date.
+  ///
+  /// A time that is read without the zone it names would be another time, without an error. So what is not known to be part of a
+  /// date counts as the name of a zone, and the server, which reads the text then, refuses what is none. (`infinity`, `epoch` and
+  /// `now` are the same in every zone.)
   ///
   /// <https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-TIMEZONES>
   private static let namesZone =
-    #"([0-9]:[0-9]{2}[0-9:.]*|t[0-9]{4,6}[0-9.]*)\s*([ap]m\M\s*)?(?!(bc|ad|am|pm)\M)([+-]\s*[0-9]|[a-z])"#
+    #"(:[0-9]{2}[0-9:.]*|(?<![a-z])t[0-9]{2,6}[0-9.]*|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|j[0-9]+|\m[0-9]{8}"#
+    + #"|(?<![a-z])(am|pm|ad|bc)|\s)\s*[+-]\s*[0-9]"#
+    + #"|(?<![a-z/_])(?![tj][0-9]|("# + wordsOfDates.joined(separator: "|") + #")(?![a-z]))[a-z]"#
+
+  /// Words that stand in dates and times.
+  private static let wordsOfDates = [
+    "mon", "monday", "tue", "tues", "tuesday", "wed", "weds", "wednesday", "thu", "thur", "thurs", "thursday", "fri",
+    "friday", "sat",
+    "saturday", "sun", "sunday", "jan", "january", "feb", "february", "mar", "march", "apr", "april", "may", "jun",
+    "june", "jul",
+    "july", "aug", "august", "sep", "sept", "september", "oct", "october", "nov", "november", "dec", "december", "am",
+    "pm", "bc",
+    "ad", "st", "nd", "rd", "th", "at", "on", "today", "tomorrow", "yesterday",
+  ]
 }

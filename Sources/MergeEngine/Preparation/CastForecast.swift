@@ -6,6 +6,7 @@ struct CastForecast {
   let staging: Connection
 
   private struct Question {
+    let column: TablePlan.Column
     /// True for the rows that are counted; columns of `t` under production's names, of `s` as in staging.
     let condition: SQL
     let message: (Int) -> String
@@ -35,9 +36,7 @@ struct CastForecast {
 
   private func counts(_ questions: [Question]) throws(PostgresError) -> [Int] {
     let counts = questions.map { "count(*) FILTER (WHERE \($0.condition))" as SQL }.joined(", ")
-    let columns = pair.columns.map { column in
-      "\(Self.value(column.plan)) AS \(column.plan.name)" as SQL
-    }.joined(", ")
+    let columns = questions.map { "\(Self.value($0.column)) AS \($0.column.name)" as SQL }.joined(", ")
     // OFFSET 0 would compute every column; as it stands the server computes what the conditions ask for.
     let result = try staging.query(
       """
@@ -74,7 +73,10 @@ struct CastForecast {
         ZonedCast(zone: pair.plan.timeZone).cast("t.\(name)", from: target, to: source)
         ?? "t.\(name)::\(source.plainName)"
       // Compared as text where the types have no equality; char(n) back to text loses its padding.
-      return Question(condition: "(\(back))::text <> s.\(column.plan.stagedName)::text\(sameValue(column, back))") {
+      return Question(
+        column: column.plan,
+        condition: "(\(back))::text <> s.\(column.plan.stagedName)::text\(sameValue(column, back))"
+      ) {
         count in
         "column \(name): \(count.rows) whose \(source.fullName.text) is changed by the cast to "
           + "\(target.fullName.text)."

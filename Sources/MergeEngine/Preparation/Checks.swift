@@ -128,13 +128,31 @@ struct Checks {
       + (table.marksRows ? rules.findings(on: table.staging, [.update], staging) : [])
   }
 
-  private func images(_ table: TablePlan) -> [Finding] {
+  private func images(_ table: TablePlan) throws -> [Finding] {
     guard writes, options.beforeImages else { return [] }
-    return [
+    let obstacles = [
       BeforeImageTable.widthObstacle(table), BeforeImageTable.triggerObstacle(table),
       table.citus?.obstacleOfImages(of: table.production),
     ]
-    .compactMap(\.self).map { .blocker(.beforeImages, table.name, $0) }
+    return try obstacles.compactMap(\.self).map { .blocker(.beforeImages, table.name, $0) }
+      + RewriteRules(table: table.name).findings(on: table.production, [.delete], production)
+      + forgetfulChildren(table)
+  }
+
+  /// Rows of other tables that a foreign key makes forget what they referred to, which no image keeps.
+  private func forgetfulChildren(_ table: TablePlan) throws(PostgresError) -> [Finding] {
+    let updated = table.updatedColumns.map(\.name)
+    return try Reference.read(to: table.productionOid, production)
+      .filter { $0.forgetsOnUpdate && !Set($0.parentColumns).isDisjoint(with: updated) }
+      .map { reference in
+        let columns = reference.parentColumns.map(\.name).joined(separator: ", ")
+        return .warning(
+          .beforeImages,
+          table.name,
+          "where \(columns) of a row is updated, rows of \(reference.child) that refer to it lose that (ON UPDATE SET NULL or SET "
+            + "DEFAULT). No before-image keeps them, and a rollback leaves them so."
+        )
+      }
   }
 
   private func rowTriggers(_ table: TablePlan) throws -> [Finding] {

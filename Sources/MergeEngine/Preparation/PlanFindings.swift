@@ -42,7 +42,9 @@ struct PlanFindings {
           try ProductionFindings(table: table, connection: production).all() + TypeFindings(pair: pair).all()
         guard table.snapshot == nil else { return findings }
         let staged = StagingFindings(table: table, connection: staging)
-        return try findings + staged.roomForMarks(leastBlockCount: Self.costlyMarksBlockCount) + staged.otherSessions()
+        return try findings + staged.roomForMarks(leastBlockCount: Self.costlyMarksBlockCount)
+          + staged.triggersOnMarks()
+          + staged.otherSessions()
       }
   }
 

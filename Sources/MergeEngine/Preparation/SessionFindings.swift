@@ -70,7 +70,8 @@ struct SessionFindings {
   private func ofStaging() throws(PostgresError) -> [Finding] {
     let zoned = columns(\.zoneMatters)
     let texts = columns(\.readsTextAsTime)
-    guard !zoned.isEmpty || !texts.isEmpty else { return [] }
+    let ofDatabase = columns(\.zoneIsOfDatabase)
+    guard !zoned.isEmpty || !texts.isEmpty || !ofDatabase.isEmpty else { return [] }
     // Names of zones may differ where the zones do not: what counts is the time in winter and in summer.
     let settings = try staging.query(
       """
@@ -91,7 +92,15 @@ struct SessionFindings {
           table,
           "\(columns): times without a zone are read in \(options.timeZone) (--time-zone), while the database is in \(zone)."
         )
-      } : []
+      }
+        + ofDatabase.map { table, columns in
+          .warning(
+            .timeZone,
+            table,
+            "\(columns): the server's own cast decides, and times without a zone are the database's, \(zone), whatever --time-zone says "
+              + "(\(options.timeZone))."
+          )
+        } : []
     return ofZone
       + texts.map { table, columns in
         .warning(

@@ -9,7 +9,32 @@ struct StagingFindings {
   static let hotFillFactorLimit = 50
 
   func all() throws(PostgresError) -> [Finding] {
-    try roomForMarks() + rowsOutsideWindow() + otherSessions()
+    try roomForMarks() + triggersOnMarks() + rowsOutsideWindow() + otherSessions()
+  }
+
+  /// What a trigger keeps from being marked, progress knows all the same; who reads the column does not.
+  func triggersOnMarks() throws(PostgresError) -> [Finding] {
+    guard table.marksRows else { return [] }
+    let rows = try connection.query(
+      """
+      SELECT string_agg(t.tgname::text, ', ' ORDER BY t.tgname)
+      FROM pg_trigger t
+      WHERE t.tgrelid = \(Literal(table.staging.quoted))::regclass AND NOT t.tgisinternal
+        AND (t.tgenabled = 'A' OR t.tgenabled = CASE WHEN current_setting('session_replication_role') = 'replica' THEN 'R' ELSE 'O' END)
+        -- row-level, before, on UPDATE
+        AND t.tgtype::integer & 19 = 19
+      """,
+      "reading the triggers of \(table.staging)"
+    )
+    guard let names = rows.text(0, 0) else { return [] }
+    return [
+      .warning(
+        .statusColumn,
+        table.name,
+        "the trigger \(names) of \(table.staging) runs before each update, and so before each mark: what it changes or swallows is not "
+          + "what \(TablePlanner.statusColumn) should say. merge-engine itself goes by its own records."
+      )
+    ]
   }
 
   /// - Parameter leastBlockCount: smaller tables are not worth a word.

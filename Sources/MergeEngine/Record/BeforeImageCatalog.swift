@@ -114,6 +114,7 @@ struct BeforeImageCatalog {
       dropped_at IS NULL AND created_at < clock_timestamp() AT TIME ZONE 'UTC' - make_interval(days => \(days))
       AND run_id NOT IN (SELECT id FROM \(admin).merge_summary WHERE status IN ('RUNNING', 'LOADING', 'ROLLING BACK'))
       AND \(PairSQL(schemas: schemas).ownsByRun("i"))
+      AND schema_name IN (\(schemas.allProduction.map { "\(Literal($0))" as SQL }.joined(", ")))
       """,
       connection
     )

@@ -112,7 +112,8 @@ struct MonitoringViews {
         productionLiteral: .uncheckedFromServer("%3$L"),
         productionSchema: .uncheckedFromServer("%5$L"),
         version: version,
-        admin: admin,
+        // In a template of `format`, too.
+        admin: Identifier(schemas.admin.replacing("%", with: "%%")),
         server: server
       ).counts
     }

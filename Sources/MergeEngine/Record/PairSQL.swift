@@ -31,6 +31,20 @@ struct PairSQL {
     }
   }
 
+  /// The same where nothing of the run may be of another pair: for what takes the whole run away.
+  func ownsAllOfRun(_ run: SQL) -> SQL {
+    let isOwn = schemas.pairs.map { pair in
+      "(o.pair ->> 'staging' = \(Literal(pair.staging)) AND o.pair ->> 'production' = \(Literal(pair.production)))"
+        as SQL
+    }
+    let main = schemas.pairs.map { "\(Literal($0.production))" as SQL }.joined(", ")
+    return """
+      (\(ownsRun(run)) AND coalesce(\(run).parameters #>> '{schemas,production}', 'production') IN (\(main))
+       AND NOT EXISTS (SELECT FROM jsonb_array_elements(coalesce(\(run).parameters #> '{schemas,other_pairs}', '[]')) AS o (pair)
+                       WHERE (\(isOwn.joined(" OR "))) IS NOT TRUE))
+      """
+  }
+
   private func any(_ condition: (SchemaPair) -> SQL) -> SQL {
     let conditions = schemas.pairs.map(condition)
     return conditions.count == 1 ? conditions[0] : "(\(conditions.joined(" OR ")))"

@@ -180,6 +180,8 @@ struct RepairPlan: Sendable {
           .blocker(.missingRight, table.name, "--kind extra: the role lacks \(names). Have its owner run: \(grants)")
         )
       }
+      // A row that refers to one and is not seen would go with it.
+      findings += try RowSecurity(table: table.name).findings(on: references[index].map(\.child), production)
     }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
   }

@@ -120,9 +120,9 @@ package struct RunArchive: Sendable {
     )
   }
 
-  /// A run of these schemas; others of the same admin schema keep their records.
+  /// A run of these schemas; others of the same admin schema keep their records, and so do runs that have merged other pairs besides.
   private var isAtAnEnd: SQL {
-    "status NOT IN ('RUNNING', 'LOADING', 'ROLLING BACK') AND \(PairSQL(schemas: session.schemas).ownsRun("r"))"
+    "status NOT IN ('RUNNING', 'LOADING', 'ROLLING BACK') AND \(PairSQL(schemas: session.schemas).ownsAllOfRun("r"))"
   }
 
   private func connect() throws -> Connection {

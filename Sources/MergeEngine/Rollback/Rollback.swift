@@ -142,10 +142,11 @@ package struct Rollback: Sendable {
     return plan
   }
 
-  /// What would turn its statements into something else, or hide rows from them.
+  /// What would turn its statements into something else, or hide rows from them: also those that refer to the ones it deletes, which
+  /// the server's own cascades see.
   private static func obstacles(_ table: RollbackTable, _ connection: Connection) throws(PostgresError) -> [Finding] {
     try RewriteRules(table: table.name).findings(on: table.production, [.update, .delete], connection)
-      + RowSecurity(table: table.name).findings(on: [table.production], connection)
+      + RowSecurity(table: table.name).findings(on: [table.production] + table.references.map(\.child), connection)
   }
 
   private static func requireAdminSchema(_ schemas: Schemas, _ connection: Connection) throws {

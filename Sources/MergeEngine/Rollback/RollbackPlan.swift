@@ -13,13 +13,16 @@ struct RollbackPlan {
     name == table.name.name || name == "\(table)"
   }
 
-  /// - Parameter names: only these tables; nil for all of the run.
+  /// - Parameters:
+  ///   - names: only these tables; nil for all of the run.
+  ///   - schemas: only the tables of these pairs, though the run has merged others too.
   /// - Throws: ``MergeFailure/usage(_:)`` for a run that there is none of, ``MergeFailure/blocked(_:)`` with
   ///   everything that stands against the rollback.
   init(_ record: RollbackRecord, only names: [String]?, schemas: Schemas, on connection: Connection) throws {
     try record.requireEnded(in: schemas, connection)
     let list = BeforeImageCatalog(schemas: schemas)
     let entries = try Self.present(try list.entries(ofRun: record.runID, connection), record)
+      .filter { schemas.allProduction.contains($0.production.schema.name) }
       .filter { entry in names?.contains { Self.isName($0, of: entry.production) } ?? true }
     if let missing = names?.first(where: { name in !entries.contains { Self.isName(name, of: $0.production) } }) {
       throw MergeFailure.blocked([.blocker(.beforeImages, missing, "run \(record.runID) has no before-images of it.")])
@@ -49,10 +52,20 @@ struct RollbackPlan {
 
   /// What no rollback takes back: images are of rows that the run has written itself, whatever triggers wrote besides.
   var remainder: String? {
-    let tables = tables.filter(\.mayHaveWrittenElsewhere).map { "\($0.production)" }
-    guard !tables.isEmpty else { return nil }
-    return
-      "What triggers of \(tables.joined(separator: ", ")) wrote into other rows or other tables is not rolled back."
+    let triggering = tables.filter(\.mayHaveWrittenElsewhere).map { "\($0.production)" }
+    let forgetful = Set(tables.flatMap(\.forgetfulChildren).map { "\($0)" }).sorted()
+    var sentences: [String] = []
+    if !triggering.isEmpty {
+      sentences.append(
+        "What triggers of \(triggering.joined(separator: ", ")) wrote into other rows or other tables is not rolled back."
+      )
+    }
+    if !forgetful.isEmpty {
+      sentences.append(
+        "What foreign keys ON UPDATE SET NULL or SET DEFAULT made of \(forgetful.joined(separator: ", ")) is not rolled back."
+      )
+    }
+    return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
 
   /// What the server itself will be slow at when rows are deleted that the run has inserted.

@@ -18,6 +18,13 @@ struct RollbackTable: Sendable {
   /// advises where triggers are in its way.
   var mayHaveWrittenElsewhere: Bool { triggers.exist }
 
+  /// Tables whose rows have lost what they referred by if the run has changed it here.
+  var forgetfulChildren: [QualifiedName] {
+    references.filter {
+      $0.forgetsOnUpdate && $0.parentColumns.contains { name in columns.contains { $0.name == name } }
+    }.map(\.child)
+  }
+
   /// Tables are called with their schema.
   var isOfSeveralPairs = false
   var name: String { isOfSeveralPairs ? "\(production)" : production.name.name }

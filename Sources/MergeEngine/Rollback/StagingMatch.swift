@@ -25,7 +25,11 @@ struct StagingMatch {
     var plans: [TablePlan?] = []
     var warnings: [String] = []
     for table in plan.tables {
-      let options = ofEach.first { $0.schemas.production == table.production.schema.name } ?? options
+      let own = ofEach.first { $0.schemas.production == table.production.schema.name }
+      var options = own ?? options
+      if own == nil, let pair = options.schemas.pairs.first(where: { $0.production == table.production.schema.name }) {
+        options.schemas = options.schemas.of(pair)
+      }
       let names = StagingNames(
         options.columns,
         staging: staging.tables(in: options.schemas.staging),

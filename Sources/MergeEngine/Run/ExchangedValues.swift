@@ -14,14 +14,13 @@ struct ExchangedValues {
   private static let rowLimit = 10_000
 
   /// - Precondition: staging is in the same database.
-  func finding() throws(PostgresError) -> String? {
+  func finding() throws -> String? {
     let waiting = refusals.filter { $0.sqlState == .uniqueViolation || $0.sqlState == .exclusionViolation }
       .map(\.address).prefix(Self.rowLimit)
     guard waiting.count > 1 else { return nil }
     let holders = ValueHolders(table: table, production: production)
     for rule in try holders.rules() where !rule.isDeferrable {
-      let count = try holders.waits(of: Array(waiting), rule).circles.count
-      guard count > 0 else { continue }
+      guard let count = try holders.waits(of: Array(waiting), rule)?.circles.count, count > 0 else { continue }
       return
         "\(count.rows) of \(table.staging) exchange values of \(rule.name) among themselves. The server checks them one by one, so "
         + "none can go first, and they stay refused. A constraint that is checked at the end of a statement accepts them: "

@@ -35,7 +35,10 @@ struct PauseCondition: Sendable {
   func ask(_ connection: Connection) throws(PostgresError) -> Answer {
     let operation = "asking --pause-while"
     try connection.execute(
-      "BEGIN READ ONLY; SET LOCAL statement_timeout = \(1000 * Self.limitSeconds); SET LOCAL lock_timeout = '1s'",
+      """
+      BEGIN READ ONLY; SET LOCAL statement_timeout = \(1000 * Self.limitSeconds); SET LOCAL lock_timeout = '1s';
+      SET LOCAL row_security TO DEFAULT
+      """,
       operation
     )
     do throws(PostgresError) {

@@ -24,6 +24,8 @@ struct SecondChances {
     }
   }
 
+  private func isParent(_ table: Int) -> Bool { context.plan.parents.contains { $0.contains(table) } }
+
   /// - Returns: the tables to merge again, each with the rows that are to be tried; nil when there is nothing to be gained.
   mutating func give(_ control: Connection) throws -> [Int: [UInt64]]? {
     if context.plan.tables.contains(where: { $0.snapshot != nil }) { return try giveReplayed(control) }
@@ -42,11 +44,13 @@ struct SecondChances {
         staging
       )
       // Outside of circles all parents were merged before, but for those that wait themselves.
-      let waitsForParents = context.plan.circular.contains(index) || !ancestors[index].isDisjoint(with: released)
+      // A row that was still referred to may not be any more, now that the tables below are merged.
+      let waitsForOthers =
+        context.plan.circular.contains(index) || !ancestors[index].isDisjoint(with: released) || isParent(index)
       let all = try standing.refusals(of: table, source, sqlStates: Self.states)
       // What earlier runs have refused may have got its parent since whatever it waited for; once a run that is tried.
       let children = all.filter {
-        $0.sqlState == .foreignKeyViolation && ($0.runID == context.record.id ? waitsForParents : isFirstLook)
+        $0.sqlState == .foreignKeyViolation && ($0.runID == context.record.id ? waitsForOthers : isFirstLook)
       }
       let hopeful = try Self.hopeful(
         all,
@@ -80,7 +84,7 @@ struct SecondChances {
 
   /// The rows refused by earlier runs that the next run tries by itself: what a dry run has to count.
   static func nextTries(of table: TablePlan, admin: Identifier, production: Connection, staging: Connection)
-    throws(PostgresError) -> [UInt64]
+    throws -> [UInt64]
   {
     guard !table.reading.refused.isEmpty, let source = table.reading.source else { return [] }
     let all = try RefusalStanding(admin: admin, production: production, staging: staging)
@@ -99,23 +103,17 @@ struct SecondChances {
     ownRunID: Int?,
     _ production: Connection,
     isOneDatabase: Bool
-  ) throws(PostgresError) -> [RefusalStanding.Refusal] {
+  ) throws -> [RefusalStanding.Refusal] {
     let waiting = refusals.filter { $0.sqlState != .foreignKeyViolation }
     let own = waiting.filter { $0.runID == ownRunID }
     guard !waiting.isEmpty, isOneDatabase else { return own }
     let holders = ValueHolders(table: table, production: production)
-    do {
-      var hopeless: Set<Int> = []
-      for rule in try holders.rules() {
-        let waits = try holders.waits(of: waiting.map(\.address), rule)
-        hopeless.formUnion(rule.isDeferrable ? waits.hopelessOutsideOfCircles : waits.hopeless)
-      }
-      return waiting.indices.filter { !hopeless.contains($0 + 1) }.map { waiting[$0] }
-    } catch {
-      // Values that can't be compared outside of the constraint's own index, or that follow from columns which staging lacks.
-      guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
-      return own
+    var hopeless: Set<Int> = []
+    for rule in try holders.rules() {
+      guard let waits = try holders.waits(of: waiting.map(\.address), rule) else { return own }
+      hopeless.formUnion(rule.isDeferrable ? waits.hopelessOutsideOfCircles : waits.hopeless)
     }
+    return waiting.indices.filter { !hopeless.contains($0 + 1) }.map { waiting[$0] }
   }
 
   /// The same for rows of a snapshot's files, of this run.
@@ -126,8 +124,9 @@ struct SecondChances {
     var states: [Int: [SQLState]] = [:]
     var released = given
     for (index, table) in context.plan.tables.enumerated() {
-      let waitsForParents = context.plan.circular.contains(index) || !ancestors[index].isDisjoint(with: released)
-      states[index] = Self.states.filter { $0 != .foreignKeyViolation || waitsForParents }
+      let waitsForOthers =
+        context.plan.circular.contains(index) || !ancestors[index].isDisjoint(with: released) || isParent(index)
+      states[index] = Self.states.filter { $0 != .foreignKeyViolation || waitsForOthers }
       let count =
         try SnapshotProgress(table, admin: admin)?.waitingCount(runID: runID, states[index] ?? [], control) ?? 0
       guard count > 0 else { continue }

@@ -69,9 +69,22 @@ struct ValueHolders {
 
   /// Who keeps the rows at these addresses from their values by one rule; rows by their places in the list, from 1.
   ///
-  /// - Throws: ``PostgresError`` also where the rule's expressions need a column that staging does not have.
+  /// - Returns: nil where nobody can say: values that can't be compared outside of the constraint's own index, or that follow from
+  ///   columns which staging lacks.
   /// - Precondition: staging is in the same database.
-  func waits(of addresses: [UInt64], _ rule: Rule) throws(PostgresError) -> Waits {
+  func waits(of addresses: [UInt64], _ rule: Rule) throws -> Waits? {
+    do {
+      guard production.isInTransaction else { return try find(addresses, rule) }
+      return try Savepoint.attempt(on: production) { try find(addresses, rule) }
+    } catch let error as PostgresError {
+      guard error.origin == .server, error.sqlState?.isWorthRetrying == false, error.sqlState != .queryCanceled else {
+        throw error
+      }
+      return nil
+    }
+  }
+
+  private func find(_ addresses: [UInt64], _ rule: Rule) throws(PostgresError) -> Waits {
     let columns = table.columns.map { column -> SQL in
       let value = column.readExpression
       return column.travel == .text

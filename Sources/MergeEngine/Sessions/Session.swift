@@ -141,6 +141,7 @@ struct Session: Sendable {
       serverVersion: connection.serverVersionNumber
     )
     if isReadOnly { settings = settings + .readOnly }
+    if isReadOnly || !purpose.carriesBatches { settings = settings + .allRows }
     if purpose.carriesBatches { settings = settings + .batches }
     // What is read to be shown is no business of the database's own code.
     if purpose.carriesText || isReadOnly && !castsAsMerge {

@@ -46,8 +46,13 @@ struct CSVLayout {
     self.fieldCount = fieldCount
     var fields: [Int] = []
     for column in columns {
-      let place = names.firstIndex { Self.isSame($0, column) } ?? 0
-      fields.append(place + behind)
+      // As it stands before the same in another case.
+      let exact = names.indices.filter { names[$0] == column.name }
+      let places = exact.isEmpty ? names.indices.filter { Self.isSame(names[$0], column) } : exact
+      guard places.count < 2 else {
+        throw Mismatch(message: "\(Spelling.counted(places.count, "field")) are called \(column.name)")
+      }
+      fields.append((places.first ?? 0) + behind)
     }
     self.fields = fields
   }

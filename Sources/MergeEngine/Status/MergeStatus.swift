@@ -9,6 +9,9 @@ public struct MergeStatus: Sendable, Codable {
   public let lastRun: RunSummary?
   /// The latest runs, newest first.
   public let runs: [RunSummary]
+  /// Refused rows on record whose staging is another database's, and that were neither retried nor dismissed: whether they are still
+  /// there can't be seen from here.
+  public let errorsElsewhere: Int
   /// The admin schema's name, if there is no such schema.
   package private(set) var missingAdminSchema: String?
 
@@ -16,6 +19,7 @@ public struct MergeStatus: Sendable, Codable {
     case tables
     case lastRun = "last_run"
     case runs
+    case errorsElsewhere = "errors_elsewhere"
   }
 
   /// The contract's object; `last_run` is there, as null, before the first run too.
@@ -24,6 +28,7 @@ public struct MergeStatus: Sendable, Codable {
     try container.encode(tables, forKey: .tables)
     try container.encode(lastRun, forKey: .lastRun)
     try container.encode(runs, forKey: .runs)
+    try container.encode(errorsElsewhere, forKey: .errorsElsewhere)
   }
 
   /// A row of `merge_summary`.
@@ -106,8 +111,27 @@ public struct MergeStatus: Sendable, Codable {
       tables: try StagingStatus.read(connection, schemas, columns, only: tables),
       lastRun: runs.first,
       runs: runs,
+      errorsElsewhere: try errorsElsewhere(connection, schemas, tables),
       missingAdminSchema: hasAdminSchema == true ? nil : schemas.admin
     )
+  }
+
+  private static func errorsElsewhere(_ connection: Connection, _ schemas: Schemas, _ tables: [String]?)
+    throws(PostgresError) -> Int
+  {
+    let admin = Identifier(schemas.admin)
+    guard try AdminSchema.hasProgress(admin, connection) else { return 0 }
+    let pair = PairSQL(schemas: schemas)
+    return try connection.query(
+      """
+      SELECT count(*) FROM \(admin).merge_errors AS e
+      WHERE e.retried_at IS NULL AND e.dismissed_at IS NULL AND e.staging_xmin IS NOT NULL AND \(pair.owns("e"))
+        AND \(StagingSource.isElsewhere("e.staging_source"))
+        AND ($1::text[] IS NULL OR e.table_name = ANY ($1) OR \(pair.tableName("e")) = ANY ($1))
+      """,
+      [tables.map { .textArray($0) } ?? Parameter(binary: nil, type: TypeOID.textArray)],
+      "looking for refused rows of other databases"
+    ).integer(0, 0) ?? 0
   }
 
   /// - Parameter closesDeadRuns: not for who looks every second: a run that has lost its connection and is about to

@@ -90,7 +90,9 @@ struct RowRecords {
   }
 
   /// Refusals of rows of the key, the oldest first.
-  func refusals() throws(PostgresError) -> [WhyReport.Refusal] {
+  ///
+  /// - Parameter gone: those on record whose rows have left staging, or have changed there (``RefusalStanding/gone()``).
+  func refusals(gone: [Int]) throws(PostgresError) -> [WhyReport.Refusal] {
     guard try has("merge_errors.dismissed_because"), try has("merge_errors.production_schema") else { return [] }
     let recorded = try recordedKey()
     let count = plan.keyColumnCount
@@ -101,7 +103,7 @@ struct RowRecords {
       """
       SELECT e.run_id::bigint, to_char(e.failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), e.sqlstate, e.message,
              CASE WHEN e.dismissed_at IS NOT NULL THEN 'dismissed' WHEN e.retried_at IS NOT NULL THEN 'retried'
-                  ELSE 'standing' END,
+                  WHEN e.id::bigint = ANY (\(Literal("{\(gone.map(String.init).joined(separator: ","))}"))::bigint[]) THEN 'gone' ELSE 'standing' END,
              e.dismissed_because
       FROM \(admin).merge_errors AS e
       WHERE e.table_name = $1 AND \(PairSQL(schemas: schemas).owns("e")) AND \(match.joined(" AND "))

@@ -13,6 +13,8 @@ struct RowSides {
     let xmin: String
     let standing: WhyReport.StagingRow.Standing
     let values: [String?]
+    /// The same in the bytes that the server has sent: what is no UTF-8 would not be the same again.
+    fileprivate let parameters: [Parameter]
   }
 
   /// Staging's rows of the key, the newest first.
@@ -48,7 +50,8 @@ struct RowSides {
           : rows.bool(row, 5) == true
             ? .dismissed
             : rows.bool(row, 2) != true ? .outsideWindow : rows.bool(row, 3) == true ? .pending : .merged,
-        values: plan.columns.indices.map { rows.text(row, 6 + $0) }
+        values: plan.columns.indices.map { rows.text(row, 6 + $0) },
+        parameters: plan.columns.indices.map { Parameter(binary: rows.bytes(row, 6 + $0), type: TypeOID.text) }
       )
     }
   }
@@ -93,9 +96,21 @@ struct RowSides {
     )
   }
 
-  /// Has production's server compare, by the equality of the columns' own types.
   private func compare(_ row: Staged) throws(PostgresError) -> (WhyReport.StagingRow.Verdict, [String]) {
-    let columns = plan.ties?.columns ?? []
+    do throws(PostgresError) {
+      return try compare(row, by: plan.ties?.columns ?? [])
+    } catch {
+      // Production can't even read the values, as text that its encoding lacks: then it has others.
+      guard error.refusesRow else { throw error }
+      let (verdict, _) = try compare(row, by: [])
+      return (verdict == .unchanged ? .tie : verdict, [])
+    }
+  }
+
+  /// Has production's server compare, by the equality of the columns' own types.
+  private func compare(_ row: Staged, by columns: [RowComparison.Column]) throws(PostgresError)
+    -> (WhyReport.StagingRow.Verdict, [String])
+  {
     let offset = plan.keyColumnCount
     func staged(_ number: Int, _ column: TablePlan.Column) -> SQL { "$\(number)::text::\(column.baseType.uncutName)" }
     let version = staged(offset + 1, plan.version)
@@ -112,8 +127,8 @@ struct RowSides {
       SELECT \(version) > \(old), \(version) = \(old), \(version) IS NULL, \(old) IS NULL\(differs.map { ", \($0)" as SQL }.joined(""))
       FROM \(plan.production) AS p WHERE \(match)
       """,
-      key.values.map { Parameter.text($0) } + [.text(row.values[plan.versionIndex])]
-        + columns.map { .text(row.values[$0.index]) },
+      key.values.map { Parameter.text($0) } + [row.parameters[plan.versionIndex]]
+        + columns.map { row.parameters[$0.index] },
       "comparing the row with \(plan.production)"
     )
     guard result.count == 1 else { return (.insert, []) }

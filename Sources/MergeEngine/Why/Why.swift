@@ -61,7 +61,9 @@ package struct Why: Sendable {
       staging: try staged.map { try sides.judged($0, production) },
       production: production,
       reads: control === staging ? try records.reads(of: staged.map(\.ctid)) : [],
-      refusals: try records.refusals(),
+      refusals: try records.refusals(
+        gone: RefusalStanding(admin: Identifier(options.schemas.admin), production: control, staging: staging).gone()
+      ),
       images: try records.images(production)
     )
     guard !report.isUnknown else {

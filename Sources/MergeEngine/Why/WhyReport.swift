@@ -106,7 +106,8 @@ package struct WhyReport: Sendable, Encodable {
     package let sqlState: String?
     /// The server's message.
     package let message: String?
-    /// `standing`, `retried` or `dismissed`.
+    /// `standing`; `gone`, its row having left staging or changed there, which the next merge notes; `retried`, which is said then
+    /// too; or `dismissed`.
     package let standing: String
     /// Why it was dismissed.
     package let dismissedBecause: String?

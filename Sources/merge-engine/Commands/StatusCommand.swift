@@ -58,7 +58,9 @@ struct StatusCommand: DatabaseCommand {
     } else if !context.isQuiet {
       StandardOutput.write(StatusTable(status: status).rendered(StandardOutput.style))
     }
-    if status.tables.contains(where: { $0.errors > 0 }) { throw CommandEnd(status: .rowsRefused) }
+    if status.errorsElsewhere > 0 || status.tables.contains(where: { $0.errors > 0 }) {
+      throw CommandEnd(status: .rowsRefused)
+    }
   }
 
   private func watch(_ context: CommandContext) async throws {

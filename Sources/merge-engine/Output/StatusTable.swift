@@ -6,15 +6,21 @@ struct StatusTable {
 
   func rendered(_ style: Style) -> TerminalText {
     var text: TerminalText = ""
-    if status.tables.isEmpty {
+    if status.tables.isEmpty, status.errorsElsewhere == 0 {
       text += "There are no staging tables. merge-engine init creates them.\n"
-    } else {
+    } else if !status.tables.isEmpty {
       var table = TextTable(["staging table"], numbers: ["total", "pending", "processed", "errors"])
       for entry in status.tables {
         let numbers = [entry.total, entry.pending, entry.processed, entry.errors]
         table.add([entry.table] + numbers.map(Numbers.grouped))
       }
       text += table.rendered(style)
+    }
+    if status.errorsElsewhere > 0 {
+      let note: TerminalText =
+        "\(Numbers.counted(status.errorsElsewhere, "row")) of staging in another database stood refused when last seen: merge-engine errors "
+        + "list. Its rows are not counted here; plan and merge count them."
+      text += style.wrapped(note) + "\n"
     }
     if let name = status.missingAdminSchema {
       let note: TerminalText =

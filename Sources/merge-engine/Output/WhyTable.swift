@@ -73,9 +73,15 @@ struct WhyTable {
   private func line(_ refusal: WhyReport.Refusal) -> TerminalText {
     let state = refusal.sqlState.map { " (SQLSTATE \($0))" } ?? ""
     let because = refusal.dismissedBecause.map { " because: \($0)" } ?? ""
+    let standing =
+      switch refusal.standing {
+      case "retried": "it was retried, or has changed or left staging since"
+      case "gone": "it has changed or left staging since"
+      default: refusal.standing
+      }
     return
       "\(time(refusal.at)) refused in run \(refusal.runID.map(String.init) ?? "?"): \(refusal.message ?? "")\(state); "
-      + "\(refusal.standing)\(because)\n"
+      + "\(standing)\(because)\n"
   }
 
   private func line(_ image: WhyReport.Image) -> TerminalText {

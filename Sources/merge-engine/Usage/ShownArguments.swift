@@ -14,8 +14,11 @@ struct ShownArguments {
 
   /// The message without what may hold a password.
   func clean(_ message: String) -> String {
-    secretive.reduce(message) { $0.replacing($1, with: Self.substitute) }
+    secretive.reduce(message) { $0.replacing($1, with: Self.substitute) }.replacing(Self.login, with: Self.substitute)
   }
+
+  /// The part of a URI up to its host, wherever it comes from: a configuration file, a path that was made of it.
+  private static var login: Regex<Substring> { /[A-Za-z][A-Za-z0-9+.-]*:\/+[^\s\/"'@]*:[^\s"'@]*@/ }
 
   /// What stands for an argument that is not shown.
   static let substitute = "(not shown, since it may hold a password)"

@@ -47,6 +47,9 @@ struct UsageMessage {
   private var problem: String {
     if text.hasPrefix("Unexpected argument ") || text.contains(" unexpected arguments: ") { return unexpectedArgument }
     if let match = text.firstMatch(of: /^Unknown option '([^']*)'/) { return unknownOption(String(match.1)) }
+    if text.contains(/^The value '.*' is invalid for '</), !path.isEmpty, let option = strangeOption {
+      return unknownOption(option)
+    }
     // What stands where a number belongs may be anything; what looks like a number with a slip in it is shown.
     if let match = text.firstMatch(of: /^The value '.*' is invalid for '(<[^']+>)'/) {
       return "\(match.1) must be a number, and the given value is not one \(ShownArguments.substitute)."
@@ -78,6 +81,23 @@ struct UsageMessage {
       words.contains(where: ShownArguments.mayHoldPassword)
       ? " A database is named with --database, in one word: put a keyword string in quotes." : ""
     return "There is one argument too many \(ShownArguments.substitute).\(known)\(hint)"
+  }
+
+  /// An option that the command does not have: then its value has been taken for something else.
+  private var strangeOption: String? {
+    let known = Self.options(of: path.last?.command ?? MergeEngineCommand.self)
+    return arguments.dropFirst(path.count).prefix { $0 != "--" }
+      .compactMap { $0.firstMatch(of: /^(--[a-z][a-z-]*)(=.*)?$/).map { String($0.1) } }
+      .first { !known.contains($0) }
+  }
+
+  /// All options that a command's help names, each with its short form.
+  private static func options(of command: any ParsableCommand.Type) -> Set<String> {
+    let lines = MergeEngineCommand.helpMessage(for: command, columns: 200).split(separator: "\n")
+    return Set(
+      lines.filter { $0.hasPrefix("  -") }
+        .flatMap { $0.split(whereSeparator: { " ,/".contains($0) }).prefix(3).map(String.init) }
+    )
   }
 
   private func unknownOption(_ name: String) -> String {
@@ -112,11 +132,7 @@ struct UsageMessage {
       guard below.isEmpty else {
         return below.flatMap { owners($0.command, path.isEmpty ? $0.name : "\(path) \($0.name)") }
       }
-      let help = MergeEngineCommand.helpMessage(for: command, columns: 200)
-      let line = help.split(separator: "\n").first { line in
-        line.hasPrefix("  -") && line.split(whereSeparator: { " ,/".contains($0) }).prefix(3).contains { $0 == option }
-      }
-      return line == nil ? [] : [path]
+      return options(of: command).contains(option) ? [path] : []
     }
     return owners(MergeEngineCommand.self, "")
   }

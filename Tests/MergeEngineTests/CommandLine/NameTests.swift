@@ -54,4 +54,15 @@ import Testing
   }
 
   private func quoted(_ name: String) -> String { "\"" + name.replacing("\"", with: "\"\"") + "\"" }
+
+  @Test func `the view counts whatever the admin schema is called`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, updated_at int"
+      try database.makePair(production: columns, staging: "id int, updated_at int")
+      try database.run("INSERT INTO staging.t VALUES (1, 1), (2, 1)")
+      let outcome = try await database.call("merge", "--admin-schema", "a%s %1$s")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try database.rows("SELECT processed_records FROM \"a%s %1$s\".oracle_pg_migration_status") == ["(2)"])
+    }
+  }
 }

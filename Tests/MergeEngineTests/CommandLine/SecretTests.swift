@@ -52,4 +52,23 @@ import Testing
       try database.run("DROP OWNED BY \(owner) CASCADE; DROP ROLE \(owner)")
     }
   }
+
+  @Test func `a connection string in the place of a file or of a name is not repeated`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, updated_at int"
+      try database.makePair(production: columns, staging: "id int, updated_at int")
+      let uri = "postgresql://u:s3cr3t@h/db"
+      let file = try await database.call("merge", "--report", uri)
+      let name = try await database.call(
+        "merge",
+        "--config",
+        "own.yaml",
+        files: ["own.yaml": "tables: {t: {version_column: \"\(uri)\"}}"]
+      )
+      for (outcome, status) in [(file, 73), (name, 78)] {
+        #expect(outcome.status == status, "\(outcome.transcript)")
+        #expect(!outcome.transcript.contains("s3cr3t"), "\(outcome.errors)")
+      }
+    }
+  }
 }

@@ -166,4 +166,30 @@ import Testing
       #expect(try database.contents() == before)
     }
   }
+
+  @Test func `what is asked for one pair takes nothing from the other`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.run(Self.tables)
+      try database.run("DELETE FROM crm_stg.items WHERE v < 0")
+      #expect(try await call(database, "merge", "--before-images").status == 0)
+      let kept = try await database.call("cleanup", "--keep-staging", "--older-than", "0", "--pair", "crm_stg=crm")
+      #expect(kept.status == 0, "\(kept.transcript)")
+      #expect(try database.count("SELECT count(*) FROM admin.merge_summary") == 1)
+      #expect(
+        try database.rows("SELECT schema_name FROM admin.before_images WHERE dropped_at IS NULL GROUP BY 1 ORDER BY 1")
+          == [
+            "(crm)", "(shop)",
+          ]
+      )
+      let outcome = try await database.call("rollback", "1", "--pair", "shop_stg=shop", "--json")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["tables"].elements.count == 2)
+      #expect(try database.rows("SELECT id, v FROM shop.items ORDER BY id") == ["(1,1)", "(2,1)"])
+      #expect(try database.count("SELECT count(*) FROM crm.customers") == 2)
+      #expect(try database.rows("SELECT id, v FROM crm.items") == ["(1,9)"])
+      // Its rows are read again, and the other pair's are not.
+      let merge = try await call(database, "merge", "--json")
+      #expect(try merge.json()["totals"]["read"].integer == 6, "\(merge.transcript)")
+    }
+  }
 }

@@ -156,4 +156,29 @@ import Testing
       #expect(try production.contents() == before)
     }
   }
+
+  @Test func `refused rows of staging in another database are no secret of status`() async throws {
+    try await TestDatabase.withPair { production, staging in
+      try production.run(
+        "CREATE SCHEMA production; CREATE TABLE production.t (id int PRIMARY KEY, v int CHECK (v > 0), updated_at int)"
+      )
+      try staging.run(
+        "CREATE SCHEMA staging; CREATE TABLE staging.t (id int, v int, updated_at int); INSERT INTO staging.t VALUES (1, 0, 1)"
+      )
+      #expect(try await production.call("merge", "--staging-database", staging.connectionString).status == 65)
+      let status = try await production.call("status", "--json")
+      #expect(status.status == 65, "\(status.transcript)")
+      #expect(try status.json()["errors_elsewhere"].integer == 1)
+      let text = try await production.call("status")
+      #expect(text.output.contains("1 row of staging in another database stood refused"), "\(text.transcript)")
+      #expect(!text.output.contains("There are no staging tables"))
+      #expect(try await production.call("errors", "dismiss", "--reason", "known").status == 0)
+      #expect(try await production.call("status").status == 0)
+      let option = try await production.call("status", "--staging-database", staging.connectionString)
+      #expect(
+        option.status == 64 && option.errors.contains("There is no option --staging-database here"),
+        "\(option.transcript)"
+      )
+    }
+  }
 }

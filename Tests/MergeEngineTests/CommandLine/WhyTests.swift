@@ -181,4 +181,57 @@ import Testing
       #expect(try database.contents() == before)
     }
   }
+
+  @Test func `a refusal whose row has changed or gone stands no more`() async throws {
+    try await withRows { database in
+      #expect(try await why(database, "2", "x")["refusals"].elements.map { $0["standing"].text } == ["standing"])
+      try database.run("UPDATE staging.t SET a = 'good' WHERE k = 2")
+      #expect(try await why(database, "2", "x")["refusals"].elements.map { $0["standing"].text } == ["gone"])
+      let text = try await database.call("why", "t", "2", "x")
+      #expect(text.output.contains("it has changed or left staging since"), "\(text.transcript)")
+    }
+  }
+
+  @Test func `values that are no text anywhere are compared as they are`() async throws {
+    try await TestDatabase.with(.sqlASCII) { database in
+      let columns = "id int PRIMARY KEY, v text, updated_at int"
+      try database.makePair(production: columns, staging: "id int, v text, updated_at int")
+      try database.run("INSERT INTO staging.t VALUES (1, E'\\xff\\xfe', 1)")
+      try await database.merge()
+      let row = try await why(database, "1")["staging"].elements[0]
+      #expect(row["verdict"].text == "unchanged" && row["differing"].elements.isEmpty)
+    }
+  }
+
+  @Test func `a row that production's encoding can't hold has its reasons, too`() async throws {
+    try await TestDatabase.with { staging in
+      try await TestDatabase.with(.latin1) { production in
+        try production.run(
+          "CREATE SCHEMA production; CREATE TABLE production.t (id int PRIMARY KEY, v text, updated_at int)"
+        )
+        try production.run("INSERT INTO production.t VALUES (1, 'a', 1)")
+        try staging.run(
+          "CREATE SCHEMA staging; CREATE TABLE staging.t (id int, v text, updated_at int); INSERT INTO staging.t VALUES (1, '😀', 1)"
+        )
+        _ = try await production.call(
+          "merge",
+          "--again",
+          "--ties",
+          "compare",
+          "--staging-database",
+          staging.connectionString
+        )
+        let outcome = try await production.call(
+          "why",
+          "t",
+          "1",
+          "--json",
+          "--staging-database",
+          staging.connectionString
+        )
+        #expect(outcome.status == 0, "\(outcome.transcript)")
+        #expect(try outcome.json()["staging"].elements[0]["verdict"].text == "tie")
+      }
+    }
+  }
 }

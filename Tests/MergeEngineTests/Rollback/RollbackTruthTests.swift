@@ -337,4 +337,49 @@ import Testing
       #expect(try database.differenceFromBefore() == [])
     }
   }
+
+  @Test func `what a foreign key has made of other rows is told before and after`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, k int UNIQUE, updated_at int",
+        staging: "id int, k int, updated_at int"
+      )
+      try database.run(
+        """
+        CREATE TABLE production.c (id int PRIMARY KEY, k int REFERENCES production.t (k) ON UPDATE SET NULL);
+        INSERT INTO production.t VALUES (1, 10, 1); INSERT INTO production.c VALUES (1, 10); INSERT INTO staging.t VALUES (1, 20, 2);
+        """
+      )
+      for command in ["plan", "merge"] {
+        let outcome = try await database.call(command, "--before-images", "--table", "t")
+        #expect(outcome.status == 0, "\(outcome.transcript)")
+        let text = (outcome.output + outcome.errors).replacing(/\s+/, with: " ")
+        #expect(
+          text.contains("where k of a row is updated, rows of production.c that refer to it lose that"),
+          "\(text)"
+        )
+      }
+      let outcome = try await database.call("rollback", "1")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(
+        (outcome.output + outcome.errors).replacing(/\s+/, with: " ")
+          .contains("ON UPDATE SET NULL or SET DEFAULT made of production.c is not rolled back"),
+        "\(outcome.transcript)"
+      )
+      #expect(try database.rows("SELECT k FROM production.t") == ["(10)"])
+    }
+  }
+
+  @Test func `a rule that would keep a rollback from deleting stands against images`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+      try database.run(
+        "CREATE RULE kept AS ON DELETE TO production.t DO INSTEAD NOTHING; INSERT INTO staging.t VALUES (1, 1)"
+      )
+      let outcome = try await database.call("merge", "--before-images")
+      #expect(outcome.status == 73, "\(outcome.transcript)")
+      #expect(outcome.errors.contains("the rule kept rewrites every DELETE"))
+      #expect(try await database.call("merge").status == 0)
+    }
+  }
 }

@@ -355,4 +355,25 @@ import Testing
       #expect(empty.errors.contains("whose name ends in .csv or .csv.gz"))
     }
   }
+
+  @Test func `a byte order mark is no part of a value, and a name stands for one field`() async throws {
+    try await TestDatabase.with { database in
+      try makeOrders(database)
+      let files = try Files()
+      try files.write("marked/ORDERS/1.csv", "\u{FEFF}2000,a,1.00,NULL,2025-01-02 00:00:00\n")
+      let marked = try await database.call("snapshot", "from-csv", files.snapshot, "\(files.path)/marked")
+      #expect(marked.status == 0, "\(marked.transcript)")
+      let header = "ORDER_ID,order_id,NOTE,AMOUNT,DATA,UPDATED_AT,order_id\n"
+      try files.write("twice/ORDERS/1.csv", "\u{FEFF}\(header)1,2,a,1.00,NULL,2025-01-02 00:00:00,3\n")
+      let twice = try await database.call(
+        "snapshot",
+        "from-csv",
+        files.path + "/other",
+        "\(files.path)/twice",
+        "--header"
+      )
+      #expect(twice.status == 73, "\(twice.transcript)")
+      #expect(twice.errors.replacing(/\s+/, with: " ").contains("2 fields are called order_id"), "\(twice.errors)")
+    }
+  }
 }
