@@ -418,4 +418,31 @@ import Testing
       #expect(report.totals.inserted == 1 && report.totals.updated == 2 && report.totals.errors == 1)
     }
   }
+
+  @Test(arguments: ["1", "100"]) func `a value that comes free goes to one row, whatever the batches`(batch: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, u int UNIQUE, updated_at int",
+        staging: "id int, u int, updated_at int"
+      )
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 5, 1);
+        INSERT INTO staging.t VALUES (1, 6, 2), (2, 5, 2), (3, 5, 2), (4, 7, 2);
+        """
+      )
+      let options = ["--batch", batch, "--workers", "1", "--json"]
+      let plan = try await database.call("plan", arguments: options)
+      let merge = try await database.call("merge", arguments: options)
+      for outcome in [plan, merge] {
+        let totals = try outcome.json()["totals"]
+        #expect(
+          totals["inserted"].integer == 2 && totals["updated"].integer == 1 && totals["errors"].integer == 1,
+          "\(outcome.transcript)"
+        )
+      }
+    }
+  }
 }

@@ -38,6 +38,7 @@ struct Remedies {
       for address in try unhelped(concerned(), objection, of: index) { helpless[address] = number }
       guard case .handover(let key) = objection.remedy else { continue }
       for address in try exchanging(concerned(), key, of: index) { helpless[address] = number }
+      for address in try outrun(concerned(), key, of: index) { helpless[address] = number }
     }
     return helpless
   }
@@ -57,6 +58,35 @@ struct Remedies {
       return []
     }
     return try holders.waits(of: addresses, rule)?.circles.map { addresses[$0 - 1] } ?? []
+  }
+
+  /// Which of these rows want a value that another of them gets: it comes free once, and of several batches' rows the first takes it.
+  private func outrun(
+    _ addresses: [UInt64],
+    _ key: Objection.UniqueKey,
+    of index: Int
+  ) throws(PostgresError) -> [UInt64] {
+    let table = tables[index]
+    let values = key.parts.compactMap { value($0, of: table) }
+    let keys = table.keyColumns.compactMap { value($0.name, of: table) }
+    guard (2...Self.exchangeLimit).contains(addresses.count), !key.isExclusion, values.count == key.parts.count else {
+      return []
+    }
+    let outputs =
+      values.enumerated().map { "\($1) AS v\($0)" as SQL } + keys.enumerated().map { "\($1) AS k\($0)" as SQL }
+    let wantsTheSame = values.indices.map { "b.v\($0) = a.v\($0)" as SQL }.joined(" AND ")
+    let isTheSame = table.keyColumns.enumerated().map { "b.k\($0) \($1.equality) a.k\($0)" as SQL }.joined(" AND ")
+    let rows = try staging.query(
+      """
+      WITH wanting AS MATERIALIZED (
+        SELECT s.ctid AS address, \(outputs.joined(", ")) FROM \(table.staging) AS s WHERE \(SQL.rows(at: addresses))
+      )
+      SELECT a.address::text FROM wanting AS a
+      WHERE EXISTS (SELECT FROM wanting AS b WHERE b.address < a.address AND \(wantsTheSame) AND NOT (\(isTheSame)))
+      """,
+      "looking which rows of \(table.staging) want the same value"
+    )
+    return (0..<rows.count).compactMap { rows.text($0, 0).flatMap(TupleAddress.init(text:))?.packed }
   }
 
   /// Which of these rows get from no row of the run what they lack.

@@ -58,8 +58,8 @@ import Testing
   @Test func `without a terminal it prints a plain snapshot after another, and SIGTERM ends it with 143`() async throws
   {
     try await withWaitingMerge { database async throws in
-      // Half of the interval is for counting.
-      let watch = try database.launch(["status", "--watch", "2"])
+      // Half of the interval is for counting: time enough on a busy machine, too.
+      let watch = try database.launch(["status", "--watch", "4"])
       let text = try await watch.waitForLines(25).joined(separator: "\n")
       #expect(!text.contains("\u{1B}"))
       #expect(text.components(separatedBy: "run 1 RUNNING, began").count > 2)
@@ -147,8 +147,8 @@ import Testing
 
   @Test func `without marks what is merged counts the same`() async throws {
     try await withWaitingMerge(["--mark", "none"]) { database async throws in
-      // Half of the interval is for counting.
-      let watch = try database.launch(["status", "--watch", "2", "--json"])
+      // Half of the interval is for counting: time enough on a busy machine, too.
+      let watch = try database.launch(["status", "--watch", "60", "--json"])
       let json = try JSONValue(text: try await watch.waitForLines(1)[0])
       let customers = json["tables"].table("customers")
       #expect(customers["done"].integer == 500 && customers["pending"].integer == 0)
@@ -166,8 +166,8 @@ import Testing
       try other.run("BEGIN; SELECT FROM production.orders FOR UPDATE")
       let replay = try database.launch(["replay", folder.path, "--workers", "1", "--lock-timeout", "0", "--quiet"])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
-      // Half of the interval is for counting.
-      let watch = try database.launch(["status", "--watch", "2", "--json"])
+      // Half of the interval is for counting: time enough on a busy machine, too.
+      let watch = try database.launch(["status", "--watch", "60", "--json"])
       let json = try JSONValue(text: try await watch.waitForLines(1)[0])
       let customers = json["tables"].table("customers")
       #expect(customers["pending"].integer == 500 && customers["done"].integer == 0)
@@ -196,8 +196,8 @@ import Testing
         "--batch", "300", "--workers", "1", "--lock-timeout", "0", "--max-lock-time", "600000", "--quiet",
       ])
       try await database.wait(for: TestDatabase.somebodyWaitsForALock)
-      // Half of the interval is for counting.
-      let watch = try database.launch(["status", "--watch", "2", "--json"])
+      // Half of the interval is for counting: time enough on a busy machine, too.
+      let watch = try database.launch(["status", "--watch", "4", "--json"])
       let before = try JSONValue(text: try await watch.waitForLines(1)[0])
       let worker = try #require(before["workers"].elements.first)
       #expect(worker["activity"].text == "inserting")
