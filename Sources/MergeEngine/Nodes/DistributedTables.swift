@@ -18,9 +18,11 @@ struct DistributedTables: Sendable {
   /// What should be known though it stops nothing.
   let warnings: [Finding]
 
-  /// - Parameter connection: to the coordinator.
+  /// - Parameters:
+  ///   - writes: whether shards have to be kept where they are, which is not everybody's right.
+  ///   - connection: to the coordinator.
   /// - Throws: ``MergeFailure/blocked(_:)`` with all that stands against it, ``MergeFailure/configuration(_:)``.
-  init(_ options: MergeOptions, logger: Logger, _ connection: Connection) throws {
+  init(_ options: MergeOptions, writes: Bool, logger: Logger, _ connection: Connection) throws {
     try Preparation(options: options, logger: logger, purpose: .look)
       .requireSchemas(production: connection, staging: connection)
     let catalog = try Catalog(connection, schemas: options.schemas.allStaging + options.schemas.allProduction)
@@ -68,7 +70,7 @@ struct DistributedTables: Sendable {
       ).integer(0, 0) == 0
     }
     let left = chosen.filter { !judgement.tables.contains($0.name) }
-    var standing = judgement.blockers + (try Self.foreign(left, connection))
+    var standing = judgement.blockers + (writes ? try Self.foreign(left, connection) : [])
     if standing.isEmpty, left.isEmpty {
       standing = [
         .blocker(
@@ -108,7 +110,13 @@ struct DistributedTables: Sendable {
   }
 
   /// Where the shards of all tables lie now.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` also when `connection` leads to another node than the coordinator: the locks of a merge
+  ///   through the coordinator are there.
   func placements(_ connection: Connection) throws -> [ShardPlacement] {
+    guard try CitusNode.isCoordinator(connection) else {
+      throw MergeFailure.blocked([.blocker(nil, "this is a node of a Citus cluster: connect to its coordinator.")])
+    }
     do {
       return try ShardPlacement.read(tables.map { ($0.staging.oid, $0.production.oid) }, connection)
     } catch let shard as ShardPlacement.Unusable {

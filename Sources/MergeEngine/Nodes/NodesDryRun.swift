@@ -36,7 +36,14 @@ package struct NodesDryRun: Sendable {
   /// - Throws: as ``DryRun/run(onProgress:)``.
   package func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> PlanReport {
     let clock = ReportClock()
-    let look = NodesLook(target: target, addresses: addresses, options: options, logger: logger, stop: stop)
+    let look = NodesLook(
+      target: target,
+      addresses: addresses,
+      options: options,
+      logger: logger,
+      stop: stop,
+      writes: true
+    )
     do {
       let (tables, reports) = try look.run(clock, onProgress) { [self] share, logger, onProgress in
         try DryRun(target: share.target, options: share.options, sampleLimit: sampleLimit, logger: logger, stop: stop)

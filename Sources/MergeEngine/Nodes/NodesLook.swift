@@ -8,6 +8,8 @@ struct NodesLook: Sendable {
   let options: MergeOptions
   let logger: Logger
   let stop: StopSignal
+  /// Whether it is looked at as by one who merges.
+  let writes: Bool
 
   /// - Parameters:
   ///   - onProgress: gets the sum of the nodes, on this thread.
@@ -22,7 +24,7 @@ struct NodesLook: Sendable {
   ) throws -> (DistributedTables, [(share: NodeShare, report: Report)]) {
     let session = Session(target: target, stagingTarget: nil, options: options, isReadOnly: true, logger: logger)
     let control = try session.reachControl()
-    let tables = try stop.covering(control) { try DistributedTables(options, logger: logger, control) }
+    let tables = try stop.covering(control) { try DistributedTables(options, writes: writes, logger: logger, control) }
     let placements = try tables.placements(control)
     let shares = try NodeShare.shares(of: placements, tables, options, coordinator: target, addresses)
     let progress = NodeProgress()

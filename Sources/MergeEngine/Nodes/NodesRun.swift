@@ -62,7 +62,7 @@ package struct NodesRun: Sendable {
     )
     let control = try ControlConnection(session, retries, stop: stop)
     let (tables, placements, record) = try control.patiently { connection in
-      let tables = try DistributedTables(options, logger: logger, connection)
+      let tables = try DistributedTables(options, writes: true, logger: logger, connection)
       let placements = try tables.placements(connection)
       let locks = tables.locks(admin: options.schemas.admin)
       try locks.takeTables(connection)

@@ -38,7 +38,14 @@ package struct NodesVerification: Sendable {
   /// - Throws: as ``Verification/run(onProgress:)``.
   package func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> VerifyReport {
     let clock = ReportClock()
-    let look = NodesLook(target: target, addresses: addresses, options: options.merge, logger: logger, stop: stop)
+    let look = NodesLook(
+      target: target,
+      addresses: addresses,
+      options: options.merge,
+      logger: logger,
+      stop: stop,
+      writes: false
+    )
     do {
       let (tables, reports) = try look.run(clock, onProgress) { [self] share, logger, onProgress in
         var own = options
