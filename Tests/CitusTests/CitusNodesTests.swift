@@ -204,6 +204,72 @@ import Testing
     }
   }
 
+  @Test func aMergeThatIsKilledGoesOnWhereItStopped() async throws {
+    try await CitusCluster.withDatabase { cluster, database in
+      try Orders.prepare(database, count: 40_000, colocates: true)
+      let arguments = ["merge", "--on-nodes", "--batch", "100", "--workers", "2"]
+      let killed = try database.launch(arguments)
+      try await eventually("the first batch") {
+        let node = try node(cluster.workers[1].connectionString(database: database.name))
+        return try node.holds("to_regclass('admin.merge_batches') IS NOT NULL")
+          && node.holds("EXISTS (SELECT FROM admin.merge_batches)") ? () : nil
+      }
+      kill(killed.processID, SIGKILL)
+      #expect(try await killed.outcome().status == 137)
+      let outcome = try await database.call("merge", "--on-nodes", "--json")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["totals"]["read"].integer ?? 0 < 40_000)
+      try expectRule(database)
+      #expect(try database.rows("SELECT status FROM admin.merge_summary ORDER BY id") == ["(ABORTED)", "(SUCCESS)"])
+    }
+  }
+
+  /// Shards of partitioned tables are partitioned themselves, and names of shards are cut to the server's length.
+  @Test func namesPartitionsPairsAndMarksAreThoseOfTheTables() async throws {
+    try await CitusCluster.withDatabase { _, database in
+      let long = "a_table_whose_name_fills_all_of_the_sixty_three_bytes_there_are"
+      try database.run(
+        """
+        CREATE SCHEMA "P 1"; CREATE SCHEMA production;
+        CREATE TABLE "P 1"."Order s" (id bigint, t timestamp, note text, PRIMARY KEY (id, t)) PARTITION BY RANGE (t);
+        CREATE TABLE "P 1".part PARTITION OF "P 1"."Order s" FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+        SELECT create_distributed_table('"P 1"."Order s"', 'id');
+        CREATE TABLE production.\(long) (id text PRIMARY KEY, n int, updated_at timestamp);
+        SELECT create_distributed_table('production.\(long)', 'id');
+        """
+      )
+      let files = [
+        "merge-engine.yaml": """
+        on_nodes: true
+        pairs: ["S 1=P 1", "staging=production"]
+        tables:
+          "Order s": {version_column: t, insert_only_columns: []}
+        """
+      ]
+      let made = try await database.call("init", "--status-column", files: files)
+      #expect(made.status == 0, "\(made.transcript)")
+      try database.run(
+        """
+        INSERT INTO "S 1"."Order s" SELECT i, '2026-05-05', 'x' FROM generate_series(1, 2000) AS i;
+        INSERT INTO staging.\(long) SELECT 'k' || i, i, '2026-05-05' FROM generate_series(1, 3000) AS i;
+        """
+      )
+      let outcome = try await database.call("merge", "--json", files: files)
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(
+        try outcome.json()["tables"].elements.map { $0["table"].text }.sorted { $0 ?? "" < $1 ?? "" }
+          == ["P 1.Order s", "production.\(long)"]
+      )
+      #expect(!outcome.everything.contains(#/s_10[0-9]{4}/#), "\(outcome.transcript)")
+      #expect(try database.count("SELECT count(*) FROM \"P 1\".\"Order s\"") == 2000)
+      #expect(try database.count("SELECT count(*) FROM production.\(long)") == 3000)
+      let marks = "SELECT DISTINCT _dms_processing_status FROM \"S 1\".\"Order s\""
+      #expect(try database.rows(marks) == ["(PROCESSED)"])
+      let verified = try await database.call("verify", files: files)
+      #expect(verified.status == 0, "\(verified.transcript)")
+    }
+  }
+
   @Test func nodesAreReachedByTheAddressesOfTheFile() async throws {
     try await CitusCluster.withDatabase { cluster, database in
       try Orders.prepare(database, count: 1000, colocates: true)

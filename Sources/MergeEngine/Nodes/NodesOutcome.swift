@@ -20,6 +20,8 @@ struct NodesOutcome {
 
   private(set) var tables: [RunReport.TableReport]
   private(set) var warnings: [String] = []
+  /// Which nodes have refused rows, a sentence each: nobody else can list them.
+  private(set) var refusals: [String] = []
   private var failures: [String] = []
   private var findings: [Finding] = []
   private var standingErrors = 0
@@ -54,6 +56,13 @@ struct NodesOutcome {
         findings += report.findings.map(names.clean)
         warnings += report.warnings.map(names.clean).map { "node \(outcome.share.node): \($0)" }
         hasStopped = hasStopped || report.status == .aborted
+        let refusedCount = report.totals.errors + report.standingErrors
+        if refusedCount > 0 {
+          refusals.append(
+            "\(refusedCount.rows) \(refusedCount == 1 ? "stands" : "stand") refused on node \(outcome.share.node): "
+              + "merge-engine errors list shows why, connected to that node"
+          )
+        }
         if !goesOn {
           failures += report.failures.map { failure in Self.failure(failure, outcome.share) }
           standingErrors += report.standingErrors
@@ -157,7 +166,7 @@ struct NodesOutcome {
       batchRows: batchRows,
       tables: tables,
       failures: failures,
-      warnings: warnings,
+      warnings: warnings + refusals,
       findings: findings,
       standingErrors: standingErrors,
       pending: pending

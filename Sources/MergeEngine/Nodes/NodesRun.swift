@@ -197,11 +197,12 @@ package struct NodesRun: Sendable {
         connection
       )
     }
+    for refusal in sum.refusals { logger.warning("\(refusal)", metadata: ["run": "\(record.id)"]) }
     let status = sum.status(isInterrupted: stop.signal != nil)
     try record.close(
       status,
       notes: sum.notes(status),
-      warnings: sum.warnings.map { .warning(.runEnd, nil, $0) },
+      warnings: (sum.warnings + sum.refusals).map { .warning(.runEnd, nil, $0) },
       connection
     )
     return sum.report(status, runID: record.id, clock, batchRows: options.batchRows)

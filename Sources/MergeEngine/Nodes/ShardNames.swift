@@ -3,6 +3,7 @@ import Libpq
 /// Which tables the shards are of: people know the tables.
 struct ShardNames: Sendable {
   private let tables: [String: String]
+  private let shardIDs: Set<Int>
 
   init(_ placements: [ShardPlacement], _ tables: DistributedTables) {
     var names: [String: String] = [:]
@@ -13,14 +14,18 @@ struct ShardNames: Sendable {
       names["\(table.production.name.schema).\(placement.production)"] = table.name
     }
     self.tables = names
+    shardIDs = Set(placements.flatMap { [$0.pair.staging, $0.pair.production] })
   }
 
   /// The table that a report calls by its shard.
   func table(_ shard: String) -> String { tables[shard] ?? shard }
 
-  /// A sentence with the tables' names in place of the shards'.
+  /// A sentence with the tables' names in place of the shards', and without the numbers that their indexes and constraints have.
   func clean(_ text: String) -> String {
     text.replacing(#/[\p{L}\p{N}_$]+/#) { match in table(String(match.output)) }
+      .replacing(#/_([0-9]+)(?![\p{L}\p{N}_$])/#) { match in
+        Int(match.output.1).map(shardIDs.contains) == true ? "" : String(match.output.0)
+      }
   }
 
   func clean(_ finding: Finding) -> Finding {
