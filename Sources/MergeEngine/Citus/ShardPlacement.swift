@@ -21,17 +21,18 @@ struct ShardPlacement: Sendable, Hashable {
       """
       SELECT t.position, s.shardid, p.shardid, (s.name)[cardinality(s.name)], (p.name)[cardinality(p.name)],
              n.groupid, n.nodename, n.nodeport,
-             (SELECT count(*) FROM pg_catalog.pg_dist_placement AS o WHERE o.shardid = p.shardid) = 1
-               AND l.groupid = n.groupid AND n.isactive AND n.metadatasynced
+             coalesce((SELECT count(*) FROM pg_catalog.pg_dist_placement AS o WHERE o.shardid = p.shardid) = 1
+                      AND l.groupid = n.groupid AND n.isactive AND n.metadatasynced, false)
       FROM unnest($1::text[]::oid[], $2::text[]::oid[]) WITH ORDINALITY AS t (staging, production, position)
       JOIN (SELECT d.*, parse_ident(pg_catalog.shard_name(d.logicalrelid, d.shardid)) AS name
             FROM pg_catalog.pg_dist_shard AS d) AS p ON p.logicalrelid::oid = t.production
-      JOIN (SELECT d.*, parse_ident(pg_catalog.shard_name(d.logicalrelid, d.shardid)) AS name
-            FROM pg_catalog.pg_dist_shard AS d) AS s
+      -- What has no partner or no node is seen, and refused.
+      LEFT JOIN (SELECT d.*, parse_ident(pg_catalog.shard_name(d.logicalrelid, d.shardid)) AS name
+                 FROM pg_catalog.pg_dist_shard AS d) AS s
         ON s.logicalrelid::oid = t.staging AND s.shardminvalue = p.shardminvalue AND s.shardmaxvalue = p.shardmaxvalue
-      JOIN pg_catalog.pg_dist_placement AS k ON k.shardid = p.shardid
-      JOIN pg_catalog.pg_dist_placement AS l ON l.shardid = s.shardid
-      JOIN pg_catalog.pg_dist_node AS n ON n.groupid = k.groupid AND n.noderole::text = 'primary'
+      LEFT JOIN pg_catalog.pg_dist_placement AS k ON k.shardid = p.shardid
+      LEFT JOIN pg_catalog.pg_dist_placement AS l ON l.shardid = s.shardid
+      LEFT JOIN pg_catalog.pg_dist_node AS n ON n.groupid = k.groupid AND n.noderole::text = 'primary'
       ORDER BY n.groupid, t.position, p.shardid
       """,
       [.textArray(tables.map { "\($0.staging)" }), .textArray(tables.map { "\($0.production)" })],
@@ -59,7 +60,7 @@ struct ShardPlacement: Sendable, Hashable {
     let placement: ShardPlacement
 
     var description: String {
-      "the shard \(placement.production) on node \(placement.node) is kept on several nodes, or the node is not active or lacks the "
+      "the shard \(placement.production) is kept on several nodes or apart from staging's, or its node is not active or lacks the "
         + "cluster's catalog (see pg_dist_node): merge without --on-nodes."
     }
   }

@@ -129,7 +129,7 @@ struct NodesOutcome {
     return "\(share.names.table(String(parts[0]))) on node \(share.node): \(parts[1])"
   }
 
-  private static func text(_ error: any Error) -> String {
+  static func text(_ error: any Error) -> String {
     switch error as? MergeFailure {
     case .unreachable(let inner): "\(inner)"
     case .blocked(let findings): findings.map(\.message).joined(separator: " ")

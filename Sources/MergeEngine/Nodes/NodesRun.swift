@@ -85,8 +85,15 @@ package struct NodesRun: Sendable {
         sum.fail("the run can no longer reach the coordinator, or has lost its locks there: \(controlError)")
         break
       }
-      _ = try control.renewIfLost()
-      let now = try tables.placements(control.current)
+      let now: [ShardPlacement]
+      do {
+        _ = try control.renewIfLost()
+        now = try tables.placements(control.current)
+      } catch {
+        sum.add(outcomes)
+        sum.fail("whether shards were moved meanwhile could not be read: \(NodesOutcome.text(error))")
+        break
+      }
       let again = round < Self.roundLimit && stop.signal == nil ? Self.again(outcomes, was: placed, now: now) : []
       let isAgain = Set(again.map(\.pair))
       sum.add(outcomes) { outcome in outcome.share.placements.contains { isAgain.contains($0.pair) } }
