@@ -98,7 +98,8 @@ public final class Connection {
       + (target.databaseName.map { [("dbname", $0)] } ?? [])
       + [("application_name", applicationName), ("client_encoding", "UTF8")]
       + (refusedFile == nil ? [] : [("passfile", PasswordFile.none)])
-      + (startOptions.map { [("options", $0)] } ?? [])
+      + (target.server.map { [("host", $0.host), ("port", "\($0.port)")] } ?? [])
+      + ((startOptions ?? target.server?.startOptions).map { [("options", $0)] } ?? [])
     let receiver = NoticeReceiver(receiveNotice)
     let opened = try Self.open(target, settings, receiver)
     // A SQL_ASCII database holds bytes of no encoding in particular. The server converts none of them, but would check

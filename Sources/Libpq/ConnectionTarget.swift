@@ -11,6 +11,25 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
   /// The database instead of the one that the string or the environment names; nil for that one.
   private(set) var databaseName: String?
 
+  /// The server instead of the one that the string or the environment names; nil for that one.
+  private(set) var server: Server?
+
+  /// Another server, and what a session there begins with.
+  struct Server: Sendable {
+    let host: String
+    let port: Int
+    let startOptions: String
+  }
+
+  /// The database without its server, as `database shop`.
+  private let databaseDescription: String
+
+  /// What the string or the environment has a session begin with; nil for nothing.
+  private let startOptions: String?
+
+  /// Whether the string or the environment names an address, which goes before any host.
+  private let namesAddress: Bool
+
   /// The server and database without anything secret, as `database shop on db.example:5432`.
   public private(set) var description: String
 
@@ -21,7 +40,7 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
   let passwordFile: String?
 
   /// Whether the string gives libpq a choice of servers; nil when it names none.
-  let namesSeveralHosts: Bool?
+  private(set) var namesSeveralHosts: Bool?
 
   /// Gives the password of each new connection anew; nil where the string or libpq's environment has it, or none is needed.
   ///
@@ -40,6 +59,9 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     self.connectionString = connectionString
     guard let connectionString else {
       description = Self.description([:])
+      databaseDescription = Self.databaseDescription([:])
+      startOptions = Self.value("options", "PGOPTIONS", [:])
+      namesAddress = Self.value("hostaddr", "PGHOSTADDR", [:]) != nil
       holdsPassword = false
       passwordFile = nil
       namesSeveralHosts = nil
@@ -66,22 +88,55 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     let hosts = [values["host"], values["hostaddr"]].compactMap(\.self)
     namesSeveralHosts = hosts.isEmpty ? nil : hosts.contains { $0.contains(",") }
     description = Self.description(values)
+    databaseDescription = Self.databaseDescription(values)
+    startOptions = Self.value("options", "PGOPTIONS", values)
+    // An empty one names none, and keeps the environment from naming one.
+    namesAddress = Self.value("hostaddr", "PGHOSTADDR", values)?.isEmpty == false
   }
 
   /// - Parameter values: what the string says; libpq takes the rest from the environment.
   private static func description(_ values: [String: String]) -> String {
-    let environment = ProcessInfo.processInfo.environment
-    func value(_ keyword: String, _ variable: String) -> String? {
-      values[keyword] ?? environment[variable].flatMap { $0.isEmpty ? nil : $0 }
-    }
-    let database = value("dbname", "PGDATABASE").map { "database \($0)" } ?? "the default database"
+    func value(_ keyword: String, _ variable: String) -> String? { Self.value(keyword, variable, values) }
     let service = value("service", "PGSERVICE").map { "service \($0)" }
     // What a service says comes before the environment.
     let host =
       values["host"] ?? values["hostaddr"] ?? service ?? value("host", "PGHOST") ?? value("hostaddr", "PGHOSTADDR")
       ?? "the default host"
     let port = values["port"] ?? (service == nil ? value("port", "PGPORT") : nil)
-    return database + " on " + host + (port.map { ":" + $0 } ?? "")
+    return databaseDescription(values) + " on " + host + (port.map { ":" + $0 } ?? "")
+  }
+
+  private static func databaseDescription(_ values: [String: String]) -> String {
+    value("dbname", "PGDATABASE", values).map { "database \($0)" } ?? "the default database"
+  }
+
+  /// What the string says of a keyword, or else the environment.
+  private static func value(_ keyword: String, _ variable: String, _ values: [String: String]) -> String? {
+    values[keyword] ?? ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  /// The same database of another server, with the same login.
+  ///
+  /// - Parameter startOptions: what sessions there begin with, besides what the string or the environment has them begin with.
+  /// - Throws: ``PostgresError`` with origin `connecting` when the string or the environment names an address (`hostaddr`),
+  ///   which would go before the host.
+  package func server(host: String, port: Int, startOptions: String) throws(PostgresError) -> ConnectionTarget {
+    guard !namesAddress else {
+      throw PostgresError(
+        .connecting,
+        message: "hostaddr leads to one server only: name it by host instead",
+        operation: "connecting to \(databaseDescription) on \(host):\(port)"
+      )
+    }
+    var other = self
+    other.server = Server(
+      host: host,
+      port: port,
+      startOptions: [self.startOptions, startOptions].compactMap(\.self).joined(separator: " ")
+    )
+    other.namesSeveralHosts = false
+    other.description = "\(databaseDescription) on \(host):\(port)"
+    return other
   }
 
   /// Another database of the same server, with the same login.

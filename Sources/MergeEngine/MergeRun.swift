@@ -240,7 +240,10 @@ package struct MergeRun: Sendable {
       let denied = try AdminAccess(options: options, plan: plan, connection: control.current).findings()
       guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     }
-    try MonitoringViews(schemas: options.schemas, rules: options.columns).createMissing(control.current, logger)
+    // A view of shards would keep Citus from moving them.
+    if options.shards == nil {
+      try MonitoringViews(schemas: options.schemas, rules: options.columns).createMissing(control.current, logger)
+    }
     try RunRecord.closeDeadRuns(control.current, options.schemas)
     let warnings = try look(at: &plan, control.current)
     plan.add(warnings)
@@ -250,7 +253,7 @@ package struct MergeRun: Sendable {
     let record = try RunRecord(
       control.current,
       options.schemas,
-      tables: plan.tables,
+      tables: plan.tables.map { RecordedTable($0) },
       options: options,
       warnings: plan.warnings
     ) {

@@ -19,6 +19,12 @@ final class CitusCluster: Sendable {
     workers = [
       try await TestServer.start(settings: Self.settings), try await TestServer.start(settings: Self.settings),
     ]
+    // A node that moves a shard connects to itself, by its socket too.
+    for node in [coordinator] + workers {
+      let database = try TestDatabase(connectionString: node.connectionString())
+      try database.run("ALTER SYSTEM SET citus.local_hostname = '\(node.socketDirectory)'")
+      try database.run("SELECT pg_reload_conf()")
+    }
   }
 
   private static let started = Task { try await CitusCluster() }

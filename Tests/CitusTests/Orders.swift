@@ -2,12 +2,23 @@ import TestSupport
 
 /// Orders in production and staging, and what production is to be after the merge.
 enum Orders {
+  /// Has the shards of staging lie beside those of production.
+  static let colocating =
+    "SELECT create_distributed_table('staging.orders', 'order_id', colocate_with => 'production.orders')"
+
   /// Of `count` staging rows one in five is new, and of the others some are newer, some older and some equal.
   ///
   /// - Parameters:
   ///   - changedOneIn: of so many rows one is newer, and the others are equal; nil for the mixture.
   ///   - distributes: whether production is distributed, by its key.
-  static func prepare(_ database: TestDatabase, count: Int, changedOneIn: Int? = nil, distributes: Bool = true) throws {
+  ///   - colocates: whether staging is distributed the same way, its shards beside those of production.
+  static func prepare(
+    _ database: TestDatabase,
+    count: Int,
+    changedOneIn: Int? = nil,
+    distributes: Bool = true,
+    colocates: Bool = false
+  ) throws {
     let columns = "order_id bigint, status text, amount numeric, updated_at timestamp"
     let version =
       changedOneIn.map { "CASE i % \($0) WHEN 0 THEN timestamp '2026-03-01' ELSE '2026-02-01' END" }
@@ -20,6 +31,7 @@ enum Orders {
       """
     )
     if distributes { try database.run("SELECT create_distributed_table('production.orders', 'order_id')") }
+    if colocates { try database.run(colocating) }
     try database.run(
       """
       INSERT INTO production.orders SELECT i, 'old', i, '2026-02-01' FROM generate_series(1, \(count * 4 / 5)) AS i;

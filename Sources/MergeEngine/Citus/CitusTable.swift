@@ -20,6 +20,8 @@ struct CitusTable: Sendable, Equatable {
   }
 
   let kind: Kind
+  /// Tables with the same number have shards of the same ranges on the same nodes; 0 for those that have none in common.
+  var colocationID = 0
 
   /// Whether Citus is installed, as a column of a query.
   static let isInstalled: SQL = "to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL"
@@ -49,7 +51,7 @@ struct CitusTable: Sendable, Equatable {
         } else {
           rows.integer(row, 3) == 0 ? .managed : .singleShard
         }
-      return (UInt32(rows.integer(row, 0) ?? 0), CitusTable(kind: kind))
+      return (UInt32(rows.integer(row, 0) ?? 0), CitusTable(kind: kind, colocationID: rows.integer(row, 3) ?? 0))
     }
     return Dictionary(uniqueKeysWithValues: found)
   }
@@ -66,10 +68,60 @@ struct CitusTable: Sendable, Equatable {
   }
 
   /// Why it can't be staging.
-  func obstacle(asStaging name: QualifiedName) -> String {
-    "\(name) \(description): its rows lie in shards, so it can't be read block by block. Merge it from files (merge-engine snapshot save, "
-      + "merge-engine replay), or load into an ordinary table; Citus's undistribute_table turns it into one."
+  ///
+  /// - Parameter production: what Citus has made of its production table.
+  func obstacle(asStaging name: QualifiedName, of production: CitusTable?) -> String {
+    let onNodes =
+      isColocated(with: production)
+      ? "Its shards lie beside those of production: merge it there with --on-nodes. Or merge" : "Merge"
+    return
+      "\(name) \(description): its rows lie in shards, so it can't be read block by block. \(onNodes) it from files (merge-engine "
+      + "snapshot save, merge-engine replay), or load into an ordinary table; Citus's undistribute_table turns it into one."
   }
+
+  /// Has the shards of a table lie beside those of another one.
+  static func distribute(_ table: QualifiedName, by column: Identifier, beside other: QualifiedName) -> SQL {
+    """
+    SELECT pg_catalog.create_distributed_table(
+      \(Literal(table.quoted)), \(Literal(column.name)), colocate_with => \(Literal(other.quoted))
+    )
+    """
+  }
+
+  /// Whether rows of the same key lie on the same node in both.
+  private func isColocated(with other: CitusTable?) -> Bool {
+    guard let other, case .distributed = kind, case .distributed = other.kind else { return false }
+    return colocationID == other.colocationID
+  }
+
+  /// Why a table can't be merged shard by shard on the nodes; nil if it can.
+  ///
+  /// - Parameters:
+  ///   - production: the production table and what Citus has made of it.
+  ///   - staging: its staging table, likewise.
+  static func obstacleOnNodes(
+    production: (name: QualifiedName, citus: CitusTable?),
+    staging: (name: QualifiedName, citus: CitusTable?)
+  ) -> String? {
+    guard let citus = production.citus, case .distributed(let column, _) = citus.kind else {
+      return
+        "\(production.name) \(production.citus?.description ?? "is an ordinary table"), and only tables that are distributed by a "
+        + "column are merged on the nodes. Merge it without --on-nodes; --table chooses tables."
+    }
+    guard staging.citus?.isColocated(with: citus) != true else { return nil }
+    let undo = staging.citus == nil ? nil : Self.call("undistribute_table", "'\(staging.name)'")
+    let make = Self.call(
+      "create_distributed_table",
+      "'\(staging.name)', '\(column)', colocate_with => '\(production.name)'"
+    )
+    return
+      "\(staging.name) \(staging.citus?.description ?? "is an ordinary table"), and its rows don't lie beside those of "
+      + "\(production.name), which \(citus.description). Have them lie there: "
+      + [undo, make].compactMap(\.self).joined(separator: "; ")
+  }
+
+  /// A call of a function of Citus, for people to make.
+  private static func call(_ function: String, _ arguments: String) -> String { "SELECT \(function)(\(arguments))" }
 
   /// Why it can't be production.
   func obstacle(asProduction name: QualifiedName) -> String? {

@@ -68,7 +68,7 @@ package struct RunControl: Sendable {
   private func requireRunning(_ runID: Int, _ requests: [ControlRequest], _ connection: Connection) throws {
     let row = try connection.query(
       """
-      SELECT status::text, coalesce(parameters ->> 'atomic', '') = 'true'
+      SELECT status::text, coalesce(parameters ->> 'atomic', '') = 'true', coalesce(parameters ->> 'on_nodes', '') = 'true'
       FROM \(Identifier(session.schemas.admin)).merge_summary WHERE id = $1
       """,
       [.bigint(runID)],
@@ -87,6 +87,9 @@ package struct RunControl: Sendable {
       throw Self.blocked(
         "run \(runID) is being rolled back, which takes a single connection: --workers changes nothing."
       )
+    }
+    guard row.bool(0, 2) != true || requests.allSatisfy({ $0 == .stop }) else {
+      throw Self.blocked("run \(runID) is carried by the nodes of Citus (--on-nodes). It can only be stopped.")
     }
     guard isRollingBack || row.bool(0, 1) != true || requests.allSatisfy({ $0 == .stop }) else {
       throw Self.blocked(

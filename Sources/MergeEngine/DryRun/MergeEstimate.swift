@@ -77,6 +77,13 @@ public struct MergeEstimate: Sendable, Encodable {
     elapsedMilliseconds = Int((lookSeconds * 1000 + writeMicroseconds * scale / 1000) / (workers > 1 ? 1.8 : 1))
   }
 
+  /// Adds what is done elsewhere at the same time.
+  mutating func addAside(_ other: MergeEstimate) {
+    let time = max(elapsedMilliseconds, other.elapsedMilliseconds)
+    self += other
+    elapsedMilliseconds = time
+  }
+
   static func += (left: inout Self, right: Self) {
     left.elapsedMilliseconds += right.elapsedMilliseconds
     left.walByteCount += right.walByteCount

@@ -67,6 +67,11 @@ public struct MergeOptions: Sendable, Codable {
   /// runs don't speak of it.
   package var startsOver: Bool?
 
+  /// Every shard is merged on its own node; nil for no, so that the parameters of other runs don't speak of it.
+  package var onNodes: Bool?
+  /// The shards that the tables are, by production's name with its schema, on the node that has them; nil for ordinary tables.
+  var shards: [String: ShardPair]?
+
   /// The defaults of the contract.
   public init() {}
 

@@ -30,6 +30,8 @@ struct TablePlan: Sendable {
   let keyIsDeferrable: Bool
   /// What Citus has made of production.
   var citus: CitusTable?
+  /// The shards of a table of Citus that staging and production are, on the node that has them.
+  var shards: ShardPair?
   /// Staging rows carry a status, which is set after their merge unless marks are left alone.
   let hasStatusColumn: Bool
   var marksRows: Bool

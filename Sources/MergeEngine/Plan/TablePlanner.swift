@@ -97,6 +97,7 @@ struct TablePlanner {
       // Of all indexes over these columns the server takes none that is deferrable for an arbiter, and says so by an error.
       keyIsDeferrable: production.uniqueIndexes.contains { $0.isDeferrable && $0.columnNames == key.columnNames },
       citus: production.citus,
+      shards: options.shards?["\(production.name)"],
       hasStatusColumn: hasStatusColumn,
       marksRows: hasStatusColumn && options.mark == .all,
       nullRule: options.nulls,
@@ -152,7 +153,7 @@ struct TablePlanner {
 
   /// Rows are read by blocks of the heap, and updated.
   private mutating func checkStorage(_ table: String, staging: CatalogTable, production: CatalogTable) {
-    if let citus = staging.citus { block(table, citus.obstacle(asStaging: staging.name)) }
+    if let citus = staging.citus { block(table, citus.obstacle(asStaging: staging.name, of: production.citus)) }
     if let obstacle = production.citus?.obstacle(asProduction: production.name) { block(table, obstacle) }
     for (place, advice) in [
       (staging, "Load into a table USING heap."),

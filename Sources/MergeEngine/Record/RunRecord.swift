@@ -98,7 +98,7 @@ struct RunRecord {
   init(
     _ connection: Connection,
     _ schemas: Schemas,
-    tables: [TablePlan],
+    tables: [RecordedTable],
     options: MergeOptions,
     warnings: [Finding],
     together addToOpening: (_ id: Int) throws -> Void = { _ in }
@@ -143,8 +143,8 @@ struct RunRecord {
       UNION ALL SELECT id, production_schema::text, table_name::text FROM \(admin).merge_logs WHERE run_id = $1
       """,
       [
-        .bigint(id), .textArray(tables.map { $0.snapshot == nil ? $0.staging.schema.name : "" }),
-        .textArray(tables.map(\.production.schema.name)), .textArray(tables.map(\.plainName)),
+        .bigint(id), .textArray(tables.map { $0.stagingSchema ?? "" }),
+        .textArray(tables.map(\.production.schema.name)), .textArray(tables.map(\.production.name.name)),
         .textArray(tables.map { $0.window.from ?? "" }), .textArray(tables.map { $0.window.to ?? "" }),
       ],
       "opening the run"
@@ -152,7 +152,7 @@ struct RunRecord {
     try addToOpening(id)
     logIDs = (0..<logs.count).reduce(into: [:]) { ids, row in
       let (schema, plainName) = (logs.text(row, 1) ?? "", logs.text(row, 2) ?? "")
-      let table = tables.first { $0.plainName == plainName && $0.production.schema.name == schema }
+      let table = tables.first { $0.production == QualifiedName(schema: schema, name: plainName) }
       ids[table?.name ?? plainName] = logs.integer(row, 0)
     }
     try connection.execute("COMMIT", "opening the run")
@@ -193,6 +193,27 @@ struct RunRecord {
           .bigint(pages.read),
         ],
         "closing the record of \(table)"
+      )
+    )
+  }
+
+  /// Writes what was done to a table elsewhere, where its batches could not count it here; goes with the next statement.
+  func set(_ counts: VerdictCounts, of table: String, _ connection: Connection) throws(PostgresError) {
+    try connection.queryWithNext(
+      Query(
+        """
+        UPDATE \(admin).merge_logs
+        SET records_read = $3, records_inserted = $4, records_updated = $5, records_unchanged = $6, records_stale = $7,
+            records_duplicate = $8, records_error = $9, lost_races = $10, batches = $11
+        WHERE run_id = $1 AND id = $2
+        """,
+        [
+          .bigint(id), .bigint(logIDs[table] ?? 0), .bigint(counts.read), .bigint(counts.inserted),
+          .bigint(counts.updated),
+          .bigint(counts.unchanged), .bigint(counts.stale), .bigint(counts.duplicate), .bigint(counts.errors),
+          .bigint(counts.lostRaces), .bigint(counts.batches),
+        ],
+        "recording what was done to \(table)"
       )
     )
   }

@@ -212,7 +212,7 @@ public struct StagingStatus: Sendable, Codable {
   ) throws(PostgresError) -> [Table] {
     let rows = try connection.query(
       """
-      SELECT c.relname::text, \(versionType)
+      SELECT c.relname::text, \(versionType), c.oid, \(CitusTable.isInstalled)
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = $1 AND c.relkind = 'r'
       ORDER BY c.relname
@@ -220,7 +220,10 @@ public struct StagingStatus: Sendable, Codable {
       [.text(schemas.staging)],
       "looking for the staging tables"
     )
-    return (0..<rows.count).map { row in
+    // What is merged of the rows of nodes is known to the nodes.
+    let oids = (0..<rows.count).map { UInt32(rows.integer($0, 2) ?? 0) }
+    let ofCitus = !oids.isEmpty && rows.bool(0, 3) == true ? try CitusTable.read(oids, connection) : [:]
+    return (0..<rows.count).filter { ofCitus[oids[$0]] == nil }.map { row in
       let name = Identifier(rows.text(row, 0) ?? "")
       var productionName = name
       if case .found(let other) = names.production(of: name), names.staging(of: other) == .found(name) {

@@ -163,7 +163,7 @@ package struct Repair: Sendable {
     let record = try RunRecord(
       control,
       schemas,
-      tables: tables.tables,
+      tables: tables.tables.map { RecordedTable($0) },
       options: recorded,
       warnings: []
     ) { _ = try images.open($0, tables, isWanted: true, on: control) }

@@ -21,6 +21,13 @@ public struct RunProgress: Sendable {
     self.tables = tables.map(\.progressNow)
   }
 
+  init(_ tables: [TableProgress], since start: ContinuousClock.Instant, runID: Int?, pauseReason: String?) {
+    self.tables = tables
+    elapsedMilliseconds = (ContinuousClock.now - start).milliseconds
+    self.runID = runID
+    self.pauseReason = pauseReason
+  }
+
   /// - Parameter others: by place, tables whose progress does not stand in `tables`.
   init(_ tables: [WorkQueue.TableState], _ others: [Int: TableProgress], since start: ContinuousClock.Instant) {
     runID = nil

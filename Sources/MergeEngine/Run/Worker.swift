@@ -177,8 +177,9 @@ final class Worker {
         }
         if stations[item.table] == nil, !context.isAtomic, try !connectAnew() { return queue.suspend(item, error) }
       } catch {
-        // Bytes that are no rows, or a file that can't be read: no other attempt would find it otherwise.
-        guard error is BinaryCopyError || error is SnapshotError else { throw error }
+        // Bytes that are no rows, a file that can't be read, a shard that is elsewhere now: no other attempt would find it
+        // otherwise.
+        guard error is BinaryCopyError || error is SnapshotError || error is ShardPair.Moved else { throw error }
         return try fail(item, error)
       }
     }
@@ -273,10 +274,9 @@ final class Worker {
       } else {
         try connections.beginWithNext("beginning a batch")
       }
-      if context.plan.tables[item.table].citus != nil {
-        try connections.production.execute(CitusSession.ofBatch, "beginning a batch")
-      }
-      try RunLocks.joinBatches(of: context.plan.tables[item.table].productionOid, connections.production)
+      let table = context.plan.tables[item.table]
+      try CitusBatch.begin(table.citus, table.shards, connections.production)
+      try RunLocks.joinBatches(of: table.productionOid, connections.production)
       let carried = try stations[item.table]?
         .carry(item, mode, within: context.budget, memory: &memory)
       return carried ?? Carried(counts: VerdictCounts(), place: item.place)

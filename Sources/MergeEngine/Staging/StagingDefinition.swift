@@ -66,7 +66,7 @@ struct StagingDefinition {
   }
 
   /// What the file has staging call a column.
-  private func stagedName(_ column: Identifier) -> Identifier {
+  func stagedName(_ column: Identifier) -> Identifier {
     rules.tables[production.name.name.name]?.columns?[column.name].map { Identifier($0) } ?? column
   }
 

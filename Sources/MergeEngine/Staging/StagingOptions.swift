@@ -13,6 +13,9 @@ public struct StagingOptions: Sendable {
   /// Leave staging out of the write-ahead log: faster to load, and empty after a crash of the server.
   public var isUnlogged = false
 
+  /// Staging of tables that Citus has distributed is distributed as they are, its shards beside theirs.
+  public var onNodes = false
+
   /// The defaults.
   public init() {}
 }

@@ -246,6 +246,25 @@ package struct StagingSetup: Sendable {
     }
   }
 
+  /// Has the shards of a staging table lie beside those of production, if that is wanted.
+  ///
+  /// - Returns: what was done, as the end of a sentence.
+  private func distribute(
+    _ staging: QualifiedName,
+    as production: CatalogTable,
+    _ definition: StagingDefinition,
+    on connection: Connection
+  ) throws -> String {
+    guard options.onNodes, let citus = production.citus, case .distributed(let column, _) = citus.kind else {
+      return ""
+    }
+    try connection.execute(
+      CitusTable.distribute(staging, by: definition.stagedName(column), beside: production.name),
+      "distributing \(staging)"
+    )
+    return ", distributed as \(production.name)"
+  }
+
   private func setUp(_ table: CatalogTable, _ catalog: Catalog, on connection: Connection) throws -> TableReport {
     let name = table.name.name.name
     if let reason = reasonToSkip(table, catalog) { return TableReport(table: name, action: .skipped, note: reason) }
@@ -263,6 +282,14 @@ package struct StagingSetup: Sendable {
     )
     let report: TableReport
     if let present = catalog.table(staging) {
+      if options.onNodes, case .distributed = table.citus?.kind,
+        let obstacle = CitusTable.obstacleOnNodes(
+          production: (table.name, table.citus),
+          staging: (staging, present.citus)
+        )
+      {
+        return TableReport(table: name, action: .skipped, note: obstacle)
+      }
       let additions = definition.additions(to: present)
       if let statement = additions.statement {
         try connection.execute(statement, "extending \(staging)")
@@ -277,6 +304,7 @@ package struct StagingSetup: Sendable {
         table: name,
         action: .created,
         note: "\(staging) with \(table.columns.count + (options.hasStatusColumn ? 1 : 0)) columns"
+          + (try distribute(staging, as: table, definition, on: connection))
       )
     }
     if options.indexesVersion {

@@ -19,7 +19,7 @@ public struct NotCompared: Sendable, Codable, Hashable {
   /// All of them.
   var count: Int { refused + dismissed + unread + outsideWindow }
 
-  private init(refused: Int, dismissed: Int, unread: Int, outsideWindow: Int) {
+  init(refused: Int, dismissed: Int, unread: Int, outsideWindow: Int) {
     self.refused = refused
     self.dismissed = dismissed
     self.unread = unread
@@ -34,6 +34,15 @@ public struct NotCompared: Sendable, Codable, Hashable {
       dismissed: try container.decodeIfPresent(Int.self, forKey: .dismissed) ?? 0,
       unread: try container.decode(Int.self, forKey: .unread),
       outsideWindow: try container.decode(Int.self, forKey: .outsideWindow)
+    )
+  }
+
+  static func + (left: NotCompared, right: NotCompared) -> NotCompared {
+    NotCompared(
+      refused: left.refused + right.refused,
+      dismissed: left.dismissed + right.dismissed,
+      unread: left.unread + right.unread,
+      outsideWindow: left.outsideWindow + right.outsideWindow
     )
   }
 

@@ -47,9 +47,12 @@ public struct TypeDifference: Sendable, Codable {
 
 extension TypeDifference {
   /// The same with the table called by its schema.
-  fileprivate func within(_ schema: String) -> TypeDifference {
+  fileprivate func within(_ schema: String) -> TypeDifference { called("\(schema).\(table)") }
+
+  /// The same of a table that is called otherwise.
+  func called(_ name: String) -> TypeDifference {
     TypeDifference(
-      table: "\(schema).\(table)",
+      table: name,
       column: column,
       production: production,
       staging: staging,

@@ -157,7 +157,8 @@ package struct Verification: Sendable {
     )
   }
 
-  private static func status(_ tables: [VerifyReport.Table], standingErrors: Int) -> VerifyReport.Status {
+  /// What the tables come to.
+  static func status(_ tables: [VerifyReport.Table], standingErrors: Int) -> VerifyReport.Status {
     guard !tables.contains(where: \.isDifferent) else { return .different }
     guard tables.contains(where: { $0.counts.comparedCount > 0 }) else { return .nothingCompared }
     return standingErrors > 0 ? .partial : .success

@@ -34,6 +34,12 @@ struct InitCommand: DatabaseCommand {
   )
   var unlogged = false
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Distribute staging as Citus has distributed production, side by side, for merge --on-nodes."
+  )
+  var onNodes: Bool?
+
   @Option(help: ArgumentHelp("Only print, as SQL, the rights that a role needs to merge.", valueName: "role"))
   var printGrants: String?
 
@@ -54,6 +60,7 @@ struct InitCommand: DatabaseCommand {
     options.indexesVersion = indexUpdatedAt
     options.hasStatusColumn = statusColumn
     options.isUnlogged = unlogged
+    options.onNodes = onNodes ?? context.configuration.onNodes ?? false
     let setup = StagingSetup(target: context.target, options: options, logger: context.logger)
     guard !optionalGrants || printGrants != nil else {
       throw MergeFailure.usage("--optional-grants only has a meaning with --print-grants ROLE.")

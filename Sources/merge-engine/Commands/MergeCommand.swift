@@ -23,6 +23,8 @@ struct MergeCommand: DatabaseCommand {
 
   @OptionGroup var staging: StagingDatabaseOption
 
+  @OptionGroup var nodes: NodesOption
+
   @Flag(
     help: """
       Read everything in staging again, including what is already merged. Rows deleted from production since then come back.
@@ -42,10 +44,17 @@ struct MergeCommand: DatabaseCommand {
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let onEnd = merging.endCommand(context)
+    let nodeAddresses = nodes.addresses(context)
     let (report, isReported) = try await OnEndCommand.isTold(onEnd) {
       try await onThreadOfItsOwn {
-        let report = try MergeExecution(context: context, stagingTarget: stagingTarget, options: options, stop: stop)
-          .run()
+        let report = try MergeExecution(
+          context: context,
+          stagingTarget: stagingTarget,
+          nodes: nodeAddresses,
+          options: options,
+          stop: stop
+        )
+        .run()
         return (report, reportFile?.writeAfterMerge(run: report.runID) ?? true)
       }
     }

@@ -6,6 +6,8 @@ struct MergeExecution: Sendable {
   let context: CommandContext
   var stagingTarget: ConnectionTarget?
   var snapshot: Snapshot?
+  /// How nodes of Citus are reached that merge their own shards; nil for a merge of what the database shows.
+  var nodes: NodeAddresses?
   let options: MergeOptions
   let stop: StopSignal
 
@@ -21,7 +23,26 @@ struct MergeExecution: Sendable {
     var display = ProgressDisplay(context)
     Waiting.show(snapshot == nil ? "preparing" : "checking the snapshot", context)
     defer { LiveArea.shared.end() }
-    let run = MergeRun(
+    let result = Result { try carry { display.show($0) } }
+    if case .failure(is CancellationError) = result { throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2)) }
+    let report = try result.get()
+    for failure in report.failures { StandardError.write(failure: [failure], context.logFormat) }
+    return report
+  }
+
+  private func carry(_ onProgress: (RunProgress) -> Void) throws -> RunReport {
+    if let nodes {
+      return try NodesRun(
+        target: context.target,
+        stagingTarget: stagingTarget,
+        addresses: nodes,
+        options: options,
+        logger: context.logger,
+        stop: stop
+      )
+      .run(onProgress: onProgress)
+    }
+    return try MergeRun(
       target: context.target,
       stagingTarget: stagingTarget,
       snapshot: snapshot,
@@ -29,11 +50,7 @@ struct MergeExecution: Sendable {
       logger: context.logger,
       stop: stop
     )
-    let result = Result { try run.run { display.show($0) } }
-    if case .failure(is CancellationError) = result { throw CommandEnd(status: ExitStatus(signal: stop.signal ?? 2)) }
-    let report = try result.get()
-    for failure in report.failures { StandardError.write(failure: [failure], context.logFormat) }
-    return report
+    .run(onProgress: onProgress)
   }
 
   private func show(_ report: RunReport) throws {

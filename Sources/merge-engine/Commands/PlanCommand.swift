@@ -39,6 +39,8 @@ struct PlanCommand: DatabaseCommand {
 
   @OptionGroup var staging: StagingDatabaseOption
 
+  @OptionGroup var nodes: NodesOption
+
   @Flag(inversion: .prefixedNo, help: "As for merge: also report what would prevent before-images from being kept.")
   var beforeImages: Bool?
 
@@ -47,12 +49,24 @@ struct PlanCommand: DatabaseCommand {
     let options = try resolve(context)
     let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
     let sampleLimit = samples ?? (context.writesJSON ? 5 : 1)
+    let nodeAddresses = nodes.addresses(context)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report = try await onThreadOfItsOwn {
       var display = ProgressDisplay(context, .planning)
       Waiting.show("preparing", context)
       defer { LiveArea.shared.end() }
+      if let nodeAddresses {
+        return try NodesDryRun(
+          target: context.target,
+          stagingTarget: stagingTarget,
+          addresses: nodeAddresses,
+          options: options,
+          sampleLimit: sampleLimit,
+          logger: context.logger,
+          stop: stop
+        ).run { display.show($0) }
+      }
       return try DryRun(
         target: context.target,
         stagingTarget: stagingTarget,

@@ -45,6 +45,8 @@ struct VerifyCommand: DatabaseCommand {
 
   @OptionGroup var staging: StagingDatabaseOption
 
+  @OptionGroup var nodes: NodesOption
+
   func validate() throws {
     guard !noValues || output != nil else {
       throw ValidationError("--no-values only has a meaning with --output FILE.")
@@ -58,10 +60,21 @@ struct VerifyCommand: DatabaseCommand {
     let context = try CommandContext(database)
     let options = try resolve(context)
     let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
+    let nodeAddresses = nodes.addresses(context)
     let stop = StopSignal()
     let interrupts = Interrupts { stop.request(signal: $0) }
     let report = try await Waiting.on("comparing", context) {
       var display = ProgressDisplay(context, .comparing)
+      if let nodeAddresses {
+        return try NodesVerification(
+          target: context.target,
+          stagingTarget: stagingTarget,
+          addresses: nodeAddresses,
+          options: options,
+          logger: context.logger,
+          stop: stop
+        ).run { display.show($0) }
+      }
       return try Verification(
         target: context.target,
         stagingTarget: stagingTarget,

@@ -52,6 +52,8 @@ struct ConfigurationFile {
   var pauseWhile: String?
   var onEnd: String?
   var window: String?
+  var onNodes: Bool?
+  var citusNodes: [String: NodeAddresses.Address] = [:]
   var stagingDatabase: String?
   var stagingPasswordCommand: [String]?
   var beforeImages: Bool?
@@ -154,6 +156,8 @@ struct ConfigurationFile {
       ("pause_while", .text(\.pauseWhile)),
       ("window", .text(\.window)),
       ("on_end", .text(\.onEnd)),
+      ("on_nodes", .flag(\.onNodes)),
+      ("citus_nodes", .other { value, file in file.citusNodes = try value.nodeAddresses() }),
       ("staging_database", .text(\.stagingDatabase)),
       ("staging_password_command", .list(\.stagingPasswordCommand)),
       ("before_images", .flag(\.beforeImages)),

@@ -1,3 +1,4 @@
+import MergeEngine
 import Spelling
 import Yams
 
@@ -115,6 +116,19 @@ struct ConfigurationValue {
   /// Names by name.
   func names() throws -> [String: String] {
     try entries().reduce(into: [:]) { $0[$1.0] = try $1.1.string() }
+  }
+
+  /// Addresses by the names that the cluster has for its nodes.
+  func nodeAddresses() throws -> [String: NodeAddresses.Address] {
+    try entries().reduce(into: [:]) { addresses, entry in
+      guard NodeAddresses.Address(entry.0) != nil else {
+        throw wrong(
+          "\(ConfigurationMapping.shown(entry.1.path)) names no node: write it as pg_dist_node has it, name:port."
+        )
+      }
+      guard let address = NodeAddresses.Address(try entry.1.string()) else { throw entry.1.expected("host:port") }
+      addresses[entry.0] = address
+    }
   }
 
   func expected(_ what: String) -> ConfigurationError {

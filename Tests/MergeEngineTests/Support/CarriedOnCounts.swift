@@ -15,7 +15,13 @@ extension TestDatabase {
       production: connection,
       staging: connection
     )
-    let record = try RunRecord(connection, Schemas(), tables: plan.tables, options: MergeOptions(), warnings: [])
+    let record = try RunRecord(
+      connection,
+      Schemas(),
+      tables: plan.tables.map { RecordedTable($0) },
+      options: MergeOptions(),
+      warnings: []
+    )
     var counter = StagingCounter(Schemas(), only: nil, intervalSeconds: 60)
     // The next count is not due within the test.
     counter.pauseFactor = 1_000_000
