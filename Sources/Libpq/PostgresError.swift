@@ -59,12 +59,20 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     origin == .connecting && (sqlState?.category == "28" || sqlState == .invalidCatalogName)
   }
 
-  /// `while reading staging.orders: relation … does not exist (SQLSTATE 42P01)`.
+  /// `while reading staging.orders: relation … does not exist (SQLSTATE 42P01)`; where a function of PL/pgSQL has failed, as a
+  /// trigger's, also which one and in which line.
   public var description: String {
     var text = "while \(operation): \(message)"
     if let sqlState { text += " (SQLSTATE \(sqlState.code))" }
+    if let function { text += "; the server's context: \(function)" }
     if let hint { text += "; the server's hint: \(hint)" }
     return text
+  }
+
+  /// The innermost function of PL/pgSQL in the context, as `PL/pgSQL function production.stamp() line 3 at EXECUTE`. The other lines
+  /// quote statements and rows.
+  private var function: Substring? {
+    context?.split(separator: "\n").first { $0.contains("PL/pgSQL") && !$0.contains("\"") }
   }
 
   /// A RAISE in PL/pgSQL, which may borrow any SQLSTATE: that of a deadlock, of a shutdown, of a full memory.
