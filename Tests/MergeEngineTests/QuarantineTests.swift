@@ -144,7 +144,10 @@ import Testing
       let merge = try await database.call("merge", "--json")
       #expect(merge.status == 74, "\(merge.transcript)")
       // Whoever is on call needs to know where to look.
-      #expect(merge.errors.replacing(/\s+/, with: " ").contains("PL/pgSQL function production.broken() line 1"), "\(merge.errors)")
+      #expect(
+        merge.errors.replacing(/\s+/, with: " ").contains("PL/pgSQL function production.broken() line 1"),
+        "\(merge.errors)"
+      )
       #expect(try database.count("SELECT count(*) FROM admin.merge_errors") == 0)
     }
   }

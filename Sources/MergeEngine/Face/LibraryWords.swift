@@ -57,6 +57,7 @@ enum LibraryWords {
     "--max-replica-lag": "maxReplicaLagSeconds",
     "--max-rows-per-second": "maxRowsPerSecond",
     "--nulls": "nulls",
+    "--on-nodes": "a merge on the nodes",
     "--output": "outputPath",
     "--pair": "schemas",
     "--pause-while": "pauseWhile",
