@@ -201,7 +201,7 @@ import Testing
       return Set(help.matches(of: /--[a-z][a-z-]+/).map(\.output))
     }
     let missing = try await options("merge").subtracting(try await options("replay"))
-    #expect(missing == ["--again", "--mark", "--cleanup", "--no-cleanup"])
+    #expect(missing == ["--again", "--mark", "--cleanup", "--no-cleanup", "--on-nodes", "--no-on-nodes"])
   }
 
   /// The guide's tables with 200 orders and 50 customers, saved.
