@@ -60,7 +60,7 @@ struct NotForeseen {
       SELECT 'who refers, or is referred to, by columns that a merge may change (' || string_agg(DISTINCT f.conname::text, ', ') || ')'
       FROM pg_constraint f
       WHERE f.contype = 'f' AND \(table.productionOid)::oid IN (f.conrelid, f.confrelid) AND f.conparentid = 0
-        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = f.confrelid AND i.indisprimary AND f.confkey <@ i.indkey::int2[])
+        AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = f.confrelid AND i.indisprimary AND NOT f.confkey <@ i.indkey::int2[])
       UNION ALL
       SELECT 'generated columns that are NOT NULL (' || string_agg(a.attname::text, ', ' ORDER BY a.attnum) || ')'
       FROM pg_attribute a
