@@ -419,18 +419,22 @@ import Testing
     }
   }
 
-  @Test(arguments: ["1", "100"]) func `a value that comes free goes to one row, whatever the batches`(batch: String)
-    async throws
-  {
+  /// By the key's own equality, which need not be one of the server's types.
+  @Test(arguments: ["1", "100"], [("int", "5", "5"), ("public.citext", "five", "FIVE")])
+  func `a value that comes free goes to one row, whatever the batches`(
+    batch: String,
+    value: (type: String, one: String, same: String)
+  ) async throws {
     try await TestDatabase.with { database in
+      if value.type == "public.citext" { try database.run("CREATE EXTENSION citext SCHEMA public") }
       try database.makePair(
-        production: "id int PRIMARY KEY, u int UNIQUE, updated_at int",
-        staging: "id int, u int, updated_at int"
+        production: "id int PRIMARY KEY, u \(value.type) UNIQUE, updated_at int",
+        staging: "id int, u \(value.type), updated_at int"
       )
       try database.run(
         """
-        INSERT INTO production.t VALUES (1, 5, 1);
-        INSERT INTO staging.t VALUES (1, 6, 2), (2, 5, 2), (3, 5, 2), (4, 7, 2);
+        INSERT INTO production.t VALUES (1, '\(value.one)', 1);
+        INSERT INTO staging.t VALUES (1, '6', 2), (2, '\(value.one)', 2), (3, '\(value.same)', 2), (4, '7', 2);
         """
       )
       let options = ["--batch", batch, "--workers", "1", "--json"]
@@ -438,10 +442,8 @@ import Testing
       let merge = try await database.call("merge", arguments: options)
       for outcome in [plan, merge] {
         let totals = try outcome.json()["totals"]
-        #expect(
-          totals["inserted"].integer == 2 && totals["updated"].integer == 1 && totals["errors"].integer == 1,
-          "\(outcome.transcript)"
-        )
+        #expect(totals["inserted"].integer == 2 && totals["updated"].integer == 1, "\(outcome.transcript)")
+        #expect(totals["errors"].integer == 1, "\(outcome.transcript)")
       }
     }
   }

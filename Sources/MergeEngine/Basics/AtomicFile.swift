@@ -57,7 +57,7 @@ package struct AtomicFile: Sendable {
       throw Failure(
         path: path,
         reason: error.isAboutFolder
-          ? "\(error.reason), in the folder that was named. Name an existing folder that you may write to."
+          ? "\(error.reason), in the folder \(parent). Name an existing folder that you may write to."
           : error.reason
       )
     }

@@ -64,7 +64,12 @@ struct Reference: Sendable {
   /// One without an action is refused by the server; looking first is cheaper than running into it. One with CASCADE,
   /// SET NULL or SET DEFAULT is not: there looking is what keeps rows that came later from going too.
   static func read(to table: UInt32, _ connection: Connection) throws(PostgresError) -> [Reference] {
-    let rows = try connection.query(
+    references(try connection.query(query(to: table)))
+  }
+
+  /// What ``read(to:_:)`` asks.
+  static func query(to table: UInt32) -> Query {
+    Query(
       """
       SELECT f.oid, n.nspname::text, c.relname::text, c.oid, pa.attname::text, ca.attname::text,
              m.nspname::text, o.oprname::text, coalesce(pg_partition_root(c.oid), c.oid), fm.nspname::text, fo.oprname::text,
@@ -87,8 +92,12 @@ struct Reference: Sendable {
         AND (f.confrelid = \(table) OR f.confrelid IN (SELECT relid FROM pg_partition_tree(\(table))))
       ORDER BY f.oid, k.position
       """,
+      [],
       "reading the foreign keys to a table"
     )
+  }
+
+  private static func references(_ rows: ResultSet) -> [Reference] {
     var references: [Reference] = []
     var lastKey: Int?
     for row in 0..<rows.count {

@@ -74,7 +74,7 @@ struct Remedies {
     }
     let outputs =
       values.enumerated().map { "\($1) AS v\($0)" as SQL } + keys.enumerated().map { "\($1) AS k\($0)" as SQL }
-    let wantsTheSame = values.indices.map { "b.v\($0) = a.v\($0)" as SQL }.joined(" AND ")
+    let wantsTheSame = key.parts.enumerated().map { key.isSame($1, "b.v\($0)", "a.v\($0)") }.joined(" AND ")
     let isTheSame = table.keyColumns.enumerated().map { "b.k\($0) \($1.equality) a.k\($0)" as SQL }.joined(" AND ")
     let rows = try staging.query(
       """

@@ -75,16 +75,12 @@ struct ZonedCast {
   private static let namesZone =
     #"(:[0-9]{2}[0-9:.]*|(?<![a-z])t[0-9]{2,6}[0-9.]*|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|j[0-9]+|\m[0-9]{8}"#
     + #"|(?<![a-z])(am|pm|ad|bc)|\s)\s*[+-]\s*[0-9]"#
-    + #"|(?<![a-z/_])(?![tj][0-9]|("# + wordsOfDates.joined(separator: "|") + #")(?![a-z]))[a-z]"#
+    + #"|(?<![a-z/_])(?![tj][0-9]|("# + wordsOfDates + #")(?![a-z]))[a-z]"#
 
   /// Words that stand in dates and times.
-  private static let wordsOfDates = [
-    "mon", "monday", "tue", "tues", "tuesday", "wed", "weds", "wednesday", "thu", "thur", "thurs", "thursday", "fri",
-    "friday", "sat",
-    "saturday", "sun", "sunday", "jan", "january", "feb", "february", "mar", "march", "apr", "april", "may", "jun",
-    "june", "jul",
-    "july", "aug", "august", "sep", "sept", "september", "oct", "october", "nov", "november", "dec", "december", "am",
-    "pm", "bc",
-    "ad", "st", "nd", "rd", "th", "at", "on", "today", "tomorrow", "yesterday",
-  ]
+  private static let wordsOfDates = """
+    mon|monday|tue|tues|tuesday|wed|weds|wednesday|thu|thur|thurs|thursday|fri|friday|sat|saturday|sun|sunday|\
+    jan|january|feb|february|mar|march|apr|april|may|jun|june|jul|july|aug|august|sep|sept|september|oct|october|\
+    nov|november|dec|december|am|pm|bc|ad|st|nd|rd|th|at|on|today|tomorrow|yesterday
+    """
 }

@@ -85,10 +85,16 @@ struct Checks {
       let isTogether = staging === production && table.snapshot == nil
       ofProduction.append(RowSecurity.query(isTogether ? [table.production, table.staging] : [table.production]))
       if writes { ofProduction.append(RewriteRules.query(table.production, [.insert, .update])) }
+      if writes, options.beforeImages {
+        ofProduction += [RewriteRules.query(table.production, [.delete]), Reference.query(to: table.productionOid)]
+      }
       ofStaging.append(Self.reading(table))
       if purpose == .merge { ofProduction += [ProductionFindings.indexes(table), ProductionFindings.triggers(table)] }
       guard table.snapshot == nil else { continue }
-      if purpose == .merge { ofStaging.append(StagingWriters.query(table.staging)) }
+      if purpose == .merge {
+        ofStaging.append(StagingWriters.query(table.staging))
+        if table.marksRows { ofStaging.append(StagingFindings.triggersOnMarks(table)) }
+      }
       if !isTogether { ofStaging.append(RowSecurity.query([table.staging])) }
       if writes, table.marksRows { ofStaging.append(RewriteRules.query(table.staging, [.update])) }
       ofStaging.append(InheritanceChildren.ofStaging(table))

@@ -15,17 +15,7 @@ struct StagingFindings {
   /// What a trigger keeps from being marked, progress knows all the same; who reads the column does not.
   func triggersOnMarks() throws(PostgresError) -> [Finding] {
     guard table.marksRows else { return [] }
-    let rows = try connection.query(
-      """
-      SELECT string_agg(t.tgname::text, ', ' ORDER BY t.tgname)
-      FROM pg_trigger t
-      WHERE t.tgrelid = \(Literal(table.staging.quoted))::regclass AND NOT t.tgisinternal
-        AND (t.tgenabled = 'A' OR t.tgenabled = CASE WHEN current_setting('session_replication_role') = 'replica' THEN 'R' ELSE 'O' END)
-        -- row-level, before, on UPDATE
-        AND t.tgtype::integer & 19 = 19
-      """,
-      "reading the triggers of \(table.staging)"
-    )
+    let rows = try connection.query(Self.triggersOnMarks(table))
     guard let names = rows.text(0, 0) else { return [] }
     return [
       .warning(
@@ -35,6 +25,22 @@ struct StagingFindings {
           + "what \(TablePlanner.statusColumn) should say. merge-engine itself goes by its own records."
       )
     ]
+  }
+
+  /// Triggers that run before a row is updated.
+  static func triggersOnMarks(_ table: TablePlan) -> Query {
+    Query(
+      """
+      SELECT string_agg(t.tgname::text, ', ' ORDER BY t.tgname)
+      FROM pg_trigger t
+      WHERE t.tgrelid = \(Literal(table.staging.quoted))::regclass AND NOT t.tgisinternal
+        AND (t.tgenabled = 'A' OR t.tgenabled = CASE WHEN current_setting('session_replication_role') = 'replica' THEN 'R' ELSE 'O' END)
+        -- row-level, before, on UPDATE
+        AND t.tgtype::integer & 19 = 19
+      """,
+      [],
+      "reading the triggers of \(table.staging)"
+    )
   }
 
   /// - Parameter leastBlockCount: smaller tables are not worth a word.

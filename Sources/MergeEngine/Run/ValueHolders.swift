@@ -77,9 +77,7 @@ struct ValueHolders {
       guard production.isInTransaction else { return try find(addresses, rule) }
       return try Savepoint.attempt(on: production) { try find(addresses, rule) }
     } catch let error as PostgresError {
-      guard error.origin == .server, error.sqlState?.isWorthRetrying == false, error.sqlState != .queryCanceled else {
-        throw error
-      }
+      guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
       return nil
     }
   }
