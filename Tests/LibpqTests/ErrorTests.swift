@@ -31,7 +31,10 @@ extension LibpqTests {
       }
       #expect(error.message == "no" && error.hint == "try yes" && error.detail == "a detail")
       #expect(error.sqlState == SQLState("P0007") && error.context?.contains("PL/pgSQL") == true)
-      #expect("\(error)" == "while asking: no (SQLSTATE P0007); the server's hint: try yes")
+      #expect(
+        "\(error)"
+          == "while asking: no (SQLSTATE P0007); the server's context: PL/pgSQL function inline_code_block line 1 at RAISE; the server's hint: try yes"
+      )
       connection.expectUsable()
     }
 
