@@ -96,6 +96,8 @@ extension Finding.Kind {
   public static let runState = Self("run_state")
   /// Something of the run's end.
   public static let runEnd = Self("run_end")
+  /// The run that is looked at went by other options.
+  public static let otherOptions = Self("other_options")
   /// Rows were not compared.
   public static let notCompared = Self("not_compared")
   /// The file of differences can't be used.

@@ -7,6 +7,8 @@ struct LastRun {
   /// As it was typed, in ``timeZone``: what versions before the windows of tables were kept have left.
   private let typed: VersionWindow
   private let timeZone: String
+  /// nil where its record does not say.
+  private let nulls: MergeOptions.NullRule?
   /// By the names of the tables that it merged.
   private let windows: [String: VersionWindow]
 
@@ -14,6 +16,7 @@ struct LastRun {
     let from: String?
     let to: String?
     let timeZone: String?
+    let nulls: MergeOptions.NullRule?
   }
 
   private struct Log: Decodable {
@@ -38,7 +41,7 @@ struct LastRun {
       let result = try connection.query(
         """
         SELECT r.id::bigint, json_build_object('from', r.parameters -> 'from', 'to', r.parameters -> 'to',
-                                 'timeZone', r.parameters -> 'time_zone')::text,
+                                 'timeZone', r.parameters -> 'time_zone', 'nulls', r.parameters -> 'nulls')::text,
                coalesce((SELECT json_agg(json_build_object('table', \(PairSQL(schemas: schemas).tableName("l")), \(window)))
                          FROM \(admin).merge_logs l WHERE l.run_id = r.id AND \(owns)), '[]')::text
         FROM \(admin).merge_summary r
@@ -55,6 +58,7 @@ struct LastRun {
         id: result.integer(0, 0) ?? 0,
         typed: VersionWindow(from: parameters.from, to: parameters.to),
         timeZone: parameters.timeZone ?? MergeOptions().timeZone,
+        nulls: parameters.nulls,
         windows: logs.reduce(into: [:]) { $0[$1.table] = VersionWindow(from: $1.from, to: $1.to) }
       )
     } catch {
@@ -68,5 +72,24 @@ struct LastRun {
     guard let window = windows[table.name] else { return .unbounded }
     guard window.isUnbounded else { return window }
     return try typed.exact(as: table.version.baseType.fullName, timeZone: timeZone, connection)
+  }
+
+  /// That it went by another rule or zone than a verification with these options does, which then calls rows different that
+  /// are as the run left them.
+  func differences(from options: MergeOptions) -> [Finding] {
+    var differing: [(run: String, now: String)] = []
+    if timeZone != options.timeZone {
+      differing.append(("--time-zone \(timeZone)", "--time-zone \(options.timeZone)"))
+    }
+    if let nulls, nulls != options.nulls {
+      differing.append(("--nulls \(nulls.rawValue)", "--nulls \(options.nulls.rawValue)"))
+    }
+    return differing.map {
+      .warning(
+        .otherOptions,
+        nil,
+        "run \(id) merged with \($0.run), and this goes by \($0.now): rows may differ for that reason alone. Give it as the run had it."
+      )
+    }
   }
 }

@@ -94,6 +94,7 @@ package struct Verification: Sendable {
       try preparation.requireSchemas(production: control, staging: staging)
       types = try TypeCheck(options: options.merge, production: control, staging: staging).run()
       plan = try preparation.plan(production: control, staging: staging)
+      plan.add(lastRun?.differences(from: options.merge) ?? [])
     } catch {
       guard let failure = error as? MergeFailure, case .blocked(let findings) = failure else { throw error }
       return report(.blocked, clock, comparing: .zero, tables: [], types: types, findings: findings)

@@ -81,4 +81,24 @@ import Testing
       #expect(try await verify.value.tables[0].extra.sampleKeys == [["k": "700"]])
     }
   }
+
+  @Test func `a zone or a null rule that is not the last run's is told`() async throws {
+    try await TestDatabase.with { database in
+      try fill(database, missing: "5")
+      try await database.merge {
+        $0.timeZone = "Europe/Berlin"
+        $0.nulls = .strict
+      }
+      let report = try await database.verify()
+      let told = report.findings.filter { $0.kind == .otherOptions }.map(\.message)
+      #expect(told.count == 2)
+      #expect(told.first?.contains("--time-zone Europe/Berlin, and this goes by --time-zone UTC") == true)
+      #expect(told.last?.contains("--nulls strict, and this goes by --nulls production-loses") == true)
+      let same = try await database.verify {
+        $0.merge.timeZone = "Europe/Berlin"
+        $0.merge.nulls = .strict
+      }
+      #expect(!same.findings.contains { $0.kind == .otherOptions })
+    }
+  }
 }
