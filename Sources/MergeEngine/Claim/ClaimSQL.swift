@@ -44,13 +44,13 @@ enum ClaimSQL {
 
   /// The rows of the table that are to be read, in the order of their keys: address and key columns. Those that
   /// lie in no ``KeyRange`` are left out.
-  static func inKeyOrder(_ plan: TablePlan) -> SQL {
+  static func inKeyOrder(_ plan: TablePlan, _ form: KeyRange.Form) -> SQL {
     let keys = plan.keyColumns.map { "s.\($0.name)" as SQL }
     return """
-      SELECT s.ctid, \(keys.map { "\($0)::bigint" as SQL }.joined(", "))
+      SELECT s.ctid, \(keys.map(form.read).joined(", "))
       FROM \(plan.batchSource) AS s
-      WHERE \(isWanted(plan, in: .everything)) AND \(KeyRange.areWhole(keys))
-      ORDER BY \(keys.joined(", "))
+      WHERE \(isWanted(plan, in: .everything)) AND \(form.hasPlace(keys))
+      ORDER BY \(keys.map(form.ordered).joined(", "))
       """
   }
 

@@ -90,12 +90,9 @@ struct TablePlan: Sendable {
     keyColumnCount == 1 && columns[0].travel == .binary && TypeOID.integers.contains(columns[0].baseType.oid)
   }
 
-  /// The key is of integers and numeric that staging holds just as production does.
-  var keyIsOfNumbers: Bool {
-    keyColumns.allSatisfy { column in
-      column.isReadAsItIs && column.keyCast == nil
-        && (TypeOID.integers.contains(column.baseType.oid) || column.baseType.oid == TypeOID.numeric)
-    }
+  /// How keys are put in order; nil for types whose order is not followed, or which staging does not hold just as production does.
+  var keyForm: KeyRange.Form? {
+    keyColumns.allSatisfy { $0.isReadAsItIs && $0.keyCast == nil } ? KeyRange.Form(keyColumns.map(\.baseType.oid)) : nil
   }
 
   /// A column that staging and production share.

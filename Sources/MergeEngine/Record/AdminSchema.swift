@@ -60,7 +60,7 @@ struct AdminSchema {
     schemas.admin = admin.name
     let columns = try AdminSchema(schemas: schemas).columns(connection)
     return columns.isSuperset(of: [
-      "merge_progress.superseded_at", "merge_progress.key_start", "merge_progress.whole_file_node",
+      "merge_progress.superseded_at", "merge_progress.key_text_start", "merge_progress.whole_file_node",
       "merge_errors.staging_xmin", "merge_errors.production_schema",
     ])
   }

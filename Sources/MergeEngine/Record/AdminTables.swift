@@ -65,8 +65,8 @@ enum AdminTables {
         "horizon bigint", "recent bigint[]", "next_id bigint", "version_from text", "version_to text", "marker bigint",
         // Rows that are to be read again, or have been; an entry that has these says nothing else.
         "reopened tid[]", "settled tid[]",
-        // In the place of addresses a stretch of keys, which are whole numbers.
-        "key_columns text[]", "key_start bigint[]", "key_end bigint[]",
+        // In the place of addresses a stretch of keys: whole numbers, or texts.
+        "key_columns text[]", "key_start bigint[]", "key_end bigint[]", "key_text_start text[]", "key_text_end text[]",
         // Of an entry about all of a table the file that it lay in then. The entry holds in any other, too.
         "whole_file_node bigint",
         "records bigint", "recorded_at timestamp", "superseded_at timestamp",

@@ -91,14 +91,16 @@ struct BatchRecord {
       ? " WHERE pg_relation_filenode(\(Literal(plan.staging.quoted))::regclass)::bigint = \(source.fileNode)" : ""
     let recent = Literal("{" + horizon.recent.map(String.init).joined(separator: ",") + "}")
     let keyNames = plan.keyColumns.map { "\(Literal($0.name.name))::text" as SQL }.joined(", ")
+    let (keyStart, keyEnd, keyType): (SQL, SQL, SQL) =
+      plan.keyForm == .texts ? ("key_text_start", "key_text_end", "text") : ("key_start", "key_end", "bigint")
     return """
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, file_node, place_start, place_end, horizon, recent, next_id,
-         version_from, version_to, marker, settled, key_columns, key_start, key_end, records, recorded_at)
+         version_from, version_to, marker, settled, key_columns, \(keyStart), \(keyEnd), records, recorded_at)
       SELECT \(run.id), \(Literal(plan.plainName)), \(plan.productionOid), \(Literal(plan.staging.quoted)),
              \(Literal(source.identity)), \(source.fileNode), $10::tid, $11::tid, \(horizon.oldest), \(recent)::bigint[],
              \(horizon.next), \(window), \(marker), $13::tid[],
-             CASE WHEN $14::text IS NOT NULL THEN ARRAY[\(keyNames)] END, $14::bigint[], $15::bigint[], $1,
+             CASE WHEN $14::text IS NOT NULL THEN ARRAY[\(keyNames)] END, $14::\(keyType)[], $15::\(keyType)[], $1,
              clock_timestamp() AT TIME ZONE 'UTC'\(isSameFile)
       RETURNING id
       """
@@ -133,7 +135,7 @@ struct BatchRecord {
       .bigint(counts.stale), .bigint(counts.duplicate), .bigint(counts.errors), .bigint(counts.lostRaces),
       .bigint(Int(elapsed / .microseconds(1))),
       .text(start), .text(end), .bigint(marker), .text(settled),
-      .text(keys.map { KeyRange.text($0.start) }), .text(keys.flatMap { $0.end.map(KeyRange.text) }),
+      .text(keys?.start.arrayText), .text(keys?.end?.arrayText),
     ]
     let result = try execute(parameters, then: ending)
     return countsPages ? PageCounter.Reading(visited: result.integer(0, 0) ?? 0, hit: result.integer(0, 1) ?? 0) : nil

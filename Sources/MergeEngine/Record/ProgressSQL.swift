@@ -38,6 +38,7 @@ struct ProgressSQL {
     """
     WITH p AS MATERIALIZED (
       SELECT id, place_start, place_end, version_from, version_to, reopened, settled, key_columns, key_start, key_end,
+             key_text_start COLLATE "C" AS key_text_start, key_text_end COLLATE "C" AS key_text_end,
              CASE WHEN horizon > 0 THEN mod(horizon, 4294967296)::text::xid END AS horizon,
              ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(recent) AS r) AS recent,
              mod(marker, 4294967296)::text::xid AS marker
@@ -52,18 +53,23 @@ struct ProgressSQL {
              g.horizon, g.recent, g.version_from, g.version_to
       FROM (SELECT unnest(range_agg(int8range(\(Self.number("place_start")), \(Self.number("place_end"))))) AS place,
                    horizon, recent, version_from, version_to
-            FROM p WHERE reopened IS NULL AND settled IS NULL AND key_start IS NULL
+            FROM p WHERE reopened IS NULL AND settled IS NULL AND key_columns IS NULL
             GROUP BY horizon, recent, version_from, version_to) AS g
     ), stretches AS MATERIALIZED (
       -- Stretches of keys that meet are put together.
-      SELECT k.key_columns, min(k.key_start) AS key_start, CASE WHEN NOT bool_or(k.key_end IS NULL) THEN max(k.key_end) END AS key_end,
+      SELECT k.key_columns, min(k.key_start) AS key_start, min(k.key_text_start) AS key_text_start,
+             CASE WHEN NOT bool_or(k.is_open) THEN max(k.key_end) END AS key_end,
+             CASE WHEN NOT bool_or(k.is_open) THEN max(k.key_text_end) END AS key_text_end,
              k.horizon, k.recent, k.version_from, k.version_to
       FROM (SELECT j.*, count(*) FILTER (WHERE j.begins)
-                          OVER (PARTITION BY j.history, j.version_from, j.version_to, j.key_columns ORDER BY j.key_start) AS island
-            FROM (SELECT p.*, concat(p.horizon, p.recent) AS history,
-                         coalesce(lag(p.key_end) OVER (PARTITION BY concat(p.horizon, p.recent), p.version_from, p.version_to, p.key_columns
-                                                       ORDER BY p.key_start) <> p.key_start, true) AS begins
-                  FROM p WHERE p.key_start IS NOT NULL) AS j) AS k
+                          OVER (PARTITION BY j.history, j.version_from, j.version_to, j.key_columns
+                                ORDER BY j.key_start, j.key_text_start) AS island
+            FROM (SELECT p.*, concat(p.horizon, p.recent) AS history, p.key_end IS NULL AND p.key_text_end IS NULL AS is_open,
+                         coalesce(lag(p.key_end) OVER ordered <> p.key_start, lag(p.key_text_end) OVER ordered <> p.key_text_start, true)
+                           AS begins
+                  FROM p WHERE p.key_columns IS NOT NULL
+                  WINDOW ordered AS (PARTITION BY concat(p.horizon, p.recent), p.version_from, p.version_to, p.key_columns
+                                     ORDER BY p.key_start, p.key_text_start)) AS j) AS k
       GROUP BY k.island, k.key_columns, k.horizon, k.recent, k.version_from, k.version_to
     ), marks AS MATERIALIZED (
       SELECT DISTINCT marker AS xmin FROM p WHERE marker IS NOT NULL
@@ -92,7 +98,7 @@ struct ProgressSQL {
                                       OR EXISTS (SELECT FROM stretches AS e WHERE \(coversKey))
                ELSE EXISTS (SELECT FROM p AS e
                             WHERE e.id > r.id AND e.reopened IS NULL AND e.settled IS NULL
-                              AND CASE WHEN e.key_start IS NULL THEN \(covers) ELSE \(coversKey) END)
+                              AND CASE WHEN e.key_columns IS NULL THEN \(covers) ELSE \(coversKey) END)
              END AS is_covered,
              f.address IS NOT NULL OR v.xmin IS NOT NULL AS is_refused
       FROM \(staging) AS s

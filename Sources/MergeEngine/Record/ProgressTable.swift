@@ -29,8 +29,8 @@ struct ProgressTable {
       SELECT id, run_id, production_oid = $1 AND source = ANY ($2), file_node, place_start::text, place_end::text, first_row, row_count,
              horizon, array_to_string(recent, ','), next_id, version_from, version_to, marker,
              reopened::text, settled::text, records,
-             array_to_json(key_columns)::text, array_to_string(key_start, ','), array_to_string(key_end, ','),
-             whole_file_node
+             array_to_json(key_columns)::text, array_to_json(key_start)::text, array_to_json(key_end)::text,
+             whole_file_node, array_to_json(key_text_start)::text, array_to_json(key_text_end)::text
       FROM \(admin).merge_progress AS g
       WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL AND ($3::bigint IS NULL OR run_id = $3)
       ORDER BY id
@@ -133,15 +133,21 @@ struct ProgressTable {
     let recent = (rows.text(row, 9) ?? "").split(separator: ",").compactMap { Int($0) }
     let horizon = Horizon(oldest: rows.integer(row, 8) ?? 0, recent: recent, next: rows.integer(row, 10) ?? 0)
     let window = VersionWindow(from: rows.text(row, 11), to: rows.text(row, 12))
-    if let columns = JSONText.decode([String].self, rows.text(row, 17)), let start = rows.text(row, 18) {
-      let keys = KeyRange(columns: columns, start: numbers(start), end: rows.text(row, 19).map(numbers))
+    if let columns = JSONText.decode([String].self, rows.text(row, 17)),
+      let start = key(numbers: rows.text(row, 18), texts: rows.text(row, 21))
+    {
+      let end = key(numbers: rows.text(row, 19), texts: rows.text(row, 22))
+      let keys = KeyRange(columns: columns, start: start, end: end)
       return LedgerEntry(id: id, runID: runID, content: .mergedKeys(keys, horizon, window), marker: marker)
     }
     return LedgerEntry(id: id, runID: runID, content: .merged(place, horizon, window), marker: marker)
   }
 
-  /// The numbers of `1,2,3`.
-  private static func numbers(_ text: String) -> [Int] { text.split(separator: ",").compactMap { Int($0) } }
+  /// A key of which one or the other is there, in JSON.
+  private static func key(numbers: String?, texts: String?) -> KeyRange.Key? {
+    JSONText.decode([Int].self, numbers).map(KeyRange.Key.numbers)
+      ?? JSONText.decode([String].self, texts).map(KeyRange.Key.texts)
+  }
 
   /// Says in one entry that all of a table is merged, whatever file it lies in, in place of all that was said before.
   ///

@@ -4,26 +4,30 @@ import Libpq
 struct KeyBatches {
   private let columns: [String]
   private var addresses: [UInt64] = []
-  private var keys: [Int] = []
+  private var keys: KeyList
   /// A key whose rows are left out.
-  private var skipped: [Int]?
+  private var skipped: [[UInt8]]?
 
-  /// - Parameter columns: the key's.
-  init(columns: [String]) {
+  /// - Parameters:
+  ///   - columns: the key's.
+  ///   - form: how they are read.
+  init(columns: [String], form: KeyRange.Form) {
     self.columns = columns
+    keys = KeyList(columnCount: columns.count, form: form)
   }
 
-  /// Takes rows as ``ClaimSQL/inKeyOrder(_:)`` gives them.
-  mutating func append(_ rows: ResultSet) {
+  /// Takes rows as ``ClaimSQL/inKeyOrder(_:_:)`` gives them.
+  mutating func append(_ rows: ResultSet) throws(KeyList.Unreadable) {
     for row in 0..<rows.count {
-      append(rows.address(row, 0), key: columns.indices.map { rows.integer(row, $0 + 1) ?? 0 })
+      try append(rows.address(row, 0), key: columns.indices.map { rows.bytes(row, $0 + 1) ?? [] })
     }
   }
 
-  mutating func append(_ address: UInt64, key: [Int]) {
+  /// Takes a row; the key's values are in the server's binary form.
+  mutating func append(_ address: UInt64, key: [[UInt8]]) throws(KeyList.Unreadable) {
     guard key != skipped else { return }
+    try keys.append(key)
     addresses.append(address)
-    keys += key
   }
 
   /// The next batch; nil when more rows must come first, or none is left.
@@ -31,35 +35,26 @@ struct KeyBatches {
   /// A key that has more rows than a batch may have is left out: its rows have to be read in another way.
   mutating func next(rowLimit: Int, isAtEnd: Bool) -> RowsByKey? {
     while addresses.count > rowLimit || isAtEnd && !addresses.isEmpty {
-      guard addresses.count > rowLimit else {
-        defer { drop(addresses.count) }
-        return batch(addresses.count, end: nil)
-      }
-      if let end = (1...rowLimit).last(where: { key($0) != key($0 - 1) }) {
-        let bound = key(end)
-        defer { drop(end) }
-        return batch(end, end: Array(bound))
-      }
-      let first = Array(key(0))
-      skipped = first
-      drop(addresses.indices.first { Array(key($0)) != first } ?? addresses.count)
+      guard addresses.count > rowLimit else { return take(addresses.count, end: nil) }
+      if let end = (1...rowLimit).last(where: { !keys.areSame($0, $0 - 1) }) { return take(end, end: keys[end]) }
+      skipped = keys.values(0)
+      keep((addresses.indices.first { !keys.areSame($0, 0) } ?? addresses.count)..<addresses.count)
     }
     return nil
   }
 
-  private func key(_ row: Int) -> ArraySlice<Int> { keys[(row * columns.count)..<((row + 1) * columns.count)] }
-
-  private func batch(_ count: Int, end: [Int]?) -> RowsByKey {
-    RowsByKey(
-      range: KeyRange(columns: columns, start: Array(key(0)), end: end),
+  private mutating func take(_ count: Int, end: KeyRange.Key?) -> RowsByKey {
+    defer { keep(count..<addresses.count) }
+    return RowsByKey(
+      range: KeyRange(columns: columns, start: keys[0], end: end),
       addresses: Array(addresses[..<count]),
-      keys: Array(keys[..<(count * columns.count)])
+      keys: keys[0..<count]
     )
   }
 
-  private mutating func drop(_ count: Int) {
-    addresses.removeFirst(count)
-    keys.removeFirst(count * columns.count)
+  private mutating func keep(_ rows: Range<Int>) {
+    addresses = Array(addresses[rows])
+    keys = keys[rows]
   }
 }
 

@@ -65,6 +65,7 @@ final class KeyFeeder: Sendable {
 
   private func feed(_ table: Int) throws {
     let plan = context.plan.tables[table]
+    guard let form = plan.keyForm else { return }
     let operation = "reading the keys of \(plan.staging) in order"
     var session = context.session
     // However many there are to be sorted.
@@ -79,16 +80,16 @@ final class KeyFeeder: Sendable {
       try connection.execute(
         """
         BEGIN; SET LOCAL cursor_tuple_fraction = 1; SET LOCAL jit = off;
-        DECLARE \(Self.cursor) NO SCROLL CURSOR WITH HOLD FOR \(ClaimSQL.inKeyOrder(plan)); COMMIT
+        DECLARE \(Self.cursor) NO SCROLL CURSOR WITH HOLD FOR \(ClaimSQL.inKeyOrder(plan, form)); COMMIT
         """,
         operation
       )
-      var batches = KeyBatches(columns: plan.keyColumns.map(\.name.name))
+      var batches = KeyBatches(columns: plan.keyColumns.map(\.name.name), form: form)
       var isAtEnd = false
       while !isAtEnd {
         let rows = try connection.query("FETCH FORWARD \(Self.fetchRowCount) FROM \(Self.cursor)", operation)
         isAtEnd = rows.count < Self.fetchRowCount
-        batches.append(rows)
+        try batches.append(rows)
         while let batch = batches.next(rowLimit: queue.feedRowCount(of: table), isAtEnd: isAtEnd) {
           guard queue.feed(batch, table: table) else { return }
         }

@@ -22,26 +22,28 @@ struct KeyOrderChoice {
   func tables(of plan: MergePlan, _ indices: Set<Int>) throws(PostgresError) -> Set<Int> {
     var chosen: Set<Int> = []
     for index in indices.sorted() where Self.mayFollowKeys(plan.tables[index]) {
-      if try !liesInKeyOrder(plan.tables[index]) { chosen.insert(index) }
+      guard let form = plan.tables[index].keyForm else { continue }
+      if try !liesInKeyOrder(plan.tables[index], form) { chosen.insert(index) }
     }
     return chosen
   }
 
   /// Whether the order of keys can be followed, and may matter.
   static func mayFollowKeys(_ table: TablePlan) -> Bool {
-    table.cacheFit.isLikelyCold && table.snapshot == nil && table.keyIsOfNumbers
+    table.cacheFit.isLikelyCold && table.snapshot == nil && table.keyForm != nil
       && table.reading.source.map { $0.blockCount >= leastBlockCount } == true
   }
 
-  private func liesInKeyOrder(_ table: TablePlan) throws(PostgresError) -> Bool {
+  private func liesInKeyOrder(_ table: TablePlan, _ form: KeyRange.Form) throws(PostgresError) -> Bool {
     let blockCount = table.reading.source?.blockCount ?? 0
     let percent = min(100 * Double(Self.sampledBlockCount) / Double(max(blockCount, 1)), 100)
     let key: SQL = "s.\(table.columns[0].name)"
     let row = try staging.query(
       """
-      SELECT corr((s.ctid::text::point)[0], \(key)::float8)
-      FROM \(table.staging) AS s TABLESAMPLE system (\(Literal("\(percent)"))::float8)
-      WHERE \(KeyRange.areWhole([key]))
+      SELECT corr(k.block, k.rank)
+      FROM (SELECT (s.ctid::text::point)[0] AS block, rank() OVER (ORDER BY \(form.ordered(key))) AS rank
+            FROM \(table.staging) AS s TABLESAMPLE system (\(Literal("\(percent)"))::float8)
+            WHERE \(form.hasPlace([key]))) AS k
       """,
       "checking the row order of \(table.staging)"
     )

@@ -2,7 +2,7 @@
 ///
 /// | question | answers | decides |
 /// |---|---|---|
-/// | in which order is staging read? | as it lies, range by range; or by production's keys, which a cursor of the server has sorted | ``KeyOrderChoice``, before a round: production larger than memory, a key of integers or numeric, staging in another order |
+/// | in which order is staging read? | as it lies, range by range; or by production's keys, which a cursor of the server has sorted | ``KeyOrderChoice``, before a round: production larger than memory, a key of numbers, text or uuid, staging in another order |
 /// | how are production's versions looked up? | from memory: index scans, dense stretches from end to end; cold: the same by bitmap scans, which read ahead | ``Temperature``: the catalog before the first batch, then the pages that the last one had to read, and the time for them |
 /// | who sends the rows to be written? | the client, which has read them whole; or the server itself, by their addresses | ``RouteChoice``: what the last batch had to write, and what the table's columns allow |
 /// | how careful? | fast, asking, careful | `Worker.reaction(to:)`: what the server has refused; only fast batches may be the server's own |

@@ -21,7 +21,7 @@ struct RowRecords {
   }
 
   /// The row `s` of staging lies in the stretch of keys of the entry `g`, if that has one.
-  private var isInStretch: SQL { "(g.key_start IS NULL OR \(KeyRange.holds("g")))" }
+  private var isInStretch: SQL { "(g.key_columns IS NULL OR \(KeyRange.holds("g")))" }
 
   /// The batches that have read what lies at these addresses: a batch's record and its place are written by one statement, and
   /// so at nearly the same time.
@@ -32,7 +32,7 @@ struct RowRecords {
   ///
   /// - Precondition: staging is in this database.
   func reads(of addresses: [String]) throws(PostgresError) -> [WhyReport.Read] {
-    guard !addresses.isEmpty, let source = plan.reading.source, try has("merge_progress.key_start") else {
+    guard !addresses.isEmpty, let source = plan.reading.source, try has("merge_progress.key_text_start") else {
       return []
     }
     let rows = try connection.query(
@@ -61,7 +61,7 @@ struct RowRecords {
       )
       SELECT g.run_id::bigint, to_char(g.recorded_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), b.worker::bigint, b.records_read,
              g.address::text, g.is_of_all
-      FROM (SELECT o.*, o.place_start IS NULL AND o.key_start IS NULL AND o.settled IS NULL AS is_of_all FROM ordered AS o
+      FROM (SELECT o.*, o.place_start IS NULL AND o.key_columns IS NULL AND o.settled IS NULL AS is_of_all FROM ordered AS o
             WHERE NOT o.reopens AND NOT coalesce(o.is_set_apart, false)
               AND (coalesce(o.was_reopened, true) OR o.reads_again AND o.run_id <> o.last_run_id)) AS g
       LEFT JOIN LATERAL (
