@@ -16,7 +16,7 @@ struct KeyProbe {
     keys = KeyArrays(plan)
     statement = try production.prepareWithNext(
       statementName,
-      plan.keyEqualityIsBytewise ? ProbeSQL.lookUp(plan) : ProbeSQL.lookUpAndGroup(plan),
+      ProbeSQL.lookUpKeys(plan),
       parameterTypes: ProbeSQL.parameterTypes(plan),
       "looking up \(plan.production)"
     )
@@ -57,8 +57,8 @@ struct KeyProbe {
   /// Whether the values of the key's columns, each for itself, make not many more keys than the batch has: always with one
   /// column; with several where all but one have few values, as the numbers of an order's lines have.
   private func mayReadAhead(_ batch: StagedBatch) throws(BinaryCopyError) -> Bool {
-    // Values in text would have to be cast one by one, and equality beyond bytes wants its groups.
-    guard plan.keyEqualityIsBytewise, !plan.keyColumns.contains(where: \.probesAsText) else { return false }
+    // Values in text would have to be cast one by one.
+    guard !plan.keyColumns.contains(where: \.probesAsText) else { return false }
     guard plan.keyColumnCount > 1 else { return true }
     let bytes = batch.bytes.rawSpan
     var values = [Set<Int>](repeating: [], count: plan.keyColumnCount)

@@ -7,8 +7,13 @@ import Libpq
 /// ``WorkerConnections`` makes the only plan to choose: a hash join would read all of production, and a merge join
 /// would read it from its first row to the batch's highest key, batch after batch.
 enum ProbeSQL {
+  /// What ``KeyProbe`` asks. Ends with the join's condition.
+  static func lookUpKeys(_ plan: TablePlan) -> SQL {
+    plan.keyEqualityIsBytewise ? lookUp(plan) : lookUpAndGroup(plan)
+  }
+
   /// ordinals (from 1) of the keys that production has, and production's versions for them.
-  static func lookUp(_ plan: TablePlan) -> SQL {
+  private static func lookUp(_ plan: TablePlan) -> SQL {
     """
     SELECT array_agg(k.ordinal::integer), array_agg(p.\(plan.version.name))
     FROM \(keys(plan))
@@ -16,7 +21,7 @@ enum ProbeSQL {
     """
   }
 
-  /// As ``lookUp(_:)``, for ``ReadAhead``: the rows whose key columns are each among the batch's values, all of them by one
+  /// As ``lookUpKeys(_:)``, for ``ReadAhead``: the rows whose key columns are each among the batch's values, all of them by one
   /// bitmap, and of these the ones that have one of its keys.
   ///
   /// For keys of one column these are the same. With several, as the lines of orders, the columns' values make more keys than
@@ -25,7 +30,8 @@ enum ProbeSQL {
     let isAmong = plan.keyColumns.indices.map { index in
       "p.\(plan.columns[index].name) \(plan.columns[index].equality) ANY ($\(index + 1))" as SQL
     }
-    return "\(lookUp(plan)) WHERE \(isAmong.joined(" AND "))"
+    // Within the join's condition, an outer join's among them.
+    return "\(lookUpKeys(plan)) AND \(isAmong.joined(" AND "))"
   }
 
   /// Of the keys that production has, the key itself and production's version.
@@ -48,7 +54,7 @@ enum ProbeSQL {
 
   /// As ``lookUp(_:)`` for keys that can be equal without having equal bytes: also, for every ordinal, the first ordinal
   /// of an equal key, and whether production has it. (A composite key IS NOT NULL only if none of its fields is.)
-  static func lookUpAndGroup(_ plan: TablePlan) -> SQL {
+  private static func lookUpAndGroup(_ plan: TablePlan) -> SQL {
     // Keys with a NULL are equal to nobody.
     let parts = plan.keyColumns.indices.map { "k.k\($0)" as SQL }.joined(", ")
     let partition = plan.keyColumns.indices.map { "\(key($0, plan))" as SQL }.joined(", ")

@@ -281,7 +281,8 @@ import Testing
   @Test(arguments: [
     ("k int", "k", "n * 10"), ("k text", "k", "(n * 10)::text"),
     ("a int, b smallint", "a, b", "n * 10 / 30, n * 10 % 30"),
-    ("k uuid", "k", "md5((n * 10)::text)::uuid"),
+    ("k uuid", "k", "md5((n * 10)::text)::uuid"), ("k numeric", "k", "n * 10"),
+    ("a numeric, b numeric", "a, b", "n * 10 / 30, n * 10 % 30"),
   ])
   func `look-ups read ahead, for keys of every kind`(_ key: String, _ primaryKey: String, _ values: String) async throws
   {
