@@ -109,7 +109,7 @@ struct Catalog: Sendable {
     var columns: [UInt32: [CatalogColumn]] = [:]
     for row in 0..<rows.count {
       func sql(_ column: Int) -> SQL { SQL.uncheckedFromServer(rows.text(row, column) ?? "") }
-      let column = CatalogColumn(
+      var column = CatalogColumn(
         name: Identifier(rows.text(row, 1) ?? ""),
         declaredType: sql(2),
         baseType: CatalogColumn.BaseType(
@@ -127,6 +127,11 @@ struct Catalog: Sendable {
         isIdentity: rows.bool(row, 6) ?? false,
         isIdentityAlways: rows.bool(row, 14) ?? false,
         travel: rows.bool(row, 13) == true ? .binary : .text
+      )
+      column.declared = CatalogColumn.Declaration(
+        number: rows.integer(row, 16) ?? 0,
+        type: UInt32(rows.integer(row, 17) ?? 0),
+        modifier: rows.integer(row, 18) ?? -1
       )
       columns[UInt32(rows.integer(row, 0) ?? 0), default: []].append(column)
     }

@@ -26,6 +26,15 @@ struct CatalogColumn: Sendable {
   var travelElsewhere: Travel { TypeOID.objectNumbers.contains(baseType.oid) ? .text : travel }
   /// What the table itself calls it, where ``name`` is what another table calls it.
   let nameInTable: Identifier
+  /// What stands in `pg_attribute`; nil where a file says what the column is.
+  var declared: Declaration?
+
+  /// A column as it was declared: its number in the table, and its type, with domains as domains.
+  struct Declaration: Sendable {
+    let number: Int
+    let type: UInt32
+    let modifier: Int
+  }
 
   init(
     name: Identifier,
@@ -56,7 +65,7 @@ struct CatalogColumn: Sendable {
   /// - Parameter nameInTable: what the table itself calls it; nil if it goes by the new name there too.
   func renamed(_ name: Identifier, nameInTable: Identifier? = nil) -> CatalogColumn {
     guard name != self.name else { return self }
-    return CatalogColumn(
+    var column = CatalogColumn(
       name: name,
       declaredType: declaredType,
       baseType: baseType,
@@ -68,6 +77,8 @@ struct CatalogColumn: Sendable {
       travel: travel,
       nameInTable: nameInTable
     )
+    column.declared = declared
+    return column
   }
 
   /// The type underneath all domains, with its modifier.

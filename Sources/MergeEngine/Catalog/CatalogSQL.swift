@@ -16,7 +16,7 @@ enum CatalogSQL {
 
   /// table, name, declared type, not null, has default, generated, identity,
   /// base type, modifier, base type as text without and with modifier, array type, collation if not deterministic, has a binary form,
-  /// identity always, has a function for lengths that is told whether a cast is explicit
+  /// identity always, has a function for lengths that is told whether a cast is explicit, number, declared type and its modifier
   static let columns: SQL = """
     WITH RECURSIVE underneath AS (
       SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS modifier
@@ -39,7 +39,8 @@ enum CatalogSQL {
            a.attidentity = 'a',
            EXISTS (SELECT FROM pg_cast k JOIN pg_proc f ON f.oid = k.castfunc
                    WHERE k.castsource = k.casttarget AND f.pronargs = 3
-                     AND k.casttarget = CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem ELSE t.oid END)
+                     AND k.casttarget = CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem ELSE t.oid END),
+           a.attnum, a.atttypid, a.atttypmod
     FROM underneath u
     JOIN pg_attribute a ON a.attrelid = u.attrelid AND a.attnum = u.attnum
     JOIN pg_type t ON t.oid = u.type AND t.typtype <> 'd'

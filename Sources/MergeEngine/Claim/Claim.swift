@@ -95,12 +95,18 @@ struct Claim {
   }
 
   private func copy(_ statement: SQL, into batch: inout StagedBatch) throws {
-    let end = try staging.copyOut(
-      statement,
-      into: &batch.bytes,
-      byteLimit: BatchLimit.byteCount,
-      "reading \(plan.staging)"
-    )
+    let end: Connection.CopyOutEnd
+    do throws(PostgresError) {
+      end = try staging.copyOut(
+        statement,
+        into: &batch.bytes,
+        byteLimit: BatchLimit.byteCount,
+        "reading \(plan.staging)"
+      )
+    } catch {
+      if PlannedShape.isBroken(error) { throw PlannedShape.Broken(plan: plan) }
+      throw error
+    }
     if end == .byteLimitReached { throw TooLarge() }
   }
 

@@ -9,9 +9,12 @@ enum ClaimSQL {
   ///   - rowLimit: the first rows of the range that are read; nil for all.
   static func copy(_ plan: TablePlan, _ place: StagedPlace, columnCount: Int?, rowLimit: Int? = nil) -> SQL {
     let limit: SQL = rowLimit.map { " LIMIT \($0)" } ?? ""
+    // Of one database the batch's last statement asks, with a younger snapshot.
+    let isAsPlanned: SQL =
+      plan.isSplit && plan.snapshot == nil ? " AND \(PlannedShape.require(PlannedShape(plan).ofStaging))" : ""
     return """
       COPY (SELECT \(outputs(plan, columnCount: columnCount)) FROM \(plan.batchSource) AS s
-            WHERE \(isWanted(plan, at: place))\(limit)) TO STDOUT (FORMAT binary)
+            WHERE \(isWanted(plan, at: place))\(isAsPlanned)\(limit)) TO STDOUT (FORMAT binary)
       """
   }
 

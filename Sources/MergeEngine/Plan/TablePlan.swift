@@ -11,6 +11,7 @@ import Libpq
 struct TablePlan: Sendable {
   let staging: QualifiedName
   let production: QualifiedName
+  var stagingOid: UInt32 = 0
   let productionOid: UInt32
   let estimatedRowCount: Int?
 
@@ -53,6 +54,8 @@ struct TablePlan: Sendable {
   var triggers = RowTriggers.none
   /// Where overwritten rows and inserted keys are kept; nil when they are not.
   var images: BeforeImageTable?
+  /// Staging is in another database than production.
+  var isSplit = false
   /// Where the rows come from when that is a file instead of the staging table.
   var snapshot: SnapshotTablePlan?
 
@@ -106,6 +109,9 @@ struct TablePlan: Sendable {
     var readExpression: SQL
     let travel: CatalogColumn.Travel
     let baseType: CatalogColumn.BaseType
+    /// How staging declares it, and production; nil for a file's.
+    var inStaging: CatalogColumn.Declaration?
+    var inProduction: CatalogColumn.Declaration?
     let isInsertOnly: Bool
     let equality: SQL
     /// What is read instead where values are compared: what assignment makes of them.

@@ -69,6 +69,8 @@ struct TablePlanner {
         readExpression: read,
         travel: travel,
         baseType: column.baseType,
+        inStaging: source?.declared,
+        inProduction: column.declared,
         isInsertOnly: insertOnly.contains(column.name) || column.isIdentityAlways,
         equality: equality[column.name] ?? "=",
         comparedExpression: readExpression(of: column, from: source, travel, isCompared: true),
@@ -85,6 +87,7 @@ struct TablePlanner {
     return TablePlan(
       staging: staging.name,
       production: production.name,
+      stagingOid: staging.oid,
       productionOid: production.oid,
       estimatedRowCount: staging.estimatedRowCount,
       columns: columns,
@@ -105,7 +108,8 @@ struct TablePlanner {
       timeZone: options.timeZone,
       restorableColumns: production.columns.filter { column in
         !column.isGenerated && !column.isIdentityAlways && !key.columns.contains { $0.name == column.name }
-      }
+      },
+      isSplit: isSplit
     )
   }
 

@@ -22,8 +22,7 @@ struct RewriteRules {
       JOIN pg_class c ON c.oid = r.ev_class
       JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = $1 AND c.relname = $2 AND r.ev_type::text = ANY ($3::text[])
-        AND (r.ev_enabled = 'A' OR r.ev_type = '2' AND $4
-             OR r.ev_enabled = CASE WHEN current_setting('session_replication_role') = 'replica' THEN 'R' ELSE 'O' END)
+        AND (\(PlannedShape.fires("r")) OR r.ev_type = '2' AND $4)
       ORDER BY r.rulename
       """,
       [

@@ -9,6 +9,7 @@ struct BatchRecord {
   private let statement: PreparedStatement
   private let connection: Connection
   private let operation: String
+  private let plan: TablePlan
   /// The statement answers with the pages of the session so far.
   private let countsPages: Bool
 
@@ -33,12 +34,17 @@ struct BatchRecord {
     _ connection: Connection
   ) throws(PostgresError) {
     self.connection = connection
+    self.plan = plan
     operation = "recording the counts of \(plan.production)"
     countsPages = !plan.cacheFit.relations.isEmpty
     let counting: SQL = countsPages ? "\nRETURNING \(PageCounter.outputs(plan.cacheFit.relations))" : ""
+    let shape = PlannedShape(plan)
+    let isAsPlanned =
+      isOneDatabase && plan.snapshot == nil ? shape.ofProduction + " AND " + shape.ofStaging : shape.ofProduction
     let progress = Self.progress(plan, run: run, admin: admin, isOneDatabase: isOneDatabase)
     // One statement, so that a record of each batch costs no further trip to the server; the commit travels with it, and must
-    // not come where no place was noted: then the statement divides by zero. The start is told by the time it took: with
+    // not come where no place was noted: then the statement divides by zero. Nor where the tables are not what was planned, which the
+    // locks of the batch keep as they are from here on. The start is told by the time it took: with
     // --atomic the transaction began with the first batch.
     statement = try connection.prepareWithNext(
       name,
@@ -57,7 +63,8 @@ struct BatchRecord {
           records_updated = records_updated + $3, records_unchanged = records_unchanged + $4,
           records_stale = records_stale + $5, records_duplicate = records_duplicate + $6,
           records_error = records_error + $7, lost_races = lost_races + $8, batches = batches + 1
-      WHERE id = \(run.logIDs[plan.name] ?? 0) AND 1 / (SELECT count(*) FROM progress) >= 0\(counting)
+      WHERE id = \(run.logIDs[plan.name] ?? 0) AND 1 / (SELECT count(*) FROM progress) >= 0
+        AND \(PlannedShape.require(isAsPlanned))\(counting)
       """,
       parameterTypes: [UInt32](repeating: TypeOID.int8, count: 9) + [
         TypeOID.text, TypeOID.text, TypeOID.int8, TypeOID.text, TypeOID.text, TypeOID.text,
@@ -112,7 +119,7 @@ struct BatchRecord {
   ///   - elapsed: since the batch was begun.
   ///   - ending: what ends the transaction, if that is to be done at once.
   /// - Returns: the pages of production that the session has visited, as ``PageCounter`` takes them; nil where nothing is known.
-  /// - Throws: ``StagingRewritten``, ``PostgresError``.
+  /// - Throws: ``StagingRewritten``, ``PlannedShape/Broken``, ``PostgresError``.
   func add(
     _ counts: VerdictCounts,
     at place: BatchPlace,
@@ -145,6 +152,7 @@ struct BatchRecord {
     do throws(PostgresError) {
       return try connection.execute(statement, parameters, then: ending)
     } catch {
+      if PlannedShape.isBroken(error) { throw PlannedShape.Broken(plan: plan) }
       guard error.sqlState == .divisionByZero, error.operation == operation else { throw error }
       throw StagingRewritten()
     }

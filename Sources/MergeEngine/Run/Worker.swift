@@ -177,9 +177,11 @@ final class Worker {
         }
         if stations[item.table] == nil, !context.isAtomic, try !connectAnew() { return queue.suspend(item, error) }
       } catch {
-        // Bytes that are no rows, a file that can't be read, a shard that is elsewhere now: no other attempt would find it
-        // otherwise.
-        guard error is BinaryCopyError || error is SnapshotError || error is ShardPair.Moved else { throw error }
+        // Bytes that are no rows, a file that can't be read, a shard that is elsewhere now, a table that was changed: no other
+        // attempt would find it otherwise.
+        guard
+          error is BinaryCopyError || error is SnapshotError || error is ShardPair.Moved || error is PlannedShape.Broken
+        else { throw error }
         return try fail(item, error)
       }
     }
