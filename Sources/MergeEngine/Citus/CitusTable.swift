@@ -20,6 +20,8 @@ struct CitusTable: Sendable, Equatable {
   }
 
   let kind: Kind
+  /// Rows are distributed by the hash of a column, as Citus does unless it is told otherwise.
+  var isHashed = false
   /// Tables with the same number have shards of the same ranges on the same nodes; 0 for those that have none in common.
   var colocationID = 0
 
@@ -51,7 +53,12 @@ struct CitusTable: Sendable, Equatable {
         } else {
           rows.integer(row, 3) == 0 ? .managed : .singleShard
         }
-      return (UInt32(rows.integer(row, 0) ?? 0), CitusTable(kind: kind, colocationID: rows.integer(row, 3) ?? 0))
+      let table = CitusTable(
+        kind: kind,
+        isHashed: column != nil && rows.text(row, 1) == "h",
+        colocationID: rows.integer(row, 3) ?? 0
+      )
+      return (UInt32(rows.integer(row, 0) ?? 0), table)
     }
     return Dictionary(uniqueKeysWithValues: found)
   }
@@ -86,6 +93,12 @@ struct CitusTable: Sendable, Equatable {
       \(Literal(table.quoted)), \(Literal(column.name)), colocate_with => \(Literal(other.quoted))
     )
     """
+  }
+
+  /// The column whose hash decides in which shard a row lies, where that is so.
+  var hashedColumn: Identifier? {
+    guard isHashed, case .distributed(let column, _) = kind else { return nil }
+    return column
   }
 
   /// Whether rows of the same key lie on the same node in both.

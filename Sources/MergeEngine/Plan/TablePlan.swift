@@ -31,6 +31,10 @@ struct TablePlan: Sendable {
   let keyIsDeferrable: Bool
   /// What Citus has made of production.
   var citus: CitusTable?
+  /// Which column of the key says in which shard of production a row lies, where Citus has distributed it by hash.
+  var shardKeyIndex: Int? {
+    citus?.hashedColumn.flatMap { column in keyColumns.firstIndex { $0.name == column && !$0.probesAsText } }
+  }
   /// The shards of a table of Citus that staging and production are, on the node that has them.
   var shards: ShardPair?
   /// Staging rows carry a status, which is set after their merge unless marks are left alone.

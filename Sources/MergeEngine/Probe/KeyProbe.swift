@@ -24,31 +24,52 @@ struct KeyProbe {
 
   /// Fills `answer` for every candidate.
   ///
-  /// - Parameter ahead: has the server read ahead, where it may.
+  /// - Parameters:
+  ///   - groups: the candidates, by position, that are looked up together: equal keys in the same group; nil for all of them.
+  ///   - ahead: has the server read ahead, where it may.
   mutating func lookUp(
     _ batch: StagedBatch,
+    inGroups groups: [[Int]]? = nil,
     on production: Connection,
     ahead: ReadAhead? = nil,
     _ answer: inout ProbeAnswer
   ) throws {
-    try keys.collect(batch.candidates, of: batch)
-    let result: ResultSet
-    if let ahead, try mayReadAhead(batch) {
-      let statement =
-        try aheadStatement
-        ?? production.prepare(
-          "\(statementName)_ahead",
-          ProbeSQL.lookUpAhead(plan),
-          parameterTypes: ProbeSQL.parameterTypes(plan),
-          "looking up \(plan.production)"
-        )
-      aheadStatement = statement
-      result = try ahead.during(on: production) { try production.execute(statement, keys.parameters) }
+    let ahead = try ahead != nil && mayReadAhead(batch) ? ahead : nil
+    if !plan.keyEqualityIsBytewise { answer.firstOfKey += batch.candidates.indices.lazy.map { UInt32($0) } }
+    guard let groups else { return try lookUp(nil, of: batch, on: production, ahead, &answer) }
+    for group in groups { try lookUp(group, of: batch, on: production, ahead, &answer) }
+  }
+
+  /// - Parameter group: positions of candidates; nil for all.
+  private mutating func lookUp(
+    _ group: [Int]?,
+    of batch: StagedBatch,
+    on production: Connection,
+    _ ahead: ReadAhead?,
+    _ answer: inout ProbeAnswer
+  ) throws {
+    if let group {
+      try keys.collect(group.lazy.map { batch.candidates[$0] }, of: batch)
     } else {
-      result = try production.execute(statement, keys.parameters)
+      try keys.collect(batch.candidates, of: batch)
     }
-    try readVersions(result, &answer)
-    if !plan.keyEqualityIsBytewise { try readGroups(result, &answer) }
+    let result = try result(on: production, ahead)
+    try readVersions(result, group, &answer)
+    if !plan.keyEqualityIsBytewise { try readGroups(result, group, &answer) }
+  }
+
+  private mutating func result(on production: Connection, _ ahead: ReadAhead?) throws -> ResultSet {
+    guard let ahead else { return try production.execute(statement, keys.parameters) }
+    let statement =
+      try aheadStatement
+      ?? production.prepare(
+        "\(statementName)_ahead",
+        ProbeSQL.lookUpAhead(plan),
+        parameterTypes: ProbeSQL.parameterTypes(plan),
+        "looking up \(plan.production)"
+      )
+    aheadStatement = statement
+    return try ahead.during(on: production) { try production.execute(statement, keys.parameters) }
   }
 
   /// Beyond so many possible keys for one that is there the bitmap would hold mostly others' rows. Arbitrary.
@@ -85,6 +106,7 @@ struct KeyProbe {
 
   private func readVersions(
     _ result: ResultSet,
+    _ group: [Int]?,
     _ answer: inout ProbeAnswer
   ) throws(BinaryCopyError) {
     // No match at all: array_agg over nothing is NULL.
@@ -99,25 +121,25 @@ struct KeyProbe {
     var versionCursor = try BinaryArrayCursor(answer.bytes.rawSpan, at: start)
     var presenceCursor = presence.isEmpty ? nil : try BinaryArrayCursor(presence.rawSpan)
     for _ in 0..<ordinalCursor.count {
-      let index = try Self.readOrdinal(&ordinalCursor, ordinals.rawSpan, limit: matches.count)
+      let index = try Self.readOrdinal(&ordinalCursor, ordinals.rawSpan, limit: group?.count ?? matches.count)
       let field = try versionCursor.next(in: answer.bytes.rawSpan)
       let version = try plan.versionType.read(field, in: answer.bytes.rawSpan)
       if let isPresent = try presenceCursor?.next(in: presence.rawSpan) {
         guard try presence.rawSpan.bigEndian(at: isPresent.offset, as: UInt8.self) == 1 else { continue }
       }
-      matches[index] = .found(version)
+      matches[group?[index] ?? index] = .found(version)
     }
   }
 
-  private func readGroups(_ result: ResultSet, _ answer: inout ProbeAnswer) throws(BinaryCopyError) {
+  private func readGroups(_ result: ResultSet, _ group: [Int]?, _ answer: inout ProbeAnswer) throws(BinaryCopyError) {
     guard let ordinals = result.bytes(0, 0), let firsts = result.bytes(0, 2) else { return }
-    let count = answer.matches.count
-    answer.firstOfKey.append(contentsOf: repeatElement(0, count: count))
     var ordinalCursor = try BinaryArrayCursor(ordinals.rawSpan)
+    let count = group?.count ?? answer.matches.count
     var firstCursor = try BinaryArrayCursor(firsts.rawSpan)
     for _ in 0..<ordinalCursor.count {
       let index = try Self.readOrdinal(&ordinalCursor, ordinals.rawSpan, limit: count)
-      answer.firstOfKey[index] = UInt32(try Self.readOrdinal(&firstCursor, firsts.rawSpan, limit: count))
+      let first = try Self.readOrdinal(&firstCursor, firsts.rawSpan, limit: count)
+      answer.firstOfKey[group?[index] ?? index] = UInt32(group?[first] ?? first)
     }
   }
 

@@ -27,10 +27,13 @@ struct Probe {
   /// For other keys: nothing says how many rows lie between two of them.
   private var keyProbe: KeyProbe?
   private var keys = DenseKeys()
+  /// Where production's rows lie in shards: each of them is asked for its own keys, one by one.
+  private var shards: ShardKeys?
   /// Made when it is wanted for the first time.
   private var ahead: ReadAhead?
 
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
+    shards = try ShardKeys(plan, production, statementName: "\(statementName)_shards")
     if plan.keyIsOneInteger {
       integerProbe = try IntegerKeyProbe(plan, production, statementName: statementName)
       rangeProbe = RangeProbe(plan)
@@ -57,10 +60,10 @@ struct Probe {
     if readsAhead, ahead == nil { ahead = try ReadAhead(production) }
     let ahead = readsAhead ? ahead : nil
     guard integerProbe != nil else {
-      try keyProbe?.lookUp(batch, on: production, ahead: ahead, &answer)
+      let groups = try shards?.divide(batch.candidates, of: batch, on: production)
+      try keyProbe?.lookUp(batch, inGroups: groups, on: production, ahead: ahead, &answer)
       return
     }
-    try keys.divide(batch)
     guard let ahead else { return try lookUpIntegers(batch, on: production, readsAhead: false, &answer) }
     try ahead.during(on: production) { try lookUpIntegers(batch, on: production, readsAhead: true, &answer) }
   }
@@ -109,6 +112,13 @@ struct Probe {
     readsAhead: Bool,
     _ answer: inout ProbeAnswer
   ) throws {
+    if let groups = try shards?.divide(batch.candidates, of: batch, on: production) {
+      for group in groups {
+        try integerProbe?.lookUp(group, of: batch, on: production, readsAhead: readsAhead, &answer)
+      }
+      return
+    }
+    try keys.divide(batch)
     try integerProbe?.lookUp(keys.others, of: batch, on: production, readsAhead: readsAhead, &answer)
     for stretch in keys.stretches { try rangeProbe?.lookUp(stretch, of: batch, on: production, &answer) }
   }

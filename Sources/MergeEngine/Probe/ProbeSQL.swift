@@ -85,13 +85,14 @@ enum ProbeSQL {
   }
 
   /// `unnest($1, $2) WITH ORDINALITY AS k (k0, k1, ordinal)`
-  private static func keys(_ plan: TablePlan) -> SQL {
+  static func keys(_ plan: TablePlan) -> SQL {
     let arrays = plan.keyColumns.indices.map { "$\($0 + 1)" as SQL }.joined(", ")
     let names = plan.keyColumns.indices.map { "k\($0)" as SQL }.joined(", ")
     return "unnest(\(arrays)) WITH ORDINALITY AS k (\(names), ordinal)"
   }
 
-  private static func key(_ index: Int, _ plan: TablePlan) -> SQL {
+  /// The value of a key column, of `k`, in production's type.
+  static func key(_ index: Int, _ plan: TablePlan) -> SQL {
     let column = plan.columns[index]
     let value: SQL = column.probesAsText ? "k.k\(index)::\(column.baseType.fullName)" : "k.k\(index)"
     // Without it, grouping would go by the parameter's collation, the database's.
@@ -99,8 +100,12 @@ enum ProbeSQL {
   }
 
   private static func match(_ plan: TablePlan) -> SQL {
-    plan.keyColumns.indices.map { index in
+    let sameKey = plan.keyColumns.indices.map { index in
       "p.\(plan.columns[index].name) \(plan.columns[index].equality) \(key(index, plan))" as SQL
-    }.joined(" AND ")
+    }
+    let routing = plan.shardKeyIndex.map { index in
+      ShardRouting.condition("p.\(plan.columns[index].name)", plan.columns[index].equality, "$\(index + 1)")
+    }
+    return (sameKey + [routing].compactMap(\.self)).joined(" AND ")
   }
 }

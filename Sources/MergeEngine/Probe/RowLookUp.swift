@@ -15,9 +15,12 @@ struct RowLookUp {
   private let operation: String
   private let columnCount: Int
   private var keys: KeyArrays
+  /// Where production's rows lie in shards: each of them is asked for its own keys.
+  private var shards: ShardKeys?
 
   init(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
     keys = KeyArrays(plan)
+    shards = try ShardKeys(plan, production, statementName: "\(statementName)_shards")
     columnCount = plan.columns.count
     operation = "looking up rows of \(plan.production)"
     statement = try production.prepare(
@@ -39,19 +42,21 @@ struct RowLookUp {
     answer.ranges.removeAll(keepingCapacity: true)
     answer.ranges.append(contentsOf: repeatElement(nil, count: rows.count))
     guard !rows.isEmpty else { return }
-    try keys.collect(rows, of: batch)
-    let result = try production.execute(statement, keys.parameters)
-    for row in 0..<result.count {
-      guard let ordinal = result.integer(row, 0), (1...rows.count).contains(ordinal) else {
-        throw PostgresError(
-          .malformedAnswer,
-          message: "row \(row + 1) of the answer is for none of the keys asked for",
-          operation: operation
-        )
+    for group in try shards?.divide(rows, of: batch, on: production) ?? [Array(rows.indices)] {
+      try keys.collect(group.lazy.map { rows[$0] }, of: batch)
+      let result = try production.execute(statement, keys.parameters)
+      for row in 0..<result.count {
+        guard let ordinal = result.integer(row, 0), (1...group.count).contains(ordinal) else {
+          throw PostgresError(
+            .malformedAnswer,
+            message: "row \(row + 1) of the answer is for none of the keys asked for",
+            operation: operation
+          )
+        }
+        let start = answer.bytes.count
+        result.appendFields(of: row, columns: 1..<(1 + columnCount), to: &answer.bytes)
+        answer.ranges[group[ordinal - 1]] = start..<answer.bytes.count
       }
-      let start = answer.bytes.count
-      result.appendFields(of: row, columns: 1..<(1 + columnCount), to: &answer.bytes)
-      answer.ranges[ordinal - 1] = start..<answer.bytes.count
     }
   }
 }
