@@ -7,6 +7,8 @@ struct Apply {
   private let batchTable: Identifier
   private let insertMissing: PreparedStatement
   private let updateOlder: PreparedStatement?
+  /// In the place of ``updateOlder`` where production lies in shards.
+  private var shardUpdates: ShardUpdates?
   private var writtenRowCount = 0
   private var copier: RowCopier
 
@@ -32,8 +34,9 @@ struct Apply {
       ApplySQL.insertMissing(plan, batchTable),
       "inserting into \(plan.production)"
     )
+    shardUpdates = try ShardUpdates(plan, production, batchTable: batchTable)
     updateOlder =
-      plan.updatedColumns.isEmpty
+      plan.updatedColumns.isEmpty || shardUpdates != nil
       ? nil
       : try production.prepareWithNext(
         "\(batchTable)_update",
@@ -57,7 +60,10 @@ struct Apply {
     }
     var counts = Counts()
     // Before the first lock, as everything that can be.
-    if !updates.isEmpty { try fillBatchTable(updates[...], of: batch) }
+    if !updates.isEmpty {
+      try fillBatchTable(updates[...], of: batch)
+      try shardUpdates?.divide(updates[...], of: batch, on: production)
+    }
     if !inserts.isEmpty, let images = plan.images { try keepKeys(inserts[...], of: batch, in: images) }
     try budget.start(on: production)
     // From here on each trip to the server is time that CDC may wait: what an UPDATE has to say goes with the COPY.
@@ -71,7 +77,7 @@ struct Apply {
     }
     if !updates.isEmpty, inserts.isEmpty || update == nil {
       if !inserts.isEmpty { try budget.limitNext(on: production) }
-      counts.updated = try updateFromBatchTable()
+      counts.updated = try updateFromBatchTable(of: batch, budget)
     }
     counts.lostRaces = inserts.count + updates.count - counts.inserted - counts.updated
     return counts
@@ -114,7 +120,7 @@ struct Apply {
     if !updates.isEmpty {
       try budget.limitNext(on: production)
       try production.executeWithNext(emptyingBatchTable(), "emptying the temporary table")
-      counts += try updateExactly(updates[...], of: batch)
+      counts += try updateExactly(updates[...], of: batch, budget)
     }
     return counts
   }
@@ -129,7 +135,8 @@ struct Apply {
     counts.inserted = try execute(insertMissing, isWitnessed: plan.triggers.onInsert || plan.images != nil)
     if counts.inserted < rows.count {
       try budget.limitNext(on: production)
-      counts.updated = try updateFromBatchTable()
+      try shardUpdates?.divide(rows, of: batch, on: production)
+      counts.updated = try updateFromBatchTable(of: batch, budget)
     }
     let missingCount = rows.count - counts.inserted - counts.updated
     if missingCount > 0, plan.triggers.onInsert, plan.triggers.hasChildren {
@@ -142,15 +149,18 @@ struct Apply {
   /// Updates what is still older.
   ///
   /// - Precondition: the batch table is empty.
-  mutating func updateExactly(_ rows: ArraySlice<UInt32>, of batch: StagedBatch) throws -> Counts {
+  mutating func updateExactly(_ rows: ArraySlice<UInt32>, of batch: StagedBatch, _ budget: LockBudget) throws -> Counts
+  {
     try fillBatchTable(rows, of: batch)
+    try shardUpdates?.divide(rows, of: batch, on: production)
     var counts = Counts()
-    counts.updated = try updateFromBatchTable()
+    counts.updated = try updateFromBatchTable(of: batch, budget)
     counts.lostRaces = rows.count - counts.updated
     return counts
   }
 
-  private func updateFromBatchTable() throws -> Int {
+  private mutating func updateFromBatchTable(of batch: StagedBatch, _ budget: LockBudget) throws -> Int {
+    if let updated = try shardUpdates?.execute(batch, budget, on: production) { return updated }
     guard let updateOlder else { return 0 }
     return try execute(updateOlder, isWitnessed: plan.triggers.onUpdate)
   }

@@ -166,6 +166,19 @@ enum ApplySQL {
     return plan.nullRule == .strict ? "\(new) > \(old)" : "(\(new) > \(old) OR \(old) IS NULL AND \(new) IS NOT NULL)"
   }
 
+  /// ``updateOlder(_:_:)`` for the rows of a single shard, whose keys are its parameters; nil where there are no shards, or where
+  /// triggers have to be watched.
+  static func updateShard(_ plan: TablePlan, _ table: Identifier) -> SQL? {
+    guard let index = plan.shardKeyIndex, !plan.updatedColumns.isEmpty, !plan.triggers.onUpdate, plan.images == nil
+    else {
+      return nil
+    }
+    let (key, array) = (plan.columns[index], "$\(index + 1)" as SQL)
+    let source = ShardRouting.rows(of: "pg_temp.\(table)", key.name, key.equality, array)
+    let isOfShard = ShardRouting.condition("p.\(key.name)", key.equality, array)
+    return update(plan, from: "\(source) AS t", where: "\(isDue(plan)) AND \(isOfShard)")
+  }
+
   private static func update(_ plan: TablePlan, from source: SQL, where isDue: SQL) -> SQL {
     let assignments = plan.updatedColumns.map { "\($0.name) = \(value($0))" as SQL }.joined(", ")
     return "UPDATE \(plan.production) AS p SET \(assignments) FROM \(source) WHERE \(isDue)"

@@ -411,7 +411,8 @@ struct Stations {
       },
       by: { rows in
         let isInsert = verdict == .insert
-        let written = try isInsert ? apply.insertExactly(rows, of: batch, budget) : apply.updateExactly(rows, of: batch)
+        let written =
+          try isInsert ? apply.insertExactly(rows, of: batch, budget) : apply.updateExactly(rows, of: batch, budget)
         try requireInPlace(written, inserts: isInsert ? rows + [] : [], updates: isInsert ? [] : rows + [], batch)
         return written
       }
