@@ -90,6 +90,13 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: strictAndSafe
     ),
+    // A model of who has written what, for tests in which all goes wrong at once.
+    .target(
+      name: "TortureSupport",
+      dependencies: ["Libpq", "TestSupport"],
+      path: "Tests/TortureSupport",
+      swiftSettings: strictAndSafe
+    ),
     .testTarget(name: "SpellingTests", dependencies: ["Spelling"], swiftSettings: strictAndSafe),
     .testTarget(
       name: "BinaryCopyTests",
@@ -143,7 +150,7 @@ let package = Package(
     .testTarget(
       name: "TortureTests",
       dependencies: [
-        "MergeEngine", "Libpq", "PrivateCluster", "TestSupport", "merge-engine",
+        "MergeEngine", "Libpq", "PrivateCluster", "TestSupport", "TortureSupport", "merge-engine",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strictAndSafe

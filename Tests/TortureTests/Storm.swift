@@ -2,6 +2,7 @@ import Foundation
 import Libpq
 import PrivateCluster
 import TestSupport
+import TortureSupport
 
 /// Merges, and everything that can go wrong with them, for some time.
 struct Storm {
@@ -122,7 +123,7 @@ struct Storm {
     }
     let isProxied = Bool.random(using: &random)
     let database = isProxied ? proxied : direct
-    try await waitUntilNobodyHoldsLocks()
+    try await MergesUnderWay.waitForTheirEnd(on: [ConnectionTarget(direct)])
     let merge = try Self.merge(arguments, database)
     let rival = Int.random(in: 0..<6, using: &random) == 0 ? try Self.merge(arguments, direct) : nil
     tally.runs += rival == nil ? 1 : 2
@@ -156,20 +157,6 @@ struct Storm {
         """,
         "looking for a run to take back"
       ).integer(0, 0)
-  }
-
-  /// The server may need a moment to notice that a killed merge is gone: then the next one would be refused rightly.
-  private func waitUntilNobodyHoldsLocks() async throws {
-    let deadline = ContinuousClock.now + .seconds(60)
-    while ContinuousClock.now < deadline {
-      let isFree = try? Connection(to: ConnectionTarget(direct), applicationName: "torture") { _ in }
-        .query(
-          "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'merge-engine control')",
-          "looking for merges"
-        ).bool(0, 0)
-      if isFree == true { return }
-      try await Task.sleep(for: .milliseconds(20))
-    }
   }
 
   private mutating func disturb(_ merge: CommandLineProgram, isProxied: Bool) async throws {
