@@ -204,6 +204,35 @@ import Testing
     }
   }
 
+  /// Between the look at all nodes and its own merge.
+  @Test func aNodeThatCantBeReachedWhenItsMergeBeginsIsWaitedFor() async throws {
+    try await CitusCluster.withDatabase { cluster, database in
+      try Orders.prepare(database, count: 2000, colocates: true)
+      #expect(try await database.call("merge", "--on-nodes").status == 0)
+      try database.run("UPDATE staging.orders SET status = 'newest', updated_at = '2028-01-01'")
+      try database.run(
+        """
+        CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql
+          AS $$ BEGIN PERFORM pg_advisory_xact_lock(15); RETURN NEW; END $$;
+        CREATE TRIGGER wait AFTER INSERT ON admin.merge_summary FOR EACH ROW EXECUTE FUNCTION public.wait();
+        SELECT pg_advisory_lock(15);
+        """
+      )
+      let merge = try database.launch(["merge", "--on-nodes"])
+      try await database.wait(for: TestDatabase.somebodyWaitsForALock)
+      let ofNode = try node(cluster.workers[0].connectionString())
+      try ofNode.run("ALTER DATABASE \(database.name) ALLOW_CONNECTIONS false")
+      try database.run("SELECT pg_advisory_unlock(15)")
+      try await eventually("the first attempt") {
+        try merge.errorsSoFar().contains("the node can't be reached") ? () : nil
+      }
+      try ofNode.run("ALTER DATABASE \(database.name) ALLOW_CONNECTIONS true")
+      let outcome = try await merge.outcome()
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try database.count("SELECT count(*) FROM production.orders WHERE status = 'newest'") == 2000)
+    }
+  }
+
   @Test func aMergeThatIsKilledGoesOnWhereItStopped() async throws {
     try await CitusCluster.withDatabase { cluster, database in
       try Orders.prepare(database, count: 40_000, colocates: true)

@@ -18,6 +18,7 @@ package struct NodesRun: Sendable {
   private let session: Session
   private let logger: Logger
   private let stop: StopSignal
+  private let retries: RetryPolicy
 
   /// Shards that are moved faster than they are merged would keep a run from ever ending. Arbitrary.
   private static let roundLimit = 5
@@ -47,6 +48,10 @@ package struct NodesRun: Sendable {
     self.logger = logger
     self.stop = stop
     session = Session(target: target, stagingTarget: nil, options: options, logger: logger)
+    retries = RetryPolicy(
+      patienceSeconds: RetryPolicy.patienceSeconds(lockTimeoutMilliseconds: options.lockTimeoutMilliseconds),
+      reconnectLimitSeconds: Double(options.reconnectLimitSeconds)
+    )
   }
 
   /// Merges; blocks the calling thread until the run is closed.
@@ -56,10 +61,6 @@ package struct NodesRun: Sendable {
   /// - Throws: as ``MergeRun/run(onProgress:)``.
   package func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> RunReport {
     let clock = ReportClock()
-    let retries = RetryPolicy(
-      patienceSeconds: RetryPolicy.patienceSeconds(lockTimeoutMilliseconds: options.lockTimeoutMilliseconds),
-      reconnectLimitSeconds: Double(options.reconnectLimitSeconds)
-    )
     let control = try ControlConnection(session, retries, stop: stop)
     let (tables, placements, record) = try control.patiently { connection in
       let tables = try DistributedTables(options, writes: true, logger: logger, connection)
@@ -139,7 +140,7 @@ package struct NodesRun: Sendable {
   ) throws -> ([NodesOutcome.OfNode], (any Error)?) {
     let progress = NodeProgress()
     let names = tables.tables.map(\.name)
-    let (own, receiver) = (StopSignal(), logger)
+    let (own, receiver, retries) = (StopSignal(), logger, retries)
     let controls = RunControls(runID: record.id, admin: Identifier(options.schemas.admin))
     var controlError: (any Error)?
     func lead() {
@@ -160,7 +161,7 @@ package struct NodesRun: Sendable {
       }
     }
     let results = try NodeThreads.run(shares, whileWaiting: lead) { index, share in
-      try MergeRun(target: share.target, options: share.options, logger: NodeLog.logger(share, receiver), stop: own)
+      try NodeMerge(share: share, retries: retries, logger: NodeLog.logger(share, receiver), stop: own)
         .run { progress.note($0, of: index, share.names) }
     }
     lead()
