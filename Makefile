@@ -9,6 +9,7 @@
 # make test-matrix            the integration tests on every other PostgreSQL version that can be installed
 # make test-citus             the tests on a Citus cluster, where Citus is installed
 # make torture                CDC, kills, frozen clients, crashes for 20 minutes; SECONDS=60 SEED=1 for another storm
+# make torture-citus          the same for merges on the nodes of Citus, with moves of shards, for 10 minutes
 # make benchmarks             what the client costs a row, in a release build: allocations and nanoseconds
 # make bench-archive        measures a release build with bench, 1M rows, and archives the result in Benchmarks/Runs
 # make demo                   installs what is missing, merges a realistic data set on a private server
@@ -20,7 +21,7 @@
 # make install-test-dependencies  the same, and what only the tests need: Chromium, Python, the AWS CLI and its emulator
 # make help                   prints these lines
 
-.PHONY: help build release package-build install uninstall deb tarball test test-matrix test-citus torture benchmarks bench-archive demo dms-simulator format format-check clean install-dependencies install-test-dependencies
+.PHONY: help build release package-build install uninstall deb tarball test test-matrix test-citus torture torture-citus benchmarks bench-archive demo dms-simulator format format-check clean install-dependencies install-test-dependencies
 .DEFAULT_GOAL := help
 
 help:
@@ -75,9 +76,15 @@ test-matrix: install-test-dependencies
 test-citus: install-test-dependencies release
 	MERGE_ENGINE_TEST_PROGRAM="$(CURDIR)/.build/release/merge-engine" .ci/clusters-in-memory swift test --filter CitusTests
 
-SECONDS ?= 1200
+torture: SECONDS ?= 1200
 torture: install-test-dependencies
 	MERGE_ENGINE_TORTURE_SECONDS=$(SECONDS) MERGE_ENGINE_TORTURE_SEED=$(SEED) swift test --filter TortureTests
+
+torture-citus: SECONDS ?= 600
+torture-citus: install-test-dependencies release
+	MERGE_ENGINE_TEST_PROGRAM="$(CURDIR)/.build/release/merge-engine" \
+	  MERGE_ENGINE_TORTURE_SECONDS=$(SECONDS) MERGE_ENGINE_TORTURE_SEED=$(SEED) \
+	  .ci/clusters-in-memory swift test --filter CitusStormTests
 
 # Their build folder; with that of the release build its C objects are not built again.
 BENCHMARKS_BUILD = .build-benchmarks

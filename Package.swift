@@ -144,7 +144,7 @@ let package = Package(
     // Needs an installed Citus: `make test-citus` alone runs it.
     .testTarget(
       name: "CitusTests",
-      dependencies: ["Libpq", "PrivateCluster", "TestSupport", "merge-engine"],
+      dependencies: ["Libpq", "PrivateCluster", "TestSupport", "TortureSupport", "merge-engine"],
       swiftSettings: strictAndSafe
     ),
     .testTarget(

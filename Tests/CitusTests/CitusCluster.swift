@@ -11,7 +11,9 @@ final class CitusCluster: Sendable {
   private static let settings = [
     "shared_preload_libraries": "citus", "max_connections": "150", "max_prepared_transactions": "150",
     "autovacuum": "off",
-    "citus.shard_count": "8", "citus.enable_statistics_collection": "off", "citus.node_conninfo": "sslmode=disable",
+    // What a crash leaves prepared is settled a second later, not a minute.
+    "citus.recover_2pc_interval": "1s", "citus.shard_count": "8",
+    "citus.enable_statistics_collection": "off", "citus.node_conninfo": "sslmode=disable",
   ]
 
   private init() async throws {
@@ -45,7 +47,9 @@ final class CitusCluster: Sendable {
         try TestDatabase(connectionString: node.connectionString(database: name)).run("CREATE EXTENSION citus")
       }
       let database = try TestDatabase(connectionString: cluster.coordinator.connectionString(database: name))
-      try database.run("SELECT citus_set_coordinator_host('\(cluster.coordinator.socketDirectory)', 5432)")
+      try database.run(
+        "SELECT citus_set_coordinator_host('\(cluster.coordinator.socketDirectory)', \(cluster.coordinator.port))"
+      )
       for worker in cluster.workers {
         try database.run("SELECT citus_add_node('\(worker.socketDirectory)', \(worker.port))")
       }
