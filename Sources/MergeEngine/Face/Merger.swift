@@ -226,8 +226,9 @@ public struct Merger: Sendable {
   ) async throws -> MergeStatus {
     try await Stoppable.run { stop in
       try OptionCheck.range(runLimit, MergeLimits.rows, "runLimit")
-      return try MergeStatus.read(
+      return try NodesStatus.read(
         target: database.target,
+        addresses: NodeAddresses(),
         schemas: schemas,
         tables: tables,
         runLimit: runLimit,

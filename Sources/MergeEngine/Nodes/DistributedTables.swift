@@ -11,6 +11,22 @@ struct DistributedTables: Sendable {
     let staging: CatalogTable
     /// What the file says of it.
     let rules: ColumnRules.TableRules?
+
+    /// Why it can't be merged on the nodes; nil if it can.
+    var obstacle: String? {
+      CitusTable.obstacleOnNodes(
+        production: (production.name, production.citus),
+        staging: (staging.name, staging.citus)
+      )
+    }
+  }
+
+  /// What there is, before it is known what stands against it.
+  private struct Choice {
+    let catalog: Catalog
+    var tables: [Table] = []
+    var findings: [Finding] = []
+    var mistakes: [String] = []
   }
 
   /// Parents first.
@@ -25,41 +41,12 @@ struct DistributedTables: Sendable {
   init(_ options: MergeOptions, writes: Bool, logger: Logger, _ connection: Connection) throws {
     try Preparation(options: options, logger: logger, purpose: .look)
       .requireSchemas(production: connection, staging: connection)
-    let catalog = try Catalog(connection, schemas: options.schemas.allStaging + options.schemas.allProduction)
-    var (found, chosen, mistakes): ([Finding], [Table], [String]) = ([], [], [])
-    for own in options.ofEachPair(staging: catalog, production: catalog) {
-      let label = { (table: String) in
-        options.schemas.hasSeveralPairs ? "\(own.schemas.production).\(table)" : table
-      }
-      let (staging, production) = (catalog.tables(in: own.schemas.staging), catalog.tables(in: own.schemas.production))
-      mistakes += own.columns.mistakes(production: production, staging: staging)
-      let choice = TableChoice(
-        staging: staging,
-        production: production,
-        stagingSchema: own.schemas.staging,
-        productionSchema: own.schemas.production,
-        rules: own.columns,
-        only: own.tables
-      )
-      found += choice.findings.map { finding in
-        Finding(grade: finding.grade, kind: finding.kind, table: finding.table.map(label), message: finding.message)
-      }
-      for pair in choice.pairs {
-        let table = Table(
-          name: label(pair.production.name.name.name),
-          production: pair.production,
-          staging: pair.staging,
-          rules: own.columns.tables[pair.production.name.name.name]
-        )
-        chosen.append(table)
-        let obstacle = CitusTable.obstacleOnNodes(
-          production: (table.production.name, table.production.citus),
-          staging: (table.staging.name, table.staging.citus)
-        )
-        if let obstacle { found.append(.blocker(.tableShape, table.name, obstacle)) }
-      }
-    }
-    guard mistakes.isEmpty else { throw MergeFailure.configuration(mistakes) }
+    let choice = try Self.choice(options, connection)
+    guard choice.mistakes.isEmpty else { throw MergeFailure.configuration(choice.mistakes) }
+    let chosen = choice.tables
+    let found =
+      choice.findings
+      + chosen.compactMap { table in table.obstacle.map { .blocker(.tableShape, table.name, $0) } }
     let blockers = found.filter { $0.grade == .blocker }
     let judgement = try Judgement(blockers) { name in
       guard let staging = chosen.first(where: { $0.name == name })?.staging.name else { return false }
@@ -82,7 +69,60 @@ struct DistributedTables: Sendable {
     }
     guard standing.isEmpty else { throw MergeFailure.blocked(standing) }
     warnings = found.filter { $0.grade == .warning } + judgement.warnings
-    tables = TableOrder(left.map(\.production.oid), in: catalog).indices.map { left[$0] }
+    tables = Self.ordered(left, choice.catalog)
+  }
+
+  /// Those that lie side by side already, whatever stands beside them; without Citus, and on a node of it, there are none.
+  ///
+  /// - Parameter connection: to the coordinator.
+  init(lyingSideBySide options: MergeOptions, _ connection: Connection) throws {
+    warnings = []
+    let isInstalled = try connection.query("SELECT \(CitusTable.isInstalled)", "looking for Citus").bool(0, 0) == true
+    guard isInstalled, try CitusNode.isCoordinator(connection) else {
+      tables = []
+      return
+    }
+    let choice = try Self.choice(options, connection)
+    tables = Self.ordered(choice.tables.filter { $0.obstacle == nil }, choice.catalog)
+  }
+
+  private static func choice(_ options: MergeOptions, _ connection: Connection) throws -> Choice {
+    let catalog = try Catalog(connection, schemas: options.schemas.allStaging + options.schemas.allProduction)
+    var choice = Choice(catalog: catalog)
+    for own in options.ofEachPair(staging: catalog, production: catalog) {
+      let label = { (table: String) in
+        options.schemas.hasSeveralPairs ? "\(own.schemas.production).\(table)" : table
+      }
+      let (staging, production) = (catalog.tables(in: own.schemas.staging), catalog.tables(in: own.schemas.production))
+      choice.mistakes += own.columns.mistakes(production: production, staging: staging)
+      let pairs = TableChoice(
+        staging: staging,
+        production: production,
+        stagingSchema: own.schemas.staging,
+        productionSchema: own.schemas.production,
+        rules: own.columns,
+        only: own.tables
+      )
+      choice.findings += pairs.findings.map { finding in
+        Finding(grade: finding.grade, kind: finding.kind, table: finding.table.map(label), message: finding.message)
+      }
+      for pair in pairs.pairs {
+        choice.tables.append(
+          Table(
+            name: label(pair.production.name.name.name),
+            production: pair.production,
+            staging: pair.staging,
+            rules: own.columns.tables[pair.production.name.name.name]
+          )
+        )
+      }
+    }
+    return choice
+  }
+
+  /// Parents first.
+  private static func ordered(_ tables: [Table], _ catalog: Catalog) -> [Table] {
+    TableOrder(tables.map(\.production.oid), in: catalog).indices.map { tables[$0] }
   }
 
   /// Tables whose shards the role may not keep where they are: Citus lets nobody but their owner.

@@ -20,7 +20,7 @@ struct NodesOutcome {
 
   private(set) var tables: [RunReport.TableReport]
   private(set) var warnings: [String] = []
-  /// Which nodes have refused rows, a sentence each: nobody else can list them.
+  /// Which nodes have refused rows, a sentence each.
   private(set) var refusals: [String] = []
   private var failures: [String] = []
   private var findings: [Finding] = []
@@ -60,7 +60,7 @@ struct NodesOutcome {
         if refusedCount > 0 {
           refusals.append(
             "\(refusedCount.rows) \(refusedCount == 1 ? "stands" : "stand") refused on node \(outcome.share.node): "
-              + "merge-engine errors list shows why, connected to that node"
+              + "merge-engine errors list shows why"
           )
         }
         if !goesOn {
@@ -149,7 +149,7 @@ struct NodesOutcome {
   func notes(_ status: RunStatus) -> String {
     switch status {
     case .success: "All staging rows merged, on the nodes."
-    case .partial: "Rows were refused. merge-engine errors list shows them on the node that has their shard."
+    case .partial: "Rows were refused. merge-engine errors list shows them."
     case .aborted: "Interrupted. The batches before are committed; run the merge again to continue."
     case .failed, .running, .loading: failures.joined(separator: "\n")
     }

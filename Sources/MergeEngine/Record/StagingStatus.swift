@@ -14,18 +14,51 @@ public struct StagingStatus: Sendable, Codable {
   /// Rows that stand refused.
   public let errors: Int
 
-  /// Counts every staging table.
+  /// Counts every staging table that lies here whole.
+  ///
+  /// - Returns: the counts, and the names of the tables that Citus has distributed: what is merged of their rows is known to the nodes.
   static func read(
     _ connection: Connection,
     _ schemas: Schemas,
     _ rules: ColumnRules,
     only names: [String]?
-  ) throws(PostgresError) -> [StagingStatus] {
-    var statuses: [StagingStatus] = []
-    for table in try tables(connection, schemas, rules) where table.isMeant(by: names) {
-      statuses.append(try count(table, connection, admin: Identifier(schemas.admin)))
+  ) throws(PostgresError) -> (counted: [StagingStatus], ofCitus: [String]) {
+    var (counted, ofCitus): ([StagingStatus], [String]) = ([], [])
+    for table in try allTables(connection, schemas, rules) where table.isMeant(by: names) {
+      if table.isOfCitus {
+        ofCitus.append(table.shownName)
+      } else {
+        counted.append(try count(table, connection, admin: Identifier(schemas.admin)))
+      }
     }
-    return statuses
+    return (counted, ofCitus)
+  }
+
+  /// Refuses tables that only the nodes of Citus can count, where nobody asks the nodes.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)``.
+  static func requireNoneOfCitus(
+    _ connection: Connection,
+    _ schemas: Schemas,
+    _ rules: ColumnRules,
+    only names: [String]?
+  ) throws {
+    let ofCitus = try allTables(connection, schemas, rules).filter { $0.isOfCitus && $0.isMeant(by: names) }
+    guard ofCitus.isEmpty else { throw notCounted(ofCitus.map(\.shownName)) }
+  }
+
+  /// That tables are not counted in a form of `status` that knows nothing of nodes.
+  static func notCounted(_ tables: [String]) -> MergeFailure {
+    .blocked(
+      tables.map {
+        .blocker(
+          .tableShape,
+          $0,
+          "its staging is distributed by Citus, and only status without --watch and --prometheus asks the nodes. Leave it out with "
+            + "--table."
+        )
+      }
+    )
   }
 
   /// Counts one staging table.
@@ -152,6 +185,9 @@ public struct StagingStatus: Sendable, Codable {
     /// The server's number, as far as it is to be had.
     let server: SQL?
 
+    /// Its rows lie in shards.
+    let isOfCitus: Bool
+
     /// Tables are called with their schema.
     var isOfSeveralPairs = false
 
@@ -184,11 +220,19 @@ public struct StagingStatus: Sendable, Codable {
        AND a.atttypid IN (\(TypeOID.timestamp), \(TypeOID.timestamptz), \(TypeOID.date)))
     """
 
-  /// The staging tables of all pairs.
+  /// The staging tables of all pairs that can be counted here.
   static func tables(
     _ connection: Connection,
     _ schemas: Schemas,
     _ rules: ColumnRules = ColumnRules()
+  ) throws(PostgresError) -> [Table] {
+    try allTables(connection, schemas, rules).filter { !$0.isOfCitus }
+  }
+
+  private static func allTables(
+    _ connection: Connection,
+    _ schemas: Schemas,
+    _ rules: ColumnRules
   ) throws(PostgresError) -> [Table] {
     let hasLedger = try AdminSchema.hasProgress(Identifier(schemas.admin), connection)
     let server: SQL? = hasLedger ? try StagingSource.server(connection).map { "\(Literal($0))" } : nil
@@ -220,10 +264,9 @@ public struct StagingStatus: Sendable, Codable {
       [.text(schemas.staging)],
       "looking for the staging tables"
     )
-    // What is merged of the rows of nodes is known to the nodes.
     let oids = (0..<rows.count).map { UInt32(rows.integer($0, 2) ?? 0) }
     let ofCitus = !oids.isEmpty && rows.bool(0, 3) == true ? try CitusTable.read(oids, connection) : [:]
-    return (0..<rows.count).filter { ofCitus[oids[$0]] == nil }.map { row in
+    return (0..<rows.count).map { row in
       let name = Identifier(rows.text(row, 0) ?? "")
       var productionName = name
       if case .found(let other) = names.production(of: name), names.staging(of: other) == .found(name) {
@@ -234,7 +277,8 @@ public struct StagingStatus: Sendable, Codable {
         production: QualifiedName(schema: Identifier(schemas.production), name: productionName),
         versionType: rows.text(row, 1).map { .uncheckedFromServer($0) },
         hasLedger: hasLedger,
-        server: server
+        server: server,
+        isOfCitus: ofCitus[oids[row]] != nil
       )
     }
   }

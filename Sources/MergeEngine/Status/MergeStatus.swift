@@ -14,6 +14,8 @@ public struct MergeStatus: Sendable, Codable {
   public let errorsElsewhere: Int
   /// The admin schema's name, if there is no such schema.
   package private(set) var missingAdminSchema: String?
+  /// Staging tables that Citus has distributed and nobody has counted.
+  package private(set) var ofCitus: [String] = []
 
   private enum CodingKeys: String, CodingKey {
     case tables
@@ -64,6 +66,20 @@ public struct MergeStatus: Sendable, Codable {
     }
   }
 
+  /// The same with tables that nodes have counted.
+  ///
+  /// - Parameter left: tables that Citus has distributed and nobody has counted.
+  func adding(_ counted: [StagingStatus], leaving left: [String]) -> MergeStatus {
+    MergeStatus(
+      tables: (tables + counted).sorted { $0.table < $1.table },
+      lastRun: lastRun,
+      runs: runs,
+      errorsElsewhere: errorsElsewhere,
+      missingAdminSchema: missingAdminSchema,
+      ofCitus: left
+    )
+  }
+
   /// Reads the status; closes runs whose process has died on the way.
   ///
   /// - Parameters:
@@ -107,12 +123,14 @@ public struct MergeStatus: Sendable, Codable {
       [.text(schemas.admin)],
       "looking for the admin schema"
     ).bool(0, 0)
+    let staging = try StagingStatus.read(connection, schemas, columns, only: tables)
     return MergeStatus(
-      tables: try StagingStatus.read(connection, schemas, columns, only: tables),
+      tables: staging.counted,
       lastRun: runs.first,
       runs: runs,
       errorsElsewhere: try errorsElsewhere(connection, schemas, tables),
-      missingAdminSchema: hasAdminSchema == true ? nil : schemas.admin
+      missingAdminSchema: hasAdminSchema == true ? nil : schemas.admin,
+      ofCitus: staging.ofCitus
     )
   }
 

@@ -22,13 +22,15 @@ package struct RefusedRow: Sendable, Encodable {
   package let failedAt: String
   /// Why it was dismissed; nil if it was not.
   package let dismissedBecause: String?
+  /// The node of Citus that refused it, as `10.0.0.5:5432`, whose run ``runID`` is; nil for rows that this server refused.
+  package var node: String?
 
   private enum CodingKeys: String, CodingKey {
     case runID = "run_id"
     case table = "table_name"
     case key = "row_key"
     case sqlState = "sqlstate"
-    case message, detail
+    case message, detail, node
     case failedAt = "failed_at"
     case dismissedBecause = "dismissed_because"
   }
@@ -107,7 +109,7 @@ package struct QuarantineBrowser: Sendable {
   package func retry(_ wanted: Standing = .standing, sqlState: String?) throws -> [String: Int] {
     let production = try connect()
     var options = options
-    options.tables = try options.tables ?? tablesWithRefusedRows(wanted, production)
+    options.tables = try options.tables ?? tables(having: wanted, production)
     if options.tables?.isEmpty == true { return [:] }
     let staging = try session.connectStagingControl(beside: production)
     let plan = try Preparation(options: options, logger: session.logger).plan(production: production, staging: staging)
@@ -157,13 +159,16 @@ package struct QuarantineBrowser: Sendable {
     return result.integer(0, 0) ?? 0
   }
 
+  /// The tables that have refused rows of a standing.
+  func tables(having standing: Standing) throws -> [String] { try tables(having: standing, connect()) }
+
   private func connect() throws -> Connection {
     let connection = try session.reachControl()
     try AdminSchema(schemas: session.schemas).require(connection)
     return connection
   }
 
-  private func tablesWithRefusedRows(_ standing: Standing, _ connection: Connection) throws -> [String] {
+  private func tables(having standing: Standing, _ connection: Connection) throws -> [String] {
     let rows = try connection.query(
       "SELECT DISTINCT \(PairSQL(schemas: options.schemas).tableName("e")) FROM \(errors) AS e WHERE \(stands(standing)) AND snapshot_id IS NULL ORDER BY 1",
       "looking for refused rows"

@@ -30,11 +30,13 @@ package struct StatusMetrics: Sendable {
 
   /// Reads everything, and returns the metrics in the text exposition format.
   ///
-  /// - Throws: ``MergeFailure/unreachable(_:)``, ``PostgresError``.
+  /// - Throws: ``MergeFailure/unreachable(_:)``, ``MergeFailure/blocked(_:)`` for tables of Citus, ``PostgresError``.
   package func text() throws -> String {
     let start = ContinuousClock.now
     let connection = try session.reachControl()
     try StagingStatus.require(tables, on: connection, schemas: session.schemas, columns)
+    let staging = try StagingStatus.read(connection, session.schemas, columns, only: tables)
+    guard staging.ofCitus.isEmpty else { throw StagingStatus.notCounted(staging.ofCitus) }
     let server = try connection.query(
       "SELECT current_database()::text, extract(epoch FROM clock_timestamp())::float8",
       "reading the database's name"
@@ -56,7 +58,7 @@ package struct StatusMetrics: Sendable {
       "When these metrics were read, by the database server's clock.",
       samples: [.init(server.double(0, 1) ?? 0)]
     )
-    addStaging(try StagingStatus.read(connection, session.schemas, columns, only: tables), &metrics)
+    addStaging(staging.counted, &metrics)
     try addRuns(connection, &metrics)
     metrics.gauge(
       "merge_engine_collection_duration_seconds",

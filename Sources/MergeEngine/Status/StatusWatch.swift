@@ -117,6 +117,7 @@ package final class StatusWatch {
   private func connected() throws -> Connection {
     if let connection, !connection.isBroken { return connection }
     let made = try session.reachControl()
+    try StagingStatus.requireNoneOfCitus(made, session.schemas, columns, only: tables)
     connection = made
     return made
   }

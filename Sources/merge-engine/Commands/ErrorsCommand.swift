@@ -6,6 +6,7 @@ struct ErrorsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "errors",
     abstract: "List, retry or dismiss the staging rows that the server refused.",
+    discussion: "Rows that nodes of Citus have refused (merge --on-nodes) are among them: the nodes are asked, too.",
     subcommands: [ErrorsListCommand.self, ErrorsRetryCommand.self, ErrorsDismissCommand.self]
   )
 }
@@ -20,7 +21,7 @@ struct ErrorsOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The database that staging is in, if not --database.", valueName: "url"))
   var stagingDatabase: String?
 
-  func browser(_ context: CommandContext) throws -> QuarantineBrowser {
+  func browser(_ context: CommandContext) throws -> NodesQuarantine {
     guard sqlstate?.wholeMatch(of: /[0-9A-Z]{5}/) != nil || sqlstate == nil else {
       throw MergeFailure.usage("--sqlstate is a code of five digits or capitals, such as 23503.")
     }
@@ -28,9 +29,10 @@ struct ErrorsOptions: ParsableArguments {
     options.schemas = context.schemas
     options.tables = context.tables
     options.columns = context.columns
-    return QuarantineBrowser(
+    return NodesQuarantine(
       target: context.target,
       stagingTarget: try context.stagingTarget(stagingDatabase),
+      addresses: NodeAddresses(context.configuration.citusNodes),
       options: options,
       logger: context.logger
     )
@@ -68,8 +70,9 @@ struct ErrorsListCommand: AsyncParsableCommand {
   }
 
   private func table(of rows: [RefusedRow]) -> TextTable {
+    let isOfNodes = rows.contains { $0.node != nil }
     var table = TextTable(
-      [
+      (isOfNodes ? [.text("node")] : []) + [
         .number("run"), .text("at (UTC)"), .text("table"), .text("key"), .text("sqlstate"),
         .text(dismissed ? "dismissed because" : "reason"),
       ]
@@ -77,7 +80,10 @@ struct ErrorsListCommand: AsyncParsableCommand {
     for row in rows {
       let reason = ([row.message] + (row.detail.map { [$0] } ?? [])).joined(separator: ". ")
       let time = row.failedAt.prefix(19).replacing("T", with: " ")
-      table.add(["\(row.runID)", String(time), row.table, row.keyText, row.sqlState, row.dismissedBecause ?? reason])
+      table.add(
+        (isOfNodes ? [row.node ?? "-"] : [])
+          + ["\(row.runID)", String(time), row.table, row.keyText, row.sqlState, row.dismissedBecause ?? reason]
+      )
     }
     return table
   }

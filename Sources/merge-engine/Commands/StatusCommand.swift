@@ -8,7 +8,8 @@ struct StatusCommand: DatabaseCommand {
     abstract: "Show the pending, processed and refused rows of each staging table, and the last runs.",
     discussion: """
       With --watch, follow a running merge from another terminal until Ctrl-C, with a line for each table and worker. Counting \
-      takes at most a twentieth of the time; between counts, the last one is updated from the merge's own records.
+      takes at most a twentieth of the time; between counts, the last one is updated from the merge's own records. Staging that Citus \
+      has distributed is counted by its nodes, without --watch and --prometheus.
       """
   )
 
@@ -45,8 +46,9 @@ struct StatusCommand: DatabaseCommand {
     if watch { return try await watch(context) }
     if let prometheus { return try await write(metricsTo: prometheus, context) }
     let status = try await Waiting.on("counting", context) {
-      try MergeStatus.read(
+      try NodesStatus.read(
         target: context.target,
+        addresses: NodeAddresses(context.configuration.citusNodes),
         schemas: context.schemas,
         tables: context.tables,
         columns: context.columns,

@@ -6,7 +6,7 @@ struct StatusTable {
 
   func rendered(_ style: Style) -> TerminalText {
     var text: TerminalText = ""
-    if status.tables.isEmpty, status.errorsElsewhere == 0 {
+    if status.tables.isEmpty, status.errorsElsewhere == 0, status.ofCitus.isEmpty {
       text += "There are no staging tables. merge-engine init creates them.\n"
     } else if !status.tables.isEmpty {
       var table = TextTable(["staging table"], numbers: ["total", "pending", "processed", "errors"])
