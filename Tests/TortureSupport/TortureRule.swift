@@ -53,6 +53,7 @@ extension TortureRule {
     )
     """
 
+  /// Newer wins, and nothing of it is lost.
   public static let noOlderRow = TortureRule(
     claim: "no production row is older than the newest version written for its key since its last delete",
     violations: """
@@ -63,6 +64,7 @@ extension TortureRule {
     tampering: "DELETE FROM production.items"
   )
 
+  /// No row is put together from two writes.
   public static let wholeRows = TortureRule(
     claim: "every production row is one that somebody wrote, whole",
     violations: """
@@ -79,6 +81,7 @@ extension TortureRule {
     tampering: "UPDATE production.items SET payload = 'x' WHERE id = (SELECT min(id) FROM production.items)"
   )
 
+  /// Merges leave staging as it was loaded.
   public static let noStagingRowLost = TortureRule(
     claim: "no staging row is lost or doubled",
     violations: """
@@ -90,6 +93,7 @@ extension TortureRule {
     tampering: "DELETE FROM staging.orders WHERE ctid = (SELECT min(ctid) FROM staging.orders)"
   )
 
+  /// Marks say what became of a row.
   public static let everyRowIsMarked = TortureRule(
     claim:
       "where staging has a status column every row is marked, and only rows that can't be stored are marked ERROR",
@@ -103,6 +107,7 @@ extension TortureRule {
       """
   )
 
+  /// A run that was killed is closed by the next.
   public static let noRunIsLeftRunning = TortureRule(
     claim: "no run is left RUNNING",
     violations: "SELECT count(*) FROM admin.merge_summary WHERE status = 'RUNNING'",

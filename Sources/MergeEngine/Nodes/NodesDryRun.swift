@@ -4,12 +4,8 @@ import Logging
 
 /// Says what a merge on the nodes would do: a ``DryRun`` on every node, summed by table.
 package struct NodesDryRun: Sendable {
-  private let target: ConnectionTarget
-  private let addresses: NodeAddresses
-  private let options: MergeOptions
+  private let look: NodesLook
   private let sampleLimit: Int
-  private let logger: Logger
-  private let stop: StopSignal
 
   /// - Parameters: as ``NodesRun/init(target:stagingTarget:addresses:options:logger:stop:)``, and how many rows to show of each
   ///   verdict.
@@ -22,13 +18,16 @@ package struct NodesDryRun: Sendable {
     logger: Logger,
     stop: StopSignal = StopSignal()
   ) throws {
-    try NodeLimits.require(options, isSplit: stagingTarget != nil)
-    self.target = target
-    self.addresses = addresses
-    self.options = options
+    look = try NodesLook(
+      target: target,
+      stagingTarget: stagingTarget,
+      addresses: addresses,
+      options: options,
+      logger: logger,
+      stop: stop,
+      writes: true
+    )
     self.sampleLimit = sampleLimit
-    self.logger = logger
-    self.stop = stop
   }
 
   /// Looks; blocks the calling thread.
@@ -36,18 +35,15 @@ package struct NodesDryRun: Sendable {
   /// - Throws: as ``DryRun/run(onProgress:)``.
   package func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> PlanReport {
     let clock = ReportClock()
-    let look = NodesLook(
-      target: target,
-      addresses: addresses,
-      options: options,
-      logger: logger,
-      stop: stop,
-      writes: true
-    )
     do {
-      let (tables, reports) = try look.run(clock, onProgress) { [self] share, logger, onProgress in
-        try DryRun(target: share.target, options: share.options, sampleLimit: sampleLimit, logger: logger, stop: stop)
-          .run(onProgress: onProgress)
+      let (tables, reports) = try look.run(clock, onProgress) { [look, sampleLimit] share, logger, onProgress in
+        try DryRun(
+          target: share.target,
+          options: share.options,
+          sampleLimit: sampleLimit,
+          logger: logger,
+          stop: look.stop
+        ).run(onProgress: onProgress)
       }
       return report(clock, tables, reports)
     } catch MergeFailure.blocked(let findings) {
@@ -120,7 +116,7 @@ package struct NodesDryRun: Sendable {
       finishedAt: Date(),
       elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
       workers: workers,
-      batchRows: options.batchRows,
+      batchRows: look.options.batchRows,
       tables: tables,
       findings: findings.filter { $0.grade == .blocker } + findings.filter { $0.grade == .warning },
       standingErrors: standingErrors

@@ -12,6 +12,33 @@ struct NodesLook: Sendable {
   let writes: Bool
 
   /// - Parameters:
+  ///   - target: the coordinator's database.
+  ///   - stagingTarget: must be nil; for the message.
+  ///   - addresses: how the nodes are reached.
+  ///   - options: what is, or would be, merged.
+  ///   - logger: gets what is logged on the nodes, with the node's name.
+  ///   - stop: ends it early, on all nodes.
+  ///   - writes: whether it is looked at as by one who merges.
+  /// - Throws: ``MergeFailure/usage(_:)`` for options that a merge on the nodes can't keep.
+  init(
+    target: ConnectionTarget,
+    stagingTarget: ConnectionTarget?,
+    addresses: NodeAddresses,
+    options: MergeOptions,
+    logger: Logger,
+    stop: StopSignal,
+    writes: Bool
+  ) throws {
+    try NodeLimits.require(options, isSplit: stagingTarget != nil)
+    self.target = target
+    self.addresses = addresses
+    self.options = options
+    self.logger = logger
+    self.stop = stop
+    self.writes = writes
+  }
+
+  /// - Parameters:
   ///   - onProgress: gets the sum of the nodes, on this thread.
   ///   - body: what is done on a node; the logger and the progress are the node's own.
   /// - Returns: the tables, and what came of it on every node.

@@ -4,11 +4,8 @@ import Logging
 
 /// Compares production with what was merged into it on the nodes: a ``Verification`` on every node, summed by table.
 package struct NodesVerification: Sendable {
-  private let target: ConnectionTarget
-  private let addresses: NodeAddresses
+  private let look: NodesLook
   private let options: VerifyOptions
-  private let logger: Logger
-  private let stop: StopSignal
 
   /// - Parameters: as ``NodesRun/init(target:stagingTarget:addresses:options:logger:stop:)``.
   /// - Throws: ``MergeFailure/usage(_:)`` for what can't be compared on the nodes, or not be written to one file.
@@ -20,17 +17,21 @@ package struct NodesVerification: Sendable {
     logger: Logger,
     stop: StopSignal = StopSignal()
   ) throws {
-    try NodeLimits.require(options.merge, isSplit: stagingTarget != nil)
+    look = try NodesLook(
+      target: target,
+      stagingTarget: stagingTarget,
+      addresses: addresses,
+      options: options.merge,
+      logger: logger,
+      stop: stop,
+      writes: false
+    )
     guard options.outputPath == nil else {
       throw MergeFailure.usage(
         "--output can't be used with --on-nodes: repair knows rows by where they lie, and finds those of nodes nowhere."
       )
     }
-    self.target = target
-    self.addresses = addresses
     self.options = options
-    self.logger = logger
-    self.stop = stop
   }
 
   /// Compares; blocks the calling thread.
@@ -38,26 +39,18 @@ package struct NodesVerification: Sendable {
   /// - Throws: as ``Verification/run(onProgress:)``.
   package func run(onProgress: (RunProgress) -> Void = { _ in }) throws -> VerifyReport {
     let clock = ReportClock()
-    let look = NodesLook(
-      target: target,
-      addresses: addresses,
-      options: options.merge,
-      logger: logger,
-      stop: stop,
-      writes: false
-    )
     do {
-      let (tables, reports) = try look.run(clock, onProgress) { [self] share, logger, onProgress in
+      let (tables, reports) = try look.run(clock, onProgress) { [look, options] share, logger, onProgress in
         var own = options
         own.merge = share.options
-        return try Verification(target: share.target, options: own, logger: logger, stop: stop).run(
+        return try Verification(target: share.target, options: own, logger: logger, stop: look.stop).run(
           onProgress: onProgress
         )
       }
       let report = report(clock, tables, reports)
       if report.status != .aborted {
         VerificationRecord(
-          session: Session(target: target, stagingTarget: nil, options: options.merge, logger: logger)
+          session: Session(target: look.target, stagingTarget: nil, options: options.merge, logger: look.logger)
         ).write(report)
       }
       return report
