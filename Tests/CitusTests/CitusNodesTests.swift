@@ -187,6 +187,37 @@ import Testing
     }
   }
 
+  /// Shards of production and of staging are split together, since they lie side by side.
+  @Test func shardsThatAreSplitBetweenInitAndMergeAreMerged() async throws {
+    try await CitusCluster.withDatabase { cluster, database in
+      try Orders.prepare(database, count: 5000, colocates: true)
+      try split(cluster, database)
+      let outcome = try await database.call("merge", "--on-nodes", "--json")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["totals"]["read"].integer == 5000)
+      try expectRule(database)
+      #expect(try await database.call("verify", "--on-nodes").status == 0)
+    }
+  }
+
+  @Test func shardsThatAreSplitInTheMiddleAreMerged() async throws {
+    try await CitusCluster.withDatabase { cluster, database in
+      try Orders.prepare(database, count: 40_000, colocates: true)
+      let merge = try database.launch(["merge", "--on-nodes", "--batch", "100", "--workers", "2"])
+      try await eventually("the first batch") {
+        let node = try node(cluster.workers[0].connectionString(database: database.name))
+        return try node.holds("to_regclass('admin.merge_batches') IS NOT NULL")
+          && node.holds("EXISTS (SELECT FROM admin.merge_batches)") ? () : nil
+      }
+      try split(cluster, database)
+      #expect(merge.isRunning, "the shard was split after the merge")
+      let outcome = try await merge.outcome()
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      try expectRule(database)
+      #expect(try await database.call("verify", "--on-nodes").status == 0)
+    }
+  }
+
   @Test func aNodeThatRestartsCostsTimeOnly() async throws {
     try await CitusCluster.withDatabase(own: true) { cluster, database in
       try Orders.prepare(database, count: 60_000, colocates: true)
@@ -386,6 +417,22 @@ import Testing
       #expect(outcome.status == 73, "\(outcome.transcript)")
       #expect(outcome.errors.contains("lock_shard_metadata"), "\(outcome.errors)")
     }
+  }
+
+  /// Makes two shards of one on the first worker, and leaves one of them there.
+  private func split(_ cluster: CitusCluster, _ database: TestDatabase) throws {
+    let from = cluster.workers[0]
+    try database.run(
+      """
+      SELECT citus_split_shard_by_split_points(
+        shardid, ARRAY[((shardminvalue::bigint + shardmaxvalue::bigint) / 2)::text],
+        (SELECT array_agg(nodeid::int ORDER BY nodeid) FROM pg_dist_node WHERE shouldhaveshards), 'block_writes')
+      FROM (SELECT s.* FROM pg_dist_shard AS s JOIN pg_dist_placement USING (shardid) JOIN pg_dist_node USING (groupid)
+            WHERE logicalrelid = 'production.orders'::regclass
+              AND (nodename, nodeport) = ('\(from.socketDirectory)', \(from.port))
+            ORDER BY shardid LIMIT 1) AS s
+      """
+    )
   }
 
   private func node(_ connectionString: String) throws -> TestDatabase {
