@@ -18,9 +18,9 @@ import TortureSupport
     try await CitusCluster.withDatabase(own: true) { cluster, database in
       try await prepare(database)
       var storm = CitusStorm(cluster, database, seed: seed)
-      // 30 kills, 15 restarts and 40 moves in 10 minutes, and so in proportion.
+      // 15 kills, as many restarts and 30 moves in 10 minutes, and so in proportion.
       let (kills, restarts, moves) = (
-        max(1, Int(seconds / 20)), max(1, Int(seconds / 40)), max(1, Int(seconds / 15))
+        max(1, Int(seconds / 40)), max(1, Int(seconds / 40)), max(1, Int(seconds / 20))
       )
       try await storm.rage(seconds: seconds, kills: kills, restarts: restarts, moves: moves)
       print("citus storm: \(storm.tally)")
