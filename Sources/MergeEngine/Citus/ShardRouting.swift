@@ -5,7 +5,7 @@ enum ShardRouting {
   /// Sends the statement to the shards that the values of an array lie in.
   ///
   /// Citus goes by `= ANY`. By that alone a shard would search its index for all values again for every row that it is joined with:
-  /// 40 times the server CPU for 3,000 rows of a shard. So the first value stands there twice, since no index is searched for
+  /// 3.3 s of server CPU for 25,000 rows on 8 shards instead of 0.5. So the first value stands there twice, since no index is searched for
   /// one condition or another; what is left is a look into a hash table.
   ///
   /// - Parameters:
