@@ -54,8 +54,8 @@ public struct StagingStatus: Sendable, Codable {
         .blocker(
           .tableShape,
           $0,
-          "its staging is distributed by Citus, and only status without --watch and --prometheus asks the nodes. Leave it out with "
-            + "--table."
+          "its staging is distributed by Citus: only a status that is asked once, as a table or as JSON, counts on the nodes. Leave "
+            + "it out with --table."
         )
       }
     )
