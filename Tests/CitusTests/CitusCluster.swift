@@ -60,11 +60,16 @@ final class CitusCluster: Sendable {
       } catch {
         result = .failure(error)
       }
-      for node in nodes {
-        try TestDatabase(connectionString: node.connectionString()).run("DROP DATABASE \(name) WITH (FORCE)")
-      }
+      for node in nodes { try drop(name, on: TestDatabase(connectionString: node.connectionString())) }
       if own { for node in nodes { await node.stop() } }
       try result.get()
     }
+  }
+
+  /// The server waits five seconds for a database's sessions to end, Citus's own among them: less than a busy machine may need.
+  private static func drop(_ name: String, on server: TestDatabase) throws {
+    let statement = "DROP DATABASE \(name) WITH (FORCE)"
+    for _ in 0..<10 where (try? server.run(statement)) != nil { return }
+    try server.run(statement)
   }
 }

@@ -52,7 +52,7 @@ import Testing
     "ALTER TABLE production.t ALTER n TYPE float8",
     "BEGIN; ALTER TABLE staging.t RENAME n TO old; ALTER TABLE staging.t ADD n bigint DEFAULT 7; ALTER TABLE staging.t DROP old; COMMIT",
     """
-    BEGIN; CREATE TABLE public.kept AS TABLE staging.t; DROP TABLE staging.t;
+    BEGIN; CREATE TABLE public.kept AS TABLE staging.t; DROP TABLE staging.t CASCADE;
     CREATE TABLE staging.t AS
       SELECT k, n::float8 AS n, 'n'::text AS w, timestamp '2024-03-01' AS updated_at, _dms_processing_status FROM public.kept; COMMIT
     """,
