@@ -43,9 +43,9 @@ struct BatchRecord {
       isOneDatabase && plan.snapshot == nil ? shape.ofProduction + " AND " + shape.ofStaging : shape.ofProduction
     let progress = Self.progress(plan, run: run, admin: admin, isOneDatabase: isOneDatabase)
     // One statement, so that a record of each batch costs no further trip to the server; the commit travels with it, and must
-    // not come where no place was noted: then the statement divides by zero. Nor where the tables are not what was planned, which the
-    // locks of the batch keep as they are from here on. The start is told by the time it took: with
-    // --atomic the transaction began with the first batch.
+    // not come where no place was noted: then the statement divides by zero. Nor where the tables are not what was planned, which
+    // the batch's locks keep as they are from here on. The start is told by the time it took: with --atomic the transaction began
+    // with the first batch.
     statement = try connection.prepareWithNext(
       name,
       """

@@ -266,8 +266,10 @@ import Testing
       let first = try database.launch(
         ["merge", "--batch", "500", "--lock-timeout", status == 74 ? "100" : "10000"]
       )
-      try await database.waitForBlockedWorker()
-      if status != 74 { first.send(SIGKILL) }
+      if status != 74 {
+        try await database.waitForBlockedWorker()
+        first.send(SIGKILL)
+      }
       #expect(try await first.outcome().status == status)
       try holder.run("COMMIT")
       try await database.waitForTheEndOfAllSessions()
