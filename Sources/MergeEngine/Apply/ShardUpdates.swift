@@ -31,7 +31,8 @@ struct ShardUpdates {
 
   /// Divides the rows that the batch table has been filled with: a question of its own, to be asked before the first lock.
   mutating func divide(_ rows: ArraySlice<UInt32>, of batch: StagedBatch, on production: Connection) throws {
-    groups = try shards.divide(rows, of: batch, on: production).map { $0.map { rows[rows.startIndex + $0] } }
+    let rows = Array(rows)
+    groups = try shards.divide(rows, of: batch, on: production).map { $0.map { rows[$0] } }
   }
 
   /// - Returns: how many rows were still older, and are updated.

@@ -12,7 +12,7 @@ struct KeyArrays {
   }
 
   /// Collects the keys of `rows`, positions in ``StagedBatch/rows``, in that order.
-  mutating func collect(_ rows: some Sequence<UInt32>, of batch: StagedBatch) throws(BinaryCopyError) {
+  mutating func collect(_ rows: [UInt32], of batch: StagedBatch) throws(BinaryCopyError) {
     let bytes = batch.bytes.rawSpan
     for index in arrays.indices { arrays[index].removeAll() }
     for row in rows {

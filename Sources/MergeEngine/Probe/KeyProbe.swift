@@ -48,11 +48,7 @@ struct KeyProbe {
     _ ahead: ReadAhead?,
     _ answer: inout ProbeAnswer
   ) throws {
-    if let group {
-      try keys.collect(group.lazy.map { batch.candidates[$0] }, of: batch)
-    } else {
-      try keys.collect(batch.candidates, of: batch)
-    }
+    try keys.collect(group?.map { batch.candidates[$0] } ?? batch.candidates, of: batch)
     let result = try result(on: production, ahead)
     try readVersions(result, group, &answer)
     if !plan.keyEqualityIsBytewise { try readGroups(result, group, &answer) }

@@ -43,7 +43,7 @@ struct RowLookUp {
     answer.ranges.append(contentsOf: repeatElement(nil, count: rows.count))
     guard !rows.isEmpty else { return }
     for group in try shards?.divide(rows, of: batch, on: production) ?? [Array(rows.indices)] {
-      try keys.collect(group.lazy.map { rows[$0] }, of: batch)
+      try keys.collect(group.map { rows[$0] }, of: batch)
       let result = try production.execute(statement, keys.parameters)
       for row in 0..<result.count {
         guard let ordinal = result.integer(row, 0), (1...group.count).contains(ordinal) else {

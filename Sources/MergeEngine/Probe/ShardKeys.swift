@@ -22,9 +22,7 @@ struct ShardKeys {
 
   /// - Parameter rows: positions in ``StagedBatch/rows``.
   /// - Returns: positions in `rows`, ascending, shard by shard; none of rows without a key, which are found nowhere.
-  mutating func divide(_ rows: some Collection<UInt32>, of batch: StagedBatch, on production: Connection) throws
-    -> [[Int]]
-  {
+  mutating func divide(_ rows: [UInt32], of batch: StagedBatch, on production: Connection) throws -> [[Int]] {
     guard !rows.isEmpty else { return [] }
     try arrays.collect(rows, of: batch)
     return try groups.divide(arrays.parameters, on: production)
