@@ -33,8 +33,11 @@ build: install-dependencies
 # What --version says; empty where there is no repository.
 COMMIT = $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(if $(shell git status --porcelain 2>/dev/null),-dirty)
 
+# Further flags of the release build; .ci/run has the benchmarks' added, which then find their modules built.
+RELEASE_FLAGS ?=
+
 release: install-dependencies
-	MERGE_ENGINE_COMMIT=$(COMMIT) swift build -c release --product merge-engine
+	MERGE_ENGINE_COMMIT=$(COMMIT) swift build -c release $(RELEASE_FLAGS) --product merge-engine
 
 # A folder of its own: what is linked in differs, and the tests' build stays as it is.
 STATIC_BUILD = .build-static
@@ -86,11 +89,12 @@ torture-citus: install-test-dependencies release
 	  MERGE_ENGINE_TORTURE_SECONDS=$(SECONDS) MERGE_ENGINE_TORTURE_SEED=$(SEED) \
 	  .ci/clusters-in-memory swift test --filter CitusStormTests
 
-# Their build folder; with that of the release build its C objects are not built again.
+# Their build folder; with that of a release build with the same flags nothing of the engine is built again.
 BENCHMARKS_BUILD = .build-benchmarks
+TESTABLE = -Xswiftc -enable-testing
 
 benchmarks: install-dependencies
-	swift run --package-path Benchmarks --scratch-path $(BENCHMARKS_BUILD) -c release -Xswiftc -enable-testing MicroBenchmarks
+	swift run --package-path Benchmarks --scratch-path $(BENCHMARKS_BUILD) -c release $(TESTABLE) MicroBenchmarks
 
 bench-archive: release
 	Benchmarks/archive $(ARGUMENTS)

@@ -27,9 +27,8 @@ enum OrdersBatch {
     keyIndexOid: 2,
     keyIsDeferrable: false,
     hasStatusColumn: true,
-    marksRows: true,
     nullRule: .productionLoses,
-    window: .init(from: nil, to: nil)
+    writing: .init(marksRows: true)
   )
 
   /// The bytes of so many rows, their keys shuffled by a multiplication.

@@ -115,9 +115,8 @@ extension TablePlan {
       keyIndexOid: 2,
       keyIsDeferrable: false,
       hasStatusColumn: true,
-      marksRows: true,
       nullRule: nullRule,
-      window: .unbounded
+      writing: .init(marksRows: true)
     )
   }
 

@@ -55,7 +55,7 @@ struct Apply {
     updates: [UInt32],
     _ budget: inout LockBudget
   ) throws -> Counts {
-    guard plan.insertsByCopy, !plan.triggers.onInsert else {
+    guard plan.insertsByCopy, !plan.writing.triggers.onInsert else {
       return try writeExactly(batch, inserts: inserts, updates: updates, &budget)
     }
     var counts = Counts()
@@ -64,10 +64,10 @@ struct Apply {
       try fillBatchTable(updates[...], of: batch)
       try shardUpdates?.divide(updates[...], of: batch, on: production)
     }
-    if !inserts.isEmpty, let images = plan.images { try keepKeys(inserts[...], of: batch, in: images) }
+    if !inserts.isEmpty, let images = plan.writing.images { try keepKeys(inserts[...], of: batch, in: images) }
     try budget.start(on: production)
     // From here on each trip to the server is time that CDC may wait: what an UPDATE has to say goes with the COPY.
-    let update = plan.triggers.onUpdate || updates.isEmpty ? nil : updateOlder
+    let update = plan.writing.triggers.onUpdate || updates.isEmpty ? nil : updateOlder
     if !inserts.isEmpty {
       let limit = update == nil ? nil : budget.nextLimit
       let followers = [limit, update.map(\.execution)].compactMap(\.self)
@@ -132,14 +132,14 @@ struct Apply {
   {
     try fillBatchTable(rows, of: batch)
     var counts = Counts()
-    counts.inserted = try execute(insertMissing, isWitnessed: plan.triggers.onInsert || plan.images != nil)
+    counts.inserted = try execute(insertMissing, isWitnessed: plan.writing.triggers.onInsert || plan.writing.images != nil)
     if counts.inserted < rows.count {
       try budget.limitNext(on: production)
       try shardUpdates?.divide(rows, of: batch, on: production)
       counts.updated = try updateFromBatchTable(of: batch, budget)
     }
     let missingCount = rows.count - counts.inserted - counts.updated
-    if missingCount > 0, plan.triggers.onInsert, plan.triggers.hasChildren {
+    if missingCount > 0, plan.writing.triggers.onInsert, plan.writing.triggers.hasChildren {
       counts.inserted += min(try redirectedCount(), missingCount)
     }
     counts.lostRaces = rows.count - counts.inserted - counts.updated
@@ -162,7 +162,7 @@ struct Apply {
   private mutating func updateFromBatchTable(of batch: StagedBatch, _ budget: LockBudget) throws -> Int {
     if let updated = try shardUpdates?.execute(batch, budget, on: production) { return updated }
     guard let updateOlder else { return 0 }
-    return try execute(updateOlder, isWitnessed: plan.triggers.onUpdate)
+    return try execute(updateOlder, isWitnessed: plan.writing.triggers.onUpdate)
   }
 
   /// - Parameter isWitnessed: the statement says itself how many rows it has written, how many of them under their keys, how
@@ -181,7 +181,7 @@ struct Apply {
         operation: "writing into \(plan.production)"
       )
     }
-    if let images = plan.images, let doubtful = result.text(0, 3) {
+    if let images = plan.writing.images, let doubtful = result.text(0, 3) {
       try production.execute(
         ApplySQL.discardUnwritten(plan, images, at: TupleAddress.addresses(ofArray: doubtful)),
         "discarding images of rows of \(plan.production) that were not written"

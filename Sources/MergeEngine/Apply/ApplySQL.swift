@@ -55,7 +55,7 @@ enum ApplySQL {
 
   private static func insertMissing(_ plan: TablePlan, from source: SQL) -> SQL {
     let insertion = insertion(plan, from: source)
-    guard plan.images != nil || plan.triggers.onInsert else { return insertion }
+    guard plan.writing.images != nil || plan.writing.triggers.onInsert else { return insertion }
     return "\(keeping(plan, insertion)) \(witness(plan, from: source))"
   }
 
@@ -75,7 +75,7 @@ enum ApplySQL {
   private static func keeping(_ plan: TablePlan, _ insertion: SQL) -> SQL {
     let key = plan.keyColumns.map(\.name).joined()
     let keeping: SQL =
-      plan.images.map { ", kept AS (INSERT INTO \($0.name) (\(key)) SELECT \(key) FROM written)" } ?? ""
+      plan.writing.images.map { ", kept AS (INSERT INTO \($0.name) (\(key)) SELECT \(key) FROM written)" } ?? ""
     return "WITH written AS (\(insertion) \(returningKey(plan)))\(keeping)"
   }
 
@@ -135,7 +135,7 @@ enum ApplySQL {
   /// Staging rows as `t` by an array of addresses, one by one: a TID scan inside a nested loop. What the horizon has not
   /// seen is a row that has taken the place of the one that was read.
   private static func addressed(_ plan: TablePlan) -> SQL {
-    let isSame: SQL = plan.reading.horizon.map { " AND \($0.hasSeen("t"))" } ?? ""
+    let isSame: SQL = plan.reading.state.horizon.map { " AND \($0.hasSeen("t"))" } ?? ""
     return "unnest($1) AS a (address) JOIN \(plan.batchSource) AS t ON t.ctid = a.address\(isSame)"
   }
 
@@ -148,9 +148,9 @@ enum ApplySQL {
   /// it is now.
   static func updateOlder(_ plan: TablePlan, _ table: Identifier) -> SQL {
     let source: SQL = "pg_temp.\(table)"
-    if let images = plan.images { return updateKeeping(images, plan, table, isDue(plan)) }
+    if let images = plan.writing.images { return updateKeeping(images, plan, table, isDue(plan)) }
     let update = update(plan, from: "\(source) AS t", where: isDue(plan))
-    guard plan.triggers.onUpdate else { return update }
+    guard plan.writing.triggers.onUpdate else { return update }
     return """
       WITH written AS (\(update) \(returningKey(plan)), \(isOlder(plan, value(plan.version))) AS \(left))
       \(witness(plan, from: source, isLeft: "w.\(left)"))
@@ -169,7 +169,7 @@ enum ApplySQL {
   /// ``updateOlder(_:_:)`` for the rows of a single shard, whose keys are its parameters; nil where there are no shards, or where
   /// triggers have to be watched.
   static func updateShard(_ plan: TablePlan, _ table: Identifier) -> SQL? {
-    guard let index = plan.shardKeyIndex, !plan.updatedColumns.isEmpty, !plan.triggers.onUpdate, plan.images == nil
+    guard let index = plan.shardKeyIndex, !plan.updatedColumns.isEmpty, !plan.writing.triggers.onUpdate, plan.writing.images == nil
     else {
       return nil
     }
@@ -189,7 +189,7 @@ enum ApplySQL {
     let new = value(plan.version)
     let old: SQL = "p.\(plan.version.name)"
     var isOlder = isOlder(plan, new)
-    if let ties = plan.ties, !ties.columns.isEmpty {
+    if let ties = plan.writing.ties, !ties.columns.isEmpty {
       let differs = ties.columns.map { column in
         let planned = plan.columns[column.index]
         return isDistinct(value(planned), "p.\(planned.name)", column.equality)
@@ -218,7 +218,7 @@ enum ApplySQL {
     returning position: Identifier? = nil
   ) -> SQL {
     let updated = plan.updatedColumns
-    let kept = plan.keyColumns.map(\.name) + plan.restorableColumns.map(\.name)
+    let kept = plan.keyColumns.map(\.name) + plan.writing.restorableColumns.map(\.name)
     let newValues = updated.indices.map { "\(value(updated[$0])) AS n\($0)" as SQL }
     let oldValues = kept.indices.map { "p.\(kept[$0]) AS o\($0)" as SQL }
     let assignments = updated.indices.map { "\(updated[$0].name) = l.n\($0)" as SQL }
@@ -232,7 +232,7 @@ enum ApplySQL {
     // A version in the key is never updated, and so never older.
     let isStillOlder =
       updated.firstIndex { $0.name == plan.version.name }.map { isOlder(plan, "l.n\($0)") } ?? "false"
-    let mayBeSwallowed = plan.triggers.onUpdate
+    let mayBeSwallowed = plan.writing.triggers.onUpdate
     let ending: SQL =
       if position != nil {
         """

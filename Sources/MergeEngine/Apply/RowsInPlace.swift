@@ -10,7 +10,7 @@ struct RowsInPlace {
 
   /// - Returns: nil where nothing runs after a write, or keys can't be sent in arrays.
   init?(_ plan: TablePlan, _ production: Connection, statementName: String) throws(PostgresError) {
-    guard plan.triggers.runAfterwards, plan.keyColumns.allSatisfy(ColumnArrays.canHold) else { return nil }
+    guard plan.writing.triggers.runAfterwards, plan.keyColumns.allSatisfy(ColumnArrays.canHold) else { return nil }
     self.plan = plan
     let sameKey = plan.keyColumns.map { "q.\($0.name) \($0.equality) t.\($0.name)" as SQL }.joined(" AND ")
     let isMissing = Objection(
@@ -37,7 +37,7 @@ struct RowsInPlace {
     let missingCount = try question.suspects(inserts: inserts, updates: updates, of: batch, on: production).count
     let rowCount = inserts.count + updates.count
     let unwrittenCount = rowCount - counts.inserted - counts.updated
-    guard missingCount > 0, missingCount > unwrittenCount || rowCount > 1 && !plan.triggers.onInsert else { return }
+    guard missingCount > 0, missingCount > unwrittenCount || rowCount > 1 && !plan.writing.triggers.onInsert else { return }
     throw PostgresError(
       .server,
       sqlState: .integrityConstraintViolation,

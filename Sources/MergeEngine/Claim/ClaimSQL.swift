@@ -11,7 +11,7 @@ enum ClaimSQL {
     let limit: SQL = rowLimit.map { " LIMIT \($0)" } ?? ""
     // Of one database the batch's last statement asks, with a younger snapshot.
     let isAsPlanned: SQL =
-      plan.isSplit && plan.snapshot == nil ? " AND \(PlannedShape.require(PlannedShape(plan).ofStaging))" : ""
+      plan.reading.isSplit && plan.reading.snapshot == nil ? " AND \(PlannedShape.require(PlannedShape(plan).ofStaging))" : ""
     return """
       COPY (SELECT \(outputs(plan, columnCount: columnCount)) FROM \(plan.batchSource) AS s
             WHERE \(isWanted(plan, at: place))\(isAsPlanned)\(limit)) TO STDOUT (FORMAT binary)
@@ -28,20 +28,20 @@ enum ClaimSQL {
 
   /// Which rows of a range are to be read.
   static func isWanted(_ plan: TablePlan, in range: TupleRange) -> SQL {
-    guard plan.snapshot == nil else { return "\(range.condition)\(windowCondition(plan))" }
-    let reading = plan.reading
-    let isUnread = reading.coverage.isUnread(in: range, version: plan.stagedVersion)
+    guard plan.reading.snapshot == nil else { return "\(range.condition)\(windowCondition(plan))" }
+    let state = plan.reading.state
+    let isUnread = state.coverage.isUnread(in: range, version: plan.stagedVersion)
     var condition: SQL
-    switch plan.selection {
+    switch plan.reading.selection {
     case .pending: condition = isUnread
     case .merged: condition = "\(range.condition) AND (\(isUnread)) IS NOT TRUE"
     case .all: condition = range.condition
     }
-    if plan.selection != .pending {
-      let refused = (reading.refused + reading.dismissed).filter(range.contains)
+    if plan.reading.selection != .pending {
+      let refused = (state.refused + state.dismissed).filter(range.contains)
       if !refused.isEmpty { condition = "\(condition) AND s.ctid <> ALL (\(TupleAddress.list(refused)))" }
     }
-    if let horizon = reading.horizon { condition = "\(condition) AND \(horizon.hasSeen())" }
+    if let horizon = state.horizon { condition = "\(condition) AND \(horizon.hasSeen())" }
     return condition + windowCondition(plan)
   }
 
@@ -62,7 +62,7 @@ enum ClaimSQL {
 
   /// Which rows lie in the window; begins with AND, or is empty.
   static func windowCondition(_ plan: TablePlan) -> SQL {
-    plan.window.isUnbounded ? "" : " AND \(plan.window.condition(on: plan.stagedVersion))"
+    plan.reading.window.isUnbounded ? "" : " AND \(plan.reading.window.condition(on: plan.stagedVersion))"
   }
 
   /// The wire order drawn at ``TablePlan``.

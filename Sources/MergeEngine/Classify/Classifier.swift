@@ -37,7 +37,7 @@ struct Classifier {
       case .update where canUpdate: updates.append(candidate)
       default: break
       }
-      if outcome == .tie && plan.ties != nil { ties.append(candidate) }
+      if outcome == .tie && plan.writing.ties != nil { ties.append(candidate) }
       batch.setVerdict(verdict == .update && !canUpdate ? .unchanged : verdict, row: candidate)
     }
   }

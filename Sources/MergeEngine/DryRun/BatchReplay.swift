@@ -227,7 +227,7 @@ struct BatchReplay {
   }
 
   private func differs(_ left: Range<Int>, from right: Range<Int>, in rightBytes: RawSpan) throws -> Bool {
-    guard let comparison = plan.ties else { return false }
+    guard let comparison = plan.writing.ties else { return false }
     let leftBytes = batch.bytes.rawSpan
     switch try comparison.likeness(left, in: leftBytes, right, in: rightBytes) {
     case .equal: return false

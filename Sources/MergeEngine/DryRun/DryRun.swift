@@ -79,7 +79,7 @@ package struct DryRun: Sendable {
       return report(.blocked, clock, tables: [], findings: findings)
     }
     try plan.compareTies(control)
-    let standsRefused = plan.tables.contains { !$0.reading.refused.isEmpty }
+    let standsRefused = plan.tables.contains { !$0.reading.state.refused.isEmpty }
     try plan.tryRefusedAgain(admin: Identifier(options.schemas.admin), production: control, staging: staging)
     let findings = try PlanFindings(plan: plan, options: options, production: control, staging: staging).all()
     let outcomes = try classify(plan, clock: clock, staging: staging, onProgress: onProgress)
@@ -90,7 +90,7 @@ package struct DryRun: Sendable {
         differingTieCount: outcome.differingTieCount,
         elapsedMilliseconds: (outcome.readTime + outcome.probeTime).milliseconds,
         pages: outcome.pages,
-        isCold: table.cacheFit.isLikelyCold,
+        isCold: table.reading.cacheFit.isLikelyCold,
         estimate: try MergeEstimate(
           table,
           outcome,
@@ -105,7 +105,7 @@ package struct DryRun: Sendable {
       (outcome.warnings + (outcome.pages.coldNote.map { ["\($0) by this dry run."] } ?? []))
         .map { Finding.warning(table.name, $0) }
     }
-    let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.refused.count }
+    let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.state.refused.count }
     return report(
       stop.signal != nil ? .aborted : standsRefused ? .partial : .success,
       clock,

@@ -30,7 +30,7 @@ struct DryRunStations {
     self.connections = connections
     claim = Claim(plan: plan, staging: connections.staging)
     probe = try Probe(plan, connections.production, statementName: "probe_\(number)")
-    tieCheck = try plan.ties.map { comparison throws(PostgresError) in
+    tieCheck = try plan.writing.ties.map { comparison throws(PostgresError) in
       try TieCheck(plan, comparison, on: connections.production, statementName: "ties_\(number)")
     }
     foresight = try Foresight(plan, number: number, isSplit: connections.isSplit, on: connections.production)
@@ -47,7 +47,7 @@ struct DryRunStations {
     for (address, error) in refused { outcome.addUnreadable(address, error) }
     try memory.order.arrange(&memory.batch, plan)
     let probeStart = ContinuousClock.now
-    for (row, error) in try plan.cacheFit.isLikelyCold ? lookUpCold(&memory, &outcome) : lookUp(&memory) {
+    for (row, error) in try plan.reading.cacheFit.isLikelyCold ? lookUpCold(&memory, &outcome) : lookUp(&memory) {
       memory.batch.setVerdict(.error, row: row)
       outcome.addUnreadable(memory.batch.rows[Int(row)].address, error)
     }
@@ -82,7 +82,7 @@ struct DryRunStations {
       try Savepoint.attempt(on: production) { try lookUp() }
     }
     let counted = try production.query(
-      "SELECT \(PageCounter.outputs(plan.cacheFit.relations))",
+      "SELECT \(PageCounter.outputs(plan.reading.cacheFit.relations))",
       "counting the pages of \(plan.production)"
     )
     try production.execute("COMMIT", "ending to look up \(plan.production)")

@@ -49,7 +49,7 @@ public struct MergeEstimate: Sendable, Encodable {
     let counts = outcome.counts
     let indexCount = Double(sizes.indexCount)
     let touchedIndexCount = indexCount * (1 - sizes.hotShare)
-    let marksCount = plan.marksRows ? counts.read - counts.errors : 0
+    let marksCount = plan.writing.marksRows ? counts.read - counts.errors : 0
     let marksAreHot = stagingSizes.fillFactor <= StagingFindings.hotFillFactorLimit && !stagingSizes.columnIsIndexed
 
     deadProductionRowCount = counts.updated

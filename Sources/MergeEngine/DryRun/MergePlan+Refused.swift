@@ -3,16 +3,16 @@ import Libpq
 extension MergePlan {
   /// Has refused rows read that a merge would try again by itself (``SecondChances``), so that they are counted.
   mutating func tryRefusedAgain(admin: Identifier, production: Connection, staging: Connection) throws {
-    guard tables.contains(where: { !$0.reading.refused.isEmpty }), try AdminSchema.hasProgress(admin, production) else {
+    guard tables.contains(where: { !$0.reading.state.refused.isEmpty }), try AdminSchema.hasProgress(admin, production) else {
       return
     }
     for index in tables.indices {
       let tries = try SecondChances.nextTries(of: tables[index], admin: admin, production: production, staging: staging)
       guard !tries.isEmpty else { continue }
-      var reading = tables[index].reading
-      reading.refused.removeAll(where: Set(tries).contains)
-      reading.coverage.add(LedgerEntry(id: .max, runID: 0, content: .reopened(tries)))
-      read(reading, table: index)
+      var state = tables[index].reading.state
+      state.refused.removeAll(where: Set(tries).contains)
+      state.coverage.add(LedgerEntry(id: .max, runID: 0, content: .reopened(tries)))
+      read(state, table: index)
     }
   }
 }

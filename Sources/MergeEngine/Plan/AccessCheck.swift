@@ -78,7 +78,7 @@ struct AccessCheck {
     staging: Connection
   ) throws(PostgresError) -> [Finding] {
     var missing = try missingRights(ofProduction(table, keepsImages: keepsImages), on: table.production, production)
-    if table.snapshot == nil { missing += try missingRights(ofStaging(table), on: table.staging, staging) }
+    if table.reading.snapshot == nil { missing += try missingRights(ofStaging(table), on: table.staging, staging) }
     if !readsOnly { missing += try ExpressionRights(table: table, connection: production).missing() }
     guard !missing.isEmpty else { return [] }
     let name = try production.query("SELECT current_user::text", "reading the role's name").text(0, 0) ?? ""
@@ -136,13 +136,13 @@ struct AccessCheck {
   /// What is asked of each database about a table's rights.
   func queries(_ table: TablePlan, keepsImages: Bool) -> (production: [Query], staging: [Query]) {
     let ofProduction = Self.query(ofProduction(table, keepsImages: keepsImages), on: table.production)
-    let ofStaging = table.snapshot == nil ? [Self.query(ofStaging(table), on: table.staging)] : []
+    let ofStaging = table.reading.snapshot == nil ? [Self.query(ofStaging(table), on: table.staging)] : []
     return ([ofProduction] + (readsOnly ? [] : [ExpressionRights.query(table)]), ofStaging)
   }
 
   private func ofProduction(_ table: TablePlan, keepsImages: Bool) -> [Right] {
     let read = table.columns.map(\.name)
-    let kept = keepsImages ? table.restorableColumns.map(\.name).filter { !read.contains($0) } : []
+    let kept = keepsImages ? table.writing.restorableColumns.map(\.name).filter { !read.contains($0) } : []
     let reading = [Right("SELECT", read + kept)]
     guard !readsOnly else { return reading }
     return reading + [Right("INSERT", read), Right("UPDATE", table.updatedColumns.map(\.name))]
@@ -151,7 +151,7 @@ struct AccessCheck {
   private func ofStaging(_ table: TablePlan) -> [Right] {
     // Addresses can be read by those only who may read the whole table.
     let reading = [Right("SELECT", nil)]
-    guard table.marksRows, !readsOnly else { return reading }
+    guard table.writing.marksRows, !readsOnly else { return reading }
     return reading + [Right("UPDATE", [TablePlanner.statusColumn])]
   }
 

@@ -41,7 +41,7 @@ struct BeforeImageTable: Sendable {
   ///
   /// The old values and the new ones are columns of one subquery.
   static func widthObstacle(_ plan: TablePlan) -> String? {
-    let kept = 1 + plan.keyColumnCount + plan.restorableColumns.count
+    let kept = 1 + plan.keyColumnCount + plan.writing.restorableColumns.count
     guard kept > tableColumnLimit || kept + plan.updatedColumns.count > selectedColumnLimit else { return nil }
     return
       "\(plan.production) has \(plan.columns.count) columns, too many for --before-images, which holds old and new values of "
@@ -53,7 +53,7 @@ struct BeforeImageTable: Sendable {
   ///
   /// A row that a trigger puts into a child table comes back from no statement, so nothing would be known of it.
   static func triggerObstacle(_ plan: TablePlan) -> String? {
-    guard plan.triggers.onInsert && plan.triggers.hasChildren else { return nil }
+    guard plan.writing.triggers.onInsert && plan.writing.triggers.hasChildren else { return nil }
     return
       "a trigger of \(plan.production) may put new rows into a table that inherits from it, so --before-images would not "
       + "know of them and a rollback would leave them there. Merge it in a separate run without --before-images (--table)."
@@ -62,7 +62,7 @@ struct BeforeImageTable: Sendable {
   /// Makes the table, with the types underneath production's domains: a domain's NOT NULL would refuse bare keys.
   static func create(_ name: QualifiedName, for plan: TablePlan) -> SQL {
     let columns =
-      (plan.keyColumns.map { ($0.name, $0.baseType) } + plan.restorableColumns.map { ($0.name, $0.baseType) })
+      (plan.keyColumns.map { ($0.name, $0.baseType) } + plan.writing.restorableColumns.map { ($0.name, $0.baseType) })
       .map { name, type in "(p.\(name))::\(type.fullName) AS \(name)" as SQL }
     // Without a key of its own, the whole row is what tells a publication's subscribers which one it is.
     return """

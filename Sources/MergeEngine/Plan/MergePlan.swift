@@ -24,7 +24,7 @@ struct MergePlan: Sendable {
 
   /// Whether the server compares values by their text, since their types have no equality.
   var comparesText: Bool {
-    tables.contains { $0.ties?.columns.contains { $0.equality == nil } == true }
+    tables.contains { $0.writing.ties?.columns.contains { $0.equality == nil } == true }
   }
 
   /// Whether production is one of Citus, or part of it.
@@ -57,13 +57,13 @@ struct MergePlan: Sendable {
   /// Reads who may change or redirect rows on their way, for all tables.
   mutating func readTriggers(_ production: Connection) throws(PostgresError) {
     let triggers = try RowTriggers.read(of: tables.map(\.productionOid), production)
-    for index in tables.indices { tables[index].triggers = triggers[tables[index].productionOid] ?? .none }
+    for index in tables.indices { tables[index].writing.triggers = triggers[tables[index].productionOid] ?? .none }
   }
 
   /// Compares all production tables with the server's memory.
   mutating func readCacheFits(_ production: Connection) throws(PostgresError) {
     let fits = try CacheFit.read(of: tables.map(\.productionOid), production)
-    for index in tables.indices { tables[index].cacheFit = fits[tables[index].productionOid] ?? .unknown }
+    for index in tables.indices { tables[index].reading.cacheFit = fits[tables[index].productionOid] ?? .unknown }
   }
 
   /// How many of the wanted workers there may be.
@@ -85,25 +85,25 @@ struct MergePlan: Sendable {
         guard let expression = tables[index].columns[column].comparedExpression else { continue }
         tables[index].columns[column].readExpression = expression
       }
-      tables[index].ties = RowComparison(tables[index], operators)
+      tables[index].writing.ties = RowComparison(tables[index], operators)
     }
   }
 
   /// The versions that are merged of a table.
-  mutating func limit(table index: Int, to window: VersionWindow) { tables[index].window = window }
+  mutating func limit(table index: Int, to window: VersionWindow) { tables[index].reading.window = window }
 
   /// Has overwritten rows and inserted keys kept, in one table for each of ``tables``.
   mutating func keepImages(in images: [BeforeImageTable]) {
-    for (index, image) in zip(tables.indices, images) { tables[index].images = image }
+    for (index, image) in zip(tables.indices, images) { tables[index].writing.images = image }
   }
 
-  /// What is read of a table from now on.
-  mutating func read(_ reading: TablePlan.Reading, table index: Int) { tables[index].reading = reading }
+  /// What was found of a table's staging, and is read from now on.
+  mutating func read(_ state: TablePlan.StagingState, table index: Int) { tables[index].reading.state = state }
 
   /// The same plan for who leaves marks alone.
   var withoutMarks: MergePlan {
     var plan = self
-    for index in tables.indices { plan.tables[index].marksRows = false }
+    for index in tables.indices { plan.tables[index].writing.marksRows = false }
     return plan
   }
 
@@ -113,8 +113,8 @@ struct MergePlan: Sendable {
   /// Says which staging rows are read, of all tables; marks are left alone.
   mutating func select(_ selection: (TablePlan) -> TablePlan.Selection) {
     for index in tables.indices {
-      tables[index].selection = selection(tables[index])
-      tables[index].marksRows = false
+      tables[index].reading.selection = selection(tables[index])
+      tables[index].writing.marksRows = false
     }
   }
 
@@ -173,7 +173,7 @@ struct MergePlan: Sendable {
     circular = order.circular
     guard let snapshot else { return }
     for index in tables.indices {
-      tables[index].snapshot = snapshot.tablePlan(tables[index].staging, number: index)
+      tables[index].reading.snapshot = snapshot.tablePlan(tables[index].staging, number: index)
     }
   }
 

@@ -4,8 +4,9 @@ import Libpq
 ///
 /// Rows travel in binary, without a word about their types, and what became of a row is known from the key that comes back.
 /// Where somebody changes a column's type in the middle of a run, the bytes of one type would be taken for another's; a policy of
-/// row-level security would hide rows that the ledger then calls read, a trigger or a rule swallow some that count as stale. What
-/// is added (columns, indexes, checks, partitions) disturbs nothing.
+/// row-level security would hide rows that the ledger then calls read, a trigger or a rule swallow some that count as stale, and
+/// what a new column of staging holds would be left behind. What else is added (columns of production, indexes, checks, partitions)
+/// disturbs nothing.
 struct PlannedShape {
   private let plan: TablePlan
 
@@ -16,15 +17,23 @@ struct PlannedShape {
     let plan: TablePlan
 
     var description: String {
-      "\(plan.production) or \(plan.staging) was changed while the merge was running: a column's name or type, a trigger, a rule, a policy, "
-        + "the key, or the whole table. The batches before are merged and recorded; run the same command again to merge the rest"
+      "\(plan.production) or \(plan.staging) was changed while the merge was running: a column's name or type, a new column of staging, a "
+        + "trigger, a rule, a policy, the key, or the whole table. The batches before are merged as planned, and recorded; run the same command again "
+        + "to merge the rest"
     }
   }
 
-  /// Staging has the columns that are read, and shows all of its rows. It may be another table by now, as DMS makes them anew.
+  /// Staging has the columns that are read and no further ones, and shows all of its rows. It may be another table by now, as DMS
+  /// makes them anew.
   var ofStaging: SQL {
     let columns = plan.columns.compactMap { column in column.inStaging.map { (column.stagedName, $0) } }
-    return Self.all([Self.has(columns, in: plan.staging, of: plan.stagingOid), Self.showsAllRows(plan.staging)])
+    return Self.all([
+      Self.has(columns, in: plan.staging, of: plan.stagingOid), Self.showsAllRows(plan.staging),
+      """
+      (SELECT count(*) FROM pg_attribute a
+       WHERE a.attrelid = \(Self.oid(of: plan.staging)) AND a.attnum > 0 AND NOT a.attisdropped) <= \(plan.stagedColumnCount)
+      """,
+    ])
   }
 
   /// Production is the same table, with the columns that are written and the key, and nobody new stands in a row's way.
@@ -33,7 +42,7 @@ struct PlannedShape {
     let columns = plan.columns.compactMap { column in column.inProduction.map { (column.name, $0) } }
     let keyNames = plan.keyColumns.map { "\(Literal($0.name.name))::text" as SQL }.joined(", ")
     // ROW is 1, BEFORE 2, INSERT 4, UPDATE 16 (pg_trigger.h).
-    let unknown = [plan.triggers.onInsert ? nil : 7, plan.triggers.onUpdate ? nil : 19].compactMap { mask in
+    let unknown = [plan.writing.triggers.onInsert ? nil : 7, plan.writing.triggers.onUpdate ? nil : 19].compactMap { mask in
       mask.map { "g.tgtype::integer & \($0) = \($0)" as SQL }
     }
     var conditions: [SQL] = [
@@ -53,8 +62,9 @@ struct PlannedShape {
     if !unknown.isEmpty {
       conditions.append(
         """
-        NOT EXISTS (SELECT FROM pg_trigger g
-                    WHERE g.tgrelid = \(production) AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+        NOT EXISTS (WITH RECURSIVE \(DescendantTables.tree(of: plan.productionOid))
+                    SELECT FROM tree JOIN pg_trigger g ON g.tgrelid = tree.oid
+                    WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
                       AND (\(unknown.joined(" OR "))))
         """
       )

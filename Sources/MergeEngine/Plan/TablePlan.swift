@@ -1,6 +1,7 @@
 import Libpq
 
-/// Everything about the merge of one table that is decided once, before its first row is read.
+/// Everything about the merge of one table that is decided before its first row is read, in three parts: the shape of both tables,
+/// which never changes and stands here, how staging is read, and how production is written.
 ///
 /// A staging row travels in one wire order from the read to every write:
 /// ```
@@ -13,6 +14,8 @@ struct TablePlan: Sendable {
   let production: QualifiedName
   var stagingOid: UInt32 = 0
   let productionOid: UInt32
+  /// How many columns staging has, merged or not.
+  var stagedColumnCount = 0
   let estimatedRowCount: Int?
 
   /// The shared columns in wire order: key, version, others.
@@ -39,29 +42,14 @@ struct TablePlan: Sendable {
   var shards: ShardPair?
   /// Staging rows carry a status, which is set after their merge unless marks are left alone.
   let hasStatusColumn: Bool
-  var marksRows: Bool
   let nullRule: MergeOptions.NullRule
-  var window: VersionWindow
   /// The zone in which zone-less times are read where the other side has one.
   var timeZone = "UTC"
-  /// Which staging rows are read.
-  var selection = Selection.pending
-  /// What was found of staging when it was last looked at; anew for each round of a run.
+
+  /// Which staging rows are read, and from where.
   var reading = Reading()
-  /// How rows are compared whose versions are equal; nil when they are left alone.
-  var ties: RowComparison?
-  /// Production's columns that an UPDATE can set, but the key, whether staging has them or not.
-  var restorableColumns: [CatalogColumn] = []
-  /// Whether production fits into the server's memory.
-  var cacheFit = CacheFit.unknown
-  /// Who may change or redirect a row on its way: then only the key that comes back says what became of it.
-  var triggers = RowTriggers.none
-  /// Where overwritten rows and inserted keys are kept; nil when they are not.
-  var images: BeforeImageTable?
-  /// Staging is in another database than production.
-  var isSplit = false
-  /// Where the rows come from when that is a file instead of the staging table.
-  var snapshot: SnapshotTablePlan?
+  /// What is written beside the rows, and what stands in their way.
+  var writing = Writing()
 
   /// Tables of several pairs of schemas are merged together, and called with their schema.
   var isOfSeveralPairs = false
@@ -74,7 +62,7 @@ struct TablePlan: Sendable {
   var pair: SchemaPair { SchemaPair(staging: staging.schema.name, production: production.schema.name) }
 
   /// The relation that a batch is read from, and that addresses of rows mean.
-  var batchSource: SQL { snapshot?.batchTable ?? "\(staging)" }
+  var batchSource: SQL { reading.snapshot?.batchTable ?? "\(staging)" }
   /// The version of a staging row, as windows are compared with it.
   var stagedVersion: VersionWindow.Version {
     VersionWindow.Version(value: version.readExpression) { versionBound("\($0)") }
@@ -142,29 +130,5 @@ struct TablePlan: Sendable {
     var probeArrayOid: UInt32 { probesAsText ? TypeOID.textArray : baseType.arrayOid }
     var probeElementOid: UInt32 { probesAsText ? TypeOID.text : baseType.oid }
     var probesAsText: Bool { travel == .text || baseType.arrayOid == 0 }
-  }
-
-  /// Which staging rows are read, by what the ledger says of them.
-  enum Selection: Sendable {
-    /// Those that are not merged: what a merge reads.
-    case pending
-    /// Those that merges have carried, but refused ones.
-    case merged
-    /// All but refused ones.
-    case all
-  }
-
-  /// What is read of a staging table, by what was found there.
-  struct Reading: Sendable {
-    /// What of it is merged.
-    var coverage = Coverage()
-    /// Whose rows are read, so that the ledger can say afterwards which they were; nil for whatever is there.
-    var horizon: Horizon?
-    /// Rows that stand refused, ascending.
-    var refused: [UInt64] = []
-    /// Rows that were refused, and that somebody lets be: not to be compared either; ascending, where that was asked.
-    var dismissed: [UInt64] = []
-    /// What tells this table's content from any other's.
-    var source: StagingSource?
   }
 }

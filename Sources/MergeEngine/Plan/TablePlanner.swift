@@ -89,6 +89,7 @@ struct TablePlanner {
       production: production.name,
       stagingOid: staging.oid,
       productionOid: production.oid,
+      stagedColumnCount: loaded.columns.count,
       estimatedRowCount: staging.estimatedRowCount,
       columns: columns,
       keyColumnCount: key.columns.count,
@@ -102,14 +103,15 @@ struct TablePlanner {
       citus: production.citus,
       shards: options.shards?["\(production.name)"],
       hasStatusColumn: hasStatusColumn,
-      marksRows: hasStatusColumn && options.mark == .all,
       nullRule: options.nulls,
-      window: VersionWindow(from: options.from, to: options.to),
       timeZone: options.timeZone,
-      restorableColumns: production.columns.filter { column in
-        !column.isGenerated && !column.isIdentityAlways && !key.columns.contains { $0.name == column.name }
-      },
-      isSplit: isSplit
+      reading: TablePlan.Reading(window: VersionWindow(from: options.from, to: options.to), isSplit: isSplit),
+      writing: TablePlan.Writing(
+        marksRows: hasStatusColumn && options.mark == .all,
+        restorableColumns: production.columns.filter { column in
+          !column.isGenerated && !column.isIdentityAlways && !key.columns.contains { $0.name == column.name }
+        }
+      )
     )
   }
 

@@ -82,7 +82,7 @@ struct Checks {
       let rights = access.queries(table, keepsImages: writes && options.beforeImages)
       ofProduction += rights.production
       ofStaging += rights.staging
-      let isTogether = staging === production && table.snapshot == nil
+      let isTogether = staging === production && table.reading.snapshot == nil
       ofProduction.append(RowSecurity.query(isTogether ? [table.production, table.staging] : [table.production]))
       if writes { ofProduction.append(RewriteRules.query(table.production, [.insert, .update])) }
       if writes, options.beforeImages {
@@ -90,13 +90,13 @@ struct Checks {
       }
       ofStaging.append(Self.reading(table))
       if purpose == .merge { ofProduction += [ProductionFindings.indexes(table), ProductionFindings.triggers(table)] }
-      guard table.snapshot == nil else { continue }
+      guard table.reading.snapshot == nil else { continue }
       if purpose == .merge {
         ofStaging.append(StagingWriters.query(table.staging))
-        if table.marksRows { ofStaging.append(StagingFindings.triggersOnMarks(table)) }
+        if table.writing.marksRows { ofStaging.append(StagingFindings.triggersOnMarks(table)) }
       }
       if !isTogether { ofStaging.append(RowSecurity.query([table.staging])) }
-      if writes, table.marksRows { ofStaging.append(RewriteRules.query(table.staging, [.update])) }
+      if writes, table.writing.marksRows { ofStaging.append(RewriteRules.query(table.staging, [.update])) }
       ofStaging.append(InheritanceChildren.ofStaging(table))
     }
     if staging === production {
@@ -122,7 +122,7 @@ struct Checks {
 
   private func rowSecurity(_ table: TablePlan) throws -> [Finding] {
     let security = RowSecurity(table: table.name)
-    guard table.snapshot == nil else { return try security.findings(on: [table.production], production) }
+    guard table.reading.snapshot == nil else { return try security.findings(on: [table.production], production) }
     guard staging !== production else { return try security.findings(on: [table.production, table.staging], staging) }
     return try security.findings(on: [table.production], production) + security.findings(on: [table.staging], staging)
   }
@@ -131,7 +131,7 @@ struct Checks {
     guard writes else { return [] }
     let rules = RewriteRules(table: table.name)
     return try rules.findings(on: table.production, [.insert, .update], production)
-      + (table.marksRows ? rules.findings(on: table.staging, [.update], staging) : [])
+      + (table.writing.marksRows ? rules.findings(on: table.staging, [.update], staging) : [])
   }
 
   private func images(_ table: TablePlan) throws -> [Finding] {
@@ -168,7 +168,7 @@ struct Checks {
 
   private static func reading(_ table: TablePlan) -> Query {
     Query(
-      "SELECT \(ClaimSQL.outputs(table)) FROM \(table.snapshot?.example ?? table.batchSource) AS s LIMIT 0",
+      "SELECT \(ClaimSQL.outputs(table)) FROM \(table.reading.snapshot?.example ?? table.batchSource) AS s LIMIT 0",
       "reading \(table.staging)"
     )
   }

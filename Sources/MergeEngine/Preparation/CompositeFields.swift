@@ -10,7 +10,7 @@ struct CompositeFields {
   let staging: Connection
 
   func findings() throws(PostgresError) -> [Finding] {
-    guard staging !== production, table.snapshot == nil else { return [] }
+    guard staging !== production, table.reading.snapshot == nil else { return [] }
     let own = try fields(of: table.production, production)
     guard !own.isEmpty else { return [] }
     let staged = try fields(of: table.staging, staging)

@@ -31,7 +31,7 @@ struct InheritanceChildren {
 
   /// Progress knows staging's rows by their addresses in one file.
   private func ofStaging() throws(PostgresError) -> [String] {
-    guard table.snapshot == nil else { return [] }
+    guard table.reading.snapshot == nil else { return [] }
     let children = try staging.query(Self.ofStaging(table))
     guard children.count > 0 else { return [] }
     let statements = (0..<children.count).map { row in
@@ -46,7 +46,7 @@ struct InheritanceChildren {
 
   /// An update would hit every row that has the key.
   private func ofProduction() throws -> [String] {
-    guard table.triggers.hasChildren else { return [] }
+    guard table.writing.triggers.hasChildren else { return [] }
     let twins = try staged().flatMap(twins) ?? twins(among: "true") ?? (count: 0, example: "")
     guard twins.count > 0 else { return [] }
     let keys = table.keyColumns.map(\.name).joined()
@@ -60,7 +60,7 @@ struct InheritanceChildren {
 
   /// That production's row `p` has a key that staging has, where both can be asked at once.
   private func staged() -> SQL? {
-    guard table.snapshot == nil, staging === production else { return nil }
+    guard table.reading.snapshot == nil, staging === production else { return nil }
     let match = table.keyColumns.map { column -> SQL in
       column.travel == .text
         ? "(p.\(column.name))::text = \(column.readExpression)"

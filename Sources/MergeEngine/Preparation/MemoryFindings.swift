@@ -3,7 +3,7 @@ struct MemoryFindings {
   let table: TablePlan
 
   func all() -> [Finding] {
-    let fit = table.cacheFit
+    let fit = table.reading.cacheFit
     guard fit.isLikelyCold else { return [] }
     return [
       .warning(

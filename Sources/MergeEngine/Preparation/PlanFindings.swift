@@ -40,7 +40,7 @@ struct PlanFindings {
         let table = pair.plan
         let findings =
           try ProductionFindings(table: table, connection: production).all() + TypeFindings(pair: pair).all()
-        guard table.snapshot == nil else { return findings }
+        guard table.reading.snapshot == nil else { return findings }
         let staged = StagingFindings(table: table, connection: staging)
         return try findings + staged.roomForMarks(leastBlockCount: Self.costlyMarksBlockCount)
           + staged.triggersOnMarks()

@@ -198,7 +198,7 @@ struct Preparation {
   private func window(of table: TablePlan, _ connection: Connection) throws -> VersionWindow {
     let type = table.version.baseType.fullName
     do {
-      let window = try table.window.exact(as: type, timeZone: options.timeZone, connection)
+      let window = try table.reading.window.exact(as: type, timeZone: options.timeZone, connection)
       guard window.from != nil, window.to != nil else { return window }
       let result = try connection.query(
         "SELECT $1::text::\(type) < $2::text::\(type)",
@@ -206,7 +206,7 @@ struct Preparation {
         "reading --from and --to"
       )
       guard result.bool(0, 0) != false else {
-        throw MergeFailure.usage("--from \(table.window.from ?? "") is not before --to \(table.window.to ?? "").")
+        throw MergeFailure.usage("--from \(table.reading.window.from ?? "") is not before --to \(table.reading.window.to ?? "").")
       }
       return window
     } catch let error as PostgresError where error.refusesRow {

@@ -14,7 +14,7 @@ struct StagingFindings {
 
   /// What a trigger keeps from being marked, progress knows all the same; who reads the column does not.
   func triggersOnMarks() throws(PostgresError) -> [Finding] {
-    guard table.marksRows else { return [] }
+    guard table.writing.marksRows else { return [] }
     let rows = try connection.query(Self.triggersOnMarks(table))
     guard let names = rows.text(0, 0) else { return [] }
     return [
@@ -45,7 +45,7 @@ struct StagingFindings {
 
   /// - Parameter leastBlockCount: smaller tables are not worth a word.
   func roomForMarks(leastBlockCount: Int = 0) throws(PostgresError) -> [Finding] {
-    guard table.marksRows else { return [] }
+    guard table.writing.marksRows else { return [] }
     let sizes = try TableSizes(table.staging, version: TablePlanner.statusColumn, connection)
     guard sizes.blockCount >= leastBlockCount else { return [] }
     var findings: [Finding] = []
@@ -74,9 +74,9 @@ struct StagingFindings {
   }
 
   private func rowsOutsideWindow() throws(PostgresError) -> [Finding] {
-    guard table.window.from != nil || table.window.to != nil else { return [] }
+    guard table.reading.window.from != nil || table.reading.window.to != nil else { return [] }
     var everything = table
-    everything.window = .unbounded
+    everything.reading.window = .unbounded
     let pending = ClaimSQL.isWanted(everything, in: .everything)
     let result: ResultSet
     do {

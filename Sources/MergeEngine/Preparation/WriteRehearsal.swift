@@ -16,7 +16,7 @@ struct WriteRehearsal {
     if !table.updatedColumns.isEmpty {
       steps.append(Step(ApplySQL.updateRehearsed(table), of: table.production, "updating", production))
     }
-    if table.marksRows {
+    if table.writing.marksRows {
       let status = TablePlanner.statusColumn
       let marking: SQL = "UPDATE \(table.staging) AS s SET \(status) = 'PROCESSED' WHERE s.ctid = '(0,1)'"
       steps.append(Step(marking, of: table.staging, "marking rows of", staging))

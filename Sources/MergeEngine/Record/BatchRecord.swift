@@ -36,11 +36,11 @@ struct BatchRecord {
     self.connection = connection
     self.plan = plan
     operation = "recording the counts of \(plan.production)"
-    countsPages = !plan.cacheFit.relations.isEmpty
-    let counting: SQL = countsPages ? "\nRETURNING \(PageCounter.outputs(plan.cacheFit.relations))" : ""
+    countsPages = !plan.reading.cacheFit.relations.isEmpty
+    let counting: SQL = countsPages ? "\nRETURNING \(PageCounter.outputs(plan.reading.cacheFit.relations))" : ""
     let shape = PlannedShape(plan)
     let isAsPlanned =
-      isOneDatabase && plan.snapshot == nil ? shape.ofProduction + " AND " + shape.ofStaging : shape.ofProduction
+      isOneDatabase && plan.reading.snapshot == nil ? shape.ofProduction + " AND " + shape.ofStaging : shape.ofProduction
     let progress = Self.progress(plan, run: run, admin: admin, isOneDatabase: isOneDatabase)
     // One statement, so that a record of each batch costs no further trip to the server; the commit travels with it, and must
     // not come where no place was noted: then the statement divides by zero. Nor where the tables are not what was planned, which
@@ -77,8 +77,8 @@ struct BatchRecord {
   /// transaction of its marks on another server, `$12`. Of a snapshot's file the place is the numbers of its rows, `$10`.
   private static func progress(_ plan: TablePlan, run: RunRecord, admin: Identifier, isOneDatabase: Bool) -> SQL {
     func text(_ value: String?) -> SQL { value.map { "\(Literal($0))" } ?? "NULL" }
-    let window: SQL = "\(text(plan.window.from)), \(text(plan.window.to))"
-    if let snapshot = plan.snapshot {
+    let window: SQL = "\(text(plan.reading.window.from)), \(text(plan.reading.window.to))"
+    if let snapshot = plan.reading.snapshot {
       return """
         INSERT INTO \(admin).merge_progress
           (run_id, table_name, production_oid, source, first_row, row_count, version_from, version_to, records, recorded_at)
@@ -88,10 +88,10 @@ struct BatchRecord {
         RETURNING id
         """
     }
-    guard let source = plan.reading.source, let horizon = plan.reading.horizon else {
+    guard let source = plan.reading.state.source, let horizon = plan.reading.state.horizon else {
       preconditionFailure("staging is looked at before it is read")
     }
-    let marker: SQL = plan.marksRows && isOneDatabase ? "pg_current_xact_id()::text::bigint" : "$12"
+    let marker: SQL = plan.writing.marksRows && isOneDatabase ? "pg_current_xact_id()::text::bigint" : "$12"
     // The batch's own lock on staging keeps the file what it is until the commit.
     let isSameFile: SQL =
       isOneDatabase

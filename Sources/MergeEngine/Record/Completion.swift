@@ -15,10 +15,10 @@ struct Completion {
   ///   - onlyRun: only what this run has merged counts (`--again`); nil for all.
   ///   - runID: the run that is at its end; nil notes nothing.
   func unreadCount(of table: TablePlan, onlyRun: Int? = nil, runID: Int?) throws -> Int {
-    if let runID, table.marksRows {
+    if let runID, table.writing.marksRows {
       var table = table
-      table.reading = try StagingReader(admin: admin, production: production, staging: staging)
-        .look(at: table, onlyRun: onlyRun, isToBeMerged: false).reading
+      table.reading.state = try StagingReader(admin: admin, production: production, staging: staging)
+        .look(at: table, onlyRun: onlyRun, isToBeMerged: false).state
       try StagingMarks(table, admin: admin, WorkerConnections(production: production, staging: staging))
         .repair(runID: runID)
     }
@@ -30,7 +30,7 @@ struct Completion {
     let counts: ResultSet
     do {
       let reader = StagingReader(admin: admin, production: production, staging: staging)
-      table.reading = try reader.look(at: table, onlyRun: onlyRun, isToBeMerged: false).reading
+      table.reading.state = try reader.look(at: table, onlyRun: onlyRun, isToBeMerged: false).state
       horizon = try Horizon(of: "\(table.staging)", staging)
       counts = try staging.query(
         """
@@ -44,12 +44,12 @@ struct Completion {
       throw error
     }
     let unreadCount = counts.integer(0, 1) ?? 0
-    if unreadCount == 0, let runID, let source = table.reading.source {
+    if unreadCount == 0, let runID, let source = table.reading.state.source {
       try ProgressTable(admin: admin).complete(
         table,
         source,
         horizon: horizon,
-        window: table.window,
+        window: table.reading.window,
         recordCount: counts.integer(0, 0) ?? 0,
         runID: runID,
         production

@@ -24,7 +24,7 @@ struct ErrorLedger {
     let connections = WorkerConnections(production: production, staging: staging)
     try connections.execute("BEGIN", operation)
     var addresses = refusals.map(\.address)
-    if table.marksRows {
+    if table.writing.marksRows {
       // A changed row is a new one by itself; that the ledger has its old address reopened too does no harm.
       let moved = try staging.query(
         """

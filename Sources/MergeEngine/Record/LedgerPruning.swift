@@ -28,7 +28,7 @@ struct LedgerPruning {
     let gone = try goneSources()
     count += try production.query("DELETE FROM \(name) WHERE source = ANY ($1)", [.textArray(gone)], Self.operation)
       .affectedRowCount
-    for table in tables where table.snapshot == nil { count += try pruneFiles(of: table, in: name) }
+    for table in tables where table.reading.snapshot == nil { count += try pruneFiles(of: table, in: name) }
     return count
   }
 

@@ -8,8 +8,8 @@ extension MergePlan {
     var findings: [Finding] = []
     for index in tables.indices {
       let look = try reader.look(at: tables[index], onlyRun: onlyRun, isToBeMerged: isToBeMerged)
-      read(look.reading, table: index)
-      let refusedCount = look.reading.refused.count
+      read(look.state, table: index)
+      let refusedCount = look.state.refused.count
       if refusedCount > 0 {
         findings.append(
           .warning(

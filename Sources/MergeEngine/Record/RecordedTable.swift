@@ -20,8 +20,8 @@ struct RecordedTable {
     self.init(
       name: plan.name,
       production: plan.production,
-      stagingSchema: plan.snapshot == nil ? plan.staging.schema.name : nil,
-      window: plan.window
+      stagingSchema: plan.reading.snapshot == nil ? plan.staging.schema.name : nil,
+      window: plan.reading.window
     )
   }
 }

@@ -37,7 +37,7 @@ struct RefusalRecord {
     _ = try connections.production.query(
       RefusalSQL.insert(admin),
       [
-        .bigint(runID), .text(plan.plainName), .text(plan.snapshot?.snapshotID), .text(nil), .bigint(nil), .text(nil),
+        .bigint(runID), .text(plan.plainName), .text(plan.reading.snapshot?.snapshotID), .text(nil), .bigint(nil), .text(nil),
         .text(plan.production.schema.name), .textArray([nil]), .textArray([error.sqlState?.code]),
         .textArray([error.message]), .textArray([error.detail]), .textArray([nil]), .textArray(["\(number)"]),
         .textArray([nil]), .textArray([nil]),
@@ -64,7 +64,7 @@ struct RefusalRecord {
         "reading refused rows of \(plan.staging)"
       )
     }
-    let isSnapshot = plan.snapshot != nil
+    let isSnapshot = plan.reading.snapshot != nil
     var found: [UInt64: Int] = [:]
     for row in 0..<rows.count { found[TupleAddress(text: rows.text(row, 0) ?? "")?.packed ?? 0] = row }
     // Somebody may have changed or deleted one since it was read: then its reason is recorded, and the row is none any more.
@@ -72,9 +72,9 @@ struct RefusalRecord {
     _ = try connections.production.query(
       RefusalSQL.insert(admin),
       [
-        .bigint(runID), .text(plan.plainName), .text(plan.snapshot?.snapshotID),
-        .text(isSnapshot ? nil : plan.reading.source?.identity),
-        .bigint(isSnapshot ? nil : plan.reading.source?.fileNode),
+        .bigint(runID), .text(plan.plainName), .text(plan.reading.snapshot?.snapshotID),
+        .text(isSnapshot ? nil : plan.reading.state.source?.identity),
+        .bigint(isSnapshot ? nil : plan.reading.state.source?.fileNode),
         .text(isSnapshot ? nil : plan.staging.schema.name), .text(plan.production.schema.name),
         .textArray(texts(1)), .textArray(refusals.map(\.error.sqlState?.code)),
         .textArray(refusals.map(\.error.message)),
@@ -108,8 +108,8 @@ enum RefusalSQL {
       }
     let keyValues = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
     let key: SQL = form == .nothing ? "NULL::text" : "jsonb_build_object(\(keyValues))::text"
-    let number: SQL = plan.snapshot == nil ? "NULL::text" : "s.\(SnapshotTablePlan.rowColumn)::text"
-    let isSame: SQL = plan.snapshot == nil ? plan.reading.horizon.map { " AND \($0.hasSeen())" } ?? "" : ""
+    let number: SQL = plan.reading.snapshot == nil ? "NULL::text" : "s.\(SnapshotTablePlan.rowColumn)::text"
+    let isSame: SQL = plan.reading.snapshot == nil ? plan.reading.state.horizon.map { " AND \($0.hasSeen())" } ?? "" : ""
     return """
       SELECT s.ctid::text, \(key), \(row), \(number), s.xmin::text
       FROM \(plan.batchSource) AS s WHERE \(SQL.rows(at: addresses))\(isSame)

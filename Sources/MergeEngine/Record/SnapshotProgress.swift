@@ -10,7 +10,7 @@ struct SnapshotProgress {
   let snapshot: SnapshotTablePlan
 
   init?(_ table: TablePlan, admin: Identifier) {
-    guard let snapshot = table.snapshot else { return nil }
+    guard let snapshot = table.reading.snapshot else { return nil }
     self.admin = admin
     self.table = table
     self.snapshot = snapshot
@@ -28,8 +28,8 @@ struct SnapshotProgress {
 
   private var identity: [Parameter] {
     [
-      .bigint(Int(table.productionOid)), .text(snapshot.source.identity), .text(table.window.from),
-      .text(table.window.to),
+      .bigint(Int(table.productionOid)), .text(snapshot.source.identity), .text(table.reading.window.from),
+      .text(table.reading.window.to),
     ]
   }
 
@@ -102,7 +102,7 @@ struct SnapshotProgress {
   }
 
   /// The replay is one of the whole file.
-  private var isWhole: Bool { table.window.from == nil && table.window.to == nil }
+  private var isWhole: Bool { table.reading.window.from == nil && table.reading.window.to == nil }
 
   /// Which refused rows the window covers; begins with AND.
   private var isInWindow: SQL {

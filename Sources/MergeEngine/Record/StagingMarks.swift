@@ -20,7 +20,7 @@ struct StagingMarks {
 
   /// The transaction that will mark, where it is not the batch's own: it must be known before the batch commits.
   func marker() throws(PostgresError) -> Int? {
-    guard plan.marksRows, staging !== production else { return nil }
+    guard plan.writing.marksRows, staging !== production else { return nil }
     return try staging.query(
       "SELECT pg_current_xact_id()::text::bigint",
       "beginning to mark rows of \(plan.staging)"
@@ -31,9 +31,9 @@ struct StagingMarks {
   ///
   /// - Precondition: the plan's reading is of now, and nobody merges.
   func repair(runID: Int) throws(PostgresError) {
-    guard plan.marksRows, plan.snapshot == nil, let source = plan.reading.source else { return }
+    guard plan.writing.marksRows, plan.reading.snapshot == nil, let source = plan.reading.state.source else { return }
     var merged = plan
-    merged.selection = .merged
+    merged.reading.selection = .merged
     let status = TablePlanner.statusColumn
     let isUntrue: SQL = """
       \(ClaimSQL.isWanted(merged, in: .everything)) AND (s.\(status) IN ('PROCESSED', 'ERROR')) IS NOT TRUE
@@ -57,7 +57,7 @@ struct StagingMarks {
   ///   - setApart: the addresses of those that were left for later.
   func mark(_ place: StagedPlace, refused: [UInt64], leaving setApart: [UInt64] = [], runID: Int) throws(PostgresError)
   {
-    guard plan.marksRows else { return }
+    guard plan.writing.marksRows else { return }
     let status = TablePlanner.statusColumn
     let operation = "marking rows of \(plan.staging)"
     let others = refused + setApart
@@ -74,7 +74,7 @@ struct StagingMarks {
       """
       UPDATE \(plan.staging) AS s SET \(status) = 'ERROR'
       FROM unnest(\(TupleAddress.list(refused))) AS a (address)
-      WHERE s.ctid = a.address\(plan.reading.horizon.map { " AND \($0.hasSeen())" } ?? "")
+      WHERE s.ctid = a.address\(plan.reading.state.horizon.map { " AND \($0.hasSeen())" } ?? "")
       RETURNING a.address::text, s.ctid::text, (pg_current_xact_id()::text::bigint % 4294967296)::bigint
       """,
       operation

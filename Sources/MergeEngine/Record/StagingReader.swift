@@ -15,7 +15,7 @@ struct StagingReader {
 
   /// What was found of one table.
   struct Look: Sendable {
-    var reading: TablePlan.Reading
+    var state: TablePlan.StagingState
     var blockCount: Int
     /// How many rows that are merged will be read all the same.
     var rereadings: [Rereading: Int] = [:]
@@ -39,15 +39,15 @@ struct StagingReader {
     // In this order: what the horizon has seen lies within the blocks that are counted after it.
     try staging.ask(
       ahead: (isToBeMerged ? [Horizon.running] : [])
-        + [StagingSource.query(table.staging, isElsewhere: isSplit, after: table.reading.source)]
+        + [StagingSource.query(table.staging, isElsewhere: isSplit, after: table.reading.state.source)]
     )
     let horizon = isToBeMerged ? try Horizon(of: "\(table.staging)", staging) : nil
     // It has looked for recent rows since: they may lie beyond the blocks there were.
     if let horizon, horizon.oldest < horizon.next { staging.forgetAnswers() }
     if horizon != nil, isSplit { try waitUntilDurable() }
-    let source = try StagingSource(table.staging, isElsewhere: isSplit, after: table.reading.source, staging)
+    let source = try StagingSource(table.staging, isElsewhere: isSplit, after: table.reading.state.source, staging)
     var look = Look(
-      reading: TablePlan.Reading(horizon: horizon, source: source),
+      state: TablePlan.StagingState(horizon: horizon, source: source),
       blockCount: source.blockCount
     )
     guard hasLedger else {
@@ -61,18 +61,18 @@ struct StagingReader {
       ahead: [ledger.query(table, source, onlyRun: onlyRun), standing.unretriedQuery(of: table, source)]
     )
     let findings = try ledger.findings(of: table, source, onlyRun: onlyRun, nextID: nextID, production)
-    look.reading.coverage = findings.coverage
+    look.state.coverage = findings.coverage
     if startsAnew {
-      look.rereadings[.asked] = try rowCount(.merged, of: table, look.reading)
+      look.rereadings[.asked] = try rowCount(.merged, of: table, look.state)
       guard isToBeMerged else {
-        look.reading.coverage = Coverage()
+        look.state.coverage = Coverage()
         return look
       }
     } else {
       // Nothing is read of a table that was emptied.
       look.rereadings[.forgotten] = source.blockCount > 0 ? findings.forgottenRowCount : 0
       if findings.hasMovedSinceCompleted {
-        look.rereadings[.rewritten] = try rewrittenRowCount(of: table, look.reading)
+        look.rereadings[.rewritten] = try rewrittenRowCount(of: table, look.state)
       }
     }
     if findings.isNew, try adopt(table, source, look: &look, notes: isToBeMerged) {
@@ -81,8 +81,8 @@ struct StagingReader {
       guard isToBeMerged else { return look }
     }
     let refusals = try standing.unretried(of: table, source)
-    look.reading.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
-    look.reading.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
+    look.state.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
+    look.state.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
     return look
   }
 
@@ -90,12 +90,12 @@ struct StagingReader {
   private func rowCount(
     _ selection: TablePlan.Selection,
     of table: TablePlan,
-    _ reading: TablePlan.Reading,
+    _ state: TablePlan.StagingState,
     where condition: SQL = "true"
   ) throws(PostgresError) -> Int {
-    guard !reading.coverage.isEmpty else { return 0 }
+    guard !state.coverage.isEmpty else { return 0 }
     var table = table
-    (table.reading, table.selection) = (reading, selection)
+    (table.reading.state, table.reading.selection) = (state, selection)
     return try staging.query(
       "SELECT count(*) FROM \(table.staging) AS s WHERE \(ClaimSQL.isWanted(table, in: .everything)) AND \(condition)",
       "counting rows of \(table.staging) that will be read a second time"
@@ -105,12 +105,12 @@ struct StagingReader {
   /// How many unread rows were written by the very transaction that has changed what the catalog says of the table: ALTER TABLE
   /// copies all rows when it changes a type, fills a new column or moves the table to another kind of storage. VACUUM FULL
   /// and CLUSTER leave the rows' transactions as they are; a load after TRUNCATE has one of its own.
-  private func rewrittenRowCount(of table: TablePlan, _ reading: TablePlan.Reading) throws(PostgresError) -> Int {
+  private func rewrittenRowCount(of table: TablePlan, _ state: TablePlan.StagingState) throws(PostgresError) -> Int {
     let oid: SQL = "\(Literal(table.staging.quoted))::regclass"
     return try rowCount(
       .pending,
       of: table,
-      reading,
+      state,
       where: """
         s.xmin IN (SELECT c.xmin FROM pg_class c WHERE c.oid = \(oid)
                    UNION ALL SELECT a.xmin FROM pg_attribute a WHERE a.attrelid = \(oid))
@@ -124,9 +124,9 @@ struct StagingReader {
   private func adopt(_ table: TablePlan, _ source: StagingSource, look: inout Look, notes: Bool) throws -> Bool {
     let adoption = StagingAdoption(admin: admin, production: production, staging: staging)
     guard let adopted = try adoption.adopted(of: table, source, hasLedger: hasLedger) else { return false }
-    look.reading.coverage.add(LedgerEntry(id: 0, runID: 0, content: .merged(nil, adopted.horizon, .unbounded)))
-    look.reading.coverage.add(LedgerEntry(id: 0, runID: 0, content: .reopened(adopted.unmerged)))
-    look.reading.refused = adopted.refused
+    look.state.coverage.add(LedgerEntry(id: 0, runID: 0, content: .merged(nil, adopted.horizon, .unbounded)))
+    look.state.coverage.add(LedgerEntry(id: 0, runID: 0, content: .reopened(adopted.unmerged)))
+    look.state.refused = adopted.refused
     guard notes else { return true }
     try adoption.placeRefusals(of: table, source)
     let ledger = ProgressTable(admin: admin)

@@ -23,7 +23,7 @@ struct DeletionGuard {
   /// Locks staging against TRUNCATE, and says what stands against deleting now; nil if nothing does.
   func obstacle() throws(PostgresError) -> String? {
     // A file that says what was deleted doubts no staging.
-    guard plan.snapshot == nil else { return nil }
+    guard plan.reading.snapshot == nil else { return nil }
     try connection.execute(
       "LOCK TABLE \(plan.staging) IN ACCESS SHARE MODE",
       "locking \(plan.staging) against being truncated"

@@ -193,7 +193,7 @@ struct RepairPlan: Sendable {
       let seen = differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name }
       // Who was asked for row by row can't be new: what was written since the load began is not in such a file. And what a
       // snapshot's files say was deleted was.
-      if seen?.askedKeyCount != nil || table.snapshot != nil {
+      if seen?.askedKeyCount != nil || table.reading.snapshot != nil {
         let window = VersionWindow(from: seen?.from, to: seen?.to)
         try requireFew(lines.count, of: table, in: window, options, production)
         continue
@@ -233,7 +233,7 @@ struct RepairPlan: Sendable {
         table.name,
         "\(lineCount) of \(count) rows \(place) (\((percent * 100).rounded() / 100) %) would be deleted, "
           + "more than --max-extra-percent \(options.maxExtraPercent) allows. "
-          + (table.snapshot != nil ? "Were so many deleted?" : "Is staging complete?")
+          + (table.reading.snapshot != nil ? "Were so many deleted?" : "Is staging complete?")
       )
     ])
   }

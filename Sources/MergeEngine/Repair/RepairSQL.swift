@@ -57,7 +57,7 @@ struct RepairSQL {
   ///
   /// An image of a deleted row has no transaction before it: 0, which is none.
   var delete: SQL {
-    let kept = plan.keyColumns.map(\.name) + plan.restorableColumns.map(\.name)
+    let kept = plan.keyColumns.map(\.name) + plan.writing.restorableColumns.map(\.name)
     let old = kept.indices.map { "p.\(kept[$0]) AS o\($0)" as SQL }
     let isFree = references.flatMap(referring(to:)).map { "AND NOT EXISTS (\($0))" as SQL }
     return """
@@ -82,7 +82,7 @@ struct RepairSQL {
     let referring = references.flatMap { reference in
       self.referring(to: reference).map { "WHEN \(holds($0)) THEN \(Literal("\(reference.child)"))" as SQL }
     }
-    let isStaged = isExtra && plan.snapshot == nil ? holds(ExtraRows.stagingRow(of: plan)) : "false"
+    let isStaged = isExtra && plan.reading.snapshot == nil ? holds(ExtraRows.stagingRow(of: plan)) : "false"
     return """
       SELECT k.ordinal::bigint, p.xmin::text, \(RowPlaces.place(of: "p")), \(isStaged),
              CASE WHEN false THEN NULL::text \((isExtra ? referring : []).joined(" ")) END
@@ -96,7 +96,7 @@ struct RepairSQL {
   /// Staging lacks the row still, and is not empty where it would hold all that there is. What was deleted by the word of a
   /// snapshot's files is nothing that staging knows of.
   private var isExtra: SQL {
-    guard plan.snapshot == nil else { return "true" }
+    guard plan.reading.snapshot == nil else { return "true" }
     let hasRows: SQL = needsStagedRows ? " AND EXISTS (SELECT FROM \(plan.staging))" : ""
     return "NOT EXISTS (\(ExtraRows.stagingRow(of: plan)))\(hasRows)"
   }

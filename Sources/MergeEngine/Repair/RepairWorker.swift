@@ -105,7 +105,7 @@ final class RepairWorker {
 
   private func prepare(_ index: Int) throws(PostgresError) -> RepairTable {
     let table = plan.tables.tables[index]
-    guard let images = table.images else { preconditionFailure("a repair keeps before-images") }
+    guard let images = table.writing.images else { preconditionFailure("a repair keeps before-images") }
     let admin = Identifier(context.schemas.admin)
     let seen = plan.differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name }
     return try RepairTable(

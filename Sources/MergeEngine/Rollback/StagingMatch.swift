@@ -49,7 +49,7 @@ struct StagingMatch {
       let reason =
         match == nil
         ? planner.findings.first { $0.grade == .blocker }?.message ?? "the table \(name) no longer exists." : nil
-      if let found = match { match?.reading = try reader.look(at: found, isToBeMerged: false).reading }
+      if let found = match { match?.reading.state = try reader.look(at: found, isToBeMerged: false).state }
       plans.append(match)
       if let reason { warnings.append("no staging rows of \(table.name) will be read again: \(reason)") }
     }

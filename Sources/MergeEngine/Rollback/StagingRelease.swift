@@ -9,7 +9,7 @@ struct StagingRelease {
 
   init(_ plan: TablePlan, admin: Identifier, on connections: WorkerConnections) {
     var plan = plan
-    plan.selection = .merged
+    plan.reading.selection = .merged
     self.plan = plan
     self.admin = admin
     staging = connections.staging
@@ -29,9 +29,9 @@ struct StagingRelease {
       "reading the keys that were rolled back in \(plan.production)"
     )
     let addresses = try isSplit && comparesByCollation ? addressesAcross(undone) : addresses(of: keys)
-    guard !addresses.isEmpty, let source = plan.reading.source else { return 0 }
+    guard !addresses.isEmpty, let source = plan.reading.state.source else { return 0 }
     try ProgressTable(admin: admin).reopen(addresses, of: plan, source, runID: nil, production)
-    if plan.marksRows {
+    if plan.writing.marksRows {
       // A changed row is a new one by itself; its old address is of no row any more.
       try staging.execute(
         "UPDATE \(plan.staging) AS s SET \(TablePlanner.statusColumn) = 'NEW' WHERE \(SQL.rows(at: addresses))",
@@ -70,7 +70,7 @@ struct StagingRelease {
     }
     let names = plan.keyColumns.indices.map { ", k\($0)" as SQL }.joined("")
     let arrays = plan.keyColumns.indices.map { ", $\($0 + 2)::text[]" as SQL }.joined("")
-    let blockCount = plan.reading.source?.blockCount ?? 0
+    let blockCount = plan.reading.state.source?.blockCount ?? 0
     var found: [UInt64] = []
     for start in stride(from: 0, to: blockCount, by: Self.blocksAtOnce) {
       // Behind the blocks that were counted there may be more by now.

@@ -30,12 +30,12 @@ struct KeyOrderChoice {
 
   /// Whether the order of keys can be followed, and may matter.
   static func mayFollowKeys(_ table: TablePlan) -> Bool {
-    table.cacheFit.isLikelyCold && table.snapshot == nil && table.keyForm != nil
-      && table.reading.source.map { $0.blockCount >= leastBlockCount } == true
+    table.reading.cacheFit.isLikelyCold && table.reading.snapshot == nil && table.keyForm != nil
+      && table.reading.state.source.map { $0.blockCount >= leastBlockCount } == true
   }
 
   private func liesInKeyOrder(_ table: TablePlan, _ form: KeyRange.Form) throws(PostgresError) -> Bool {
-    let blockCount = table.reading.source?.blockCount ?? 0
+    let blockCount = table.reading.state.source?.blockCount ?? 0
     let percent = min(100 * Double(Self.sampledBlockCount) / Double(max(blockCount, 1)), 100)
     let key: SQL = "s.\(table.columns[0].name)"
     let row = try staging.query(

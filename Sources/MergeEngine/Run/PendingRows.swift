@@ -15,7 +15,7 @@ struct PendingRows {
     return zip(plan.tables, tables).reduce(0) { sum, pair in
       let (table, report) = pair
       let counted =
-        try? table.snapshot == nil
+        try? table.reading.snapshot == nil
         ? unread(of: table, production, staging(), until: deadline) : unreplayed(of: table, production)
       return sum + (counted ?? max((table.estimatedRowCount ?? 0) - report.counts.read, 0))
     }

@@ -74,7 +74,7 @@ struct Rounds {
       staging: try context.session.connectStagingControl(beside: control)
     )
     let runID = context.record.id
-    for (index, table) in context.plan.tables.enumerated() where table.snapshot == nil {
+    for (index, table) in context.plan.tables.enumerated() where table.reading.snapshot == nil {
       outcome.unreadCounts[index] = try completion.unreadCount(
         of: table,
         onlyRun: startsAnew ? runID : nil,

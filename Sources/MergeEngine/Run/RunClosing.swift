@@ -90,7 +90,7 @@ struct RunClosing {
 
   /// - Returns: how many rows stand refused by runs before this one, and which rows hinder each other.
   private func lookAtRefusals(_ production: Connection, _ staging: () throws -> Connection) throws -> (Int, [String]) {
-    guard plan.tables.contains(where: { $0.snapshot == nil }) else { return (0, []) }
+    guard plan.tables.contains(where: { $0.reading.snapshot == nil }) else { return (0, []) }
     let staging = try staging()
     let standing = RefusalStanding(admin: Identifier(options.schemas.admin), production: production, staging: staging)
     var standingCount = 0
@@ -99,7 +99,7 @@ struct RunClosing {
       let source = try StagingSource(
         table.staging,
         isElsewhere: staging !== production,
-        after: table.reading.source,
+        after: table.reading.state.source,
         staging
       )
       let refusals = try standing.refusals(of: table, source)

@@ -28,7 +28,7 @@ struct SecondChances {
 
   /// - Returns: the tables to merge again, each with the rows that are to be tried; nil when there is nothing to be gained.
   mutating func give(_ control: Connection) throws -> [Int: [UInt64]]? {
-    if context.plan.tables.contains(where: { $0.snapshot != nil }) { return try giveReplayed(control) }
+    if context.plan.tables.contains(where: { $0.reading.snapshot != nil }) { return try giveReplayed(control) }
     let admin = Identifier(context.schemas.admin)
     let staging = try context.session.connectStagingControl(beside: control)
     let standing = RefusalStanding(admin: admin, production: control, staging: staging)
@@ -40,7 +40,7 @@ struct SecondChances {
       let source = try StagingSource(
         table.staging,
         isElsewhere: staging !== control,
-        after: table.reading.source,
+        after: table.reading.state.source,
         staging
       )
       // Outside of circles all parents were merged before, but for those that wait themselves.
@@ -86,7 +86,7 @@ struct SecondChances {
   static func nextTries(of table: TablePlan, admin: Identifier, production: Connection, staging: Connection)
     throws -> [UInt64]
   {
-    guard !table.reading.refused.isEmpty, let source = table.reading.source else { return [] }
+    guard !table.reading.state.refused.isEmpty, let source = table.reading.state.source else { return [] }
     let all = try RefusalStanding(admin: admin, production: production, staging: staging)
       .refusals(of: table, source, sqlStates: states)
     let children = all.filter { $0.sqlState == .foreignKeyViolation }

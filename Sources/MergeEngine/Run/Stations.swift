@@ -82,7 +82,7 @@ struct Stations {
     runID = run.id
     self.number = number
     ledger = ProgressTable(admin: admin)
-    loader = try plan.snapshot.map {
+    loader = try plan.reading.snapshot.map {
       try SnapshotLoader($0, connections.production, isAllOrNothing: isAllOrNothing)
     }
     claim = Claim(plan: plan, staging: connections.staging)
@@ -93,7 +93,7 @@ struct Stations {
       applyWithinServer = try ApplyWithinServer(plan, production, statementName: "within_\(number)")
     }
     rowsInPlace = try RowsInPlace(plan, production, statementName: "in_place_\(number)")
-    tieCheck = try plan.ties.map { comparison in
+    tieCheck = try plan.writing.ties.map { comparison in
       try TieCheck(plan, comparison, on: connections.production, statementName: "ties_\(number)")
     }
     record = try BatchRecord(
@@ -179,7 +179,7 @@ struct Stations {
     counts.read -= setApart.count
     var pages = PageCounts()
     // Of a file also what lies outside of the window is done with.
-    if counts.read + setApart.count > 0 || plan.snapshot != nil {
+    if counts.read + setApart.count > 0 || plan.reading.snapshot != nil {
       let refused = refusedInReading + memory.batch.refusedAddresses
       let reading = try finish(place, counts, refused: refused, setApart: setApart, since: start)
       if let reading { pages = pageCounter.advance(to: reading) }
@@ -266,7 +266,7 @@ struct Stations {
     _ mode: Mode,
     memory: inout BatchMemory
   ) throws -> (place: StagedPlace, refused: [UInt64]) {
-    let rowLimit = plan.snapshot == nil ? rowLimit : nil
+    let rowLimit = plan.reading.snapshot == nil ? rowLimit : nil
     if mode == .fast || isAllOrNothing, case .range(let range) = place {
       let columnCount = route == .wholeRows ? nil : plan.comparedColumnCount
       let read = try claim.read(range, columnCount: columnCount, rowLimit: rowLimit, into: &memory.batch)
@@ -330,7 +330,7 @@ struct Stations {
     if endsWithRecord {
       try connections.commitStagingAfterProduction(ending.sql, ending.operation)
     } else {
-      if let stagingSource = plan.reading.source {
+      if let stagingSource = plan.reading.state.source {
         try ledger.reopen(setApart, of: plan, stagingSource, runID: runID, production)
       }
       try connections.commit(ending.sql, ending.operation)

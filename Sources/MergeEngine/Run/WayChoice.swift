@@ -23,7 +23,7 @@ struct WayChoice {
   /// - Parameter isOneDatabase: staging is where production is.
   init(_ plan: TablePlan, isOneDatabase: Bool) {
     routes = RouteChoice(plan, isOneDatabase: isOneDatabase)
-    temperature = Temperature(plan.cacheFit)
+    temperature = Temperature(plan.reading.cacheFit)
   }
 
   /// Whether a batch may ever have the server copy rows.

@@ -120,12 +120,12 @@ final class WorkQueue: Steerable, Sendable {
           let table = plan.tables[index]
           let isWanted = only?.contains(index) ?? true
           let tableSlices = isWanted ? slices[index] ?? [] : []
-          let tableRows = table.snapshot == nil ? rows[index] : nil
+          let tableRows = table.reading.snapshot == nil ? rows[index] : nil
           let isKeyed = isWanted && tableRows == nil && keyed.contains(index)
           return TableState(
             progress: TableProgress(table: table.name, expectedRowCount: table.estimatedRowCount),
             openParents: Set(plan.parents[index]).intersection(only ?? Set(plan.tables.indices)),
-            blockCount: isWanted && tableRows == nil && !isKeyed ? table.reading.source?.blockCount ?? 0 : 0,
+            blockCount: isWanted && tableRows == nil && !isKeyed ? table.reading.state.source?.blockCount ?? 0 : 0,
             slices: tableSlices.reversed(),
             sliceRowCount: tableSlices.reduce(0) { $0 + $1.rowCount },
             isFed: isKeyed,
@@ -134,10 +134,10 @@ final class WorkQueue: Steerable, Sendable {
               .rows(Array((tableRows ?? [])[start...].prefix(batchRows)))
             },
             size: BatchSize(
-              blockCount: table.reading.source?.blockCount ?? 0,
+              blockCount: table.reading.state.source?.blockCount ?? 0,
               estimatedRowCount: table.estimatedRowCount
             ),
-            rowLimit: RowLimit(lockLimit: lockLimit, cache: table.cacheFit)
+            rowLimit: RowLimit(lockLimit: lockLimit, cache: table.reading.cacheFit)
           )
         },
         workerCount: workerCount

@@ -53,7 +53,7 @@ final class Worker {
       let connections = try context.session.connectWorker(
         number,
         runID: context.record.id,
-        marksRows: context.plan.tables.contains(where: \.marksRows),
+        marksRows: context.plan.tables.contains(where: \.writing.marksRows),
         isAtomic: context.isAtomic,
         carriesText: context.plan.carriesText,
         comparesText: context.plan.comparesText

@@ -128,8 +128,8 @@ package struct StagingArea: Sendable {
     )
     return try plan.tables.map { planned in
       var table = planned
-      table.window = .unbounded
-      table.reading = try reader.look(at: table, isToBeMerged: false).reading
+      table.reading.window = .unbounded
+      table.reading.state = try reader.look(at: table, isToBeMerged: false).state
       let (isWanted, parameters) = try wanted(table, staging)
       let row = try staging.query(
         """
@@ -144,7 +144,7 @@ package struct StagingArea: Sendable {
         table: table.name,
         stagingTable: table.staging.name.name,
         rows: row.integer(0, 0) ?? 0,
-        unmerged: (row.integer(0, 1) ?? 0) + table.reading.refused.count,
+        unmerged: (row.integer(0, 1) ?? 0) + table.reading.state.refused.count,
         outside: row.integer(0, 2) ?? 0
       )
     }

@@ -47,14 +47,14 @@ struct StagingCleanup {
     let reader = StagingReader(admin: admin, production: production, staging: staging, hasLedger: hasLedger)
     var table = table
     // A table is emptied whole.
-    table.window = .unbounded
-    table.selection = .pending
-    table.reading = try reader.look(at: table, isToBeMerged: false).reading
+    table.reading.window = .unbounded
+    table.reading.selection = .pending
+    table.reading.state = try reader.look(at: table, isToBeMerged: false).state
     let unread = ClaimSQL.isWanted(table, in: .everything)
     let isLeft: SQL = try span.map { "\(unread) AND NOT \(try isBeyondWindow(table, $0))" } ?? unread
     let count = try count(isLeft, of: table)
     if let reason = Self.reason(count) { return reason }
-    let refusedCount = table.reading.refused.count
+    let refusedCount = table.reading.state.refused.count
     return refusedCount == 0 ? nil : "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
   }
 

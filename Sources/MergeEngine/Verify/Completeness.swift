@@ -22,8 +22,8 @@ struct Completeness {
     self.stop = stop
     var windows: [VersionWindow] = []
     for table in plan.tables {
-      let last = table.window.isUnbounded ? try lastRun?.window(of: table, production) : nil
-      windows.append(last ?? table.window)
+      let last = table.reading.window.isUnbounded ? try lastRun?.window(of: table, production) : nil
+      windows.append(last ?? table.reading.window)
     }
     self.windows = windows
   }

@@ -19,8 +19,8 @@ struct JoinedTable: Sendable {
 
   /// - Returns: nil for a table that has to be compared by the client.
   init?(_ plan: TablePlan, _ connection: Connection) throws(PostgresError) {
-    guard let comparison = plan.ties, plan.snapshot == nil, plan.keyEqualityIsBytewise,
-      plan.reading.coverage.intervals.count <= Self.intervalLimit,
+    guard let comparison = plan.writing.ties, plan.reading.snapshot == nil, plan.keyEqualityIsBytewise,
+      plan.reading.state.coverage.intervals.count <= Self.intervalLimit,
       (plan.columns[..<plan.comparedColumnCount] + comparison.columns.map { plan.columns[$0.index] })
         .allSatisfy(\.isReadAsItIs)
     else { return nil }
@@ -76,7 +76,7 @@ struct JoinedTable: Sendable {
   ///
   /// - Returns: none for an empty table.
   func ranges(batchRows: Int, _ connection: Connection) throws(PostgresError) -> [KeyRange] {
-    let blockCount = plan.reading.source?.blockCount ?? 0
+    let blockCount = plan.reading.state.source?.blockCount ?? 0
     guard blockCount > 0 else { return [] }
     return try LocalSettings.reading(under: LocalSettings.exactText, on: connection) { () throws(PostgresError) in
       try ranges(batchRows: batchRows, blockCount: blockCount, connection)

@@ -51,7 +51,7 @@ public struct NotCompared: Sendable, Codable, Hashable {
   /// - Returns: nil when the server can't tell a row's version.
   static func count(_ plan: TablePlan, readCount: Int, _ staging: Connection) throws(PostgresError) -> NotCompared? {
     let isOutside: SQL =
-      plan.window.isUnbounded ? "false" : "(\(plan.window.condition(on: plan.stagedVersion))) IS NOT TRUE"
+      plan.reading.window.isUnbounded ? "false" : "(\(plan.reading.window.condition(on: plan.stagedVersion))) IS NOT TRUE"
     do {
       let counts = try staging.query(
         "SELECT count(*), count(*) FILTER (WHERE \(isOutside)) FROM \(plan.staging) AS s",
@@ -59,11 +59,11 @@ public struct NotCompared: Sendable, Codable, Hashable {
       )
       let total = counts.integer(0, 0) ?? 0
       let outside = counts.integer(0, 1) ?? 0
-      let (refused, dismissed) = (plan.reading.refused.count, plan.reading.dismissed.count)
+      let (refused, dismissed) = (plan.reading.state.refused.count, plan.reading.state.dismissed.count)
       return NotCompared(
         refused: refused,
         dismissed: dismissed,
-        unread: plan.selection == .merged ? max(total - outside - refused - dismissed - readCount, 0) : 0,
+        unread: plan.reading.selection == .merged ? max(total - outside - refused - dismissed - readCount, 0) : 0,
         outsideWindow: outside
       )
     } catch {

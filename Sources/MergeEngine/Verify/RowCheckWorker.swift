@@ -88,7 +88,7 @@ final class RowCheckWorker {
 
   private func carry(_ item: WorkQueue.Item) throws {
     let table = plan.tables[item.table]
-    guard let comparison = table.ties else { preconditionFailure("the plan was made without comparisons") }
+    guard let comparison = table.writing.ties else { preconditionFailure("the plan was made without comparisons") }
     var check =
       try checks[item.table]
       ?? RowCheck(
@@ -135,7 +135,7 @@ final class RowCheckWorker {
     let age = (ContinuousClock.now - lastSuspectedAt) / .seconds(1)
     stop.sleep(seconds: options.recheckAfterSeconds - age)
     for index in suspects.indices where !suspects[index].isEmpty && stop.signal == nil {
-      guard let comparison = plan.tables[index].ties else { continue }
+      guard let comparison = plan.tables[index].writing.ties else { continue }
       try connections.covered(by: stop) {
         var look = try SecondLook(plan.tables[index], comparison, number: lookCount, output: output, on: connections)
         lookCount += 1

@@ -146,7 +146,7 @@ package struct Verification: Sendable {
       try DifferenceReader(plan: plan.tables[index], production: control, staging: staging)
         .table(outcomes[index], extra[index])
     }
-    let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.refused.count }
+    let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.state.refused.count }
     return report(
       stop.signal != nil ? .aborted : Self.status(tables, standingErrors: standingErrors),
       clock,

@@ -14,14 +14,14 @@ struct VerifyFindings {
   /// A table without a single merged row was hardly what somebody wanted to verify.
   private func unmarked(_ table: TablePlan, _ counts: RowCheckCounts) -> String? {
     guard counts.read == 0 else { return nil }
-    return table.selection == .merged
+    return table.reading.selection == .merged
       ? "\(table.staging) has no merged row\(window(table)), so nothing was compared. verify --mark none compares "
         + "all rows there are."
       : "\(table.staging) has no row\(window(table)) to compare."
   }
 
   private func window(_ table: TablePlan) -> String {
-    table.window.isUnbounded ? "" : " in the window"
+    table.reading.window.isUnbounded ? "" : " in the window"
   }
 
   /// Only where all rows are compared: a merge refuses these, and they are not read then.

@@ -26,7 +26,7 @@ struct VerifyOutput: Sendable {
         .init(
           pair: table.pair.name,
           table: table.plainName,
-          staging: table.reading.source?.contentIdentity ?? "",
+          staging: table.reading.state.source?.contentIdentity ?? "",
           from: window.from,
           to: window.to
         )

@@ -32,7 +32,7 @@ struct RowRecords {
   ///
   /// - Precondition: staging is in this database.
   func reads(of addresses: [String]) throws(PostgresError) -> [WhyReport.Read] {
-    guard !addresses.isEmpty, let source = plan.reading.source, try has("merge_progress.key_text_start") else {
+    guard !addresses.isEmpty, let source = plan.reading.state.source, try has("merge_progress.key_text_start") else {
       return []
     }
     let rows = try connection.query(

@@ -27,13 +27,13 @@ struct RowSides {
       let compared = staging === production ? column.baseType.collated(value) : value
       return "\(compared) \(column.equality) $\(index + 1)::text::\(column.baseType.uncutName)" as SQL
     }
-    let isUnread = plan.reading.coverage.isUnread(in: .everything, version: plan.stagedVersion)
-    let isInWindow: SQL = plan.window.isUnbounded ? "true" : plan.window.condition(on: plan.stagedVersion)
+    let isUnread = plan.reading.state.coverage.isUnread(in: .everything, version: plan.stagedVersion)
+    let isInWindow: SQL = plan.reading.window.isUnbounded ? "true" : plan.reading.window.condition(on: plan.stagedVersion)
     let values = plan.columns.map { "(\($0.readExpression))::text" as SQL }
     let rows = try staging.query(
       """
       SELECT s.ctid::text, s.xmin::text, (\(isInWindow)) IS TRUE, (\(isUnread)) IS TRUE,
-             s.ctid = ANY (\(TupleAddress.list(plan.reading.refused))), s.ctid = ANY (\(TupleAddress.list(plan.reading.dismissed))),
+             s.ctid = ANY (\(TupleAddress.list(plan.reading.state.refused))), s.ctid = ANY (\(TupleAddress.list(plan.reading.state.dismissed))),
              \(values.joined(", "))
       FROM \(plan.staging) AS s WHERE \(match.joined(" AND "))
       ORDER BY \(plan.version.readExpression) DESC NULLS LAST, s.ctid DESC
@@ -98,7 +98,7 @@ struct RowSides {
 
   private func compare(_ row: Staged) throws(PostgresError) -> (WhyReport.StagingRow.Verdict, [String]) {
     do throws(PostgresError) {
-      return try compare(row, by: plan.ties?.columns ?? [])
+      return try compare(row, by: plan.writing.ties?.columns ?? [])
     } catch {
       // Production can't even read the values, as text that its encoding lacks: then it has others.
       guard error.refusesRow else { throw error }
