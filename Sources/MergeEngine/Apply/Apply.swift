@@ -132,7 +132,10 @@ struct Apply {
   {
     try fillBatchTable(rows, of: batch)
     var counts = Counts()
-    counts.inserted = try execute(insertMissing, isWitnessed: plan.writing.triggers.onInsert || plan.writing.images != nil)
+    counts.inserted = try execute(
+      insertMissing,
+      isWitnessed: plan.writing.triggers.onInsert || plan.writing.images != nil
+    )
     if counts.inserted < rows.count {
       try budget.limitNext(on: production)
       try shardUpdates?.divide(rows, of: batch, on: production)

@@ -169,7 +169,8 @@ enum ApplySQL {
   /// ``updateOlder(_:_:)`` for the rows of a single shard, whose keys are its parameters; nil where there are no shards, or where
   /// triggers have to be watched.
   static func updateShard(_ plan: TablePlan, _ table: Identifier) -> SQL? {
-    guard let index = plan.shardKeyIndex, !plan.updatedColumns.isEmpty, !plan.writing.triggers.onUpdate, plan.writing.images == nil
+    guard let index = plan.shardKeyIndex, !plan.updatedColumns.isEmpty, !plan.writing.triggers.onUpdate,
+      plan.writing.images == nil
     else {
       return nil
     }

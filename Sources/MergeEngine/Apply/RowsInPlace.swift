@@ -37,7 +37,9 @@ struct RowsInPlace {
     let missingCount = try question.suspects(inserts: inserts, updates: updates, of: batch, on: production).count
     let rowCount = inserts.count + updates.count
     let unwrittenCount = rowCount - counts.inserted - counts.updated
-    guard missingCount > 0, missingCount > unwrittenCount || rowCount > 1 && !plan.writing.triggers.onInsert else { return }
+    guard missingCount > 0, missingCount > unwrittenCount || rowCount > 1 && !plan.writing.triggers.onInsert else {
+      return
+    }
     throw PostgresError(
       .server,
       sqlState: .integrityConstraintViolation,

@@ -11,7 +11,8 @@ enum ClaimSQL {
     let limit: SQL = rowLimit.map { " LIMIT \($0)" } ?? ""
     // Of one database the batch's last statement asks, with a younger snapshot.
     let isAsPlanned: SQL =
-      plan.reading.isSplit && plan.reading.snapshot == nil ? " AND \(PlannedShape.require(PlannedShape(plan).ofStaging))" : ""
+      plan.reading.isSplit && plan.reading.snapshot == nil
+      ? " AND \(PlannedShape.require(PlannedShape(plan).ofStaging))" : ""
     return """
       COPY (SELECT \(outputs(plan, columnCount: columnCount)) FROM \(plan.batchSource) AS s
             WHERE \(isWanted(plan, at: place))\(isAsPlanned)\(limit)) TO STDOUT (FORMAT binary)

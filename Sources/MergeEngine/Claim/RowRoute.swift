@@ -27,7 +27,8 @@ struct RouteChoice {
   init(_ plan: TablePlan, isOneDatabase: Bool) {
     fieldCount = Double(plan.columns.count - plan.comparedColumnCount)
     open = [.wholeRows]
-    guard isOneDatabase, plan.citus == nil, plan.reading.snapshot == nil, plan.writing.ties == nil, plan.writing.images == nil,
+    guard isOneDatabase, plan.citus == nil, plan.reading.snapshot == nil, plan.writing.ties == nil,
+      plan.writing.images == nil,
       !plan.writing.triggers.onInsert, !plan.writing.triggers.onUpdate
     else { return }
     if plan.columns.allSatisfy(\.isReadAsItIs) { open.insert(.withinServer) }

@@ -3,7 +3,8 @@ import Libpq
 extension MergePlan {
   /// Has refused rows read that a merge would try again by itself (``SecondChances``), so that they are counted.
   mutating func tryRefusedAgain(admin: Identifier, production: Connection, staging: Connection) throws {
-    guard tables.contains(where: { !$0.reading.state.refused.isEmpty }), try AdminSchema.hasProgress(admin, production) else {
+    guard tables.contains(where: { !$0.reading.state.refused.isEmpty }), try AdminSchema.hasProgress(admin, production)
+    else {
       return
     }
     for index in tables.indices {

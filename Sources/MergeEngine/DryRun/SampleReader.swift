@@ -65,7 +65,9 @@ struct SampleReader {
     let match = plan.columns[..<plan.keyColumnCount].indices.map { index in
       "p.\(plan.columns[index].name) \(plan.columns[index].equality) \(staged(index))" as SQL
     }
-    let equalities = Dictionary(uniqueKeysWithValues: (plan.writing.ties?.columns ?? []).map { ($0.index, $0.equality) })
+    let equalities = Dictionary(
+      uniqueKeysWithValues: (plan.writing.ties?.columns ?? []).map { ($0.index, $0.equality) }
+    )
     let outputs = plan.columns.indices.map { index in
       let differs = ApplySQL.isDistinct(
         "p.\(plan.columns[index].name)",

@@ -42,7 +42,8 @@ struct PlannedShape {
     let columns = plan.columns.compactMap { column in column.inProduction.map { (column.name, $0) } }
     let keyNames = plan.keyColumns.map { "\(Literal($0.name.name))::text" as SQL }.joined(", ")
     // ROW is 1, BEFORE 2, INSERT 4, UPDATE 16 (pg_trigger.h).
-    let unknown = [plan.writing.triggers.onInsert ? nil : 7, plan.writing.triggers.onUpdate ? nil : 19].compactMap { mask in
+    let unknown = [plan.writing.triggers.onInsert ? nil : 7, plan.writing.triggers.onUpdate ? nil : 19].compactMap {
+      mask in
       mask.map { "g.tgtype::integer & \($0) = \($0)" as SQL }
     }
     var conditions: [SQL] = [

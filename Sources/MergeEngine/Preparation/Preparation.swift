@@ -206,7 +206,9 @@ struct Preparation {
         "reading --from and --to"
       )
       guard result.bool(0, 0) != false else {
-        throw MergeFailure.usage("--from \(table.reading.window.from ?? "") is not before --to \(table.reading.window.to ?? "").")
+        throw MergeFailure.usage(
+          "--from \(table.reading.window.from ?? "") is not before --to \(table.reading.window.to ?? "")."
+        )
       }
       return window
     } catch let error as PostgresError where error.refusesRow {

@@ -9,7 +9,8 @@ struct TriggerFindings {
   let connection: Connection
 
   func all() throws(PostgresError) -> [Finding] {
-    guard table.writing.triggers.onInsert || table.writing.triggers.onUpdate || table.writing.triggers.runAfterwards else { return [] }
+    guard table.writing.triggers.onInsert || table.writing.triggers.onUpdate || table.writing.triggers.runAfterwards
+    else { return [] }
     return try effects() + TriggerRights(table: table, connection: connection).findings()
   }
 

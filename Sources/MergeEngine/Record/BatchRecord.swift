@@ -40,7 +40,8 @@ struct BatchRecord {
     let counting: SQL = countsPages ? "\nRETURNING \(PageCounter.outputs(plan.reading.cacheFit.relations))" : ""
     let shape = PlannedShape(plan)
     let isAsPlanned =
-      isOneDatabase && plan.reading.snapshot == nil ? shape.ofProduction + " AND " + shape.ofStaging : shape.ofProduction
+      isOneDatabase && plan.reading.snapshot == nil
+      ? shape.ofProduction + " AND " + shape.ofStaging : shape.ofProduction
     let progress = Self.progress(plan, run: run, admin: admin, isOneDatabase: isOneDatabase)
     // One statement, so that a record of each batch costs no further trip to the server; the commit travels with it, and must
     // not come where no place was noted: then the statement divides by zero. Nor where the tables are not what was planned, which

@@ -37,7 +37,8 @@ struct RefusalRecord {
     _ = try connections.production.query(
       RefusalSQL.insert(admin),
       [
-        .bigint(runID), .text(plan.plainName), .text(plan.reading.snapshot?.snapshotID), .text(nil), .bigint(nil), .text(nil),
+        .bigint(runID), .text(plan.plainName), .text(plan.reading.snapshot?.snapshotID), .text(nil), .bigint(nil),
+        .text(nil),
         .text(plan.production.schema.name), .textArray([nil]), .textArray([error.sqlState?.code]),
         .textArray([error.message]), .textArray([error.detail]), .textArray([nil]), .textArray(["\(number)"]),
         .textArray([nil]), .textArray([nil]),
@@ -109,7 +110,8 @@ enum RefusalSQL {
     let keyValues = plan.keyColumns.map { "\(Literal($0.name.name)), s.\($0.stagedName)" as SQL }.joined(", ")
     let key: SQL = form == .nothing ? "NULL::text" : "jsonb_build_object(\(keyValues))::text"
     let number: SQL = plan.reading.snapshot == nil ? "NULL::text" : "s.\(SnapshotTablePlan.rowColumn)::text"
-    let isSame: SQL = plan.reading.snapshot == nil ? plan.reading.state.horizon.map { " AND \($0.hasSeen())" } ?? "" : ""
+    let isSame: SQL =
+      plan.reading.snapshot == nil ? plan.reading.state.horizon.map { " AND \($0.hasSeen())" } ?? "" : ""
     return """
       SELECT s.ctid::text, \(key), \(row), \(number), s.xmin::text
       FROM \(plan.batchSource) AS s WHERE \(SQL.rows(at: addresses))\(isSame)

@@ -51,7 +51,8 @@ public struct NotCompared: Sendable, Codable, Hashable {
   /// - Returns: nil when the server can't tell a row's version.
   static func count(_ plan: TablePlan, readCount: Int, _ staging: Connection) throws(PostgresError) -> NotCompared? {
     let isOutside: SQL =
-      plan.reading.window.isUnbounded ? "false" : "(\(plan.reading.window.condition(on: plan.stagedVersion))) IS NOT TRUE"
+      plan.reading.window.isUnbounded
+      ? "false" : "(\(plan.reading.window.condition(on: plan.stagedVersion))) IS NOT TRUE"
     do {
       let counts = try staging.query(
         "SELECT count(*), count(*) FILTER (WHERE \(isOutside)) FROM \(plan.staging) AS s",

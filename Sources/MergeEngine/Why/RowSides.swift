@@ -28,7 +28,8 @@ struct RowSides {
       return "\(compared) \(column.equality) $\(index + 1)::text::\(column.baseType.uncutName)" as SQL
     }
     let isUnread = plan.reading.state.coverage.isUnread(in: .everything, version: plan.stagedVersion)
-    let isInWindow: SQL = plan.reading.window.isUnbounded ? "true" : plan.reading.window.condition(on: plan.stagedVersion)
+    let isInWindow: SQL =
+      plan.reading.window.isUnbounded ? "true" : plan.reading.window.condition(on: plan.stagedVersion)
     let values = plan.columns.map { "(\($0.readExpression))::text" as SQL }
     let rows = try staging.query(
       """
