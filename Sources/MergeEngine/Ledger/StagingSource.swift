@@ -18,8 +18,8 @@ struct StagingSource: Sendable, Hashable {
   /// The table's size in blocks.
   let blockCount: Int
 
-  /// A regular expression for the identities that this table may have had before: dropped and made anew, or its server's
-  /// history another one. Those of other databases are other tables of the same name.
+  /// A regular expression for the identities that this table may have had before: dropped and made anew, it or its whole database, or
+  /// its server's history another one. Those of other databases that are there are other tables of the same name.
   let kin: String
 
   /// What tells the table's rows from those of any other table, and from what is there after TRUNCATE.
@@ -60,7 +60,7 @@ struct StagingSource: Sendable, Hashable {
     let words = identity.split(separator: " ")
     kin =
       isElsewhere && words.count > 4
-      ? "^table \(words[1]) [0-9]+ \(words[3]) ([0-9.]+ )?[0-9]+$" : "^table [0-9]+( [0-9]+)?$"
+      ? "^table \(words[1]) [0-9]+ (?!(\(row.text(0, 4) ?? "")) )[0-9]+ ([0-9.]+ )?[0-9]+$" : "^table [0-9]+( [0-9]+)?$"
     fileNode = row.integer(0, 1) ?? 0
     blockCount = row.integer(0, 2) ?? 0
   }
@@ -80,7 +80,8 @@ struct StagingSource: Sendable, Hashable {
     return Query(
       """
       SELECT \(history) || c.oid, pg_relation_filenode(c.oid)::bigint,
-             pg_relation_size(c.oid) / current_setting('block_size')::bigint, \(server)
+             pg_relation_size(c.oid) / current_setting('block_size')::bigint, \(server),
+             \(isElsewhere ? otherDatabases : "NULL::text")
       FROM pg_class c WHERE c.oid = \(Literal(table.quoted))::regclass
       """,
       "looking at \(table)"
@@ -132,6 +133,10 @@ struct StagingSource: Sendable, Hashable {
     concat_ws(' ', (SELECT system_identifier FROM pg_control_system()), (SELECT timeline_id FROM pg_control_checkpoint()),
               (SELECT oid FROM pg_database WHERE datname = current_database()))
     """
+
+  /// The oids of the other databases that are on this server, as alternatives of a regular expression.
+  private static let otherDatabases: SQL =
+    "(SELECT string_agg(d.oid::text, '|') FROM pg_database d WHERE d.datname <> current_database())"
 
   /// Where tables are that identities speak of.
   struct Place: Sendable {

@@ -319,6 +319,42 @@ import Testing
     }
   }
 
+  @Test func `of staging in a database that was made anew it is said how many rows are read a second time`()
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.run(
+        "CREATE SCHEMA production; CREATE TABLE production.t (id int PRIMARY KEY, v text, updated_at int)"
+      )
+      try await TestDatabase.with { kept in
+        for staging in ["kept", "first", "second"] {
+          let warning: (TestDatabase) async throws -> String? = { place in
+            try place.run(
+              """
+              CREATE SCHEMA staging; CREATE TABLE staging.t (id int, v text, updated_at int);
+              INSERT INTO staging.t SELECT n, 'v', 1 FROM generate_series(1, 300) AS n
+              """
+            )
+            let outcome = try await database.call(arguments: ["--staging-database", place.connectionString])
+            #expect(outcome.status == 0, "\(outcome.transcript)")
+            return outcome.transcript.split(separator: "\n").first { $0.contains("a second time") }.map(String.init)
+          }
+          if staging == "kept" {
+            #expect(try await warning(kept) == nil)
+          } else {
+            try await TestDatabase.with { made in
+              let said = try await warning(made)
+              // Whose database is there still is another table; the first one's is gone when the second one is made.
+              #expect(
+                (said?.contains("300 rows of staging.t merged earlier can't be told") == true) == (staging == "second")
+              )
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test func `logs can be pruned without harm`() async throws {
     try await Self.with(rows: 300) { database in
       try await database.merge()
