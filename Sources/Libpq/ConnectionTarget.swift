@@ -83,7 +83,7 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
       option += 1
     }
     if let reason = Self.misreading(connectionString, values) { throw Self.malformed(reason) }
-    holdsPassword = values["password"] != nil
+    holdsPassword = values["password"] != nil || values["sslpassword"] != nil
     passwordFile = values["passfile"]
     let hosts = [values["host"], values["hostaddr"]].compactMap(\.self)
     namesSeveralHosts = hosts.isEmpty ? nil : hosts.contains { $0.contains(",") }

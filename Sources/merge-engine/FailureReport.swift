@@ -33,6 +33,7 @@ struct FailureReport {
     case let end as CommandEnd:
       let failed = Failed(end.status, [], [])
       if writesJSON && !StandardOutput.hasJSON { try? StandardOutput.write(json: failed) }
+      do { try StandardOutput.requireWritten() } catch { StandardError.write(failure: ["error \(error)."], format) }
       onEnd?.tell(failed, status: failed.status, exitStatus: end.status)
       Foundation.exit(end.status.rawValue)
     case let failure as MergeFailure:
@@ -53,6 +54,8 @@ struct FailureReport {
       )
     case let error as PostgresError:
       finish(.failed, ["error \(error)"])
+    case let error as StandardOutput.Lost:
+      finish(.failed, ["error \(error)."])
     case let error as SnapshotError:
       finish(.failed, ["error \(error)."])
     case let error as ConfigurationError:

@@ -46,6 +46,7 @@ struct MergeEngineCommand: AsyncParsableCommand {
       } else {
         try command.run()
       }
+      try StandardOutput.requireWritten()
     } catch {
       FailureReport(error, format: format).exit()
     }

@@ -1,11 +1,11 @@
 import Foundation
 
 /// What the system says of a call that failed, as `Permission denied`.
-enum SystemReason {
-  static func of(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
+package enum SystemReason {
+  package static func of(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
 
   /// Foundation says that a file could not be saved; why stands below that.
-  static func of(_ error: any Error) -> String {
+  package static func of(_ error: any Error) -> String {
     if let failure = error as? OutputFolder.Failure { return failure.reason }
     let inner = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
     // Of a file that is not there no system call says so.

@@ -163,14 +163,19 @@ struct AdminSchema {
     return .blocker(.adminSchema, nil, "\(advice); or these statements:\n\(script)")
   }
 
-  /// Two runs may find the same gap; the lock makes the second wait, look again, and find it closed.
-  private func makeMissing(_ connection: Connection) throws(PostgresError) {
-    try connection.execute("BEGIN", "starting to create the admin schema")
-    try CitusSession.keepSchemasLocal(connection)
+  /// Keeps others, until the transaction ends, from making what the admin schema holds.
+  static func lock(_ connection: Connection) throws(PostgresError) {
     _ = try connection.query(
       "SELECT pg_advisory_xact_lock(\(AdvisoryLock.adminSchemaClass), 0)",
       "waiting for another run to create the admin schema"
     )
+  }
+
+  /// Two runs may find the same gap; the lock makes the second wait, look again, and find it closed.
+  private func makeMissing(_ connection: Connection) throws(PostgresError) {
+    try connection.execute("BEGIN", "starting to create the admin schema")
+    try CitusSession.keepSchemasLocal(connection)
+    try Self.lock(connection)
     let statements = try missingStatements(connection)
     if !statements.isEmpty { try connection.execute(statements.joined(";\n"), "creating the admin schema") }
     try connection.execute("COMMIT", "creating the admin schema")

@@ -12,6 +12,7 @@ struct MonitoringViews {
 
   /// Makes both views, or brings them up to date with the staging tables there are, within the open transaction.
   func create(_ connection: Connection, _ logger: Logger) throws {
+    try AdminSchema.lock(connection)
     let hasXML = try Self.answer { try Savepoint.attempt(on: connection) { try Self.makeXML(connection) } }
     try replace(Self.statusName, try statusQuery(connection, hasXML: hasXML), on: connection, logger: logger)
     try replace(Self.typesName, TypeComparisonSQL(schemas: schemas, rules: rules).query, on: connection, logger: logger)
@@ -41,29 +42,33 @@ struct MonitoringViews {
 
   /// Makes the views that are not there. What a merge does; without the right to, it goes on without them.
   func createMissing(_ connection: Connection, _ logger: Logger) throws(PostgresError) {
-    let present = try connection.query(namesQuery)
-    let names = (0..<present.count).compactMap { present.text($0, 0) }
-    guard !names.contains(Self.statusName) || !names.contains(Self.typesName) else { return }
+    guard try !missingNames(connection).isEmpty else { return }
+    let hasXML = try Self.answer { () throws(PostgresError) in try Self.makeXML(connection) }
+    try connection.execute("BEGIN", "starting to create the monitoring views")
     do {
-      if !names.contains(Self.statusName) {
-        let hasXML = try Self.answer { () throws(PostgresError) in try Self.makeXML(connection) }
-        try connection.execute(
-          "CREATE VIEW \(name(Self.statusName)) AS \(try statusQuery(connection, hasXML: hasXML))",
-          "creating the view \(Self.statusName)"
-        )
+      try AdminSchema.lock(connection)
+      // Another run may have made them meanwhile.
+      connection.forgetAnswers()
+      for view in try missingNames(connection) {
+        let query =
+          try view == Self.statusName
+          ? statusQuery(connection, hasXML: hasXML) : TypeComparisonSQL(schemas: schemas, rules: rules).query
+        try connection.execute("CREATE VIEW \(name(view)) AS \(query)", "creating the view \(view)")
       }
-      if !names.contains(Self.typesName) {
-        try connection.execute(
-          "CREATE VIEW \(name(Self.typesName)) AS \(TypeComparisonSQL(schemas: schemas, rules: rules).query)",
-          "creating the view \(Self.typesName)"
-        )
-      }
+      try connection.execute("COMMIT", "creating the monitoring views")
     } catch {
       guard error.sqlState == .insufficientPrivilege else { throw error }
+      try connection.execute("ROLLBACK", "leaving the monitoring views out")
       logger.warning(
         "the monitoring views are missing, and this role may not create them; merge-engine init creates them"
       )
     }
+  }
+
+  private func missingNames(_ connection: Connection) throws(PostgresError) -> [String] {
+    let present = try connection.query(namesQuery)
+    let names = (0..<present.count).compactMap { present.text($0, 0) }
+    return [Self.statusName, Self.typesName].filter { !names.contains($0) }
   }
 
   /// Asks for a piece of XML, which a server without libxml refuses. (pg_config, which would say so, is for superusers.)

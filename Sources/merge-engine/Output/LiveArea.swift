@@ -43,16 +43,19 @@ final class LiveArea: Sendable {
   }
 
   /// Writes whole lines above what is live.
-  func write(_ text: String, to handle: FileHandle) {
+  ///
+  /// - Returns: why that could not be done; nil when it was.
+  @discardableResult
+  func write(_ text: String, to handle: FileHandle) -> (any Error)? {
     state.withLock { state in
       Self.send(Self.erasing(&state), to: .standardError)
-      Self.send(text, to: handle)
-      Self.send(Self.drawing(&state), to: .standardError)
+      defer { Self.send(Self.drawing(&state), to: .standardError) }
+      return Self.send(text, to: handle)
     }
   }
 
   private func redraw() {
-    state.withLock { Self.send(Self.erasing(&$0) + Self.drawing(&$0), to: .standardError) }
+    _ = state.withLock { Self.send(Self.erasing(&$0) + Self.drawing(&$0), to: .standardError) }
   }
 
   /// Up to the first live line, each of them cleared, and up again (ECMA-48: CPL, EL, CNL). Not cleared all at once: where the
@@ -73,8 +76,15 @@ final class LiveArea: Sendable {
     return lines.map { $0.string + "\n" }.joined()
   }
 
-  private static func send(_ text: String, to handle: FileHandle) {
-    if !text.isEmpty { try? handle.write(contentsOf: Data(text.utf8)) }
+  @discardableResult
+  private static func send(_ text: String, to handle: FileHandle) -> (any Error)? {
+    guard !text.isEmpty else { return nil }
+    do {
+      try handle.write(contentsOf: Data(text.utf8))
+      return nil
+    } catch {
+      return error
+    }
   }
 }
 

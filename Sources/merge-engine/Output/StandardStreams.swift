@@ -1,4 +1,5 @@
 import Foundation
+import MergeEngine
 import Synchronization
 
 /// The process's stderr: progress, logs and messages. Results go to stdout.
@@ -35,14 +36,33 @@ enum StandardError {
 
 /// The process's stdout: the result, as a table or as one JSON object.
 enum StandardOutput {
-  /// Writes text.
-  static func write(_ text: TerminalText) {
-    LiveArea.shared.write(text.string, to: .standardOutput)
+  /// Something of the result is lost: the disk behind stdout is full, as a rule.
+  struct Lost: Error, CustomStringConvertible {
+    fileprivate let reason: String
+
+    var description: String {
+      "stdout can't be written: \(reason). What the command had to do is done; what it says of it is lost, or half of it"
+    }
   }
+
+  private static let lost = Mutex<Lost?>(nil)
+
+  /// - Throws: ``Lost`` when something of what was written did not arrive.
+  static func requireWritten() throws {
+    if let lost = lost.withLock(\.self) { throw lost }
+  }
+
+  private static func send(_ text: String) {
+    guard let error = LiveArea.shared.write(text, to: .standardOutput) else { return }
+    lost.withLock { $0 = $0 ?? Lost(reason: SystemReason.of(error)) }
+  }
+
+  /// Writes text.
+  static func write(_ text: TerminalText) { send(text.string) }
 
   /// Writes a text in a form of its own, as SQL or HTML: exactly as it is, but on a terminal.
   static func write(document: String) {
-    LiveArea.shared.write(terminal == nil ? document : Printable.document(document), to: .standardOutput)
+    send(terminal == nil ? document : Printable.document(document))
   }
 
   /// The window, if a person is looking.
@@ -66,6 +86,6 @@ enum StandardOutput {
     encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
     let text = String(decoding: try encoder.encode(value), as: UTF8.self)
     wroteJSON.store(true, ordering: .relaxed)
-    LiveArea.shared.write(Printable.json(text) + "\n", to: .standardOutput)
+    send(Printable.json(text) + "\n")
   }
 }

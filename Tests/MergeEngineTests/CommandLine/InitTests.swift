@@ -55,6 +55,23 @@ import Testing
     }
   }
 
+  @Test func `a merge waits for who is making the views, and takes theirs`() async throws {
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call("init").status == 0)
+      try database.run("DROP VIEW admin.oracle_pg_migration_status, admin.oracle_pg_type_verification")
+      let other = try database.connect()
+      // The lock of AdminSchema, as another init holds it.
+      try other.run("BEGIN; SELECT pg_advisory_xact_lock(1296388673, 0)")
+      try other.run("CREATE VIEW admin.oracle_pg_migration_status AS SELECT 1 AS theirs")
+      let merge = try database.launch([])
+      try await database.wait(for: "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)")
+      try other.run("COMMIT")
+      let outcome = try await merge.outcome()
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try database.value("SELECT theirs FROM admin.oracle_pg_migration_status") == "1")
+    }
+  }
+
   @Test func `indexes the version column only when asked to, again without harm`() async throws {
     try await TestDatabase.with(copyOf: .guide) { database async throws in
       for _ in 0..<2 {

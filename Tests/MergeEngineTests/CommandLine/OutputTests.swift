@@ -19,6 +19,31 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (["plan"], 74), (["plan", "--json"], 74), (["init", "--print-grants", "merger"], 74),
+    (["status", "--prometheus", "-"], 74),
+    ([], 74), (["status"], 74), (["verify", "--json", "--output", "differences"], 65),
+  ])
+  func `what does not arrive on stdout is missed`(arguments: [String], status: Int) async throws {
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call("init", "--quiet").status == 0)
+      if arguments.first == "verify" {
+        #expect(try await database.call().status == 0)
+        try database.run("DELETE FROM production.orders WHERE order_id = 1")
+      }
+      let program = try CommandLineProgram(
+        arguments + ["--database", database.connectionString],
+        through: #"exec "$0" "$@" > /dev/full"#
+      )
+      let outcome = try await program.outcome()
+      #expect(Int(outcome.status) == status, "\(outcome.transcript)")
+      #expect(outcome.errors.contains("stdout can't be written: No space left on device"), "\(outcome.transcript)")
+      if arguments.isEmpty {
+        #expect(try database.count("SELECT count(*) FROM admin.merge_summary WHERE status = 'SUCCESS'") == 1)
+      }
+    }
+  }
+
   @Test func `quiet says nothing when all is well, and only errors when it is not`() async throws {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       try database.run("CREATE TABLE staging.orphans (id integer)")
