@@ -79,6 +79,7 @@ package struct DryRun: Sendable {
       return report(.blocked, clock, tables: [], findings: findings)
     }
     try plan.compareTies(control)
+    let standsRefused = plan.tables.contains { !$0.reading.state.refused.isEmpty }
     try plan.tryRefusedAgain(admin: Identifier(options.schemas.admin), production: control, staging: staging)
     let findings = try PlanFindings(plan: plan, options: options, production: control, staging: staging).all()
     let outcomes = try classify(plan, clock: clock, staging: staging, onProgress: onProgress)
@@ -105,9 +106,8 @@ package struct DryRun: Sendable {
         .map { Finding.warning(table.name, $0) }
     }
     let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.state.refused.count }
-    let isAnyRefused = standingErrors > 0 || tables.contains { $0.counts.errors > 0 }
     return report(
-      stop.signal != nil ? .aborted : isAnyRefused ? .partial : .success,
+      stop.signal != nil ? .aborted : standsRefused ? .partial : .success,
       clock,
       tables: tables,
       findings: plan.findings + findings + notes,

@@ -6,7 +6,7 @@ public struct PlanReport: Sendable, Encodable {
   public enum Status: String, Sendable, Codable {
     /// The merge can go on; the counts are what it would report.
     case success = "SUCCESS"
-    /// The same, but the merge would end with refused rows: of its own, or of earlier runs.
+    /// The same, but rows stand refused by earlier runs.
     case partial = "PARTIAL"
     /// A finding stands against the merge; nothing was counted.
     case blocked = "BLOCKED"

@@ -8,8 +8,7 @@ struct PlanCommand: DatabaseCommand {
     abstract: "Dry run: show the counts that merge would report, sample rows, blockers and warnings. Writes nothing.",
     discussion: """
       All sessions are read-only; a role that may SELECT from both schemas is enough. The counts are those of a merge \
-      with one worker and the same options. The exit status is 73 if anything blocks the merge, and 65 if it would end \
-      with refused rows.
+      with one worker and the same options. The exit status is 73 if anything blocks the merge.
       """
   )
 
