@@ -36,10 +36,12 @@ public struct Schemas: Sendable, Codable, Hashable {
   ///
   /// - Returns: nil with several pairs for a plain name.
   package func place(of table: String) -> (pair: SchemaPair, name: String)? {
-    for pair in pairs where table.hasPrefix(pair.production + ".") {
-      return (pair, String(table.dropFirst(pair.production.count + 1)))
+    // A schema may have dots in its name, too.
+    let named = pairs.filter { table.hasPrefix($0.production + ".") }
+    guard let pair = named.max(by: { $0.production.count < $1.production.count }) else {
+      return hasSeveralPairs ? nil : (pairs[0], table)
     }
-    return hasSeveralPairs ? nil : (pairs[0], table)
+    return (pair, String(table.dropFirst(pair.production.count + 1)))
   }
 
   /// The staging schemas of all pairs.

@@ -113,6 +113,34 @@ struct DryRunTables {
       connections,
       number: index
     )
+    if outcome.ranges.count > 1, !connections.isSplit {
+      try noteContention(objections.compactMap(\.sharedKey).filter { !$0.isExclusion }, of: index, remedies, &outcome)
+    }
     self.outcomes[index] = outcome
+  }
+
+  /// Says which unique values rows of several batches may want, of which only the first gets one.
+  private func noteContention(
+    _ keys: [Objection.UniqueKey],
+    of index: Int,
+    _ remedies: Remedies,
+    _ outcome: inout DryRunOutcome
+  ) throws(PostgresError) {
+    for key in keys {
+      do throws(PostgresError) {
+        let count = try remedies.contendingRowCount(key, of: index)
+        guard count > 0 else { continue }
+        outcome.note(
+          "\(count.rows) of \(plan.tables[index].staging) want a value of \(key.columnNames) (\(key.name)) that rows of other keys want, "
+            + "too: the first row that a merge writes gets it, and the others are refused. Only those in the same batch are counted as errors here."
+        )
+      } catch {
+        guard error.sqlState?.refusesRow == true else { throw error }
+        outcome.note(
+          "rows that want the same value of \(key.columnNames) (\(key.name)) could not be searched for, since some rows can't be read "
+            + "(\(error.message)): if there are any, a merge refuses rows that are not counted here."
+        )
+      }
+    }
   }
 }

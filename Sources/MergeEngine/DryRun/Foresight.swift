@@ -57,6 +57,32 @@ struct Foresight {
     }
   }
 
+  private mutating func suspects(
+    inserts: [UInt32],
+    updates: [UInt32],
+    of batch: StagedBatch,
+    areOneBatch: Bool
+  ) throws -> [Questions.Suspect] {
+    let apart = try addressed?.suspects(inserts: inserts, updates: updates, of: batch) ?? []
+    let suspects = try questions.suspects(inserts: inserts, updates: updates, of: batch, on: production)
+    let (own, shared) = (
+      suspects.filter { objections[$0.objection].sharedKey == nil } + apart,
+      suspects.filter { objections[$0.objection].sharedKey != nil }
+    )
+    guard areOneBatch, !shared.isEmpty else { return own }
+    // Whoever is refused for a reason of its own takes no value from others.
+    let refused = Set(own.filter { objections[$0.objection].remedy == nil }.map(\.row))
+    guard !refused.isEmpty else { return own + shared }
+    return try own
+      + questions.suspects(
+        inserts: inserts.filter { !refused.contains($0) },
+        updates: updates.filter { !refused.contains($0) },
+        of: batch,
+        on: production
+      )
+      .filter { objections[$0.objection].sharedKey != nil }
+  }
+
   /// What stands against rows, by their positions in ``StagedBatch/rows``.
   ///
   /// - Parameter areOneBatch: the rows are written together, so that what they share counts.
@@ -68,9 +94,7 @@ struct Foresight {
     _ outcome: inout DryRunOutcome
   ) throws -> [UInt32: Refusal] {
     do {
-      let apart = try addressed?.suspects(inserts: inserts, updates: updates, of: batch) ?? []
-      let suspects = try (questions.suspects(inserts: inserts, updates: updates, of: batch, on: production) + apart)
-        .filter { areOneBatch || objections[$0.objection].sharedKey == nil }
+      let suspects = try suspects(inserts: inserts, updates: updates, of: batch, areOneBatch: areOneBatch)
       return Dictionary(grouping: suspects, by: \.row).mapValues { suspects in
         let objections = suspects.map(\.objection)
         let final = objections.first { self.objections[$0].remedy == nil }

@@ -89,6 +89,29 @@ struct Remedies {
     return (0..<rows.count).compactMap { rows.text($0, 0).flatMap(TupleAddress.init(text:))?.packed }
   }
 
+  /// How many rows that the run writes want a value of a unique key that rows of other keys want, too.
+  func contendingRowCount(_ key: Objection.UniqueKey, of index: Int) throws(PostgresError) -> Int {
+    let table = tables[index]
+    let partCount = key.parts.count
+    let wanted =
+      key.parts.map { value($0, of: table) } + table.keyColumns.map { value($0.name, of: table) }
+      + (key.predicate.map { [computed($0, of: table)] } ?? [])
+    guard let rows = rows(of: index, values: wanted) else { return 0 }
+    let parts = (0..<partCount).map { "z.c\($0)" as SQL }
+    let keys = (partCount..<(partCount + table.keyColumnCount)).map { "z.c\($0)" as SQL }
+    var conditions = key.nullsCollide ? [] : parts.map { "\($0) IS DISTINCT FROM NULL" as SQL }
+    if key.predicate != nil { conditions.append("z.c\(wanted.count - 1)") }
+    return try staging.query(
+      """
+      SELECT coalesce(sum(g.n), 0)::bigint
+      FROM (SELECT count(*) AS n FROM (\(rows)) AS z
+            \(conditions.isEmpty ? "" : "WHERE \(conditions.joined(" AND "))")
+            GROUP BY \(parts.joined(", ")) HAVING count(DISTINCT (\(keys.joined(", ")))) > 1) AS g
+      """,
+      "looking which rows of \(table.staging) want the same value"
+    ).integer(0, 0) ?? 0
+  }
+
   /// Which of these rows get from no row of the run what they lack.
   private func unhelped(
     _ addresses: [UInt64],

@@ -33,11 +33,23 @@ extension MergeOptions {
     _ hasTable: (Schemas, String) -> Bool
   ) -> String? {
     if hasTable(pairs[index], name) { return name }
-    if name.hasPrefix(pairs[index].production + ".") {
-      return String(name.dropFirst(pairs[index].production.count + 1))
+    if let owner = owner(of: name, pairs, hasTable) {
+      return owner.production == pairs[index].production ? rest(of: name, behind: owner) : nil
     }
-    let isOfOther = pairs.contains { hasTable($0, name) || name.hasPrefix($0.production + ".") }
-    return isOfOther || index > 0 ? nil : name
+    return index > 0 || pairs.contains { hasTable($0, name) } ? nil : name
+  }
+
+  /// The pair whose production schema a name begins with. Schemas may have dots in their names, too: the longest one that has
+  /// such a table, or the longest.
+  private static func owner(of name: String, _ pairs: [Schemas], _ hasTable: (Schemas, String) -> Bool) -> Schemas? {
+    let named = pairs.filter { name.hasPrefix($0.production + ".") }.sorted {
+      $0.production.count > $1.production.count
+    }
+    return named.first { hasTable($0, rest(of: name, behind: $0)) } ?? named.first
+  }
+
+  private static func rest(of name: String, behind pair: Schemas) -> String {
+    String(name.dropFirst(pair.production.count + 1))
   }
 
   /// The same by what is in the catalogs.

@@ -159,6 +159,9 @@ struct SnapshotDirectory: Sendable {
   }
 
   private static func check(_ manifest: SnapshotManifest, at url: URL) throws {
+    guard !manifest.tables.isEmpty else {
+      throw blocked("\(url.path) names no table. The manifest was changed after it was saved.")
+    }
     var names: Set<[String]> = []
     var files: Set<String> = []
     for table in manifest.tables {

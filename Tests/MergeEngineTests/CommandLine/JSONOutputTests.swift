@@ -19,7 +19,7 @@ import Testing
           "ALTER TABLE production.customers ADD CHECK (customer_id % 7 <> 3) NOT VALID; CREATE TABLE staging.orphans (id int)"
         )
         let cases: [(arguments: [String], definition: String, status: Int32)] = [
-          (["plan"], "plan", 65), (["snapshot", "save", "\(folder)/night"], "snapshot", 0),
+          (["plan"], "plan", 0), (["snapshot", "save", "\(folder)/night"], "snapshot", 0),
           (["init"], "init", 0), (["--before-images"], "merge", 65), (["status"], "status", 65),
           (["verify"], "verify", 65),
           (["control", "1", "--pause"], "failure", 73),

@@ -87,6 +87,27 @@ import Testing
     }
   }
 
+  @Test func `a schema with a dot in its name has tables that can be named`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.run(
+        """
+        CREATE SCHEMA prod; CREATE SCHEMA stg; CREATE SCHEMA "prod.a"; CREATE SCHEMA "stg.a";
+        CREATE TABLE prod.t (id int PRIMARY KEY, v text, updated_at int); CREATE TABLE stg.t (LIKE prod.t);
+        CREATE TABLE "prod.a".t (LIKE prod.t INCLUDING ALL); CREATE TABLE "stg.a".t (LIKE prod.t);
+        INSERT INTO stg.t VALUES (1, 'one', 1); INSERT INTO "stg.a".t VALUES (2, 'two', 1), (3, 'three', 1);
+        """
+      )
+      let pairs = ["--pair", "stg=prod", "--pair", "stg.a=prod.a"]
+      let merge = try await database.call(arguments: ["merge", "--table", "prod.a.t", "--json"] + pairs)
+      #expect(merge.status == 0, "\(merge.transcript)")
+      #expect(try merge.json()["totals"]["inserted"].integer == 2)
+      let why = try await database.call(arguments: ["why", "prod.a.t", "2"] + pairs)
+      #expect(why.status == 0, "\(why.transcript)")
+      #expect(try await database.call(arguments: ["merge", "--table", "prod.t"] + pairs).status == 0)
+      #expect(try database.count("SELECT count(*) FROM prod.t") == 1)
+    }
+  }
+
   @Test func `verify, repair, why and rollback work on all of them`() async throws {
     try await TestDatabase.with { database async throws in
       try database.run(Self.tables + "DELETE FROM crm_stg.items WHERE v < 0;")

@@ -103,6 +103,9 @@ import Testing
       folder in
       try changeTables(folder) { $0[1]["file"] = .string("customers.pgcopy") }
     },
+    Damage(name: "a manifest without a table", message: "names no table") { folder in
+      try changeTables(folder) { $0 = [] }
+    },
     Damage(name: "a manifest with a negative count", message: "contradicts itself about the table orders") { folder in
       try changeTables(folder) { $0[1]["rows"] = .number(-1) }
     },

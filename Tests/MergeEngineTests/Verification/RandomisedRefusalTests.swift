@@ -73,6 +73,43 @@ import Testing
     return sql
   }
 
+  @Test func `a row that is refused anyway takes no unique value from another`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (id int PRIMARY KEY, n int NOT NULL, u int UNIQUE, updated_at int);
+        CREATE TABLE staging.t (id int, n int, u int, updated_at int);
+        INSERT INTO production.t VALUES (2, 1, 3, 1), (5, 1, 5, 1);
+        INSERT INTO staging.t VALUES (5, 1, 4, 2), (1, 1, 2, 2), (7, NULL, 4, 2);
+        """
+      )
+      let (plan, _) = try await database.planAndMerge()
+      #expect(plan.totals.errors == 1 && plan.totals.updated == 1)
+    }
+  }
+
+  @Test func `of rows in several batches that want the same value plan says so`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (id int PRIMARY KEY, u int UNIQUE, updated_at int);
+        CREATE TABLE staging.t (id int, u int, updated_at int);
+        INSERT INTO staging.t SELECT n, n % 9, 1 FROM generate_series(1, 10) AS n;
+        INSERT INTO staging.t VALUES (1, 1, 2), (11, NULL, 1), (12, NULL, 1);
+        """
+      )
+      let said = try await database.plan { $0.batchRows = 2 }.findings.map(\.message)
+      #expect(
+        said.contains { $0.contains("3 rows of staging.t want a value of u (t_u_key) that rows of other keys want") },
+        "\(said)"
+      )
+      let alone = try await database.plan().findings.map(\.message)
+      #expect(!alone.contains { $0.contains("that rows of other keys want") }, "\(alone)")
+    }
+  }
+
   @Test func `rows that refer to rows of their own table are counted by what becomes of those`() async throws {
     try await TestDatabase.with { database in
       try database.run(
