@@ -33,7 +33,7 @@ struct FailureReport {
     case let end as CommandEnd:
       let failed = Failed(end.status, [], [])
       if writesJSON && !StandardOutput.hasJSON { try? StandardOutput.write(json: failed) }
-      do { try StandardOutput.requireWritten() } catch { StandardError.write(failure: ["error \(error)."], format) }
+      do { try StandardOutput.requireWritten() } catch { StandardError.write(failure: ["\(error)."], format) }
       onEnd?.tell(failed, status: failed.status, exitStatus: end.status)
       Foundation.exit(end.status.rawValue)
     case let failure as MergeFailure:
@@ -55,7 +55,7 @@ struct FailureReport {
     case let error as PostgresError:
       finish(.failed, ["error \(error)"])
     case let error as StandardOutput.Lost:
-      finish(.failed, ["error \(error)."])
+      finish(.failed, ["\(error)."])
     case let error as SnapshotError:
       finish(.failed, ["error \(error)."])
     case let error as ConfigurationError:

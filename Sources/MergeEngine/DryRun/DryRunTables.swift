@@ -132,7 +132,7 @@ struct DryRunTables {
         guard count > 0 else { continue }
         outcome.note(
           "\(count.rows) of \(plan.tables[index].staging) want a value of \(key.columnNames) (\(key.name)) that rows of other keys want, "
-            + "too: the first row that a merge writes gets it, and the others are refused. Only those in the same batch are counted as errors here."
+            + "too: while one of them has it, a merge refuses the others. Only those in the same batch are counted as errors here."
         )
       } catch {
         guard error.sqlState?.refusesRow == true else { throw error }

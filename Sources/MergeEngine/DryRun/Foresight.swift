@@ -57,6 +57,7 @@ struct Foresight {
     }
   }
 
+  /// Who looks bad, and why; for a value that several rows share only if they are one batch.
   private mutating func suspects(
     inserts: [UInt32],
     updates: [UInt32],
