@@ -32,6 +32,7 @@ struct MergeEngineCommand: AsyncParsableCommand {
   }
 
   static func main() async {
+    StandardStreams.takeClosedPlaces()
     // Whatever is written may hold rows of production. What others are to read says so itself.
     umask(0o077)
     var format = LogFormat.text

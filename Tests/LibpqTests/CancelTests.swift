@@ -7,18 +7,20 @@ extension LibpqTests {
   @Suite @DatabaseThread struct CancelTests {
     @Test func `a cancel from another thread ends the statement`() async throws {
       let connection = try await Server.connect()
-      Self.cancel(connection, afterSeconds: 0.2)
+      let cancelling = Self.cancel(connection, afterSeconds: 0.2)
       let error = try failure { _ = try connection.query("SELECT pg_sleep(3600)", "sleeping") }
+      cancelling.wait()
       #expect(error.origin == .server && error.sqlState == .queryCanceled && error.operation == "sleeping")
       connection.expectUsable()
     }
 
     @Test func `a cancel ends a COPY in both directions`() async throws {
       let connection = try await Server.connect()
-      Self.cancel(connection, afterSeconds: 0.2)
+      let cancelling = Self.cancel(connection, afterSeconds: 0.2)
       let out = try failure {
         try connection.copyOut("COPY (SELECT pg_sleep(60)) TO STDOUT", "reading") { _ in }
       }
+      cancelling.wait()
       #expect(out.sqlState == .queryCanceled)
       try connection.execute("CREATE TEMPORARY TABLE slow (n integer)", "making a table")
       let into = try failure {
@@ -37,8 +39,9 @@ extension LibpqTests {
       let connection = try await Server.connect()
       try connection.execute("CREATE TEMPORARY TABLE kept (n integer)", "making a table")
       try connection.execute("BEGIN; INSERT INTO kept VALUES (1)", "beginning")
-      Self.cancel(connection, afterSeconds: 0.1)
+      let cancelling = Self.cancel(connection, afterSeconds: 0.1)
       _ = try failure { _ = try connection.query("SELECT pg_sleep(60)", "sleeping") }
+      cancelling.wait()
       #expect(connection.isInTransaction)
       try connection.execute("ROLLBACK", "rolling back")
       #expect(try connection.number("SELECT count(*) FROM kept") == 0)
@@ -57,9 +60,13 @@ extension LibpqTests {
       try await Server.connect().expectUsable()
     }
 
-    private static func cancel(_ connection: Connection, afterSeconds: Double) {
+    /// - Returns: to be waited for before the connection is used again: the server sends a backend the signal twice, to its
+    ///   process and to its group, and the second one may meet the next statement.
+    private static func cancel(_ connection: Connection, afterSeconds: Double) -> DispatchWorkItem {
       let token = connection.cancelToken
-      DispatchQueue.global().asyncAfter(deadline: .now() + afterSeconds) { token.cancel() }
+      let request = DispatchWorkItem { token.cancel() }
+      DispatchQueue.global().asyncAfter(deadline: .now() + afterSeconds, execute: request)
+      return request
     }
   }
 }

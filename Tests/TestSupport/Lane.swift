@@ -19,13 +19,15 @@ public actor Lane {
     free = count
   }
 
-  /// Runs `body` when a place is free.
+  /// Runs `body` when a place is free, on ``LaneThreads``.
   public nonisolated func turn<Result>(_ body: () async throws -> Result) async throws -> Result {
     if Self.isInTurn { return try await body() }
     await take()
     let start = ContinuousClock.now
     do {
-      let result = try await Self.$isInTurn.withValue(true) { try await body() }
+      let result = try await Self.$isInTurn.withValue(true) {
+        try await withTaskExecutorPreference(LaneThreads.shared) { try await body() }
+      }
       await end(since: start)
       return result
     } catch {

@@ -26,7 +26,7 @@ struct StagingCleanup {
         "locking \(table.staging) to truncate it"
       )
       let count = try count("true", of: table)
-      let reason = try unmergedReason(table)
+      let reason = try unmergedReason(table) ?? lossReason(table, stagedCount: count)
       try staging.execute(
         reason == nil ? "TRUNCATE TABLE \(table.staging); COMMIT" : "ROLLBACK",
         "truncating \(table.staging)"
@@ -56,6 +56,15 @@ struct StagingCleanup {
     if let reason = Self.reason(count) { return reason }
     let refusedCount = table.reading.state.refused.count
     return refusedCount == 0 ? nil : "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
+  }
+
+  /// The ledger says what was merged, and not that it is still there: who has emptied production since needs staging.
+  private func lossReason(_ table: TablePlan, stagedCount: Int) throws(PostgresError) -> String? {
+    guard case .merged = rule, stagedCount > 0 else { return nil }
+    let target = table.production
+    let found = try production.query("SELECT FROM \(target) LIMIT 1", "looking whether \(target) holds anything")
+    return found.count > 0
+      ? nil : "\(target) is empty: what was merged is in staging alone (--again merges it once more)"
   }
 
   private static func reason(_ count: Int) -> String? {

@@ -2,6 +2,18 @@ import Foundation
 import MergeEngine
 import Synchronization
 
+/// The three streams that a process begins with.
+enum StandardStreams {
+  /// Takes the places of streams that the caller has closed (`>&-`): no connection or file may get such a number and be
+  /// written to as stdout. What goes there is missed as what goes to a full disk.
+  static func takeClosedPlaces() {
+    for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) == -1 {
+      // Safe: a string literal. Gets the lowest free number, which is this one; in the wrong direction, so that it serves as little as before.
+      _ = unsafe open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+    }
+  }
+}
+
 /// The process's stderr: progress, logs and messages. Results go to stdout.
 enum StandardError {
   /// Writes text above whatever is live.

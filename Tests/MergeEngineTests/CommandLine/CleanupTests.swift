@@ -60,6 +60,24 @@ import Testing
     }
   }
 
+  @Test func `what is merged stays in staging when production is empty by then`() async throws {
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      #expect(try await database.call().status == 0)
+      try database.run("TRUNCATE production.orders CASCADE")
+      let outcome = try await database.call("cleanup", "--keep-task")
+      #expect(outcome.status == 65)
+      #expect(
+        outcome.output.contains(
+          "orders: not truncated: production.orders is empty: what was merged is in staging alone"
+        )
+      )
+      #expect(try database.number("SELECT count(*) FROM staging.orders") == 2000)
+      #expect(try database.number("SELECT count(*) FROM staging.customers") == 0)
+      #expect(try await database.call("cleanup", "--keep-task", "--force").status == 0)
+      #expect(try database.number("SELECT count(*) FROM staging.orders") == 0)
+    }
+  }
+
   @Test func `a failed run truncates nothing`() async throws {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       try database.run("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")

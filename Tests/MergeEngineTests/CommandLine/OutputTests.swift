@@ -44,6 +44,26 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: [
+      (">&-", 74, "stdout can't be written: Bad file descriptor"), ("<&-", 0, nil), ("2>&-", 0, nil),
+      ("<&- >&- 2>&-", 74, nil),
+    ] as [(String, Int, String?)]
+  )
+  func `a stream that is closed is not taken for a connection`(closed: String, status: Int, said: String?) async throws
+  {
+    try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
+      let program = try CommandLineProgram(
+        ["--json", "--database", database.connectionString],
+        through: #"exec "$0" "$@" "# + closed
+      )
+      let outcome = try await program.outcome()
+      #expect(Int(outcome.status) == status, "\(outcome.transcript)")
+      #expect(said.map(outcome.errors.contains) ?? outcome.errors.isEmpty, "\(outcome.transcript)")
+      #expect(try database.count("SELECT count(*) FROM admin.merge_summary WHERE status = 'SUCCESS'") == 1)
+    }
+  }
+
   @Test func `quiet says nothing when all is well, and only errors when it is not`() async throws {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       try database.run("CREATE TABLE staging.orphans (id integer)")
