@@ -47,6 +47,33 @@ import Testing
     }
   }
 
+  @Test func whatBecameOfARowIsAskedOfTheNodeThatHasIt() async throws {
+    try await CitusCluster.withDatabase { _, database in
+      try prepare(database)
+      #expect(try await database.call("merge", "--on-nodes").status == 65)
+      var nodes: Set<String> = []
+      for key in [507, 1007, 2507, 3007, 8, 13] {
+        let told = try await database.call("why", "orders", "\(key)", "--json")
+        #expect(told.status == 0, "\(told.transcript)")
+        let report = try told.json()
+        #expect(report["table"].text == "orders" && report["key"]["order_id"].text == "\(key)")
+        #expect(report["staging"].elements.count == 1 && report["reads"].elements.count == 1, "\(told.transcript)")
+        let isRefused = key % 500 == 7
+        #expect(report["staging"].elements.first?["standing"].text == (isRefused ? "refused" : "merged"))
+        #expect(report["refusals"].elements.map { $0["sqlstate"].text } == (isRefused ? ["23514"] : []))
+        #expect(!told.output.contains(#/_10[0-9]{4}/#), "names of shards: \(told.transcript)")
+        nodes.insert(report["node"].text ?? "")
+      }
+      #expect(nodes.count == 2, "\(nodes)")
+      let shown = try await database.call("why", "orders", "507")
+      #expect(shown.output.contains("orders, order_id 507 on node"), "\(shown.transcript)")
+      let unknown = try await database.call("why", "orders", "999999")
+      #expect(unknown.status == 64, "\(unknown.transcript)")
+      #expect(unknown.errors.contains("has a row with the key") && !unknown.errors.contains(#/_10[0-9]{4}/#))
+      #expect(try await database.call("why", "orders", "xyz").status == 64)
+    }
+  }
+
   /// It has its part on record under the shards' names.
   @Test func aCoordinatorWithShardsIsOneOfTheNodes() async throws {
     try await CitusCluster.withDatabase { cluster, database in

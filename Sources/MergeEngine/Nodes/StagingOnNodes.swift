@@ -7,7 +7,7 @@ struct StagingOnNodes {
   private let shares: [NodeShare]
   private let options: MergeOptions
   private let control: Connection
-  private let rehearsal: NodeRehearsal
+  let rehearsal: NodeRehearsal
 
   /// - Parameters:
   ///   - target: the coordinator's database; of any other server there are no shares.
@@ -36,6 +36,38 @@ struct StagingOnNodes {
     let names = tables.tables.flatMap { [$0.name, "\($0.production.name)", $0.production.name.name.name] }
     let shards = shares.flatMap { share in (share.options.tables ?? []) + share.placements.map(\.production.name) }
     return names.contains(table) || shards.contains(table)
+  }
+
+  /// A shard of production, and whose it is.
+  struct Shard {
+    let share: NodeShare
+    let placement: ShardPlacement
+    /// What the node's merge calls it.
+    let name: String
+  }
+
+  /// All of them.
+  var shards: [Shard] {
+    shares.flatMap { share in
+      zip(share.placements, share.options.tables ?? []).map { placement, name in
+        Shard(share: share, placement: placement, name: name)
+      }
+    }
+  }
+
+  /// The shard that has the rows of a key.
+  ///
+  /// - Precondition: one table was chosen.
+  func shard(of key: AskedKey) throws -> Shard? {
+    let table = tables.tables[0].production
+    guard case .distributed(let column, _) = table.citus?.kind, let value = key.named[column.name] else { return nil }
+    // The function takes a value of any type and reads it as the column's.
+    let found = try control.query(
+      "SELECT pg_catalog.get_shard_id_for_distribution_column(\(table.oid)::oid::regclass, $1::text)",
+      [.text(value)],
+      "reading which shard has the key"
+    )
+    return shards.first { $0.placement.pair.production == found.integer(0, 0) }
   }
 
   /// Keeps merges on the nodes from beginning, for as long as this value is there.

@@ -38,17 +38,7 @@ package struct Why: Sendable {
   package func ask(table: String, key: [String]) throws -> WhyReport {
     let control = try session.reachControl()
     let staging = try session.reachStaging(beside: control)
-    var options = options
-    options.tables = [table]
-    var plan = try Preparation(options: options, logger: logger, purpose: .look)
-      .plan(production: control, staging: staging)
-    try plan.compareTies(control)
-    guard let subject = plan.tables.first else { throw MergeFailure.usage("there is no table \(table).") }
-    guard plan.tables.count == 1 else {
-      throw MergeFailure.usage(
-        "\(table) is in several schemas. Name one with its schema: \(plan.tables.map(\.name).joined(separator: ", "))."
-      )
-    }
+    let subject = try subject(table, control, staging)
     let asked = try AskedKey(subject, key, control)
     let sides = RowSides(plan: subject, key: asked, production: control, staging: staging)
     let records = RowRecords(plan: subject, key: asked, schemas: options.schemas.of(subject.pair), control)
@@ -72,6 +62,29 @@ package struct Why: Sendable {
       )
     }
     return report
+  }
+
+  /// The key that was typed, as the table's types write it.
+  ///
+  /// - Throws: as ``ask(table:key:)``.
+  func asked(table: String, key: [String]) throws -> AskedKey {
+    let control = try session.reachControl()
+    return try AskedKey(try subject(table, control, try session.reachStaging(beside: control)), key, control)
+  }
+
+  private func subject(_ table: String, _ control: Connection, _ staging: Connection) throws -> TablePlan {
+    var options = options
+    options.tables = [table]
+    var plan = try Preparation(options: options, logger: logger, purpose: .look)
+      .plan(production: control, staging: staging)
+    try plan.compareTies(control)
+    guard let subject = plan.tables.first else { throw MergeFailure.usage("there is no table \(table).") }
+    guard plan.tables.count == 1 else {
+      throw MergeFailure.usage(
+        "\(table) is in several schemas. Name one with its schema: \(plan.tables.map(\.name).joined(separator: ", "))."
+      )
+    }
+    return subject
   }
 }
 

@@ -1,7 +1,9 @@
 /// What became of one row; encodes as the JSON of `why --json`.
 package struct WhyReport: Sendable, Encodable {
   /// The table's plain name.
-  package let table: String
+  package var table: String
+  /// The node of Citus that merges the row's shard, and has all this on record; nil where there are none.
+  package var node: String?
   /// The key's columns as text.
   package let key: [String: String]
   /// The columns that staging and production share, key first.
@@ -13,7 +15,7 @@ package struct WhyReport: Sendable, Encodable {
   /// Where the ledger says that a run has read a row that lies where a staging row of the key lies now.
   package let reads: [Read]
   /// When rows of the key were refused, and why.
-  package let refusals: [Refusal]
+  package var refusals: [Refusal]
   /// What runs with before-images have overwritten, inserted or deleted.
   package let images: [Image]
 
@@ -105,7 +107,7 @@ package struct WhyReport: Sendable, Encodable {
     /// The server's SQLSTATE.
     package let sqlState: String?
     /// The server's message.
-    package let message: String?
+    package var message: String?
     /// `standing`; `gone`, its row having left staging or changed there, which the next merge notes; `retried`, which is said then
     /// too; or `dismissed`.
     package let standing: String

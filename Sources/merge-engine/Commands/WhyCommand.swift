@@ -31,8 +31,15 @@ struct WhyCommand: DatabaseCommand {
     let stagingTarget = try context.stagingTarget(staging.stagingDatabase)
     let (table, key) = (name, key)
     let report = try await Waiting.on("looking", context) {
-      try Why(target: context.target, stagingTarget: stagingTarget, options: options, logger: context.logger)
-        .ask(table: table, key: key)
+      try NodesWhy.ask(
+        target: context.target,
+        stagingTarget: stagingTarget,
+        addresses: NodeAddresses(context.configuration.citusNodes),
+        options: options,
+        logger: context.logger,
+        table: table,
+        key: key
+      )
     }
     if context.writesJSON { return try StandardOutput.write(json: report) }
     guard !context.isQuiet else { return }

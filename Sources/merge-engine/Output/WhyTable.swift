@@ -9,7 +9,8 @@ struct WhyTable {
 
   func rendered(_ style: Style) -> TerminalText {
     let key = report.key.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-    var text = style.paint("\(report.table), \(key)", .bold) + "\n\n" + sides.rendered(style) + "\n"
+    let place: TerminalText = report.node.map { " on node \($0)" } ?? ""
+    var text = style.paint("\(report.table), \(key)\(place)", .bold) + "\n\n" + sides.rendered(style) + "\n"
     var history: TerminalText = ""
     if report.staging.isEmpty { history += "Staging has no row with this key.\n" }
     for row in report.staging { history += standing(row) }
