@@ -68,6 +68,13 @@ struct TablePlan: Sendable {
     VersionWindow.Version(value: version.readExpression) { versionBound("\($0)") }
   }
 
+  /// What tells how versions are read from how others read them, as under another `--time-zone`; nil where the column updated_at
+  /// is read as it is, which every reader does alike.
+  var versionReading: String? {
+    version.isReadAsItIs && version.stagedName.name == ColumnRules().version
+      ? nil : "\(version.readExpression.text) \(version.baseType.fullName.text)"
+  }
+
   /// A version given as text, in production's type.
   func versionBound(_ text: SQL) -> SQL { ZonedCast(zone: timeZone).bound(text, as: version.baseType) }
 

@@ -51,6 +51,8 @@ enum AdminTables {
         // What tells whether the staging row is still there as it was refused.
         "staging_source text", "staging_file_node bigint", "staging_address tid", "staging_xmin bigint",
         stagingSchema, productionSchema,
+        // A table that is renamed keeps its refusals.
+        "production_oid bigint",
       ]
     ),
     // What of which staging is merged. A row is written in the transaction of the rows it speaks of.
@@ -69,6 +71,8 @@ enum AdminTables {
         "key_columns text[]", "key_start bigint[]", "key_end bigint[]", "key_text_start text[]", "key_text_end text[]",
         // Of an entry about all of a table the file that it lay in then. The entry holds in any other, too.
         "whole_file_node bigint",
+        // How versions were read for the window, where that is not the column updated_at as it is.
+        "version_reading text",
         "records bigint", "recorded_at timestamp", "superseded_at timestamp",
       ]
     ),

@@ -30,7 +30,7 @@ struct ProgressTable {
              horizon, array_to_string(recent, ','), next_id, version_from, version_to, marker,
              reopened::text, settled::text, records,
              array_to_json(key_columns)::text, array_to_json(key_start)::text, array_to_json(key_end)::text,
-             whole_file_node, array_to_json(key_text_start)::text, array_to_json(key_text_end)::text
+             whole_file_node, array_to_json(key_text_start)::text, array_to_json(key_text_end)::text, version_reading
       FROM \(admin).merge_progress AS g
       WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL AND ($3::bigint IS NULL OR run_id = $3)
       ORDER BY id
@@ -65,8 +65,10 @@ struct ProgressTable {
       var isValid = rows.bool(row, 2) == true && (fileNode == nil || fileNode == source.fileNode)
       var isOfMerge = false
       switch entry.content {
-      case .merged(_, let horizon, _), .mergedKeys(_, let horizon, _):
-        isValid = isValid && horizon.isValid(at: nextID)
+      case .merged(_, let horizon, let window), .mergedKeys(_, let horizon, let window):
+        // Read by another column or in another zone, the window's bounds would part the rows elsewhere.
+        let isReadAlike = window.isUnbounded || rows.text(row, 23) == plan.versionReading
+        isValid = isValid && isReadAlike && horizon.isValid(at: nextID)
         isOfMerge = true
       case .reopened, .settled: break
       }
@@ -170,19 +172,20 @@ struct ProgressTable {
         WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL
           AND ($9 AND $10 OR coalesce(version_from = $7, version_from IS NULL AND $7 IS NULL)
                              AND coalesce(version_to = $8, version_to IS NULL AND $8 IS NULL)
+                             AND coalesce(version_reading = $14, version_reading IS NULL AND $14 IS NULL)
                              AND reopened IS NULL AND settled IS NULL)
       )
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, horizon, recent, next_id, version_from, version_to, records,
-         whole_file_node, recorded_at)
-      VALUES ($12, \(Literal(plan.plainName)), $1, $2, $3, $4, $5::text::bigint[], $6, $7, $8, $11, $13,
+         whole_file_node, version_reading, recorded_at)
+      VALUES ($12, \(Literal(plan.plainName)), $1, $2, $3, $4, $5::text::bigint[], $6, $7, $8, $11, $13, $14,
               clock_timestamp() AT TIME ZONE 'UTC')
       """,
       [
         .bigint(Int(plan.productionOid)), .text(plan.staging.quoted), .text(source.identity), .bigint(horizon.oldest),
         .text("{" + horizon.recent.map(String.init).joined(separator: ",") + "}"), .bigint(horizon.next),
         .text(window.from), .text(window.to), .bool(window.from == nil), .bool(window.to == nil), .bigint(recordCount),
-        .bigint(runID), .bigint(source.fileNode),
+        .bigint(runID), .bigint(source.fileNode), .text(plan.versionReading),
       ],
       "recording that all of \(plan.staging) is merged"
     )

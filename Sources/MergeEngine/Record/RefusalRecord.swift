@@ -41,7 +41,7 @@ struct RefusalRecord {
         .text(nil),
         .text(plan.production.schema.name), .textArray([nil]), .textArray([error.sqlState?.code]),
         .textArray([error.message]), .textArray([error.detail]), .textArray([nil]), .textArray(["\(number)"]),
-        .textArray([nil]), .textArray([nil]),
+        .textArray([nil]), .textArray([nil]), .bigint(Int(plan.productionOid)),
       ],
       "recording a refused row of \(plan.staging)"
     )
@@ -81,7 +81,7 @@ struct RefusalRecord {
         .textArray(refusals.map(\.error.message)),
         .textArray(refusals.map(\.error.detail)), .textArray(texts(2)), .textArray(texts(3)),
         .textArray(refusals.map { TupleAddress($0.address).description }),
-        .textArray(isSnapshot ? refusals.map { _ in nil } : texts(4)),
+        .textArray(isSnapshot ? refusals.map { _ in nil } : texts(4)), .bigint(Int(plan.productionOid)),
       ],
       "recording refused rows of \(plan.staging)"
     )
@@ -119,15 +119,15 @@ enum RefusalSQL {
   }
 
   /// Parameters: the run, the table, the snapshot, staging's source and file node, both schemas; then an array each of what
-  /// differs from row to row.
+  /// differs from row to row; production's oid.
   static func insert(_ admin: Identifier) -> SQL {
     """
     INSERT INTO \(admin).merge_errors
       (run_id, table_name, snapshot_id, staging_source, staging_file_node, staging_schema, production_schema,
-       row_key, sqlstate, message, detail, row_data, snapshot_row, staging_address, staging_xmin, failed_at)
+       row_key, sqlstate, message, detail, row_data, snapshot_row, staging_address, staging_xmin, production_oid, failed_at)
     SELECT $1, $2, $3, $4, $5, $6, $7,
            r.row_key::jsonb, r.sqlstate, r.message, r.detail, r.row_data::jsonb, r.number::bigint, r.address::tid,
-           r.transaction::bigint, clock_timestamp() AT TIME ZONE 'UTC'
+           r.transaction::bigint, $16, clock_timestamp() AT TIME ZONE 'UTC'
     FROM unnest($8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
       AS r (row_key, sqlstate, message, detail, row_data, number, address, transaction)
     """

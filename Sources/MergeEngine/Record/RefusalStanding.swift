@@ -17,19 +17,23 @@ struct RefusalStanding {
     let isDismissed: Bool
   }
 
-  /// Notes of all other refusals of a table that they stand no more: their rows are gone, or are new ones. Goes with
-  /// production's next statement.
+  /// Notes of all other refusals of a table that they stand no more: their rows are gone, or are new ones; and of those that stand
+  /// what production is called now. Goes with production's next statement.
   func retire(except standing: [Refusal], of table: TablePlan, _ source: StagingSource) throws(PostgresError) {
     try production.queryWithNext(
       Query(
         """
-        UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE staging_source = ANY ($1) AND table_name = $2 AND production_schema = $4 AND retried_at IS NULL
-          AND dismissed_at IS NULL AND staging_xmin IS NOT NULL AND NOT id = ANY ($3::text[]::bigint[])
+        UPDATE \(admin).merge_errors AS e
+        SET table_name = $2, production_schema = $4,
+            retried_at = CASE WHEN NOT e.id = ANY ($3::text[]::bigint[]) AND e.dismissed_at IS NULL
+                              THEN clock_timestamp() AT TIME ZONE 'UTC' END
+        WHERE e.staging_source = ANY ($1) AND \(Self.isOf("$5", table: "$2", schema: "$4")) AND e.retried_at IS NULL
+          AND e.staging_xmin IS NOT NULL
+          AND (NOT e.id = ANY ($3::text[]::bigint[]) AND e.dismissed_at IS NULL OR e.table_name <> $2 OR e.production_schema <> $4)
         """,
         [
           .textArray(source.identities), .text(table.plainName), .textArray(standing.map { "\($0.id)" }),
-          .text(table.production.schema.name),
+          .text(table.production.schema.name), .bigint(Int(table.productionOid)),
         ],
         "checking which refused rows of \(table.staging) are still there"
       )
@@ -64,6 +68,7 @@ struct RefusalStanding {
       source.identities,
       fileNode: source.fileNode,
       of: table.production,
+      oid: table.productionOid,
       sqlStates: sqlStates,
       "checking which refused rows of \(table.staging) are still there"
     )
@@ -77,11 +82,19 @@ struct RefusalStanding {
     let operation: String
   }
 
+  /// A refusal `e` is of a production table: of that with the oid, whatever it was called then, or else of that with the name.
+  private static func isOf(_ oid: SQL, table: SQL, schema: SQL) -> SQL {
+    "(e.production_oid = \(oid) OR e.table_name = \(table) AND e.production_schema = \(schema))"
+  }
+
   /// What ``onRecord(_:)`` asks.
+  ///
+  /// - Parameter oid: the production table's; nil where it is not known, and only the name counts.
   func query(
     _ sources: [String],
     fileNode: Int,
     of table: QualifiedName,
+    oid: UInt32? = nil,
     sqlStates: [SQLState]? = nil,
     _ operation: String
   ) -> Query {
@@ -94,13 +107,13 @@ struct RefusalStanding {
              array_agg(coalesce(e.sqlstate, '') ORDER BY e.id), array_agg((e.dismissed_at IS NOT NULL)::text ORDER BY e.id),
              array_to_json(array_agg(e.id ORDER BY e.id))::text
       FROM \(admin).merge_errors AS e
-      WHERE e.staging_source = ANY ($1) AND e.table_name = $3 AND e.production_schema = $5 AND e.staging_xmin IS NOT NULL
+      WHERE e.staging_source = ANY ($1) AND \(Self.isOf("$6", table: "$3", schema: "$5")) AND e.staging_xmin IS NOT NULL
         AND e.retried_at IS NULL AND ($4::text[] IS NULL OR e.sqlstate = ANY ($4))
       """,
       [
         .textArray(sources), .bigint(fileNode), .text(table.name.name),
         sqlStates.map { .textArray($0.map(\.code)) } ?? Parameter(binary: nil, type: TypeOID.textArray),
-        .text(table.schema.name),
+        .text(table.schema.name), .bigint(oid.map(Int.init)),
       ],
       operation
     )

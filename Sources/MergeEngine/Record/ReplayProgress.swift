@@ -49,6 +49,13 @@ struct ReplayProgress {
     return slices
   }
 
+  /// How many rows stand refused by runs that broke off before this one.
+  func standingCount(before runID: Int, _ connection: Connection) throws(PostgresError) -> Int {
+    var count = 0
+    for (_, progress) in tables { count += try progress.standingCount(before: runID, connection) }
+    return count
+  }
+
   /// Forgets everything, as the last act of a replay in which every row met its verdict: the next one begins anew.
   func finish(_ connection: Connection) throws(PostgresError) {
     for (_, progress) in tables { try progress.forget(connection) }

@@ -114,50 +114,62 @@ struct SnapshotProgress {
       """
   }
 
-  /// How many rows were refused for these reasons in this run.
-  func waitingCount(runID: Int, _ states: [SQLState], _ connection: Connection) throws(PostgresError) -> Int {
+  /// A refusal `e` that stands, of a row which this replay has met: in this run, or in one that broke off before it.
+  private var stands: SQL {
+    """
+    e.table_name = $5 AND e.production_schema = $6 AND e.snapshot_id = $7 AND e.retried_at IS NULL AND e.dismissed_at IS NULL
+    AND EXISTS (SELECT FROM \(admin).merge_progress
+                WHERE \(Self.condition) AND e.snapshot_row >= first_row AND e.snapshot_row < first_row + row_count)
+    """
+  }
+
+  /// ``identity`` and what else ``stands`` asks for.
+  private var standing: [Parameter] {
+    identity + [.text(table.plainName), .text(table.production.schema.name), .text(snapshot.snapshotID)]
+  }
+
+  /// How many rows stand refused by runs that broke off before this one.
+  func standingCount(before runID: Int, _ connection: Connection) throws(PostgresError) -> Int {
     try connection.query(
-      """
-      SELECT count(*) FROM \(admin).merge_errors
-      WHERE run_id = $1 AND table_name = $2 AND production_schema = $5 AND snapshot_id = $3 AND sqlstate = ANY ($4)
-        AND retried_at IS NULL
-      """,
-      [
-        .bigint(runID), .text(table.plainName), .text(snapshot.snapshotID), .textArray(states.map(\.code)),
-        .text(table.production.schema.name),
-      ],
+      "SELECT count(*) FROM \(admin).merge_errors AS e WHERE \(stands) AND e.run_id <> $8",
+      standing + [.bigint(runID)],
       "counting the refused rows of \(table.name)"
     ).integer(0, 0) ?? 0
   }
 
-  /// Takes the rows out of what is done that were refused for these reasons in this run, and out of its counts.
+  /// How many rows stand refused for these reasons.
+  func waitingCount(_ states: [SQLState], _ connection: Connection) throws(PostgresError) -> Int {
+    try connection.query(
+      "SELECT count(*) FROM \(admin).merge_errors AS e WHERE \(stands) AND e.sqlstate = ANY ($8)",
+      standing + [.textArray(states.map(\.code))],
+      "counting the refused rows of \(table.name)"
+    ).integer(0, 0) ?? 0
+  }
+
+  /// Takes the rows out of what is done that stand refused for these reasons, and out of the counts of this run where it refused them.
   func reopen(runID: Int, _ states: [SQLState], _ connection: Connection) throws(PostgresError) {
     _ = try connection.query(
       """
       WITH reopened AS (
-        UPDATE \(admin).merge_errors SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE run_id = $5 AND table_name = $7 AND production_schema = $9 AND snapshot_id = $8 AND sqlstate = ANY ($6)
-          AND retried_at IS NULL
-        RETURNING snapshot_row
+        UPDATE \(admin).merge_errors AS e SET retried_at = clock_timestamp() AT TIME ZONE 'UTC'
+        WHERE \(stands) AND e.sqlstate = ANY ($8)
+        RETURNING e.snapshot_row, e.run_id
       ), uncounted AS (
         UPDATE \(admin).merge_logs SET records_error = records_error - c.count, records_read = records_read - c.count
-        FROM (SELECT count(*) FROM reopened) AS c
-        WHERE run_id = $5 AND table_name = $7 AND production_schema = $9
+        FROM (SELECT count(*) FROM reopened WHERE run_id = $9) AS c
+        WHERE run_id = $9 AND table_name = $5 AND production_schema = $6
       ), superseded AS (
         UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
         WHERE \(Self.condition) RETURNING first_row, row_count
       )
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, source, version_from, version_to, first_row, row_count, records, recorded_at)
-      SELECT $5, $7, $1, $2, $3, $4, lower(r), upper(r) - lower(r), upper(r) - lower(r),
+      SELECT $9, $5, $1, $2, $3, $4, lower(r), upper(r) - lower(r), upper(r) - lower(r),
              clock_timestamp() AT TIME ZONE 'UTC'
       FROM unnest((SELECT range_agg(int8range(first_row, first_row + row_count)) FROM superseded)
                   - (SELECT coalesce(range_agg(int8range(snapshot_row, snapshot_row + 1)), '{}') FROM reopened)) AS r
       """,
-      identity + [
-        .bigint(runID), .textArray(states.map(\.code)), .text(table.plainName), .text(snapshot.snapshotID),
-        .text(table.production.schema.name),
-      ],
+      standing + [.textArray(states.map(\.code)), .bigint(runID)],
       "reopening refused rows of \(table.name)"
     )
   }

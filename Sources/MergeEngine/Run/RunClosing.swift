@@ -90,7 +90,8 @@ struct RunClosing {
 
   /// - Returns: how many rows stand refused by runs before this one, and which rows hinder each other.
   private func lookAtRefusals(_ production: Connection, _ staging: () throws -> Connection) throws -> (Int, [String]) {
-    guard plan.tables.contains(where: { $0.reading.snapshot == nil }) else { return (0, []) }
+    let replay = ReplayProgress(plan, options.schemas)
+    guard !replay.isReplay else { return (try replay.standingCount(before: record.id, production), []) }
     let staging = try staging()
     let standing = RefusalStanding(admin: Identifier(options.schemas.admin), production: production, staging: staging)
     var standingCount = 0

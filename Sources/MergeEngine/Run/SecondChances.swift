@@ -116,7 +116,7 @@ struct SecondChances {
     return waiting.indices.filter { !hopeless.contains($0 + 1) }.map { waiting[$0] }
   }
 
-  /// The same for rows of a snapshot's files, of this run.
+  /// The same for rows of a snapshot's files, refused in this run or in one that broke off before it.
   private mutating func giveReplayed(_ control: Connection) throws -> [Int: [UInt64]]? {
     let admin = Identifier(context.schemas.admin)
     let runID = context.record.id
@@ -128,7 +128,7 @@ struct SecondChances {
         context.plan.circular.contains(index) || !ancestors[index].isDisjoint(with: released) || isParent(index)
       states[index] = Self.states.filter { $0 != .foreignKeyViolation || waitsForOthers }
       let count =
-        try SnapshotProgress(table, admin: admin)?.waitingCount(runID: runID, states[index] ?? [], control) ?? 0
+        try SnapshotProgress(table, admin: admin)?.waitingCount(states[index] ?? [], control) ?? 0
       guard count > 0 else { continue }
       counts[index] = count
       released.insert(index)

@@ -75,7 +75,7 @@ struct StagingCleanup {
   private func isBeyondWindow(_ table: TablePlan, _ span: LoadedSpan) throws(PostgresError) -> SQL {
     let type = table.version.baseType.fullName
     let (window, load) = try span.exact(as: type, staging)
-    let version = VersionWindow.Version(value: "s.\(table.version.stagedName)") { "\($0)::\(type)" }
+    let version = VersionWindow.Version(value: table.version.readExpression) { "\($0)::\(type)" }
     func time(_ text: String?) -> SQL { "\(Literal(text ?? ""))::\(type)" }
     return """
       (\(version.value) >= \(time(load.from)) AND \(version.value) <= \(time(load.to))

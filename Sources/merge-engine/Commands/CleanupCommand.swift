@@ -79,6 +79,8 @@ struct CleanupCommand: AsyncParsableCommand {
     options.schemas = context.schemas
     options.tables = context.tables
     options.columns = context.columns
+    options.timeZone = context.configuration.timeZone ?? options.timeZone
+    options.timeZoneIsConfigured = context.configuration.timeZone != nil
     var setting = ReloadSetting(target: context.target, options: options)
     setting.stagingTarget = try context.stagingTarget(stagingDatabase)
     var request = Cleanup.Request()

@@ -78,6 +78,49 @@ import Testing
     }
   }
 
+  /// The row is in the window by one reading and not by the other: what was merged by one is not known by the other.
+  @Test(arguments: [
+    ("timestamptz", ["--time-zone", "Europe/Berlin"], "time_zone: Europe/Berlin\n"),
+    ("timestamp", [], "tables: {t: {version_column: changed_at}}\n"),
+  ])
+  func `a window counts only for who reads versions alike`(
+    type: String,
+    options: [String],
+    file: String
+  ) async throws {
+    try await TestDatabase.with { database async throws in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging; SET TimeZone = 'UTC';
+        CREATE TABLE production.t (id int PRIMARY KEY, updated_at timestamp, changed_at timestamp);
+        CREATE TABLE staging.t (id int, updated_at \(type), changed_at timestamp);
+        INSERT INTO staging.t VALUES (1, '2025-01-01 12:00', '2025-01-01 12:00'), (2, '2025-01-01 23:30', '2025-01-05 13:00');
+        """
+      )
+      let configured = ["--config", "other.yaml"]
+      let merged = try await database.call(
+        arguments: ["merge", "--json", "--from", "2025-01-01", "--to", "2025-01-02"]
+          + (options.isEmpty ? configured : options),
+        files: ["other.yaml": file]
+      )
+      #expect(try merged.json()["totals"]["read"].integer == 1, "\(merged.transcript)")
+      for arguments in [[], configured] {
+        let cleaned = try await database.call(
+          arguments: ["cleanup", "--keep-task"] + arguments,
+          files: ["other.yaml": file]
+        )
+        #expect(cleaned.status == 65, "\(cleaned.transcript)")
+        #expect(try database.count("SELECT count(*) FROM staging.t") == 2)
+      }
+      let rest = try await database.call(
+        arguments: ["merge", "--json"] + configured,
+        files: ["other.yaml": file]
+      )
+      #expect(try rest.json()["totals"]["inserted"].integer == 1, "\(rest.transcript)")
+      #expect(try database.count("SELECT count(*) FROM production.t") == 2)
+    }
+  }
+
   @Test func `a failed run truncates nothing`() async throws {
     try await TestDatabase.with(copyOf: .filledGuide) { database async throws in
       try database.run("ALTER TABLE production.orders ADD CHECK (amount <> 17.75)")

@@ -106,6 +106,25 @@ import Testing
     }
   }
 
+  @Test func `rows to be read again are pending for status, too, when staging was rewritten since`() async throws {
+    try await Self.with(rows: 30) { database in
+      #expect(try await database.call("init", "--quiet").status == 0)
+      #expect(try await database.call("merge", "--before-images").status == 0)
+      #expect(try await database.merge().totals.read == 0)
+      #expect(try await database.call("rollback", "1").status == 0)
+      for statement in ["SELECT", "VACUUM FULL staging.t"] {
+        try database.run(statement)
+        let status = try await database.call("status", "--json")
+        #expect(
+          try status.json()["tables"].elements.first?["pending"].integer == 30,
+          "\(statement): \(status.transcript)"
+        )
+        #expect(try database.count("SELECT pending_records FROM admin.oracle_pg_migration_status") == 30)
+      }
+      #expect(try await database.merge().totals.inserted == 30)
+    }
+  }
+
   @Test(arguments: ["VACUUM FULL staging.t", "CLUSTER staging.t USING t_pkey"])
   func `staging that is rewritten while it is read is merged to the last row`(statement: String) async throws {
     try await Self.with(rows: 6000) { database in

@@ -39,6 +39,25 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("ALTER SCHEMA production RENAME TO later", ["--production-schema", "later"]),
+    ("ALTER TABLE production.t RENAME TO u; ALTER TABLE staging.t RENAME TO u", []),
+  ])
+  func `a production table that is renamed keeps them`(statement: String, options: [String]) async throws {
+    try await Self.withRefusedRows { database in
+      try database.run(statement)
+      let kept = try await database.call(arguments: ["cleanup", "--keep-task"] + options)
+      #expect(kept.status == 65, "\(kept.transcript)")
+      #expect(try database.count("SELECT count(*) FROM \(options.isEmpty ? "staging.u" : "staging.t")") == 10)
+      let merged = try await database.call(arguments: ["merge", "--json"] + options)
+      #expect(merged.status == 65, "\(merged.transcript)")
+      #expect(try merged.json()["totals"]["standing_errors"].integer == 2)
+      // By the name that it has now.
+      let listed = try await database.call(arguments: ["errors", "list", "--json"] + options)
+      #expect(try listed.json()["errors"].elements.count == 2, "\(listed.transcript)")
+    }
+  }
+
   @Test(arguments: ["plan", "verify", "status"]) func `other commands say so too`(command: String) async throws {
     try await Self.withRefusedRows { database in
       let outcome = try await database.call(command)

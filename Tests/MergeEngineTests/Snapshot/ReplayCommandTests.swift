@@ -5,6 +5,40 @@ import Testing
 
 /// `replay` as it is typed: what it says, what it is kept from, what it leaves in the admin tables.
 @Suite struct ReplayCommandTests {
+  /// The first row refers to the last one; a later row can't be stored.
+  @Test(arguments: [false, true])
+  func `a replay that goes on with one that broke off has its refused rows too`(isBad: Bool) async throws {
+    try await TestDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.n (id int PRIMARY KEY, parent int REFERENCES production.n, v int CHECK (v <> 7), updated_at timestamp);
+        CREATE TABLE staging.n (id int, parent int, v int, updated_at timestamp);
+        INSERT INTO staging.n SELECT n, CASE n WHEN 1 THEN 40 END, CASE WHEN n = 2 AND \(isBad) THEN 7 ELSE 0 END, '2025-01-01'
+        FROM generate_series(1, 40) AS n;
+        """
+      )
+      try await database.save(folder)
+      let broken = try await database.call(
+        "replay",
+        folder.path,
+        "--batch",
+        "1",
+        "--workers",
+        "1",
+        "--max-errors",
+        "0"
+      )
+      #expect(broken.status == 74, "\(broken.transcript)")
+      #expect(try database.count("SELECT count(*) FROM production.n") < 40)
+      let rest = try await database.call("replay", folder.path, "--json")
+      #expect(rest.status == (isBad ? 65 : 0), "\(rest.transcript)")
+      #expect(try database.count("SELECT count(*) FROM production.n") == (isBad ? 39 : 40))
+      #expect(try await database.call("errors", "list", "--json").json()["errors"].elements.count == (isBad ? 1 : 0))
+    }
+  }
+
   @Test func `the result is that of a merge, and the run's parameters say which snapshot it was`() async throws {
     try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
