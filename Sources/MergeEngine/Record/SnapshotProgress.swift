@@ -118,8 +118,8 @@ struct SnapshotProgress {
   private var stands: SQL {
     """
     e.table_name = $5 AND e.production_schema = $6 AND e.snapshot_id = $7 AND e.retried_at IS NULL AND e.dismissed_at IS NULL
-    AND EXISTS (SELECT FROM \(admin).merge_progress
-                WHERE \(Self.condition) AND e.snapshot_row >= first_row AND e.snapshot_row < first_row + row_count)
+    AND e.snapshot_row <@ (SELECT range_agg(int8range(first_row, first_row + row_count))
+                           FROM \(admin).merge_progress WHERE \(Self.condition))
     """
   }
 

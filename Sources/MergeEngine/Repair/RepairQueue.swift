@@ -21,6 +21,8 @@ final class RepairQueue: Steerable, Sendable {
     var inFlightCount = 0
     var isStopped = false
     var batchRowLimit = Int.max
+    /// What batches have shown to fit into the time for which locks may be held.
+    var learntRowLimit = Int.max
     var tables: [RepairReport.Table]
     /// By table, what may be tried again, and why it was left.
     var waiting: [[(line: CheckedDifferences.Entry, row: RepairReport.LeftRow, reason: RepairOutcome.Reason)]]
@@ -79,7 +81,7 @@ final class RepairQueue: Steerable, Sendable {
       if let next = state.stages.first?.last {
         state.stages[0].removeLast()
         state.inFlightCount += 1
-        let (batch, rest) = next.divided(after: state.batchRowLimit)
+        let (batch, rest) = next.divided(after: min(state.batchRowLimit, state.learntRowLimit))
         if let rest { state.stages[0].append(rest) }
         return batch
       }
@@ -109,6 +111,11 @@ final class RepairQueue: Steerable, Sendable {
     table: Int
   ) {
     monitor.update { state in
+      if state.learntRowLimit < .max {
+        // By little, since a batch that takes too long is done for nothing.
+        let larger = state.learntRowLimit + max(state.learntRowLimit / 8, 1)
+        state.learntRowLimit = larger < self.batchRowCount ? larger : .max
+      }
       for (line, (difference, outcome)) in zip(lines, zip(differences, outcomes)) {
         switch outcome {
         case .inserted: state.tables[table].inserted += 1
@@ -137,6 +144,12 @@ final class RepairQueue: Steerable, Sendable {
 
   /// Somebody holds rows of a batch: it comes again when all else that can be done beside it is done.
   func putBack(_ batches: [Batch]) { monitor.update { $0.stages[0].insert(contentsOf: batches, at: 0) } }
+
+  /// A batch of so many lines would have held its locks for too long: without the next ones being smaller, all of them would be
+  /// tried for nothing before the first half is.
+  func learnTooLong(rowCount: Int) {
+    monitor.update { $0.learntRowLimit = max(min($0.learntRowLimit, rowCount) / 2, 1) }
+  }
 
   /// The lines of a batch have met their fate, or were put back.
   func complete(_ batch: Batch) { monitor.update { $0.inFlightCount -= 1 } }

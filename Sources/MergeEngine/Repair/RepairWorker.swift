@@ -67,6 +67,7 @@ final class RepairWorker {
       guard isHeldUp || error.refusesRow else { throw error }
       if let halves = batch.halves {
         guard isHeldUp else { return try halves.forEach(carry) }
+        if error.isCancelled { queue.learnTooLong(rowCount: batch.lines.count) }
         return queue.putBack(halves)
       }
       let heldSince = batch.heldSince ?? .now

@@ -77,6 +77,28 @@ import Testing
     }
   }
 
+  /// Four batches of four seconds each: every statement counts where no rollback undoes it.
+  @Test func `a repair learns from one batch that took too long, and does not try all of them for nothing`()
+    async throws
+  {
+    try await withRows(2000) { database in
+      let file = try await fileOfDifferences(database)
+      try database.run(
+        """
+        CREATE SEQUENCE public.tries;
+        CREATE FUNCTION public.try() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('public.tries'); RETURN NULL; END $$;
+        CREATE TRIGGER try BEFORE UPDATE ON production.t FOR EACH STATEMENT EXECUTE FUNCTION public.try();
+        """
+      )
+      let outcome = try await database.call("repair", file.path, "--batch", "500", "--workers", "1", "--json")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["totals"]["updated"].integer == 2000)
+      let tries = try database.count("SELECT last_value FROM public.tries")
+      let batches = try database.count("SELECT count(*) FROM admin.merge_batches WHERE run_id = 2")
+      #expect(tries - batches < 24, "\(tries) tries, \(batches) batches")
+    }
+  }
+
   @Test func `a repair is stopped as by Ctrl-C, and is closed`() async throws {
     try await withRows(4000) { database in
       let file = try await fileOfDifferences(database)
