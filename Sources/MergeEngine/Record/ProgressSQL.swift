@@ -42,17 +42,17 @@ struct ProgressSQL {
              CASE WHEN horizon > 0 THEN mod(horizon, 4294967296)::text::xid END AS horizon,
              ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(recent) AS r) AS recent,
              mod(marker, 4294967296)::text::xid AS marker
-      FROM \(admin).merge_progress AS g
+      FROM \(admin).merge_progress
       WHERE \(isOfStaging("source"))
         AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL
         AND (file_node IS NULL OR file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint)
         -- How versions were read is known to the merge alone: such rows count as pending.
         AND (version_reading IS NULL OR version_from IS NULL AND version_to IS NULL)
         -- Rows that are to be read again and lie elsewhere by now: all that was said before is forgotten.
-        AND NOT EXISTS (SELECT FROM \(admin).merge_progress AS later
-                        WHERE later.id > g.id AND later.reopened IS NOT NULL AND later.superseded_at IS NULL
-                          AND later.source = g.source AND later.production_oid = g.production_oid
-                          AND later.file_node <> pg_relation_filenode(\(stagingLiteral)::regclass)::bigint)
+        AND id > coalesce((SELECT max(later.id) FROM \(admin).merge_progress AS later
+                           WHERE \(isOfStaging("later.source")) AND later.reopened IS NOT NULL AND later.superseded_at IS NULL
+                             AND later.production_oid = to_regclass(\(productionLiteral))::oid::bigint
+                             AND later.file_node <> pg_relation_filenode(\(stagingLiteral)::regclass)::bigint), 0)
         AND (coalesce(horizon, 0) = 0
              OR pg_snapshot_xmax(pg_current_snapshot())::text::bigint - horizon < 2147483648)
     ), places AS MATERIALIZED (
