@@ -25,6 +25,7 @@ final class LaneThreads: TaskExecutor {
 
   /// First come, first served.
   private final class Jobs: @unchecked Sendable {
+    // Safe: `waiting` is read and changed under the condition's lock alone.
     private let condition = NSCondition()
     private var waiting: [UnownedJob] = []
 

@@ -7,6 +7,7 @@ struct StagingOnNodes {
   private let shares: [NodeShare]
   private let options: MergeOptions
   private let control: Connection
+  /// Says whether an address leads to its node.
   let rehearsal: NodeRehearsal
 
   /// - Parameters:

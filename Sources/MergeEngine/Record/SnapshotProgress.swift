@@ -114,10 +114,13 @@ struct SnapshotProgress {
       """
   }
 
-  /// A refusal `e` that stands, of a row which this replay has met: in this run, or in one that broke off before it.
+  /// A refusal `e` that stands, of a row which this replay has met: in this run, or in one that broke off before it. What the replay
+  /// of another window has refused may lie outside of this one, where nobody would try it.
   private var stands: SQL {
     """
     e.table_name = $5 AND e.production_schema = $6 AND e.snapshot_id = $7 AND e.retried_at IS NULL AND e.dismissed_at IS NULL
+    AND e.run_id IN (SELECT run_id FROM \(admin).merge_progress
+                     WHERE production_oid = $1 AND source = $2 AND \(Self.windowCondition))
     AND e.snapshot_row <@ (SELECT range_agg(int8range(first_row, first_row + row_count))
                            FROM \(admin).merge_progress WHERE \(Self.condition))
     """

@@ -9,8 +9,8 @@ struct CleanupCommand: AsyncParsableCommand {
     abstract:
       "Truncate merged staging tables, delete the DMS tasks of finished reloads, archive and prune records.",
     discussion: """
-      A staging table with a row that is not merged or was refused is left as it is, and so is the task of a good load that has \
-      not been merged; the exit status is then 65.
+      A staging table with a row that is not merged or was refused is left as it is, and so are one whose production table is \
+      empty and the task of a good load that has not been merged; the exit status is then 65.
       """
   )
 

@@ -8,7 +8,8 @@ enum StandardStreams {
   /// written to as stdout. What goes there is missed as what goes to a full disk.
   static func takeClosedPlaces() {
     for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) == -1 {
-      // Safe: a string literal. Gets the lowest free number, which is this one; in the wrong direction, so that it serves as little as before.
+      // Gets the lowest free number, which is this one; in the wrong direction, so that it serves as little as before.
+      // Safe: a string literal.
       _ = unsafe open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
     }
   }

@@ -5,6 +5,25 @@ import Testing
 
 /// `replay` as it is typed: what it says, what it is kept from, what it leaves in the admin tables.
 @Suite struct ReplayCommandTests {
+  @Test func `the replay of a window leaves refusals outside of it as they are`() async throws {
+    try await TestDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.n (id int PRIMARY KEY, parent int REFERENCES production.n, updated_at timestamp);
+        CREATE TABLE staging.n (id int, parent int, updated_at timestamp);
+        INSERT INTO staging.n VALUES (1, 999, '2025-01-01'), (2, NULL, '2025-02-01');
+        """
+      )
+      try await database.save(folder)
+      #expect(try await database.call("replay", folder.path).status == 65)
+      let window = try await database.call("replay", folder.path, "--from", "2025-02-01")
+      #expect(window.status == 0, "\(window.transcript)")
+      #expect(try await database.call("errors", "list", "--json").json()["errors"].elements.count == 1)
+    }
+  }
+
   /// The first row refers to the last one; a later row can't be stored.
   @Test(arguments: [false, true])
   func `a replay that goes on with one that broke off has its refused rows too`(isBad: Bool) async throws {
