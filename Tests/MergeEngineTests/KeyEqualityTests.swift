@@ -62,6 +62,27 @@ import Testing
     ),
   ]
 
+  @Test func `plan takes keys for one that production takes for one, whatever staging makes of them`() async throws {
+    try await TestDatabase.with { database in
+      guard try database.hasICU() else { return }
+      try database.run("CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+      try database.makePair(
+        production: "k text COLLATE blind PRIMARY KEY, updated_at int",
+        staging: "k text, updated_at int"
+      )
+      try database.run(
+        """
+        INSERT INTO staging.t SELECT 'key' || n, 1 FROM generate_series(1, 30) AS n;
+        INSERT INTO staging.t SELECT 'KEY' || n, 1 + n % 2 FROM generate_series(1, 30) AS n;
+        """
+      )
+      let planned = try await database.plan { $0.batchRows = 10 }.tables[0].counts
+      let merged = try await database.merge { $0.batchRows = 10 }.totals
+      #expect(planned.inserted == merged.inserted && merged.inserted == 30)
+      #expect(planned.updated == merged.updated, "\(planned) \(merged)")
+    }
+  }
+
   @Test(arguments: spellings)
   func `a staging key finds the production key that is spelled differently`(_ spelling: Spelling) async throws {
     try await TestDatabase.with { database in

@@ -190,10 +190,29 @@ import Testing
       #expect(outcome.status == 0, "\(outcome.transcript)")
       #expect(
         try outcome.json()["findings"].elements.contains {
-          $0["message"].text?.contains("the trigger swallow of staging.t runs before each update") == true
+          $0["message"].text?.contains("the trigger swallow of staging.t runs at each update") == true
         }
       )
       #expect(try await database.call("merge", "--json").json()["totals"]["read"].integer == 0)
+    }
+  }
+
+  @Test func `a trigger that writes marked rows anew is told`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, updated_at int"
+      try database.makePair(production: columns, staging: "id int, updated_at int")
+      try database.run(
+        """
+        CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS
+          'BEGIN IF pg_trigger_depth() = 1 THEN UPDATE staging.t SET id = id WHERE id = NEW.id; END IF; RETURN NULL; END';
+        CREATE TRIGGER touch AFTER UPDATE ON staging.t FOR EACH ROW EXECUTE FUNCTION public.touch();
+        INSERT INTO staging.t VALUES (1, 1), (2, 1);
+        """
+      )
+      let told = "the trigger touch of staging.t runs at each update"
+      #expect(try await database.plan().findings.contains { $0.message.contains(told) })
+      #expect(try await database.merge().warnings.contains { $0.contains(told) })
+      #expect(try await !database.merge { $0.mark = .none }.warnings.contains { $0.contains(told) })
     }
   }
 }

@@ -48,6 +48,8 @@ extension Finding.Kind {
   public static let rowSecurity = Self("row_security")
   /// An event trigger refuses temporary tables.
   public static let eventTrigger = Self("event_trigger")
+  /// A crash of the server empties production, and progress would not know.
+  public static let unlogged = Self("unlogged")
   /// The server refuses a statement of the merge when it plans it.
   public static let refusedStatement = Self("refused_statement")
 }
@@ -86,6 +88,8 @@ extension Finding.Kind {
   public static let standingRefusals = Self("standing_refusals")
   /// Rows that were merged are read a second time.
   public static let readAgain = Self("read_again")
+  /// Production holds nothing of what was merged into it.
+  public static let productionEmpty = Self("production_empty")
   /// Some tables could be merged without the others.
   public static let mergeableAlone = Self("mergeable_alone")
   /// The admin schema is missing or incomplete.

@@ -25,6 +25,7 @@ struct Catalog: Sendable {
     let hasCitus = !oids.isEmpty && relations.bool(0, 7) == true
     let citusTables = hasCitus ? try CitusTable.read(oids, connection) : [:]
     let storages = Self.otherStorages(relations)
+    let unlogged = Self.unlogged(relations)
     tables = (0..<relations.count).compactMap { row in
       guard let kind = relations.text(row, 3).flatMap({ CatalogTable.Kind(rawValue: $0) }) else { return nil }
       let oid = UInt32(relations.integer(row, 0) ?? 0)
@@ -39,6 +40,7 @@ struct Catalog: Sendable {
         columns: columns[oid] ?? [],
         uniqueIndexes: uniqueIndexes[oid] ?? [],
         storage: storages[oid] ?? CatalogTable.heap,
+        isUnlogged: unlogged.contains(oid),
         citus: citusTables[oid]
       )
     }
@@ -99,6 +101,12 @@ struct Catalog: Sendable {
       }
     }
     return storages
+  }
+
+  /// Tables without a log of their rows, and the roots of such partitions.
+  private static func unlogged(_ relations: ResultSet) -> Set<UInt32> {
+    let rows = (0..<relations.count).filter { relations.bool($0, 8) == true }
+    return Set(rows.flatMap { row in [0, 4].compactMap { relations.integer(row, $0).map(UInt32.init) } })
   }
 
   private static func columns(

@@ -23,6 +23,8 @@ struct CatalogTable: Sendable {
   let uniqueIndexes: [UniqueIndex]
   /// How its rows are stored, or those of the first of its partitions that are not on the heap.
   var storage = CatalogTable.heap
+  /// It, or one of its partitions, is emptied by a crash of the server.
+  var isUnlogged = false
   /// What Citus has made of it.
   var citus: CitusTable?
 

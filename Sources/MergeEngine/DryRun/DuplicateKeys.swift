@@ -93,10 +93,14 @@ struct DuplicateKeys {
 
   /// A number for the key, and the row as the claim reads it; by key, then as the batches come.
   private func rowsOfDuplicateKeys(but unreadable: [UInt64]) -> SQL {
-    let keys = plan.keyColumns.map(\.readExpression).joined(", ")
+    // Another database need not have production's collation.
+    let values = plan.keyColumns.map { column in
+      plan.reading.isSplit ? column.readExpression : column.baseType.collated(column.readExpression)
+    }
+    let keys = values.joined(", ")
     let names = plan.keyColumns.indices.map { "k\($0)" as SQL }.joined(", ")
     let isSame = plan.keyColumns.enumerated().map { index, column in
-      "d.k\(index) \(column.travel == .text ? "=" : column.equality) \(column.readExpression)" as SQL
+      "d.k\(index) \(column.travel == .text ? "=" : column.equality) \(values[index])" as SQL
     }.joined(" AND ")
     let isReadable: SQL = unreadable.isEmpty ? "" : " AND s.ctid <> ALL (\(TupleAddress.list(unreadable)))"
     let condition = ClaimSQL.rowCondition(plan) + isReadable

@@ -34,27 +34,45 @@ struct VersionWindow: Sendable, Hashable {
   /// - Parameters:
   ///   - type: the version's.
   ///   - timeZone: the zone of bounds that name none.
+  ///   - includesEnd: the second bound is the last version within.
   /// - Throws: ``PostgresError``, which refuses the value, for a bound that is none of the type.
-  func exact(as type: SQL, timeZone: String, _ connection: Connection) throws(PostgresError) -> VersionWindow {
+  func exact(
+    as type: CatalogColumn.BaseType,
+    timeZone: String,
+    includesEnd: Bool = false,
+    _ connection: Connection
+  ) throws(PostgresError) -> VersionWindow {
     guard !isUnbounded else { return self }
     // How days and months are told apart is left to the database; only how they are written is not.
     let zoned = try read(
       as: type,
+      includesEnd: includesEnd,
       under: "SET LOCAL DateStyle = 'ISO'; SET LOCAL TimeZone = \(Literal(timeZone))",
       connection
     )
-    return try zoned.read(as: type, under: LocalSettings.exactText, connection)
+    return try zoned.read(as: type, includesEnd: includesEnd, under: LocalSettings.exactText, connection)
   }
 
-  private func read(as type: SQL, under settings: SQL, _ connection: Connection) throws(PostgresError) -> VersionWindow
-  {
-    try LocalSettings.reading(under: settings, on: connection) { () throws(PostgresError) in
+  private func read(
+    as type: CatalogColumn.BaseType,
+    includesEnd: Bool,
+    under settings: SQL,
+    _ connection: Connection
+  ) throws(PostgresError) -> VersionWindow {
+    let upper: SQL = includesEnd ? "$2::text::\(type.plainName)" : Self.leastVersion("$2::text", type)
+    return try LocalSettings.reading(under: settings, on: connection) { () throws(PostgresError) in
       let row = try connection.query(
-        "SELECT ($1::text::\(type))::text, ($2::text::\(type))::text",
+        "SELECT (\(Self.leastVersion("$1::text", type)))::text, (\(upper))::text",
         [.text(from), .text(to)],
         "reading --from and --to"
       )
       return VersionWindow(from: row.text(0, 0), to: row.text(0, 1))
     }
+  }
+
+  /// The first version that is not before a time: of dates the day after, where the time is not midnight. No other type is cut.
+  private static func leastVersion(_ text: SQL, _ type: CatalogColumn.BaseType) -> SQL {
+    guard type.oid == TypeOID.date else { return "\(text)::\(type.plainName)" }
+    return "CASE WHEN \(text)::timestamp > \(text)::date THEN \(text)::date + 1 ELSE \(text)::date END"
   }
 }

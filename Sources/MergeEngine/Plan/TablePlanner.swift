@@ -33,6 +33,7 @@ struct TablePlanner {
     for obstacle in target.obstacles { block(table, obstacle) }
     guard target.kindObstacle == nil else { return nil }
     checkStorage(table, staging: loaded, production: production)
+    warnOfUnlogged(table, production)
     if let obstacle = MisspelledColumns(staging: staging, production: production, ignored: ignored).obstacle {
       // All that is missing is missing by its right name only.
       block(table, obstacle)
@@ -170,6 +171,19 @@ struct TablePlanner {
         "\(place.name) stores its rows by \(place.storage), not in blocks of PostgreSQL's own heap. \(advice)"
       )
     }
+  }
+
+  /// Progress is in the log, and outlives what it speaks of.
+  private mutating func warnOfUnlogged(_ table: String, _ production: CatalogTable) {
+    guard production.isUnlogged else { return }
+    findings.append(
+      .warning(
+        .unlogged,
+        table,
+        "\(production.name) is unlogged: a crash of the server empties it, and what was merged has to be merged once more then "
+          + "(--again). ALTER TABLE \(production.name) SET LOGGED before the merge keeps it."
+      )
+    )
   }
 
   /// A key that is not the primary one may leave rows numbered by production itself, whose numbers nobody wants to change.

@@ -48,7 +48,7 @@ struct ZonedCast {
 
   /// A bound of versions that was typed, or stored, as text.
   func bound(_ text: SQL, as type: CatalogColumn.BaseType) -> SQL {
-    type.oid == TypeOID.timestamptz ? read("\(text)::text", as: type.fullName) : "\(text)::\(type.fullName)"
+    type.oid == TypeOID.timestamptz ? read("\(text)::text", as: type.plainName) : "\(text)::\(type.plainName)"
   }
 
   /// Text as a time with a zone: its own, where it names one.

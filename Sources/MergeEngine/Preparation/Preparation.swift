@@ -196,12 +196,12 @@ struct Preparation {
 
   /// The window that was typed, as text that means the same in every session.
   private func window(of table: TablePlan, _ connection: Connection) throws -> VersionWindow {
-    let type = table.version.baseType.fullName
+    let type = table.version.baseType
     do {
       let window = try table.reading.window.exact(as: type, timeZone: options.timeZone, connection)
       guard window.from != nil, window.to != nil else { return window }
       let result = try connection.query(
-        "SELECT $1::text::\(type) < $2::text::\(type)",
+        "SELECT $1::text::\(type.plainName) < $2::text::\(type.plainName)",
         [.text(window.from), .text(window.to)],
         "reading --from and --to"
       )
@@ -213,7 +213,7 @@ struct Preparation {
       return window
     } catch let error as PostgresError where error.refusesRow {
       throw MergeFailure.usage(
-        "--from and --to must be values of \(table.version.name) in \(table.production), which is \(type): \(error.message)."
+        "--from and --to must be values of \(table.version.name) in \(table.production), which is \(type.fullName): \(error.message)."
       )
     }
   }

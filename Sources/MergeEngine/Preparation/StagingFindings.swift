@@ -21,13 +21,14 @@ struct StagingFindings {
       .warning(
         .statusColumn,
         table.name,
-        "the trigger \(names) of \(table.staging) runs before each update, and so before each mark: what it changes or swallows is not "
-          + "what \(TablePlanner.statusColumn) should say. merge-engine itself goes by its own records."
+        "the trigger \(names) of \(table.staging) runs at each update, and so at each mark: what it changes or swallows is not what "
+          + "\(TablePlanner.statusColumn) should say, and a row that it writes anew may be taken for a new one. merge-engine itself goes "
+          + "by its own records: merge with --mark none, or disable the trigger."
       )
     ]
   }
 
-  /// Triggers that run before a row is updated.
+  /// Triggers that run when a row is updated.
   static func triggersOnMarks(_ table: TablePlan) -> Query {
     Query(
       """
@@ -35,8 +36,8 @@ struct StagingFindings {
       FROM pg_trigger t
       WHERE t.tgrelid = \(Literal(table.staging.quoted))::regclass AND NOT t.tgisinternal
         AND (t.tgenabled = 'A' OR t.tgenabled = CASE WHEN current_setting('session_replication_role') = 'replica' THEN 'R' ELSE 'O' END)
-        -- row-level, before, on UPDATE
-        AND t.tgtype::integer & 19 = 19
+        -- on UPDATE
+        AND t.tgtype::integer & 16 = 16
       """,
       [],
       "reading the triggers of \(table.staging)"

@@ -73,6 +73,8 @@ enum AdminTables {
         "whole_file_node bigint",
         // How versions were read for the window, where that is not the column updated_at as it is.
         "version_reading text",
+        // Where the production table was then: one that was moved away, and another made in its place, is told by it.
+        "production_schema text",
         "records bigint", "recorded_at timestamp", "superseded_at timestamp",
       ]
     ),
@@ -112,6 +114,8 @@ enum AdminTables {
         "run_id integer", "schema_name text", "table_name text", "image_table text", "production_oid oid",
         "key_column_count integer", "created_at timestamp", "created_xid bigint", "records_restored bigint DEFAULT 0",
         "records_deleted bigint DEFAULT 0", "dropped_at timestamp",
+        // The highest number of a column of production then: one with a higher number is another, whatever it is called.
+        "last_column integer",
       ]
     ),
   ]

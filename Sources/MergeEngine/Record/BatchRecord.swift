@@ -104,10 +104,11 @@ struct BatchRecord {
     return """
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, file_node, place_start, place_end, horizon, recent, next_id,
-         version_from, version_to, version_reading, marker, settled, key_columns, \(keyStart), \(keyEnd), records, recorded_at)
+         version_from, version_to, version_reading, production_schema, marker, settled, key_columns, \(keyStart), \(keyEnd), records,
+         recorded_at)
       SELECT \(run.id), \(Literal(plan.plainName)), \(plan.productionOid), \(Literal(plan.staging.quoted)),
              \(Literal(source.identity)), \(source.fileNode), $10::tid, $11::tid, \(horizon.oldest), \(recent)::bigint[],
-             \(horizon.next), \(window), \(text(plan.versionReading)), \(marker), $13::tid[],
+             \(horizon.next), \(window), \(text(plan.versionReading)), \(Literal(plan.production.schema.name)), \(marker), $13::tid[],
              CASE WHEN $14::text IS NOT NULL THEN ARRAY[\(keyNames)] END, $14::\(keyType)[], $15::\(keyType)[], $1,
              clock_timestamp() AT TIME ZONE 'UTC'\(isSameFile)
       RETURNING id

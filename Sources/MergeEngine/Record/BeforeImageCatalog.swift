@@ -21,6 +21,8 @@ struct BeforeImageCatalog {
     let droppedAt: String?
     /// A restored dump has made the table, and not the run.
     let isRestored: Bool
+    /// Columns that the production table has been given since.
+    let laterColumns: Set<String>
   }
 
   /// Makes the tables of a run, or finds the ones that it has from before it broke off.
@@ -45,9 +47,10 @@ struct BeforeImageCatalog {
         """
         INSERT INTO \(admin).before_images
           (image_oid, run_id, schema_name, table_name, image_table, production_oid, key_column_count, created_at,
-           created_xid)
+           created_xid, last_column)
         SELECT c.oid, $1, $2, $3, c.relname, \(table.productionOid), $5, clock_timestamp() AT TIME ZONE 'UTC',
-               pg_current_xact_id()::text::bigint
+               pg_current_xact_id()::text::bigint,
+               (SELECT max(a.attnum) FROM pg_attribute a WHERE a.attrelid = \(table.productionOid))
         FROM pg_class c WHERE c.relnamespace = \(Literal(admin.quoted))::regnamespace AND c.relname = $4
         """,
         [
@@ -127,7 +130,9 @@ struct BeforeImageCatalog {
              pg_snapshot_xmax(pg_current_snapshot())::text::bigint - created_xid,
              to_char(dropped_at, 'YYYY-MM-DD HH24:MI'),
              (SELECT a.xmin <> mod(created_xid, 4294967296)::text::xid FROM pg_attribute a
-              WHERE a.attrelid = image_oid AND a.attname = 'ctid')
+              WHERE a.attrelid = image_oid AND a.attname = 'ctid'),
+             array_to_json(ARRAY(SELECT a.attname::text FROM pg_attribute a
+                   WHERE a.attrelid = production_oid AND a.attnum > last_column AND NOT a.attisdropped))::text
       FROM \(admin).before_images AS i WHERE \(condition) ORDER BY created_at, image_oid
       """,
       "reading the list of before-images"
@@ -142,7 +147,8 @@ struct BeforeImageCatalog {
         keyColumnCount: rows.integer(row, 6) ?? 0,
         age: rows.integer(row, 7) ?? 0,
         droppedAt: rows.text(row, 8),
-        isRestored: rows.bool(row, 9) == true
+        isRestored: rows.bool(row, 9) == true,
+        laterColumns: Set(JSONText.decode([String].self, rows.text(row, 10)) ?? [])
       )
     }
   }

@@ -3,7 +3,7 @@ import Libpq
 extension MergePlan {
   /// Has every table looked at: what of its staging is merged, and whose rows are to be read.
   ///
-  /// - Returns: where rows will be read a second time.
+  /// - Returns: where rows will be read a second time, stand refused, or are gone from production.
   mutating func look(through reader: StagingReader, onlyRun: Int? = nil, isToBeMerged: Bool) throws -> [Finding] {
     var findings: [Finding] = []
     for index in tables.indices {
@@ -18,6 +18,16 @@ extension MergePlan {
             "\(refusedCount.rows) of \(tables[index].staging) \(refusedCount == 1 ? "was" : "were") refused earlier: merge-engine "
               + "errors list shows why. Only rows that lack a parent or wait for a unique value are tried again without "
               + "merge-engine errors retry."
+          )
+        )
+      }
+      if look.isProductionEmpty {
+        findings.append(
+          .warning(
+            .productionEmpty,
+            tables[index].name,
+            "\(tables[index].production) is empty, though rows of \(tables[index].staging) have been merged into it: TRUNCATE, a restored "
+              + "backup, or a crash with an unlogged table has taken them away. They are not read again unless --again asks for it."
           )
         )
       }

@@ -20,6 +20,9 @@ struct ProgressTable {
     var hasMovedSinceCompleted = false
     /// Nothing was ever noted of the table's present content.
     var isNew = true
+    /// Some of its rows were merged, by entries that are still good.
+    var saysMerged: Bool { mergedRowCount > 0 }
+    fileprivate var mergedRowCount = 0
   }
 
   /// What ``findings(of:_:onlyRun:nextID:_:)`` asks.
@@ -56,8 +59,6 @@ struct ProgressTable {
   ) throws(PostgresError) -> Findings {
     let rows = try connection.query(query(plan, source, onlyRun: runID))
     var findings = Findings()
-    /// Of the entries so far that are still good.
-    var knownRowCount = 0
     for row in 0..<rows.count {
       let recordCount = rows.integer(row, 16) ?? 0
       let fileNode = rows.integer(row, 3)
@@ -75,15 +76,15 @@ struct ProgressTable {
       if isValid {
         findings.coverage.add(entry)
         findings.isNew = false
-        if isOfMerge { knownRowCount += recordCount }
+        if isOfMerge { findings.mergedRowCount += recordCount }
         if case .merged(nil, _, _) = entry.content, rows.integer(row, 20) != source.fileNode {
           findings.hasMovedSinceCompleted = true
         }
       } else if case .reopened = entry.content {
         // Where the rows are is unknown, so that all that was said before must be forgotten. They themselves were unread anyway.
-        findings.forgottenRowCount += max(knownRowCount - recordCount, 0)
+        findings.forgottenRowCount += max(findings.mergedRowCount - recordCount, 0)
         findings.coverage = Coverage()
-        knownRowCount = 0
+        findings.mergedRowCount = 0
       } else {
         findings.forgottenRowCount += recordCount
       }
@@ -92,17 +93,21 @@ struct ProgressTable {
   }
 
   /// Whether an entry `g` speaks of this table or of one that it has taken the place of: a staging table of the same name, made
-  /// anew, or a production table that is not there any more, as in a database that was restored. A staging table that was renamed
-  /// is the same table.
+  /// anew, or a production table that is not there any more, as in a database that was restored, or was moved to another schema. A
+  /// staging table that was renamed is the same table; a production table of another schema may be a second pair with the same
+  /// staging.
   private static func isKin(of plan: TablePlan, _ source: StagingSource) -> SQL {
-    """
-    (g.production_oid = \(plan.productionOid)
-      AND (g.source IN (\(source.identities.map { "\(Literal($0))" as SQL }.joined(", ")))
-           OR g.staging = \(Literal(plan.staging.quoted)) AND g.source ~ \(Literal(source.kin)))
-      OR g.staging = \(Literal(plan.staging.quoted)) AND g.source ~ \(Literal(source.kin))
-         AND g.table_name = \(Literal(plan.plainName))
-         AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid::bigint = g.production_oid AND c.relname::text = g.table_name))
-    """
+    let schema = Literal(plan.production.schema.name)
+    return """
+      (g.production_oid = \(plan.productionOid)
+        AND (g.source IN (\(source.identities.map { "\(Literal($0))" as SQL }.joined(", ")))
+             OR g.staging = \(Literal(plan.staging.quoted)) AND g.source ~ \(Literal(source.kin)))
+        OR g.staging = \(Literal(plan.staging.quoted)) AND g.source ~ \(Literal(source.kin))
+           AND g.table_name = \(Literal(plan.plainName))
+           AND NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                           WHERE c.oid::bigint = g.production_oid AND c.relname::text = g.table_name
+                             AND (g.production_schema = \(schema) AND n.nspname::text <> \(schema)) IS NOT TRUE))
+      """
   }
 
   private static func entry(_ rows: ResultSet, _ row: Int) -> LedgerEntry {
@@ -177,9 +182,9 @@ struct ProgressTable {
       )
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, horizon, recent, next_id, version_from, version_to, records,
-         whole_file_node, version_reading, recorded_at)
+         whole_file_node, version_reading, production_schema, recorded_at)
       VALUES ($12, \(Literal(plan.plainName)), $1, $2, $3, $4, $5::text::bigint[], $6, $7, $8, $11, $13, $14,
-              clock_timestamp() AT TIME ZONE 'UTC')
+              \(Literal(plan.production.schema.name)), clock_timestamp() AT TIME ZONE 'UTC')
       """,
       [
         .bigint(Int(plan.productionOid)), .text(plan.staging.quoted), .text(source.identity), .bigint(horizon.oldest),
@@ -205,12 +210,13 @@ struct ProgressTable {
     _ = try connection.query(
       """
       INSERT INTO \(admin).merge_progress
-        (run_id, table_name, production_oid, staging, source, file_node, reopened, records, recorded_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7::text[]::tid[], cardinality($7::text[]), clock_timestamp() AT TIME ZONE 'UTC')
+        (run_id, table_name, production_oid, staging, source, file_node, reopened, records, production_schema, recorded_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7::text[]::tid[], cardinality($7::text[]), $8, clock_timestamp() AT TIME ZONE 'UTC')
       """,
       [
         .bigint(runID), .text(plan.plainName), .bigint(Int(plan.productionOid)), .text(plan.staging.quoted),
         .text(source.identity), .bigint(source.fileNode), .textArray(addresses.map { TupleAddress($0).description }),
+        .text(plan.production.schema.name),
       ],
       "marking rows of \(plan.staging) to be read again"
     )
@@ -223,12 +229,12 @@ struct ProgressTable {
     _ = try connection.query(
       """
       INSERT INTO \(admin).merge_progress
-        (run_id, table_name, production_oid, staging, source, file_node, marker, reopened, records, recorded_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, '{}', 0, clock_timestamp() AT TIME ZONE 'UTC')
+        (run_id, table_name, production_oid, staging, source, file_node, marker, reopened, records, production_schema, recorded_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, '{}', 0, $8, clock_timestamp() AT TIME ZONE 'UTC')
       """,
       [
         .bigint(runID), .text(plan.plainName), .bigint(Int(plan.productionOid)), .text(plan.staging.quoted),
-        .text(source.identity), .bigint(source.fileNode), .bigint(marker),
+        .text(source.identity), .bigint(source.fileNode), .bigint(marker), .text(plan.production.schema.name),
       ],
       "marking rows of \(plan.staging)"
     )

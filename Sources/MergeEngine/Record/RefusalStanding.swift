@@ -152,7 +152,7 @@ struct RefusalStanding {
         refused.operation
       )
     }
-    return (0..<found.count).compactMap { row in
+    let matches: [Refusal] = (0..<found.count).compactMap { row in
       guard let address = found.text(row, 2).flatMap(TupleAddress.init(text:)) else { return nil }
       return Refusal(
         id: found.integer(row, 0) ?? 0,
@@ -161,6 +161,20 @@ struct RefusalStanding {
         address: address.packed,
         isDismissed: found.bool(row, 4) == true
       )
+    }
+    return Self.oneEach(matches)
+  }
+
+  /// A row that was rewritten and refused again is found by both: the last one stands. Where a key does not tell rows apart either,
+  /// each keeps a refusal of its own as long as there are enough; and no row is taken for dismissed that may not be.
+  private static func oneEach(_ matches: [Refusal]) -> [Refusal] {
+    var taken: Set<Int> = []
+    return Dictionary(grouping: matches, by: \.address).sorted { $0.key < $1.key }.compactMap { _, ofRow in
+      let standing = ofRow.filter { !$0.isDismissed }
+      let candidates = (standing.isEmpty ? ofRow : standing).sorted { $0.id > $1.id }
+      let refusal = candidates.first { !taken.contains($0.id) } ?? candidates.first
+      if let refusal { taken.insert(refusal.id) }
+      return refusal
     }
   }
 }

@@ -19,6 +19,8 @@ struct StagingReader {
     var blockCount: Int
     /// How many rows that are merged will be read all the same.
     var rereadings: [Rereading: Int] = [:]
+    /// Rows were merged, and production holds none at all.
+    var isProductionEmpty = false
   }
 
   /// Why rows that are merged are read a second time.
@@ -74,6 +76,7 @@ struct StagingReader {
       if findings.hasMovedSinceCompleted {
         look.rereadings[.rewritten] = try rewrittenRowCount(of: table, look.state)
       }
+      look.isProductionEmpty = try findings.saysMerged && isEmpty(table.production)
     }
     if findings.isNew, try adopt(table, source, look: &look, notes: isToBeMerged) {
       production.forgetAnswers()
@@ -84,6 +87,10 @@ struct StagingReader {
     look.state.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
     look.state.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
     return look
+  }
+
+  private func isEmpty(_ table: QualifiedName) throws(PostgresError) -> Bool {
+    try production.query("SELECT FROM \(table) LIMIT 1", "looking whether \(table) holds anything").count == 0
   }
 
   /// How many rows are read by a selection; a scan of the table.

@@ -29,7 +29,8 @@ struct DryRollback {
   }
 
   private func warnings(_ plan: RollbackPlan) throws -> [String] {
-    try plan.slowChecks(connection)
+    let record = RollbackRecord(runID: options.runID, admin: Identifier(options.merge.schemas.admin))
+    return try plan.slowChecks(connection) + [record.warningOfRereading(connection)].compactMap(\.self)
       + plan.tables.filter(\.hasTriggers).map {
         "\($0.production) has triggers: they may change restored rows, or bring back deleted ones."
       }

@@ -84,7 +84,8 @@ package struct Rollback: Sendable {
     try RunLocks.takeRun(options.runID, admin: record.admin, connections.production)
     // Another rollback of the run may have ended before the locks were had, and have dropped its images.
     let plan = try stop.covering(control) { try Self.resolve(options, control) }
-    for warning in try plan.slowChecks(control) { logger.warning("\(warning)") }
+    let rereading = try record.warningOfRereading(control)
+    for warning in try plan.slowChecks(control) + [rereading].compactMap(\.self) { logger.warning("\(warning)") }
     var reading = options.merge
     reading.timeZone = try record.timeZone(control) ?? reading.timeZone
     let (staging, warnings): (plans: [TablePlan?], warnings: [String]) =

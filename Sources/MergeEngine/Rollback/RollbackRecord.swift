@@ -60,6 +60,18 @@ struct RollbackRecord {
     ).bool(0, 0) == true
   }
 
+  /// What the next merge makes of staging rows that this run has merged a second time, if any.
+  func warningOfRereading(_ connection: Connection) throws(PostgresError) -> String? {
+    let row = try connection.query(
+      "SELECT parameters ->> 'again' = 'true' FROM \(admin).merge_summary WHERE id = \(runID)",
+      "looking for run \(runID)"
+    )
+    guard row.bool(0, 0) == true else { return nil }
+    return
+      "run \(runID) read rows again that earlier runs had merged (--again). Those that it wrote are to be read once more after the "
+      + "rollback, and the next merge brings back what has been deleted from production since."
+  }
+
   /// How the run has read zone-less times: staging's keys are to be read in the same way, whatever is set today.
   func timeZone(_ connection: Connection) throws(PostgresError) -> String? {
     try connection.query(

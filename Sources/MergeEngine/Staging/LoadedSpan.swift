@@ -25,13 +25,14 @@ package struct LoadedSpan: Sendable, Hashable {
   }
 
   /// The window and what was loaded, as text that every session reads alike.
-  func exact(as type: SQL, _ connection: Connection) throws(PostgresError) -> (
+  func exact(as type: CatalogColumn.BaseType, _ connection: Connection) throws(PostgresError) -> (
     window: VersionWindow, load: VersionWindow
   ) {
     let timeZone = timeZone ?? MergeOptions().timeZone
     return (
       try VersionWindow(from: from, to: to).exact(as: type, timeZone: timeZone, connection),
-      try VersionWindow(from: lowest, to: highest).exact(as: type, timeZone: timeZone, connection)
+      try VersionWindow(from: lowest, to: highest)
+        .exact(as: type, timeZone: timeZone, includesEnd: true, connection)
     )
   }
 }

@@ -94,7 +94,7 @@ package struct StagingArea: Sendable {
     try counts { table, staging in
       let (lowest, highest) = (table.versionBound("$1::text"), table.versionBound("$2::text"))
       let version: SQL = "s.\(table.version.stagedName)"
-      let load = try inZone(span).exact(as: table.version.baseType.fullName, staging).load
+      let load = try inZone(span).exact(as: table.version.baseType, staging).load
       return (
         "\(version) >= \(lowest) AND \(version) <= \(highest)", [.text(load.from), .text(load.to)]
       )

@@ -73,10 +73,10 @@ struct StagingCleanup {
 
   /// Loaded, though the merge was not asked for it: unread only because nobody wants it.
   private func isBeyondWindow(_ table: TablePlan, _ span: LoadedSpan) throws(PostgresError) -> SQL {
-    let type = table.version.baseType.fullName
+    let type = table.version.baseType
     let (window, load) = try span.exact(as: type, staging)
-    let version = VersionWindow.Version(value: table.version.readExpression) { "\($0)::\(type)" }
-    func time(_ text: String?) -> SQL { "\(Literal(text ?? ""))::\(type)" }
+    let version = VersionWindow.Version(value: table.version.readExpression) { "\($0)::\(type.plainName)" }
+    func time(_ text: String?) -> SQL { "\(Literal(text ?? ""))::\(type.plainName)" }
     return """
       (\(version.value) >= \(time(load.from)) AND \(version.value) <= \(time(load.to))
        AND NOT (\(window.condition(on: version)))) IS TRUE

@@ -71,7 +71,7 @@ struct LastRun {
   func window(of table: TablePlan, _ connection: Connection) throws(PostgresError) -> VersionWindow {
     guard let window = windows[table.name] else { return .unbounded }
     guard window.isUnbounded else { return window }
-    return try typed.exact(as: table.version.baseType.fullName, timeZone: timeZone, connection)
+    return try typed.exact(as: table.version.baseType, timeZone: timeZone, connection)
   }
 
   /// That it went by another rule or zone than a verification with these options does, which then calls rows different that

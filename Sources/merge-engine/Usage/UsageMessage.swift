@@ -107,7 +107,10 @@ struct UsageMessage {
     }
     switch name {
     case "--dry-run", "-n":
-      return "There is no option \(name) here. merge-engine plan is the dry run: it shows what a merge would do."
+      let plans = Self.options(of: path.last?.command ?? MergeEngineCommand.self).contains("--plan")
+      return plans
+        ? "There is no option \(name) here. The dry run is --plan: it shows what the command would do."
+        : "There is no option \(name) here. merge-engine plan is the dry run: it shows what a merge would do."
     case "-h", "--host", "-p", "--port", "-U", "--user", "--username", "-d", "--dbname":
       return "There is no option \(name). The database is named with --database postgresql://user@host:port/database."
     default: break

@@ -309,6 +309,64 @@ import Testing
     }
   }
 
+  @Test func `of production that has left its place to a copy it is said how many rows are read a second time`()
+    async throws
+  {
+    try await Self.with(rows: 300) { database in
+      try await database.merge()
+      try database.run(
+        """
+        CREATE SCHEMA former; CREATE TABLE public.copy (LIKE production.t INCLUDING ALL);
+        INSERT INTO public.copy SELECT * FROM production.t;
+        ALTER TABLE production.t SET SCHEMA former;
+        ALTER TABLE public.copy RENAME TO t; ALTER TABLE public.t SET SCHEMA production
+        """
+      )
+      let report = try await database.merge()
+      #expect(report.totals.unchanged == 300)
+      #expect(
+        report.warnings.contains { $0.contains("300 rows of staging.t merged earlier can't be told") },
+        "\(report.warnings)"
+      )
+      #expect(try await !database.merge().warnings.contains { $0.contains("a second time") })
+    }
+  }
+
+  @Test(arguments: ["TRUNCATE production.t", "DELETE FROM production.t"])
+  func `production that has lost everything that was merged is told`(statement: String) async throws {
+    try await Self.with(rows: 300) { database in
+      try await database.merge()
+      #expect(try await !database.plan().findings.contains { $0.kind == .productionEmpty })
+      try database.run(statement)
+      #expect(try await database.plan().findings.contains { $0.kind == .productionEmpty && $0.table == "t" })
+      let report = try await database.merge()
+      #expect(report.totals.read == 0)
+      #expect(
+        report.warnings.contains { $0.contains("production.t is empty") && $0.contains("--again") },
+        "\(report.warnings)"
+      )
+      #expect(try await database.merge { $0.again = true }.totals.inserted == 300)
+    }
+  }
+
+  @Test func `production without a log is told`() async throws {
+    try await Self.with(rows: 3) { database in
+      try database.run("ALTER TABLE production.t SET UNLOGGED")
+      #expect(try await database.plan().findings.contains { $0.kind == .unlogged })
+      #expect(try await database.merge().warnings.contains { $0.contains("SET LOGGED") })
+      try database.run(
+        """
+        DROP TABLE production.t; CREATE TABLE production.t (\(Self.production)) PARTITION BY RANGE (id);
+        CREATE TABLE production.logged PARTITION OF production.t FOR VALUES FROM (0) TO (100);
+        CREATE UNLOGGED TABLE production.other PARTITION OF production.t DEFAULT
+        """
+      )
+      #expect(try await database.plan().findings.contains { $0.kind == .unlogged && $0.table == "t" })
+      try database.run("ALTER TABLE production.other SET LOGGED")
+      #expect(try await !database.plan().findings.contains { $0.kind == .unlogged })
+    }
+  }
+
   @Test func `staging that was renamed is the table that was merged`() async throws {
     try await Self.with(rows: 300) { database in
       try await database.merge()
@@ -390,6 +448,34 @@ import Testing
       #expect(try await database.merge { $0.to = "2025-02-01" }.totals.read == 0)
       #expect(try await database.merge().totals.read == 100)
       #expect(try await database.merge().totals.read == 0)
+    }
+  }
+
+  @Test(arguments: [
+    // A date lies before a time of the same day.
+    (type: "date", from: "2025-01-01 12:00", to: "2025-01-03 12:00", rows: "(2),(3)"),
+    (type: "date", from: "2025-01-01", to: "2025-01-03", rows: "(1),(2)"),
+    // No bound is rounded to what a version may be.
+    (type: "timestamp(0)", from: "2025-01-01 00:00:00.4", to: "2025-01-03 00:00:00.4", rows: "(2),(3)"),
+    (type: "timestamptz(0)", from: "2025-01-01 00:00:00.4", to: "2025-01-03 00:00:00.4", rows: "(2),(3)"),
+    (type: "timestamp(0)", from: "2025-01-01 00:00:00.6", to: "2025-01-03 00:00:00.6", rows: "(2),(3)"),
+    (type: "timestamptz(0)", from: "2024-12-31 23:59:59.6", to: "2025-01-02 23:59:59.6", rows: "(1),(2)"),
+  ])
+  func `bounds of a window are as exact as they were typed`(
+    _ example: (type: String, from: String, to: String, rows: String)
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, updated_at \(example.type)",
+        staging: "id int, updated_at \(example.type)"
+      )
+      try database.run("INSERT INTO staging.t SELECT n, date '2024-12-31' + n FROM generate_series(0, 5) AS n")
+      func ask(_ options: inout MergeOptions) { (options.from, options.to) = (example.from, example.to) }
+      #expect(try await database.plan(ask).tables[0].counts.read == 2)
+      #expect(try await database.merge(ask).totals.read == 2)
+      #expect(try database.rows("SELECT id FROM production.t ORDER BY id").joined(separator: ",") == example.rows)
+      #expect(try await database.merge(ask).totals.read == 0)
+      #expect(try await database.merge().totals.read == 4)
     }
   }
 

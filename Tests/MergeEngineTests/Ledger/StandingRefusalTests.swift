@@ -124,6 +124,18 @@ import Testing
     }
   }
 
+  @Test func `a row that was rewritten and refused again stands refused once`() async throws {
+    try await Self.withRefusedRows { database in
+      let again = try await database.mergeKeepingImages { $0.again = true }
+      try await database.rollBack(again.runID)
+      try database.run("VACUUM FULL staging.t")
+      try database.run("TRUNCATE admin.merge_progress")
+      #expect(try await database.merge().totals.errors == 2)
+      #expect(try await database.merge().standingErrors == 2)
+      #expect(try await database.call("errors", "list", "--json").json()["errors"].elements.count == 2)
+    }
+  }
+
   /// What every reader of the record says stands refused.
   private static func standing(_ database: TestDatabase) async throws -> [String: Int?] {
     let page = try await database.call("report", "1", "--output", "-").output

@@ -43,6 +43,44 @@ import Testing
     }
   }
 
+  @Test func `a column that was dropped and added again is another`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, v text, updated_at int",
+        staging: "id int, v text, updated_at int"
+      )
+      try database.run("INSERT INTO production.t VALUES (1, 'old', 1); INSERT INTO staging.t VALUES (1, 'new', 2)")
+      let merge = try await database.mergeKeepingImages()
+      try database.run(
+        "ALTER TABLE production.t DROP COLUMN v, ADD COLUMN later int; ALTER TABLE production.t ADD COLUMN v text DEFAULT 'third'"
+      )
+      let outcome = try await database.call("rollback", "\(merge.runID)")
+      #expect(
+        outcome.status == 73 && outcome.everything.contains("given another type since run 1: v."),
+        "\(outcome.everything)"
+      )
+      #expect(try database.rows("SELECT v, updated_at FROM production.t") == ["(third,2)"])
+    }
+  }
+
+  @Test func `of a run that read rows again it is said what the next merge brings back`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t SELECT n, 1 FROM generate_series(1, 5) AS n")
+      let first = try await database.mergeKeepingImages()
+      try database.run("DELETE FROM production.t WHERE id > 2")
+      let again = try await database.mergeKeepingImages { $0.again = true }
+      #expect(again.totals.inserted == 3)
+      for options in [["--plan"], []] {
+        let outcome = try await database.call("rollback", "\(again.runID)", arguments: options)
+        #expect(outcome.status == 0 && outcome.everything.contains("(--again)"), "\(outcome.everything)")
+      }
+      let outcome = try await database.call("rollback", "\(first.runID)", "--plan")
+      #expect(!outcome.everything.contains("(--again)"), "\(outcome.everything)")
+    }
+  }
+
   @Test(arguments: [1, 5, 1000])
   func `a run with refused rows, duplicates and unique values that move comes back`(batch: Int) async throws {
     try await TestDatabase.with { database in
