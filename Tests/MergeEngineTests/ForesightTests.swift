@@ -241,6 +241,62 @@ import Testing
     }
   }
 
+  @Test func `rows outside of the partition that staging is named after are foreseen`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.all_of_them (id int, r text, updated_at int, PRIMARY KEY (id, r)) PARTITION BY LIST (r);
+        CREATE TABLE production.t PARTITION OF production.all_of_them FOR VALUES IN ('a');
+        CREATE TABLE staging.t (id int, r text, updated_at int);
+        INSERT INTO staging.t VALUES (1, 'a', 1), (2, 'b', 1)
+        """
+      )
+      let (plan, merge) = try await database.planAndMerge()
+      #expect(plan.tables[0].counts.errors == 1 && merge.totals.errors == 1 && merge.totals.inserted == 1)
+    }
+  }
+
+  @Test(arguments: [("id, updated_at", "inserted beside the older one"), ("updated_at", "no row is ever newer")])
+  func `a key that holds the version is told, and nobody is advised to do without it`(key: String, told: String)
+    async throws
+  {
+    try await TestDatabase.with { database async throws in
+      let columns = "id int, updated_at int"
+      try database.makePair(production: columns + ", PRIMARY KEY (\(key))", staging: columns)
+      let said = try await database.plan().findings.map(\.message)
+      #expect(said.contains { $0.contains(told) } && !said.contains { $0.contains("faster without it") }, "\(said)")
+    }
+  }
+
+  @Test func `rows that may be too long for an index are told`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.makePair(
+        production: "id int PRIMARY KEY, updated_at int, v text, w bytea",
+        staging: "id int, updated_at int, v text, w bytea"
+      )
+      try database.run(
+        """
+        CREATE INDEX wide ON production.t (v, id);
+        INSERT INTO staging.t VALUES (1, 1, 'short', convert_to(repeat('long', 5000), 'UTF8')), (2, 1, repeat('compressed', 1000), NULL)
+        """
+      )
+      let (before, merge) = try await database.planAndMerge()
+      #expect(!before.findings.contains { $0.kind == .notForeseen } && merge.totals.inserted == 2)
+      try database.run(
+        """
+        INSERT INTO staging.t
+        SELECT 3, 1, string_agg(encode(sha256(n::text::bytea), 'base64'), ''), NULL FROM generate_series(1, 120) AS n
+        """
+      )
+      let plan = try await database.plan()
+      let refused = try await database.merge()
+      let told = "whether the index wide has room for 1 row with more than 2,650 bytes"
+      #expect(plan.findings.contains { $0.kind == .notForeseen && $0.message.contains(told) }, "\(plan.findings)")
+      #expect(refused.totals.errors == 1)
+    }
+  }
+
   @Test func `what can't be foreseen is said`() async throws {
     try await TestDatabase.with { database async throws in
       try database.run("CREATE SCHEMA production; CREATE TABLE production.parents (id int PRIMARY KEY)")

@@ -265,4 +265,68 @@ import Testing
       #expect(try database.rows("SELECT k FROM production.p ORDER BY id") == ["(20)", "(30)"])
     }
   }
+
+  @Test func `rows that exchange values are merged together, however far apart they lie`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, u int, updated_at int"
+      try database.makePair(production: columns + ", UNIQUE (u) DEFERRABLE INITIALLY DEFERRED", staging: columns)
+      try database.run(
+        """
+        INSERT INTO production.t SELECT n, n, 1 FROM generate_series(1, 100) AS n;
+        INSERT INTO staging.t SELECT n, 101 - n, 2 FROM generate_series(1, 100) AS n;
+        """
+      )
+      let report = try await database.merge { ($0.batchRows, $0.workers) = (7, 1) }
+      #expect(report.status == .success && report.totals.updated == 100, "\(report.totals)")
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE u = 101 - id") == 100)
+    }
+  }
+
+  @Test func `rows that exchange values are told of a batch that is too small for them`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, u int, updated_at int"
+      try database.makePair(production: columns + ", UNIQUE (u) DEFERRABLE", staging: columns)
+      try database.run(
+        "INSERT INTO production.t VALUES (1, 1, 1), (2, 2, 1); INSERT INTO staging.t VALUES (1, 2, 2), (2, 1, 2)"
+      )
+      let report = try await database.merge { $0.batchRows = 1 }
+      #expect(report.totals.errors == 2)
+      #expect(report.warnings.contains { $0.contains("with a larger --batch") }, "\(report.warnings)")
+      #expect(try await database.call("errors", "retry").status == 0)
+      #expect(try await database.merge().totals.updated == 2)
+    }
+  }
+
+  @Test func `of rows that exchange values one that is bad for itself costs its partner alone`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, u int, updated_at int"
+      try database.makePair(
+        production: columns + ", UNIQUE (u) DEFERRABLE INITIALLY DEFERRED, CHECK (u <> 77 OR id = 77)",
+        staging: columns
+      )
+      try database.run(
+        """
+        INSERT INTO production.t SELECT n, n, 1 FROM generate_series(1, 100) AS n;
+        INSERT INTO staging.t SELECT n, 101 - n, 2 FROM generate_series(1, 100) AS n;
+        """
+      )
+      let report = try await database.merge { ($0.batchRows, $0.workers) = (30, 1) }
+      #expect(report.totals.updated == 98 && report.totals.errors == 2, "\(report.totals)")
+    }
+  }
+
+  @Test(arguments: ["", "DEFERRABLE INITIALLY DEFERRED"])
+  func `new rows that refer to each other are merged together, however far apart they lie`(deferrable: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, other int NOT NULL REFERENCES production.t \(deferrable), updated_at int",
+        staging: "id int, other int, updated_at int"
+      )
+      try database.run("INSERT INTO staging.t SELECT n, 201 - n, 2 FROM generate_series(1, 200) AS n")
+      let report = try await database.merge { ($0.batchRows, $0.workers) = (20, 1) }
+      #expect(report.status == .success && report.totals.inserted == 200, "\(report.totals)")
+    }
+  }
 }

@@ -114,6 +114,7 @@ extension TablePlan {
       keyEqualityIsBytewise: keyEqualityIsBytewise,
       keyIndexOid: 2,
       keyIsDeferrable: false,
+      keyIsPrimary: true,
       hasStatusColumn: true,
       nullRule: nullRule,
       writing: .init(marksRows: true)

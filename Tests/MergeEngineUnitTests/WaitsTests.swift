@@ -45,4 +45,24 @@ import Testing
     waits.holders[100_000] = [0]
     #expect(waits.circles.count == 100_001 && waits.hopeless.count == 100_001)
   }
+
+  @Test(
+    arguments: [
+      ([:], []), ([1: [2], 2: [3]], []), ([1: [2], 2: [1]], [[1, 2]]),
+      ([1: [2, 4], 2: [3], 3: [1], 4: [5], 5: [4]], [[1, 2, 3], [4, 5]]),
+      // Two circles that share a row are one.
+      ([1: [2], 2: [1, 3], 3: [2]], [[1, 2, 3]]),
+    ] as [([Int: Set<Int>], [[Int]])]
+  ) func `knots are the rows that can only be written at once`(
+    _ holders: [Int: Set<Int>],
+    _ knots: [[Int]]
+  ) {
+    #expect(Waits(holders: holders).knots.sorted { $0[0] < $1[0] } == knots)
+  }
+
+  @Test func `a long circle takes no deep stack`() {
+    let count = 100_000
+    let holders = Dictionary(uniqueKeysWithValues: (0..<count).map { ($0, [($0 + 1) % count] as Set) })
+    #expect(Waits(holders: holders).knots.map(\.count) == [count])
+  }
 }

@@ -39,7 +39,8 @@ struct Objections {
       }
     }
     return try
-      (unreadable() + missing() + tooLong() + domains() + rules(of: root, besides: nil) + partitions.objections + own)
+      (unreadable() + missing() + tooLong() + domains() + rules(of: root, besides: nil) + bounds()
+      + partitions.objections + own)
       .map { objection in
         var objection = objection
         if !insertOnly.isDisjoint(with: objection.columns) { objection.isOfInsertsOnly = true }
@@ -230,6 +231,31 @@ struct Objections {
   /// PostgreSQL 18 knows constraints that are only declared.
   static func isEnforced(_ constraint: SQL) -> SQL {
     "coalesce(to_jsonb(\(constraint)) ->> 'conenforced', 'true') = 'true'"
+  }
+
+  /// Where production is itself a partition of another table: the rows that it may hold.
+  private func bounds() throws(PostgresError) -> [Objection] {
+    let rows = try production.query(
+      """
+      SELECT pg_get_partition_constraintdef(c.oid), a.attname::text
+      FROM pg_class c
+      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+      WHERE c.oid = \(plan.productionOid) AND c.relispartition
+        AND a.attname IN (SELECT k.attname FROM pg_partition_ancestors(c.oid) AS p (relid)
+                          JOIN pg_partitioned_table t ON t.partrelid = p.relid::oid
+                          CROSS JOIN LATERAL unnest(t.partattrs::int2[]) AS n (attnum)
+                          JOIN pg_attribute k ON k.attrelid = p.relid::oid AND k.attnum = n.attnum)
+      """,
+      "reading the bounds of \(plan.production)"
+    )
+    guard rows.count > 0, let bounds = rows.text(0, 0).map({ SQL.uncheckedFromServer($0) }) else { return [] }
+    return [
+      Objection(
+        condition: "(SELECT \(bounds) FROM (SELECT t.*) AS u) IS NOT TRUE",
+        columns: (0..<rows.count).map { Identifier(rows.text($0, 1) ?? "") },
+        words: "outside of the bounds of the partition \(plan.production)"
+      )
+    ]
   }
 
   /// What production's partitions add.

@@ -35,7 +35,7 @@ struct KeyChoice {
       obstacles = [
         "tables.\(table.name.name).key names \(Self.listed(names)), and no unique index of \(table.name) is over just "
           + "\(names.count == 1 ? "that column" : "these columns"): it may have been dropped. "
-          + "Create one: \(Self.statement("CREATE UNIQUE INDEX CONCURRENTLY ON \(table.name) (\(names.joined()))"))"
+          + "Create one: \(Self.statement(uniqueIndex(over: names)))"
           + otherKeys(than: nil)
       ]
       return
@@ -57,13 +57,28 @@ struct KeyChoice {
       return
     }
     let reasons = table.uniqueIndexes.flatMap(reasons)
-    let statement: SQL? = table.columns.first.map { "ALTER TABLE \(table.name) ADD PRIMARY KEY (\($0.name))" }
     let advice =
       reasons.isEmpty
-      ? "and no unique index, so rows can't be matched. If \(table.columns.first?.name.name ?? "") tells them apart: "
-        + Self.statement(statement ?? "")
+      ? "and no unique index, so rows can't be matched. \(adviceToMakeOne)"
       : "so rows can't be matched, and no unique index can take its place: \(reasons.joined(separator: " "))"
     obstacles = ["\(table.name) has no primary key, \(advice)"]
+  }
+
+  /// Of a table without any unique index.
+  private var adviceToMakeOne: String {
+    guard table.kind != .partitioned else {
+      return
+        "Add a primary key over the columns that tell them apart and those by which it is partitioned: ALTER TABLE \(table.name) ADD "
+        + "PRIMARY KEY (…);"
+    }
+    guard let first = table.columns.first?.name else { return "Add a primary key." }
+    return "If \(first) tells them apart: \(Self.statement("ALTER TABLE \(table.name) ADD PRIMARY KEY (\(first))"))"
+  }
+
+  /// The server makes no index of a partitioned table while others write.
+  private func uniqueIndex(over columns: [Identifier]) -> SQL {
+    let concurrently: SQL = table.kind == .partitioned ? "" : "CONCURRENTLY "
+    return "CREATE UNIQUE INDEX \(concurrently)ON \(table.name) (\(columns.joined()))"
   }
 
   /// One index for each set of columns.
@@ -114,20 +129,20 @@ struct KeyChoice {
       "the key column \(column.name) of \(table.name) is computed by the server, so rows can't be matched by it. Make it "
         + "an ordinary column."
     }
-    return index.flaws.map { "\(name) \(Self.explained($0, of: index, table.name))" } + computed
+    return index.flaws.map { "\(name) \(explained($0, of: index))" } + computed
   }
 
-  private static func explained(_ flaw: UniqueIndex.Flaw, of index: UniqueIndex, _ table: QualifiedName) -> String {
+  private func explained(_ flaw: UniqueIndex.Flaw, of index: UniqueIndex) -> String {
     let columns = index.columns.map(\.name)
-    let another: SQL = "CREATE UNIQUE INDEX CONCURRENTLY ON \(table) (\(columns.joined()))"
+    let another = uniqueIndex(over: columns)
     switch flaw {
     case .invalid:
       return "is not valid: its creation did not finish. Rebuild it: "
-        + statement("REINDEX INDEX CONCURRENTLY \(index.name)")
+        + Self.statement("REINDEX INDEX CONCURRENTLY \(index.name)")
     case .partial:
       return
-        "is partial, and does not cover the rows that its WHERE leaves out. If \(listed(columns)) is unique among all "
-        + "rows: \(statement(another))"
+        "is partial, and does not cover the rows that its WHERE leaves out. If \(Self.listed(columns)) is unique among all "
+        + "rows: \(Self.statement(another))"
     case .expression:
       return "is over an expression, by which rows can't be looked up. Create one over plain columns."
     case .notOfEquality:
@@ -135,15 +150,15 @@ struct KeyChoice {
         + "ordinary primary key, or leave this one out."
     case .nullable(let column):
       return "allows NULL in \(column), and does not tell apart rows without a value. If every row has one: "
-        + statement("ALTER TABLE \(table) ALTER COLUMN \(column) SET NOT NULL")
+        + Self.statement("ALTER TABLE \(table.name) ALTER COLUMN \(column) SET NOT NULL")
     case .otherEquality(let column):
       return
         "compares \(column) by an operator class whose equality is not that of the column's type. Create one with the "
-        + "type's own: \(statement(another))"
+        + "type's own: \(Self.statement(another))"
     case .otherCollation(let column):
       return
         "has another collation for \(column) than the column itself, so a look-up would not use it. Create one without "
-        + "COLLATE: \(statement(another))"
+        + "COLLATE: \(Self.statement(another))"
     }
   }
 }

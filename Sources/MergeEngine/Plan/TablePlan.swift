@@ -32,6 +32,8 @@ struct TablePlan: Sendable {
   let keyIndexOid: UInt32
   /// An index over the key's columns is DEFERRABLE, and can't arbitrate ON CONFLICT.
   let keyIsDeferrable: Bool
+  /// The key is production's primary key.
+  let keyIsPrimary: Bool
   /// What Citus has made of production.
   var citus: CitusTable?
   /// Which column of the key says in which shard of production a row lies, where Citus has distributed it by hash.
@@ -68,11 +70,25 @@ struct TablePlan: Sendable {
     VersionWindow.Version(value: version.readExpression) { versionBound("\($0)") }
   }
 
-  /// What tells how versions are read from how others read them, as under another `--time-zone`; nil where the column updated_at
-  /// is read as it is, which every reader does alike.
+  /// The columns of a staging row `s`, by production's names and in its types.
+  var stagedAsProduction: SQL {
+    columns.map { column -> SQL in
+      let value = column.readExpression
+      return column.travel == .text
+        ? "(\(value))::\(column.baseType.plainName) AS \(column.name)" : "\(value) AS \(column.name)"
+    }.joined(", ")
+  }
+
+  /// What tells how rows are judged from how others judge them: by another version column, under another `--time-zone` or `--nulls`,
+  /// by another key. Nil where the column updated_at is read as it is, and the rest is the usual, too.
   var versionReading: String? {
-    version.isReadAsItIs && version.stagedName.name == ColumnRules().version
-      ? nil : "\(version.readExpression.text) \(version.baseType.fullName.text)"
+    var parts: [String] = []
+    if !version.isReadAsItIs || version.stagedName.name != ColumnRules().version {
+      parts.append("\(version.readExpression.text) \(version.baseType.fullName.text)")
+    }
+    if !keyIsPrimary { parts.append("key \(keyColumns.map(\.name.name).joined(separator: ", "))") }
+    if nullRule != MergeOptions().nulls { parts.append("nulls \(nullRule.rawValue)") }
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
   /// A version given as text, in production's type.

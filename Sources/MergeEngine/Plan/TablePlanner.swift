@@ -51,6 +51,7 @@ struct TablePlanner {
     guard blockerCount == blockersBefore, let key = target.key, let versionType = target.versionType else {
       return nil
     }
+    warnOfVersionInKey(table, production, key: key)
     warnOfWrittenPrimaryKey(table, production, key: key, shared: shared)
     warnOfIdentity(table, production, key: key, shared: shared)
 
@@ -101,6 +102,7 @@ struct TablePlanner {
       keyIndexOid: key.oid,
       // Of all indexes over these columns the server takes none that is deferrable for an arbiter, and says so by an error.
       keyIsDeferrable: production.uniqueIndexes.contains { $0.isDeferrable && $0.columnNames == key.columnNames },
+      keyIsPrimary: key.isPrimary,
       citus: production.citus,
       shards: options.shards?["\(production.name)"],
       hasStatusColumn: hasStatusColumn,
@@ -183,6 +185,21 @@ struct TablePlanner {
         "\(production.name) is unlogged: a crash of the server empties it, and what was merged has to be merged once more then "
           + "(--again). ALTER TABLE \(production.name) SET LOGGED before the merge keeps it."
       )
+    )
+  }
+
+  /// Right for a table of all versions of its rows, and for no other.
+  private mutating func warnOfVersionInKey(_ table: String, _ production: CatalogTable, key: UniqueIndex) {
+    let version = options.columns.version(of: table)
+    guard key.columnNames.contains(version) else { return }
+    warn(
+      table,
+      key.columns.count == 1
+        ? "\(version) is both the key of \(production.name) and its version, so that no row is ever newer than another one with its key: rows "
+          + "are inserted, and none is updated. Name the column that says when a row was changed: version_column."
+        : "the key of \(production.name), \(key.columns.map(\.name.name).joined(separator: ", ")), holds the version column \(version): a newer row "
+          + "is inserted beside the older one, which stays. If the rows of this table are not meant as versions of each other, match them by "
+          + "another unique index: tables.\(table).key in the file."
     )
   }
 

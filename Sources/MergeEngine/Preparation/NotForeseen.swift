@@ -10,7 +10,9 @@ struct NotForeseen {
 
   func findings() throws(PostgresError) -> [Finding] {
     let objections = try Objections(table, production).found()
-    let reasons = try fromCatalog() + from(objections) + fromEncodings()
+    let reasons =
+      try fromCatalog() + from(objections) + fromEncodings()
+      + WideIndexEntries(table: table, production: production).reasons(staging)
     return handovers(objections)
       + (reasons.isEmpty
         ? []

@@ -18,7 +18,7 @@ struct ProductionFindings {
       JOIN pg_class x ON x.oid = i.indexrelid
       JOIN pg_am m ON m.oid = x.relam
       JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = $1
-      WHERE i.indrelid = \(Literal(table.production.quoted))::regclass AND m.amname <> 'brin'
+      WHERE i.indrelid = \(Literal(table.production.quoted))::regclass AND m.amname <> 'brin' AND i.indexrelid <> \(table.keyIndexOid)
         AND (a.attnum = ANY (i.indkey::int2[])
              OR EXISTS (SELECT FROM pg_depend d
                         WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid

@@ -57,6 +57,10 @@ extension StagingReader.Rereading {
         "\(count.rows) of \(staging) \(count == 1 ? "was" : "were") written by the statement that rewrote the table "
         + "since it was merged (ALTER TABLE, or TRUNCATE and a load in one transaction), and can't be told apart from those "
         + "merged then: \(areRead)."
+    case .readOtherwise:
+      return
+        "\(count.rows) of \(staging) \(count == 1 ? "was" : "were") merged by other rules (version column or its type, time zone, key or "
+        + "--nulls) than are set now, by which \(count == 1 ? "it" : "they") may be newer than production: \(areRead)."
     case .asked:
       return "\(count.rows) of \(staging) \(count == 1 ? "is" : "are") merged already, and --again reads "
         + "\(count == 1 ? "it" : "them") a second time."

@@ -20,9 +20,10 @@ struct ProgressTable {
     var hasMovedSinceCompleted = false
     /// Nothing was ever noted of the table's present content.
     var isNew = true
-    /// Some of its rows were merged, by entries that are still good.
-    var saysMerged: Bool { mergedRowCount > 0 }
-    fileprivate var mergedRowCount = 0
+    /// Rows that were merged, or refused, by entries that are still good.
+    var mergedRowCount = 0
+    /// Rows that were merged by another version column, in another zone or by another key, and will be read a second time.
+    var otherwiseReadRowCount = 0
   }
 
   /// What ``findings(of:_:onlyRun:nextID:_:)`` asks.
@@ -66,11 +67,14 @@ struct ProgressTable {
       var isValid = rows.bool(row, 2) == true && (fileNode == nil || fileNode == source.fileNode)
       var isOfMerge = false
       switch entry.content {
-      case .merged(_, let horizon, let window), .mergedKeys(_, let horizon, let window):
-        // Read by another column or in another zone, the window's bounds would part the rows elsewhere.
-        let isReadAlike = window.isUnbounded || rows.text(row, 23) == plan.versionReading
-        isValid = isValid && isReadAlike && horizon.isValid(at: nextID)
+      case .merged(_, let horizon, _), .mergedKeys(_, let horizon, _):
+        isValid = isValid && horizon.isValid(at: nextID)
         isOfMerge = true
+        // Who reads versions by another column or in another zone may find other rows newer, and parts them elsewhere at a window's bounds.
+        if isValid, rows.text(row, 23) != plan.versionReading {
+          findings.otherwiseReadRowCount += recordCount
+          continue
+        }
       case .reopened, .settled: break
       }
       if isValid {

@@ -29,6 +29,8 @@ struct StagingReader {
     case forgotten
     /// A statement has written the rows of a merged table anew.
     case rewritten
+    /// ``ProgressTable/Findings/otherwiseReadRowCount``.
+    case readOtherwise
     /// `--again`
     case asked
   }
@@ -76,7 +78,7 @@ struct StagingReader {
       if findings.hasMovedSinceCompleted {
         look.rereadings[.rewritten] = try rewrittenRowCount(of: table, look.state)
       }
-      look.isProductionEmpty = try findings.saysMerged && isEmpty(table.production)
+      look.rereadings[.readOtherwise] = findings.otherwiseReadRowCount
     }
     if findings.isNew, try adopt(table, source, look: &look, notes: isToBeMerged) {
       production.forgetAnswers()
@@ -86,6 +88,7 @@ struct StagingReader {
     let refusals = try standing.unretried(of: table, source)
     look.state.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
     look.state.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
+    look.isProductionEmpty = try !startsAnew && findings.mergedRowCount > refusals.count && isEmpty(table.production)
     return look
   }
 

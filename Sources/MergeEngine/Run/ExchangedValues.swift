@@ -3,7 +3,8 @@ import Libpq
 /// Refused rows that hand unique values around in a circle: each waits for a value that another of them still has.
 ///
 /// A constraint that is checked row by row lets none of them be the first, and none may be deleted or hold another value for a
-/// moment, which triggers and replicas would see. So they stay refused, and whoever asks is told what would help.
+/// moment, which triggers and replicas would see; one that is checked later needs them all in one batch. So they stay refused, and
+/// whoever asks is told what would help.
 struct ExchangedValues {
   let table: TablePlan
   let production: Connection
@@ -19,8 +20,13 @@ struct ExchangedValues {
       .map(\.address).prefix(Self.rowLimit)
     guard waiting.count > 1 else { return nil }
     let holders = ValueHolders(table: table, production: production)
-    for rule in try holders.rules() where !rule.isDeferrable {
+    for rule in try holders.rules() {
       guard let count = try holders.waits(of: Array(waiting), rule)?.circles.count, count > 0 else { continue }
+      guard !rule.isDeferrable else {
+        return
+          "\(count.rows) of \(table.staging) exchange values of \(rule.name) among themselves, and can only be written at once, in one "
+          + "batch: merge-engine errors retry, and merge again with a larger --batch, or with --atomic."
+      }
       return
         "\(count.rows) of \(table.staging) exchange values of \(rule.name) among themselves. The server checks them one by one, so "
         + "none can go first, and they stay refused. A constraint that is checked at the end of a statement accepts them: "

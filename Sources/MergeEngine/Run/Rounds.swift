@@ -12,8 +12,8 @@ struct Rounds {
   struct Round {
     /// The tables that are gone through.
     let tables: Set<Int>
-    /// Of these tables only the rows at these addresses; what is read of a snapshot's file is in its progress.
-    var rows: [Int: [UInt64]] = [:]
+    /// Of these tables only the rows at these addresses, in batches; what is read of a snapshot's file is in its progress.
+    var rows: [Int: [[UInt64]]] = [:]
     /// What is left after a round is read as it lies, so that nothing is left for ever which can't be read by its key.
     var mayFollowKeys = false
   }

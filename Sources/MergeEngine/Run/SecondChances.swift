@@ -11,6 +11,10 @@ struct SecondChances {
   private let ancestors: [Set<Int>]
   private var lastCount = Int.max
   private var hasLooked = false
+  /// Among the rows that were tried last are some that can only be written at once.
+  private var hasKnots = false
+  /// They stood in batches of their own then.
+  private var isApart = false
   /// Tables of which rows were given another chance: their children may have got their parents by that.
   private var given: Set<Int> = []
 
@@ -26,8 +30,8 @@ struct SecondChances {
 
   private func isParent(_ table: Int) -> Bool { context.plan.parents.contains { $0.contains(table) } }
 
-  /// - Returns: the tables to merge again, each with the rows that are to be tried; nil when there is nothing to be gained.
-  mutating func give(_ control: Connection) throws -> [Int: [UInt64]]? {
+  /// - Returns: the tables to merge again, each with the rows that are to be tried, in batches; nil when there is nothing to be gained.
+  mutating func give(_ control: Connection) throws -> [Int: [[UInt64]]]? {
     if context.plan.tables.contains(where: { $0.reading.snapshot != nil }) { return try giveReplayed(control) }
     let admin = Identifier(context.schemas.admin)
     let staging = try context.session.connectStagingControl(beside: control)
@@ -64,10 +68,12 @@ struct SecondChances {
       if !refusals.isEmpty { released.insert(index) }
     }
     let total = waiting.reduce(0) { $0 + $1.refusals.count }
-    guard total > 0, total < lastCount else { return nil }
+    guard total > 0, total < lastCount || hasKnots && !isApart else { return nil }
+    isApart = lastCount != Int.max
     lastCount = total
     given = released
-    var rows: [Int: [UInt64]] = [:]
+    hasKnots = false
+    var rows: [Int: [[UInt64]]] = [:]
     for (index, (source, refusals)) in waiting.enumerated() where !refusals.isEmpty {
       let addresses = try ErrorLedger(admin: admin).reopen(
         refusals,
@@ -77,7 +83,15 @@ struct SecondChances {
         production: control,
         staging: staging
       )
-      rows[index] = addresses.sorted()
+      let limit = context.batchRows
+      guard staging === control else {
+        rows[index] = ChanceBatches.cut(addresses.sorted(), limit)
+        continue
+      }
+      let chances = ChanceBatches(table: context.plan.tables[index], production: control, rowLimit: limit)
+      let (batches, hasKnots) = try chances.batches(of: addresses, isApart: isApart)
+      rows[index] = batches
+      self.hasKnots = self.hasKnots || hasKnots
     }
     return rows
   }
@@ -117,7 +131,7 @@ struct SecondChances {
   }
 
   /// The same for rows of a snapshot's files, refused in this run or in one that broke off before it.
-  private mutating func giveReplayed(_ control: Connection) throws -> [Int: [UInt64]]? {
+  private mutating func giveReplayed(_ control: Connection) throws -> [Int: [[UInt64]]]? {
     let admin = Identifier(context.schemas.admin)
     let runID = context.record.id
     var counts: [Int: Int] = [:]

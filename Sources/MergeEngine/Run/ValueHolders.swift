@@ -73,21 +73,10 @@ struct ValueHolders {
   ///   columns which staging lacks.
   /// - Precondition: staging is in the same database.
   func waits(of addresses: [UInt64], _ rule: Rule) throws -> Waits? {
-    do {
-      guard production.isInTransaction else { return try find(addresses, rule) }
-      return try Savepoint.attempt(on: production) { try find(addresses, rule) }
-    } catch let error as PostgresError {
-      guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
-      return nil
-    }
+    try Savepoint.answer(on: production) { try find(addresses, rule) }
   }
 
   private func find(_ addresses: [UInt64], _ rule: Rule) throws(PostgresError) -> Waits {
-    let columns = table.columns.map { column -> SQL in
-      let value = column.readExpression
-      return column.travel == .text
-        ? "(\(value))::\(column.baseType.plainName) AS \(column.name)" : "\(value) AS \(column.name)"
-    }
     let values = rule.values.enumerated().map { "\($1.expression) AS v\($0)" as SQL }
     let keys = table.keyColumns.enumerated().map { "\($1.name) AS k\($0)" as SQL }
     let predicate: SQL = rule.predicate.map { "(\($0))" } ?? "true"
@@ -108,7 +97,7 @@ struct ValueHolders {
         FROM unnest(\(TupleAddress.list(addresses))) WITH ORDINALITY AS w (merge_engine_address, merge_engine_place)
         CROSS JOIN LATERAL (
           SELECT \((keys + values + ["\(predicate) AS is_ruled"]).joined(", "))
-          FROM (SELECT \(columns.joined(", ")) FROM \(table.staging) AS s WHERE s.ctid = w.merge_engine_address) AS staged
+          FROM (SELECT \(table.stagedAsProduction) FROM \(table.staging) AS s WHERE s.ctid = w.merge_engine_address) AS staged
         ) AS r
       ), holding AS (
         SELECT \((keys + values).joined(", ")) FROM \(table.production) WHERE \(predicate)

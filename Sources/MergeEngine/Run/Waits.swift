@@ -47,4 +47,64 @@ struct Waits {
   private static func reversed(_ ways: [Int: Set<Int>]) -> [Int: Set<Int>] {
     ways.reduce(into: [:]) { back, way in for target in way.value { back[target, default: []].insert(way.key) } }
   }
+
+  /// Rows that wait for each other, over however many others: each set can only be written at once. In no particular order.
+  ///
+  /// Tarjan's strongly connected components, by a stack of its own: a chain may be as long as a table.
+  var knots: [[Int]] {
+    let circles = circles
+    var search = KnotSearch(holders: circles.reduce(into: [:]) { $0[$1] = holders[$1]?.intersection(circles) })
+    return search.run()
+  }
+}
+
+/// The search behind ``Waits/knots``.
+private struct KnotSearch {
+  let holders: [Int: Set<Int>]
+  private var numbers: [Int: Int] = [:]
+  private var lowest: [Int: Int] = [:]
+  /// Rows seen whose knot is not known yet.
+  private var open: [Int] = []
+  private var isOpen: Set<Int> = []
+  private var knots: [[Int]] = []
+
+  init(holders: [Int: Set<Int>]) { self.holders = holders }
+
+  mutating func run() -> [[Int]] {
+    for row in holders.keys.sorted() where numbers[row] == nil { visit(row) }
+    return knots.filter { $0.count > 1 }
+  }
+
+  private mutating func visit(_ first: Int) {
+    var way: [(row: Int, left: [Int])] = [enter(first)]
+    while let (row, left) = way.last {
+      guard let next = left.last else {
+        way.removeLast()
+        leave(row)
+        if let before = way.last?.row { lowest[before] = min(lowest[before] ?? 0, lowest[row] ?? 0) }
+        continue
+      }
+      way[way.count - 1].left.removeLast()
+      if numbers[next] == nil {
+        way.append(enter(next))
+      } else if isOpen.contains(next) {
+        lowest[row] = min(lowest[row] ?? 0, numbers[next] ?? 0)
+      }
+    }
+  }
+
+  private mutating func enter(_ row: Int) -> (row: Int, left: [Int]) {
+    (numbers[row], lowest[row]) = (numbers.count, numbers.count)
+    open.append(row)
+    isOpen.insert(row)
+    return (row, (holders[row] ?? []).sorted())
+  }
+
+  /// Nothing leads on from the row: it ends a knot, unless one before it can be reached from it.
+  private mutating func leave(_ row: Int) {
+    guard lowest[row] == numbers[row], let start = open.lastIndex(of: row) else { return }
+    knots.append(open[start...].sorted())
+    isOpen.subtract(open[start...])
+    open.removeSubrange(start...)
+  }
 }

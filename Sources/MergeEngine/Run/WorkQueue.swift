@@ -98,7 +98,7 @@ final class WorkQueue: Steerable, Sendable {
   ///   - lockLimit: how long a batch may hold locks; nil for no limit.
   ///   - refusalLimit: with more refused rows than this nothing is handed out any more.
   ///   - slices: by table, what is to be merged of a snapshot's files, in order.
-  ///   - rows: by table, the addresses of the only rows that are to be merged of it.
+  ///   - rows: by table, the addresses of the only rows that are to be merged of it, in batches.
   ///   - keyed: tables whose batches will be fed in key order, see ``feed(_:table:)``.
   init(
     _ plan: MergePlan,
@@ -108,7 +108,7 @@ final class WorkQueue: Steerable, Sendable {
     lockLimit: Duration? = nil,
     refusalLimit: Int? = nil,
     slices: [Int: [SnapshotSlice]] = [:],
-    rows: [Int: [UInt64]] = [:],
+    rows: [Int: [[UInt64]]] = [:],
     keyed: Set<Int> = []
   ) {
     self.batchRows = batchRows
@@ -130,9 +130,7 @@ final class WorkQueue: Steerable, Sendable {
             sliceRowCount: tableSlices.reduce(0) { $0 + $1.rowCount },
             isFed: isKeyed,
             keyedRowCount: isKeyed ? max(table.estimatedRowCount ?? 0, 0) : 0,
-            givenBack: stride(from: 0, to: tableRows?.count ?? 0, by: batchRows).map { start in
-              .rows(Array((tableRows ?? [])[start...].prefix(batchRows)))
-            },
+            givenBack: (tableRows ?? []).map { .rows($0) },
             size: BatchSize(
               blockCount: table.reading.state.source?.blockCount ?? 0,
               estimatedRowCount: table.estimatedRowCount

@@ -22,4 +22,16 @@ enum Savepoint {
       throw error
     }
   }
+
+  /// Asks what the server may not be able to answer, within a transaction or without one.
+  ///
+  /// - Returns: nil where it refuses the question.
+  static func answer<Value>(on connection: Connection, _ body: () throws -> Value) throws -> Value? {
+    do {
+      return connection.isInTransaction ? try attempt(on: connection, body) : try body()
+    } catch let error as PostgresError {
+      guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
+      return nil
+    }
+  }
 }

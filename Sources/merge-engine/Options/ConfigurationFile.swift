@@ -154,7 +154,7 @@ struct ConfigurationFile {
       ("max_replica_lag", .integer(\.maxReplicaLag, MergeLimits.seconds)),
       ("replica", .text(\.replica)),
       ("pause_while", .text(\.pauseWhile)),
-      ("window", .text(\.window)),
+      ("window", .other { $1.window = try $0.dailyWindow() }),
       ("on_end", .text(\.onEnd)),
       ("on_nodes", .flag(\.onNodes)),
       ("citus_nodes", .other { value, file in file.citusNodes = try value.nodeAddresses() }),

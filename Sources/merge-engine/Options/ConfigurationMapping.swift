@@ -83,7 +83,10 @@ struct ConfigurationValue {
   }
 
   func integer(in limits: ClosedRange<Int>) throws -> Int {
-    guard let value = node.int else { throw expected("a whole number") }
+    // To YAML 1.1 it is octal, and to nobody who writes it.
+    guard let value = node.int, node.scalar?.string.wholeMatch(of: /[+-]?0[0-9_]+/) == nil else {
+      throw expected("a whole number")
+    }
     guard limits.contains(value) else {
       throw wrong("\(path) is \(value), but must be from \(limits.lowerBound) to \(limits.upperBound).")
     }
@@ -93,6 +96,12 @@ struct ConfigurationValue {
   func number() throws -> Double {
     guard let value = node.float else { throw expected("a number") }
     return value
+  }
+
+  func dailyWindow() throws -> String {
+    let text = try string()
+    guard DailyWindow(text) != nil else { throw expected("a time window such as 22:00-05:00") }
+    return text
   }
 
   func bool() throws -> Bool {

@@ -7,6 +7,8 @@ import Testing
     ("batch: 10\nbatchsize: 5\n", ["merge-engine.yaml:2", "unknown key batchsize", "batch"]),
     ("tables:\n  orders:\n    version: x\n", ["merge-engine.yaml:3", "unknown key tables.orders.version"]),
     ("workers: two\n", ["merge-engine.yaml:1", "workers must be a whole number"]),
+    ("batch: 010\n", ["merge-engine.yaml:1", "batch must be a whole number"]),
+    ("window: 25:00-26:00\n", ["merge-engine.yaml:1", "window must be a time window such as 22:00-05:00"]),
     ("\n\nbatch: [1]\n", ["merge-engine.yaml:3", "batch must be a whole number"]),
     ("atomic: perhaps\n", ["merge-engine.yaml:1", "atomic must be true or false"]),
     ("database: [a]\n", ["merge-engine.yaml:1", "database must be a text"]),

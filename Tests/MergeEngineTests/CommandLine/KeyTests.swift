@@ -217,6 +217,14 @@ import Testing
       ]
     ),
     Case(
+      testDescription: "no unique index of a partitioned table",
+      sql: "CREATE TABLE production.t (k int, v text, updated_at int) PARTITION BY LIST (v)",
+      message: [
+        "Add a primary key over the columns that tell them apart and those by which it is partitioned",
+        #"ALTER TABLE "production"."t" ADD PRIMARY KEY (…);"#,
+      ]
+    ),
+    Case(
       testDescription: "a column that may be NULL",
       sql: "CREATE TABLE production.t (k int UNIQUE, v text, updated_at int)",
       message: [

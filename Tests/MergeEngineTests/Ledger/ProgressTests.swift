@@ -349,6 +349,64 @@ import Testing
     }
   }
 
+  @Test func `production that never got a row has lost none`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, v varchar(1), updated_at int",
+        staging: "id int, v text, updated_at int"
+      )
+      try database.run("INSERT INTO staging.t SELECT n, 'long', 1 FROM generate_series(1, 5) AS n")
+      #expect(try await database.merge().totals.errors == 5)
+      #expect(try await !database.merge().warnings.contains { $0.contains("production.t is empty") })
+      #expect(try await database.call("errors", "dismiss", "--reason", "x").status == 0)
+      #expect(try await !database.merge().warnings.contains { $0.contains("production.t is empty") })
+    }
+  }
+
+  @Test(arguments: ["version", "zone", "key", "nulls"])
+  func `what was merged by a rule that was a mistake is read again by the right one`(mistake: String) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production:
+          "id int PRIMARY KEY, code int NOT NULL UNIQUE, v text, loaded_at timestamptz, updated_at timestamptz",
+        staging: "id int, code int, v text, loaded_at timestamptz, updated_at timestamp"
+      )
+      let hasNone = mistake == "nulls"
+      try database.run(
+        """
+        INSERT INTO production.t SELECT n, n, 'old', '2025-01-01', \(hasNone ? "NULL" : "'2025-01-02 12:00+00'") FROM generate_series(1, 10) AS n;
+        INSERT INTO staging.t
+        SELECT n, \(mistake == "key" ? "n + 100" : "n"), 'new', '2025-01-01', '2025-01-02 13:00' FROM generate_series(1, 10) AS n;
+        """
+      )
+      func mistaken(_ options: inout MergeOptions) {
+        switch mistake {
+        case "version": options.columns.version = "loaded_at"
+        case "zone": options.timeZone = "Asia/Tokyo"
+        case "key":
+          var rules = ColumnRules.TableRules()
+          rules.key = ["code"]
+          options.columns.tables["t"] = rules
+        default: options.nulls = .strict
+        }
+      }
+      try await database.merge(mistaken)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 'new'") == 0)
+      #expect(try await database.merge(mistaken).totals.read == 0)
+      #expect(try await database.plan().tables[0].counts.updated == 10)
+      #expect(try await database.call("cleanup").status == 65)
+      let report = try await database.merge()
+      #expect(report.totals.updated == 10)
+      #expect(
+        report.warnings.contains { $0.contains("10 rows of staging.t were merged by other rules") },
+        "\(report.warnings)"
+      )
+      let next = try await database.merge()
+      #expect(next.totals.read == 0 && !next.warnings.contains { $0.contains("other rules") })
+      #expect(try await database.call("cleanup").status == 0)
+    }
+  }
+
   @Test func `production without a log is told`() async throws {
     try await Self.with(rows: 3) { database in
       try database.run("ALTER TABLE production.t SET UNLOGGED")
