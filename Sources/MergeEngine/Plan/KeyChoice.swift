@@ -68,8 +68,8 @@ struct KeyChoice {
   private var adviceToMakeOne: String {
     guard table.kind != .partitioned else {
       return
-        "Add a primary key over the columns that tell them apart and those by which it is partitioned: ALTER TABLE \(table.name) ADD "
-        + "PRIMARY KEY (…);"
+        "Add a primary key over the columns that tell them apart and those by which it is partitioned: "
+        + Self.statement("ALTER TABLE \(table.name) ADD PRIMARY KEY (…)")
     }
     guard let first = table.columns.first?.name else { return "Add a primary key." }
     return "If \(first) tells them apart: \(Self.statement("ALTER TABLE \(table.name) ADD PRIMARY KEY (\(first))"))"

@@ -178,12 +178,13 @@ struct TablePlanner {
   /// Progress is in the log, and outlives what it speaks of.
   private mutating func warnOfUnlogged(_ table: String, _ production: CatalogTable) {
     guard production.isUnlogged else { return }
+    let remedy: SQL = "ALTER TABLE \(production.name) SET LOGGED"
     findings.append(
       .warning(
         .unlogged,
         table,
         "\(production.name) is unlogged: a crash of the server empties it, and what was merged has to be merged once more then "
-          + "(--again). ALTER TABLE \(production.name) SET LOGGED before the merge keeps it."
+          + "(--again). \(remedy.text) before the merge keeps it."
       )
     )
   }
