@@ -21,7 +21,7 @@ extension MergePlan {
           )
         )
       }
-      if look.isProductionEmpty {
+      if try reader.hasLostAll(tables[index], look) {
         findings.append(
           .warning(
             .productionEmpty,

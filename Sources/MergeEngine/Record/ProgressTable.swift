@@ -51,11 +51,13 @@ struct ProgressTable {
   ///   - source: the staging table as it is now.
   ///   - runID: only what this run has merged counts; nil for all.
   ///   - nextID: staging's next transaction id.
+  ///   - underAnyRules: what was merged counts by whatever rules rows were judged then.
   func findings(
     of plan: TablePlan,
     _ source: StagingSource,
     onlyRun runID: Int? = nil,
     nextID: Int,
+    underAnyRules: Bool = false,
     _ connection: Connection
   ) throws(PostgresError) -> Findings {
     let rows = try connection.query(query(plan, source, onlyRun: runID))
@@ -66,16 +68,18 @@ struct ProgressTable {
       let entry = Self.entry(rows, row)
       var isValid = rows.bool(row, 2) == true && (fileNode == nil || fileNode == source.fileNode)
       var isOfMerge = false
+      var isJudgement = true
       switch entry.content {
       case .merged(_, let horizon, _), .mergedKeys(_, let horizon, _):
         isValid = isValid && horizon.isValid(at: nextID)
         isOfMerge = true
-        // Who reads versions by another column or in another zone may find other rows newer, and parts them elsewhere at a window's bounds.
-        if isValid, rows.text(row, 23) != plan.versionReading {
-          findings.otherwiseReadRowCount += recordCount
-          continue
-        }
-      case .reopened, .settled: break
+      case .settled: break
+      case .reopened: isJudgement = false
+      }
+      // By another column or in another zone other rows may be newer, and a window's bounds part them elsewhere.
+      if isValid, isJudgement, !underAnyRules, rows.text(row, 23) != plan.versionReading {
+        findings.otherwiseReadRowCount += recordCount
+        continue
       }
       if isValid {
         findings.coverage.add(entry)

@@ -10,6 +10,8 @@ struct StagingReader {
   var hasLedger = true
   /// What is merged is to be read a second time (`--again`); for who only looks nothing counts as merged then.
   var startsAnew = false
+  /// What was merged counts by whatever rules rows were judged then (``TablePlan/versionReading``).
+  var underAnyRules = false
 
   private var isSplit: Bool { staging !== production }
 
@@ -19,8 +21,8 @@ struct StagingReader {
     var blockCount: Int
     /// How many rows that are merged will be read all the same.
     var rereadings: [Rereading: Int] = [:]
-    /// Rows were merged, and production holds none at all.
-    var isProductionEmpty = false
+    /// Rows that count as merged, but for the refused ones.
+    var mergedRowCount = 0
   }
 
   /// Why rows that are merged are read a second time.
@@ -64,7 +66,14 @@ struct StagingReader {
     try production.ask(
       ahead: [ledger.query(table, source, onlyRun: onlyRun), standing.unretriedQuery(of: table, source)]
     )
-    let findings = try ledger.findings(of: table, source, onlyRun: onlyRun, nextID: nextID, production)
+    let findings = try ledger.findings(
+      of: table,
+      source,
+      onlyRun: onlyRun,
+      nextID: nextID,
+      underAnyRules: underAnyRules,
+      production
+    )
     look.state.coverage = findings.coverage
     if startsAnew {
       look.rereadings[.asked] = try rowCount(.merged, of: table, look.state)
@@ -88,12 +97,15 @@ struct StagingReader {
     let refusals = try standing.unretried(of: table, source)
     look.state.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
     look.state.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
-    look.isProductionEmpty = try !startsAnew && findings.mergedRowCount > refusals.count && isEmpty(table.production)
+    look.mergedRowCount = max(findings.mergedRowCount - refusals.count, 0)
     return look
   }
 
-  private func isEmpty(_ table: QualifiedName) throws(PostgresError) -> Bool {
-    try production.query("SELECT FROM \(table) LIMIT 1", "looking whether \(table) holds anything").count == 0
+  /// Whether production holds no row at all, though some were merged into it: the ledger does not say that they are still there.
+  func hasLostAll(_ table: TablePlan, _ look: Look) throws(PostgresError) -> Bool {
+    guard !startsAnew, look.mergedRowCount > 0 else { return false }
+    let target = table.production
+    return try production.query("SELECT FROM \(target) LIMIT 1", "looking whether \(target) holds anything").count == 0
   }
 
   /// How many rows are read by a selection; a scan of the table.

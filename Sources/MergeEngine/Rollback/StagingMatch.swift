@@ -10,10 +10,12 @@ struct StagingMatch {
   func plans(_ plan: RollbackPlan, _ connections: WorkerConnections) throws
     -> (plans: [TablePlan?], warnings: [String])
   {
+    // The run's own rules may have come from its command line.
     let reader = StagingReader(
       admin: Identifier(options.schemas.admin),
       production: connections.production,
-      staging: connections.staging
+      staging: connections.staging,
+      underAnyRules: true
     )
     let isSplit = connections.staging !== connections.production
     let production = try Catalog(

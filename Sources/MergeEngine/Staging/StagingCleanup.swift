@@ -49,11 +49,17 @@ struct StagingCleanup {
     // A table is emptied whole.
     table.reading.window = .unbounded
     table.reading.selection = .pending
-    table.reading.state = try reader.look(at: table, isToBeMerged: false).state
+    let look = try reader.look(at: table, isToBeMerged: false)
+    table.reading.state = look.state
     let unread = ClaimSQL.isWanted(table, in: .everything)
     let isLeft: SQL = try span.map { "\(unread) AND NOT \(try isBeyondWindow(table, $0))" } ?? unread
     let count = try count(isLeft, of: table)
-    if let reason = Self.reason(count) { return reason }
+    if let reason = Self.reason(count) {
+      guard let others = look.rereadings[.readOtherwise], others > 0 else { return reason }
+      return reason
+        + " by the rules that are set now: \(others.rows) \(others == 1 ? "was" : "were") merged by others (version column, "
+        + "time zone, key or --nulls). Have the file say what the merge went by, or merge again"
+    }
     let refusedCount = table.reading.state.refused.count
     return refusedCount == 0 ? nil : "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
   }

@@ -63,6 +63,22 @@ import Testing
     }
   }
 
+  @Test func `a rollback has rows read again whatever rules they were merged by`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, v text, changed int, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t SELECT n, 'new', 2, 1 FROM generate_series(1, 5) AS n")
+      func differently(_ options: inout MergeOptions) {
+        (options.columns.version, options.nulls) = ("changed", .strict)
+      }
+      let run = try await database.mergeKeepingImages(differently)
+      // As from the command line, where nothing of that is known.
+      #expect(try await database.call("rollback", "\(run.runID)").status == 0)
+      #expect(try await database.merge(differently).totals.inserted == 5)
+      #expect(try database.count("SELECT count(*) FROM production.t") == 5)
+    }
+  }
+
   @Test func `of a run that read rows again it is said what the next merge brings back`() async throws {
     try await TestDatabase.with { database in
       let columns = "id int PRIMARY KEY, updated_at int"
