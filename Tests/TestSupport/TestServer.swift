@@ -5,9 +5,10 @@ public enum TestServer {
   /// What a server wants from whoever comes over TCP: with everything in it that has a meaning in a connection string.
   public static let password = #"pa55 'wörd\ @/:?%41"#
 
-  /// Superuser settings that a test server needs and a throw-away server does not have.
+  /// Superuser settings that a test server needs and a throw-away server does not have. Compiling a query takes longer than
+  /// any test's rows do without, and every session loads the compiler anew.
   private static let settings = [
-    "max_connections": "150", "autovacuum": "off", "max_prepared_transactions": "4",
+    "max_connections": "150", "autovacuum": "off", "max_prepared_transactions": "4", "jit": "off",
   ]
 
   private static let initialized = Task {
