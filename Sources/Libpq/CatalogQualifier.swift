@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Names the schema of whatever a statement's fixed text takes from pg_catalog: functions, operators, types and tables.
 ///
 /// The session keeps the search_path that role and database have set, since triggers, checks and defaults rely on it. So
@@ -38,25 +36,11 @@ struct CatalogQualifier {
   private var frames = [Frame()]
   private var kind = StatementKind.unknown
 
-  /// Texts of statements that were sent before: every worker prepares the same ones, and every round asks the same questions.
-  private static let known = Mutex<[SQL: String]>([:])
-  /// When there are more of them, all are forgotten. Arbitrary: some times as many as a merge sends.
-  private static let knownLimit = 500
-  /// Longer ones hold lists of rows, and are not sent again. Arbitrary. Bytes.
-  private static let knownLengthLimit = 16_384
-
   /// The text of `sql` with the schemas in it.
   static func statement(_ sql: SQL) -> String {
-    if let text = known.withLock({ $0[sql] }) { return text }
     var qualifier = CatalogQualifier(SQLLexer.tokens(of: sql))
     qualifier.qualify()
-    let text = qualifier.text
-    guard text.utf8.count <= knownLengthLimit else { return text }
-    known.withLock { known in
-      if known.count >= knownLimit { known.removeAll() }
-      known[sql] = text
-    }
-    return text
+    return qualifier.text
   }
 
   private init(_ tokens: [SQLToken]) {

@@ -291,9 +291,27 @@ import Testing
       )
       let report = try await database.merge { $0.batchRows = 1 }
       #expect(report.totals.errors == 2)
-      #expect(report.warnings.contains { $0.contains("with a larger --batch") }, "\(report.warnings)")
+      #expect(report.warnings.contains { $0.contains("with --batch 2 or more") }, "\(report.warnings)")
       #expect(try await database.call("errors", "retry").status == 0)
       #expect(try await database.merge().totals.updated == 2)
+    }
+  }
+
+  @Test func `rows that refer to each other are told of a batch that is too small for them`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, other int NOT NULL REFERENCES production.t, updated_at int",
+        staging: "id int, other int, updated_at int"
+      )
+      try database.run("INSERT INTO staging.t SELECT n, n % 30 + 1, 2 FROM generate_series(1, 30) AS n")
+      let report = try await database.merge { $0.batchRows = 10 }
+      #expect(report.totals.errors == 30)
+      #expect(
+        report.warnings.contains { $0.contains("30 rows of staging.t refer to each other") },
+        "\(report.warnings)"
+      )
+      #expect(try await database.call("errors", "retry").status == 0)
+      #expect(try await database.merge { $0.batchRows = 30 }.totals.inserted == 30)
     }
   }
 

@@ -19,4 +19,15 @@ struct LedgerEntry: Sendable {
   let content: Content
   /// The transaction that marked the rows in staging, if that was done.
   var marker: Int?
+
+  /// The same of rows of all versions.
+  var unbounded: LedgerEntry {
+    let everything: Content =
+      switch content {
+      case .merged(let place, let horizon, _): .merged(place, horizon, .unbounded)
+      case .mergedKeys(let keys, let horizon, _): .mergedKeys(keys, horizon, .unbounded)
+      case .reopened, .settled: content
+      }
+    return LedgerEntry(id: id, runID: runID, content: everything, marker: marker)
+  }
 }

@@ -79,15 +79,14 @@ struct TablePlan: Sendable {
     }.joined(", ")
   }
 
-  /// What tells how rows are judged from how others judge them: by another version column, under another `--time-zone` or `--nulls`,
-  /// by another key. Nil where the column updated_at is read as it is, and the rest is the usual, too.
+  /// What tells how rows are judged from how others judge them: by another version column, under another `--time-zone`, by another
+  /// key. Nil where the column updated_at is read as it is, and rows are matched by the primary key.
   var versionReading: String? {
     var parts: [String] = []
     if !version.isReadAsItIs || version.stagedName.name != ColumnRules().version {
       parts.append("\(version.readExpression.text) \(version.baseType.fullName.text)")
     }
     if !keyIsPrimary { parts.append("key \(keyColumns.map(\.name.name).joined(separator: ", "))") }
-    if nullRule != MergeOptions().nulls { parts.append("nulls \(nullRule.rawValue)") }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 

@@ -13,15 +13,26 @@ struct SessionFindings {
   static func requireZone(_ options: MergeOptions, _ connection: Connection) throws {
     let zone = options.timeZone
     guard zone != "UTC" else { return }
+    // SET TimeZone and AT TIME ZONE mean opposite directions by "+05".
+    guard zone.wholeMatch(of: /\s*[+-]?[0-9].*/) == nil else {
+      throw refused(
+        options,
+        "an offset alone is east of Greenwich at one place of PostgreSQL and west at another. Name a zone, as "
+          + "Europe/Berlin, or write <+05>-05 for five hours east of Greenwich."
+      )
+    }
     do {
       _ = try connection.query("SELECT clock_timestamp() AT TIME ZONE $1", [.text(zone)], "reading --time-zone")
     } catch {
       guard error.sqlState == .invalidParameterValue else { throw error }
-      guard options.timeZoneIsConfigured else {
-        throw MergeFailure.usage("--time-zone \(zone): \(error.message).")
-      }
-      throw MergeFailure.configuration(["time_zone: \(zone): \(error.message)."])
+      throw refused(options, "\(error.message).")
     }
+  }
+
+  private static func refused(_ options: MergeOptions, _ reason: String) -> MergeFailure {
+    options.timeZoneIsConfigured
+      ? .configuration(["time_zone: \(options.timeZone): \(reason)"])
+      : .usage("--time-zone \(options.timeZone): \(reason)")
   }
 
   func all() throws(PostgresError) -> [Finding] { try ofProduction() + ofStaging() }

@@ -82,9 +82,11 @@ struct BatchRecord {
     if let snapshot = plan.reading.snapshot {
       return """
         INSERT INTO \(admin).merge_progress
-          (run_id, table_name, production_oid, source, first_row, row_count, version_from, version_to, records, recorded_at)
+          (run_id, table_name, production_oid, source, first_row, row_count, version_from, version_to, version_reading, records,
+           recorded_at)
         SELECT \(run.id), \(Literal(plan.plainName)), \(plan.productionOid), \(Literal(snapshot.source.identity)),
-               lower(r), upper(r) - lower(r), \(window), upper(r) - lower(r), clock_timestamp() AT TIME ZONE 'UTC'
+               lower(r), upper(r) - lower(r), \(window), \(text(plan.versionReading)), upper(r) - lower(r),
+               clock_timestamp() AT TIME ZONE 'UTC'
         FROM unnest($10::int8multirange) AS r
         RETURNING id
         """

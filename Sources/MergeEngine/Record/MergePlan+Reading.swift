@@ -31,8 +31,10 @@ extension MergePlan {
           )
         )
       }
+      var rereadings = look.rereadings
+      rereadings[.readOtherwise] = try reader.otherwiseReadCount(of: tables[index], look)
       findings += StagingReader.Rereading.allCases.compactMap { reason in
-        guard let count = look.rereadings[reason], count > 0 else { return nil }
+        guard let count = rereadings[reason], count > 0 else { return nil }
         return .warning(
           .readAgain,
           tables[index].name,
@@ -59,8 +61,8 @@ extension StagingReader.Rereading {
         + "merged then: \(areRead)."
     case .readOtherwise:
       return
-        "\(count.rows) of \(staging) \(count == 1 ? "was" : "were") merged by other rules (version column or its type, time zone, key or "
-        + "--nulls) than are set now, by which \(count == 1 ? "it" : "they") may be newer than production: \(areRead)."
+        "\(count.rows) of \(staging) \(count == 1 ? "was" : "were") merged by other rules than are set now (version column or its type, time "
+        + "zone, key): \(areRead)."
     case .asked:
       return "\(count.rows) of \(staging) \(count == 1 ? "is" : "are") merged already, and --again reads "
         + "\(count == 1 ? "it" : "them") a second time."

@@ -86,6 +86,12 @@ struct ProgressSQL {
       LEFT JOIN (SELECT a.address, max(p.id) AS id FROM p, unnest(p.settled) AS a (address) GROUP BY a.address) AS t
         ON t.address = r.address
       WHERE t.id IS NULL OR t.id < r.id
+    ), others AS MATERIALIZED (
+      -- Entries that are not looked at, since only the merge knows how versions were read.
+      SELECT EXISTS (SELECT FROM \(admin).merge_progress
+                     WHERE \(isOfStaging("source"))
+                       AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL
+                       AND version_reading IS NOT NULL AND (version_from IS NOT NULL OR version_to IS NOT NULL)) AS are_there
     ), refused AS MATERIALIZED (
       SELECT DISTINCT e.staging_address AS address, e.staging_xmin::text::xid AS xmin
       FROM \(admin).merge_errors AS e
@@ -106,7 +112,9 @@ struct ProgressSQL {
                ELSE EXISTS (SELECT FROM p AS e
                             WHERE e.id > r.id AND e.reopened IS NULL AND e.settled IS NULL
                               AND CASE WHEN e.key_columns IS NULL THEN \(covers) ELSE \(coversKey) END)
-             END AS is_covered,
+             END
+             -- A refused row was read, unless it is to be read again.
+             OR r.id IS NULL AND f.address IS NOT NULL AND (SELECT are_there FROM others) AS is_covered,
              f.address IS NOT NULL OR v.xmin IS NOT NULL AS is_refused
       FROM \(staging) AS s
       LEFT JOIN marks AS m ON m.xmin = s.xmin

@@ -20,10 +20,9 @@ struct ProgressTable {
     var hasMovedSinceCompleted = false
     /// Nothing was ever noted of the table's present content.
     var isNew = true
-    /// Rows that were merged, or refused, by entries that are still good.
-    var mergedRowCount = 0
-    /// Rows that were merged by another version column, in another zone or by another key, and will be read a second time.
-    var otherwiseReadRowCount = 0
+    /// What was merged by whatever rules rows were judged then (``TablePlan/versionReading``), and in whatever windows; nil where
+    /// all were these.
+    var coverageUnderAnyRules: Coverage?
   }
 
   /// What ``findings(of:_:onlyRun:nextID:_:)`` asks.
@@ -51,17 +50,18 @@ struct ProgressTable {
   ///   - source: the staging table as it is now.
   ///   - runID: only what this run has merged counts; nil for all.
   ///   - nextID: staging's next transaction id.
-  ///   - underAnyRules: what was merged counts by whatever rules rows were judged then.
   func findings(
     of plan: TablePlan,
     _ source: StagingSource,
     onlyRun runID: Int? = nil,
     nextID: Int,
-    underAnyRules: Bool = false,
     _ connection: Connection
   ) throws(PostgresError) -> Findings {
     let rows = try connection.query(query(plan, source, onlyRun: runID))
     var findings = Findings()
+    /// Of the entries so far that are still good.
+    var knownRowCount = 0
+    var underAnyRules = Coverage()
     for row in 0..<rows.count {
       let recordCount = rows.integer(row, 16) ?? 0
       let fileNode = rows.integer(row, 3)
@@ -77,26 +77,30 @@ struct ProgressTable {
       case .reopened: isJudgement = false
       }
       // By another column or in another zone other rows may be newer, and a window's bounds part them elsewhere.
-      if isValid, isJudgement, !underAnyRules, rows.text(row, 23) != plan.versionReading {
-        findings.otherwiseReadRowCount += recordCount
+      let isByOtherRules = isJudgement && rows.text(row, 23) != plan.versionReading
+      if isValid { underAnyRules.add(isByOtherRules ? entry.unbounded : entry) }
+      if isValid, isByOtherRules {
+        findings.coverageUnderAnyRules = Coverage()
         continue
       }
       if isValid {
         findings.coverage.add(entry)
         findings.isNew = false
-        if isOfMerge { findings.mergedRowCount += recordCount }
+        if isOfMerge { knownRowCount += recordCount }
         if case .merged(nil, _, _) = entry.content, rows.integer(row, 20) != source.fileNode {
           findings.hasMovedSinceCompleted = true
         }
       } else if case .reopened = entry.content {
         // Where the rows are is unknown, so that all that was said before must be forgotten. They themselves were unread anyway.
-        findings.forgottenRowCount += max(findings.mergedRowCount - recordCount, 0)
+        findings.forgottenRowCount += max(knownRowCount - recordCount, 0)
         findings.coverage = Coverage()
-        findings.mergedRowCount = 0
+        underAnyRules = Coverage()
+        knownRowCount = 0
       } else {
         findings.forgottenRowCount += recordCount
       }
     }
+    if findings.coverageUnderAnyRules != nil { findings.coverageUnderAnyRules = underAnyRules }
     return findings
   }
 

@@ -16,10 +16,17 @@ struct SnapshotProgress {
     self.snapshot = snapshot
   }
 
-  /// The replay that a range belongs to: another window is other work, and so is a table that was made anew.
-  private static let condition: SQL = """
-    production_oid = $1 AND source = $2 AND superseded_at IS NULL AND \(windowCondition)
-    """
+  /// The replay that a range belongs to: another window is other work, and so are other rules and a table that was made anew.
+  private var condition: SQL {
+    "production_oid = $1 AND source = $2 AND superseded_at IS NULL AND \(Self.windowCondition) AND \(rulesCondition)"
+  }
+
+  /// By what rules rows are judged, as a replay notes it; see ``TablePlan/versionReading``.
+  private var rules: SQL { table.versionReading.map { "\(Literal($0))::text" } ?? "NULL::text" }
+
+  private var rulesCondition: SQL {
+    "coalesce(version_reading = \(rules), version_reading IS NULL AND \(rules) IS NULL)"
+  }
 
   private static let windowCondition: SQL = """
     coalesce(version_from = $3, version_from IS NULL AND $3 IS NULL)
@@ -39,7 +46,7 @@ struct SnapshotProgress {
       """
       SELECT lower(r), upper(r)
       FROM unnest((SELECT range_agg(int8range(first_row, first_row + row_count))
-                   FROM \(admin).merge_progress WHERE \(Self.condition))) AS r
+                   FROM \(admin).merge_progress WHERE \(condition))) AS r
       ORDER BY 1
       """,
       identity,
@@ -52,7 +59,7 @@ struct SnapshotProgress {
   func forget(_ connection: Connection) throws(PostgresError) {
     _ = try connection.query(
       """
-      UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE \(Self.condition)
+      UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE \(condition)
       """,
       identity,
       "resetting the replay progress of \(table.name)"
@@ -73,8 +80,9 @@ struct SnapshotProgress {
         RETURNING run_id, version_from, version_to, first_row, row_count
       )
       INSERT INTO \(admin).merge_progress
-        (run_id, table_name, production_oid, source, version_from, version_to, first_row, row_count, records, recorded_at)
-      SELECT run_id, $5, $1, $2, version_from, version_to, first_row, row_count, row_count,
+        (run_id, table_name, production_oid, source, version_from, version_to, first_row, row_count, records, version_reading,
+         recorded_at)
+      SELECT run_id, $5, $1, $2, version_from, version_to, first_row, row_count, row_count, \(rules),
              clock_timestamp() AT TIME ZONE 'UTC'
       FROM former
       """,
@@ -120,9 +128,9 @@ struct SnapshotProgress {
     """
     e.table_name = $5 AND e.production_schema = $6 AND e.snapshot_id = $7 AND e.retried_at IS NULL AND e.dismissed_at IS NULL
     AND e.run_id IN (SELECT run_id FROM \(admin).merge_progress
-                     WHERE production_oid = $1 AND source = $2 AND \(Self.windowCondition))
+                     WHERE production_oid = $1 AND source = $2 AND \(Self.windowCondition) AND \(rulesCondition))
     AND e.snapshot_row <@ (SELECT range_agg(int8range(first_row, first_row + row_count))
-                           FROM \(admin).merge_progress WHERE \(Self.condition))
+                           FROM \(admin).merge_progress WHERE \(condition))
     """
   }
 
@@ -163,11 +171,12 @@ struct SnapshotProgress {
         WHERE run_id = $9 AND table_name = $5 AND production_schema = $6
       ), superseded AS (
         UPDATE \(admin).merge_progress SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE \(Self.condition) RETURNING first_row, row_count
+        WHERE \(condition) RETURNING first_row, row_count
       )
       INSERT INTO \(admin).merge_progress
-        (run_id, table_name, production_oid, source, version_from, version_to, first_row, row_count, records, recorded_at)
-      SELECT $9, $5, $1, $2, $3, $4, lower(r), upper(r) - lower(r), upper(r) - lower(r),
+        (run_id, table_name, production_oid, source, version_from, version_to, first_row, row_count, records, version_reading,
+         recorded_at)
+      SELECT $9, $5, $1, $2, $3, $4, lower(r), upper(r) - lower(r), upper(r) - lower(r), \(rules),
              clock_timestamp() AT TIME ZONE 'UTC'
       FROM unnest((SELECT range_agg(int8range(first_row, first_row + row_count)) FROM superseded)
                   - (SELECT coalesce(range_agg(int8range(snapshot_row, snapshot_row + 1)), '{}') FROM reopened)) AS r

@@ -21,8 +21,8 @@ struct StagingReader {
     var blockCount: Int
     /// How many rows that are merged will be read all the same.
     var rereadings: [Rereading: Int] = [:]
-    /// Rows that count as merged, but for the refused ones.
-    var mergedRowCount = 0
+    /// ``ProgressTable/Findings/coverageUnderAnyRules``
+    var coverageUnderAnyRules: Coverage?
   }
 
   /// Why rows that are merged are read a second time.
@@ -31,7 +31,7 @@ struct StagingReader {
     case forgotten
     /// A statement has written the rows of a merged table anew.
     case rewritten
-    /// ``ProgressTable/Findings/otherwiseReadRowCount``.
+    /// They were merged by other rules: ``StagingReader/otherwiseReadCount(of:_:)``.
     case readOtherwise
     /// `--again`
     case asked
@@ -71,10 +71,11 @@ struct StagingReader {
       source,
       onlyRun: onlyRun,
       nextID: nextID,
-      underAnyRules: underAnyRules,
       production
     )
     look.state.coverage = findings.coverage
+    if underAnyRules, let coverage = findings.coverageUnderAnyRules { look.state.coverage = coverage }
+    look.coverageUnderAnyRules = findings.coverageUnderAnyRules
     if startsAnew {
       look.rereadings[.asked] = try rowCount(.merged, of: table, look.state)
       guard isToBeMerged else {
@@ -87,7 +88,6 @@ struct StagingReader {
       if findings.hasMovedSinceCompleted {
         look.rereadings[.rewritten] = try rewrittenRowCount(of: table, look.state)
       }
-      look.rereadings[.readOtherwise] = findings.otherwiseReadRowCount
     }
     if findings.isNew, try adopt(table, source, look: &look, notes: isToBeMerged) {
       production.forgetAnswers()
@@ -97,15 +97,23 @@ struct StagingReader {
     let refusals = try standing.unretried(of: table, source)
     look.state.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
     look.state.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
-    look.mergedRowCount = max(findings.mergedRowCount - refusals.count, 0)
     return look
   }
 
   /// Whether production holds no row at all, though some were merged into it: the ledger does not say that they are still there.
   func hasLostAll(_ table: TablePlan, _ look: Look) throws(PostgresError) -> Bool {
-    guard !startsAnew, look.mergedRowCount > 0 else { return false }
+    guard !startsAnew, !look.state.coverage.isEmpty else { return false }
     let target = table.production
-    return try production.query("SELECT FROM \(target) LIMIT 1", "looking whether \(target) holds anything").count == 0
+    let found = try production.query("SELECT FROM \(target) LIMIT 1", "looking whether \(target) holds anything")
+    guard found.count == 0 else { return false }
+    return try rowCount(.merged, of: table, look.state) > 0
+  }
+
+  /// How many rows that were merged by other rules will be read once more; a scan of the table where there are any such.
+  func otherwiseReadCount(of table: TablePlan, _ look: Look) throws(PostgresError) -> Int {
+    guard !startsAnew, let others = look.coverageUnderAnyRules else { return 0 }
+    let isUnread = others.isUnread(in: .everything, version: table.stagedVersion)
+    return try rowCount(.pending, of: table, look.state, where: "(\(isUnread)) IS NOT TRUE")
   }
 
   /// How many rows are read by a selection; a scan of the table.
@@ -115,7 +123,7 @@ struct StagingReader {
     _ state: TablePlan.StagingState,
     where condition: SQL = "true"
   ) throws(PostgresError) -> Int {
-    guard !state.coverage.isEmpty else { return 0 }
+    guard selection != .merged || !state.coverage.isEmpty else { return 0 }
     var table = table
     (table.reading.state, table.reading.selection) = (state, selection)
     return try staging.query(
@@ -128,6 +136,7 @@ struct StagingReader {
   /// copies all rows when it changes a type, fills a new column or moves the table to another kind of storage. VACUUM FULL
   /// and CLUSTER leave the rows' transactions as they are; a load after TRUNCATE has one of its own.
   private func rewrittenRowCount(of table: TablePlan, _ state: TablePlan.StagingState) throws(PostgresError) -> Int {
+    guard !state.coverage.isEmpty else { return 0 }
     let oid: SQL = "\(Literal(table.staging.quoted))::regclass"
     return try rowCount(
       .pending,

@@ -51,8 +51,8 @@ struct ChanceBatches {
     return waits.knots
   }
 
-  /// Which of the rows refer to which, by foreign keys of the table to itself; nothing where nobody can say.
-  private func referring(_ addresses: [UInt64]) throws -> Waits {
+  /// Which of the rows, by their places in the list from 1, refer to which, by foreign keys of the table to itself; nothing where nobody can say.
+  func referring(_ addresses: [UInt64]) throws -> Waits {
     let own = try Reference.read(to: table.productionOid, production).filter { $0.isFrom(table.productionOid) }
     var waits = Waits()
     for reference in own {

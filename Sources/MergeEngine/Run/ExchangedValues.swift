@@ -10,6 +10,8 @@ struct ExchangedValues {
   let production: Connection
   /// Where the rows lie that were refused.
   let refusals: [RefusalStanding.Refusal]
+  /// The most rows of a batch.
+  let batchRows: Int
 
   /// A circle is looked for among so many rows of a table. Arbitrary.
   private static let rowLimit = 10_000
@@ -18,21 +20,40 @@ struct ExchangedValues {
   func finding() throws -> String? {
     let waiting = refusals.filter { $0.sqlState == .uniqueViolation || $0.sqlState == .exclusionViolation }
       .map(\.address).prefix(Self.rowLimit)
-    guard waiting.count > 1 else { return nil }
+    guard waiting.count > 1 else { return try findingOfReferences() }
     let holders = ValueHolders(table: table, production: production)
     for rule in try holders.rules() {
-      guard let count = try holders.waits(of: Array(waiting), rule)?.circles.count, count > 0 else { continue }
+      guard let waits = try holders.waits(of: Array(waiting), rule) else { continue }
       guard !rule.isDeferrable else {
+        guard let largest = waits.knots.map(\.count).max(), largest > batchRows else { continue }
         return
-          "\(count.rows) of \(table.staging) exchange values of \(rule.name) among themselves, and can only be written at once, in one "
-          + "batch: merge-engine errors retry, and merge again with a larger --batch, or with --atomic."
+          "\(largest.rows) of \(table.staging) exchange values of \(rule.name) among themselves, and can only be written at once: "
+          + Self.advice(batchOf: largest)
       }
+      let count = waits.circles.count
+      guard count > 0 else { continue }
       return
         "\(count.rows) of \(table.staging) exchange values of \(rule.name) among themselves. The server checks them one by one, so "
         + "none can go first, and they stay refused. A constraint that is checked at the end of a statement accepts them: "
         + "\(advice(rule)); then merge-engine errors retry, and merge again."
     }
-    return nil
+    return try findingOfReferences()
+  }
+
+  /// New rows of one table that refer to each other, and are more than a batch holds.
+  private func findingOfReferences() throws -> String? {
+    let orphans = refusals.filter { $0.sqlState == .foreignKeyViolation }.map(\.address).prefix(Self.rowLimit)
+    guard orphans.count > batchRows else { return nil }
+    let chances = ChanceBatches(table: table, production: production, rowLimit: batchRows)
+    guard let largest = try chances.referring(orphans.sorted()).knots.map(\.count).max(), largest > batchRows else {
+      return nil
+    }
+    return
+      "\(largest.rows) of \(table.staging) refer to each other, and can only be written at once: \(Self.advice(batchOf: largest))"
+  }
+
+  private static func advice(batchOf rowCount: Int) -> String {
+    "merge-engine errors retry, and merge again with --batch \(rowCount) or more."
   }
 
   /// An index can't be deferrable, but a constraint that does the same can, whatever expressions the index is over.

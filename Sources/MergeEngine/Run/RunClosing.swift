@@ -107,7 +107,13 @@ struct RunClosing {
       try standing.retire(except: refusals, of: table, source)
       standingCount += refusals.count { $0.runID != record.id }
       guard staging === production else { continue }
-      let exchange = try ExchangedValues(table: table, production: production, refusals: refusals).finding()
+      let exchange = try ExchangedValues(
+        table: table,
+        production: production,
+        refusals: refusals,
+        batchRows: options.batchRows
+      )
+      .finding()
       exchanges += exchange.map { [$0] } ?? []
     }
     return (standingCount, exchanges)

@@ -55,10 +55,11 @@ struct StagingCleanup {
     let isLeft: SQL = try span.map { "\(unread) AND NOT \(try isBeyondWindow(table, $0))" } ?? unread
     let count = try count(isLeft, of: table)
     if let reason = Self.reason(count) {
-      guard let others = look.rereadings[.readOtherwise], others > 0 else { return reason }
+      let others = try reader.otherwiseReadCount(of: table, look)
+      guard others > 0 else { return reason }
       return reason
         + " by the rules that are set now: \(others.rows) \(others == 1 ? "was" : "were") merged by others (version column, "
-        + "time zone, key or --nulls). Have the file say what the merge went by, or merge again"
+        + "time zone or key). Have the file say what the merge went by, or merge again"
     }
     let refusedCount = table.reading.state.refused.count
     return refusedCount == 0 ? nil : "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"

@@ -79,7 +79,6 @@ struct CleanupCommand: AsyncParsableCommand {
     options.schemas = context.schemas
     options.tables = context.tables
     options.columns = context.columns
-    options.nulls = context.configuration.nulls.flatMap { .init(rawValue: $0) } ?? options.nulls
     options.timeZone = context.configuration.timeZone ?? options.timeZone
     options.timeZoneIsConfigured = context.configuration.timeZone != nil
     var setting = ReloadSetting(target: context.target, options: options)

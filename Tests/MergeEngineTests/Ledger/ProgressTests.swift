@@ -363,7 +363,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["version", "zone", "key", "nulls"])
+  @Test(arguments: ["version", "zone", "key"])
   func `what was merged by a rule that was a mistake is read again by the right one`(mistake: String) async throws {
     try await TestDatabase.with { database in
       try database.makePair(
@@ -371,10 +371,9 @@ import Testing
           "id int PRIMARY KEY, code int NOT NULL UNIQUE, v text, loaded_at timestamptz, updated_at timestamptz",
         staging: "id int, code int, v text, loaded_at timestamptz, updated_at timestamp"
       )
-      let hasNone = mistake == "nulls"
       try database.run(
         """
-        INSERT INTO production.t SELECT n, n, 'old', '2025-01-01', \(hasNone ? "NULL" : "'2025-01-02 12:00+00'") FROM generate_series(1, 10) AS n;
+        INSERT INTO production.t SELECT n, n, 'old', '2025-01-01', '2025-01-02 12:00+00' FROM generate_series(1, 10) AS n;
         INSERT INTO staging.t
         SELECT n, \(mistake == "key" ? "n + 100" : "n"), 'new', '2025-01-01', '2025-01-02 13:00' FROM generate_series(1, 10) AS n;
         """
@@ -383,11 +382,10 @@ import Testing
         switch mistake {
         case "version": options.columns.version = "loaded_at"
         case "zone": options.timeZone = "Asia/Tokyo"
-        case "key":
+        default:
           var rules = ColumnRules.TableRules()
           rules.key = ["code"]
           options.columns.tables["t"] = rules
-        default: options.nulls = .strict
         }
       }
       try await database.merge(mistaken)
@@ -399,12 +397,54 @@ import Testing
       let report = try await database.merge()
       #expect(report.totals.updated == 10)
       #expect(
-        report.warnings.contains { $0.contains("10 rows of staging.t were merged by other rules") },
+        report.warnings.contains { $0.contains("10 rows of staging.t were merged by other rules than are set now") },
         "\(report.warnings)"
       )
       let next = try await database.merge()
       #expect(next.totals.read == 0 && !next.warnings.contains { $0.contains("other rules") })
       #expect(try await database.call("cleanup").status == 0)
+    }
+  }
+
+  @Test func `a refusal counts for status, too, where only the merge knows how a window was read`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, v int, changed int, updated_at int"
+      try database.makePair(production: columns + ", PRIMARY KEY (id), CHECK (v > 0)", staging: columns)
+      try database.run("INSERT INTO staging.t VALUES (1, -1, 5, 1), (2, 1, 5, 1)")
+      let report = try await database.merge { ($0.columns.version, $0.from, $0.to) = ("changed", "3", "7") }
+      #expect(report.totals.errors == 1)
+      let status = try await database.call("status", "--json")
+      #expect(status.status == 65)
+      #expect(try status.json()["tables"].table("t")["errors"].integer == 1)
+    }
+  }
+
+  @Test func `rows of a run that was rolled back are not lost, and not to be merged again by other rules`() async throws
+  {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, changed int, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t SELECT n, 5, 1 FROM generate_series(1, 4) AS n")
+      func differently(_ options: inout MergeOptions) {
+        (options.columns.version, options.from, options.to) = ("changed", "3", "7")
+      }
+      let run = try await database.mergeKeepingImages(differently)
+      let rollback = try await database.call("rollback", "\(run.runID)")
+      #expect(rollback.status == 0 && !rollback.everything.contains("no longer holds any"), "\(rollback.everything)")
+      let findings = try await database.plan(differently).findings
+      #expect(!findings.contains { $0.kind == .productionEmpty || $0.kind == .readAgain }, "\(findings)")
+      #expect(try await !database.plan().findings.contains { $0.kind == .readAgain })
+      #expect(try await database.merge(differently).totals.inserted == 4)
+    }
+  }
+
+  @Test(arguments: ["+05", "-3", "5", "+05:30"]) func `an offset alone is no zone`(zone: String) async throws {
+    try await Self.with(rows: 1) { database in
+      let flag = try await database.call("merge", "--time-zone=\(zone)")
+      #expect(flag.status == 64 && flag.everything.contains("east of Greenwich"), "\(flag.everything)")
+      let file = try await database.call("plan", files: ["merge-engine.yaml": "time_zone: '\(zone)'"])
+      #expect(file.status == 78 && file.everything.contains("east of Greenwich"), "\(file.everything)")
+      #expect(try await database.call("merge", "--time-zone", "<+05>-05").status == 0)
     }
   }
 

@@ -69,7 +69,7 @@ import Testing
       try database.makePair(production: columns, staging: columns)
       try database.run("INSERT INTO staging.t SELECT n, 'new', 2, 1 FROM generate_series(1, 5) AS n")
       func differently(_ options: inout MergeOptions) {
-        (options.columns.version, options.nulls) = ("changed", .strict)
+        options.columns.version = "changed"
       }
       let run = try await database.mergeKeepingImages(differently)
       // As from the command line, where nothing of that is known.

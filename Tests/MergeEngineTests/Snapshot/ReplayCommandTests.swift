@@ -58,6 +58,34 @@ import Testing
     }
   }
 
+  @Test func `a replay by other rules is another one`() async throws {
+    try await TestDatabase.with { database async throws in
+      let folder = try SnapshotFolder()
+      try database.makePair(
+        production: "id int PRIMARY KEY, v text CHECK (v <> 'bad'), changed int, updated_at int",
+        staging: "id int, v text, changed int, updated_at int"
+      )
+      // By updated_at production is newer, by the other column staging.
+      try database.run(
+        """
+        INSERT INTO production.t SELECT n, 'old', 1, 9 FROM generate_series(1, 10) AS n;
+        INSERT INTO staging.t SELECT n, CASE WHEN n < 9 THEN 'new' ELSE 'bad' END, 5, CASE WHEN n < 9 THEN 2 ELSE 10 END
+        FROM generate_series(1, 10) AS n;
+        """
+      )
+      try await database.save(folder)
+      let broken = try await database.call("replay", folder.path, "--batch", "1", "--workers", "1", "--max-errors", "0")
+      #expect(broken.status == 74, "\(broken.transcript)")
+      let other = try await database.call(
+        arguments: ["replay", folder.path, "--json"],
+        files: ["merge-engine.yaml": "version_column: changed"]
+      )
+      #expect(other.status == 65, "\(other.transcript)")
+      #expect(try other.json()["totals"]["updated"].integer == 8)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 'new'") == 8)
+    }
+  }
+
   @Test func `the result is that of a merge, and the run's parameters say which snapshot it was`() async throws {
     try await TestDatabase.with { database async throws in
       let folder = try SnapshotFolder()
