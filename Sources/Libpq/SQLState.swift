@@ -63,6 +63,8 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   /// The prepared plan's result changed its shape, or a feature is missing.
   public static let featureNotSupported = SQLState("0A000")
 
+  /// What was to be read or written could not be.
+  public static let ioError = SQLState("58030")
   /// Something is wrong inside the server, or it does not say what.
   public static let internalError = SQLState("XX000")
 

@@ -37,11 +37,12 @@ enum CitusSession {
 extension PostgresError {
   /// Whether another server did not answer the one that was asked: a node that starts anew, or moves.
   ///
-  /// - Parameter isOfCitus: of a connection to a node that was lost in a transaction Citus says so as an internal error.
+  /// - Parameter isOfCitus: of a connection to a node that was lost in a transaction Citus says so as an internal error, and as one of
+  ///   input and output where it was copying rows there ("failed to COPY to shard").
   func isOfAnotherServer(isOfCitus: Bool) -> Bool {
     guard origin == .server, let sqlState else { return false }
     return sqlState.category == "08" || ["57P01", "57P02", "57P03"].contains(sqlState.code)
-      || isOfCitus && sqlState == .internalError
+      || isOfCitus && (sqlState == .internalError || sqlState == .ioError)
   }
 
   /// An error of COPY into a table of Citus, as one that refuses a row.
