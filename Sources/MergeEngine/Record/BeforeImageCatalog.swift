@@ -22,7 +22,7 @@ struct BeforeImageCatalog {
     /// A restored dump has made the table, and not the run.
     let isRestored: Bool
     /// Columns that the production table has been given since.
-    let laterColumns: Set<String>
+    let laterColumns: Set<Identifier>
   }
 
   /// Makes the tables of a run, or finds the ones that it has from before it broke off.
@@ -148,7 +148,7 @@ struct BeforeImageCatalog {
         age: rows.integer(row, 7) ?? 0,
         droppedAt: rows.text(row, 8),
         isRestored: rows.bool(row, 9) == true,
-        laterColumns: Set(JSONText.decode([String].self, rows.text(row, 10)) ?? [])
+        laterColumns: Set((JSONText.decode([String].self, rows.text(row, 10)) ?? []).map { Identifier($0) })
       )
     }
   }

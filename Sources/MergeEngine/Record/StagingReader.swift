@@ -66,13 +66,7 @@ struct StagingReader {
     try production.ask(
       ahead: [ledger.query(table, source, onlyRun: onlyRun), standing.unretriedQuery(of: table, source)]
     )
-    let findings = try ledger.findings(
-      of: table,
-      source,
-      onlyRun: onlyRun,
-      nextID: nextID,
-      production
-    )
+    let findings = try ledger.findings(of: table, source, onlyRun: onlyRun, nextID: nextID, production)
     look.state.coverage = findings.coverage
     if underAnyRules, let coverage = findings.coverageUnderAnyRules { look.state.coverage = coverage }
     look.coverageUnderAnyRules = findings.coverageUnderAnyRules

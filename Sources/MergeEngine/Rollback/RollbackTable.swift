@@ -61,7 +61,7 @@ struct RollbackTable: Sendable {
       )
     }
     let changed = kept.filter { old in
-      guard let now = table.column(old.name), !entry.laterColumns.contains(old.name.name) else { return true }
+      guard let now = table.column(old.name), !entry.laterColumns.contains(old.name) else { return true }
       return now.isGenerated || now.baseType.oid != old.baseType.oid || now.baseType.modifier != old.baseType.modifier
     }
     guard changed.isEmpty else {

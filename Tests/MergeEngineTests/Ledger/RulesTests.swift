@@ -1,0 +1,120 @@
+import MergeEngine
+import TestSupport
+import Testing
+
+/// By what rules rows were judged and windows read belongs to what the ledger says, whoever asks it later.
+@Suite struct RulesTests {
+  @Test(arguments: ["version", "zone", "key"])
+  func `what was merged by a rule that was a mistake is read again by the right one`(mistake: String) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production:
+          "id int PRIMARY KEY, code int NOT NULL UNIQUE, v text, loaded_at timestamptz, updated_at timestamptz",
+        staging: "id int, code int, v text, loaded_at timestamptz, updated_at timestamp"
+      )
+      try database.run(
+        """
+        INSERT INTO production.t SELECT n, n, 'old', '2025-01-01', '2025-01-02 12:00+00' FROM generate_series(1, 10) AS n;
+        INSERT INTO staging.t
+        SELECT n, \(mistake == "key" ? "n + 100" : "n"), 'new', '2025-01-01', '2025-01-02 13:00' FROM generate_series(1, 10) AS n;
+        """
+      )
+      func mistaken(_ options: inout MergeOptions) {
+        switch mistake {
+        case "version": options.columns.version = "loaded_at"
+        case "zone": options.timeZone = "Asia/Tokyo"
+        default:
+          var rules = ColumnRules.TableRules()
+          rules.key = ["code"]
+          options.columns.tables["t"] = rules
+        }
+      }
+      try await database.merge(mistaken)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 'new'") == 0)
+      #expect(try await database.merge(mistaken).totals.read == 0)
+      #expect(try await database.plan().tables[0].counts.updated == 10)
+      let kept = try await database.call("cleanup")
+      #expect(kept.status == 65 && kept.everything.contains("were merged by others"), "\(kept.everything)")
+      let report = try await database.merge()
+      #expect(report.totals.updated == 10)
+      #expect(
+        report.warnings.contains { $0.contains("10 rows of staging.t were merged by other rules than are set now") },
+        "\(report.warnings)"
+      )
+      let next = try await database.merge()
+      #expect(next.totals.read == 0 && !next.warnings.contains { $0.contains("other rules") })
+      #expect(try await database.call("cleanup").status == 0)
+    }
+  }
+
+  @Test func `a refusal counts for status, too, where only the merge knows how a window was read`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, v int, changed int, updated_at int"
+      try database.makePair(production: columns + ", PRIMARY KEY (id), CHECK (v > 0)", staging: columns)
+      try database.run("INSERT INTO staging.t VALUES (1, -1, 5, 1), (2, 1, 5, 1)")
+      let report = try await database.merge { ($0.columns.version, $0.from, $0.to) = ("changed", "3", "7") }
+      #expect(report.totals.errors == 1)
+      let status = try await database.call("status", "--json")
+      #expect(status.status == 65)
+      #expect(try status.json()["tables"].table("t")["errors"].integer == 1)
+    }
+  }
+
+  @Test func `rows of a run that was rolled back are not lost, and not to be merged again by other rules`() async throws
+  {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, changed int, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t SELECT n, 5, 1 FROM generate_series(1, 4) AS n")
+      func differently(_ options: inout MergeOptions) {
+        (options.columns.version, options.from, options.to) = ("changed", "3", "7")
+      }
+      let run = try await database.mergeKeepingImages(differently)
+      let rollback = try await database.call("rollback", "\(run.runID)")
+      #expect(rollback.status == 0 && !rollback.everything.contains("no longer holds any"), "\(rollback.everything)")
+      let findings = try await database.plan(differently).findings
+      #expect(!findings.contains { $0.kind == .productionEmpty || $0.kind == .readAgain }, "\(findings)")
+      #expect(try await !database.plan().findings.contains { $0.kind == .readAgain })
+      #expect(try await database.merge(differently).totals.inserted == 4)
+    }
+  }
+
+  @Test(arguments: ["+05", "-3", "5", "+05:30"]) func `an offset alone is no zone`(zone: String) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+      let flag = try await database.call("merge", "--time-zone=\(zone)")
+      #expect(flag.status == 64 && flag.everything.contains("east of Greenwich"), "\(flag.everything)")
+      let file = try await database.call("plan", files: ["merge-engine.yaml": "time_zone: '\(zone)'"])
+      #expect(file.status == 78 && file.everything.contains("east of Greenwich"), "\(file.everything)")
+      #expect(try await database.call("merge", "--time-zone", "<+05>-05").status == 0)
+    }
+  }
+
+  @Test(arguments: [
+    // A date lies before a time of the same day.
+    (type: "date", from: "2025-01-01 12:00", to: "2025-01-03 12:00", rows: "(2),(3)"),
+    (type: "date", from: "2025-01-01", to: "2025-01-03", rows: "(1),(2)"),
+    // No bound is rounded to what a version may be.
+    (type: "timestamp(0)", from: "2025-01-01 00:00:00.4", to: "2025-01-03 00:00:00.4", rows: "(2),(3)"),
+    (type: "timestamptz(0)", from: "2025-01-01 00:00:00.4", to: "2025-01-03 00:00:00.4", rows: "(2),(3)"),
+    (type: "timestamp(0)", from: "2025-01-01 00:00:00.6", to: "2025-01-03 00:00:00.6", rows: "(2),(3)"),
+    (type: "timestamptz(0)", from: "2024-12-31 23:59:59.6", to: "2025-01-02 23:59:59.6", rows: "(1),(2)"),
+  ])
+  func `bounds of a window are as exact as they were typed`(
+    _ example: (type: String, from: String, to: String, rows: String)
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, updated_at \(example.type)",
+        staging: "id int, updated_at \(example.type)"
+      )
+      try database.run("INSERT INTO staging.t SELECT n, date '2024-12-31' + n FROM generate_series(0, 5) AS n")
+      func ask(_ options: inout MergeOptions) { (options.from, options.to) = (example.from, example.to) }
+      #expect(try await database.plan(ask).tables[0].counts.read == 2)
+      #expect(try await database.merge(ask).totals.read == 2)
+      #expect(try database.rows("SELECT id FROM production.t ORDER BY id").joined(separator: ",") == example.rows)
+      #expect(try await database.merge(ask).totals.read == 0)
+      #expect(try await database.merge().totals.read == 4)
+    }
+  }
+}
