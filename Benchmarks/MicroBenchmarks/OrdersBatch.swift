@@ -26,6 +26,7 @@ enum OrdersBatch {
     keyEqualityIsBytewise: true,
     keyIndexOid: 2,
     keyIsDeferrable: false,
+    keyIsPrimary: true,
     hasStatusColumn: true,
     nullRule: .productionLoses,
     writing: .init(marksRows: true)
