@@ -145,6 +145,29 @@ import Testing
     }
   }
 
+  @Test func `plan says that only production's collation knows which keys are the same`() async throws {
+    try await TestDatabase.withPair { production, staging in
+      guard try production.hasICU() else { return }
+      try production.run(
+        """
+        CREATE COLLATION public.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        CREATE SCHEMA production; CREATE TABLE production.t (k text COLLATE public.blind PRIMARY KEY, updated_at int);
+        """
+      )
+      try staging.run(
+        """
+        CREATE SCHEMA staging; CREATE TABLE staging.t (k text, updated_at int);
+        INSERT INTO staging.t VALUES ('a', 1), ('A', 2)
+        """
+      )
+      let there = ["--staging-database", staging.connectionString, "--json"]
+      let plan = try await production.call("plan", arguments: there)
+      #expect(plan.output.contains("which keys are the same by production's collation"), "\(plan.transcript)")
+      let merge = try await production.call("merge", arguments: there)
+      #expect(try merge.json()["totals"]["duplicate"].integer == 1, "\(merge.transcript)")
+    }
+  }
+
   @Test func `such a key is foreseen where production is larger than memory, too`() async throws {
     let settings = ["shared_buffers": "1MB", "effective_cache_size": "1MB"]
     try await TestServer.withOwn(settings: settings) { cluster async throws in

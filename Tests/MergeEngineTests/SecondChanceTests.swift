@@ -347,4 +347,51 @@ import Testing
       #expect(report.status == .success && report.totals.inserted == 200, "\(report.totals)")
     }
   }
+
+  /// New rows take over unique values of old ones, which in turn refer to the new rows: neither can be written before the other.
+  @Test(arguments: [(rowCount: 2, batch: 50), (rowCount: 20, batch: 7), (rowCount: 200, batch: 150)])
+  func `rows that take over values of rows that refer to them are merged together`(rowCount: Int, batch: Int)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, u int, other int, updated_at int"
+      try database.makePair(
+        production: columns + ", UNIQUE (u) DEFERRABLE, FOREIGN KEY (other) REFERENCES production.t",
+        staging: columns
+      )
+      try database.run(
+        """
+        INSERT INTO production.t SELECT n, n, NULL, 1 FROM generate_series(1, \(rowCount)) AS n;
+        INSERT INTO staging.t SELECT 1000 + n, n, NULL, 2 FROM generate_series(1, \(rowCount)) AS n;
+        INSERT INTO staging.t SELECT n, 1000 + n, 1000 + n, 2 FROM generate_series(1, \(rowCount)) AS n;
+        """
+      )
+      let foreseen = try await database.plan().totals
+      let report = try await database.merge { ($0.batchRows, $0.workers, $0.beforeImages) = (batch, 1, true) }
+      #expect(report.status == .success, "\(report.totals)")
+      #expect(report.totals.inserted == rowCount && report.totals.updated == rowCount, "\(report.totals)")
+      #expect(foreseen.inserted == rowCount && foreseen.updated == rowCount && foreseen.errors == 0)
+    }
+  }
+
+  /// One knot that is larger than what is tried row by row.
+  @Test func `a large circle over values and references is merged in one batch`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, u int, other int, updated_at int"
+      try database.makePair(
+        production: columns + ", UNIQUE (u) DEFERRABLE, FOREIGN KEY (other) REFERENCES production.t",
+        staging: columns
+      )
+      try database.run(
+        """
+        INSERT INTO production.t SELECT n, n, NULL, 1 FROM generate_series(1, 100) AS n;
+        INSERT INTO staging.t SELECT 1000 + n, n, 1001 + n % 100, 2 FROM generate_series(1, 100) AS n;
+        INSERT INTO staging.t SELECT n, 1000 + n, 1000 + n, 2 FROM generate_series(1, 100) AS n;
+        """
+      )
+      let report = try await database.merge { ($0.batchRows, $0.workers) = (200, 1) }
+      #expect(report.status == .success, "\(report.totals)")
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE u = 1000 + id OR u = id - 1000") == 200)
+    }
+  }
 }

@@ -13,6 +13,9 @@ struct Quarantine {
   struct Refusal {
     let row: UInt32
     let error: PostgresError
+
+    /// It may pass once another row is written, or is gone.
+    var dependsOnOtherRows: Bool { error.sqlState?.dependsOnOtherRows == true }
   }
 
   /// Writes down the refused rows of `batch`.

@@ -80,7 +80,8 @@ struct AccessCheck {
     var missing = try missingRights(ofProduction(table, keepsImages: keepsImages), on: table.production, production)
     if table.reading.snapshot == nil { missing += try missingRights(ofStaging(table), on: table.staging, staging) }
     if !readsOnly { missing += try ExpressionRights(table: table, connection: production).missing() }
-    guard !missing.isEmpty else { return [] }
+    let ofOwners = readsOnly ? [] : try OwnerRights(table: table, connection: production).findings()
+    guard !missing.isEmpty else { return ofOwners }
     let name = try production.query("SELECT current_user::text", "reading the role's name").text(0, 0) ?? ""
     return [
       .blocker(
@@ -88,7 +89,7 @@ struct AccessCheck {
         table.name,
         "the role \(name) lacks \(missing.joined(separator: ", ")). \(Self.advice(name))"
       )
-    ]
+    ] + ofOwners
   }
 
   /// What ``adminBlockers(_:makesTables:replays:)`` asks.
@@ -137,7 +138,7 @@ struct AccessCheck {
   func queries(_ table: TablePlan, keepsImages: Bool) -> (production: [Query], staging: [Query]) {
     let ofProduction = Self.query(ofProduction(table, keepsImages: keepsImages), on: table.production)
     let ofStaging = table.reading.snapshot == nil ? [Self.query(ofStaging(table), on: table.staging)] : []
-    return ([ofProduction] + (readsOnly ? [] : [ExpressionRights.query(table)]), ofStaging)
+    return ([ofProduction] + (readsOnly ? [] : [ExpressionRights.query(table), OwnerRights.query(table)]), ofStaging)
   }
 
   private func ofProduction(_ table: TablePlan, keepsImages: Bool) -> [Right] {

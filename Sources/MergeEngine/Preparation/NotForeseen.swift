@@ -13,7 +13,7 @@ struct NotForeseen {
     let reasons =
       try fromCatalog() + from(objections) + fromEncodings()
       + WideIndexEntries(table: table, production: production).reasons(staging)
-    return handovers(objections)
+    return handovers(objections) + likeKeys
       + (reasons.isEmpty
         ? []
         : [
@@ -38,6 +38,20 @@ struct NotForeseen {
         table.name,
         "not foreseen: which values of \(names.joined(separator: ", ")) one row leaves to another. A merge may write rows that are "
           + "counted as errors here because another row has their value."
+      )
+    ]
+  }
+
+  /// Which rows have the same key, where only production's collation would say: another database need not have it.
+  private var likeKeys: [Finding] {
+    let collations = table.keyColumns.compactMap(\.baseType.nonDeterministicCollation)
+    guard isSplit, !collations.isEmpty else { return [] }
+    return [
+      .warning(
+        .notForeseen,
+        table.name,
+        "not foreseen: which keys are the same by production's collation \(collations.joined(", ")). A merge may count rows as "
+          + "duplicates that are counted as inserted or updated here."
       )
     ]
   }

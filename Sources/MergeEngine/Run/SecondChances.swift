@@ -123,11 +123,13 @@ struct SecondChances {
     guard !waiting.isEmpty, isOneDatabase else { return own }
     let holders = ValueHolders(table: table, production: production)
     var hopeless: Set<Int> = []
+    // Who has a value may wait for a parent, and leave it when that comes.
     for rule in try holders.rules() {
-      guard let waits = try holders.waits(of: waiting.map(\.address), rule) else { return own }
+      guard let waits = try holders.waits(of: refusals.map(\.address), rule) else { return own }
       hopeless.formUnion(rule.isDeferrable ? waits.hopelessOutsideOfCircles : waits.hopeless)
     }
-    return waiting.indices.filter { !hopeless.contains($0 + 1) }.map { waiting[$0] }
+    return refusals.indices.filter { !hopeless.contains($0 + 1) && refusals[$0].sqlState != .foreignKeyViolation }
+      .map { refusals[$0] }
   }
 
   /// The same for rows of a snapshot's files, refused in this run or in one that broke off before it.

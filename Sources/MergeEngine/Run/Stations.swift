@@ -45,11 +45,7 @@ struct Stations {
   private var ways: WayChoice
   private var pageCounter = PageCounter()
   private var probe: Probe
-  private var apply: Apply
-  /// Only where the server can copy rows itself.
-  private var applyWithinServer: ApplyWithinServer?
-  /// Only where triggers run after a write.
-  private var rowsInPlace: RowsInPlace?
+  private var writer: BatchWriter
   /// Only with `--ties compare`.
   private var tieCheck: TieCheck?
   private let record: BatchRecord
@@ -61,7 +57,7 @@ struct Stations {
   private let quarantine: Quarantine
   private let runID: Int
   /// Of the batch under way.
-  private(set) var budget = LockBudget(nil)
+  var budget: LockBudget { writer.budget }
   /// A refused row fails the batch instead of being put aside.
   private let isAllOrNothing: Bool
 
@@ -88,11 +84,17 @@ struct Stations {
     claim = Claim(plan: plan, staging: connections.staging)
     ways = WayChoice(plan, isOneDatabase: !connections.isSplit)
     probe = try Probe(plan, production, statementName: "probe_\(number)")
-    apply = try Apply(plan, production, batchTable: Identifier("merge_engine_batch_\(number)"))
-    if ways.mayCopyWithinServer {
-      applyWithinServer = try ApplyWithinServer(plan, production, statementName: "within_\(number)")
-    }
-    rowsInPlace = try RowsInPlace(plan, production, statementName: "in_place_\(number)")
+    quarantine = Quarantine(
+      record: RefusalRecord(plan: plan, runID: run.id, admin: admin, connections: connections)
+    )
+    writer = try BatchWriter(
+      plan,
+      number: number,
+      copiesWithinServer: ways.mayCopyWithinServer,
+      isAllOrNothing: isAllOrNothing,
+      quarantine,
+      production
+    )
     tieCheck = try plan.writing.ties.map { comparison in
       try TieCheck(plan, comparison, on: connections.production, statementName: "ties_\(number)")
     }
@@ -106,9 +108,6 @@ struct Stations {
       production
     )
     marks = StagingMarks(plan, admin: admin, connections)
-    quarantine = Quarantine(
-      record: RefusalRecord(plan: plan, runID: run.id, admin: admin, connections: connections)
-    )
     try production.executeWaiting()
   }
 
@@ -125,7 +124,7 @@ struct Stations {
     memory: inout BatchMemory
   ) throws -> Carried {
     let start = ContinuousClock.now
-    self.budget = budget
+    writer.begin(within: budget)
     var place = item.place
     let source: StagedPlace
     switch place {
@@ -141,11 +140,13 @@ struct Stations {
       }
       source = .range(loaded)
     }
+    // Among rows with a batch of their own may be some that need each other: they are checked when all of them are written.
+    let isCheckedLast = if mode == .fast, case .rows = place { true } else { false }
     let way = ways.next(mode, place)
     let (carried, refusedInReading) = try read(source, rowLimit: item.rowLimit, way.route, mode, memory: &memory)
     if case .blocks = place, case .range(let range) = carried { place = .blocks(range) }
     // A single row takes what it takes.
-    if memory.batch.rows.count <= 1 { self.budget = LockBudget(nil) }
+    if memory.batch.rows.count <= 1 { writer.begin(within: LockBudget(nil)) }
     try memory.order.arrange(&memory.batch, plan)
     let lookUpStart = ContinuousClock.now
     if mode == .careful && !isAllOrNothing {
@@ -167,14 +168,7 @@ struct Stations {
     )
     let groups = mode == .asking ? try setApart(&memory) : []
     let setApart = groups.flatMap(\.self)
-    let written =
-      switch way.route {
-      case .wholeRows: try write(mode, &memory)
-      case .withinServer: try writeWithinServer(memory)
-      }
-    if mode != .careful || isAllOrNothing {
-      try requireInPlace(written, inserts: memory.classifier.inserts, updates: memory.classifier.updates, memory.batch)
-    }
+    let written = try write(mode, way, isCheckedLast: isCheckedLast, &memory)
     var counts = tally(memory.batch, written, refusedCount: refusedInReading.count)
     counts.read -= setApart.count
     var pages = PageCounts()
@@ -313,7 +307,7 @@ struct Stations {
       case .slice: nil
       }
     let marker = source == nil ? nil : try marks.marker()
-    try budget.limitNext(on: production)
+    try writer.limitNext()
     // With --atomic a batch is a savepoint; its marks would be of a transaction that nobody knows. All are made at the end.
     if let source, !isAllOrNothing {
       try marks.mark(source, refused: refused, leaving: setApart, runID: runID)
@@ -338,110 +332,16 @@ struct Stations {
     return reading
   }
 
-  private mutating func writeWithinServer(_ memory: BatchMemory) throws -> Apply.Counts {
-    guard applyWithinServer != nil else { preconditionFailure("the route is open only with its statements") }
+  private mutating func write(_ mode: Mode, _ way: WayChoice.Way, isCheckedLast: Bool, _ memory: inout BatchMemory)
+    throws
+    -> Apply.Counts
+  {
     do {
-      return try applyWithinServer?.write(
-        memory.batch,
-        inserts: memory.classifier.inserts,
-        updates: memory.classifier.updates,
-        &budget
-      ) ?? Apply.Counts()
+      return try writer.write(&memory, mode, way.route, isCheckedLast: isCheckedLast, revivingBy: &probe)
     } catch let error as RowRoute.Closed {
       ways.closeWithinServer()
       throw error
     }
-  }
-
-  private mutating func write(_ mode: Mode, _ memory: inout BatchMemory) throws -> Apply.Counts {
-    let inserts = memory.classifier.inserts
-    let updates = memory.classifier.updates
-    guard mode != .fast else { return try apply.writeFast(memory.batch, inserts: inserts, updates: updates, &budget) }
-    guard mode == .careful && !isAllOrNothing else {
-      return try apply.writeExactly(memory.batch, inserts: inserts, updates: updates, &budget)
-    }
-    var counts = Apply.Counts()
-    try budget.start(on: production)
-    while true {
-      let refusals = try writeAroundRefused(memory, &counts)
-      try budget.limitNext(on: production)
-      try quarantine.put(refusals, of: memory.batch)
-      for refusal in refusals { memory.batch.setVerdict(.error, row: refusal.row) }
-      guard !refusals.isEmpty, memory.batch.hasDuplicates else { return counts }
-      try memory.reviveDuplicates(plan, by: &probe, on: production)
-    }
-  }
-
-  /// Writes what is classified, and says which rows the server refuses whatever is tried.
-  private mutating func writeAroundRefused(_ memory: BatchMemory, _ counts: inout Apply.Counts) throws
-    -> [Quarantine.Refusal]
-  {
-    var refusedInserts = try writeCarefully(memory.classifier.inserts, .insert, memory.batch, &counts)
-    var refusedUpdates = try writeCarefully(memory.classifier.updates, .update, memory.batch, &counts)
-    for _ in 0..<Self.secondChances {
-      let count = refusedInserts.count + refusedUpdates.count
-      try giveSecondChance(&refusedUpdates, .update, memory.batch, &counts)
-      try giveSecondChance(&refusedInserts, .insert, memory.batch, &counts)
-      guard refusedInserts.count + refusedUpdates.count < count else { break }
-    }
-    return refusedInserts + refusedUpdates
-  }
-
-  /// How often refused rows are tried again while that helps. Arbitrary: the depth of the chains of rows of one batch
-  /// that wait for each other; they are tried from both ends by turns, so that most chains take one turn or two.
-  private static let secondChances = 8
-
-  private mutating func writeCarefully(
-    _ rows: [UInt32],
-    _ verdict: Verdict,
-    _ batch: StagedBatch,
-    _ counts: inout Apply.Counts
-  ) throws -> [Quarantine.Refusal] {
-    let quarantine = quarantine
-    return try quarantine.write(
-      rows,
-      on: production,
-      counts: &counts,
-      after: { holdsRows in
-        if holdsRows {
-          try production.executeWithNext(apply.emptyingBatchTable(), "emptying the temporary table")
-        }
-        // Searching takes its time out of the batch's own.
-        try budget.limitNext(on: production)
-      },
-      by: { rows in
-        let isInsert = verdict == .insert
-        let written =
-          try isInsert ? apply.insertExactly(rows, of: batch, budget) : apply.updateExactly(rows, of: batch, budget)
-        try requireInPlace(written, inserts: isInsert ? rows + [] : [], updates: isInsert ? [] : rows + [], batch)
-        return written
-      }
-    )
-  }
-
-  private mutating func requireInPlace(
-    _ written: Apply.Counts,
-    inserts: [UInt32],
-    updates: [UInt32],
-    _ batch: StagedBatch
-  ) throws {
-    guard var rows = rowsInPlace else { return }
-    defer { rowsInPlace = rows }
-    try rows.require(written, inserts: inserts, updates: updates, of: batch, on: production)
-  }
-
-  /// Tries rows again that may have been refused only because other rows of the batch were not there yet (a foreign key
-  /// within the table) or were still there (a unique value that moves from one row to another).
-  private mutating func giveSecondChance(
-    _ refusals: inout [Quarantine.Refusal],
-    _ verdict: Verdict,
-    _ batch: StagedBatch,
-    _ counts: inout Apply.Counts
-  ) throws {
-    let hopeful = refusals.filter { $0.error.sqlState?.dependsOnOtherRows == true }
-    guard !hopeful.isEmpty else { return }
-    refusals.removeAll { $0.error.sqlState?.dependsOnOtherRows == true }
-    refusals += try writeCarefully(hopeful.reversed().map(\.row), verdict, batch, &counts)
   }
 
   /// Counts the verdicts; rows that lost the race count as stale.

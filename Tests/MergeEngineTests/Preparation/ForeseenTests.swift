@@ -144,6 +144,17 @@ import Testing
       remedy: "GRANT EXECUTE ON FUNCTION public.folded(text) TO %"
     ),
     Case(
+      testDescription: "a right of the owner of a parent",
+      sql: """
+        CREATE TABLE production.parents (id int PRIMARY KEY);
+        INSERT INTO production.parents VALUES (1), (2);
+        ALTER TABLE production.items ADD FOREIGN KEY (id) REFERENCES production.parents;
+        ALTER TABLE production.parents OWNER TO %;
+        REVOKE UPDATE ON production.parents FROM %;
+        """,
+      message: ["checked with the rights of its owner", "who lacks UPDATE ON production.parents"]
+    ),
+    Case(
       testDescription: "a right on one column",
       sql: "REVOKE UPDATE ON production.items FROM %; GRANT UPDATE (updated_at) ON production.items TO %",
       message: ["lacks UPDATE (name) on production.items"],
@@ -176,7 +187,7 @@ import Testing
       let mended = try await call(database, role, ["merge"] + `case`.arguments)
       #expect(mended.status == 0, "\(statement): \(mended.everything)")
       #expect(try database.rows("SELECT id, name FROM production.items ORDER BY id") == ["(1,new)", "(2,new)"])
-      try database.run("DROP OWNED BY \(role); DROP ROLE \(role)")
+      try database.run("DROP OWNED BY \(role) CASCADE; DROP ROLE \(role)")
     }
   }
 
