@@ -503,4 +503,29 @@ import Testing
       }
     }
   }
+
+  /// Whether a row gives its unique value up is a matter of the rule that it is merged by.
+  @Test(arguments: [
+    ("(1, 5, NULL)", "(1, 0, 5), (0, 5, 3)", MergeOptions.NullRule.strict, MergeOptions.TieRule.skip),
+    ("(1, 5, NULL)", "(1, 0, 5), (0, 5, 3)", .productionLoses, .skip),
+    ("(0, 3, 3), (3, 8, 1)", "(3, 3, 2), (0, 6, 3)", .productionLoses, .compare),
+    ("(0, 3, 3)", "(3, 3, 2), (0, 6, 3)", .productionLoses, .compare),
+    ("(0, 3, 3)", "(3, 3, 2), (0, 6, 3)", .productionLoses, .skip),
+  ])
+  func `values come free by the rules for NULL and for ties`(
+    production: String,
+    staging: String,
+    nulls: MergeOptions.NullRule,
+    ties: MergeOptions.TieRule
+  ) async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, u int UNIQUE, updated_at int"
+      try database.makePair(production: columns, staging: "id int, u int, updated_at int")
+      try database.run("INSERT INTO production.t VALUES \(production); INSERT INTO staging.t VALUES \(staging)")
+      let foreseen = try await database.plan { ($0.nulls, $0.ties) = (nulls, ties) }.totals
+      let merged = try await database.merge { ($0.nulls, $0.ties) = (nulls, ties) }.totals
+      #expect(foreseen.errors == merged.errors && foreseen.inserted == merged.inserted, "\(foreseen) \(merged)")
+      #expect(foreseen.updated == merged.updated && foreseen.unchanged == merged.unchanged, "\(foreseen) \(merged)")
+    }
+  }
 }

@@ -374,6 +374,67 @@ import Testing
     }
   }
 
+  @Test(arguments: [3, 50])
+  func `where the constraint does not let them, such rows are foreseen and told what helps, and it helps`(batch: Int)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, u int, other int, updated_at int"
+      try database.makePair(
+        production: columns + ", CONSTRAINT one UNIQUE (u), FOREIGN KEY (other) REFERENCES production.t",
+        staging: columns
+      )
+      // 31 to 35 wait for such rows; 50 waits for nobody.
+      try database.run(
+        """
+        INSERT INTO production.t SELECT n, n, NULL, 1 FROM generate_series(1, 5) AS n;
+        INSERT INTO staging.t SELECT 1000 + n, n, NULL, 2 FROM generate_series(1, 5) AS n;
+        INSERT INTO staging.t SELECT n, 1000 + n, 1000 + n, 2 FROM generate_series(1, 5) AS n;
+        INSERT INTO staging.t SELECT 30 + n, NULL, 1000 + n, 2 FROM generate_series(1, 5) AS n;
+        INSERT INTO staging.t VALUES (50, 50, NULL, 2);
+        """
+      )
+      let foreseen = try await database.plan { $0.batchRows = batch }.totals
+      let report = try await database.merge { ($0.batchRows, $0.workers) = (batch, 1) }
+      #expect(report.totals.errors == 15 && report.totals.inserted == 1, "\(report.totals)")
+      #expect(foreseen.errors == 15 && foreseen.inserted == 1, "\(foreseen)")
+      let told = try #require(report.warnings.first { $0.contains("10 rows of staging.t need each other") })
+      let advice = try #require(told.firstMatch(of: #/ALTER TABLE .*? DEFERRABLE/#)?.output)
+      try database.run(String(advice))
+      #expect(try await database.call("errors", "retry").status == 0)
+      #expect(try await database.merge().status == .success)
+    }
+  }
+
+  /// Each of two rows wants a value of the other one, by another constraint.
+  @Test(arguments: ["", " DEFERRABLE"]) func `rows that exchange values of two constraints`(deferrable: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, u int, v int, updated_at int"
+      try database.makePair(
+        production: columns + ", UNIQUE (u)\(deferrable), UNIQUE (v)\(deferrable)",
+        staging: columns
+      )
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 1, 1, 1), (2, 2, 2, 1);
+        INSERT INTO staging.t VALUES (1, 2, 9, 2), (2, 8, 1, 2);
+        """
+      )
+      let foreseen = try await database.plan().totals
+      let report = try await database.merge { $0.batchRows = 1 }
+      let refusedCount = report.totals.errors
+      #expect(
+        refusedCount == 2 && report.warnings.contains { $0.contains("2 rows of staging.t") },
+        "\(report.warnings)"
+      )
+      #expect(try await database.call("errors", "retry").status == 0)
+      let again = try await database.merge().totals
+      #expect(again.updated == (deferrable.isEmpty ? 0 : 2) && foreseen.errors == again.errors, "\(again) \(foreseen)")
+    }
+  }
+
   /// One knot that is larger than what is tried row by row.
   @Test func `a large circle over values and references is merged in one batch`() async throws {
     try await TestDatabase.with { database in

@@ -130,6 +130,7 @@ package struct DryRun: Sendable {
     var tables = DryRunTables(
       plan: plan.withoutMarks,
       updatesTies: options.ties == .compare,
+      batchRows: options.batchRows,
       sampleLimit: sampleLimit,
       connections: connections,
       staging: staging,

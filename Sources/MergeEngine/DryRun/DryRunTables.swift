@@ -7,6 +7,7 @@ import Libpq
 struct DryRunTables {
   private let plan: MergePlan
   private let updatesTies: Bool
+  private let batchRows: Int
   private let connections: WorkerConnections
   /// Its planner is free to choose; streams run on it.
   private let staging: Connection
@@ -27,6 +28,7 @@ struct DryRunTables {
   init(
     plan: MergePlan,
     updatesTies: Bool,
+    batchRows: Int,
     sampleLimit: Int,
     connections: WorkerConnections,
     staging: Connection,
@@ -34,6 +36,7 @@ struct DryRunTables {
   ) {
     self.plan = plan
     self.updatesTies = updatesTies
+    self.batchRows = batchRows
     self.connections = connections
     self.staging = staging
     self.questions = questions
@@ -95,6 +98,8 @@ struct DryRunTables {
       tables: plan.tables,
       staging: connection,
       isSplit: connections.isSplit,
+      batchRows: batchRows,
+      updatesTies: updatesTies,
       writes: outcomes.map { .newer(butNot: $0.refused.keys.sorted()) }
     )
   }

@@ -9,6 +9,10 @@ struct Remedies {
   let staging: Connection
   /// Production is in another database.
   let isSplit: Bool
+  /// The most rows of a batch.
+  let batchRows: Int
+  /// Of two rows of one version staging's is written where they differ.
+  let updatesTies: Bool
   /// What the run writes, by table.
   let writes: [Writes]
 
@@ -37,27 +41,30 @@ struct Remedies {
       guard !concerned().isEmpty else { continue }
       for address in try unhelped(concerned(), objection, of: index) { helpless[address] = number }
       guard case .handover(let key) = objection.remedy else { continue }
-      for address in try exchanging(concerned(), key, of: index) { helpless[address] = number }
       for address in try outrun(concerned(), key, of: index) { helpless[address] = number }
+    }
+    let left = rows.filter { helpless[$0.address] == nil }
+    for position in try stuck(left, of: index) {
+      helpless[left[position].address] = left[position].objections.first { objections[$0].remedy != nil }
     }
     return helpless
   }
 
-  /// So many rows are asked whether they exchange values. Arbitrary.
+  /// So many rows are asked whether they need each other. Arbitrary.
   private static let exchangeLimit = 10_000
 
-  /// Which of these rows exchange values of a unique key among themselves, so that none of them can go first.
-  private func exchanging(
-    _ addresses: [UInt64],
-    _ key: Objection.UniqueKey,
-    of index: Int
-  ) throws -> [UInt64] {
-    guard (2...Self.exchangeLimit).contains(addresses.count), !isSplit else { return [] }
-    let holders = ValueHolders(table: tables[index], production: staging)
-    guard let rule = try holders.rules().first(where: { $0.name.name == key.name && !$0.isDeferrable }) else {
-      return []
+  /// Which of these rows, by their positions, need each other so that none of them can go first, and which wait for such.
+  private func stuck(_ rows: [DryRunOutcome.HopefulRow], of index: Int) throws -> Set<Int> {
+    guard (2...Self.exchangeLimit).contains(rows.count), !isSplit else { return [] }
+    let needs = try RowNeeds(of: rows.map(\.address), tables[index], staging)
+    let stuck = needs.stuck { knot in
+      switch writes[index] {
+      case .newer: knot.rows.count > batchRows
+      // A repair deletes, inserts and updates one after the other, each with its constraints.
+      case .these: knot.rule != nil && knot.refers
+      }
     }
-    return try holders.waits(of: addresses, rule)?.circles.map { addresses[$0 - 1] } ?? []
+    return Set(stuck.map { $0 - 1 })
   }
 
   /// Which of these rows want a value that another of them gets: it comes free once, and of several batches' rows the first takes it.
@@ -173,7 +180,7 @@ struct Remedies {
       let version = table.version.name
       let (isWritten, given): (SQL, SQL) =
         switch writes[index] {
-        case .newer: ("(z.c\(versionPlace) > q.\(version) OR q.\(version) IS NULL)", "")
+        case .newer: (isWritten("z.c\(versionPlace)", over: "q.\(version)", table), "")
         case .these(_, let deleted):
           (
             "true",
@@ -185,6 +192,15 @@ struct Remedies {
         WHERE \(holds) AND NOT (\(isOther.joined(" AND "))) AND (\(keeps.joined(" AND "))) IS NOT TRUE AND \(isWritten)\(given)
         """
     }
+  }
+
+  /// Whether a staged version goes before production's, as ``MergeRule`` says. Of a tie only rows that give a value up are asked
+  /// about, which differ.
+  private func isWritten(_ staged: SQL, over present: SQL, _ table: TablePlan) -> SQL {
+    var cases: [SQL] = ["\(staged) > \(present)"]
+    if table.nullRule != .strict { cases.append("\(present) IS NULL AND \(staged) IS NOT NULL") }
+    if updatesTies { cases += ["\(staged) = \(present)", "\(present) IS NULL AND \(staged) IS NULL"] }
+    return "(\(cases.joined(" OR ")))"
   }
 
   /// Columns of the staging rows that are written, as `c0`, `c1`; nil if staging lacks one.

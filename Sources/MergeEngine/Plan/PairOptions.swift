@@ -14,12 +14,12 @@ extension MergeOptions {
       options.schemas = pairs[index]
       options.tables = tables?.compactMap { Self.plainName($0, in: index, of: pairs, hasTable) }
       options.columns.tables = [:]
-      // What is said with the schema goes before what is said of all tables of the name.
-      for (name, rules) in columns.tables.sorted(by: { $0.key.contains(".") && !$1.key.contains(".") }) {
-        guard let plain = Self.plainName(name, in: index, of: pairs, hasTable),
-          options.columns.tables[plain] == nil
-        else { continue }
-        options.columns.tables[plain] = rules
+      let named = columns.tables.keys.compactMap { name in
+        Self.plainName(name, in: index, of: pairs, hasTable).map { (plain: $0, name: name) }
+      }
+      // What is said of all tables of a name, and then, instead, what is said with the schema: a plain name may have dots, too.
+      for (plain, name) in named.filter({ $0.plain == $0.name }) + named.filter({ $0.plain != $0.name }) {
+        options.columns.tables[plain] = columns.tables[name]
       }
       return options
     }

@@ -80,14 +80,30 @@ struct TablePlan: Sendable {
   }
 
   /// What tells how rows are judged from how others judge them: by another version column, under another `--time-zone`, by another
-  /// key. Nil where the column updated_at is read as it is, and rows are matched by the primary key.
+  /// key. Nil where the column updated_at is read as it is, and rows are matched by the primary key, which staging calls the same.
   var versionReading: String? {
     var parts: [String] = []
     if !version.isReadAsItIs || version.stagedName.name != ColumnRules().version {
       parts.append("\(version.readExpression.text) \(version.baseType.fullName.text)")
     }
-    if !keyIsPrimary { parts.append("key \(keyColumns.map(\.name.name).joined(separator: ", "))") }
+    if let keyReading { parts.append(keyReading) }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
+  }
+
+  /// The part of ``versionReading`` that says by which columns rows are matched.
+  var keyReading: String? {
+    guard !keyIsPrimary || keyColumns.contains(where: { $0.renamed != nil }) else { return nil }
+    let columns = keyColumns.map { column in
+      column.renamed.map { "\(column.name.name) from \($0.name)" } ?? column.name.name
+    }
+    return Self.keyReadingPrefix + columns.joined(separator: ", ")
+  }
+
+  private static let keyReadingPrefix = "key "
+
+  /// The same of a ``versionReading`` that was recorded.
+  static func keyReading(of versionReading: String?) -> String? {
+    versionReading?.components(separatedBy: "; ").last { $0.hasPrefix(keyReadingPrefix) }
   }
 
   /// A version given as text, in production's type.

@@ -88,10 +88,47 @@ struct StagingReader {
       look.rereadings[.forgotten] = nil
       guard isToBeMerged else { return look }
     }
-    let refusals = try standing.unretried(of: table, source)
+    var refusals = try standing.unretried(of: table, source)
+    if !startsAnew, findings.coverageUnderAnyRules != nil {
+      // Rows that were judged by other rules are read again, and so are those that were refused then.
+      let unread = try self.unread(refusals, of: table, look.state)
+      if isToBeMerged {
+        // Marks say what became of a row, and are made when it is read.
+        var unmarked = table
+        unmarked.writing.marksRows = false
+        _ = try ErrorLedger(admin: admin).reopen(
+          refusals.filter { unread.contains($0.address) },
+          of: unmarked,
+          source,
+          runID: nil,
+          production: production,
+          staging: staging
+        )
+      }
+      refusals.removeAll { unread.contains($0.address) }
+    }
     look.state.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
     look.state.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
     return look
+  }
+
+  /// Where the refused rows lie that will be read anyhow.
+  private func unread(
+    _ refusals: [RefusalStanding.Refusal],
+    of table: TablePlan,
+    _ state: TablePlan.StagingState
+  ) throws(PostgresError) -> Set<UInt64> {
+    guard !refusals.isEmpty else { return [] }
+    var table = table
+    (table.reading.state, table.reading.selection) = (state, .pending)
+    let rows = try staging.query(
+      """
+      SELECT s.ctid::text FROM \(table.staging) AS s
+      WHERE \(SQL.rows(at: refusals.map(\.address))) AND \(ClaimSQL.isWanted(table, in: .everything))
+      """,
+      "looking which refused rows of \(table.staging) are unread"
+    )
+    return Set((0..<rows.count).compactMap { rows.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } })
   }
 
   /// Whether production holds no row at all, though some were merged into it: the ledger does not say that they are still there.

@@ -114,6 +114,8 @@ struct DryRepair {
         tables: plan.tables.tables,
         staging: connections.staging,
         isSplit: connections.isSplit,
+        batchRows: .max,
+        updatesTies: false,
         writes: forecast.writes
       )
       let helpless = try remedies.helpless(hopeful, of: index, foresight.objections)

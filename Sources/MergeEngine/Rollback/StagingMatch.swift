@@ -32,6 +32,11 @@ struct StagingMatch {
       if own == nil, let pair = options.schemas.pairs.first(where: { $0.production == table.production.schema.name }) {
         options.schemas = options.schemas.of(pair)
       }
+      // The run's key, whatever the settings say now.
+      options.columns.tables[table.production.name.name, default: ColumnRules.TableRules()].key = table.key.map(
+        \.name.name
+      )
+      let read = try RunReading(of: table, admin: Identifier(options.schemas.admin), connections.production)
       let names = StagingNames(
         options.columns,
         staging: staging.tables(in: options.schemas.staging),
@@ -43,7 +48,9 @@ struct StagingMatch {
       )
       var planner = TablePlanner(options, casts: production.casts, isSplit: isSplit, readsSnapshot: false)
       var match: TablePlan? =
-        if let present = staging.table(name), let target = production.table(table.production) {
+        if let present = read.staging(in: staging) ?? staging.table(name),
+          let target = production.table(table.production)
+        {
           planner.plan(staging: present, production: target)
         } else {
           nil
@@ -51,6 +58,7 @@ struct StagingMatch {
       let reason =
         match == nil
         ? planner.findings.first { $0.grade == .blocker }?.message ?? "the table \(name) no longer exists." : nil
+      if let found = match { try read.requireKey(of: found, table) }
       if let found = match { match?.reading.state = try reader.look(at: found, isToBeMerged: false).state }
       plans.append(match)
       if let reason { warnings.append("no staging rows of \(table.name) will be read again: \(reason)") }

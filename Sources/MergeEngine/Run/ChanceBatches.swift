@@ -17,7 +17,10 @@ struct ChanceBatches {
   /// - Precondition: staging is in the same database.
   func batches(of addresses: [UInt64], isApart: Bool) throws -> (batches: [[UInt64]], hasKnots: Bool) {
     let addresses = addresses.sorted()
-    let knots = addresses.count > 1 ? try knots(addresses).filter { $0.count <= rowLimit } : []
+    let knots =
+      try addresses.count > 1
+      ? RowNeeds(of: addresses, table, production).knots.filter { !$0.isStuck && $0.rows.count <= rowLimit }.map(\.rows)
+      : []
     let tied = Set(knots.joined())
     let others = (1...max(addresses.count, 1)).prefix(addresses.count).filter { !tied.contains($0) }
     let lots = isApart ? knots : packed(knots)
@@ -38,46 +41,5 @@ struct ChanceBatches {
         lots.append(knot)
       }
     }
-  }
-
-  /// Rows by their places in the list, from 1.
-  private func knots(_ addresses: [UInt64]) throws -> [[Int]] {
-    var waits = try referring(addresses)
-    let holders = ValueHolders(table: table, production: production)
-    for rule in try holders.rules() where rule.isDeferrable {
-      guard let found = try holders.waits(of: addresses, rule) else { continue }
-      waits.holders.merge(found.holders) { $0.union($1) }
-    }
-    return waits.knots
-  }
-
-  /// Which of the rows, by their places in the list from 1, refer to which, by foreign keys of the table to itself; nothing where nobody can say.
-  func referring(_ addresses: [UInt64]) throws -> Waits {
-    let own = try Reference.read(to: table.productionOid, production).filter { $0.isFrom(table.productionOid) }
-    var waits = Waits()
-    for reference in own {
-      let question = pairs(of: reference, addresses)
-      guard let pairs = try Savepoint.answer(on: production, { try production.query(question) }) else { continue }
-      for row in 0..<pairs.count {
-        waits.holders[pairs.integer(row, 0) ?? 0, default: []].insert(pairs.integer(row, 1) ?? 0)
-      }
-    }
-    return waits
-  }
-
-  private func pairs(of reference: Reference, _ addresses: [UInt64]) -> Query {
-    Query(
-      """
-      WITH waiting AS MATERIALIZED (
-        SELECT w.merge_engine_place, staged.*
-        FROM unnest(\(TupleAddress.list(addresses))) WITH ORDINALITY AS w (merge_engine_address, merge_engine_place)
-        CROSS JOIN LATERAL (SELECT \(table.stagedAsProduction) FROM \(table.staging) AS s WHERE s.ctid = w.merge_engine_address) AS staged
-      )
-      SELECT c.merge_engine_place, p.merge_engine_place
-      FROM waiting AS c JOIN waiting AS p ON \(reference.condition(child: "c")) AND c.merge_engine_place <> p.merge_engine_place
-      """,
-      [],
-      "checking which refused rows of \(table.staging) refer to each other"
-    )
   }
 }

@@ -107,7 +107,7 @@ struct RunClosing {
       try standing.retire(except: refusals, of: table, source)
       standingCount += refusals.count { $0.runID != record.id }
       guard staging === production else { continue }
-      let exchange = try ExchangedValues(
+      let exchange = try KnotFinding(
         table: table,
         production: production,
         refusals: refusals,

@@ -121,13 +121,10 @@ struct SecondChances {
     let waiting = refusals.filter { $0.sqlState != .foreignKeyViolation }
     let own = waiting.filter { $0.runID == ownRunID }
     guard !waiting.isEmpty, isOneDatabase else { return own }
-    let holders = ValueHolders(table: table, production: production)
-    var hopeless: Set<Int> = []
     // Who has a value may wait for a parent, and leave it when that comes.
-    for rule in try holders.rules() {
-      guard let waits = try holders.waits(of: refusals.map(\.address), rule) else { return own }
-      hopeless.formUnion(rule.isDeferrable ? waits.hopelessOutsideOfCircles : waits.hopeless)
-    }
+    let needs = try RowNeeds(of: refusals.map(\.address), table, production)
+    guard needs.isComplete else { return own }
+    let hopeless = needs.hopeless
     return refusals.indices.filter { !hopeless.contains($0 + 1) && refusals[$0].sqlState != .foreignKeyViolation }
       .map { refusals[$0] }
   }

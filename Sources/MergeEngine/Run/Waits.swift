@@ -5,14 +5,13 @@ struct Waits {
   /// Rows that want what a row has that does not wait, and so will keep it.
   var blocked: Set<Int> = []
 
-  /// Rows that will never have what they want: blocked ones, those in a circle, and whoever waits for such.
-  var hopeless: Set<Int> { waitingFor(blocked.union(Self.unending(holders))) }
-
-  /// The same where rows that wait for each other in a circle can be written together.
-  var hopelessOutsideOfCircles: Set<Int> { waitingFor(blocked) }
+  mutating func add(_ other: Waits) {
+    holders.merge(other.holders) { $0.union($1) }
+    blocked.formUnion(other.blocked)
+  }
 
   /// Rows, and whoever waits for one of them.
-  private func waitingFor(_ rows: Set<Int>) -> Set<Int> {
+  func waiting(for rows: Set<Int>) -> Set<Int> {
     let back = Self.reversed(holders)
     var found = rows
     var open = Array(found)
@@ -20,14 +19,6 @@ struct Waits {
       for waiting in back[row] ?? [] where found.insert(waiting).inserted { open.append(waiting) }
     }
     return found
-  }
-
-  /// Rows that wait, over however many others, for themselves, or stand between two that do.
-  var circles: Set<Int> {
-    // Whoever waits for nobody, or only for such, is in no circle; nor is for whom nobody waits.
-    let inOrBefore = Self.unending(holders)
-    let kept = holders.filter { inOrBefore.contains($0.key) }.mapValues { $0.intersection(inOrBefore) }
-    return Self.unending(Self.reversed(kept))
   }
 
   /// The rows from which a way leads on for ever.
@@ -52,7 +43,10 @@ struct Waits {
   ///
   /// Tarjan's strongly connected components, by a stack of its own: a chain may be as long as a table.
   var knots: [[Int]] {
-    let circles = circles
+    // Whoever waits for nobody, or only for such, is in no circle; nor is for whom nobody waits.
+    let inOrBefore = Self.unending(holders)
+    let kept = holders.filter { inOrBefore.contains($0.key) }.mapValues { $0.intersection(inOrBefore) }
+    let circles = Self.unending(Self.reversed(kept))
     var search = KnotSearch(holders: circles.reduce(into: [:]) { $0[$1] = holders[$1]?.intersection(circles) })
     return search.run()
   }

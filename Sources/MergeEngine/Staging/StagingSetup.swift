@@ -152,8 +152,14 @@ package struct StagingSetup: Sendable {
     let grants = Grants(schemas: options.schemas, role: Identifier(role)) { names.stagingName(of: $0) }
     return try grants.statements(tables, connection).map { $0.text + ";" }
       + grants.additions(tables).map {
-        withOptional ? "\($0.statement.text); -- for \($0.purpose)" : "-- for \($0.purpose): \($0.statement.text);"
+        withOptional
+          ? "\($0.statement.text); -- for \($0.purpose)" : Self.comment("for \($0.purpose): \($0.statement.text);")
       }
+  }
+
+  /// What psql does not run, whatever is in it: a name may have line breaks, and each line needs its dashes.
+  private static func comment(_ text: String) -> String {
+    text.split(omittingEmptySubsequences: false) { $0.isNewline }.map { "-- \($0)" }.joined(separator: "\n")
   }
 
   private func connect() throws -> Connection {

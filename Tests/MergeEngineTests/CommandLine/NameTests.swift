@@ -55,6 +55,23 @@ import Testing
 
   private func quoted(_ name: String) -> String { "\"" + name.replacing("\"", with: "\"\"") + "\"" }
 
+  @Test func `a line break in a name does not end the comment that a right is printed in`() async throws {
+    try await TestDatabase.with { database in
+      try database.run("CREATE SCHEMA production; CREATE SCHEMA staging; CREATE SCHEMA admin")
+      let name = quoted("x\n; CREATE TABLE public.pwned (); --")
+      for schema in ["production", "staging"] {
+        try database.run("CREATE TABLE \(schema).\(name) (id int PRIMARY KEY, updated_at int)")
+      }
+      #expect(try await database.call("init").status == 0)
+      for options in [[], ["--optional-grants"]] {
+        let grants = try await database.call("init", arguments: ["--print-grants", "postgres"] + options)
+        #expect(grants.status == 0, "\(grants.transcript)")
+        try database.run(grants.output)
+        #expect(try database.count("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0)
+      }
+    }
+  }
+
   @Test func `the view counts whatever the admin schema is called`() async throws {
     try await TestDatabase.with { database in
       let columns = "id int PRIMARY KEY, updated_at int"

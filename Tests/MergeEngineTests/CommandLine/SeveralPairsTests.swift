@@ -4,6 +4,33 @@ import Testing
 
 /// Several pairs of schemas in one run: ordered by foreign keys across schemas, and nothing of one taken for another's.
 @Suite struct SeveralPairsTests {
+  /// The order of a dictionary must not decide.
+  @Test func `what is said with the schema goes before what is said of all, though names have dots`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, changed int, updated_at int"
+      for pair in ["a", "b"] {
+        try database.run(
+          """
+          CREATE SCHEMA p\(pair); CREATE TABLE p\(pair)."it.ems" (\(columns));
+          CREATE SCHEMA s\(pair); CREATE TABLE s\(pair)."it.ems" (\(columns));
+          INSERT INTO p\(pair)."it.ems" VALUES (1, 9, 1); INSERT INTO s\(pair)."it.ems" VALUES (1, 8, 2)
+          """
+        )
+      }
+      let settings = """
+        pairs: [sa=pa, sb=pb]
+        tables:
+          it.ems: {version_column: updated_at}
+          pb.it.ems: {version_column: changed}
+        """
+      for _ in 0..<8 {
+        let plan = try await database.call("plan", arguments: ["--json"], files: ["merge-engine.yaml": settings])
+        let totals = try plan.json()["totals"]
+        #expect(totals["updated"].integer == 1 && totals["stale"].integer == 1, "\(plan.transcript)")
+      }
+    }
+  }
+
   static let pairs = ["--pair", "shop_stg=shop", "--pair", "crm_stg=crm"]
 
   /// `items` in both pairs, and orders of one that refer to customers of the other.

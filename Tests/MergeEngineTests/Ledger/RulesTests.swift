@@ -47,6 +47,33 @@ import Testing
     }
   }
 
+  /// By its new key the row meets production's, which takes it; by neither rule is it read twice.
+  @Test func `a row that was refused under another key is read once more, and stands refused no longer`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, code text NOT NULL UNIQUE, n int CHECK (n <> 7), updated_at int"
+      try database.makePair(production: columns, staging: "id int, code text, n int, updated_at int")
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 'a', 1, 1), (2, 'b', 1, 1);
+        INSERT INTO staging.t VALUES (11, 'a', 2, 2), (2, 'b', 2, 2), (3, 'c', 1, 1), (4, 'd', 7, 1);
+        """
+      )
+      #expect(try await database.merge().totals.errors == 2)
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT t_n_check")
+      func byCode(_ options: inout MergeOptions) {
+        var rules = ColumnRules.TableRules()
+        rules.key = ["code"]
+        options.columns.tables["t"] = rules
+      }
+      let foreseen = try await database.plan(byCode)
+      let report = try await database.merge(byCode)
+      #expect(foreseen.totals.read == 4 && foreseen.totals.inserted == 1 && foreseen.totals.updated == 1)
+      #expect(report.totals.read == 4 && report.totals.inserted == 1 && report.totals.updated == 1, "\(report.totals)")
+      #expect(report.status == .success && report.standingErrors == 0)
+      #expect(try await database.merge(byCode).status == .success)
+    }
+  }
+
   @Test func `a refusal counts for status, too, where only the merge knows how a window was read`() async throws {
     try await TestDatabase.with { database in
       let columns = "id int, v int, changed int, updated_at int"
