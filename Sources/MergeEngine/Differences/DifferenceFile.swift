@@ -57,9 +57,11 @@ enum DifferenceFile {
       let to: String?
       /// How many rows Oracle was asked for by their keys, instead of a window; nil for a window.
       var askedKeyCount: Int?
+      /// What staging called columns, by production's names, where they differ; nil in files of earlier versions, and where none is read.
+      var columns: [String: String]?
 
       private enum CodingKeys: String, CodingKey {
-        case pair, table, staging, from, to
+        case pair, table, staging, from, to, columns
         case askedKeyCount = "asked_keys"
       }
     }

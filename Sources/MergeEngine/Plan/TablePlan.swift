@@ -111,6 +111,12 @@ struct TablePlan: Sendable {
 
   var keyColumns: ArraySlice<Column> { columns[..<keyColumnCount] }
   var version: Column { columns[versionIndex] }
+  /// What staging calls columns, by production's names, where they differ.
+  var renamedColumns: [String: String] {
+    columns.reduce(into: [:]) { names, column in
+      if let staged = column.renamed { names[column.name.name] = staged.name }
+    }
+  }
   /// How many of ``columns`` are compared: key and version, which stand first.
   var comparedColumnCount: Int { max(keyColumnCount, versionIndex + 1) }
   /// The columns an update sets.

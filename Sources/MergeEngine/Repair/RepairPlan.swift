@@ -138,9 +138,20 @@ struct RepairPlan: Sendable {
     return entries
   }
 
-  /// A key that is not the one that was compared finds other rows.
+  /// A key that is not the one that was compared finds other rows, and other columns of staging hold other values.
   private func requireKeys() throws {
     for (table, lines) in zip(tables.tables, zip(writes, deletions).map(+)) {
+      let seen = differences.header.tables.first { $0.table == table.plainName && $0.pair == table.pair.name }
+      if let then = seen?.columns, then != table.renamedColumns, !lines.isEmpty {
+        throw MergeFailure.blocked([
+          .blocker(
+            .differenceFile,
+            table.name,
+            "staging's names for its columns were \(Self.words(then)) when it was verified, and are "
+              + "\(Self.words(table.renamedColumns)) now: run verify --output again, or repair with the file that it was verified with."
+          )
+        ])
+      }
       guard let first = try differences.differences(lines.prefix(1)).first else { continue }
       let names = table.keyColumns.map(\.name.name)
       guard Set(first.key.keys) == Set(names) else {
@@ -154,6 +165,11 @@ struct RepairPlan: Sendable {
         ])
       }
     }
+  }
+
+  private static func words(_ names: [String: String]) -> String {
+    let others = names.sorted { $0.key < $1.key }.map { "\($0.value) for \($0.key)" }
+    return others.isEmpty ? "production's" : others.joined(separator: ", ")
   }
 
   private func requireRightsToDelete(_ production: Connection) throws {

@@ -35,7 +35,7 @@ struct RunReading {
         .beforeImages,
         table.name,
         "run \(table.entry.runID) matched rows of \(plan.staging) by \(words(other)), and the settings say \(words(plan.keyReading)). "
-          + "Roll it back with the --config that it was merged with."
+          + "Roll it back with the file that it was merged with."
       )
     ])
   }

@@ -27,8 +27,11 @@ enum Reaching {
 
 extension Session {
   /// As ``connectControl()``, but for how a failure is told.
+  ///
+  /// - Throws: ``MergeFailure/usage(_:)``, too, when a schema is in two pairs: whatever is asked about it has two answers.
   func reachControl() throws(MergeFailure) -> Connection {
-    try Reaching.database { () throws(PostgresError) in try connectControl() }
+    try schemas.requireDistinct()
+    return try Reaching.database { () throws(PostgresError) in try connectControl() }
   }
 
   /// As ``connectStagingControl(beside:)``, but for how a failure is told.

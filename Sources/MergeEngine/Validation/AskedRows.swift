@@ -153,7 +153,8 @@ package struct AskedRows: Sendable {
         staging: try StagingSource(table.staging, isElsewhere: isElsewhere, staging).contentIdentity,
         from: nil,
         to: nil,
-        askedKeyCount: keys[table.name]?.count ?? 0
+        askedKeyCount: keys[table.name]?.count ?? 0,
+        columns: table.renamedColumns
       )
     }
     let header = DifferenceFile.Header(

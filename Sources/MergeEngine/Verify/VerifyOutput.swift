@@ -28,7 +28,8 @@ struct VerifyOutput: Sendable {
           table: table.plainName,
           staging: table.reading.state.source?.contentIdentity ?? "",
           from: window.from,
-          to: window.to
+          to: window.to,
+          columns: table.renamedColumns
         )
       }
     )

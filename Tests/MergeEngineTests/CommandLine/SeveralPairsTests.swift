@@ -215,6 +215,18 @@ import Testing
     }
   }
 
+  @Test(arguments: ["status", "plan", "verify", "cleanup", "errors list"])
+  func `whoever asks about a schema of two pairs is told so`(command: String) async throws {
+    try await TestDatabase.with { database async throws in
+      try database.run(Self.tables)
+      let words = command.split(separator: " ").map(String.init)
+      let pairs = ["--pair", "shop_stg=shop", "--pair", "shop_stg=crm"]
+      let outcome = try await database.call(words[0], arguments: words.dropFirst() + pairs)
+      #expect(outcome.status == 64, "\(outcome.transcript)")
+      #expect(outcome.everything.contains("the schema shop_stg is named in two pairs"), "\(outcome.transcript)")
+    }
+  }
+
   @Test func `what is asked for one pair takes nothing from the other`() async throws {
     try await TestDatabase.with { database async throws in
       try database.run(Self.tables)

@@ -93,6 +93,25 @@ import Testing
     }
   }
 
+  @Test func `values are read from the columns of staging that were compared, or not at all`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, n int, m int, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t VALUES (9, 4, 9, 9)")
+      let settings = ["merge-engine.yaml": "tables: {t: {columns: {m: n, n: m}}}"]
+      #expect(try await database.call("merge", files: settings).status == 0)
+      try database.run("UPDATE production.t SET n = 99")
+      let file = DifferencesFile()
+      let output = ["--output", file.path, "--recheck-after", "0"]
+      #expect(try await database.call("verify", arguments: output, files: settings).status == 65)
+      let refused = try await database.call("repair", file.path)
+      #expect(refused.status == 73 && refused.errors.contains("m for n"), "\(refused.transcript)")
+      let repair = try await database.call("repair", arguments: [file.path], files: settings)
+      #expect(repair.status == 0, "\(repair.transcript)")
+      #expect(try database.rows("SELECT n, m FROM production.t") == ["(9,4)"])
+    }
+  }
+
   @Test(arguments: [
     ["--kind", "unreadable"], ["--kind", "missing,none"], ["--kind", ""], ["--kind", "missing,"], ["--batch", "0"],
     ["--max-extra-percent", "101"],
