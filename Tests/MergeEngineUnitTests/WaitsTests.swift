@@ -26,6 +26,12 @@ import Testing
     #expect(Waits(holders: holders).knots.sorted { $0[0] < $1[0] } == knots)
   }
 
+  @Test func `a chain of a hundred thousand rows is seen at once to be no knot`() {
+    let waits = Waits(holders: Dictionary(uniqueKeysWithValues: (0..<100_000).map { ($0, Set([$0 + 1])) }))
+    #expect(waits.knots.isEmpty)
+    #expect(waits.waiting(for: [100_000]).count == 100_001)
+  }
+
   @Test func `a long circle takes no deep stack`() {
     let count = 100_000
     let holders = Dictionary(uniqueKeysWithValues: (0..<count).map { ($0, [($0 + 1) % count] as Set) })

@@ -43,11 +43,19 @@ struct Remedies {
       guard case .handover(let key) = objection.remedy else { continue }
       for address in try outrun(concerned(), key, of: index) { helpless[address] = number }
     }
+    // Rows that only wait for other tables' rows don't need each other.
+    let mayNeedOthers = Set(objections.indices.filter { isOfOwnRows(objections[$0], of: index) })
     let left = rows.filter { helpless[$0.address] == nil }
+    guard left.contains(where: { !mayNeedOthers.isDisjoint(with: $0.objections) }) else { return helpless }
     for position in try stuck(left, of: index) {
       helpless[left[position].address] = left[position].objections.first { objections[$0].remedy != nil }
     }
     return helpless
+  }
+
+  /// Whether another row of the same table may help.
+  private func isOfOwnRows(_ objection: Objection, of index: Int) -> Bool {
+    if case .handover = objection.remedy { true } else { objection.isAboutParent(tables[index].productionOid) }
   }
 
   /// So many rows are asked whether they need each other. Arbitrary.

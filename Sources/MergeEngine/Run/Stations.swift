@@ -140,8 +140,9 @@ struct Stations {
       }
       source = .range(loaded)
     }
-    // Among rows with a batch of their own may be some that need each other: they are checked when all of them are written.
-    let isCheckedLast = if mode == .fast, case .rows = place { true } else { false }
+    // Among rows with a batch of their own may be some that need each other: they are checked when all of them are written. In a
+    // run of one transaction that is at its end.
+    let isCheckedLast = if mode == .fast, !isAllOrNothing, case .rows = place { true } else { false }
     let way = ways.next(mode, place)
     let (carried, refusedInReading) = try read(source, rowLimit: item.rowLimit, way.route, mode, memory: &memory)
     if case .blocks = place, case .range(let range) = carried { place = .blocks(range) }
@@ -332,10 +333,12 @@ struct Stations {
     return reading
   }
 
-  private mutating func write(_ mode: Mode, _ way: WayChoice.Way, isCheckedLast: Bool, _ memory: inout BatchMemory)
-    throws
-    -> Apply.Counts
-  {
+  private mutating func write(
+    _ mode: Mode,
+    _ way: WayChoice.Way,
+    isCheckedLast: Bool,
+    _ memory: inout BatchMemory
+  ) throws -> Apply.Counts {
     do {
       return try writer.write(&memory, mode, way.route, isCheckedLast: isCheckedLast, revivingBy: &probe)
     } catch let error as RowRoute.Closed {
