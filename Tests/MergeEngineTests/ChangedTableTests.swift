@@ -49,7 +49,8 @@ import Testing
   @Test(arguments: [
     "ALTER TABLE staging.t ALTER n TYPE float8",
     "ALTER TABLE staging.t ALTER k TYPE real",
-    "ALTER TABLE production.t ALTER n TYPE float8",
+    "ALTER TABLE production.t ALTER n TYPE float8", "ALTER TABLE production.t ALTER n TYPE numeric",
+    "ALTER TABLE production.t ALTER n TYPE int",
     "ALTER TABLE production.t ADD note text; ALTER TABLE staging.t ADD note text",
     "BEGIN; ALTER TABLE staging.t RENAME n TO old; ALTER TABLE staging.t ADD n bigint DEFAULT 7; ALTER TABLE staging.t DROP old; COMMIT",
     """
@@ -78,6 +79,23 @@ import Testing
       let totals = try outcome.json()["totals"]
       let known = ["read", "inserted", "updated", "stale"].compactMap { totals[$0].integer }
       #expect(known.count == 4 && known.allSatisfy { $0 >= 0 } && known[3] == 0, "\(known)")
+    }
+  }
+
+  /// The server says so of the first row, in words that say nothing of the reason.
+  @Test(arguments: [
+    "ALTER TABLE production.t ALTER w TYPE int USING 0", "ALTER TABLE production.t DROP updated_at",
+    "ALTER TABLE production.t RENAME w TO words; ALTER TABLE production.t ADD w bytea",
+    "ALTER TABLE production.t RENAME TO former", "DROP TABLE staging.t",
+  ])
+  func `where the server refuses every row of a changed table the change is told, too`(_ statements: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try Self.fill(database)
+      let outcome = try await Self.change(statements, of: database)
+      #expect(outcome.status == 74, "\(outcome.transcript)")
+      #expect(outcome.transcript.contains("was changed while the merge was running"), "\(outcome.transcript)")
     }
   }
 

@@ -81,6 +81,17 @@ struct PlannedShape {
     """
   }
 
+  /// Whether both tables are still what they were planned as: asked when a batch has failed, for the reason may be that they are not.
+  func stands(_ connections: WorkerConnections) throws(PostgresError) -> Bool {
+    func holds(_ condition: SQL, _ connection: Connection) throws(PostgresError) -> Bool {
+      try connection.query("SELECT (\(condition)) IS TRUE", "looking whether \(plan.production) was changed").bool(0, 0)
+        ?? false
+    }
+    guard try holds(ofProduction, connections.production) else { return false }
+    guard plan.reading.snapshot == nil else { return true }
+    return try holds(ofStaging, connections.staging)
+  }
+
   /// True, or an error of the server's that ``isBroken(_:)`` knows again.
   static func require(_ condition: SQL) -> SQL {
     "CASE WHEN (\(condition)) IS TRUE THEN true ELSE \(KeyCast.refusal(["\(Literal(words))"])) END"

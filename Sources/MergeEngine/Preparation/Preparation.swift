@@ -60,7 +60,8 @@ struct Preparation {
     }
   }
 
-  /// - Throws: ``MergeFailure/blocked(_:)`` when one is missing, ``MergeFailure/usage(_:)`` when they are the same.
+  /// - Throws: ``MergeFailure/blocked(_:)`` when one is missing, ``MergeFailure/usage(_:)`` when they are the same, or tables of two
+  ///   are called alike.
   func requireSchemas(production: Connection, staging: Connection) throws {
     let schemas = options.schemas
     try SessionFindings.requireZone(options, production)
@@ -76,6 +77,7 @@ struct Preparation {
       }
     }
     try schemas.requireDistinct()
+    if let complaint = try Namesakes.complaint(of: schemas, production) { throw MergeFailure.usage(complaint) }
     for name in schemas.allProduction {
       try check.require(name, advice: "Name the production schema: --production-schema, or --pair.")
     }

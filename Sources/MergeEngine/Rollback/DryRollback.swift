@@ -6,13 +6,14 @@ import Libpq
 /// What the server itself would refuse (a CHECK, a unique value, a trigger) shows only when it is tried.
 struct DryRollback {
   let options: RollbackOptions
+  let plan: RollbackPlan
   let connection: Connection
 
-  func run(_ clock: ReportClock) throws -> RollbackReport {
-    let plan = try Rollback.resolve(options, connection)
+  /// - Parameter warnings: what was found about staging.
+  func run(_ clock: ReportClock, warnings: [String]) throws -> RollbackReport {
     // One moment for all tables: a parent is judged by its children.
     try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "beginning the dry run")
-    let referred = try referredRows(plan)
+    let referred = try referredRows()
     let tables = try plan.tables.indices.map { try report(plan.tables[$0], referred[$0]) }
     try connection.execute("COMMIT", "ending the dry run")
     return RollbackReport(
@@ -23,12 +24,12 @@ struct DryRollback {
       elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
       tables: tables,
       failures: [],
-      warnings: try warnings(plan),
+      warnings: try warnings + slownessAndTriggers(),
       remainder: plan.remainder
     )
   }
 
-  private func warnings(_ plan: RollbackPlan) throws -> [String] {
+  private func slownessAndTriggers() throws -> [String] {
     let record = RollbackRecord(runID: options.runID, admin: Identifier(options.merge.schemas.admin))
     return try plan.slowChecks(connection) + [record.warningOfRereading(connection)].compactMap(\.self)
       + plan.tables.filter(\.hasTriggers).map {
@@ -39,7 +40,7 @@ struct DryRollback {
   private typealias Referred = [(reference: Reference, images: [UInt64])]
 
   /// For each table the rows that would stay because others refer to them, or to rows that refer to them.
-  private func referredRows(_ plan: RollbackPlan) throws(PostgresError) -> [Referred] {
+  private func referredRows() throws(PostgresError) -> [Referred] {
     let held = try Self.references(plan).graph(isForecast: true, on: connection).held
     return plan.tables.indices.map { index in
       let ofTable = Dictionary(grouping: held.filter { $0.row.table == index }, by: { $0.reference })

@@ -53,7 +53,7 @@ package struct Rollback: Sendable {
     let control = try connect()
     do {
       return options.isDryRun
-        ? try stop.covering(control) { try DryRollback(options: options, connection: control).run(clock) }
+        ? try foresee(control, clock)
         : try takeBack(control, clock)
     } catch {
       // A statement that was cancelled because somebody asked to stop is no failure.
@@ -71,6 +71,28 @@ package struct Rollback: Sendable {
     }
   }
 
+  private func foresee(_ control: Connection, _ clock: ReportClock) throws -> RollbackReport {
+    let connections = WorkerConnections(production: control, staging: try session.reachStaging(beside: control))
+    return try connections.covered(by: stop) {
+      let plan = try Self.resolve(options, control)
+      // What could not be read again would only be told when all else was taken back.
+      let warnings = try stagingToBeReadAgain(plan, control, connections).warnings
+      return try DryRollback(options: options, plan: plan, connection: control).run(clock, warnings: warnings)
+    }
+  }
+
+  /// Where staging rows lie that the next merge is to read again: for each table, nil where that can't be known, and why not.
+  private func stagingToBeReadAgain(_ plan: RollbackPlan, _ control: Connection, _ connections: WorkerConnections)
+    throws
+    -> (plans: [TablePlan?], warnings: [String])
+  {
+    // A repair has read none.
+    guard try !record.isRepair(control) else { return (plan.tables.map { _ in nil }, []) }
+    var reading = options.merge
+    reading.timeZone = try record.timeZone(control) ?? reading.timeZone
+    return try StagingMatch(options: reading, logger: logger).plans(plan, connections)
+  }
+
   private func takeBack(_ control: Connection, _ clock: ReportClock) throws -> RollbackReport {
     let unlocked = try stop.covering(control) {
       try Self.requireAdminSchema(options.merge.schemas, control)
@@ -86,12 +108,7 @@ package struct Rollback: Sendable {
     let plan = try stop.covering(control) { try Self.resolve(options, control) }
     let rereading = try record.warningOfRereading(control)
     for warning in try plan.slowChecks(control) + [rereading].compactMap(\.self) { logger.warning("\(warning)") }
-    var reading = options.merge
-    reading.timeZone = try record.timeZone(control) ?? reading.timeZone
-    let (staging, warnings): (plans: [TablePlan?], warnings: [String]) =
-      try record.isRepair(control)
-      ? (plan.tables.map { _ in nil }, [])
-      : StagingMatch(options: reading, logger: logger).plans(plan, connections)
+    let (staging, warnings) = try stagingToBeReadAgain(plan, control, connections)
     // What an interruption ends here has taken nothing back: the run is as it was.
     let batches = try connections.covered(by: stop) {
       try plan.tables.indices.map { index in

@@ -293,9 +293,17 @@ final class Worker {
   }
 
   private func fail(_ item: WorkQueue.Item, _ error: any Error) throws {
-    queue.fail(item.table, error)
-    guard !context.isAtomic else { return queue.stop() }
-    if connections?.isBroken == false { try undo() }
+    guard !context.isAtomic else {
+      queue.fail(item.table, error)
+      return queue.stop()
+    }
+    var reason = error
+    defer { queue.fail(item.table, reason) }
+    guard let connections, !connections.isBroken else { return }
+    try undo()
+    // The server's words for bytes of another type say nothing of why they are.
+    let plan = context.plan.tables[item.table]
+    if error is PostgresError, try !PlannedShape(plan).stands(connections) { reason = PlannedShape.Broken(plan: plan) }
   }
 
   /// Gives the batch to the next round, which has new connections.

@@ -2,9 +2,9 @@ import Libpq
 
 /// Turns a failed connection into the failure that the contract has an exit status for.
 enum Reaching {
-  static func database(_ connect: () throws(PostgresError) -> Connection) throws(MergeFailure) -> Connection {
+  static func database<Answer>(_ ask: () throws(PostgresError) -> Answer) throws(MergeFailure) -> Answer {
     do {
-      return try connect()
+      return try ask()
     } catch {
       throw failure(error)
     }
@@ -28,10 +28,15 @@ enum Reaching {
 extension Session {
   /// As ``connectControl()``, but for how a failure is told.
   ///
-  /// - Throws: ``MergeFailure/usage(_:)``, too, when a schema is in two pairs: whatever is asked about it has two answers.
+  /// - Throws: ``MergeFailure/usage(_:)``, too, when a schema is in two pairs, or tables of two are called alike: whatever is asked
+  ///   about them has two answers.
   func reachControl() throws(MergeFailure) -> Connection {
     try schemas.requireDistinct()
-    return try Reaching.database { () throws(PostgresError) in try connectControl() }
+    let connection = try Reaching.database { () throws(PostgresError) in try connectControl() }
+    let complaint = try Reaching.database { () throws(PostgresError) in try Namesakes.complaint(of: schemas, connection)
+    }
+    if let complaint { throw .usage(complaint) }
+    return connection
   }
 
   /// As ``connectStagingControl(beside:)``, but for how a failure is told.

@@ -135,6 +135,26 @@ import Testing
     }
   }
 
+  /// What is asked of one would be answered for the other.
+  @Test(arguments: ["merge", "plan", "status", "verify", "why x.y.t 1", "init", "errors list"])
+  func `tables that would be called alike are not taken into one run`(_ command: String) async throws {
+    try await TestDatabase.with { database async throws in
+      try database.run(
+        """
+        CREATE SCHEMA x; CREATE SCHEMA "x.y"; CREATE SCHEMA sx; CREATE SCHEMA sxy;
+        CREATE TABLE x."y.t" (id int PRIMARY KEY, updated_at int); CREATE TABLE sx."y.t" (id int, updated_at int);
+        CREATE TABLE "x.y".t (id int PRIMARY KEY, updated_at int); CREATE TABLE sxy.t (id int, updated_at int);
+        INSERT INTO sx."y.t" VALUES (1, 1); INSERT INTO sxy.t VALUES (1, 1)
+        """
+      )
+      let words = command.split(separator: " ").map(String.init)
+      let outcome = try await database.call(arguments: words + ["--pair", "sx=x", "--pair", "sxy=x.y"])
+      #expect(outcome.status == 64, "\(outcome.transcript)")
+      #expect(outcome.errors.contains(#""x"."y.t" and "x.y"."t" would both be called x.y.t"#), "\(outcome.transcript)")
+      #expect(try await database.call("merge", "--staging-schema", "sx", "--production-schema", "x").status == 0)
+    }
+  }
+
   @Test func `verify, repair, why and rollback work on all of them`() async throws {
     try await TestDatabase.with { database async throws in
       try database.run(Self.tables + "DELETE FROM crm_stg.items WHERE v < 0;")

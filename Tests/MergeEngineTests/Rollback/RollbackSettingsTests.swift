@@ -63,8 +63,10 @@ import Testing
       )
       let settings = ["merge-engine.yaml": "tables: {items: {columns: {id: n, n: id}}}"]
       #expect(try await database.call("merge", arguments: ["--before-images"], files: settings).status == 0)
-      let refused = try await database.call("rollback", arguments: ["1"])
-      #expect(refused.status == 73 && refused.everything.contains("key id from n"), "\(refused.transcript)")
+      for words in [["1", "--plan"], ["1"]] {
+        let refused = try await database.call("rollback", arguments: words)
+        #expect(refused.status == 73 && refused.everything.contains("key id from n"), "\(refused.transcript)")
+      }
       #expect(try database.count("SELECT count(*) FROM production.items") == 2)
       let rollback = try await database.call("rollback", arguments: ["1"], files: settings)
       #expect(rollback.status == 0 && rollback.everything.contains("2 staging rows"), "\(rollback.transcript)")
