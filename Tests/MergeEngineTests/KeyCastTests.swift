@@ -30,8 +30,18 @@ import Testing
     Case(staging: "numeric", production: "bigint", kept: ["7", "8.0"], changed: ["1.5"]),
     Case(staging: "numeric", production: "numeric(10,2)", kept: ["1.5", "1.250"], changed: ["1.555"]),
     Case(staging: "text", production: "integer", kept: ["'42'", "' 7'", "'008'"], changed: []),
-    Case(staging: "text", production: "date", kept: ["'2025-01-01'"], changed: ["'2025-01-02 12:00'"]),
-    Case(staging: "text", production: "float8", kept: ["'1.5'"], changed: ["'9007199254740993'"]),
+    Case(
+      staging: "text",
+      production: "date",
+      kept: ["'2025-01-01'", "'5874897-12-31'"],
+      changed: ["'2025-01-02 12:00'"]
+    ),
+    Case(
+      staging: "text",
+      production: "float8",
+      kept: ["'1.5'", "'0.30000000000000004'"],
+      changed: ["'9007199254740993'"]
+    ),
     Case(staging: "text", production: "numeric(6,1)", kept: ["'1.5'"], changed: ["'1.55'"]),
     Case(
       staging: "text",

@@ -44,12 +44,21 @@ enum ApplySQL {
     insertMissing(plan, from: "pg_temp.\(table)")
   }
 
-  /// As ``insertMissing(_:_:)``, and returns a column of the batch table of each row that was inserted.
+  /// As ``insertMissing(_:_:)`` of the newest row of each key, and returns a column of the batch table of each row that was inserted.
   static func insertMissing(_ plan: TablePlan, _ table: Identifier, returning position: Identifier) -> SQL {
-    let source: SQL = "pg_temp.\(table)"
+    let source = newest(plan, table, position)
     return """
       \(keeping(plan, insertion(plan, from: source)))
       SELECT t.\(position)::bigint FROM written AS p JOIN \(source) AS t ON \(match(plan))
+      """
+  }
+
+  /// The newest row of each key in the batch table; of equally new ones the last.
+  private static func newest(_ plan: TablePlan, _ table: Identifier, _ position: Identifier) -> SQL {
+    let keys = plan.keyColumns.map { value($0) }.joined(", ")
+    return """
+      (SELECT DISTINCT ON (\(keys)) t.* FROM pg_temp.\(table) AS t
+       ORDER BY \(keys), \(value(plan.version)) DESC NULLS LAST, t.\(position) DESC)
       """
   }
 
@@ -210,7 +219,8 @@ enum ApplySQL {
   /// A trigger may swallow a row that is locked and kept by then, or write it itself. So where one may, the images are
   /// returned as ``doubtfulImages`` when fewer rows were written than kept, for ``discardUnwritten(_:_:at:)``.
   ///
-  /// - Parameter position: a column of the batch table, which is then returned of each row that was updated.
+  /// - Parameter position: a column of the batch table, which is then returned of each row that was updated: with it of the newest row
+  ///   of each key.
   static func updateKeeping(
     _ images: BeforeImageTable,
     _ plan: TablePlan,
@@ -251,7 +261,7 @@ enum ApplySQL {
     return """
       WITH locked AS MATERIALIZED (
         SELECT \((newValues + ["p.xmin AS previous_xid"] + oldValues + numbers).joined(", "))
-        FROM pg_temp.\(table) AS t JOIN \(plan.production) AS p ON \(isDue)
+        FROM \(position.map { newest(plan, table, $0) } ?? "pg_temp.\(table)") AS t JOIN \(plan.production) AS p ON \(isDue)
         FOR NO KEY UPDATE OF p
       ), kept AS (
         INSERT INTO \(images.name) (\(([BeforeImageTable.previousXID] + kept).joined()))

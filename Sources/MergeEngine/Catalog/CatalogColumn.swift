@@ -99,6 +99,15 @@ struct CatalogColumn: Sendable {
     /// A value as the column compares it, where two strings may be equal whose bytes differ.
     func collated(_ value: SQL) -> SQL { nonDeterministicCollation.map { "(\(value)) COLLATE \($0)" } ?? value }
 
+    /// What values of the type are equal by: a name for all whole numbers, one for all texts that compare by their bytes.
+    var equalityName: String {
+      switch oid {
+      case TypeOID.int2, TypeOID.int4, TypeOID.int8: "integer"
+      case TypeOID.text, TypeOID.varchar: nonDeterministicCollation?.text ?? "text"
+      default: plainName.text + (nonDeterministicCollation.map { " \($0.text)" } ?? "")
+      }
+    }
+
     /// Whether the type comes with the server.
     ///
     /// `FirstNormalObjectId` in the server's `access/transam.h`.

@@ -7,6 +7,11 @@ struct BatchReplay {
   private let rule: MergeRule
   private let updatesTies: Bool
   private let waitsForParents: Bool
+  private let isInCircle: Bool
+  /// Some key has rows in several batches.
+  private(set) var repeatsKeys = false
+  /// Rows of such keys that need other rows of the table, which a merge may have written by then or not.
+  private(set) var unsettledCount = 0
   private let connections: WorkerConnections
   /// First addresses of the batches, ascending.
   private let batchStarts: [UInt64]
@@ -17,18 +22,22 @@ struct BatchReplay {
   private var answer = ProbeAnswer()
   private var found = ProductionRows()
 
-  /// - Parameter waitsForParents: rows that a foreign key refuses are read once more in the end.
+  /// - Parameters:
+  ///   - waitsForParents: rows that a foreign key refuses are read once more in the end.
+  ///   - isInCircle: not all parents are there before.
   init(
     _ plan: TablePlan,
     _ ranges: [TupleRange],
     updatesTies: Bool,
     waitsForParents: Bool,
+    isInCircle: Bool,
     on connections: WorkerConnections,
     number: Int
   ) throws(PostgresError) {
     self.plan = plan
     self.updatesTies = updatesTies
     self.waitsForParents = waitsForParents
+    self.isInCircle = isInCircle
     self.connections = connections
     rule = MergeRule(plan)
     batchStarts = ranges.map(\.start).sorted()
@@ -68,21 +77,27 @@ struct BatchReplay {
     try probe.lookUp(batch, on: connections.production, &answer)
     try lookUp.lookUp(batch.candidates, of: batch, on: connections.production, &found)
     let all = batch.rows.indices.map { UInt32($0) }
-    let refused = Refusals(
-      inserts: try refusals(
-        foresight.refusals(inserts: all, updates: [], of: batch, areOneBatch: false, &outcome),
-        foresight.objections,
-        helpless
-      ),
-      updates: try refusals(
-        foresight.refusals(inserts: [], updates: all, of: batch, areOneBatch: false, &outcome),
-        foresight.objections,
-        helpless
-      )
+    var refused = Refusals()
+    refused.inserts = try refusals(
+      foresight.refusals(inserts: all, updates: [], of: batch, areOneBatch: false, &outcome),
+      foresight.objections,
+      helpless,
+      &refused.waiting
+    )
+    refused.updates = try refusals(
+      foresight.refusals(inserts: [], updates: all, of: batch, areOneBatch: false, &outcome),
+      foresight.objections,
+      helpless,
+      &refused.waiting
     )
     for (key, rows) in keys.enumerated() {
       var present = Present.production
-      for rows in try batches(of: rows) { try replay(rows, key: key, &present, refused, &outcome) }
+      let batches = try batches(of: rows)
+      if batches.count > 1 {
+        repeatsKeys = true
+        unsettledCount += rows.count { refused.waiting.contains(UInt32($0)) }
+      }
+      for rows in batches { try replay(rows, key: key, &present, refused, &outcome) }
       let orphans = rows.map { UInt32($0) }.filter { row in
         outcome.refused[batch.rows[Int(row)].address] != nil && refused.isForLackOfParent(row)
       }
@@ -94,8 +109,10 @@ struct BatchReplay {
 
   /// Why rows would be refused, by their positions in the piece, for each way of writing them.
   private struct Refusals {
-    let inserts: [UInt32: Reason]
-    let updates: [UInt32: Reason]
+    var inserts: [UInt32: Reason] = [:]
+    var updates: [UInt32: Reason] = [:]
+    /// Rows that other rows of the table may help.
+    var waiting: Set<UInt32> = []
 
     struct Reason {
       let words: String
@@ -112,7 +129,8 @@ struct BatchReplay {
   private func refusals(
     _ refusals: [UInt32: Foresight.Refusal],
     _ objections: [Objection],
-    _ helpless: ([DryRunOutcome.HopefulRow]) throws -> [UInt64: Int]
+    _ helpless: ([DryRunOutcome.HopefulRow]) throws -> [UInt64: Int],
+    _ waiting: inout Set<UInt32>
   ) throws -> [UInt32: Refusals.Reason] {
     let hopeful = refusals.compactMap { row, refusal -> DryRunOutcome.HopefulRow? in
       guard case .hopeful(let objections) = refusal else { return nil }
@@ -121,15 +139,23 @@ struct BatchReplay {
     let helpless = try hopeful.isEmpty ? [:] : helpless(hopeful)
     return refusals.reduce(into: [UInt32: Refusals.Reason]()) { reasons, entry in
       switch entry.value {
-      case .final(let words): reasons[entry.key] = .init(words: words)
-      case .hopeful:
-        guard let objection = helpless[batch.rows[Int(entry.key)].address] else { return }
+      case .final(let words), .contested(let words): reasons[entry.key] = .init(words: words)
+      case .hopeful(let against):
+        guard let objection = helpless[batch.rows[Int(entry.key)].address] else {
+          if against.contains(where: { isAboutOwnRows(objections[$0]) }) { waiting.insert(entry.key) }
+          return
+        }
         reasons[entry.key] = .init(
           words: objections[objection].words,
           isLackOfParent: objections[objection].isAboutParent
         )
       }
     }
+  }
+
+  /// Whether it is rows of the same table that may help: parents in others are there before, but around a circle.
+  private func isAboutOwnRows(_ objection: Objection) -> Bool {
+    !objection.isAboutParent || isInCircle || objection.isAboutParent(plan.productionOid)
   }
 
   /// Replays the rows of one key in one batch.
@@ -148,7 +174,9 @@ struct BatchReplay {
       let counted = outcome.refused[address] != nil ? .error : isFirst ? alone.verdict : .duplicate
       let inTurn = try verdict(row, present, key: key)
       var final = inTurn.verdict
-      let reason = refused.reason(row, final)
+      let reason =
+        refused.reason(row, final)
+        ?? (final.isWritten && outcome.contested.contains(address) ? outcome.refused[address] ?? nil : nil)
       if isSettled || !isFirst && !final.isWritten {
         final = .duplicate
       } else if reason != nil {

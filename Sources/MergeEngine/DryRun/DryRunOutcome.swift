@@ -17,8 +17,15 @@ struct DryRunOutcome {
   /// Bytes of the values of the rows that would be written, lengths left out.
   private(set) var insertedByteCount = 0
   private(set) var updatedByteCount = 0
+  /// Which staging rows to show, by the kind that each batch by itself has given them.
+  private var seen: [PlanReport.SampleKind: [SampledRow]] = [:]
   /// Which staging rows to show, by kind.
-  private(set) var samples: [PlanReport.SampleKind: [SampledRow]] = [:]
+  var samples: [PlanReport.SampleKind: [SampledRow]] {
+    var samples = seen
+    // Who is refused or not may have been decided behind the batch.
+    for (kind, rows) in seen { samples[kind] = rows.filter { refused.keys.contains($0.address) == (kind == .error) } }
+    return samples
+  }
 
   /// Rows that production would refuse, by address, and why, as it is said behind "3 rows"; nil if a row can't be read.
   private(set) var refused: [UInt64: String?] = [:]
@@ -26,6 +33,10 @@ struct DryRunOutcome {
   var unreadable: [UInt64] { refused.filter { $0.value == nil }.keys.sorted() }
   /// Rows that are refused unless another row of the run helps them.
   var hopeful: [HopefulRow] = []
+  /// Refused rows that want a unique value which another row of their batch gets.
+  private(set) var contested: Set<UInt64> = []
+  /// Some row lacks its parent for good.
+  private(set) var hasOrphans = false
   private var notes: [String] = []
 
   /// What should be known: who would be refused why, and what the counts don't hold.
@@ -69,9 +80,16 @@ struct DryRunOutcome {
     add(SampledRow(address: address, refusal: "a row \(words)"), .error)
   }
 
+  /// Another row of its batch gets the unique value that a row wants.
+  mutating func refuse(contested address: UInt64, _ words: String) {
+    refuse(address, words)
+    contested.insert(address)
+  }
+
   /// Production would not even be asked to take a row.
   mutating func spare(_ address: UInt64) {
     refused[address] = nil
+    contested.remove(address)
   }
 
   /// Nothing of the run helps these hopeful rows: their verdicts are errors after all.
@@ -82,6 +100,7 @@ struct DryRunOutcome {
     for row in hopeful {
       guard let objection = helpless[row.address] else { continue }
       refuse(row.address, objections[objection].words)
+      if objections[objection].isAboutParent { hasOrphans = true }
       exchange(row.verdict, for: .error)
     }
     hopeful.removeAll { helpless[$0.address] != nil }
@@ -110,7 +129,7 @@ struct DryRunOutcome {
     for row in differingTies.prefix(sampleLimit) { add(SampledRow(address: batch.rows[Int(row)].address), .tie) }
     for verdict in [Verdict.insert, .update, .unchanged, .stale, .duplicate] {
       let kind = PlanReport.SampleKind(verdict)
-      guard (samples[kind]?.count ?? 0) < sampleLimit else { continue }
+      guard (seen[kind]?.count ?? 0) < sampleLimit else { continue }
       for row in batch.rows.lazy.filter({ $0.verdict == verdict }).prefix(sampleLimit) {
         add(SampledRow(address: row.address), kind)
       }
@@ -118,8 +137,8 @@ struct DryRunOutcome {
   }
 
   private mutating func add(_ row: SampledRow, _ kind: PlanReport.SampleKind) {
-    guard (samples[kind]?.count ?? 0) < sampleLimit else { return }
-    samples[kind, default: []].append(row)
+    guard (seen[kind]?.count ?? 0) < sampleLimit else { return }
+    seen[kind, default: []].append(row)
   }
 }
 

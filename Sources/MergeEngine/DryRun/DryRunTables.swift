@@ -15,6 +15,8 @@ struct DryRunTables {
   private let questions: Connection
   private var stations: [Int: DryRunStations] = [:]
   private var finished: Set<Int> = []
+  /// For each table all that must be decided before it.
+  private let ancestors: [Set<Int>]
   private(set) var outcomes: [DryRunOutcome]
 
   /// So many hopeful rows of a table are remembered before they are decided about. Arbitrary: some megabytes.
@@ -41,11 +43,12 @@ struct DryRunTables {
     self.staging = staging
     self.questions = questions
     outcomes = plan.tables.map { _ in DryRunOutcome(sampleLimit: sampleLimit) }
+    ancestors = plan.ancestors
   }
 
   /// Looks at a batch.
   mutating func look(_ item: WorkQueue.Item, memory: inout BatchMemory) throws -> Carried {
-    if stations[item.table] == nil { try finishAll(of: stations.keys.sorted()) }
+    if stations[item.table] == nil { try finishAll(of: stations.keys.sorted().filter(isDecidedByItself)) }
     var station =
       try stations[item.table]
       ?? DryRunStations(plan.tables[item.table], number: item.table, updatesTies: updatesTies, connections)
@@ -61,7 +64,7 @@ struct DryRunTables {
   /// All rows were looked at.
   mutating func end() throws {
     let begun = stations.keys.sorted()
-    try finishAll(of: begun)
+    try finishAll(of: begun.filter(isDecidedByItself))
     let circular = begun.filter(plan.circular.contains)
     // Whoever is given up may have been somebody's last hope.
     var givesUp = true
@@ -73,6 +76,16 @@ struct DryRunTables {
       }
     }
     for index in circular { try correct(index) }
+    try finishAll(of: begun)
+  }
+
+  /// Whether nothing in a circle has to be decided before a table.
+  private func isDecidedByItself(_ index: Int) -> Bool { ancestors[index].isDisjoint(with: plan.circular) }
+
+  /// Whether a merge tries rows without parent once more when all tables are merged: others may have helped them by then.
+  private func triesOrphansAgain(_ index: Int) -> Bool {
+    plan.circular.contains(index) || plan.parents.contains { $0.contains(index) }
+      || ancestors[index].contains { outcomes[$0].hasOrphans }
   }
 
   /// Decides about the rows of tables that no circle goes through.
@@ -113,7 +126,8 @@ struct DryRunTables {
     try duplicates.correct(
       &outcome,
       &foresight,
-      waitsForParents: plan.circular.contains(index),
+      waitsForParents: triesOrphansAgain(index),
+      isInCircle: plan.circular.contains(index),
       helpless: { try remedies.helpless($0, of: index, objections) },
       connections,
       number: index

@@ -21,18 +21,28 @@ struct DuplicateKeys {
   /// Corrects the counts of a table that was read to its end.
   ///
   /// - Parameters:
-  ///   - waitsForParents: see ``BatchReplay``, as `helpless`.
+  ///   - waitsForParents: rows without parent are tried again at the end; see ``BatchReplay``, as `helpless` and `isInCircle`.
   func correct(
     _ outcome: inout DryRunOutcome,
     _ foresight: inout Foresight,
     waitsForParents: Bool,
+    isInCircle: Bool,
     helpless: ([DryRunOutcome.HopefulRow]) throws -> [UInt64: Int],
     _ connections: WorkerConnections,
     number: Int
   ) throws {
     guard outcome.counts.read > 1, try !keysAreUnique() else { return }
     do {
-      try replay(&outcome, &foresight, waitsForParents: waitsForParents, helpless, connections, number: number)
+      var replay = try BatchReplay(
+        plan,
+        outcome.ranges,
+        updatesTies: updatesTies,
+        waitsForParents: waitsForParents,
+        isInCircle: isInCircle,
+        on: connections,
+        number: number
+      )
+      try run(&replay, &outcome, &foresight, helpless)
     } catch {
       guard let refusal = error as? PostgresError, refusal.sqlState?.refusesRow == true else { throw error }
       outcome.note(
@@ -42,22 +52,12 @@ struct DuplicateKeys {
     }
   }
 
-  private func replay(
+  private func run(
+    _ replay: inout BatchReplay,
     _ outcome: inout DryRunOutcome,
     _ foresight: inout Foresight,
-    waitsForParents: Bool,
-    _ helpless: ([DryRunOutcome.HopefulRow]) throws -> [UInt64: Int],
-    _ connections: WorkerConnections,
-    number: Int
+    _ helpless: ([DryRunOutcome.HopefulRow]) throws -> [UInt64: Int]
   ) throws {
-    var replay = try BatchReplay(
-      plan,
-      outcome.ranges,
-      updatesTies: updatesTies,
-      waitsForParents: waitsForParents,
-      on: connections,
-      number: number
-    )
     var piece = KeyedRows()
     try staging.copyOut(rowsOfDuplicateKeys(but: outcome.unreadable), "reading duplicate keys of \(plan.staging)") {
       message in
@@ -68,6 +68,18 @@ struct DuplicateKeys {
       piece = last
     }
     try replay.run(&piece, &foresight, helpless: helpless, &outcome)
+    if replay.unsettledCount > 0 {
+      outcome.note(
+        "how a merge counts \(replay.unsettledCount.rows) of \(plan.staging) depends on what it writes first: they need other rows of the "
+          + "table, and their keys come again in other batches. Some may count as stale or unchanged there."
+      )
+    }
+    if replay.repeatsKeys, !outcome.contested.isEmpty {
+      outcome.note(
+        "of \(outcome.contested.count.rows) of \(plan.staging) whose unique values other rows of their batches get, a merge writes those "
+          + "after all whose value comes free again by a later row of such a key."
+      )
+    }
   }
 
   /// Whether an index of staging rules out that a key comes twice, by the same equality as production's.

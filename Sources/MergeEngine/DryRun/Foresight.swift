@@ -21,6 +21,8 @@ struct Foresight {
   enum Refusal {
     /// Nothing can take it back.
     case final(String)
+    /// Another row of the batch gets the unique value that it wants.
+    case contested(String)
     /// Other rows of the run may take it back: all objections, as positions in ``Foresight/objections``.
     case hopeful([Int])
   }
@@ -50,6 +52,9 @@ struct Foresight {
       switch refusal {
       case .final(let words):
         outcome.refuse(staged.address, words)
+        batch.setVerdict(.error, row: row)
+      case .contested(let words):
+        outcome.refuse(contested: staged.address, words)
         batch.setVerdict(.error, row: row)
       case .hopeful(let objections):
         outcome.hopeful.append(.init(address: staged.address, verdict: staged.verdict, objections: objections))
@@ -98,8 +103,11 @@ struct Foresight {
       let suspects = try suspects(inserts: inserts, updates: updates, of: batch, areOneBatch: areOneBatch)
       return Dictionary(grouping: suspects, by: \.row).mapValues { suspects in
         let objections = suspects.map(\.objection)
-        let final = objections.first { self.objections[$0].remedy == nil }
-        return final.map { .final(self.objections[$0].words) } ?? .hopeful(objections)
+        let final = objections.filter { self.objections[$0].remedy == nil }
+        if let own = final.first(where: { self.objections[$0].sharedKey == nil }) {
+          return .final(self.objections[own].words)
+        }
+        return final.first.map { .contested(self.objections[$0].words) } ?? .hopeful(objections)
       }
     } catch let error as PostgresError where error.refusesRow {
       guard errorCount < Self.errorLimit else {

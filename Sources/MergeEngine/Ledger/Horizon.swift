@@ -8,7 +8,16 @@ import Libpq
 /// changed meanwhile have other ids. A saved `pg_snapshot` would be no proof: it knows nothing of subtransactions that were
 /// running.
 ///
-/// Ids are those of `xid8`. A row's `xmin` holds the lower half; freezing leaves it readable.
+/// Ids are those of `xid8`. A row's `xmin` holds the lower half, and freezing leaves it readable for ever: the row may be older
+/// than that by whole turns of 2^32. But whoever meets a row knows that its transaction has been given its id. So on the turn
+/// that ends with the next id, the news of a horizon are the ids from ``oldest`` on; an `xmin` that lies elsewhere, ahead of the
+/// next id for instance, is that of an older transaction, whose row was there. `age` alone would take half of a turn for news,
+/// and rows that were frozen 2^31 transactions ago would never be read.
+///
+/// That takes no unread row for a merged one: a row that the horizon has not seen has an id from ``oldest`` up to the next one,
+/// and so has its `xmin`, as long as the horizon is valid. And hardly a merged one for unread: only a frozen row whose `xmin`
+/// lies among these ids once more. Of those that were there, ``recent`` holds the ids (``mayBeMet(from:before:)``); of an earlier
+/// entry such rows are read a second time when the numbers come to them, which changes nothing.
 struct Horizon: Sendable, Hashable {
   /// Every transaction older than this had ended.
   let oldest: Int
@@ -35,8 +44,8 @@ struct Horizon: Sendable, Hashable {
 
   /// Takes the horizon of a staging table as it is now.
   ///
-  /// One scan of the table for the ids that are not older, 0.05 s for a million rows in memory; none where no transaction
-  /// of the server was under way, since then there can be no such row.
+  /// One scan of the table for the ids that are not older, 0.05 s for a million rows in memory; none where there can be no
+  /// such row.
   ///
   /// - Parameter table: what the rows are read from.
   init(of table: SQL, _ connection: Connection) throws(PostgresError) {
@@ -44,7 +53,7 @@ struct Horizon: Sendable, Hashable {
     let oldest = snapshot.integer(0, 0) ?? 0
     var next = snapshot.integer(0, 1) ?? 0
     var recent: [Int] = []
-    if oldest < next {
+    if Self.mayBeMet(from: oldest, before: next) {
       // Later than the snapshot above, so that ids between the two may be seen too: they have committed as well.
       let rows = try connection.query(
         """
@@ -73,12 +82,38 @@ struct Horizon: Sendable, Hashable {
   func hasSeen(_ row: SQL = "s") -> SQL {
     guard oldest != Self.nothingOlder else { return "\(row).xmin = ANY (\(Self.list(recent)))" }
     // As a query of its own the bound is computed once, and not for every row.
-    let isOlder: SQL = "age(\(row).xmin) > (SELECT age('\(Self.half(oldest))'::xid))"
+    let isOlder = Self.isOlder("\(row).xmin", than: "(SELECT age('\(Self.half(oldest))'::xid))")
     return recent.isEmpty ? isOlder : "(\(isOlder) OR \(row).xmin = ANY (\(Self.list(recent))))"
   }
 
   /// The row is of no transaction older than `id`: what a look for news has to read.
-  static func isNotOlder(than id: Int) -> SQL { "age(s.xmin) <= (SELECT age('\(half(id))'::xid))" }
+  private static func isNotOlder(than id: Int) -> SQL {
+    "NOT \(isOlder("s.xmin", than: "(SELECT age('\(half(id))'::xid))"))"
+  }
+
+  /// The transaction that a row bears is older than another one, or was frozen so long ago that its number lies ahead.
+  ///
+  /// - Parameters:
+  ///   - transaction: the row's `xmin`.
+  ///   - age: the age of the other, less than half a turn.
+  static func isOlder(_ transaction: SQL, than age: SQL) -> SQL {
+    "(age(\(transaction)) > \(age) OR age(\(transaction)) <= \(ahead))"
+  }
+
+  /// The `age` of numbers that nobody can have been given yet.
+  ///
+  /// Of ids from the snapshot's end on a statement may meet rows all the same: its own transaction's, savepoints included, and one
+  /// that it has waited for and takes as it is by then. They are news; hence the margin.
+  private static let ahead: SQL =
+    "(SELECT age(pg_snapshot_xmax(pg_current_snapshot())::xid)::bigint - \(margin))"
+
+  /// How many transactions may begin during one statement: at 100,000 a second 45 minutes' worth. Arbitrary, a sixteenth of a
+  /// turn.
+  static let margin = 1 << 28
+
+  /// Whether there may be rows whose `xmin` counts as no older than `oldest`: of transactions from there on, or frozen
+  /// so nearly a turn ago as only a server can have them that has come so far.
+  static func mayBeMet(from oldest: Int, before next: Int) -> Bool { oldest < next || next > (1 << 32) - margin }
 
   /// Whether the horizon still tells old rows from new ones at the time of `now`, the next id.
   ///

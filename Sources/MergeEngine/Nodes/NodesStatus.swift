@@ -39,19 +39,26 @@ package enum NodesStatus {
         metadata: ["table": "\(table)"]
       )
     }
-    return status.adding(names.map { sum($0, counts) }, leaving: left)
+    let readOtherwise = Set(counts.flatMap { share, counts in counts.readOtherwise.map { share.names.table($0) } })
+    return status.adding(
+      names.map { sum($0, counts) },
+      readOtherwise: names.filter { readOtherwise.contains($0) },
+      leaving: left
+    )
   }
 
-  private static func count(_ share: NodeShare, _ logger: Logger, _ stop: StopSignal) throws -> [StagingStatus] {
+  private static func count(_ share: NodeShare, _ logger: Logger, _ stop: StopSignal) throws -> StagingStatus.Counts {
     let (schemas, options) = (share.options.schemas, share.options)
     let connection = try Session(target: share.target, schemas: schemas, logger: logger).reachControl()
     return try stop.covering(connection) {
-      try StagingStatus.read(connection, schemas, options.columns, only: options.tables).counted
+      try StagingStatus.read(connection, schemas, options.columns, only: options.tables)
     }
   }
 
-  private static func sum(_ table: String, _ counts: [(share: NodeShare, value: [StagingStatus])]) -> StagingStatus {
-    let shards = counts.flatMap { share, shards in shards.filter { share.names.table($0.table) == table } }
+  private static func sum(_ table: String, _ counts: [(share: NodeShare, value: StagingStatus.Counts)])
+    -> StagingStatus
+  {
+    let shards = counts.flatMap { share, counts in counts.counted.filter { share.names.table($0.table) == table } }
     return StagingStatus(
       table: table,
       total: shards.reduce(0) { $0 + $1.total },

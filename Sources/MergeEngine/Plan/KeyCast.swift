@@ -94,8 +94,14 @@ private struct Conversion {
   /// time of day, a float digits, a modifier what is beyond it.
   private var textCondition: SQL? {
     if target.oid == TypeOID.name || target.oid == TypeOID.char { return "(\(cast))::text = \(value)::text" }
-    if target.oid == TypeOID.date { return "\(value)::timestamp = (\(cast))::timestamp" }
-    if TypeOID.floats.contains(target.oid) { return "\(value)::numeric = (\(cast))::numeric" }
+    if target.oid == TypeOID.date {
+      // A date may lie beyond what a timestamp can hold.
+      return "CASE WHEN \(value)::text = (\(cast))::text THEN true ELSE \(value)::timestamp = (\(cast))::timestamp END"
+    }
+    if TypeOID.floats.contains(target.oid) {
+      // The cast to numeric keeps 15 digits, a text all that tell a number from its neighbours.
+      return "(\(value)::numeric = (\(cast))::numeric OR \(value)::numeric = (\(cast))::text::numeric)"
+    }
     guard target.modifier >= 0, !target.castTruncates, !TypeOID.strings.contains(target.oid),
       target.oid != TypeOID.timestamptz
     else { return nil }

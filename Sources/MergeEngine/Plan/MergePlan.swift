@@ -15,6 +15,12 @@ struct MergePlan: Sendable {
   /// How many workers the server has room for; nil for as many as are asked for.
   private(set) var workerLimit: Int?
 
+  /// For each table all that must be done before it, parents of parents included.
+  var ancestors: [Set<Int>] {
+    // Parents come first, so that theirs are complete when a child asks.
+    parents.reduce(into: []) { found, parents in found.append(parents.reduce(Set(parents)) { $0.union(found[$1]) }) }
+  }
+
   /// Whether values, or keys that are looked for, travel as text.
   var carriesText: Bool {
     tables.contains { table in

@@ -90,6 +90,14 @@ struct TablePlan: Sendable {
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
+  /// By which columns and whose equality rows are matched, as the ledger notes it: where the key changes, rows that were one may be
+  /// two, and what was merged of them says nothing any more.
+  var matching: String {
+    keyColumns.map { column in
+      "\(column.name.name) from \(column.stagedName.name) as \(column.baseType.equalityName)"
+    }.joined(separator: ", ")
+  }
+
   /// The part of ``versionReading`` that says by which columns rows are matched.
   var keyReading: String? {
     guard !keyIsPrimary || keyColumns.contains(where: { $0.renamed != nil }) else { return nil }

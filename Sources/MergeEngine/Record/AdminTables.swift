@@ -7,6 +7,8 @@ enum AdminTables {
     let keyColumn: SQL
     /// Whether the key column is a primary key.
     var hasKey: Bool { keyColumn.text.hasSuffix("PRIMARY KEY") }
+    /// A run may have any number of rows, in the order of their ids.
+    var hasManyRows: Bool { keyColumn.text == "id bigserial PRIMARY KEY" }
     /// Their definitions, the name first.
     let columns: [SQL]
   }
@@ -73,6 +75,8 @@ enum AdminTables {
         "whole_file_node bigint",
         // How versions were read for the window, where that is not the column updated_at as it is.
         "version_reading text",
+        // By what key rows were matched; nothing in entries of versions before.
+        "matched_by text",
         // Where the production table was then: one that was moved away, and another made in its place, is told by it.
         "production_schema text",
         "records bigint", "recorded_at timestamp", "superseded_at timestamp",

@@ -82,10 +82,11 @@ struct BatchRecord {
     if let snapshot = plan.reading.snapshot {
       return """
         INSERT INTO \(admin).merge_progress
-          (run_id, table_name, production_oid, source, first_row, row_count, version_from, version_to, version_reading, records,
-           recorded_at)
+          (run_id, table_name, production_oid, source, first_row, row_count, version_from, version_to, version_reading, matched_by,
+           records, recorded_at)
         SELECT \(run.id), \(Literal(plan.plainName)), \(plan.productionOid), \(Literal(snapshot.source.identity)),
-               lower(r), upper(r) - lower(r), \(window), \(text(plan.versionReading)), upper(r) - lower(r),
+               lower(r), upper(r) - lower(r), \(window), \(text(plan.versionReading)), \(text(plan.matching)),
+               upper(r) - lower(r),
                clock_timestamp() AT TIME ZONE 'UTC'
         FROM unnest($10::int8multirange) AS r
         RETURNING id
@@ -106,11 +107,12 @@ struct BatchRecord {
     return """
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, file_node, place_start, place_end, horizon, recent, next_id,
-         version_from, version_to, version_reading, production_schema, marker, settled, key_columns, \(keyStart), \(keyEnd), records,
+         version_from, version_to, version_reading, matched_by, production_schema, marker, settled, key_columns, \(keyStart), \(keyEnd), records,
          recorded_at)
       SELECT \(run.id), \(Literal(plan.plainName)), \(plan.productionOid), \(Literal(plan.staging.quoted)),
              \(Literal(source.identity)), \(source.fileNode), $10::tid, $11::tid, \(horizon.oldest), \(recent)::bigint[],
-             \(horizon.next), \(window), \(text(plan.versionReading)), \(Literal(plan.production.schema.name)), \(marker), $13::tid[],
+             \(horizon.next), \(window), \(text(plan.versionReading)), \(text(plan.matching)),
+             \(Literal(plan.production.schema.name)), \(marker), $13::tid[],
              CASE WHEN $14::text IS NOT NULL THEN ARRAY[\(keyNames)] END, $14::\(keyType)[], $15::\(keyType)[], $1,
              clock_timestamp() AT TIME ZONE 'UTC'\(isSameFile)
       RETURNING id

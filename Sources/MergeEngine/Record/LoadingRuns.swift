@@ -38,16 +38,16 @@ package struct LoadingRuns: Sendable {
   package func open(_ annotations: [String: String]) throws -> Int {
     let connection = try connect()
     try AdminSchema(schemas: schemas).complete(connection)
-    let row = try connection.query(
-      """
-      INSERT INTO \(admin).merge_summary (merge_start, status, parameters, engine_version)
-      VALUES (clock_timestamp() AT TIME ZONE 'UTC', 'LOADING', jsonb_build_object('annotations', $1, 'schemas', $3), $2)
-      RETURNING id
-      """,
+    let id = try RunNumber.open(
+      admin,
+      columns: "merge_start, status, parameters, engine_version",
+      values:
+        "clock_timestamp() AT TIME ZONE 'UTC', 'LOADING', jsonb_build_object('annotations', $1, 'schemas', $3), $2",
       [.jsonb(try json(annotations)), .text(EngineVersion.current), .jsonb(try json(schemas))],
-      "opening the run"
+      connection
     )
-    return row.integer(0, 0) ?? 0
+    try connection.execute("COMMIT", "opening the run")
+    return id
   }
 
   /// Adds to what is said about a run.

@@ -47,7 +47,7 @@ struct ProgressSQL {
         AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL
         AND (file_node IS NULL OR file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint)
         -- How versions were read is known to the merge alone: such rows count as pending.
-        AND (version_reading IS NULL OR version_from IS NULL AND version_to IS NULL)
+        AND NOT (\(hasWindow) AND \(Self.isReadOtherwise))
         -- Rows that are to be read again and lie elsewhere by now: all that was said before is forgotten.
         AND id > coalesce((SELECT max(later.id) FROM \(admin).merge_progress AS later
                            WHERE \(isOfStaging("later.source")) AND later.reopened IS NOT NULL AND later.superseded_at IS NULL
@@ -88,10 +88,7 @@ struct ProgressSQL {
       WHERE t.id IS NULL OR t.id < r.id
     ), others AS MATERIALIZED (
       -- Entries that are not looked at, since only the merge knows how versions were read.
-      SELECT EXISTS (SELECT FROM \(admin).merge_progress
-                     WHERE \(isOfStaging("source"))
-                       AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL
-                       AND version_reading IS NOT NULL AND (version_from IS NOT NULL OR version_to IS NOT NULL)) AS are_there
+      SELECT \(hasOthers) AS are_there
     ), refused AS MATERIALIZED (
       SELECT DISTINCT e.staging_address AS address, e.staging_xmin::text::xid AS xmin
       FROM \(admin).merge_errors AS e
@@ -131,6 +128,24 @@ struct ProgressSQL {
     """
   }
 
+  /// Whether there are entries whose rows count as pending, since how versions were read is known to the merge alone.
+  var hasOthers: SQL {
+    // Without a version that is read here, of no window is known which rows it held.
+    let isUnknown: SQL = version == nil ? "" : " AND \(Self.isReadOtherwise)"
+    return """
+      EXISTS (SELECT FROM \(admin).merge_progress
+              WHERE \(isOfStaging("source"))
+                AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL
+                AND \(hasWindow)\(isUnknown))
+      """
+  }
+
+  private var hasWindow: SQL { "(version_from IS NOT NULL OR version_to IS NOT NULL)" }
+
+  /// The version of an entry's rows was not the column as it stands (``TablePlan/versionReading``): what is said of the key alone
+  /// does not matter to a window.
+  private static let isReadOtherwise: SQL = "coalesce(NOT starts_with(version_reading, 'key '), false)"
+
   /// An entry `e` of a range of addresses says that the row `s` is merged.
   private var covers: SQL {
     """
@@ -152,7 +167,9 @@ struct ProgressSQL {
         AND (e.version_to IS NULL OR \(version.value) < e.version_to::\(version.type))
         """
       } ?? "e.version_from IS NULL AND e.version_to IS NULL"
-    return "(age(s.xmin) > age(e.horizon) OR s.xmin = ANY (e.recent)) AND \(isInWindow)"
+    // Without a horizon only the recent ones were seen.
+    let isOlder: SQL = "e.horizon IS NOT NULL AND \(Horizon.isOlder("s.xmin", than: "age(e.horizon)"))"
+    return "(\(isOlder) OR s.xmin = ANY (e.recent)) AND \(isInWindow)"
   }
 
   /// An address as the number that ``TupleAddress/packed`` is.

@@ -33,7 +33,8 @@ struct ProgressTable {
              horizon, array_to_string(recent, ','), next_id, version_from, version_to, marker,
              reopened::text, settled::text, records,
              array_to_json(key_columns)::text, array_to_json(key_start)::text, array_to_json(key_end)::text,
-             whole_file_node, array_to_json(key_text_start)::text, array_to_json(key_text_end)::text, version_reading
+             whole_file_node, array_to_json(key_text_start)::text, array_to_json(key_text_end)::text, version_reading,
+             matched_by
       FROM \(admin).merge_progress AS g
       WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL AND ($3::bigint IS NULL OR run_id = $3)
       ORDER BY id
@@ -76,8 +77,10 @@ struct ProgressTable {
       case .settled: break
       case .reopened: isJudgement = false
       }
-      // By another column or in another zone other rows may be newer, and a window's bounds part them elsewhere.
-      let isByOtherRules = isJudgement && rows.text(row, 23) != plan.versionReading
+      // By another column or in another zone other rows may be newer, and a window's bounds part them elsewhere; by another key
+      // rows that were one may be two.
+      let isByOtherKey = rows.text(row, 24).map { $0 != plan.matching } ?? false
+      let isByOtherRules = isJudgement && (isByOtherKey || rows.text(row, 23) != plan.versionReading)
       if isValid { underAnyRules.add(isByOtherRules ? entry.unbounded : entry) }
       if isValid, isByOtherRules {
         findings.coverageUnderAnyRules = Coverage()
@@ -194,8 +197,8 @@ struct ProgressTable {
       )
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, staging, source, horizon, recent, next_id, version_from, version_to, records,
-         whole_file_node, version_reading, production_schema, recorded_at)
-      VALUES ($12, \(Literal(plan.plainName)), $1, $2, $3, $4, $5::text::bigint[], $6, $7, $8, $11, $13, $14,
+         whole_file_node, version_reading, matched_by, production_schema, recorded_at)
+      VALUES ($12, \(Literal(plan.plainName)), $1, $2, $3, $4, $5::text::bigint[], $6, $7, $8, $11, $13, $14, $15,
               \(Literal(plan.production.schema.name)), clock_timestamp() AT TIME ZONE 'UTC')
       """,
       [
@@ -203,6 +206,7 @@ struct ProgressTable {
         .text("{" + horizon.recent.map(String.init).joined(separator: ",") + "}"), .bigint(horizon.next),
         .text(window.from), .text(window.to), .bool(window.from == nil), .bool(window.to == nil), .bigint(recordCount),
         .bigint(runID), .bigint(source.fileNode), .text(plan.versionReading),
+        .text(plan.matching),
       ],
       "recording that all of \(plan.staging) is merged"
     )

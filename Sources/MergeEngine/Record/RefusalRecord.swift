@@ -2,6 +2,17 @@ import Libpq
 
 /// Writes refused staging rows into `merge_errors`, in the batch's own transaction.
 struct RefusalRecord {
+  /// Refused rows are none any more, since somebody has changed or deleted them after they were read: the batch is to be carried
+  /// without them. What has taken their place comes with the next round.
+  struct RowsGone: Error, CustomStringConvertible {
+    let addresses: Set<UInt64>
+
+    var description: String {
+      "rows that the server refuses are changed or deleted in staging again and again while they are written, as a trigger "
+        + "might do"
+    }
+  }
+
   let plan: TablePlan
   let runID: Int
   let admin: Identifier
@@ -13,6 +24,8 @@ struct RefusalRecord {
   /// same whatever the session's settings: a row is found again by its key when its address is no more. A
   /// row that does not fit into jsonb (json with \u0000, more than 256 MB) is recorded as one string, and failing that
   /// without its data; one whose key production's encoding can't hold, without its key.
+  ///
+  /// - Throws: ``RowsGone``; ``PostgresError``.
   func write(_ refusals: [(address: UInt64, error: PostgresError)]) throws {
     guard !refusals.isEmpty else { return }
     do {
@@ -57,7 +70,7 @@ struct RefusalRecord {
   private func insert(
     _ refusals: [(address: UInt64, error: PostgresError)],
     form: RefusalSQL.RowForm
-  ) throws(PostgresError) {
+  ) throws {
     let staging = connections.staging
     let rows = try LocalSettings.reading(under: LocalSettings.exactText, on: staging) { () throws(PostgresError) in
       try staging.query(
@@ -68,7 +81,9 @@ struct RefusalRecord {
     let isSnapshot = plan.reading.snapshot != nil
     var found: [UInt64: Int] = [:]
     for row in 0..<rows.count { found[TupleAddress(text: rows.text(row, 0) ?? "")?.packed ?? 0] = row }
-    // Somebody may have changed or deleted one since it was read: then its reason is recorded, and the row is none any more.
+    // A record of one that is gone would say nothing of it, and could never be told from one that stands.
+    let gone = Set(refusals.map(\.address)).subtracting(found.keys)
+    guard gone.isEmpty || isSnapshot else { throw RowsGone(addresses: gone) }
     func texts(_ column: Int) -> [String?] { refusals.map { found[$0.address].flatMap { rows.text($0, column) } } }
     _ = try connections.production.query(
       RefusalSQL.insert(admin),

@@ -104,23 +104,28 @@ struct RunRecord {
     together addToOpening: (_ id: Int) throws -> Void = { _ in }
   ) throws {
     admin = Identifier(schemas.admin)
-    try connection.beginWithNext("opening the run")
-    let row = try connection.query(
-      Self.opening(Identifier(schemas.admin), continuing: options.continuedRunID),
-      [.jsonb(try options.json()), .text(EngineVersion.current), .jsonb(try Self.json(warnings))],
-      "opening the run"
-    )
-    guard let id = row.count == 1 ? row.integer(0, 0) : nil else {
-      try connection.execute("ROLLBACK", "giving up opening the run")
-      throw MergeFailure.blocked([
-        .blocker(
-          .notFound,
-          nil,
-          "there is no run \(options.continuedRunID ?? 0) in \(schemas.admin).merge_summary to continue."
-        )
-      ])
+    let parameters: [Parameter] = [
+      .jsonb(try options.json()), .text(EngineVersion.current), .jsonb(try Self.json(warnings)),
+    ]
+    if let continuedID = options.continuedRunID {
+      try connection.beginWithNext("opening the run")
+      let row = try connection.query(Self.reopening(continuedID, admin), parameters, "opening the run")
+      guard row.count == 1 else {
+        try connection.execute("ROLLBACK", "giving up opening the run")
+        throw MergeFailure.blocked([
+          .blocker(.notFound, nil, "there is no run \(continuedID) in \(schemas.admin).merge_summary to continue.")
+        ])
+      }
+      id = continuedID
+    } else {
+      id = try RunNumber.open(
+        admin,
+        columns: "merge_start, status, parameters, engine_version, warnings",
+        values: "clock_timestamp() AT TIME ZONE 'UTC', 'RUNNING', $1, $2, $3",
+        parameters,
+        connection
+      )
     }
-    self.id = id
     try RunLocks.takeRun(id, admin: admin, connection)
     let logs = try connection.query(
       """
@@ -158,20 +163,13 @@ struct RunRecord {
     try connection.execute("COMMIT", "opening the run")
   }
 
-  private static func opening(_ admin: Identifier, continuing id: Int?) -> SQL {
-    guard let id else {
-      return """
-        INSERT INTO \(admin).merge_summary (merge_start, status, parameters, engine_version, warnings)
-        VALUES (clock_timestamp() AT TIME ZONE 'UTC', 'RUNNING', $1, $2, $3)
-        RETURNING id
-        """
-    }
-    return """
-      UPDATE \(admin).merge_summary
-      SET status = 'RUNNING', merge_end = NULL, notes = NULL, parameters = $1, engine_version = $2, warnings = $3
-      WHERE id = \(id)
-      RETURNING id
-      """
+  private static func reopening(_ id: Int, _ admin: Identifier) -> SQL {
+    """
+    UPDATE \(admin).merge_summary
+    SET status = 'RUNNING', merge_end = NULL, notes = NULL, parameters = $1, engine_version = $2, warnings = $3
+    WHERE id = \(id)
+    RETURNING id
+    """
   }
 
   /// Writes how long a table took, and how many of production's pages were visited; goes with the next statement.

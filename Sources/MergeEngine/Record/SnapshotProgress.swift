@@ -24,8 +24,13 @@ struct SnapshotProgress {
   /// By what rules rows are judged, as a replay notes it; see ``TablePlan/versionReading``.
   private var rules: SQL { table.versionReading.map { "\(Literal($0))::text" } ?? "NULL::text" }
 
+  private var matching: SQL { "\(Literal(table.matching))::text" }
+
   private var rulesCondition: SQL {
-    "coalesce(version_reading = \(rules), version_reading IS NULL AND \(rules) IS NULL)"
+    """
+    coalesce(version_reading = \(rules), version_reading IS NULL AND \(rules) IS NULL)
+    AND coalesce(matched_by = \(matching), true)
+    """
   }
 
   private static let windowCondition: SQL = """
@@ -81,9 +86,9 @@ struct SnapshotProgress {
       )
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, source, version_from, version_to, first_row, row_count, records, version_reading,
-         recorded_at)
+         matched_by, recorded_at)
       SELECT run_id, $5, $1, $2, version_from, version_to, first_row, row_count, row_count, \(rules),
-             clock_timestamp() AT TIME ZONE 'UTC'
+             \(matching), clock_timestamp() AT TIME ZONE 'UTC'
       FROM former
       """,
       identity + [.text(table.plainName), .text(snapshot.snapshotID)],
@@ -175,9 +180,9 @@ struct SnapshotProgress {
       )
       INSERT INTO \(admin).merge_progress
         (run_id, table_name, production_oid, source, version_from, version_to, first_row, row_count, records, version_reading,
-         recorded_at)
+         matched_by, recorded_at)
       SELECT $9, $5, $1, $2, $3, $4, lower(r), upper(r) - lower(r), upper(r) - lower(r), \(rules),
-             clock_timestamp() AT TIME ZONE 'UTC'
+             \(matching), clock_timestamp() AT TIME ZONE 'UTC'
       FROM unnest((SELECT range_agg(int8range(first_row, first_row + row_count)) FROM superseded)
                   - (SELECT coalesce(range_agg(int8range(snapshot_row, snapshot_row + 1)), '{}') FROM reopened)) AS r
       """,

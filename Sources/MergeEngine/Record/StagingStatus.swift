@@ -14,24 +14,35 @@ public struct StagingStatus: Sendable, Codable {
   /// Rows that stand refused.
   public let errors: Int
 
+  /// What was counted of all tables.
+  struct Counts: Sendable {
+    var counted: [StagingStatus] = []
+    /// Tables of which merged rows may count as pending (``ProgressSQL/hasOthers``).
+    var readOtherwise: [String] = []
+    /// Tables that Citus has distributed: what is merged of their rows is known to the nodes.
+    var ofCitus: [String] = []
+  }
+
   /// Counts every staging table that lies here whole.
-  ///
-  /// - Returns: the counts, and the names of the tables that Citus has distributed: what is merged of their rows is known to the nodes.
   static func read(
     _ connection: Connection,
     _ schemas: Schemas,
     _ rules: ColumnRules,
     only names: [String]?
-  ) throws(PostgresError) -> (counted: [StagingStatus], ofCitus: [String]) {
-    var (counted, ofCitus): ([StagingStatus], [String]) = ([], [])
+  ) throws(PostgresError) -> Counts {
+    let admin = Identifier(schemas.admin)
+    var counts = Counts()
     for table in try allTables(connection, schemas, rules) where table.isMeant(by: names) {
-      if table.isOfCitus {
-        ofCitus.append(table.shownName)
-      } else {
-        counted.append(try count(table, connection, admin: Identifier(schemas.admin)))
+      guard !table.isOfCitus else {
+        counts.ofCitus.append(table.shownName)
+        continue
       }
+      let status = try count(table, connection, admin: admin)
+      counts.counted.append(status)
+      guard status.pending > 0, try table.isReadOtherwise(admin, connection) else { continue }
+      counts.readOtherwise.append(table.shownName)
     }
-    return (counted, ofCitus)
+    return counts
   }
 
   /// Refuses tables that only the nodes of Citus can count, where nobody asks the nodes.
@@ -200,7 +211,18 @@ public struct StagingStatus: Sendable, Codable {
     }
 
     /// total_records, pending_records, processed_records, error_records.
-    func counts(_ admin: Identifier) -> SQL {
+    func counts(_ admin: Identifier) -> SQL { progress(admin).counts }
+
+    /// Whether rows that are merged may count as pending.
+    func isReadOtherwise(_ admin: Identifier, _ connection: Connection) throws(PostgresError) -> Bool {
+      guard hasLedger else { return false }
+      return try connection.query(
+        "SELECT \(progress(admin).hasOthers)",
+        "looking how versions of \(name) were read"
+      ).bool(0, 0) == true
+    }
+
+    private func progress(_ admin: Identifier) -> ProgressSQL {
       ProgressSQL(
         staging: "\(name)",
         stagingLiteral: "\(Literal(name.quoted))",
@@ -209,7 +231,7 @@ public struct StagingStatus: Sendable, Codable {
         version: versionType.map { ("s.\(Identifier(ColumnRules().version))", $0) },
         admin: admin,
         server: server
-      ).counts
+      )
     }
   }
 

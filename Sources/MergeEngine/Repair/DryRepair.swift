@@ -99,7 +99,7 @@ struct DryRepair {
     for (position, row) in staged.rows.enumerated() {
       guard let line = lines[row.address] else { continue }
       switch refusals[UInt32(position)] {
-      case .final(let words):
+      case .final(let words), .contested(let words):
         outcomes[line] = .refused(words, dependsOnOtherRows: false)
         continue
       case .hopeful(let objections):

@@ -48,16 +48,18 @@ struct BatchWriter {
   ///   - memory: the verdicts of rows that are refused become errors in it.
   ///   - isCheckedLast: constraints that may be checked later are checked when all rows are written.
   ///   - probe: looks older rows up whose key's newest row was refused.
+  ///   - ties: compares those of them that are as new as production's, if that is asked for.
   /// - Throws: ``RowRoute/Closed``; ``PostgresError``.
   mutating func write(
     _ memory: inout BatchMemory,
     _ mode: Stations.Mode,
     _ route: RowRoute,
     isCheckedLast: Bool,
-    revivingBy probe: inout Probe
+    revivingBy probe: inout Probe,
+    _ ties: inout TieCheck?
   ) throws -> Apply.Counts {
     let (inserts, updates) = (memory.classifier.inserts, memory.classifier.updates)
-    if mode == .careful && !isAllOrNothing { return try writeAroundRefused(&memory, revivingBy: &probe) }
+    if mode == .careful && !isAllOrNothing { return try writeAroundRefused(&memory, revivingBy: &probe, &ties) }
     if isCheckedLast { try deferConstraints() }
     let written =
       switch (route, mode) {
@@ -91,9 +93,11 @@ struct BatchWriter {
   }
 
   /// Writes row by row where that is needed, and puts the rows aside that the server refuses whatever is tried.
-  private mutating func writeAroundRefused(_ memory: inout BatchMemory, revivingBy probe: inout Probe) throws
-    -> Apply.Counts
-  {
+  private mutating func writeAroundRefused(
+    _ memory: inout BatchMemory,
+    revivingBy probe: inout Probe,
+    _ ties: inout TieCheck?
+  ) throws -> Apply.Counts {
     var counts = Apply.Counts()
     try budget.start(on: production)
     while true {
@@ -102,7 +106,7 @@ struct BatchWriter {
       try quarantine.put(refusals, of: memory.batch)
       for refusal in refusals { memory.batch.setVerdict(.error, row: refusal.row) }
       guard !refusals.isEmpty, memory.batch.hasDuplicates else { return counts }
-      try memory.reviveDuplicates(plan, by: &probe, on: production)
+      try memory.reviveDuplicates(plan, by: &probe, comparing: &ties, on: production)
     }
   }
 

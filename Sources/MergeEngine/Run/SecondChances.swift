@@ -22,10 +22,7 @@ struct SecondChances {
 
   init(_ context: RunContext) {
     self.context = context
-    // Parents come first, so that theirs are complete when a child asks.
-    ancestors = context.plan.parents.reduce(into: [Set<Int>]()) { found, parents in
-      found.append(parents.reduce(Set(parents)) { $0.union(found[$1]) })
-    }
+    ancestors = context.plan.ancestors
   }
 
   private func isParent(_ table: Int) -> Bool { context.plan.parents.contains { $0.contains(table) } }

@@ -7,14 +7,27 @@ struct BatchMemory {
   var answer = ProbeAnswer()
   var classifier = Classifier()
 
+  /// Gives every candidate its verdict: by its version, and where ties are compared by what else it holds.
+  mutating func classify(_ plan: TablePlan, comparing ties: inout TieCheck?, on production: Connection) throws {
+    try classifier.classify(&batch, answer, plan)
+    guard var check = ties.take() else { return }
+    defer { ties = check }
+    classifier.update(try check.differing(classifier.ties, of: batch, on: production), &batch)
+  }
+
   /// Classifies the older rows of keys with several: a refused row may have kept one of them from being merged.
   ///
   /// They are looked up in production as it is now, with what the batch has written.
-  mutating func reviveDuplicates(_ plan: TablePlan, by probe: inout Probe, on production: Connection) throws {
+  mutating func reviveDuplicates(
+    _ plan: TablePlan,
+    by probe: inout Probe,
+    comparing ties: inout TieCheck?,
+    on production: Connection
+  ) throws {
     try order.arrange(&batch, plan, onlyDuplicates: true)
     for row in batch.candidates { batch.setVerdict(.unchanged, row: row) }
     try probe.lookUp(batch, on: production, &answer)
-    try classifier.classify(&batch, answer, plan)
+    try classify(plan, comparing: &ties, on: production)
     // Those that are not needed after all are what they were.
     for row in batch.candidates where !batch.rows[Int(row)].verdict.isWritten {
       batch.setVerdict(.duplicate, row: row)
@@ -156,12 +169,7 @@ struct Stations {
       try probe.lookUp(memory.batch, on: production, readsAhead: way.readsAhead, &memory.answer)
     }
     let lookUpTime = ContinuousClock.now - lookUpStart
-    try memory.classifier.classify(&memory.batch, memory.answer, plan)
-    if var check = tieCheck {
-      let differing = try check.differing(memory.classifier.ties, of: memory.batch, on: production)
-      tieCheck = check
-      memory.classifier.update(differing, &memory.batch)
-    }
+    try memory.classify(plan, comparing: &tieCheck, on: production)
     ways.learn(
       insertedCount: memory.classifier.inserts.count,
       updatedCount: memory.classifier.updates.count,
@@ -340,7 +348,7 @@ struct Stations {
     _ memory: inout BatchMemory
   ) throws -> Apply.Counts {
     do {
-      return try writer.write(&memory, mode, way.route, isCheckedLast: isCheckedLast, revivingBy: &probe)
+      return try writer.write(&memory, mode, way.route, isCheckedLast: isCheckedLast, revivingBy: &probe, &tieCheck)
     } catch let error as RowRoute.Closed {
       ways.closeWithinServer()
       throw error

@@ -107,6 +107,8 @@ final class Worker {
   private func carryPatiently(_ item: WorkQueue.Item) throws {
     var mode = beginning(item)
     var attempt = 0
+    /// Refused rows that were none any more.
+    var gone: Set<UInt64> = []
     let deadline = ContinuousClock.now + .seconds(context.retries.patienceSeconds)
     while context.stop.signal == nil {
       let (start, trips) = (ContinuousClock.now, connections?.production.tripCount)
@@ -147,6 +149,11 @@ final class Worker {
       } catch is RowRoute.Closed {
         // The stations take another one from now on.
         try undo()
+      } catch let error as RefusalRecord.RowsGone {
+        // Each goes once, unless the batch itself takes it away.
+        guard gone.isDisjoint(with: error.addresses) else { return try fail(item, error) }
+        gone.formUnion(error.addresses)
+        try undo()
       } catch let error as PostgresError {
         guard context.stop.signal == nil else { break }
         attempt += 1
@@ -163,6 +170,12 @@ final class Worker {
           return queue.shrink(item, at: rows.isEmpty ? nil : rows[rows.count / 2].address, rowCount: rows.count)
         case .retry:
           try undo()
+          if error.sqlState == .readOnlyTransaction, attempt == 1 {
+            context.logger.warning(
+              "the server takes no writes; trying again for \(Int(context.retries.patienceSeconds)) s",
+              metadata: ["table": "\(context.plan.tables[item.table].name)", "reason": "\(error)"]
+            )
+          }
           context.logger.debug("batch tried again", metadata: ["reason": "\(error)", "attempt": "\(attempt)"])
           context.stop.sleep(seconds: context.retries.waitSeconds(afterAttempt: attempt))
         case .yield(let workerCount):

@@ -15,7 +15,7 @@ struct CSVConversion {
     let values: SQL = columns.indices.map { value($0) }.joined(", ")
     var last: SQL = ""
     if let deleted {
-      let number = deleted.lastNumber { name in value(column(name)) }
+      let number = deleted.lastNumber { name in typedValue(column(name)) }
       last = ", \(number)"
     }
     return "SELECT k.ordinal::integer, \(values)\(last) FROM \(source(columns.indices)) ORDER BY k.ordinal"
@@ -35,12 +35,16 @@ struct CSVConversion {
 
   func column(_ name: Identifier) -> Int { columns.firstIndex { $0.name == name } ?? 0 }
 
+  /// A column's value in the form in which it goes into the file.
+  private func value(_ index: Int) -> SQL {
+    columns[index].travelElsewhere == .text ? "(\(typedValue(index)))::text" : typedValue(index)
+  }
+
   /// A text as the column's value. What is too long is left as it is: the merge has the server refuse it, row by row, where a
   /// cast would cut it.
-  func value(_ index: Int) -> SQL {
+  func typedValue(_ index: Int) -> SQL {
     let type = columns[index].baseType
     let text: SQL = "k.c\(index)"
-    if columns[index].travelElsewhere == .text { return "(\(text)::\(type.uncutName))::text" }
     // DMS writes bytes as hexadecimal digits.
     if type.oid == TypeOID.bytea {
       return "CASE WHEN starts_with(\(text), '\\x') THEN \(text)::bytea ELSE pg_catalog.decode(\(text), 'hex') END"

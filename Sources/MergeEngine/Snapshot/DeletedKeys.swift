@@ -27,7 +27,9 @@ struct DeletedKeys {
     var columns: [SQL] = []
     var names: [SQL] = []
     for (index, column) in keyColumns.enumerated() {
-      columns.append("k\(index) \(column.baseType.uncutName)")
+      // With production's collation, by which keys are compared, sorted and told apart wherever these columns stand.
+      let collation: SQL = column.baseType.nonDeterministicCollation.map { " COLLATE \($0)" } ?? ""
+      columns.append("k\(index) \(column.baseType.uncutName)\(collation)")
       names.append("k\(index)")
     }
     columns.append("version \(version.baseType.fullName)")
@@ -55,6 +57,8 @@ struct DeletedKeys {
   }
 
   /// The number of the last deletion of a row's key; NULL for none.
+  ///
+  /// - Parameter value: gives a column's value, in production's type.
   func lastNumber(key value: (Identifier) -> SQL) -> SQL {
     let isSame = match("d") { index in value(key.columns[index].name) }
     return "(SELECT max(d.number) FROM \(name) AS d WHERE \(isSame))"
@@ -68,7 +72,7 @@ struct DeletedKeys {
     // The version may be part of the key.
     let places = (keyColumns + [version]).map { conversion.column($0.name) }
     let distinct = Array(Set(places)).sorted()
-    let values: [SQL] = places.map { conversion.value($0) }
+    let values: [SQL] = places.map { conversion.typedValue($0) }
     _ = try connection.query(
       """
       INSERT INTO \(name)

@@ -12,6 +12,9 @@ public struct MergeStatus: Sendable, Codable {
   /// Refused rows on record whose staging is another database's, and that were neither retried nor dismissed: whether they are still
   /// there can't be seen from here.
   public let errorsElsewhere: Int
+  /// Tables of which rows that a merge with a window has merged count as pending: only a merge or a plan knows how it read their
+  /// versions, as in another type or zone.
+  public let windowsReadOtherwise: [String]
   /// The admin schema's name, if there is no such schema.
   package private(set) var missingAdminSchema: String?
   /// Staging tables that Citus has distributed and nobody has counted.
@@ -22,6 +25,7 @@ public struct MergeStatus: Sendable, Codable {
     case lastRun = "last_run"
     case runs
     case errorsElsewhere = "errors_elsewhere"
+    case windowsReadOtherwise = "windows_read_otherwise"
   }
 
   /// The contract's object; `last_run` is there, as null, before the first run too.
@@ -31,6 +35,7 @@ public struct MergeStatus: Sendable, Codable {
     try container.encode(lastRun, forKey: .lastRun)
     try container.encode(runs, forKey: .runs)
     try container.encode(errorsElsewhere, forKey: .errorsElsewhere)
+    try container.encode(windowsReadOtherwise, forKey: .windowsReadOtherwise)
   }
 
   /// A row of `merge_summary`.
@@ -68,13 +73,16 @@ public struct MergeStatus: Sendable, Codable {
 
   /// The same with tables that nodes have counted.
   ///
-  /// - Parameter left: tables that Citus has distributed and nobody has counted.
-  func adding(_ counted: [StagingStatus], leaving left: [String]) -> MergeStatus {
+  /// - Parameters:
+  ///   - readOtherwise: those of them of which merged rows may count as pending.
+  ///   - left: tables that Citus has distributed and nobody has counted.
+  func adding(_ counted: [StagingStatus], readOtherwise: [String], leaving left: [String]) -> MergeStatus {
     MergeStatus(
       tables: (tables + counted).sorted { $0.table < $1.table },
       lastRun: lastRun,
       runs: runs,
       errorsElsewhere: errorsElsewhere,
+      windowsReadOtherwise: (windowsReadOtherwise + readOtherwise).sorted(),
       missingAdminSchema: missingAdminSchema,
       ofCitus: left
     )
@@ -129,6 +137,7 @@ public struct MergeStatus: Sendable, Codable {
       lastRun: runs.first,
       runs: runs,
       errorsElsewhere: try errorsElsewhere(connection, schemas, tables),
+      windowsReadOtherwise: staging.readOtherwise,
       missingAdminSchema: hasAdminSchema == true ? nil : schemas.admin,
       ofCitus: staging.ofCitus
     )

@@ -308,7 +308,7 @@ struct AskedRowReader {
     let rows = try production.query(
       """
       SELECT k.ordinal::bigint, p.ctid::text, p.xmin::text, coalesce(p.\(version.name) > \(staged), false),
-             age(p.xmin) > age(\(Literal(horizon))::xid), \(values.joined(", "))
+             \(Horizon.isOlder("p.xmin", than: "age(\(Literal(horizon))::xid)")), \(values.joined(", "))
       FROM \(KeyTexts.source(plan, and: "version")) JOIN \(plan.production) AS p ON \(KeyTexts.match(plan))
       """,
       KeyTexts.parameters(plan, keys) + [.textArray(versions.map { $0 ?? "" })],

@@ -1,13 +1,14 @@
 import Foundation
 import Libpq
 
-/// One thread of a verification: compares batches until none is left, then looks at its suspects again.
+/// One thread of a verification: compares batches until none is left, then looks at suspects again.
 final class RowCheckWorker {
   private let plan: MergePlan
   private let queue: WorkQueue
   /// The tables that are compared within the server, by their place in the plan.
   private let joined: [Int: JoinedTable]
   private let ranges: KeyRangeQueue
+  private let pool: SuspectPool
   private let connections: WorkerConnections
   private let options: VerifyOptions
   private let stop: StopSignal
@@ -23,8 +24,9 @@ final class RowCheckWorker {
   /// When the last batch was compared.
   private(set) var comparedAt = ContinuousClock.now
 
-  /// With so many suspects the worker pauses and looks at them before it goes on; 8 bytes each. Arbitrary.
-  private static let suspectLimit = 200_000
+  /// With so many suspects the worker pauses and looks at them before it goes on; 8 bytes each. Which of them have one key is then
+  /// known of these alone. Arbitrary.
+  private static let suspectLimit = 1_000_000
 
   init(
     number: Int,
@@ -32,6 +34,7 @@ final class RowCheckWorker {
     _ queue: WorkQueue,
     joined: [Int: JoinedTable],
     _ ranges: KeyRangeQueue,
+    _ pool: SuspectPool,
     session: Session,
     options: VerifyOptions,
     output: VerifyOutput?,
@@ -41,6 +44,7 @@ final class RowCheckWorker {
     self.queue = queue
     self.joined = joined
     self.ranges = ranges
+    self.pool = pool
     self.options = options
     self.stop = stop
     self.output = output
@@ -54,11 +58,13 @@ final class RowCheckWorker {
 
   /// - Returns: what this worker found, by table.
   func run() throws -> [RowCheckOutcome] {
+    // Others wait for this one.
+    defer { if stop.signal != nil { pool.stop() } }
     do {
       try join()
       while stop.signal == nil, let item = queue.take() { try carry(item) }
       comparedAt = .now
-      try lookAgain()
+      try lookAtAllSuspects()
     } catch {
       // A statement that was cancelled because somebody asked to stop is no failure.
       guard stop.signal != nil else { throw error }
@@ -129,21 +135,48 @@ final class RowCheckWorker {
     try lookAgain()
   }
 
-  /// Waits until the last suspect is old enough, and looks.
+  /// Waits until the last of its own suspects is old enough, and looks at them.
   private func lookAgain() throws {
     guard suspectCount > 0 else { return }
-    let age = (ContinuousClock.now - lastSuspectedAt) / .seconds(1)
-    stop.sleep(seconds: options.recheckAfterSeconds - age)
-    for index in suspects.indices where !suspects[index].isEmpty && stop.signal == nil {
-      guard let comparison = plan.tables[index].writing.ties else { continue }
-      try connections.covered(by: stop) {
-        var look = try SecondLook(plan.tables[index], comparison, number: lookCount, output: output, on: connections)
-        lookCount += 1
-        try look.look(suspects[index], into: &memory.batch, outcome: &outcomes[index])
-      }
-      suspects[index].removeAll(keepingCapacity: true)
-    }
+    let rest = try settle(SuspectPool.Suspects(rows: suspects, lastAt: lastSuspectedAt))
+    for index in rest.indices { try look(rest[index][...], of: index) }
+    forgetSuspects()
+  }
+
+  /// Gives its suspects to all workers, and looks at what they hand out.
+  private func lookAtAllSuspects() throws {
+    let own = SuspectPool.Suspects(rows: suspects, lastAt: suspectCount > 0 ? lastSuspectedAt : nil)
+    forgetSuspects()
+    if let all = pool.add(own) { pool.handOut(try settle(all)) }
+    while let piece = pool.take() { try look(piece.suspects, of: piece.table) }
+  }
+
+  private func forgetSuspects() {
+    for index in suspects.indices { suspects[index].removeAll(keepingCapacity: true) }
     suspectCount = 0
+  }
+
+  /// Waits until suspects are old enough, and leaves the newest of each key.
+  private func settle(_ all: SuspectPool.Suspects) throws -> [[SuspectRow]] {
+    if let last = all.lastAt {
+      stop.sleep(seconds: options.recheckAfterSeconds - (ContinuousClock.now - last) / .seconds(1))
+    }
+    return try all.rows.enumerated().map { index, rows in
+      let superseded = try connections.covered(by: stop) {
+        try RepeatedKeys(plan: plan.tables[index], connections: connections).superseded(rows)
+      }
+      outcomes[index].counts.superseded += superseded.count
+      return rows.filter { !superseded.contains($0.address) }
+    }
+  }
+
+  private func look(_ suspects: ArraySlice<SuspectRow>, of index: Int) throws {
+    guard !suspects.isEmpty, stop.signal == nil, let comparison = plan.tables[index].writing.ties else { return }
+    try connections.covered(by: stop) {
+      var look = try SecondLook(plan.tables[index], comparison, number: lookCount, output: output, on: connections)
+      lookCount += 1
+      try look.look(suspects, into: &memory.batch, outcome: &outcomes[index])
+    }
   }
 
   /// Tells the prepared statements of second looks apart.

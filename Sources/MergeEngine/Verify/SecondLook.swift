@@ -41,10 +41,14 @@ struct SecondLook {
   }
 
   /// Counts what has settled, and what differs still.
-  mutating func look(_ suspects: [SuspectRow], into batch: inout StagedBatch, outcome: inout RowCheckOutcome) throws {
-    for start in stride(from: 0, to: suspects.count, by: Self.pieceRowCount) {
+  mutating func look(
+    _ suspects: ArraySlice<SuspectRow>,
+    into batch: inout StagedBatch,
+    outcome: inout RowCheckOutcome
+  ) throws {
+    for start in stride(from: suspects.startIndex, to: suspects.endIndex, by: Self.pieceRowCount) {
       try lookAtPiece(
-        suspects[start..<min(start + Self.pieceRowCount, suspects.count)],
+        suspects[start..<min(start + Self.pieceRowCount, suspects.endIndex)],
         into: &batch,
         outcome: &outcome
       )

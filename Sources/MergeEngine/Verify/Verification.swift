@@ -6,7 +6,7 @@ import Logging
 ///
 /// ```
 /// in one database: both, by ranges of keys ─▶ JoinCheck ─┐
-/// else: staging, batch by batch in key order ─┐          ├─▶ suspects ── pause ──▶ SecondLook ─▶ differences
+/// else: staging, batch by batch in key order ─┐          ├─▶ suspects ── pause ──▶ RepeatedKeys ─▶ SecondLook ─▶ differences
 ///       production, in key order or by key ───┴─▶ RowCheck ┘
 /// ```
 /// Between two databases key, version and a digest of the other columns travel (``RowDigest``), and the values of suspects.
@@ -203,12 +203,15 @@ package struct Verification: Sendable {
       only: Set(plan.tables.indices).subtracting(joined.keys),
       batchRows: options.merge.batchRows
     )
+    let workerCount = try ConnectionRoom.workers(options.merge.workerCount, beside: control)
+    let pool = SuspectPool(tableCount: plan.tables.count, workerCount: workerCount)
     let found = try WorkerThreads.run(
-      count: try ConnectionRoom.workers(options.merge.workerCount, beside: control),
+      count: workerCount,
       whileWaiting: { onProgress(RunProgress(queue.snapshot, ranges.progress, since: clock.start)) },
       onError: {
         queue.stop()
         ranges.stop()
+        pool.stop()
       },
       { number in
         let worker = try RowCheckWorker(
@@ -217,6 +220,7 @@ package struct Verification: Sendable {
           queue,
           joined: joined,
           ranges,
+          pool,
           session: session,
           options: options,
           output: output,

@@ -35,6 +35,7 @@ struct RowRecords {
     guard !addresses.isEmpty, let source = plan.reading.state.source, try has("merge_progress.key_text_start") else {
       return []
     }
+    let isOlder = Horizon.isOlder("s.xmin", than: "age(mod(g.horizon, 4294967296)::text::xid)")
     let rows = try connection.query(
       """
       WITH events AS (
@@ -49,7 +50,7 @@ struct RowRecords {
                  AND (s.xmin = mod(g.marker, 4294967296)::text::xid
                       OR \(isInStretch)
                          AND (g.place_start IS NULL OR s.ctid >= g.place_start) AND (g.place_end IS NULL OR s.ctid < g.place_end)
-                         AND (coalesce(g.horizon, 0) > 0 AND age(s.xmin) > age(mod(g.horizon, 4294967296)::text::xid)
+                         AND (coalesce(g.horizon, 0) > 0 AND \(isOlder)
                               OR s.xmin = ANY (ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(g.recent) AS r)))))
         LEFT JOIN \(admin).merge_summary AS r ON r.id = g.run_id
         WHERE s.ctid = ANY ($1::text[]::tid[])
@@ -97,7 +98,10 @@ struct RowRecords {
     let recorded = try recordedKey()
     let count = plan.keyColumnCount
     let match = plan.keyColumns.indices.map { index in
-      "e.row_key ->> \(Literal(plan.columns[index].name.name)) IN ($\(index + 2), $\(index + 2 + count))" as SQL
+      let column = plan.columns[index]
+      // As staging spells it, which production may take for the same.
+      let value = column.baseType.collated("e.row_key ->> \(Literal(column.name.name))")
+      return "\(value) IN ($\(index + 2), $\(index + 2 + count))" as SQL
     }
     let rows = try connection.query(
       """

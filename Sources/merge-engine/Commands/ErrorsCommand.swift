@@ -116,10 +116,11 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
   func run() async throws {
     let context = try CommandContext(options.database)
     let browser = try options.browser(context)
-    let (released, replayedCount) = try await Waiting.on("releasing", context) {
+    let (released, replayedCount, dismissedCount) = try await Waiting.on("releasing", context) {
       (
         try browser.retry(dismissed ? .dismissed : .standing, sqlState: options.sqlstate),
-        try browser.countReplayed(sqlState: options.sqlstate)
+        try browser.countReplayed(sqlState: options.sqlstate),
+        try browser.count(.dismissed, sqlState: options.sqlstate)
       )
     }
     if replayedCount > 0 {
@@ -127,17 +128,33 @@ struct ErrorsRetryCommand: AsyncParsableCommand {
         "\(Numbers.counted(replayedCount, "refused row")) came from a snapshot, not from staging: merge-engine replay tries again"
       )
     }
-    if context.writesJSON { return try StandardOutput.write(json: ["released": released]) }
-    guard !context.isQuiet else { return }
-    guard released.values.contains(where: { $0 > 0 }) else {
-      let rows: TerminalText = dismissed ? "No dismissed rows" : "No refused rows"
-      return StandardOutput.write(replayedCount > 0 ? "\(rows) of staging.\n" : "\(rows).\n")
+    if context.writesJSON {
+      return try StandardOutput.write(json: Retried(released: released, dismissed: dismissedCount))
     }
-    for (table, count) in released.sorted(by: { $0.key < $1.key }) {
+    guard !context.isQuiet else { return }
+    if released.values.contains(where: { $0 > 0 }) {
+      for (table, count) in released.sorted(by: { $0.key < $1.key }) {
+        StandardOutput.write(
+          "\(table): the next merge tries \(Numbers.counted(count, "row")) again.\n"
+        )
+      }
+    } else {
+      let rows: TerminalText = dismissed ? "No dismissed rows" : "No refused rows"
+      StandardOutput.write(replayedCount > 0 ? "\(rows) of staging.\n" : "\(rows).\n")
+    }
+    if dismissedCount > 0, !dismissed {
+      let stay: TerminalText = dismissedCount == 1 ? "row stays" : "rows stay"
       StandardOutput.write(
-        "\(table): the next merge tries \(Numbers.counted(count, "row")) again.\n"
+        "\(Numbers.grouped(dismissedCount)) \(stay) dismissed: errors retry --dismissed has the next merge read such rows again.\n"
       )
     }
+  }
+
+  /// What `--json` prints.
+  private struct Retried: Encodable {
+    let released: [String: Int]
+    /// Rows that stay dismissed.
+    let dismissed: Int
   }
 }
 

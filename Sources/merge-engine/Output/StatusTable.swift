@@ -16,6 +16,12 @@ struct StatusTable {
       }
       text += table.rendered(style)
     }
+    if !status.windowsReadOtherwise.isEmpty {
+      let note: TerminalText =
+        "Of \(status.windowsReadOtherwise.joined(separator: ", ")) merged rows may be among the pending ones: a merge with --from or --to "
+        + "has read their versions otherwise than staging's updated_at has them (type, zone, column). merge-engine plan counts exactly."
+      text += style.wrapped(note) + "\n"
+    }
     if status.errorsElsewhere > 0 {
       let note: TerminalText =
         "\(Numbers.counted(status.errorsElsewhere, "row")) of staging in another database stood refused when last seen: merge-engine errors "

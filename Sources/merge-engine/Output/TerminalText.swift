@@ -1,3 +1,5 @@
+import MergeEngine
+
 /// Text on its way to a terminal, or into a pipe that may end at one.
 ///
 /// What stands in this program's sources is written as it is. Whatever is interpolated, as names, values and messages of

@@ -50,6 +50,26 @@ import Testing
     }
   }
 
+  @Test func `a refused row is found however production's collation lets its key be spelled`() async throws {
+    try await TestDatabase.with { database in
+      guard try database.hasICU() else { return }
+      try database.run(
+        "CREATE COLLATION public.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+      )
+      try database.makePair(
+        production: "k text COLLATE public.caseless PRIMARY KEY, v int CHECK (v > 0), updated_at int",
+        staging: "k text, v int, updated_at int"
+      )
+      try database.run("INSERT INTO staging.t VALUES ('ABC', 0, 1)")
+      #expect(try await database.call("merge").status == 65)
+      for key in ["ABC", "abc"] {
+        let row = try await why(database, key)
+        #expect(row["staging"].elements.count == 1)
+        #expect(row["refusals"].elements.map { $0["sqlstate"].text } == ["23514"], "\(key)")
+      }
+    }
+  }
+
   private func why(_ database: TestDatabase, _ key: String...) async throws -> JSONValue {
     let outcome = try await database.call("why", "t", "--json", arguments: key)
     #expect(outcome.status == 0, "\(outcome.transcript)")

@@ -101,6 +101,41 @@ import Testing
     }
   }
 
+  private static let halfTurn = 1 << 31
+
+  /// How far from the next id, and whether a horizon of now has seen it.
+  private static let distances: [(Int, Bool)] = [
+    (-1, true), (1 - halfTurn, true), (-1_000_000 - halfTurn, true), (Horizon.margin + 1_000_000 - 2 * halfTurn, true),
+    (0, false), (1_000_000, false), (Horizon.margin - 1_000_000, false),
+  ]
+
+  /// Such rows can't be had without thousands of millions of transactions: their `xmin` is made up.
+  @Test(arguments: distances)
+  func `a row frozen so long ago that its number lies ahead was there, and what begins during a statement was not`(
+    distance: Int,
+    isSeen: Bool
+  ) async throws {
+    try await TestDatabase.with { database in
+      let next = try Horizon.nextID(database.connection)
+      let transaction = UInt32(truncatingIfNeeded: next + distance)
+      let source: SQL = "(SELECT '\(transaction)'::xid AS xmin)"
+      let horizon = Horizon(oldest: next, recent: [], next: next)
+      let row = try database.connection.query("SELECT \(horizon.hasSeen()) FROM \(source) AS s", "asking for a test")
+      #expect(row.bool(0, 0) == isSeen)
+      // Other databases' transactions may make the horizon older than the last id.
+      let taken = try Horizon(of: source, database.connection)
+      #expect(!isSeen || distance == -1 || taken.recent.isEmpty)
+    }
+  }
+
+  @Test func `numbers are looked for where transactions are under way, and where a turn may have passed`() {
+    #expect(!Horizon.mayBeMet(from: 1000, before: 1000))
+    #expect(Horizon.mayBeMet(from: 1000, before: 1001))
+    #expect(!Horizon.mayBeMet(from: 3_000_000_000, before: 3_000_000_000))
+    #expect(Horizon.mayBeMet(from: 4_200_000_000, before: 4_200_000_000))
+    #expect(Horizon.mayBeMet(from: 9_000_000_000, before: 9_000_000_000))
+  }
+
   @Test func `a horizon tells nothing any more when the numbers have come round`() {
     let horizon = Horizon(oldest: 5_000_000_000, recent: [5_000_000_007], next: 5_000_000_010)
     #expect(horizon.isValid(at: 5_000_000_010))

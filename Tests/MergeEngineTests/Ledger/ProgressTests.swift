@@ -125,6 +125,55 @@ import Testing
     }
   }
 
+  @Test(arguments: ["id int PRIMARY KEY, code int NOT NULL UNIQUE", "id int NOT NULL UNIQUE, code int"])
+  func `status counts the rows of a window whose versions are read as they are, whatever the key`(
+    columns: String
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "\(columns), updated_at timestamp",
+        staging: "id int, code int, updated_at timestamp"
+      )
+      try database.run("INSERT INTO staging.t SELECT n, n, date '2025-01-01' + n FROM generate_series(1, 10) AS n")
+      #expect(try await database.call("merge", "--from", "2025-01-01", "--to", "2025-01-08").status == 0)
+      let status = try await database.call("status", "--json")
+      let table = try status.json()["tables"].table("t")
+      #expect(table["pending"].integer == 4 && table["processed"].integer == 6, "\(status.transcript)")
+      #expect(try database.count("SELECT pending_records FROM admin.oracle_pg_migration_status") == 4)
+      #expect(try status.json()["windows_read_otherwise"] == .array([]))
+    }
+  }
+
+  @Test(arguments: [("timestamp(0)", "timestamp"), ("timestamptz", "timestamp"), ("int", "int")])
+  func `status says so where it can't count the merged rows of a window`(production: String, staging: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, updated_at \(production)",
+        staging: "id int, updated_at \(staging)"
+      )
+      let version = staging == "int" ? "n" : "date '2025-01-01' + n"
+      try database.run("INSERT INTO staging.t SELECT n, \(version) FROM generate_series(1, 10) AS n")
+      let window = staging == "int" ? ["--from", "1", "--to", "100"] : ["--from", "2025-01-01", "--to", "2026-01-01"]
+      #expect(try await database.call("merge", arguments: window).status == 0)
+      let text = try await database.call("status")
+      let note = "Of t merged rows may be among the pending ones"
+      #expect(text.status == 0 && text.output.contains(note), "\(text.transcript)")
+      let json = try await database.call("status", "--json").json()
+      #expect(json["windows_read_otherwise"] == .array([.string("t")]))
+      #expect(json["tables"].table("t")["pending"].integer == 10)
+      #expect(try await database.call("plan", "--json").json()["totals"]["read"].integer == 0)
+      // What is merged whole is counted, by whatever rules.
+      #expect(try await database.call("merge").status == 0)
+      let whole = try await database.call("status")
+      #expect(!whole.output.contains(note), "\(whole.transcript)")
+      let counts = try await database.call("status", "--json").json()
+      #expect(counts["windows_read_otherwise"] == .array([]))
+      #expect(counts["tables"].table("t")["processed"].integer == 10)
+    }
+  }
+
   @Test(arguments: ["VACUUM FULL staging.t", "CLUSTER staging.t USING t_pkey"])
   func `staging that is rewritten while it is read is merged to the last row`(statement: String) async throws {
     try await Self.with(rows: 6000) { database in

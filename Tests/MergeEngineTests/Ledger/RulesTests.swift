@@ -47,6 +47,35 @@ import Testing
     }
   }
 
+  /// What was merged of rows that had one key says nothing of the two that they have now.
+  @Test(arguments: [
+    ("int", "DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (id, v)"),
+    ("int", "DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (v)"),
+    ("numeric", "ALTER id TYPE text USING id::text"),
+  ])
+  func `by another primary key staging is read again`(type: String, change: String) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (id \(type), v text NOT NULL, updated_at int, CONSTRAINT t_pkey PRIMARY KEY (id));
+        CREATE TABLE staging.t (id text, v text, updated_at int);
+        INSERT INTO staging.t VALUES ('1', 'a', 1), ('\(type == "int" ? "1" : "1.0")', 'b', 2), ('2', 'c', 1);
+        """
+      )
+      #expect(try await database.call("merge").status == 0)
+      #expect(try database.count("SELECT count(*) FROM production.t") == 2)
+      let none = try await database.call("merge", "--json")
+      #expect(try none.json()["totals"]["read"].integer == 0, "\(none.transcript)")
+      try database.run("ALTER TABLE production.t \(change)")
+      let plan = try await database.call("plan", "--json")
+      #expect(try plan.json()["totals"]["read"].integer == 3, "\(plan.transcript)")
+      #expect(try await database.call("merge").status == 0)
+      #expect(try database.count("SELECT count(*) FROM production.t") == 3)
+      #expect(try await database.call("verify").status == 0)
+    }
+  }
+
   /// By its new key the row meets production's, which takes it; by neither rule is it read twice.
   @Test func `a row that was refused under another key is read once more, and stands refused no longer`() async throws {
     try await TestDatabase.with { database in

@@ -93,6 +93,24 @@ import Testing
     }
   }
 
+  @Test func `what is not seen in names, keys and messages is made visible, but for line breaks`() async throws {
+    try await TestDatabase.with { database async throws in
+      let hidden = "\u{1B}[31m\u{1}\u{9B}\u{202E}\u{2066}\u{200B}\u{2028}\r"
+      let shown = #"\x1B[31m\x01\u009B\u202E\u2066\u200B\u2028\r"#
+      try await makeHostileTable(database, "name" + hidden)
+      try database.run("UPDATE staging.\(Identifier("name" + hidden).quoted) SET id = $k$key\(hidden)$k$")
+      #expect(try await database.call().status == 65)
+      let html = try await Self.html(of: database)
+      #expect(html.contains("<bdi>name\(shown)</bdi>"))
+      #expect(html.contains("<bdi>id key\(shown)</bdi>"))
+      #expect(html.contains("line one\nline two"))
+      let unseen = html.unicodeScalars.filter {
+        $0 != "\n" && [.control, .format, .lineSeparator].contains($0.properties.generalCategory)
+      }
+      #expect(unseen.isEmpty, "\(unseen.map(\.value))")
+    }
+  }
+
   /// A table whose name is markup, with rows that are refused with markup as the reason.
   private func makeHostileTable(_ database: TestDatabase, _ name: String) async throws {
     let table = Identifier(name).quoted

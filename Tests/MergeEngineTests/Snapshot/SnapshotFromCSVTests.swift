@@ -192,6 +192,61 @@ import Testing
     }
   }
 
+  @Test func `a delete finds its row however production's collation lets the key be spelled`() async throws {
+    try await TestDatabase.with { database in
+      guard try database.hasICU() else { return }
+      try database.run(
+        """
+        CREATE SCHEMA production;
+        CREATE COLLATION public.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        CREATE TABLE production.codes (k text COLLATE public.caseless PRIMARY KEY, v int, updated_at timestamp);
+        INSERT INTO production.codes VALUES ('There', 1, '2025-01-01');
+        """
+      )
+      let files = try Files()
+      func line(_ operation: String, _ key: String) -> String { "\(operation),\(key),1,2025-01-02 00:00:00\n" }
+      // X goes, y goes and comes again, and of one row in production there are two deletes.
+      try files.write(
+        "load/CODES/1.csv",
+        [("I", "x"), ("I", "99"), ("I", "y"), ("D", "X"), ("D", "Y"), ("I", "y"), ("D", "there"), ("D", "THERE")]
+          .map { line($0, $1) }.joined()
+      )
+      let outcome = try await database.call("snapshot", "from-csv", files.snapshot, "\(files.path)/load", "--json")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      let table = try outcome.json()["tables"].elements[0]
+      #expect(table["snapshot_rows"].integer == 2, "\(outcome.transcript)")
+      #expect(table["deletes_in_production"].integer == 1, "\(outcome.transcript)")
+      #expect(table["deletes_gone"].integer == 1, "\(outcome.transcript)")
+      let replay = try await database.call("replay", files.snapshot)
+      #expect(replay.status == 0, "\(replay.transcript)")
+      #expect(try database.rows("SELECT k FROM production.codes ORDER BY k") == ["(99)", "(There)", "(y)"])
+    }
+  }
+
+  @Test func `a delete finds its row by a key of a type without a binary form`() async throws {
+    try await TestDatabase.with { database in
+      guard try database.holds("EXISTS (SELECT FROM pg_available_extensions WHERE name = 'isn')") else { return }
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE EXTENSION isn;
+        CREATE TABLE production.books (k isbn13 PRIMARY KEY, v int, updated_at timestamp);
+        """
+      )
+      let files = try Files()
+      func line(_ operation: String, _ key: String) -> String { "\(operation),\(key),1,2025-01-02 00:00:00\n" }
+      try files.write(
+        "load/BOOKS/1.csv",
+        [("I", "978-0-393-04002-9"), ("I", "978-0-306-40615-7"), ("D", "9780393040029")].map { line($0, $1) }
+          .joined()
+      )
+      let outcome = try await database.call("snapshot", "from-csv", files.snapshot, "\(files.path)/load", "--json")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["tables"].elements[0]["snapshot_rows"].integer == 1, "\(outcome.transcript)")
+      #expect(try await database.call("replay", files.snapshot).status == 0)
+      #expect(try database.rows("SELECT k FROM production.books") == ["(978-0-306-40615-7)"])
+    }
+  }
+
   @Test func `delimiters, NULLs and quotes are what DMS was told`() async throws {
     try await TestDatabase.with { database in
       try makeOrders(database)

@@ -234,4 +234,23 @@ import Testing
       #expect(try await database.merge { $0.ties = .compare }.totals.updated == ties)
     }
   }
+
+  @Test(arguments: ["int", "numeric"])
+  func `of ties in one batch the next one has its chance where the last is refused`(key: String) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "k \(key) PRIMARY KEY, v varchar(3), updated_at timestamp",
+        staging: "k \(key), v text, updated_at timestamp"
+      )
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 'old', '2025-01-04');
+        INSERT INTO staging.t VALUES (1, 'fst', '2025-01-04'), (1, 'new', '2025-01-04'), (1, 'long', '2025-01-04');
+        """
+      )
+      let (plan, merge) = try await database.planAndMerge { $0.ties = .compare }
+      #expect(plan.totals.updated == 1 && merge.totals.updated == 1)
+      #expect(try database.rows("SELECT v FROM production.t") == ["(new)"])
+    }
+  }
 }

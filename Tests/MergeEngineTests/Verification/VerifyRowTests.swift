@@ -272,7 +272,9 @@ import Testing
       #expect(report.tables[0].counts.read == 4)
       #expect(report.tables[0].counts.superseded == 1)
       try database.run("UPDATE production.t SET a = 'neither' WHERE k = 2")
-      #expect(try await database.verify().tables[0].counts.differing == 2)
+      // The first row has lost to the second, whatever production has.
+      let counts = try await database.verify().tables[0].counts
+      #expect(counts.differing == 1 && counts.superseded == 1)
     }
   }
 }

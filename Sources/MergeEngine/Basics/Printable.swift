@@ -1,11 +1,11 @@
 /// Makes text printable that somebody else wrote, the way psql shows it: `\x1B` for an escape, `\u202E` for what turns the
-/// reading direction round.
-enum Printable {
+/// reading direction round. For terminals and for pages, on both of which a name could pass for another one.
+package enum Printable {
   /// The text on one line, without a character that does anything but stand there.
-  static func text(_ text: String) -> String { shown(text, keeping: []) }
+  package static func text(_ text: String) -> String { shown(text, keeping: []) }
 
   /// A document whose line breaks and tabs are its own.
-  static func document(_ text: String) -> String { shown(text, keeping: ["\n", "\t"]) }
+  package static func document(_ text: String) -> String { shown(text, keeping: ["\n", "\t"]) }
 
   private static func shown(_ text: String, keeping kept: Set<Unicode.Scalar>) -> String {
     guard text.unicodeScalars.contains(where: { !stands($0) && !kept.contains($0) }) else { return text }
@@ -22,7 +22,7 @@ enum Printable {
   }
 
   /// A JSON text of the same value: what does more than stand there can only be within a string, where it has an escape.
-  static func json(_ text: String) -> String {
+  package static func json(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: { !stands($0) && $0 != "\n" }) else { return text }
     return text.unicodeScalars.reduce(into: "") { result, scalar in
       if stands(scalar) || scalar == "\n" { return result.unicodeScalars.append(scalar) }

@@ -1,0 +1,146 @@
+import MergeEngine
+import TestSupport
+import Testing
+
+/// Plan's counts where a key has several rows, and what becomes of one depends on others: they are merge's, or plan says that it
+/// can't know.
+@Suite struct PlanRepeatTests {
+  private static let schemas = "CREATE SCHEMA production; CREATE SCHEMA staging;"
+
+  private static func said(_ report: PlanReport) -> String { report.findings.map(\.message).joined(separator: "\n") }
+
+  @Test(arguments: [
+    // It waits for a row of its own table, and its key's newer row comes first.
+    (
+      "s int REFERENCES production.t", "(1, 1, NULL)", "(1, 2, 2), (1, 3, NULL), (2, 1, NULL)"
+    ),
+    // It waits for a unique value.
+    ("s int UNIQUE", "(1, 1, NULL), (2, 1, 5)", "(1, 2, 5), (1, 3, 6), (2, 2, 7)"),
+    ("s int REFERENCES production.t", "(9, 1, NULL)", "(6, 1, 7), (6, 1, 2), (6, 2, 6)"),
+  ])
+  func `plan says of which rows it does not know the order`(_ column: String, _ present: String, _ staged: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas)
+        CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, \(column)); INSERT INTO production.t VALUES \(present);
+        CREATE TABLE staging.t (k int, updated_at int, s int); INSERT INTO staging.t VALUES \(staged);
+        """
+      )
+      let plan = try await database.plan { $0.batchRows = 1 }
+      #expect(Self.said(plan).contains("depends on what it writes first"), "\(Self.said(plan))")
+      let whole = try await database.plan()
+      #expect(!Self.said(whole).contains("depends on what it writes first"), "\(Self.said(whole))")
+    }
+  }
+
+  @Test(arguments: [
+    ("(6, 1, 6), (7, 3, NULL), (7, 4, 6)", 3), ("(5, 3, 2), (6, 4, 2), (6, 3, 0)", 2),
+    ("(6, 1, 6), (7, 3, 6), (7, 4, NULL)", 3),
+  ])
+  func `a value that another row of the batch gets is refused, though the key comes again`(
+    _ staged: String,
+    _ batchRows: Int
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, u int UNIQUE);
+        CREATE TABLE staging.t (k int, updated_at int, u int); INSERT INTO staging.t VALUES \(staged);
+        """
+      )
+      _ = try await database.planAndMerge { $0.batchRows = batchRows }
+    }
+  }
+
+  @Test func `plan says where a value may come free again`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, u int UNIQUE);
+        CREATE TABLE staging.t (k int, updated_at int, u int); INSERT INTO staging.t VALUES (2, 3, 3), (4, 3, 3), (2, 4, NULL);
+        """
+      )
+      let plan = try await database.plan { $0.batchRows = 2 }
+      #expect(Self.said(plan).contains("whose value comes free again"), "\(Self.said(plan))")
+    }
+  }
+
+  /// What waits for nothing is not tried again.
+  @Test(arguments: [true, false]) func `an orphan is counted as stale where it is tried again`(_ isParent: Bool)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.p (k int PRIMARY KEY, updated_at int); CREATE TABLE staging.p (LIKE production.p);
+        CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, s int REFERENCES production.p);
+        CREATE TABLE staging.t (k int, updated_at int, s int); INSERT INTO staging.t VALUES (1, 2, 2), (1, 3, NULL), (5, 1, 2), (5, 1, NULL);
+        """
+      )
+      if isParent {
+        try database.run(
+          """
+          CREATE TABLE production.c (k int PRIMARY KEY, updated_at int, t int REFERENCES production.t);
+          CREATE TABLE staging.c (LIKE production.c);
+          """
+        )
+      }
+      let (plan, _) = try await database.planAndMerge { $0.batchRows = 1 }
+      #expect(plan.totals.errors == (isParent ? 0 : 2))
+    }
+  }
+
+  @Test(arguments: ["REFERENCES production.t", "CHECK (boss > 0)"])
+  func `what a table that refers to itself refuses its children lack`(_ boss: String) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas)
+        CREATE TABLE production.t (id int PRIMARY KEY, code int UNIQUE, updated_at int, boss int \(boss));
+        CREATE TABLE production.k (id int PRIMARY KEY, t_id int REFERENCES production.t, updated_at int);
+        CREATE TABLE production.g (id int PRIMARY KEY, k_id int REFERENCES production.k, updated_at int);
+        CREATE TABLE staging.t (LIKE production.t); CREATE TABLE staging.k (LIKE production.k); CREATE TABLE staging.g (LIKE production.g);
+        INSERT INTO production.t VALUES (16, 16, 6);
+        INSERT INTO staging.t VALUES (6, 16, 2), (7, 7, 2); INSERT INTO staging.k VALUES (5, 6, 2), (6, 7, 2);
+        INSERT INTO staging.g VALUES (1, 5, 2), (2, 6, 2);
+        """
+      )
+      let (plan, _) = try await database.planAndMerge()
+      #expect(plan.totals.errors == 3)
+    }
+  }
+
+  @Test func `where foreign keys are not checked plan counts no orphans`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.p (k int PRIMARY KEY, updated_at int);
+        CREATE TABLE production.t (k int PRIMARY KEY, p int REFERENCES production.p, updated_at int);
+        CREATE TABLE staging.t (LIKE production.t); INSERT INTO staging.t VALUES (1, 9, 1);
+        """
+      )
+      try database.run("ALTER DATABASE \(database.name) SET session_replication_role = replica")
+      let (plan, _) = try await database.planAndMerge()
+      #expect(plan.totals.errors == 0 && plan.totals.inserted == 1)
+    }
+  }
+
+  @Test func `a row that is refused is shown as such alone`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.p (k int PRIMARY KEY, updated_at int);
+        CREATE TABLE production.t (k int PRIMARY KEY, p int REFERENCES production.p, updated_at int);
+        CREATE TABLE staging.t (LIKE production.t); INSERT INTO staging.t VALUES (1, 9, 1), (2, NULL, 1);
+        """
+      )
+      let samples = try await database.plan().tables[0].samples
+      #expect(
+        samples.map { "\($0.verdict.rawValue) \(($0.key["k"] ?? nil) ?? "")" }.sorted() == ["error 1", "insert 2"]
+      )
+    }
+  }
+}
