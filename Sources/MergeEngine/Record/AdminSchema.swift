@@ -61,8 +61,8 @@ struct AdminSchema {
     let columns = try AdminSchema(schemas: schemas).columns(connection)
     return columns.isSuperset(of: [
       "merge_progress.superseded_at", "merge_progress.key_text_start", "merge_progress.whole_file_node",
-      "merge_progress.version_reading", "merge_progress.matched_by", "merge_progress.production_schema",
-      "merge_errors.staging_xmin", "merge_errors.production_schema",
+      "merge_progress.version_reading", "merge_progress.production_schema", "merge_errors.staging_xmin",
+      "merge_errors.production_schema",
       "merge_errors.production_oid",
     ])
   }

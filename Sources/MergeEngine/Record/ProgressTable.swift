@@ -34,7 +34,8 @@ struct ProgressTable {
              reopened::text, settled::text, records,
              array_to_json(key_columns)::text, array_to_json(key_start)::text, array_to_json(key_end)::text,
              whole_file_node, array_to_json(key_text_start)::text, array_to_json(key_text_end)::text, version_reading,
-             matched_by
+             -- A merge adds the column; until then commands that only look do without.
+             to_jsonb(g) ->> 'matched_by'
       FROM \(admin).merge_progress AS g
       WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL AND ($3::bigint IS NULL OR run_id = $3)
       ORDER BY id

@@ -76,6 +76,21 @@ import Testing
     }
   }
 
+  @Test func `a ledger that does not say yet by what keys rows were matched counts`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "k int PRIMARY KEY, updated_at int", staging: "k int, updated_at int")
+      try database.run("INSERT INTO staging.t SELECT n, n FROM generate_series(1, 5) AS n")
+      try await database.merge()
+      try database.run("ALTER TABLE admin.merge_progress DROP COLUMN matched_by")
+      #expect(try await database.plan().totals.read == 0)
+      let status = try await database.call("status", "--json")
+      #expect(try status.json()["tables"].table("t")["pending"].integer == 0, "\(status.transcript)")
+      #expect(try await database.merge().totals.read == 0)
+      try database.run("INSERT INTO staging.t VALUES (6, 6)")
+      #expect(try await database.merge().totals.read == 1)
+    }
+  }
+
   /// By its new key the row meets production's, which takes it; by neither rule is it read twice.
   @Test func `a row that was refused under another key is read once more, and stands refused no longer`() async throws {
     try await TestDatabase.with { database in
