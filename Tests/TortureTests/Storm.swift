@@ -206,6 +206,8 @@ struct Storm {
     tally.statuses[end.status, default: 0] += 1
     if end.status == 75 { tally.busy += 1 }
     if end.status == 75 && hasRival { return }
+    // The rival has taken the table back.
+    if end.status == 73 && hasRival && end.errors.contains("were dropped at") { return }
     // Somebody who loads or rewrites without end keeps a run from its end; then it says what is left.
     let saysWhatIsLeft = end.errors.contains("not merged yet") || end.errors.contains("rewritten or truncated")
     if end.status == 74 && saysWhatIsLeft { return }

@@ -21,11 +21,17 @@ struct RollbackPlan {
   init(_ record: RollbackRecord, only names: [String]?, schemas: Schemas, on connection: Connection) throws {
     try record.requireEnded(in: schemas, connection)
     let list = BeforeImageCatalog(schemas: schemas)
-    let entries = try Self.present(try list.entries(ofRun: record.runID, connection), record)
+    let all = try list.entries(ofRun: record.runID, connection)
+    let entries = try Self.present(all, record)
       .filter { schemas.allProduction.contains($0.production.schema.name) }
       .filter { entry in names?.contains { Self.isName($0, of: entry.production) } ?? true }
     if let missing = names?.first(where: { name in !entries.contains { Self.isName(name, of: $0.production) } }) {
-      throw MergeFailure.blocked([.blocker(.beforeImages, missing, "run \(record.runID) has no before-images of it.")])
+      let dropped = all.filter { Self.isName(missing, of: $0.production) }.compactMap(\.droppedAt).max()
+      let reason =
+        dropped.map {
+          "its before-images of run \(record.runID) were dropped at \($0) UTC, when all of it was rolled back, or by cleanup."
+        } ?? "run \(record.runID) has no before-images of it."
+      throw MergeFailure.blocked([.blocker(.beforeImages, missing, reason)])
     }
     let catalog = try Catalog(
       connection,

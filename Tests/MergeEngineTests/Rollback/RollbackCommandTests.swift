@@ -193,6 +193,8 @@ import Testing
       #expect(other.status == 0, "\(other.everything)")
       #expect(try other.json()["totals"]["restored"].integer == 200)
       #expect(try database.runStatuses() == "ROLLED BACK IN PART")
+      let again = try await database.call("rollback", "1", "--table", "customers")
+      #expect(again.status == 73 && again.errors.contains("when all of it was rolled back"), "\(again.everything)")
     }
   }
 
