@@ -109,10 +109,18 @@ package struct MergeRun: Sendable {
     var rounds = Rounds(context, startsAnew: options.again)
     // Opening the run has looked at staging just now.
     var isLookedAt = !options.again
+    var foundLater: [Finding] = []
     while true {
       do {
         guard let round = try rounds.next(after: &outcome, control) else { break }
-        if !isLookedAt { try look(at: &context.plan, onlyRun: options.again ? record.id : nil, control.current) }
+        if !isLookedAt {
+          // Staging may have been rewritten meanwhile.
+          let found = try look(at: &context.plan, onlyRun: options.again ? record.id : nil, control.current)
+          let told = Set((plan.warnings + foundLater).map(\.message))
+          let new = found.filter { $0.kind == .readAgain && !told.contains($0.message) }
+          tell(new)
+          foundLater += new
+        }
         isLookedAt = false
         let keyed = round.mayFollowKeys ? try tablesInKeyOrder(context.plan, round.tables, control.current) : []
         let queue = WorkQueue(
@@ -151,6 +159,7 @@ package struct MergeRun: Sendable {
       plan: plan,
       options: options,
       pauses: context.pressure.pauses,
+      foundLater: foundLater,
       logger: logger
     )
     .close(outcome, isInterrupted: stop.signal != nil, control.current) {
@@ -166,8 +175,8 @@ package struct MergeRun: Sendable {
       batchRows: options.batchRows,
       tables: closed.tables,
       failures: closed.failures,
-      warnings: plan.warnings.map(\.message) + closed.warnings,
-      findings: plan.warnings,
+      warnings: (plan.warnings + foundLater).map(\.message) + closed.warnings,
+      findings: plan.warnings + foundLater,
       standingErrors: closed.standingCount,
       pending: closed.pendingCount
     )
@@ -196,7 +205,6 @@ package struct MergeRun: Sendable {
   /// Looks what of staging is merged, and whose rows are to be read now.
   ///
   /// - Returns: what should be known of it.
-  @discardableResult
   private func look(at plan: inout MergePlan, onlyRun: Int? = nil, _ control: Connection) throws -> [Finding] {
     guard snapshot == nil else { return [] }
     try RunLocks(plan: plan, admin: options.schemas.admin)
@@ -211,6 +219,10 @@ package struct MergeRun: Sendable {
       onlyRun: onlyRun,
       isToBeMerged: true
     )
+  }
+
+  private func tell(_ warnings: [Finding]) {
+    for warning in warnings { logger.warning("\(warning.message)", metadata: warning.table.map { ["table": "\($0)"] }) }
   }
 
   /// Which staging tables are read in the order of production's keys.
@@ -247,7 +259,7 @@ package struct MergeRun: Sendable {
     try RunRecord.closeDeadRuns(control.current, options.schemas)
     let warnings = try look(at: &plan, control.current)
     plan.add(warnings)
-    for warning in warnings { logger.warning("\(warning.message)", metadata: warning.table.map { ["table": "\($0)"] }) }
+    tell(warnings)
     let images = BeforeImageCatalog(schemas: options.schemas)
     var keepsImages = false
     let record = try RunRecord(

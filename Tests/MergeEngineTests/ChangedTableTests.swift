@@ -197,4 +197,40 @@ import Testing
       #expect(try database.count("SELECT count(*) FROM production.t WHERE w = 's'") == Self.rowCount)
     }
   }
+
+  @Test func `a type that is dropped takes its column with it, which is a change of the table`() async throws {
+    try await TestDatabase.with { database in
+      try database.run("CREATE TYPE public.mood AS ENUM ('sad', 'glad')")
+      try database.makePair(
+        production: "k int PRIMARY KEY, e public.mood, updated_at int",
+        staging: "k int, e text, updated_at int"
+      )
+      try database.run("INSERT INTO staging.t SELECT n, 'sad', 1 FROM generate_series(1, \(Self.rowCount)) AS n")
+      let outcome = try await Self.change("DROP TYPE public.mood CASCADE", of: database)
+      #expect(outcome.status == 74, "\(outcome.transcript)")
+      #expect(outcome.transcript.contains("was changed while the merge was running"), "\(outcome.transcript)")
+    }
+  }
+
+  /// Which rows were merged nobody can tell any more.
+  @Test(arguments: ["VACUUM FULL staging.t", "ALTER TABLE staging.t SET UNLOGGED", "CLUSTER staging.t USING place"])
+  func `that rows are read a second time since staging was rewritten is told, with their number`(_ statement: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try Self.fill(database)
+      try database.run("CREATE INDEX place ON staging.t (n)")
+      let outcome = try await Self.change(statement, of: database)
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      let report = try outcome.json()
+      let again = (report["totals"]["read"].integer ?? 0) - Self.rowCount
+      let said = report["findings"].elements.filter { $0["kind"].text == "read_again" }
+      #expect(said.count == 1 && again > 0, "\(outcome.transcript)")
+      #expect(said.first?["message"].text?.hasPrefix("\(again) rows of staging.t") == true, "\(outcome.transcript)")
+      #expect(outcome.errors.contains("read a second time"), "\(outcome.transcript)")
+      #expect(
+        try database.holds("EXISTS (SELECT FROM admin.merge_summary WHERE warnings::text LIKE '%a second time%')")
+      )
+    }
+  }
 }

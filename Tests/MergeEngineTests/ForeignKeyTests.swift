@@ -223,4 +223,27 @@ import Testing
       )
     }
   }
+
+  /// They are no part of it, and come behind it.
+  @Test func `tables below a circle wait for it`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (k int PRIMARY KEY, q int, updated_at int);
+        CREATE TABLE production.q (k int PRIMARY KEY, t int REFERENCES production.t, updated_at int);
+        ALTER TABLE production.t ADD FOREIGN KEY (q) REFERENCES production.q;
+        CREATE TABLE production.p (k int PRIMARY KEY, t int REFERENCES production.t, updated_at int);
+        CREATE TABLE production.a (k int PRIMARY KEY, p int REFERENCES production.p, updated_at int);
+        CREATE TABLE staging.t (LIKE production.t); CREATE TABLE staging.q (LIKE production.q);
+        CREATE TABLE staging.p (LIKE production.p); CREATE TABLE staging.a (LIKE production.a);
+        INSERT INTO staging.t SELECT n, NULL, 1 FROM generate_series(1, 300) AS n;
+        INSERT INTO staging.p SELECT n, n, 1 FROM generate_series(1, 300) AS n;
+        INSERT INTO staging.a SELECT n, n, 1 FROM generate_series(1, 300) AS n;
+        """
+      )
+      let (_, merge) = try await database.planAndMerge { $0.batchRows = 50 }
+      #expect(merge.totals.inserted == 900)
+    }
+  }
 }

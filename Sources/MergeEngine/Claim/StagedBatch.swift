@@ -52,14 +52,29 @@ struct StagedBatch {
 
   var hasDuplicates: Bool { rows.contains { $0.verdict == .duplicate } }
 
+  /// Duplicates that no newer row of their key stands in the way of any more: it was refused.
+  var heirs: Set<UInt32> {
+    Set(
+      rows.indices.filter { rows[$0].verdict == .duplicate && rows[Int(newest(of: $0))].verdict == .error }.map(
+        UInt32.init
+      )
+    )
+  }
+
+  /// The row that a duplicate has lost to in the end.
+  private func newest(of duplicate: Int) -> UInt32 {
+    var newest = rows[duplicate].newerRow
+    while rows[Int(newest)].verdict == .duplicate { newest = rows[Int(newest)].newerRow }
+    return newest
+  }
+
   /// The addresses of some rows that are carried elsewhere, each with the older rows of its key behind it. From now on all
   /// of them count as to be written.
   mutating func setApart(_ suspects: Set<UInt32>) -> [[UInt64]] {
     var groups = Dictionary(uniqueKeysWithValues: suspects.map { ($0, [rows[Int($0)].address]) })
     var older: [Int] = []
     for index in rows.indices where rows[index].verdict == .duplicate {
-      var newest = rows[index].newerRow
-      while rows[Int(newest)].verdict == .duplicate { newest = rows[Int(newest)].newerRow }
+      let newest = newest(of: index)
       guard suspects.contains(newest) else { continue }
       groups[newest]?.append(rows[index].address)
       older.append(index)

@@ -25,8 +25,14 @@ struct TableOrder {
     }
     while !remaining.isEmpty {
       let ready = remaining.firstIndex { index in parents(of: tables[index]).allSatisfy { unplacedCount[$0] == 0 } }
-      // Nobody is ready in a circle: the first in line goes without the parents that are not placed yet.
-      let index = remaining.remove(at: ready ?? 0)
+      // Nobody is ready in a circle: the first in line goes without the parents that are not placed yet; not one that only waits
+      // for a circle.
+      let left = ready == nil ? parentsOfChild.mapValues { $0.filter { unplacedCount[$0, default: 0] > 0 } } : [:]
+      let ofCircle = remaining.firstIndex { index in
+        let above = Self.ancestors(of: tables[index], left)
+        return above.allSatisfy { Self.ancestors(of: $0, left).contains(tables[index]) }
+      }
+      let index = remaining.remove(at: ready ?? ofCircle ?? 0)
       self.parents.append(parents(of: tables[index]).flatMap { places[$0] ?? [] }.sorted())
       places[tables[index], default: []].append(indices.count)
       unplacedCount[tables[index], default: 0] -= 1
@@ -39,14 +45,16 @@ struct TableOrder {
   init(_ tables: [UInt32], in catalog: Catalog) { self.init(tables.map(catalog.rootOid), catalog.foreignKeys) }
 
   private static func reachesItself(_ table: UInt32, _ parents: [UInt32: Set<UInt32>]) -> Bool {
+    ancestors(of: table, parents).contains(table)
+  }
+
+  /// Parents, their parents, and so on.
+  private static func ancestors(of table: UInt32, _ parents: [UInt32: Set<UInt32>]) -> Set<UInt32> {
     var seen: Set<UInt32> = []
     var open = [table]
     while let next = open.popLast() {
-      for parent in parents[next] ?? [] {
-        if parent == table { return true }
-        if seen.insert(parent).inserted { open.append(parent) }
-      }
+      for parent in parents[next] ?? [] where seen.insert(parent).inserted { open.append(parent) }
     }
-    return false
+    return seen
   }
 }

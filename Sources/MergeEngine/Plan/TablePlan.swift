@@ -91,10 +91,16 @@ struct TablePlan: Sendable {
   }
 
   /// By which columns and whose equality rows are matched, as the ledger notes it: where the key changes, rows that were one may be
-  /// two, and what was merged of them says nothing any more.
+  /// two, and what was merged of them says nothing any more. With the columns' numbers, since a name may come to mean another
+  /// column; those of a shard change when it is moved.
   var matching: String {
     keyColumns.map { column in
-      "\(column.name.name) from \(column.stagedName.name) as \(column.baseType.equalityName)"
+      func number(_ declared: CatalogColumn.Declaration?) -> String {
+        shards == nil ? declared.map { " \($0.number)" } ?? "" : ""
+      }
+      return
+        "\(column.name.name)\(number(column.inProduction)) from \(column.stagedName.name)\(number(column.inStaging)) "
+        + "as \(column.baseType.equalityName)"
     }.joined(separator: ", ")
   }
 

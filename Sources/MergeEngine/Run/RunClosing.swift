@@ -8,6 +8,8 @@ struct RunClosing {
   let plan: MergePlan
   let options: MergeOptions
   let pauses: [Pressure.Pause]
+  /// What was found after the run was opened, and told.
+  let foundLater: [Finding]
   let logger: Logger
 
   /// What the admin tables say at the end.
@@ -70,7 +72,7 @@ struct RunClosing {
     try record.close(
       status,
       notes: notes(status, failures, refusedCount: refusedCount, standingCount: standingCount),
-      warnings: warnings.map { .warning(.runEnd, nil, $0) },
+      warnings: foundLater + warnings.map { .warning(.runEnd, nil, $0) },
       connection,
       then: [Companion("COMMIT", "closing the run")]
     )

@@ -8,26 +8,38 @@ struct BatchMemory {
   var classifier = Classifier()
 
   /// Gives every candidate its verdict: by its version, and where ties are compared by what else it holds.
-  mutating func classify(_ plan: TablePlan, comparing ties: inout TieCheck?, on production: Connection) throws {
+  ///
+  /// - Parameter isCompared: which ties are.
+  mutating func classify(
+    _ plan: TablePlan,
+    comparing ties: inout TieCheck?,
+    on production: Connection,
+    where isCompared: (UInt32) -> Bool = { _ in true }
+  ) throws {
     try classifier.classify(&batch, answer, plan)
     guard var check = ties.take() else { return }
     defer { ties = check }
-    classifier.update(try check.differing(classifier.ties, of: batch, on: production), &batch)
+    classifier.update(
+      try check.differing(classifier.ties.filter(isCompared), of: batch, on: production),
+      &batch
+    )
   }
 
   /// Classifies the older rows of keys with several: a refused row may have kept one of them from being merged.
   ///
-  /// They are looked up in production as it is now, with what the batch has written.
+  /// They are looked up in production as it is now, with what the batch has written. Ties are compared only of those whose newer row
+  /// was refused: the others have lost to a row that is as new as they are.
   mutating func reviveDuplicates(
     _ plan: TablePlan,
     by probe: inout Probe,
     comparing ties: inout TieCheck?,
     on production: Connection
   ) throws {
+    let heirs = ties == nil ? [] : batch.heirs
     try order.arrange(&batch, plan, onlyDuplicates: true)
     for row in batch.candidates { batch.setVerdict(.unchanged, row: row) }
     try probe.lookUp(batch, on: production, &answer)
-    try classify(plan, comparing: &ties, on: production)
+    try classify(plan, comparing: &ties, on: production) { heirs.contains($0) }
     // Those that are not needed after all are what they were.
     for row in batch.candidates where !batch.rows[Int(row)].verdict.isWritten {
       batch.setVerdict(.duplicate, row: row)

@@ -316,7 +316,8 @@ final class Worker {
     try undo()
     // The server's words for bytes of another type say nothing of why they are.
     let plan = context.plan.tables[item.table]
-    if error is PostgresError, try !PlannedShape(plan).stands(connections) { reason = PlannedShape.Broken(plan: plan) }
+    guard error is PostgresError || error is RefusalRecord.RowsGone else { return }
+    if try !PlannedShape(plan).stands(connections) { reason = PlannedShape.Broken(plan: plan) }
   }
 
   /// Gives the batch to the next round, which has new connections.

@@ -58,8 +58,14 @@ final class RowCheckWorker {
 
   /// - Returns: what this worker found, by table.
   func run() throws -> [RowCheckOutcome] {
-    // Others wait for this one.
-    defer { if stop.signal != nil { pool.stop() } }
+    // Others wait for what this one has taken, or suspects.
+    defer {
+      if stop.signal != nil {
+        queue.stop()
+        ranges.stop()
+        pool.stop()
+      }
+    }
     do {
       try join()
       while stop.signal == nil, let item = queue.take() { try carry(item) }

@@ -76,6 +76,27 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "ALTER TABLE staging.t RENAME a TO x; ALTER TABLE staging.t RENAME b TO a; ALTER TABLE staging.t RENAME x TO b",
+    "ALTER TABLE staging.t DROP a; ALTER TABLE staging.t ADD a int DEFAULT 5",
+  ])
+  func `a name that comes to mean another column is another key`(change: String) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (a int PRIMARY KEY, b int, updated_at int); CREATE TABLE staging.t (a int, b int, updated_at int);
+        INSERT INTO staging.t VALUES (1, 11, 1), (2, 12, 1);
+        """
+      )
+      try await database.merge()
+      try database.run(change)
+      #expect(try await database.plan().totals.read == 2)
+      #expect(try await database.call("cleanup").status == 65)
+      #expect(try await database.merge().totals.inserted > 0)
+    }
+  }
+
   @Test func `a ledger that does not say yet by what keys rows were matched counts`() async throws {
     try await TestDatabase.with { database in
       try database.makePair(production: "k int PRIMARY KEY, updated_at int", staging: "k int, updated_at int")

@@ -236,6 +236,25 @@ import Testing
   }
 
   @Test(arguments: ["int", "numeric"])
+  func `a tie that has lost to another one stays, though some row of the batch is refused`(key: String) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "k \(key) PRIMARY KEY, v text CHECK (v <> 'bad'), updated_at int",
+        staging: "k \(key), v text, updated_at int"
+      )
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (4, 'second', 4);
+        INSERT INTO staging.t VALUES (4, 'first', 4), (4, 'second', 4), (0, 'bad', 1), (5, 'same', 1), (5, 'same', 1);
+        """
+      )
+      let (_, merge) = try await database.planAndMerge { $0.ties = .compare }
+      #expect(merge.totals.updated == 0 && merge.totals.errors == 1)
+      #expect(try database.rows("SELECT v FROM production.t WHERE k = 4") == ["(second)"])
+    }
+  }
+
+  @Test(arguments: ["int", "numeric"])
   func `of ties in one batch the next one has its chance where the last is refused`(key: String) async throws {
     try await TestDatabase.with { database in
       try database.makePair(
