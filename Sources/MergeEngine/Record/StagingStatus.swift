@@ -77,9 +77,7 @@ public struct StagingStatus: Sendable, Codable {
   {
     let query: SQL =
       table.hasLedger ? table.counts(admin) : "SELECT count(*), count(*), 0::bigint, 0::bigint FROM \(table.name)"
-    // For a statement that reads rows once, compiling it takes longer than running it.
-    let settings: SQL = "SET LOCAL jit = off; \(LocalSettings.exactFormats)"
-    let row = try LocalSettings.reading(under: settings, on: connection) { () throws(PostgresError) in
+    let row = try LocalSettings.reading(under: LocalSettings.exactFormats, on: connection) { () throws(PostgresError) in
       try connection.query(query, "counting \(table.name)")
     }
     return StagingStatus(

@@ -79,7 +79,7 @@ final class KeyFeeder: Sendable {
     try context.stop.covering(connection) {
       try connection.execute(
         """
-        BEGIN; SET LOCAL cursor_tuple_fraction = 1; SET LOCAL jit = off;
+        BEGIN; SET LOCAL cursor_tuple_fraction = 1;
         DECLARE \(Self.cursor) NO SCROLL CURSOR WITH HOLD FOR \(ClaimSQL.inKeyOrder(plan, form)); COMMIT
         """,
         operation

@@ -37,6 +37,8 @@ struct SessionSettings {
       ("array_nulls", "on"),
       // Set to document, the binary form of a piece of XML would be refused that the column itself takes.
       ("xmloption", "content"),
+      // What asks the ledger or the catalog about one table of many looks dear to the planner, and takes less than to compile it.
+      ("jit", "off"),
       ("default_transaction_isolation", "read committed"),
       ("statement_timeout", "\(statementTimeoutMilliseconds)"),
       ("lock_timeout", "\(lockTimeoutMilliseconds)"),
@@ -71,12 +73,12 @@ struct SessionSettings {
   /// The statements of probe and apply join a batch with production by production's primary key. Without these
   /// settings the planner, which knows nothing of a temporary table or an array parameter, may hash all of production
   /// (2.3 s for 4M rows), or merge-join it from its first row on, batch after batch. What is left is the nested loop
-  /// over the index, which nobody's defaults may take away; nor the scan of staging's blocks. A batch is too small for JIT
-  /// and parallel plans to pay.
+  /// over the index, which nobody's defaults may take away; nor the scan of staging's blocks. A batch is too small for parallel
+  /// plans to pay.
   static let batches = SessionSettings([
     ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("enable_seqscan", "off"), ("enable_bitmapscan", "off"),
     ("enable_nestloop", "on"), ("enable_indexscan", "on"), ("enable_indexonlyscan", "on"), ("enable_tidscan", "on"),
-    ("jit", "off"), ("max_parallel_workers_per_gather", "0"),
+    ("max_parallel_workers_per_gather", "0"),
   ])
 
   /// Values that travel as text come out as they can be read again whatever is set where they go in.
