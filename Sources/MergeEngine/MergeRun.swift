@@ -115,9 +115,14 @@ package struct MergeRun: Sendable {
         guard let round = try rounds.next(after: &outcome, control) else { break }
         if !isLookedAt {
           // Staging may have been rewritten meanwhile.
-          let found = try look(at: &context.plan, onlyRun: options.again ? record.id : nil, control.current)
+          let found = try look(
+            at: &context.plan,
+            onlyRun: options.again ? record.id : nil,
+            isFirst: false,
+            control.current
+          )
           let told = Set((plan.warnings + foundLater).map(\.message))
-          let new = found.filter { $0.kind == .readAgain && !told.contains($0.message) }
+          let new = found.filter { !told.contains($0.message) }
           tell(new)
           foundLater += new
         }
@@ -205,7 +210,12 @@ package struct MergeRun: Sendable {
   /// Looks what of staging is merged, and whose rows are to be read now.
   ///
   /// - Returns: what should be known of it.
-  private func look(at plan: inout MergePlan, onlyRun: Int? = nil, _ control: Connection) throws -> [Finding] {
+  private func look(
+    at plan: inout MergePlan,
+    onlyRun: Int? = nil,
+    isFirst: Bool = true,
+    _ control: Connection
+  ) throws -> [Finding] {
     guard snapshot == nil else { return [] }
     try RunLocks(plan: plan, admin: options.schemas.admin)
       .awaitBatches(control, limitSeconds: Double(options.reconnectLimitSeconds), stop: stop)
@@ -217,7 +227,8 @@ package struct MergeRun: Sendable {
         startsAnew: options.again && onlyRun == nil
       ),
       onlyRun: onlyRun,
-      isToBeMerged: true
+      isToBeMerged: true,
+      isFirst: isFirst
     )
   }
 

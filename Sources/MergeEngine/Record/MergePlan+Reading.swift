@@ -3,12 +3,22 @@ import Libpq
 extension MergePlan {
   /// Has every table looked at: what of its staging is merged, and whose rows are to be read.
   ///
+  /// - Parameter isFirst: no run has begun to read it; of a later look only what has become of staging meanwhile is told.
   /// - Returns: where rows will be read a second time, stand refused, or are gone from production.
-  mutating func look(through reader: StagingReader, onlyRun: Int? = nil, isToBeMerged: Bool) throws -> [Finding] {
+  mutating func look(
+    through reader: StagingReader,
+    onlyRun: Int? = nil,
+    isToBeMerged: Bool,
+    isFirst: Bool = true
+  ) throws -> [Finding] {
     var findings: [Finding] = []
     for index in tables.indices {
       let look = try reader.look(at: tables[index], onlyRun: onlyRun, isToBeMerged: isToBeMerged)
       read(look.state, table: index)
+      guard isFirst else {
+        findings += [.forgotten, .rewritten].compactMap { look.finding($0, of: tables[index]) }
+        continue
+      }
       let refusedCount = look.state.refused.count
       if refusedCount > 0 {
         findings.append(
@@ -31,18 +41,23 @@ extension MergePlan {
           )
         )
       }
-      var rereadings = look.rereadings
-      rereadings[.readOtherwise] = try reader.otherwiseReadCount(of: tables[index], look)
-      findings += StagingReader.Rereading.allCases.compactMap { reason in
-        guard let count = rereadings[reason], count > 0 else { return nil }
-        return .warning(
-          .readAgain,
-          tables[index].name,
-          "\(reason.words(count, of: tables[index].staging)) Rows deleted from production since would come back."
-        )
-      }
+      var judged = look
+      judged.rereadings[.readOtherwise] = try reader.otherwiseReadCount(of: tables[index], look)
+      findings += StagingReader.Rereading.allCases.compactMap { judged.finding($0, of: tables[index]) }
     }
     return findings
+  }
+}
+
+extension StagingReader.Look {
+  /// That rows are read a second time; nil where none is for this reason.
+  fileprivate func finding(_ reason: StagingReader.Rereading, of table: TablePlan) -> Finding? {
+    guard let count = rereadings[reason], count > 0 else { return nil }
+    return .warning(
+      .readAgain,
+      table.name,
+      "\(reason.words(count, of: table.staging)) Rows deleted from production since would come back."
+    )
   }
 }
 

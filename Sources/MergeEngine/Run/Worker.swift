@@ -317,7 +317,8 @@ final class Worker {
     // The server's words for bytes of another type say nothing of why they are.
     let plan = context.plan.tables[item.table]
     guard error is PostgresError || error is RefusalRecord.RowsGone else { return }
-    if try !PlannedShape(plan).stands(connections) { reason = PlannedShape.Broken(plan: plan) }
+    // Where that can't be asked, the words are all there is.
+    if (try? PlannedShape(plan).stands(connections)) == false { reason = PlannedShape.Broken(plan: plan) }
   }
 
   /// Gives the batch to the next round, which has new connections.
