@@ -15,6 +15,7 @@ enum CatalogNames {
     generate_series generate_subscripts
     has_any_column_privilege has_column_privilege has_database_privilege has_function_privilege has_schema_privilege
     has_sequence_privilege has_table_privilege has_type_privilege hash_record_extended
+    hashtextextended
     int4range int8range isempty isfinite
     json_agg json_build_object jsonb_agg jsonb_array_elements jsonb_array_elements_text jsonb_build_array jsonb_build_object
     jsonb_each jsonb_each_text jsonb_object_agg jsonb_object_keys jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_typeof

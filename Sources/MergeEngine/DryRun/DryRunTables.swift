@@ -15,6 +15,8 @@ struct DryRunTables {
   private let questions: Connection
   private var stations: [Int: DryRunStations] = [:]
   private var finished: Set<Int> = []
+  /// Every one has statements of its own.
+  private var correctionCount = 0
   /// For each table all that must be decided before it.
   private let ancestors: [Set<Int>]
   private(set) var outcomes: [DryRunOutcome]
@@ -55,7 +57,7 @@ struct DryRunTables {
     defer { stations[item.table] = station }
     let carried = try station.look(item, memory: &memory, outcome: &outcomes[item.table])
     if outcomes[item.table].hopeful.count > Self.hopefulRowLimit, !plan.circular.contains(item.table) {
-      _ = try giveUpHelpless(item.table, station.foresight.objections)
+      _ = try giveUpHelpless(item.table, station.foresight.objections, outcomes)
       outcomes[item.table].hopeful = []
     }
     return carried
@@ -65,17 +67,7 @@ struct DryRunTables {
   mutating func end() throws {
     let begun = stations.keys.sorted()
     try finishAll(of: begun.filter(isDecidedByItself))
-    let circular = begun.filter(plan.circular.contains)
-    // Whoever is given up may have been somebody's last hope.
-    var givesUp = true
-    while givesUp {
-      givesUp = false
-      for index in circular {
-        guard let station = stations[index] else { continue }
-        if try giveUpHelpless(index, station.foresight.objections) { givesUp = true }
-      }
-    }
-    for index in circular { try correct(index) }
+    try decide(begun.filter(plan.circular.contains))
     try finishAll(of: begun)
   }
 
@@ -91,37 +83,73 @@ struct DryRunTables {
   /// Decides about the rows of tables that no circle goes through.
   private mutating func finishAll(of tables: [Int]) throws {
     for index in tables where !plan.circular.contains(index) && finished.insert(index).inserted {
-      guard let station = stations[index] else { continue }
-      // Whoever is given up may have been another row's last hope.
-      while try giveUpHelpless(index, station.foresight.objections) {}
+      try decide([index])
       outcomes[index].hopeful = []
-      try correct(index)
+    }
+  }
+
+  /// Decides about the rows of tables that may help each other.
+  private mutating func decide(_ tables: [Int]) throws {
+    try giveUpAllHelpless(in: tables, outcomes)
+    var corrected = try corrected(tables)
+    // Who comes after a refused row of its key may be refused, too, and have been another row's last hope.
+    while tables.contains(where: { corrected[$0].refused.count != outcomes[$0].refused.count }),
+      try giveUpAllHelpless(in: tables, corrected)
+    { corrected = try self.corrected(tables) }
+    for index in tables { outcomes[index] = corrected[index] }
+  }
+
+  /// Whoever is given up may have been another row's last hope.
+  ///
+  /// - Parameter known: who is refused, at first.
+  /// - Returns: whether there was any row that nothing helps.
+  @discardableResult
+  private mutating func giveUpAllHelpless(in tables: [Int], _ known: [DryRunOutcome]) throws -> Bool {
+    var known = known
+    var hasGivenUp = false
+    while true {
+      var givesUp = false
+      for index in tables {
+        guard let station = stations[index] else { continue }
+        if try giveUpHelpless(index, station.foresight.objections, known) { givesUp = true }
+      }
+      guard givesUp else { return hasGivenUp }
+      hasGivenUp = true
+      known = outcomes
     }
   }
 
   /// - Returns: whether there was any row that nothing helps.
-  private mutating func giveUpHelpless(_ index: Int, _ objections: [Objection]) throws -> Bool {
-    let helpless = try remedies(on: staging).helpless(outcomes[index].hopeful, of: index, objections)
+  private mutating func giveUpHelpless(_ index: Int, _ objections: [Objection], _ known: [DryRunOutcome]) throws -> Bool
+  {
+    let helpless = try remedies(known, on: staging).helpless(outcomes[index].hopeful, of: index, objections)
     outcomes[index].giveUp(helpless, objections)
     return !helpless.isEmpty
   }
 
-  private func remedies(on connection: Connection) -> Remedies {
+  private func remedies(_ known: [DryRunOutcome], on connection: Connection) -> Remedies {
     Remedies(
       tables: plan.tables,
       staging: connection,
       isSplit: connections.isSplit,
       batchRows: batchRows,
       updatesTies: updatesTies,
-      writes: outcomes.map { .newer(butNot: $0.refused.keys.sorted()) }
+      writes: known.map { .newer(butNot: $0.refused.keys.sorted()) }
     )
   }
 
-  /// Puts right what a table's batches can't see of each other.
-  private mutating func correct(_ index: Int) throws {
-    guard var foresight = stations[index]?.foresight else { return }
+  /// All outcomes, with what the batches of some tables can't see of each other put right.
+  private mutating func corrected(_ tables: [Int]) throws -> [DryRunOutcome] {
+    var corrected = outcomes
+    for index in tables { corrected[index] = try self.corrected(index) }
+    return corrected
+  }
+
+  private mutating func corrected(_ index: Int) throws -> DryRunOutcome {
     var outcome = outcomes[index]
-    let (remedies, objections) = (remedies(on: questions), foresight.objections)
+    guard var foresight = stations[index]?.foresight else { return outcome }
+    let (remedies, objections) = (remedies(outcomes, on: questions), foresight.objections)
+    correctionCount += 1
     let duplicates = DuplicateKeys(plan: plan.tables[index], updatesTies: updatesTies, staging: staging)
     try duplicates.correct(
       &outcome,
@@ -130,12 +158,12 @@ struct DryRunTables {
       isInCircle: plan.circular.contains(index),
       helpless: { try remedies.helpless($0, of: index, objections) },
       connections,
-      number: index
+      number: correctionCount
     )
     if outcome.ranges.count > 1, !connections.isSplit {
       try noteContention(objections.compactMap(\.sharedKey).filter { !$0.isExclusion }, of: index, remedies, &outcome)
     }
-    self.outcomes[index] = outcome
+    return outcome
   }
 
   /// Says which unique values rows of several batches may want, of which only the first gets one.

@@ -39,10 +39,14 @@ package enum NodesStatus {
         metadata: ["table": "\(table)"]
       )
     }
-    let readOtherwise = Set(counts.flatMap { share, counts in counts.readOtherwise.map { share.names.table($0) } })
+    func anywhere(_ tables: KeyPath<StagingStatus.Counts, [String]>) -> [String] {
+      let found = Set(counts.flatMap { share, counts in counts[keyPath: tables].map { share.names.table($0) } })
+      return names.filter(found.contains)
+    }
     return status.adding(
       names.map { sum($0, counts) },
-      readOtherwise: names.filter { readOtherwise.contains($0) },
+      readOtherwise: anywhere(\.readOtherwise),
+      ofFormerKeys: anywhere(\.ofFormerKeys),
       leaving: left
     )
   }

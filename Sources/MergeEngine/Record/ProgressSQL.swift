@@ -36,18 +36,19 @@ struct ProgressSQL {
   /// leaves some few for a whole run, and single addresses and marks are joined: no row is held against every entry.
   var counts: SQL {
     """
-    WITH p AS MATERIALIZED (
+    WITH \(presentKey), p AS MATERIALIZED (
       SELECT id, place_start, place_end, version_from, version_to, reopened, settled, key_columns, key_start, key_end,
              key_text_start COLLATE "C" AS key_text_start, key_text_end COLLATE "C" AS key_text_end,
              CASE WHEN horizon > 0 THEN mod(horizon, 4294967296)::text::xid END AS horizon,
              ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(recent) AS r) AS recent,
              mod(marker, 4294967296)::text::xid AS marker
-      FROM \(admin).merge_progress
+      FROM \(admin).merge_progress AS g
       WHERE \(isOfStaging("source"))
         AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL
         AND (file_node IS NULL OR file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint)
         -- How versions were read is known to the merge alone: such rows count as pending.
         AND NOT (\(hasWindow) AND \(Self.isReadOtherwise))
+        AND NOT \(isMatchedOtherwise)
         -- Rows that are to be read again and lie elsewhere by now: all that was said before is forgotten.
         AND id > coalesce((SELECT max(later.id) FROM \(admin).merge_progress AS later
                            WHERE \(isOfStaging("later.source")) AND later.reopened IS NOT NULL AND later.superseded_at IS NULL
@@ -96,10 +97,11 @@ struct ProgressSQL {
         AND e.production_schema = \(productionSchema) AND e.staging_file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
     ), moved AS MATERIALIZED (
       -- Refused before staging was rewritten: such a row is known by its key.
-      SELECT DISTINCT e.row_key::jsonb AS key, e.staging_xmin::text::xid AS xmin
+      SELECT e.row_key::jsonb AS key, e.staging_xmin::text::xid AS xmin, row_number() OVER () AS number, count(*) AS refusals
       FROM \(admin).merge_errors AS e
       WHERE \(isOfStaging("e.staging_source")) AND e.retried_at IS NULL AND e.dismissed_at IS NULL
         AND e.production_schema = \(productionSchema) AND e.staging_file_node <> pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
+      GROUP BY 1, 2
     ), moved_key AS MATERIALIZED (
       SELECT array_agg(DISTINCT k.name) AS names FROM moved AS m, jsonb_object_keys(m.key) AS k (name)
     ), judged AS (
@@ -112,7 +114,7 @@ struct ProgressSQL {
              END
              -- A refused row was read, unless it is to be read again.
              OR r.id IS NULL AND f.address IS NOT NULL AND (SELECT are_there FROM others) AS is_covered,
-             f.address IS NOT NULL OR v.xmin IS NOT NULL AS is_refused
+             f.address IS NOT NULL AS is_refused, v.number AS moved, v.refusals
       FROM \(staging) AS s
       LEFT JOIN marks AS m ON m.xmin = s.xmin
       LEFT JOIN reopened AS r ON r.address = s.ctid
@@ -120,11 +122,13 @@ struct ProgressSQL {
       LEFT JOIN moved AS v ON v.xmin = s.xmin AND v.key = CASE WHEN (SELECT names FROM moved_key) IS NOT NULL THEN
         (SELECT jsonb_object_agg(k.name, to_jsonb(s) -> k.name) FROM unnest((SELECT names FROM moved_key)) AS k (name)) END
     )
-    -- A refused row that is to be read again is pending, and nothing else.
-    SELECT count(*) AS total_records, count(*) FILTER (WHERE is_covered IS NOT TRUE) AS pending_records,
-           count(*) FILTER (WHERE is_covered AND NOT is_refused) AS processed_records,
-           count(*) FILTER (WHERE is_covered AND is_refused) AS error_records
-    FROM judged
+    -- A refused row that is to be read again is pending, and nothing else. Of several rows of a key so many are refused as were.
+    SELECT coalesce(sum(c.total), 0)::bigint AS total_records, coalesce(sum(c.total - c.covered), 0)::bigint AS pending_records,
+           coalesce(sum(c.covered - c.refused), 0)::bigint AS processed_records, coalesce(sum(c.refused), 0)::bigint AS error_records
+    FROM (SELECT count(*) AS total, count(*) FILTER (WHERE is_covered) AS covered,
+                 count(*) FILTER (WHERE is_covered AND is_refused)
+                   + least(count(*) FILTER (WHERE is_covered AND NOT is_refused), coalesce(refusals, 0)) AS refused
+          FROM judged GROUP BY moved, refusals) AS c
     """
   }
 
@@ -138,6 +142,55 @@ struct ProgressSQL {
                 AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL
                 AND \(hasWindow)\(isUnknown))
       """
+  }
+
+  /// Whether there are entries whose rows count as pending, since production's primary key is another one by now: the next merge
+  /// reads them once more.
+  var isOfFormerKey: SQL {
+    """
+    (WITH \(presentKey)
+     SELECT count(*) > 0 FROM \(admin).merge_progress AS g
+     WHERE \(isOfStaging("source"))
+       AND production_oid = to_regclass(\(productionLiteral))::oid::bigint AND superseded_at IS NULL AND \(isMatchedOtherwise))
+    """
+  }
+
+  /// What ``TablePlan/matching`` says of production's primary key, with the columns' numbers and without, where it can be said from
+  /// here: a type of one's own has another name for everybody.
+  private var presentKey: SQL {
+    let collation: SQL =
+      "CASE WHEN l.oid IS NOT NULL THEN concat(quote_ident(m.nspname), '.', quote_ident(l.collname)) END"
+    let equality: SQL = """
+      CASE WHEN a.atttypid IN (\(TypeOID.int2), \(TypeOID.int4), \(TypeOID.int8)) THEN 'integer'
+           WHEN a.atttypid IN (\(TypeOID.text), \(TypeOID.varchar)) THEN coalesce(\(collation), 'text')
+           ELSE concat_ws(' ', format_type(a.atttypid, -1), \(collation)) END
+      """
+    func columns(_ name: SQL, from staged: SQL) -> SQL {
+      "string_agg(concat(\(name), ' from ', \(staged), ' as ', \(equality)), ', ' ORDER BY k.position)"
+    }
+    return """
+      present_key AS MATERIALIZED (
+        SELECT bool_and(a.atttypid < 16384) AS can_be_named,
+               ARRAY[\(columns("concat_ws(' ', a.attname, a.attnum)", from: "concat_ws(' ', s.attname, s.attnum)")),
+                     \(columns("a.attname", from: "s.attname"))] AS names
+        FROM pg_index i
+        CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, position)
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        LEFT JOIN pg_attribute s ON s.attrelid = \(stagingLiteral)::regclass::oid AND s.attname = a.attname AND NOT s.attisdropped
+        LEFT JOIN pg_collation l ON l.oid = a.attcollation AND NOT l.collisdeterministic
+        LEFT JOIN pg_namespace m ON m.oid = l.collnamespace
+        WHERE i.indrelid = to_regclass(\(productionLiteral))::oid AND i.indisprimary AND k.position <= i.indnkeyatts
+      )
+      """
+  }
+
+  /// An entry `g` is of rows that were matched by the primary key as it was before. Which other key the file names is known to the
+  /// merge alone.
+  private var isMatchedOtherwise: SQL {
+    """
+    (g.reopened IS NULL AND to_jsonb(g) ->> 'matched_by' IS NOT NULL AND (g.version_reading ~ '(^|; )key ') IS NOT TRUE
+     AND (SELECT coalesce(k.can_be_named, true) AND (to_jsonb(g) ->> 'matched_by' = ANY (k.names)) IS NOT TRUE FROM present_key AS k))
+    """
   }
 
   private var hasWindow: SQL { "(version_from IS NOT NULL OR version_to IS NOT NULL)" }

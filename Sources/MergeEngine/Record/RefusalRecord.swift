@@ -110,15 +110,16 @@ enum RefusalSQL {
     case object, string, keyOnly, nothing
   }
 
+  /// What a row `s` of staging holds, without what the engine notes there.
+  static let contents: SQL =
+    "to_jsonb(s) - \(Literal(TablePlanner.statusColumn.name)) - \(Literal(SnapshotTablePlan.rowColumn.name))"
+
   /// Of each row its address, its key and all of it, as JSON, its number in the snapshot's file it came from, if it did, and
   /// its transaction; all as text.
   static func read(_ plan: TablePlan, _ addresses: [UInt64], form: RowForm) -> SQL {
-    let own = [TablePlanner.statusColumn, SnapshotTablePlan.rowColumn].map { " - \(Literal($0.name))" as SQL }.joined(
-      ""
-    )
     let row: SQL =
       switch form {
-      case .object: "(to_jsonb(s)\(own))::text"
+      case .object: "(\(contents))::text"
       case .string: "to_jsonb(s::text)::text"
       case .keyOnly, .nothing: "NULL::text"
       }

@@ -19,6 +19,8 @@ public struct StagingStatus: Sendable, Codable {
     var counted: [StagingStatus] = []
     /// Tables of which merged rows may count as pending (``ProgressSQL/hasOthers``).
     var readOtherwise: [String] = []
+    /// Tables of which merged rows count as pending, since production has another primary key now (``ProgressSQL/isOfFormerKey``).
+    var ofFormerKeys: [String] = []
     /// Tables that Citus has distributed: what is merged of their rows is known to the nodes.
     var ofCitus: [String] = []
   }
@@ -39,8 +41,10 @@ public struct StagingStatus: Sendable, Codable {
       }
       let status = try count(table, connection, admin: admin)
       counts.counted.append(status)
-      guard status.pending > 0, try table.isReadOtherwise(admin, connection) else { continue }
-      counts.readOtherwise.append(table.shownName)
+      guard status.pending > 0 else { continue }
+      let reading = try table.reading(admin, connection)
+      if reading.isOtherwise { counts.readOtherwise.append(table.shownName) }
+      if reading.isOfFormerKey { counts.ofFormerKeys.append(table.shownName) }
     }
     return counts
   }
@@ -211,13 +215,17 @@ public struct StagingStatus: Sendable, Codable {
     /// total_records, pending_records, processed_records, error_records.
     func counts(_ admin: Identifier) -> SQL { progress(admin).counts }
 
-    /// Whether rows that are merged may count as pending.
-    func isReadOtherwise(_ admin: Identifier, _ connection: Connection) throws(PostgresError) -> Bool {
-      guard hasLedger else { return false }
-      return try connection.query(
-        "SELECT \(progress(admin).hasOthers)",
-        "looking how versions of \(name) were read"
-      ).bool(0, 0) == true
+    /// Why rows that are merged may count as pending.
+    func reading(_ admin: Identifier, _ connection: Connection) throws(PostgresError) -> (
+      isOtherwise: Bool, isOfFormerKey: Bool
+    ) {
+      guard hasLedger else { return (false, false) }
+      let progress = progress(admin)
+      let row = try connection.query(
+        "SELECT \(progress.hasOthers), \(progress.isOfFormerKey)",
+        "looking how rows of \(name) were read"
+      )
+      return (row.bool(0, 0) == true, row.bool(0, 1) == true)
     }
 
     private func progress(_ admin: Identifier) -> ProgressSQL {

@@ -19,7 +19,8 @@ struct ChanceBatches {
     let addresses = addresses.sorted()
     let knots =
       try addresses.count > 1
-      ? RowNeeds(of: addresses, table, production).knots.filter { !$0.isStuck && $0.rows.count <= rowLimit }.map(\.rows)
+      ? RowNeeds(of: addresses, table, production).knots.filter { !$0.isStuck && $0.rows.count <= rowLimit }
+        .map { $0.rows.count + $0.outdone.count <= rowLimit ? $0.rows + $0.outdone : $0.rows }
       : []
     let tied = Set(knots.joined())
     let others = (1...max(addresses.count, 1)).prefix(addresses.count).filter { !tied.contains($0) }

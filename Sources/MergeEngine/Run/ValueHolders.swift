@@ -73,7 +73,7 @@ struct ValueHolders {
   ///   columns which staging lacks.
   /// - Precondition: staging is in the same database.
   func waits(of addresses: [UInt64], _ rule: Rule) throws -> Waits? {
-    try Savepoint.answer(on: production) { try find(addresses, rule) }
+    try Savepoint.answer(on: production) { () throws(PostgresError) in try find(addresses, rule) }
   }
 
   private func find(_ addresses: [UInt64], _ rule: Rule) throws(PostgresError) -> Waits {

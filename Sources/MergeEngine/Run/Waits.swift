@@ -10,6 +10,14 @@ struct Waits {
     blocked.formUnion(other.blocked)
   }
 
+  /// What there is of it among some rows.
+  func among(_ rows: Set<Int>) -> Waits {
+    Waits(
+      holders: holders.filter { rows.contains($0.key) }.mapValues { $0.intersection(rows) },
+      blocked: blocked.intersection(rows)
+    )
+  }
+
   /// Rows, and whoever waits for one of them.
   func waiting(for rows: Set<Int>) -> Set<Int> {
     let back = Self.reversed(holders)

@@ -7,18 +7,13 @@ enum Savepoint {
     on connection: Connection,
     _ body: () throws -> Value
   ) throws -> Value {
-    try connection.execute("SAVEPOINT attempt", "setting a savepoint")
+    try set(on: connection)
     do {
       let value = try body()
-      try connection.execute("RELEASE SAVEPOINT attempt", "releasing a savepoint")
+      try release(on: connection)
       return value
     } catch {
-      if !connection.isBroken {
-        try connection.execute(
-          "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt",
-          "rolling back to a savepoint"
-        )
-      }
+      try rollBack(on: connection)
       throw error
     }
   }
@@ -26,12 +21,32 @@ enum Savepoint {
   /// Asks what the server may not be able to answer, within a transaction or without one.
   ///
   /// - Returns: nil where it refuses the question.
-  static func answer<Value>(on connection: Connection, _ body: () throws -> Value) throws -> Value? {
+  static func answer<Value>(on connection: Connection, _ body: () throws(PostgresError) -> Value) throws(PostgresError)
+    -> Value?
+  {
+    let isInTransaction = connection.isInTransaction
     do {
-      return connection.isInTransaction ? try attempt(on: connection, body) : try body()
-    } catch let error as PostgresError {
+      if isInTransaction { try set(on: connection) }
+      let value = try body()
+      if isInTransaction { try release(on: connection) }
+      return value
+    } catch {
+      if isInTransaction { try rollBack(on: connection) }
       guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
       return nil
     }
+  }
+
+  private static func set(on connection: Connection) throws(PostgresError) {
+    try connection.execute("SAVEPOINT attempt", "setting a savepoint")
+  }
+
+  private static func release(on connection: Connection) throws(PostgresError) {
+    try connection.execute("RELEASE SAVEPOINT attempt", "releasing a savepoint")
+  }
+
+  private static func rollBack(on connection: Connection) throws(PostgresError) {
+    guard !connection.isBroken else { return }
+    try connection.execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt", "rolling back to a savepoint")
   }
 }

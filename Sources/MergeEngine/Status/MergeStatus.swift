@@ -15,6 +15,9 @@ public struct MergeStatus: Sendable, Codable {
   /// Tables of which rows that a merge with a window has merged count as pending: only a merge or a plan knows how it read their
   /// versions, as in another type or zone.
   public let windowsReadOtherwise: [String]
+  /// Tables of which all rows that were merged before production's primary key has changed count as pending: the next merge reads
+  /// them once more.
+  public let keysChanged: [String]
   /// The admin schema's name, if there is no such schema.
   package private(set) var missingAdminSchema: String?
   /// Staging tables that Citus has distributed and nobody has counted.
@@ -26,6 +29,7 @@ public struct MergeStatus: Sendable, Codable {
     case runs
     case errorsElsewhere = "errors_elsewhere"
     case windowsReadOtherwise = "windows_read_otherwise"
+    case keysChanged = "keys_changed"
   }
 
   /// The contract's object; `last_run` is there, as null, before the first run too.
@@ -36,6 +40,7 @@ public struct MergeStatus: Sendable, Codable {
     try container.encode(runs, forKey: .runs)
     try container.encode(errorsElsewhere, forKey: .errorsElsewhere)
     try container.encode(windowsReadOtherwise, forKey: .windowsReadOtherwise)
+    try container.encode(keysChanged, forKey: .keysChanged)
   }
 
   /// A row of `merge_summary`.
@@ -75,14 +80,18 @@ public struct MergeStatus: Sendable, Codable {
   ///
   /// - Parameters:
   ///   - readOtherwise: those of them of which merged rows may count as pending.
+  ///   - ofFormerKeys: those of them whose key has changed since.
   ///   - left: tables that Citus has distributed and nobody has counted.
-  func adding(_ counted: [StagingStatus], readOtherwise: [String], leaving left: [String]) -> MergeStatus {
+  func adding(_ counted: [StagingStatus], readOtherwise: [String], ofFormerKeys: [String], leaving left: [String])
+    -> MergeStatus
+  {
     MergeStatus(
       tables: (tables + counted).sorted { $0.table < $1.table },
       lastRun: lastRun,
       runs: runs,
       errorsElsewhere: errorsElsewhere,
       windowsReadOtherwise: (windowsReadOtherwise + readOtherwise).sorted(),
+      keysChanged: (keysChanged + ofFormerKeys).sorted(),
       missingAdminSchema: missingAdminSchema,
       ofCitus: left
     )
@@ -138,6 +147,7 @@ public struct MergeStatus: Sendable, Codable {
       runs: runs,
       errorsElsewhere: try errorsElsewhere(connection, schemas, tables),
       windowsReadOtherwise: staging.readOtherwise,
+      keysChanged: staging.ofFormerKeys,
       missingAdminSchema: hasAdminSchema == true ? nil : schemas.admin,
       ofCitus: staging.ofCitus
     )

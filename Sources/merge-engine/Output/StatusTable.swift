@@ -22,6 +22,12 @@ struct StatusTable {
         + "has read their versions otherwise than staging's updated_at has them (type, zone, column). merge-engine plan counts exactly."
       text += style.wrapped(note) + "\n"
     }
+    if !status.keysChanged.isEmpty {
+      let note: TerminalText =
+        "Of \(status.keysChanged.joined(separator: ", ")) merged rows are among the pending ones: production's primary key has changed "
+        + "since, and the next merge reads them once more."
+      text += style.wrapped(note) + "\n"
+    }
     if status.errorsElsewhere > 0 {
       let note: TerminalText =
         "\(Numbers.counted(status.errorsElsewhere, "row")) of staging in another database stood refused when last seen: merge-engine errors "

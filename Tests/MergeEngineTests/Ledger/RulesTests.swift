@@ -70,7 +70,9 @@ import Testing
       try database.run("ALTER TABLE production.t \(change)")
       let plan = try await database.call("plan", "--json")
       #expect(try plan.json()["totals"]["read"].integer == 3, "\(plan.transcript)")
+      try await Self.expectPending(3, of: database, isOfFormerKey: true)
       #expect(try await database.call("merge").status == 0)
+      try await Self.expectPending(0, of: database, isOfFormerKey: false)
       #expect(try database.count("SELECT count(*) FROM production.t") == 3)
       #expect(try await database.call("verify").status == 0)
     }
@@ -90,10 +92,60 @@ import Testing
         """
       )
       try await database.merge()
+      try await Self.expectPending(0, of: database, isOfFormerKey: false)
       try database.run(change)
       #expect(try await database.plan().totals.read == 2)
+      try await Self.expectPending(2, of: database, isOfFormerKey: true)
       #expect(try await database.call("cleanup").status == 65)
       #expect(try await database.merge().totals.inserted > 0)
+    }
+  }
+
+  /// Status and the view say the same, and status why.
+  private static func expectPending(_ count: Int, of database: TestDatabase, isOfFormerKey: Bool) async throws {
+    let status = try await database.call("status", "--json")
+    let json = try status.json()
+    #expect(json["tables"].table("t")["pending"].integer == count, "\(status.transcript)")
+    #expect(json["keys_changed"] == .array(isOfFormerKey ? [.string("t")] : []), "\(status.transcript)")
+    #expect(try database.count("SELECT pending_records FROM admin.oracle_pg_migration_status") == count)
+    let text = try await database.call("status")
+    #expect(text.output.contains("primary key has changed") == isOfFormerKey, "\(text.transcript)")
+  }
+
+  /// As `status` names them, so that no row counts as pending whose key is as it was.
+  @Test(arguments: [
+    "id smallint PRIMARY KEY", "id bigint PRIMARY KEY", "id varchar(9) PRIMARY KEY", "id char(9) PRIMARY KEY",
+    "id numeric(9, 2) PRIMARY KEY", "id name PRIMARY KEY", "id text COLLATE \"C\" PRIMARY KEY",
+    "id text COLLATE public.some PRIMARY KEY",
+    "id varchar COLLATE public.\"So me\" PRIMARY KEY", "id whole PRIMARY KEY", "id mood PRIMARY KEY",
+    "id int4range PRIMARY KEY",
+    "id int PRIMARY KEY DEFERRABLE", "id int NOT NULL UNIQUE", "id date PRIMARY KEY", "id oid PRIMARY KEY",
+    "id int[] PRIMARY KEY",
+  ])
+  func `status knows the keys of all types`(column: String) async throws {
+    try await TestDatabase.with { database in
+      let type = column.split(separator: " ")[1]
+      let value =
+        switch type {
+        case "date": "2025-01-01"
+        case "int4range": "[1,2)"
+        case "int[]": "{1}"
+        case "mood": "good"
+        default: "1"
+        }
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging; CREATE DOMAIN whole AS int; CREATE TYPE mood AS ENUM ('good');
+        CREATE COLLATION public.some (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        CREATE COLLATION public."So me" (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        CREATE TABLE production.t (gone int, b int NOT NULL, \(column), updated_at int);
+        ALTER TABLE production.t DROP gone;
+        CREATE TABLE staging.t AS SELECT id, updated_at, b FROM production.t; INSERT INTO staging.t VALUES ('\(value)', 1, 1);
+        """
+      )
+      #expect(try await database.call("init", "--quiet").status == 0)
+      #expect(try await database.merge().totals.inserted == 1)
+      try await Self.expectPending(0, of: database, isOfFormerKey: false)
     }
   }
 

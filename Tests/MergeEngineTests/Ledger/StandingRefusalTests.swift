@@ -77,6 +77,57 @@ import Testing
     }
   }
 
+  /// Of one key, and written by one transaction.
+  @Test(arguments: [false, true]) func `of several rows of a key the refused one alone stands refused after a rewrite`(
+    isDropped: Bool
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, v int CHECK (v > 0), updated_at timestamptz, j json, w int",
+        staging: "id int, v int, updated_at timestamptz, j json, w int"
+      )
+      try database.run(
+        """
+        INSERT INTO staging.t VALUES (1, 5, '2025-01-01'), (1, -7, '2025-01-03'), (1, 6, '2025-01-02'), (2, 1, '2025-01-01');
+        """
+      )
+      let first = try await database.call("merge", "--json")
+      #expect(try first.json()["totals"]["errors"].integer == 1, "\(first.transcript)")
+      try database.run("VACUUM FULL staging.t")
+      // What they held can't be compared any more: rather all than the wrong one.
+      if isDropped { try database.run("ALTER TABLE staging.t DROP w") }
+      let plan = try await database.call("plan", "--json")
+      #expect(try plan.json()["totals"]["standing_errors"].integer == (isDropped ? 3 : 1), "\(plan.transcript)")
+      let status = try await database.call("status", "--json")
+      #expect(try status.json()["tables"].table("t")["errors"].integer == 1, "\(status.transcript)")
+      #expect(try status.json()["tables"].table("t")["processed"].integer == 3, "\(status.transcript)")
+      #expect(try database.count("SELECT error_records FROM admin.oracle_pg_migration_status") == 1)
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT t_v_check")
+      let retry = try await database.call("errors", "retry", "--json")
+      #expect(try retry.json()["released"]["t"].integer == (isDropped ? 3 : 1), "\(retry.transcript)")
+      #expect(try await database.call("merge").status == 0)
+      #expect(try database.count("SELECT v FROM production.t WHERE id = 1") == -7)
+    }
+  }
+
+  /// JSON that jsonb does not take, in a row beside the refused one.
+  @Test func `a row that can't be compared hides no refusal`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, v int CHECK (v > 0), j json, updated_at int",
+        staging: "id int, v int, j json, updated_at int"
+      )
+      try database.run(#"INSERT INTO staging.t VALUES (1, 5, '"\u0000"', 1), (1, -7, '1', 2)"#)
+      #expect(try await database.merge().totals.errors == 1)
+      try database.run("VACUUM FULL staging.t")
+      #expect(try await database.merge().standingErrors > 0)
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT t_v_check")
+      #expect(try await database.call("errors", "retry").status == 0)
+      #expect(try await database.call("merge").status == 0)
+      #expect(try database.count("SELECT v FROM production.t") == -7)
+    }
+  }
+
   @Test func `dismissed rows no longer count, and keep their reason`() async throws {
     try await Self.withRefusedRows { database in
       let dismissal = try await database.call("errors", "dismiss", "--reason", "test rows")

@@ -55,6 +55,46 @@ import Testing
     }
   }
 
+  /// Rows 3 and 4 can only be written at once, and whatever is older of one of them waits for nothing.
+  @Test(arguments: [2, 3]) func `rows that refer to each other need no room for older rows of their keys`(
+    _ batchRows: Int
+  )
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, s int REFERENCES production.t);
+        CREATE TABLE staging.t (k int, updated_at int, s int); INSERT INTO staging.t VALUES (3, 3, 4), (3, 1, 4), (4, 3, 3);
+        """
+      )
+      let plan = try await database.plan { $0.batchRows = batchRows }
+      #expect(plan.totals.inserted == 2 && plan.totals.errors == 0, "\(plan.totals)")
+      let report = try await database.merge { $0.batchRows = batchRows }
+      #expect(report.totals.inserted == 2 && report.totals.errors == 0, "\(report.totals)")
+      #expect(try await database.merge().standingErrors == 0)
+    }
+  }
+
+  /// The row behind the refused one would give the value up, and is refused itself.
+  @Test(arguments: [1, 2, 3]) func `a value that only refused rows would give up is not given up`(_ batchRows: Int)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.p (k int PRIMARY KEY, updated_at int); CREATE TABLE staging.p (LIKE production.p);
+        CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, u int UNIQUE, d int CHECK (d > 0), r int REFERENCES production.p);
+        INSERT INTO production.t VALUES (1, 1, 4, 1);
+        CREATE TABLE staging.t (LIKE production.t);
+        INSERT INTO staging.t VALUES (1, 2, NULL, -1, NULL), (1, 4, 10, 1, 8), (6, 4, 4, 1, NULL);
+        """
+      )
+      let (_, report) = try await database.planAndMerge { $0.batchRows = batchRows }
+      #expect(report.totals.errors == 3, "\(report.totals)")
+    }
+  }
+
   @Test func `plan says where a value may come free again`() async throws {
     try await TestDatabase.with { database in
       try database.run(
