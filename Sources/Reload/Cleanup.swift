@@ -129,7 +129,7 @@ package struct Cleanup: Sendable {
     // Only the latest reload can have left rows that nobody wants.
     var span = reloads.first.flatMap { ReloadNote($0.annotations)?.span }
     span?.timeZone = reloads.first?.timeZone
-    return try area.truncateMerged(after: span)
+    return try area.truncateMerged(after: span, ofRun: reloads.first?.id)
   }
 
   private func deleteTasks(of reloads: [LoadingRuns.Run], isForced: Bool) async throws -> [Report.Task] {

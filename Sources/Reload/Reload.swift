@@ -271,7 +271,7 @@ package struct Reload: Sendable {
     if setting.cleansUp && isComplete && results.differs != true && !hasExtra {
       let span = note.span
       try await log.measure(.cleanup) {
-        let emptied = try await onThreadOfItsOwn { try area.truncateMerged(after: span) }
+        let emptied = try await onThreadOfItsOwn { try area.truncateMerged(after: span, ofRun: id) }
         for warning in emptied.compactMap(\.warning) { onEvent(.warning(warning)) }
         let count = emptied.count { $0.truncated != nil }
         return ((), "\(count) of \(emptied.count) staging tables truncated")

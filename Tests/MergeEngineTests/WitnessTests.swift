@@ -232,4 +232,21 @@ import Testing
       #expect(!messages.contains { $0.contains("the trigger actor") })
     }
   }
+
+  @Test(arguments: [
+    ("ENABLE TRIGGER", "origin", true), ("ENABLE TRIGGER", "replica", false),
+    ("ENABLE REPLICA TRIGGER", "origin", false),
+    ("ENABLE REPLICA TRIGGER", "replica", true), ("ENABLE ALWAYS TRIGGER", "origin", true),
+    ("ENABLE ALWAYS TRIGGER", "replica", true), ("DISABLE TRIGGER", "origin", false),
+  ])
+  func `only a trigger that fires in such a session is told`(change: String, role: String, isTold: Bool) async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "UPDATE", "RETURN OLD;")
+      try database.run(
+        "ALTER TABLE production.t \(change) actor; ALTER DATABASE \(database.name) SET session_replication_role = \(role)"
+      )
+      let messages = messages(try await database.plan())
+      #expect(messages.contains { $0.contains("the trigger actor") } == isTold, "\(messages)")
+    }
+  }
 }

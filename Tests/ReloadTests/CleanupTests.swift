@@ -60,6 +60,24 @@ import Testing
     }
   }
 
+  /// At the window's end, where the load may bring rows that its merge leaves out.
+  @Test(arguments: [[], ["--pad", "1h"]]) func rowsThatCameAfterTheReloadAreNotItsOwn(padding: [String]) async throws {
+    try await World.with { world in
+      let reload = try await world.reload(["--keep-task"] + padding)
+      #expect(reload.status == 0, "\(reload.transcript)")
+      try world.database.run(
+        """
+        INSERT INTO staging.orders (order_id, customer_id, updated_at)
+        SELECT 999999, 1, max(updated_at) FROM staging.orders WHERE _dms_processing_status = 'NEW'
+        """
+      )
+      let outcome = try await world.run(["cleanup"])
+      #expect(outcome.status == 65, "\(outcome.transcript)")
+      #expect(outcome.output.contains("1 of its rows is not merged"), "\(outcome.transcript)")
+      #expect(try world.database.count("SELECT count(*) FROM staging.orders WHERE order_id = 999999") == 1)
+    }
+  }
+
   @Test func aLoadThatFailedLosesItsTaskAndOneThatGoesOnDoesNot() async throws {
     try await World.with(simulator: ["--fail", "fewer-rows@ORDERS"]) { world in
       #expect(try await world.reload().status == 76)

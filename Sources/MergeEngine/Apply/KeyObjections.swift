@@ -11,20 +11,24 @@ struct KeyObjections {
     let rows = try production.query(
       """
       SELECT x.relname::text, a.attname::text, m.nspname::text, o.oprname::text, c.oid IS NOT NULL,
-             i.indnkeyatts = 1 AND to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', pg_get_expr(i.indpred, i.indrelid),
+             to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', pg_get_expr(i.indpred, i.indrelid),
              CASE WHEN k.attnum = 0 THEN pg_get_indexdef(i.indexrelid, k.position::integer, false) END, i.indexrelid,
-             k.position = i.indnkeyatts AND to_jsonb(c) ->> 'conperiod' = 'true'
+             k.position = i.indnkeyatts AND to_jsonb(c) ->> 'conperiod' = 'true',
+             ln.nspname::text, l.collname::text, coalesce(a.attnotnull, false)
       FROM pg_index i
       JOIN pg_class x ON x.oid = i.indexrelid
       -- Of exclusion constraints, and of keys WITHOUT OVERLAPS.
       LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conexclop IS NOT NULL
-      CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, position)
+      CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[])
+        WITH ORDINALITY AS k (attnum, opclass, sorting, position)
       LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
       JOIN pg_opclass f ON f.oid = k.opclass
       LEFT JOIN pg_amop s ON c.oid IS NULL AND s.amopfamily = f.opcfamily AND s.amopstrategy = 3
                          AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
       JOIN pg_operator o ON o.oid = coalesce(s.amopopr, c.conexclop[k.position])
       JOIN pg_namespace m ON m.oid = o.oprnamespace
+      LEFT JOIN pg_collation l ON l.oid = k.sorting
+      LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace
       WHERE i.indrelid = \(relation.oid) AND (i.indisunique OR c.oid IS NOT NULL) AND i.indisvalid
         AND i.indexrelid <> \(plan.keyIndexOid) AND k.position <= i.indnkeyatts
         AND (i.indrelid = \(plan.productionOid)
@@ -67,7 +71,9 @@ struct KeyObjections {
         .init(
           column: column,
           expression: rows.text(row, 7).map { SQL.uncheckedFromServer($0) },
-          collision: "OPERATOR(\(Identifier(rows.text(row, 2) ?? "")).\(symbol))"
+          collision: "OPERATOR(\(Identifier(rows.text(row, 2) ?? "")).\(symbol))",
+          collation: rows.text(row, 11).map { QualifiedName(schema: rows.text(row, 10) ?? "", name: $0) },
+          isNullable: rows.bool(row, 12) != true
         )
       )
     }
@@ -97,15 +103,11 @@ struct KeyObjections {
 
   private func isTaken(_ key: Objection.UniqueKey) -> Objection {
     let sameKey = plan.keyColumns.map { "q.\($0.name) \($0.equality) t.\($0.name)" as SQL }.joined(" AND ")
-    func isThere(_ collides: SQL) -> SQL { "EXISTS (SELECT FROM \(key.rivals) WHERE \(collides) AND NOT (\(sameKey)))" }
-    var condition = isThere(key.collides("q", "t"))
-    if key.nullsCollide, let column = key.parts.first?.column {
-      // Apart from the others, so that either question goes by the index.
-      condition =
-        "(\(condition) OR t.\(column) IS NOT DISTINCT FROM NULL AND \(isThere("q.\(column) IS NOT DISTINCT FROM NULL")))"
+    let isThere = key.collisions("q", key.parts.map { "t.\($0.column)" }).map { collides -> SQL in
+      "EXISTS (SELECT FROM \(key.rivals) WHERE \(collides) AND NOT (\(sameKey)))"
     }
     return Objection(
-      condition: "\(condition)\(key.concerns("t"))",
+      condition: "(\(isThere.joined(" OR ")))\(key.concerns("t"))",
       columns: key.stagedColumns + plan.keyColumns.map(\.name),
       words: "whose \(key.columnNames) another row of \(key.table) has (\(key.name))",
       remedy: .handover(key),
@@ -115,14 +117,12 @@ struct KeyObjections {
 
   /// Of several rows of a batch with the same value the first one gets it.
   private func isTakenInBatch(_ key: Objection.UniqueKey) -> Objection {
-    let isComplete: SQL =
-      key.nullsCollide ? "true" : key.parts.map { "t.\($0.column) IS DISTINCT FROM NULL" as SQL }.joined(" AND ")
     // Whoever has the value already keeps it, and the others are refused.
     let sameKey = plan.keyColumns.map { "q.\($0.name) \($0.equality) t.\($0.name)" as SQL }.joined(" AND ")
     let hasIt: SQL = "EXISTS (SELECT FROM \(key.rivals) WHERE \(key.collides("q", "t")) AND \(sameKey))"
     return Objection(
       condition: """
-        \(isComplete) AND t.\(Questions.first(key)) < t.\(Questions.row)\(key.concerns("t")) AND NOT \(hasIt)
+        t.\(Questions.first(key)) < t.\(Questions.row) AND \(key.isWanted("t")) AND NOT \(hasIt)
         """,
       columns: key.stagedColumns + plan.keyColumns.map(\.name),
       words: "whose \(key.columnNames) another row of \(plan.staging) has (\(key.name))",
@@ -136,7 +136,10 @@ struct KeyObjections {
     let rows = try production.query(
       """
       SELECT f.conname::text, f.confrelid, n.nspname::text, r.relname::text,
-             c.attname::text, p.attname::text, o.nspname::text, e.oprname::text, f.confmatchtype = 'f'
+             c.attname::text, p.attname::text, o.nspname::text, e.oprname::text, f.confmatchtype = 'f',
+             ln.nspname::text, l.collname::text,
+             -- FirstNormalObjectId (transam.h)
+             e.oid < 16384 AND coalesce(l.collisdeterministic, true)
       FROM pg_constraint f
       JOIN pg_class r ON r.oid = f.confrelid
       JOIN pg_namespace n ON n.oid = r.relnamespace
@@ -145,6 +148,8 @@ struct KeyObjections {
       JOIN pg_attribute p ON p.attrelid = f.confrelid AND p.attnum = k.parent
       JOIN pg_operator e ON e.oid = k.equality
       JOIN pg_namespace o ON o.oid = e.oprnamespace
+      LEFT JOIN pg_collation l ON l.oid = p.attcollation AND c.attcollation <> 0
+      LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace
       WHERE f.conrelid = \(relation.oid) AND f.contype = 'f' AND f.conparentid = 0 AND \(Objections.isEnforced("f"))
         -- The server's own check sees parents that a policy hides from this role.
         AND has_table_privilege(f.confrelid, 'SELECT') AND NOT row_security_active(f.confrelid)
@@ -172,7 +177,9 @@ struct KeyObjections {
         .init(
           parent: Identifier(text(5)),
           child: Identifier(text(4)),
-          equality: "OPERATOR(\(Identifier(text(6))).\(SQL.uncheckedFromServer(text(7))))"
+          equality: "OPERATOR(\(Identifier(text(6))).\(SQL.uncheckedFromServer(text(7))))",
+          collation: rows.text(row, 10).map { QualifiedName(schema: text(9), name: $0) },
+          isAlikeElsewhere: rows.bool(row, 11) == true
         )
       )
     }
@@ -195,7 +202,7 @@ struct KeyObjections {
     let columns = key.pairs.map(\.child)
     // Not IS NOT NULL, which a composite value with a NULL in it isn't.
     let isComplete = columns.map { "t.\($0) IS DISTINCT FROM NULL" as SQL }.joined(" AND ")
-    let match = key.pairs.map { "q.\($0.parent) \($0.equality) t.\($0.child)" as SQL }.joined(" AND ")
+    let match = key.pairs.map { "q.\($0.parent) \($0.equality) \($0.collated("t.\($0.child)"))" as SQL }.joined(" AND ")
     let unchanged = unchanged(columns)
     return Objection(
       condition: "\(isComplete) AND NOT EXISTS (SELECT FROM \(key.parent) AS q WHERE \(match))\(unchanged.condition)",
@@ -231,17 +238,60 @@ extension KeyObjections {
   }
 }
 
+extension Objection.ParentKey.Pair {
+  /// A child's value as the server compares it.
+  func collated(_ value: SQL) -> SQL { collation.map { "(\(value)) COLLATE \($0)" } ?? value }
+}
+
+extension Objection.UniqueKey.Part {
+  /// A value as the index compares it.
+  func collated(_ value: SQL) -> SQL { collation.map { "(\(value)) COLLATE \($0)" } ?? value }
+}
+
 extension Objection.UniqueKey {
   /// Whether two values of a part are the same, as far as the key is concerned.
   func isSame(_ part: Part, _ left: SQL, _ right: SQL) -> SQL {
-    let isEqual: SQL = "\(left) \(part.collision) \(right)"
-    guard nullsCollide else { return isEqual }
-    return "(\(isEqual) OR \(left) IS NOT DISTINCT FROM NULL AND \(right) IS NOT DISTINCT FROM NULL)"
+    let isEqual = areEqual(part, left, right)
+    return nullsCollide && part.isNullable ? "(\(isEqual) OR \(areMissing(left, right)))" : isEqual
+  }
+
+  private func areEqual(_ part: Part, _ left: SQL, _ right: SQL) -> SQL {
+    "\(left) \(part.collision) \(part.collated(right))"
+  }
+
+  private func areMissing(_ left: SQL, _ right: SQL) -> SQL {
+    "\(left) IS NOT DISTINCT FROM NULL AND \(right) IS NOT DISTINCT FROM NULL"
   }
 
   /// Whether two rows collide.
   func collides(_ left: SQL, _ right: SQL) -> SQL {
-    parts.map { "\(left).\($0.column) \($0.collision) \(right).\($0.column)" as SQL }.joined(" AND ")
+    parts.map { isSame($0, "\(left).\($0.column)", "\(right).\($0.column)") }.joined(" AND ")
+  }
+
+  /// Questions to an index that are asked for one row, where NULLs collide. Arbitrary: as many as three columns make.
+  private static let collisionLimit = 8
+
+  /// The ways in which a row collides with values, one for each part, apart from each other so that each goes by the index: where
+  /// NULLs collide, by which parts both are without a value.
+  func collisions(_ row: SQL, _ values: [SQL]) -> [SQL] {
+    var ways: [[SQL]] = [[]]
+    for (part, value) in zip(parts, values) {
+      let column: SQL = "\(row).\(part.column)"
+      if nullsCollide, part.isNullable, ways.count < Self.collisionLimit {
+        let conditions = [areEqual(part, column, value), areMissing(column, value)]
+        ways = conditions.flatMap { condition in ways.map { $0 + [condition] } }
+      } else {
+        ways = ways.map { $0 + [isSame(part, column, value)] }
+      }
+    }
+    return ways.map { $0.joined(" AND ") }
+  }
+
+  /// Whether the row wants a value that no other may have.
+  func isWanted(_ row: SQL) -> SQL {
+    let isComplete: SQL =
+      nullsCollide ? "true" : parts.map { "\(row).\($0.column) IS DISTINCT FROM NULL" as SQL }.joined(" AND ")
+    return isComplete + concerns(row)
   }
 
   /// Whether the index has the row; begins with AND, or is empty.
@@ -251,10 +301,15 @@ extension Objection.UniqueKey {
 
   /// The rows of the table, as `q`, that the index has. As a subquery of its own, so that the predicate's and the expressions'
   /// columns are the table's, and the index is still found.
-  var rivals: SQL {
+  var rivals: SQL { rivals(with: "*") }
+
+  /// The same with their places.
+  var placedRivals: SQL { rivals(with: "tableoid, ctid, *") }
+
+  private func rivals(with columns: SQL) -> SQL {
     guard predicate != nil || isComputed else { return "\(table) AS q" }
     let values = computed.map { ", \($0.expression) AS \($0.name)" as SQL }.joined("")
-    return "(SELECT *\(values) FROM \(table)\(predicate.map { " WHERE \($0)" as SQL } ?? "")) AS q"
+    return "(SELECT \(columns)\(values) FROM \(table)\(predicate.map { " WHERE \($0)" as SQL } ?? "")) AS q"
   }
 
   /// Whether it is over an expression.

@@ -45,6 +45,10 @@ struct Objection: Sendable {
       let child: Identifier
       /// As the server itself compares them.
       let equality: SQL
+      /// The parent's collation, by which it does; nil for a type without.
+      let collation: QualifiedName?
+      /// A database that has nothing but what comes with the server can compare so, too.
+      let isAlikeElsewhere: Bool
     }
   }
 
@@ -56,7 +60,7 @@ struct Objection: Sendable {
     let table: QualifiedName
     /// An exclusion constraint, or a key WITHOUT OVERLAPS.
     let isExclusion: Bool
-    /// NULLS NOT DISTINCT, of a key of one column.
+    /// NULLS NOT DISTINCT.
     var nullsCollide = false
     /// Which rows a partial index has; nil for all. Names columns without a table.
     var predicate: SQL?
@@ -71,6 +75,10 @@ struct Objection: Sendable {
       let expression: SQL?
       /// Two rows collide where it is true of all parts.
       let collision: SQL
+      /// By which the index compares, whatever the column's is; nil for a type without.
+      let collation: QualifiedName?
+      /// Rows of the table may be without a value.
+      let isNullable: Bool
     }
   }
 

@@ -165,11 +165,16 @@ struct Objections {
         SELECT u.attname, u.attnum, d.typbasetype
         FROM underneath u JOIN pg_type d ON d.oid = u.type AND d.typtype = 'd'
       )
-      SELECT u.attname::text, c.conname::text, pg_get_expr(c.conbin, 0), format_type(u.type, NULL), u.attnum
+      SELECT u.attname::text, c.conname::text, pg_get_expr(c.conbin, 0), format_type(u.type, NULL), u.attnum,
+             n.nspname::text, l.collname::text
       FROM underneath u JOIN pg_constraint c ON c.contypid = u.type
+      JOIN pg_type d ON d.oid = u.type
+      JOIN pg_type b ON b.oid = d.typbasetype
+      LEFT JOIN pg_collation l ON l.oid = b.typcollation
+      LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
       WHERE c.contype = 'c'
       UNION ALL
-      SELECT u.attname::text, NULL, NULL, format_type(u.type, NULL), u.attnum
+      SELECT u.attname::text, NULL, NULL, format_type(u.type, NULL), u.attnum, NULL, NULL
       FROM underneath u JOIN pg_type d ON d.oid = u.type AND d.typtype = 'd' AND d.typnotnull
       ORDER BY 5, 2 NULLS FIRST
       """,
@@ -185,10 +190,13 @@ struct Objections {
           words: "without \(column), whose type \(rows.text(row, 3) ?? "") is NOT NULL,"
         )
       }
+      // Not by the column's collation, nor by the domain's own.
+      let collation = rows.text(row, 6).map { QualifiedName(schema: rows.text(row, 5) ?? "", name: $0) }
+      let value: SQL = collation.map { "t.\(column) COLLATE \($0)" } ?? "t.\(column)"
       return Objection(
         // The expression calls the value VALUE.
         condition: """
-          NOT (SELECT \(SQL.uncheckedFromServer(rows.text(row, 2) ?? "true")) FROM (SELECT t.\(column)) AS u (value))
+          NOT (SELECT \(SQL.uncheckedFromServer(rows.text(row, 2) ?? "true")) FROM (SELECT \(value)) AS u (value))
           """,
         columns: [column],
         words:

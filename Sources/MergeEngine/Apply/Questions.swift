@@ -71,28 +71,41 @@ struct Questions {
     let objections = all.indices.filter { isAskable[$0] }.map { all[$0] }
     // Parameters: an array a column, how many rows were asked about before, how many of all are inserts.
     let count = columns.count
-    let arrays = (1...count).map { "$\($0)" as SQL }.joined(", ")
-    let values = columns.map { column -> SQL in
-      column.travel == .text ? "b.\(column.name)::\(column.baseType.plainName) AS \(column.name)" : "b.\(column.name)"
-    }
-    let firsts = objections.compactMap(\.sharedKey).map { key -> SQL in
-      let own = key.predicate.map { " FILTER (WHERE (SELECT \($0) FROM (SELECT v.*) AS u))" as SQL } ?? ""
-      return
-        "min(v.\(row))\(own) OVER (PARTITION BY \(key.parts.map { "v.\($0.column)" as SQL }.joined(", "))) AS \(first(key))"
-    }
     let asked = all.enumerated().filter { isAskable[$0.offset] }.map { index, objection -> SQL in
       let isConcerned: SQL = objection.isOfInsertsOnly ? "t.\(row) <= $\(count + 2) AND " : ""
       return "(\(index), \(isConcerned)(\(objection.condition)))"
     }
     return """
       SELECT t.\(row), o.objection
-      FROM (SELECT \((["v.*"] + firsts).joined(", "))
-            FROM (SELECT \((["w.*"] + computed(objections)).joined(", "))
-                  FROM (SELECT \((values + ["b.\(row) + $\(count + 1) AS \(row)"]).joined(", "))
-                        FROM unnest(\(arrays)) WITH ORDINALITY AS b (\((columns.map(\.name) + [row]).joined()))) AS w) AS v) AS t
+      FROM \(rows(columns, objections, behind: "$\(count + 1)"))
       CROSS JOIN LATERAL (VALUES \(asked.joined(", "))) AS o (objection, holds)
       WHERE o.holds
       """
+  }
+
+  /// Rows whose columns are the first parameters, as `t`, with all that objections read of them.
+  ///
+  /// - Parameter offset: the number of the row before the first one.
+  static func rows(_ columns: [TablePlan.Column], _ objections: [Objection], behind offset: SQL) -> SQL {
+    let arrays = columns.indices.map { "$\($0 + 1)" as SQL }.joined(", ")
+    let firsts = objections.compactMap(\.sharedKey).map { key -> SQL in
+      let own = key.predicate.map { " FILTER (WHERE (SELECT \($0) FROM (SELECT v.*) AS u))" as SQL } ?? ""
+      let parts = key.parts.map { $0.collated("v.\($0.column)") }
+      return "min(v.\(row))\(own) OVER (PARTITION BY \(parts.joined(", "))) AS \(first(key))"
+    }
+    let values: [SQL] = columns.map { asProduction($0, "b.\($0.name)") } + ["b.\(row) + \(offset) AS \(row)"]
+    return """
+      (SELECT \((["v.*"] + firsts).joined(", "))
+       FROM (SELECT \((["w.*"] + computed(objections)).joined(", "))
+             FROM (SELECT \(values.joined(", "))
+                   FROM unnest(\(arrays)) WITH ORDINALITY AS b (\((columns.map(\.name) + [row]).joined()))) AS w) AS v) AS t
+      """
+  }
+
+  /// What production would hold of a staged value, compared as production compares it: a check, too, goes by the column's collation.
+  static func asProduction(_ column: TablePlan.Column, _ staged: SQL) -> SQL {
+    let value: SQL = column.travel == .text ? "(\(staged))::\(column.baseType.plainName)" : staged
+    return "\(column.baseType.collated(value)) AS \(column.name)"
   }
 
   /// What the objections have computed of the row `w`, once each.

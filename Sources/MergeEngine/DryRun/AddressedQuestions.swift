@@ -25,10 +25,7 @@ struct AddressedQuestions {
     let rows = inserts + updates
     guard !objections.isEmpty, !rows.isEmpty else { return [] }
     let row = Questions.row
-    let columns = plan.columns.map { column -> SQL in
-      let cast: SQL = column.travel == .text ? "::\(column.baseType.plainName)" : ""
-      return "(\(column.readExpression))\(cast) AS \(column.name)"
-    }
+    let columns = plan.columns.map { Questions.asProduction($0, $0.readExpression) }
     let asked = objections.map { number, objection -> SQL in
       let isConcerned: SQL = objection.isOfInsertsOnly ? "t.\(row) <= $2 AND " : ""
       return "(\(number), \(isConcerned)(\(objection.condition)))"

@@ -12,6 +12,10 @@ struct BatchReplay {
   private(set) var repeatsKeys = false
   /// Rows of such keys that need other rows of the table, which a merge may have written by then or not.
   private(set) var unsettledCount = 0
+  /// Older rows of refused rows' keys that want a value which another such row has taken here.
+  private(set) var outrunCount = 0
+  /// The values that such rows have taken.
+  private var taken: Set<SharedValues.Value> = []
   private let connections: WorkerConnections
   /// First addresses of the batches, ascending.
   private let batchStarts: [UInt64]
@@ -77,7 +81,7 @@ struct BatchReplay {
     try probe.lookUp(batch, on: connections.production, &answer)
     try lookUp.lookUp(batch.candidates, of: batch, on: connections.production, &found)
     let all = batch.rows.indices.map { UInt32($0) }
-    var refused = Refusals()
+    var refused = Refusals(objections: foresight.objections)
     refused.inserts = try refusals(
       foresight.refusals(inserts: all, updates: [], of: batch, areOneBatch: false, &outcome),
       foresight.objections,
@@ -109,6 +113,7 @@ struct BatchReplay {
 
   /// Why rows would be refused, by their positions in the piece, for each way of writing them.
   private struct Refusals {
+    let objections: [Objection]
     var inserts: [UInt32: Reason] = [:]
     var updates: [UInt32: Reason] = [:]
     /// Rows that other rows of the table may help.
@@ -158,8 +163,36 @@ struct BatchReplay {
     !objection.isAboutParent || isInCircle || objection.isAboutParent(plan.productionOid)
   }
 
+  /// Why a row is refused that would be written, but for the unique value that another row of its batch gets.
+  private mutating func contest(
+    _ address: UInt64,
+    _ verdict: Verdict,
+    _ objections: [Objection],
+    _ outcome: DryRunOutcome
+  ) -> String? {
+    guard verdict.isWritten else { return nil }
+    if outcome.contested.contains(address) { return outcome.refused[address] ?? nil }
+    for value in wanted(address, verdict, objections, outcome) {
+      let isWritten = value.firstIsWritten && outcome.refused[value.first] == nil
+      guard isWritten || taken.contains(value) else { continue }
+      if !isWritten { outrunCount += 1 }
+      return objections[value.objection].words
+    }
+    return nil
+  }
+
+  /// The values that an older row of a refused row's key would write.
+  private func wanted(
+    _ address: UInt64,
+    _ verdict: Verdict,
+    _ objections: [Objection],
+    _ outcome: DryRunOutcome
+  ) -> [SharedValues.Value] {
+    (outcome.inherited[address] ?? []).filter { verdict == .insert || !objections[$0.objection].isOfInsertsOnly }
+  }
+
   /// Replays the rows of one key in one batch.
-  private func replay(
+  private mutating func replay(
     _ rows: [UInt32],
     key: Int,
     _ present: inout Present,
@@ -174,22 +207,27 @@ struct BatchReplay {
       let counted = outcome.refused[address] != nil ? .error : isFirst ? alone.verdict : .duplicate
       let inTurn = try verdict(row, present, key: key)
       var final = inTurn.verdict
-      let reason =
-        refused.reason(row, final)
-        ?? (final.isWritten && outcome.contested.contains(address) ? outcome.refused[address] ?? nil : nil)
+      let own = refused.reason(row, final)
+      let contest = isSettled || own != nil ? nil : contest(address, final, refused.objections, outcome)
+      let reason = own ?? contest
       if isSettled || !isFirst && !final.isWritten {
         final = .duplicate
       } else if reason != nil {
         final = .error
       } else {
         isSettled = true
-        if final.isWritten { present = .staged(row) }
+        if final.isWritten {
+          present = .staged(row)
+          taken.formUnion(wanted(address, final, refused.objections, outcome))
+        }
       }
       if isFirst, counted != .error {
         outcome.differingTieCount += (inTurn.isDifferingTie ? 1 : 0) - (alone.isDifferingTie ? 1 : 0)
       }
       if final == .error, let reason {
-        if counted != .error { outcome.refuse(address, reason) }
+        if counted != .error {
+          if contest == nil { outcome.refuse(address, reason) } else { outcome.refuse(contested: address, reason) }
+        }
       } else if counted == .error {
         outcome.spare(address)
       }

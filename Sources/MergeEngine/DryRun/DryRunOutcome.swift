@@ -35,6 +35,8 @@ struct DryRunOutcome {
   var hopeful: [HopefulRow] = []
   /// Refused rows that want a unique value which another row of their batch gets.
   private(set) var contested: Set<UInt64> = []
+  /// The unique values that older rows of refused rows' keys want and share with others, by address.
+  private(set) var inherited: [UInt64: [SharedValues.Value]] = [:]
   /// Some row lacks its parent for good.
   private(set) var hasOrphans = false
   private var notes: [String] = []
@@ -84,6 +86,11 @@ struct DryRunOutcome {
   mutating func refuse(contested address: UInt64, _ words: String) {
     refuse(address, words)
     contested.insert(address)
+  }
+
+  /// Older rows of refused rows' keys share values with other rows of their batch.
+  mutating func inherit(_ values: [UInt64: [SharedValues.Value]]) {
+    inherited.merge(values) { $1 }
   }
 
   /// Production would not even be asked to take a row.

@@ -74,6 +74,12 @@ struct DuplicateKeys {
           + "table, and their keys come again in other batches. Some may count as stale or unchanged there."
       )
     }
+    if replay.outrunCount > 0 {
+      outcome.note(
+        "\(replay.outrunCount.rows) of \(plan.staging) want unique values that go to rows of other keys here, all of them older than refused "
+          + "rows of their keys: a merge may try them in another order, and write others of them."
+      )
+    }
     if replay.repeatsKeys, !outcome.contested.isEmpty {
       outcome.note(
         "of \(outcome.contested.count.rows) of \(plan.staging) whose unique values other rows of their batches get, a merge writes those "

@@ -8,6 +8,9 @@ struct Foresight {
   private let plan: TablePlan
   private let production: Connection
   private var questions: Questions
+  private let number: Int
+  /// Made when it is asked for the first time.
+  private var sharedValues: SharedValues?
   /// nil where staging is elsewhere.
   private let addressed: AddressedQuestions?
   /// Rows that raised an error when the server was asked about them.
@@ -30,6 +33,7 @@ struct Foresight {
   init(_ plan: TablePlan, number: Int, isSplit: Bool, on production: Connection) throws(PostgresError) {
     self.plan = plan
     self.production = production
+    self.number = number
     questions = try Questions(
       plan,
       Objections(plan, production).all(),
@@ -59,6 +63,42 @@ struct Foresight {
       case .hopeful(let objections):
         outcome.hopeful.append(.init(address: staged.address, verdict: staged.verdict, objections: objections))
       }
+    }
+    try lookAtOlderRows(of: refusals, batch, classifier, &outcome)
+  }
+
+  /// Notes which unique values older rows share with others of the batch, in whose way a row stands that may be refused.
+  private mutating func lookAtOlderRows(
+    of refusals: [UInt32: Refusal],
+    _ batch: StagedBatch,
+    _ classifier: Classifier,
+    _ outcome: inout DryRunOutcome
+  ) throws {
+    guard objections.contains(where: { $0.sharedKey != nil }) else { return }
+    let older = batch.rows.indices.map { UInt32($0) }.filter { row in
+      guard batch.rows[Int(row)].verdict == .duplicate else { return false }
+      var newest = batch.rows[Int(row)].newerRow
+      while batch.rows[Int(newest)].verdict == .duplicate { newest = batch.rows[Int(newest)].newerRow }
+      return refusals[newest] != nil || batch.rows[Int(newest)].verdict == .error
+    }
+    guard !older.isEmpty else { return }
+    func isWritten(_ row: UInt32) -> Bool { batch.rows[Int(row)].verdict != .error }
+    do {
+      sharedValues =
+        try sharedValues ?? SharedValues(plan, objections, production, statementName: "ask_shared_\(number)")
+      let values = try sharedValues?.find(
+        inserts: classifier.inserts.filter(isWritten),
+        updates: classifier.updates.filter(isWritten),
+        older: older,
+        of: batch,
+        on: production
+      )
+      outcome.inherit(values ?? [:])
+    } catch let error as PostgresError where error.refusesRow {
+      outcome.note(
+        "older rows of the keys of refused rows could not be compared with the rows that want the same unique values (\(error.reason)): a "
+          + "merge may refuse some that are not counted here."
+      )
     }
   }
 

@@ -115,13 +115,14 @@ struct Remedies {
     let parts = (0..<partCount).map { "z.c\($0)" as SQL }
     let keys = (partCount..<(partCount + table.keyColumnCount)).map { "z.c\($0)" as SQL }
     var conditions = key.nullsCollide ? [] : parts.map { "\($0) IS DISTINCT FROM NULL" as SQL }
+    let compared = zip(key.parts, parts).map { $0.collated($1) }
     if key.predicate != nil { conditions.append("z.c\(wanted.count - 1)") }
     return try staging.query(
       """
       SELECT coalesce(sum(g.n), 0)::bigint
       FROM (SELECT count(*) AS n FROM (\(rows)) AS z
             \(conditions.isEmpty ? "" : "WHERE \(conditions.joined(" AND "))")
-            GROUP BY \(parts.joined(", ")) HAVING count(DISTINCT (\(keys.joined(", ")))) > 1) AS g
+            GROUP BY \(compared.joined(", ")) HAVING count(DISTINCT (\(keys.joined(", ")))) > 1) AS g
       """,
       "looking which rows of \(table.staging) want the same value"
     ).integer(0, 0) ?? 0
@@ -133,14 +134,16 @@ struct Remedies {
     _ objection: Objection,
     of index: Int
   ) throws(PostgresError) -> Set<UInt64> {
-    guard let help = help(objection, of: index) else { return Set(addresses) }
+    let helps = helps(objection, of: index)
+    guard !helps.isEmpty else { return Set(addresses) }
+    let isUnhelped = helps.map { "NOT EXISTS (\($0))" as SQL }.joined(" AND ")
     var unhelped: Set<UInt64> = []
     for start in stride(from: 0, to: addresses.count, by: Self.pieceRowCount) {
       let piece = addresses[start..<min(start + Self.pieceRowCount, addresses.count)]
       let rows = try staging.query(
         """
         SELECT s.ctid::text FROM \(tables[index].staging) AS s
-        WHERE \(SQL.rows(at: piece)) AND NOT EXISTS (\(help))
+        WHERE \(SQL.rows(at: piece)) AND \(isUnhelped)
         """,
         "looking in staging for what rows of \(tables[index].staging) lack"
       )
@@ -151,34 +154,31 @@ struct Remedies {
     return unhelped
   }
 
-  /// A query that has a row if the staging row `s` is helped; nil if nothing can help.
-  private func help(_ objection: Objection, of index: Int) -> SQL? {
+  /// Queries of which one has a row if the staging row `s` is helped; none if nothing can help.
+  private func helps(_ objection: Objection, of index: Int) -> [SQL] {
     let table = tables[index]
     switch objection.remedy {
-    case nil: return nil
+    case nil: return []
     case .parent(let key):
       guard let parent = tables.firstIndex(where: { $0.productionOid == key.parentOid }),
         let rows = rows(of: parent, key.pairs.map(\.parent))
-      else { return nil }
+      else { return [] }
       let match = key.pairs.enumerated().compactMap { number, pair in
-        value(pair.child, of: table).map { "z.c\(number) \(pair.equality) \($0)" as SQL }
+        value(pair.child, of: table).map { isChild($0, of: "z.c\(number)", pair, [table, tables[parent]]) }
       }
-      return "SELECT FROM (\(rows)) AS z WHERE \(match.joined(" AND "))"
+      return ["SELECT FROM (\(rows)) AS z WHERE \(match.joined(" AND "))"]
     case .handover(let key):
       let wanted =
         table.keyColumns.map { value($0.name, of: table) } + key.parts.map { value($0, of: table) }
         + [value(table.version.name, of: table)]
         + (key.predicate.map { [computed($0, of: table)] } ?? [])
-      guard !isSplit, let rows = rows(of: index, values: wanted) else { return nil }
+      guard !isSplit, let rows = rows(of: index, values: wanted) else { return [] }
       let keyCount = table.keyColumnCount
       // q holds the value, z is the staging row that takes it away from q.
       let isItsRow = table.keyColumns.enumerated().map { "q.\($1.name) \($1.equality) z.c\($0)" as SQL }
       let isOther = table.keyColumns.compactMap { column in
         value(column.name, of: table).map { "q.\(column.name) \(column.equality) \($0)" as SQL }
       }
-      let holds = key.parts.compactMap { part in
-        value(part, of: table).map { key.isSame(part, "q.\(part.column)", $0) }
-      }.joined(" AND ")
       var keeps = key.parts.enumerated().compactMap { number, part in
         value(part, of: table).map { key.isSame(part, "z.c\(keyCount + number)", $0) }
       }
@@ -186,20 +186,38 @@ struct Remedies {
       // It may keep the value and yet leave the rows that the index has.
       if key.predicate != nil { keeps.append("z.c\(versionPlace + 1)") }
       let version = table.version.name
-      let (isWritten, given): (SQL, SQL) =
-        switch writes[index] {
-        case .newer: (isWritten("z.c\(versionPlace)", over: "q.\(version)", table), "")
-        case .these(_, let deleted):
-          (
-            "true",
-            " UNION ALL SELECT FROM \(table.production) AS q WHERE \(holds) AND \(RowPlaces(deleted).contain("q"))"
-          )
-        }
-      return """
-        SELECT FROM \(key.rivals) JOIN (\(rows)) AS z ON \(isItsRow.joined(" AND "))
-        WHERE \(holds) AND NOT (\(isOther.joined(" AND "))) AND (\(keeps.joined(" AND "))) IS NOT TRUE AND \(isWritten)\(given)
-        """
+      return key.collisions("q", key.parts.compactMap { value($0, of: table) }).flatMap { holds -> [SQL] in
+        let (isDone, given): (SQL, [SQL]) =
+          switch writes[index] {
+          case .newer: (isWritten("z.c\(versionPlace)", over: "q.\(version)", table), [])
+          case .these(_, let deleted):
+            ("true", ["SELECT FROM \(key.placedRivals) WHERE \(holds) AND \(RowPlaces(deleted).contain("q"))"])
+          }
+        return [
+          """
+          SELECT FROM \(key.rivals) JOIN (\(rows)) AS z ON \(isItsRow.joined(" AND "))
+          WHERE \(holds) AND NOT (\(isOther.joined(" AND "))) AND (\(keeps.joined(" AND "))) IS NOT TRUE AND \(isDone)
+          """
+        ] + given
+      }
     }
+  }
+
+  /// Whether a staged value refers to a staged parent's, as the server compares them. Another database need not have production's
+  /// types and collations: there bytes are compared, of what travels as text the text's.
+  private func isChild(
+    _ child: SQL,
+    of parent: SQL,
+    _ pair: Objection.ParentKey.Pair,
+    _ tables: [TablePlan]
+  ) -> SQL {
+    guard isSplit else { return "\(parent) \(pair.equality) \(pair.collated(child))" }
+    let bytes = QualifiedName(schema: "pg_catalog", name: "C")
+    let isText = zip(tables, [pair.child, pair.parent]).contains { table, name in
+      table.columns.contains { $0.name == name && $0.travel == .text }
+    }
+    if isText { return "(\(parent))::text = (\(child))::text COLLATE \(bytes)" }
+    return "\(parent) \(pair.equality) \(pair.collation == nil ? child : "(\(child)) COLLATE \(bytes)")"
   }
 
   /// Whether a staged version goes before production's, as ``MergeRule`` says. Of a tie only rows that give a value up are asked
@@ -244,10 +262,13 @@ struct Remedies {
     return "(SELECT \(expression) FROM (SELECT \(row.joined(", "))) AS u)"
   }
 
-  /// Staging's value in production's type.
+  /// Staging's value in production's type and collation; as it travels where another database need not have these.
   private func value(_ name: Identifier, of table: TablePlan) -> SQL? {
     table.columns.first { $0.name == name }.map { column in
-      column.travel == .text ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression
+      guard !isSplit else { return column.readExpression }
+      let value: SQL =
+        column.travel == .text ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression
+      return column.baseType.collated(value)
     }
   }
 }

@@ -12,6 +12,8 @@ struct Coverage: Sendable {
     case mergedKeys(KeyRange, Horizon, VersionWindow)
     /// Some of the rows are to be read again.
     case reopened(Reopened)
+
+    fileprivate var reopened: Reopened? { if case .reopened(let reopened) = self { reopened } else { nil } }
   }
 
   /// Addresses that an entry has reopened. Two are the same if as many are left of one entry.
@@ -25,10 +27,15 @@ struct Coverage: Sendable {
     }
     func hash(into hasher: inout Hasher) { hasher.combine(entryID) }
 
+    /// Those in `range`; nil if none lies there.
+    func within(_ range: TupleRange) -> Reopened? {
+      let inside = addresses.filter { range.contains($0) }
+      return inside.isEmpty ? nil : Reopened(entryID: entryID, addresses: inside)
+    }
+
     /// A condition on staging's alias `s`, for the rows of `range`: the row is not among them. nil if none lies there.
     func isAbsent(in range: TupleRange) -> SQL? {
-      let inside = addresses.filter { range.contains($0) }
-      return inside.isEmpty ? nil : "s.ctid <> ALL (\(TupleAddress.list(inside)))"
+      within(range).map { "s.ctid <> ALL (\(TupleAddress.list($0.addresses)))" }
     }
   }
 
@@ -40,14 +47,14 @@ struct Coverage: Sendable {
 
   /// Without gaps, from the first address to beyond the last possible one.
   private(set) var intervals = [Interval(range: .everything, steps: [])]
-  /// Transactions that did nothing to staging but mark rows that are merged.
-  private(set) var markers: [Int] = []
+  /// Transactions that did nothing to staging but mark rows that are merged, each with the last entry that names it.
+  private var markers: [Int: Int] = [:]
 
   init() {}
 
   /// Adds what a later entry says.
   mutating func add(_ entry: LedgerEntry) {
-    if let marker = entry.marker { markers.append(marker) }
+    if let marker = entry.marker { markers[marker] = entry.id }
     switch entry.content {
     case .merged(let place, let horizon, let window):
       change(place ?? .everything) { steps in
@@ -106,18 +113,29 @@ struct Coverage: Sendable {
   ///
   /// - Parameter version: the row's version, as windows are compared with it.
   func isUnread(in range: TupleRange, version: VersionWindow.Version) -> SQL {
-    let parts = intervals.compactMap { interval -> (TupleRange, SQL?)? in
-      interval.range.intersection(range).map { ($0, Self.isMerged(interval.steps, in: $0, version)) }
+    let parts = intervals.compactMap { interval -> (TupleRange, SQL?, [Reopened])? in
+      interval.range.intersection(range).map { part in
+        (
+          part, Self.isMerged(interval.steps, in: part, version),
+          interval.steps.compactMap { $0.reopened?.within(part) }
+        )
+      }
     }
     var condition = range.condition
     if parts.contains(where: { $0.1 != nil }) {
-      let choices = parts.map { part, isMerged -> SQL in
+      let choices = parts.map { part, isMerged, _ -> SQL in
         let isHere: SQL = parts.count == 1 ? "true" : "(\(part.condition))"
         return isMerged.map { "\(isHere) AND NOT \($0)" } ?? isHere
       }
       condition = condition + " AND (\(choices.joined(" OR ")))"
     }
-    return markers.isEmpty ? condition : condition + " AND s.xmin <> ALL (\(Horizon.list(markers)))"
+    guard !markers.isEmpty else { return condition }
+    let isReopened = parts.flatMap(\.2).map { reopened -> SQL in
+      let earlier = markers.filter { $0.value < reopened.entryID }.keys.sorted()
+      return "s.xmin = ANY (\(Horizon.list(earlier))) AND \(SQL.rows(at: reopened.addresses))"
+    }
+    return condition
+      + " AND (\((["s.xmin <> ALL (\(Horizon.list(markers.keys.sorted())))"] + isReopened).joined(" OR ")))"
   }
 
   /// Whether a row of `range` is merged, by what is said of it; nil if nothing is.

@@ -13,16 +13,15 @@ struct NotForeseen {
     let reasons =
       try fromCatalog() + from(objections) + fromEncodings()
       + WideIndexEntries(table: table, production: production).reasons(staging)
-    return handovers(objections) + likeKeys
-      + (reasons.isEmpty
-        ? []
-        : [
-          .warning(
-            .notForeseen,
-            table.name,
-            "not foreseen: \(reasons.joined(separator: "; ")). A merge may refuse rows of \(table.staging) that are not counted here."
-          )
-        ])
+    let findings = try handovers(objections) + likeParents(objections) + likeKeys()
+    guard !reasons.isEmpty else { return findings }
+    return findings + [
+      .warning(
+        .notForeseen,
+        table.name,
+        "not foreseen: \(reasons.joined(separator: "; ")). A merge may refuse rows of \(table.staging) that are not counted here."
+      )
+    ]
   }
 
   /// Which values come free in the run, staging's rows would say.
@@ -42,18 +41,59 @@ struct NotForeseen {
     ]
   }
 
-  /// Which rows have the same key, where only production's collation would say: another database need not have it.
-  private var likeKeys: [Finding] {
-    let collations = table.keyColumns.compactMap(\.baseType.nonDeterministicCollation)
-    guard isSplit, !collations.isEmpty else { return [] }
+  /// Which staged rows are parents, where only production's types and collations would say.
+  private func likeParents(_ objections: [Objection]) -> [Finding] {
+    guard isSplit else { return [] }
+    let names = objections.compactMap { objection -> String? in
+      guard case .parent(let key) = objection.remedy, key.pairs.contains(where: { !$0.isAlikeElsewhere }) else {
+        return nil
+      }
+      return key.name
+    }
+    guard !names.isEmpty else { return [] }
     return [
       .warning(
         .notForeseen,
         table.name,
-        "not foreseen: which keys are the same by production's collation \(collations.joined(", ")). A merge may count rows as "
-          + "duplicates that are counted as inserted or updated here."
+        "not foreseen: which rows of staging are parents for \(names.joined(separator: ", ")) though they are spelled otherwise. A merge "
+          + "may write rows that are counted as errors here because their parent is missing."
       )
     ]
+  }
+
+  /// Which rows of several batches have the same key, where only production's collations and types would say: another database need
+  /// not have them, and its texts are compared.
+  private func likeKeys() throws(PostgresError) -> [Finding] {
+    guard isSplit else { return [] }
+    let collations = table.keyColumns.compactMap(\.baseType.nonDeterministicCollation).map { "collation \($0)" }
+    let types = try typesWithEqualityOfTheirOwn().map { "type \($0)" }
+    guard !(collations + types).isEmpty else { return [] }
+    return [
+      .warning(
+        .notForeseen,
+        table.name,
+        "not foreseen: which keys are the same by production's \((collations + types).joined(separator: ", ")). A merge may count rows "
+          + "as updated, unchanged, stale or duplicates that are counted as inserted or updated here."
+      )
+    ]
+  }
+
+  /// Of the key columns that travel as text the types that may take two texts for equal; not enums, whose labels are as good as
+  /// they themselves.
+  private func typesWithEqualityOfTheirOwn() throws(PostgresError) -> [String] {
+    let texts = table.keyColumns.filter { $0.travel == .text && !$0.baseType.equalityIsBytewise }
+    guard !texts.isEmpty else { return [] }
+    let rows = try production.query(
+      """
+      SELECT format_type(t.oid, NULL)
+      FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem
+      WHERE t.oid = ANY ($1::oid[]) AND t.typtype <> 'e' AND coalesce(e.typtype <> 'e', true)
+      ORDER BY t.oid
+      """,
+      [.oidArray(texts.map(\.baseType.oid))],
+      "reading the types of the key of \(table.production)"
+    )
+    return (0..<rows.count).compactMap { rows.text($0, 0) }
   }
 
   private func fromCatalog() throws(PostgresError) -> [String] {

@@ -23,7 +23,8 @@ struct TriggerFindings {
                t.tgtype::integer & 3 = 3 AS is_before_row, t.tgtype::integer & 66 = 0 AS is_after
         FROM tree JOIN pg_trigger t ON t.tgrelid = tree.oid JOIN pg_proc p ON p.oid = t.tgfoid
         JOIN pg_namespace n ON n.oid = p.pronamespace
-        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::integer & 20 <> 0
+        WHERE NOT t.tgisinternal AND t.tgtype::integer & 20 <> 0
+          AND t.tgenabled IN ('A', CASE WHEN current_setting('session_replication_role') = 'replica' THEN 'R' ELSE 'O' END)
       ), triggers AS (
         SELECT f.name, f.function,
                array_to_string(ARRAY(

@@ -5,6 +5,9 @@ import Libpq
 /// A table of that name in another pair is another table. Rows that came from files have no staging schema.
 struct PairSQL {
   let schemas: Schemas
+  /// In which schemas the staging tables of refusals lie now, by what the refusals call them (``StagingSource/identity``): one may
+  /// have been renamed since. Tables that can't be looked for from here are not among them.
+  var stagingSchemas: [String: String] = [:]
 
   /// A row of `merge_logs` or `merge_errors`.
   ///
@@ -14,6 +17,19 @@ struct PairSQL {
       """
       (\(row).production_schema = \(Literal(pair.production)) AND coalesce(\(row).staging_schema = \(Literal(pair.staging)), true))
       """
+    }
+  }
+
+  /// The same of a row of `merge_errors`, whose staging table may lie in another schema by now.
+  func ownsRefusal(_ row: SQL) -> SQL {
+    guard !stagingSchemas.isEmpty else { return owns(row) }
+    let known = stagingSchemas.sorted { $0.key < $1.key }.map { "(\(Literal($0.key)), \(Literal($0.value)))" as SQL }
+    let now: SQL = """
+      coalesce((SELECT k.name FROM (VALUES \(known.joined(", "))) AS k (source, name) WHERE k.source = \(row).staging_source),
+               \(row).staging_schema)
+      """
+    return any { pair in
+      "(\(row).production_schema = \(Literal(pair.production)) AND coalesce(\(now) = \(Literal(pair.staging)), true))"
     }
   }
 
@@ -74,5 +90,36 @@ struct PairSQL {
       ) AS r ON r.id = own.run_id
       WHERE own.id = t.id AND t.production_schema IS NULL
       """
+  }
+}
+
+extension PairSQL {
+  /// Looks where the staging tables lie whose refusals are on record.
+  init(schemas: Schemas, production: Connection, staging: Connection) throws(PostgresError) {
+    self.init(schemas: schemas)
+    let operation = "looking for the tables of refused rows"
+    let refused = try production.query(
+      """
+      SELECT DISTINCT e.staging_source FROM \(Identifier(schemas.admin)).merge_errors AS e
+      WHERE e.retried_at IS NULL AND e.staging_source IS NOT NULL
+      """,
+      operation
+    )
+    guard refused.count > 0 else { return }
+    let place = try StagingSource.Place(isElsewhere: production !== staging, staging)
+    let sources = (0..<refused.count).compactMap { refused.text($0, 0) }
+    let ofEach = sources.compactMap { source in
+      StagingSource.oid(of: source, in: place).map { (source: source, oid: $0) }
+    }
+    let found = try staging.query(
+      """
+      SELECT o.source, n.nspname::text
+      FROM unnest($1::text[], $2::text[]) AS o (source, oid)
+      JOIN pg_class c ON c.oid = o.oid::oid JOIN pg_namespace n ON n.oid = c.relnamespace
+      """,
+      [.textArray(ofEach.map(\.source)), .textArray(ofEach.map(\.oid))],
+      operation
+    )
+    for row in 0..<found.count { stagingSchemas[found.text(row, 0) ?? ""] = found.text(row, 1) }
   }
 }

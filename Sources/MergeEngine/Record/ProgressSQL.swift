@@ -80,7 +80,7 @@ struct ProgressSQL {
                                      ORDER BY p.key_start, p.key_text_start)) AS j) AS k
       GROUP BY k.island, k.key_columns, k.horizon, k.recent, k.version_from, k.version_to
     ), marks AS MATERIALIZED (
-      SELECT DISTINCT marker AS xmin FROM p WHERE marker IS NOT NULL
+      SELECT marker AS xmin, max(id) AS id FROM p WHERE marker IS NOT NULL GROUP BY marker
     ), reopened AS MATERIALIZED (
       SELECT r.address, r.id
       FROM (SELECT a.address, max(p.id) AS id FROM p, unnest(p.reopened) AS a (address) GROUP BY a.address) AS r
@@ -105,7 +105,7 @@ struct ProgressSQL {
     ), moved_key AS MATERIALIZED (
       SELECT array_agg(DISTINCT k.name) AS names FROM moved AS m, jsonb_object_keys(m.key) AS k (name)
     ), judged AS (
-      SELECT m.xmin IS NOT NULL OR CASE
+      SELECT m.xmin IS NOT NULL AND (r.id IS NULL OR r.id <= m.id) OR CASE
                WHEN r.id IS NULL THEN EXISTS (SELECT FROM places AS e WHERE \(covers))
                                       OR EXISTS (SELECT FROM stretches AS e WHERE \(coversKey))
                ELSE EXISTS (SELECT FROM p AS e

@@ -108,6 +108,22 @@ struct ProgressTable {
     return findings
   }
 
+  /// What a run has looked at, of whatever versions it was to merge; of a table that lies where it lay then.
+  func seen(by runID: Int, of plan: TablePlan, _ source: StagingSource, nextID: Int, _ connection: Connection)
+    throws(PostgresError) -> Coverage
+  {
+    let rows = try connection.query(query(plan, source, onlyRun: runID))
+    return (0..<rows.count).reduce(into: Coverage()) { seen, row in
+      let entry = Self.entry(rows, row)
+      guard rows.bool(row, 2) == true, rows.integer(row, 3).map({ $0 == source.fileNode }) ?? true else { return }
+      switch entry.content {
+      case .merged(_, let horizon, _), .mergedKeys(_, let horizon, _):
+        if horizon.isValid(at: nextID) { seen.add(entry.unbounded) }
+      case .reopened, .settled: break
+      }
+    }
+  }
+
   /// Whether an entry `g` speaks of this table or of one that it has taken the place of: a staging table of the same name, made
   /// anew, or a production table that is not there any more, as in a database that was restored, or was moved to another schema. A
   /// staging table that was renamed is the same table; a production table of another schema may be a second pair with the same

@@ -18,22 +18,23 @@ struct RefusalStanding {
   }
 
   /// Notes of all other refusals of a table that they stand no more: their rows are gone, or are new ones; and of those that stand
-  /// what production is called now. Goes with production's next statement.
+  /// what both sides are called now. Goes with production's next statement.
   func retire(except standing: [Refusal], of table: TablePlan, _ source: StagingSource) throws(PostgresError) {
     try production.queryWithNext(
       Query(
         """
         UPDATE \(admin).merge_errors AS e
-        SET table_name = $2, production_schema = $4,
+        SET table_name = $2, production_schema = $4, staging_schema = $6,
             retried_at = CASE WHEN NOT e.id = ANY ($3::text[]::bigint[]) AND e.dismissed_at IS NULL
                               THEN clock_timestamp() AT TIME ZONE 'UTC' END
         WHERE e.staging_source = ANY ($1) AND \(Self.isOf("$5", table: "$2", schema: "$4")) AND e.retried_at IS NULL
           AND e.staging_xmin IS NOT NULL
-          AND (NOT e.id = ANY ($3::text[]::bigint[]) AND e.dismissed_at IS NULL OR e.table_name <> $2 OR e.production_schema <> $4)
+          AND (NOT e.id = ANY ($3::text[]::bigint[]) AND e.dismissed_at IS NULL OR e.table_name <> $2 OR e.production_schema <> $4
+               OR (e.staging_schema = $6) IS NOT TRUE)
         """,
         [
           .textArray(source.identities), .text(table.plainName), .textArray(standing.map { "\($0.id)" }),
-          .text(table.production.schema.name), .bigint(Int(table.productionOid)),
+          .text(table.production.schema.name), .bigint(Int(table.productionOid)), .text(table.staging.schema.name),
         ],
         "checking which refused rows of \(table.staging) are still there"
       )

@@ -89,24 +89,23 @@ struct StagingReader {
       guard isToBeMerged else { return look }
     }
     var refusals = try standing.unretried(of: table, source)
-    if !startsAnew, findings.coverageUnderAnyRules != nil {
-      // Rows that were judged by other rules are read again, and so are those that were refused then.
-      let unread = try self.unread(refusals, of: table, look.state)
-      if isToBeMerged {
-        // Marks say what became of a row, and are made when it is read.
-        var unmarked = table
-        unmarked.writing.marksRows = false
-        _ = try ErrorLedger(admin: admin).reopen(
-          refusals.filter { unread.contains($0.address) },
-          of: unmarked,
-          source,
-          runID: nil,
-          production: production,
-          staging: staging
-        )
-      }
-      refusals.removeAll { unread.contains($0.address) }
+    // Who is read anyhow stands refused no more: what was judged by other rules, or was merged into a table that is gone, and
+    // whatever --again asks for.
+    let unread = try self.unread(refusals, of: table, look.state)
+    if isToBeMerged, !unread.isEmpty {
+      // Marks say what became of a row, and are made when it is read.
+      var unmarked = table
+      unmarked.writing.marksRows = false
+      _ = try ErrorLedger(admin: admin).reopen(
+        refusals.filter { unread.contains($0.address) },
+        of: unmarked,
+        source,
+        runID: nil,
+        production: production,
+        staging: staging
+      )
     }
+    refusals.removeAll { unread.contains($0.address) }
     look.state.refused = refusals.filter { !$0.isDismissed }.map(\.address).sorted()
     look.state.dismissed = refusals.filter(\.isDismissed).map(\.address).sorted()
     return look

@@ -7,7 +7,11 @@ import Libpq
 struct DryRollback {
   let options: RollbackOptions
   let plan: RollbackPlan
-  let connection: Connection
+  /// For each table how its staging rows are found; nil where they are not looked for.
+  let staging: [TablePlan?]
+  let connections: WorkerConnections
+
+  private var connection: Connection { connections.production }
 
   /// - Parameter warnings: what was found about staging.
   func run(_ clock: ReportClock, warnings: [String]) throws -> RollbackReport {
@@ -15,6 +19,7 @@ struct DryRollback {
     try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "beginning the dry run")
     let referred = try referredRows()
     let tables = try plan.tables.indices.map { try report(plan.tables[$0], referred[$0]) }
+    let notReadAgain = try rowsNotReadAgain(tables)
     try connection.execute("COMMIT", "ending the dry run")
     return RollbackReport(
       runID: options.runID,
@@ -24,14 +29,31 @@ struct DryRollback {
       elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
       tables: tables,
       failures: [],
-      warnings: try warnings + slownessAndTriggers(),
+      warnings: try warnings + notReadAgain + slownessAndTriggers(),
       remainder: plan.remainder
     )
   }
 
+  private var record: RollbackRecord {
+    RollbackRecord(runID: options.runID, admin: Identifier(options.merge.schemas.admin))
+  }
+
+  /// Tables whose rows the next merge would not bring back, since staging has none of them, or they go on counting as merged.
+  private func rowsNotReadAgain(_ reports: [RollbackReport.Table]) throws(PostgresError) -> [String] {
+    var warnings: [String] = []
+    for (index, report) in reports.enumerated() where report.restored + report.deleted > 0 {
+      let table = plan.tables[index]
+      if let staged = staging[index] {
+        let release = StagingRelease(staged, admin: record.admin, on: connections)
+        if try !release.findsAny(of: table.image) { warnings.append(StagingRelease.warningOfNone(table, staged)) }
+      }
+      warnings += try StillMerged(record: record, connection: connection).warnings(table, besides: staging[index])
+    }
+    return warnings
+  }
+
   private func slownessAndTriggers() throws -> [String] {
-    let record = RollbackRecord(runID: options.runID, admin: Identifier(options.merge.schemas.admin))
-    return try plan.slowChecks(connection) + [record.warningOfRereading(connection)].compactMap(\.self)
+    try plan.slowChecks(connection) + [record.warningOfRereading(connection)].compactMap(\.self)
       + plan.tables.filter(\.hasTriggers).map {
         "\($0.production) has triggers: they may change restored rows, or bring back deleted ones."
       }

@@ -76,8 +76,9 @@ package struct Rollback: Sendable {
     return try connections.covered(by: stop) {
       let plan = try Self.resolve(options, control)
       // What could not be read again would only be told when all else was taken back.
-      let warnings = try stagingToBeReadAgain(plan, control, connections).warnings
-      return try DryRollback(options: options, plan: plan, connection: control).run(clock, warnings: warnings)
+      let (staging, warnings) = try stagingToBeReadAgain(plan, control, connections)
+      return try DryRollback(options: options, plan: plan, staging: staging, connections: connections)
+        .run(clock, warnings: warnings)
     }
   }
 

@@ -19,7 +19,8 @@ struct RollbackBatch {
     var restored = 0
     var deleted = 0
     var altered = 0
-    var released = 0
+    /// Where the staging rows lie that the next merge reads again.
+    var released: Set<UInt64> = []
 
     var isEmpty: Bool { restored + deleted == 0 }
   }
@@ -97,7 +98,9 @@ struct RollbackBatch {
   /// Takes a stretch back, in a transaction of its own.
   ///
   /// The transaction is left as it is when it fails.
-  func undo(_ range: TupleRange) throws(PostgresError) -> Counts {
+  ///
+  /// - Parameter released: where staging rows lie that the next merge reads again already.
+  func undo(_ range: TupleRange, besides released: Set<UInt64>) throws(PostgresError) -> Counts {
     let operation = "rolling back \(table.production)"
     try connections.execute("BEGIN", operation)
     // Deferred constraints would speak up at the commit, when no row can be told from another any more.
@@ -114,7 +117,7 @@ struct RollbackBatch {
         "checking what triggers of \(table.production) did to restored rows"
       )
     }
-    let counts = try finish(operation)
+    let counts = try finish(operation, besides: released)
     try connections.commitStagingFirst(operation)
     return counts
   }
@@ -144,7 +147,7 @@ struct RollbackBatch {
   }
 
   /// Does what follows from the keys that the transaction has taken back, and counts them.
-  func finish(_ operation: String) throws(PostgresError) -> Counts {
+  func finish(_ operation: String, besides released: Set<UInt64>) throws(PostgresError) -> Counts {
     let row = try production.query(sql.countUndone, operation)
     var counts = Counts()
     counts.restored = row.integer(0, 0) ?? 0
@@ -152,7 +155,7 @@ struct RollbackBatch {
     counts.altered = row.integer(0, 2) ?? 0
     guard !counts.isEmpty else { return counts }
     for other in predecessors { try production.execute(sql.follow(in: other), operation) }
-    counts.released = try staging?.release(undone) ?? 0
+    counts.released = try staging?.release(undone, besides: released) ?? []
     try record.add(restored: counts.restored, deleted: counts.deleted, table, production)
     return counts
   }

@@ -55,12 +55,13 @@ struct RollbackClosing {
     var report = RollbackReport.Table(table: table.name)
     report.restored = counts.restored
     report.deleted = counts.deleted
-    report.released = counts.released
+    report.released = counts.released.count
     report.alteredByTriggers = counts.altered
-    if let staging = staging[index], counts.released == 0, !counts.isEmpty {
-      warnings.append(
-        "no staging rows of \(table.name) will be read again: \(staging.staging) no longer holds any of them."
-      )
+    if let staging = staging[index], counts.released.isEmpty, !counts.isEmpty {
+      warnings.append(StagingRelease.warningOfNone(table, staging))
+    }
+    if !counts.isEmpty {
+      warnings += try StillMerged(record: record, connection: connection).warnings(table, besides: staging[index])
     }
     if counts.altered > 0 {
       warnings.append(

@@ -114,7 +114,7 @@ struct RollbackPasses {
 
   /// Takes a stretch back; where the server refuses a row, by halves, until it stands alone.
   private mutating func carry(_ range: TupleRange, _ index: Int) throws {
-    switch try attempt({ try batches[index].undo(range) }, abandoning: index) {
+    switch try attempt({ try batches[index].undo(range, besides: counts[index].released) }, abandoning: index) {
     case .success(let undone)?: counts[index] += undone
     case .failure(let error)?:
       guard let (lower, upper) = range.halves else {
@@ -129,7 +129,8 @@ struct RollbackPasses {
 
   /// The same for groups of rows that can only go together: where the server refuses a row, its group stays.
   private mutating func carry(_ groups: ArraySlice<[ReferenceGraph.Row]>, _ together: RowsTogether) throws {
-    switch try attempt({ try together.undo(groups.flatMap(\.self)) }, abandoning: together.first) {
+    let released = counts.map(\.released)
+    switch try attempt({ try together.undo(groups.flatMap(\.self), besides: released) }, abandoning: together.first) {
     case .success(let undone)?: for (index, undone) in undone { counts[index] += undone }
     case .failure(let error)?:
       guard groups.count > 1 else {
@@ -182,6 +183,6 @@ extension RollbackBatch.Counts {
     left.restored += right.restored
     left.deleted += right.deleted
     left.altered += right.altered
-    left.released += right.released
+    left.released.formUnion(right.released)
   }
 }

@@ -31,7 +31,7 @@ public struct RollbackReport: Sendable, Encodable {
     public internal(set) var deleted = 0
     /// Rows that were left as they are.
     public internal(set) var leftAlone = 0
-    /// Staging rows that the next merge reads again.
+    /// Staging rows that the next merge reads again, each counted once.
     public internal(set) var released = 0
     /// Rows that were put back, and that a trigger has made something else of.
     public internal(set) var alteredByTriggers = 0

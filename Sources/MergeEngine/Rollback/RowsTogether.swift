@@ -19,7 +19,7 @@ struct RowsTogether {
 
   /// The rows that nothing keeps but each other, in groups that can only go together, in the order in which they can go.
   ///
-  /// Read without a lock: ``undo(_:)`` looks again.
+  /// Read without a lock: ``undo(_:besides:)`` looks again.
   ///
   /// - Parameter refused: for each table of the rollback the images that the server has refused to have taken back.
   func groups(without refused: [[UInt64]]) throws(PostgresError) -> [[ReferenceGraph.Row]] {
@@ -40,8 +40,11 @@ struct RowsTogether {
   ///
   /// The transaction is left as it is when it fails.
   ///
+  /// - Parameter released: for each table of the rollback where staging rows lie that the next merge reads again already.
   /// - Returns: what was taken back, by table.
-  func undo(_ rows: [ReferenceGraph.Row]) throws(PostgresError) -> [Int: RollbackBatch.Counts] {
+  func undo(_ rows: [ReferenceGraph.Row], besides released: [Set<UInt64>]) throws(PostgresError)
+    -> [Int: RollbackBatch.Counts]
+  {
     let images = Dictionary(grouping: rows, by: \.table)
     let parts = tables.filter { images[$0.number] != nil }
     try connections.execute("BEGIN", Self.operation)
@@ -57,7 +60,7 @@ struct RowsTogether {
     var counts: [Int: RollbackBatch.Counts] = [:]
     for part in parts {
       try part.batch.takeDeleted()
-      counts[part.number] = try part.batch.finish(Self.operation)
+      counts[part.number] = try part.batch.finish(Self.operation, besides: released[part.number])
     }
     try connections.commitStagingFirst(Self.operation)
     return counts

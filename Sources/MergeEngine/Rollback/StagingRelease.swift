@@ -18,9 +18,12 @@ struct StagingRelease {
 
   private var isSplit: Bool { staging !== production }
 
-  /// - Parameter undone: production's temporary table of keys, numbered k0, k1, …
-  /// - Returns: how many rows will be read again.
-  func release(_ undone: Identifier) throws(PostgresError) -> Int {
+  /// - Parameters:
+  ///   - undone: production's temporary table of keys, numbered k0, k1, …
+  ///   - released: where rows lie that will be read again already: a key that several batches of the run have written is taken back
+  ///     by several.
+  /// - Returns: where the rows lie that will be read again besides.
+  func release(_ undone: Identifier, besides released: Set<UInt64>) throws(PostgresError) -> Set<UInt64> {
     let arrays = plan.keyColumns.indices.map { index in
       plan.columns[index].probesAsText ? "array_agg(u.k\(index)::text)" : "array_agg(u.k\(index))" as SQL
     }
@@ -28,8 +31,9 @@ struct StagingRelease {
       "SELECT \(arrays.joined(", ")) FROM pg_temp.\(undone) AS u",
       "reading the keys that were rolled back in \(plan.production)"
     )
-    let addresses = try isSplit && comparesByCollation ? addressesAcross(undone) : addresses(of: keys)
-    guard !addresses.isEmpty, let source = plan.reading.state.source else { return 0 }
+    let found = try isSplit && comparesByCollation ? addressesAcross(undone) : addresses(of: keys)
+    let addresses = Set(found).subtracting(released).sorted()
+    guard !addresses.isEmpty, let source = plan.reading.state.source else { return [] }
     try ProgressTable(admin: admin).reopen(addresses, of: plan, source, runID: nil, production)
     if plan.writing.marksRows {
       // A changed row is a new one by itself; its old address is of no row any more.
@@ -38,7 +42,37 @@ struct StagingRelease {
         Self.operation(plan)
       )
     }
-    return addresses.count
+    return Set(addresses)
+  }
+
+  /// Whether staging holds rows that ``release(_:besides:)`` may come upon.
+  ///
+  /// - Parameter image: a table of before-images, whose keys count. Where staging is in another database, all of its merged rows
+  ///   do.
+  func findsAny(of image: QualifiedName) throws(PostgresError) -> Bool {
+    let hasImage: SQL = isSplit ? "" : " AND EXISTS (SELECT FROM \(image) AS i WHERE \(matchesImage))"
+    // Counted: where only one row is wanted, the server may look for each of staging in all images.
+    return try staging.query(
+      "SELECT count(*) > 0 FROM \(plan.staging) AS s WHERE \(ClaimSQL.isWanted(plan, in: .everything))\(hasImage)",
+      "looking for rows of \(plan.staging) whose effect would be rolled back"
+    ).bool(0, 0) == true
+  }
+
+  private var matchesImage: SQL {
+    plan.keyColumns.map { column -> SQL in
+      // A type that travels as text is read as text from staging, too.
+      guard column.travel == .binary else { return "\(column.readExpression) = (i.\(column.name))::text" }
+      let type = column.baseType
+      // The two sides may have different collations, of which the server chooses none by itself.
+      let isText = type.nonDeterministicCollation == nil && TypeOID.strings.contains(type.oid)
+      let value: SQL = isText ? "(\(column.readExpression)) COLLATE \"C\"" : type.collated(column.readExpression)
+      return "i.\(column.name) \(column.equality) \(value)"
+    }.joined(" AND ")
+  }
+
+  /// What is to be said where it comes upon none.
+  static func warningOfNone(_ table: RollbackTable, _ plan: TablePlan) -> String {
+    "no staging rows of \(table.name) will be read again: \(plan.staging) no longer holds any of them."
   }
 
   /// Where the rows of these keys lie in staging.

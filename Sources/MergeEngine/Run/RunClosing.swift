@@ -132,7 +132,7 @@ struct RunClosing {
     }
     return try StagingCleanup(
       plan: plan,
-      rule: .merged(except: nil),
+      rule: .merged(except: nil, ofRun: nil),
       admin: Identifier(options.schemas.admin),
       production: production,
       staging: try staging()

@@ -9,6 +9,7 @@ import Libpq
 struct SecondChances {
   private let context: RunContext
   private let ancestors: [Set<Int>]
+  /// How many rows stood refused at the last look, whether they were tried or not: one that is written may free others.
   private var lastCount = Int.max
   private var hasLooked = false
   /// Among the rows that were tried last are some that can only be written at once.
@@ -36,6 +37,7 @@ struct SecondChances {
     let isFirstLook = !hasLooked
     hasLooked = true
     var waiting: [(source: StagingSource, refusals: [RefusalStanding.Refusal])] = []
+    var standingCount = 0
     var released = given
     for (index, table) in context.plan.tables.enumerated() {
       let source = try StagingSource(
@@ -48,7 +50,8 @@ struct SecondChances {
       // A row that was still referred to may not be any more, now that the tables below are merged.
       let waitsForOthers =
         context.plan.circular.contains(index) || !ancestors[index].isDisjoint(with: released) || isParent(index)
-      let all = try standing.refusals(of: table, source, sqlStates: Self.states)
+      let all = try Self.refusals(of: table, source, standing)
+      standingCount += all.count
       // What earlier runs have refused may have got its parent since whatever it waited for; once a run that is tried.
       let children = all.filter {
         $0.sqlState == .foreignKeyViolation && ($0.runID == context.record.id ? waitsForOthers : isFirstLook)
@@ -65,9 +68,9 @@ struct SecondChances {
       if !refusals.isEmpty { released.insert(index) }
     }
     let total = waiting.reduce(0) { $0 + $1.refusals.count }
-    guard total > 0, total < lastCount || hasKnots && !isApart else { return nil }
+    guard total > 0, standingCount < lastCount || hasKnots && !isApart else { return nil }
     isApart = lastCount != Int.max
-    lastCount = total
+    lastCount = standingCount
     given = released
     hasKnots = false
     var rows: [Int: [[UInt64]]] = [:]
@@ -98,11 +101,26 @@ struct SecondChances {
     throws -> [UInt64]
   {
     guard !table.reading.state.refused.isEmpty, let source = table.reading.state.source else { return [] }
-    let all = try RefusalStanding(admin: admin, production: production, staging: staging)
-      .refusals(of: table, source, sqlStates: states)
+    let standing = RefusalStanding(admin: admin, production: production, staging: staging)
+    let all = try refusals(of: table, source, standing)
     let children = all.filter { $0.sqlState == .foreignKeyViolation }
     let hopeful = try hopeful(all, of: table, ownRunID: nil, production, isOneDatabase: staging === production)
     return (children + hopeful).map(\.address).sorted()
+  }
+
+  /// What stands refused for what other rows were like, as far as the run merges such versions.
+  private static func refusals(of table: TablePlan, _ source: StagingSource, _ standing: RefusalStanding)
+    throws(PostgresError)
+    -> [RefusalStanding.Refusal]
+  {
+    let all = try standing.refusals(of: table, source, sqlStates: states)
+    guard !all.isEmpty, !table.reading.window.isUnbounded else { return all }
+    let rows = try standing.staging.query(
+      "SELECT s.ctid::text FROM \(table.staging) AS s WHERE \(SQL.rows(at: all.map(\.address)))\(ClaimSQL.windowCondition(table))",
+      "looking which refused rows of \(table.staging) are within the window"
+    )
+    let within = Set((0..<rows.count).compactMap { rows.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } })
+    return all.filter { within.contains($0.address) }
   }
 
   /// The rows that want a unique value which nobody has any more, or that may come free together with theirs.

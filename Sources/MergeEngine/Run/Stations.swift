@@ -170,7 +170,12 @@ struct Stations {
     let isCheckedLast = if mode == .fast, !isAllOrNothing, case .rows = place { true } else { false }
     let way = ways.next(mode, place)
     let (carried, refusedInReading) = try read(source, rowLimit: item.rowLimit, way.route, mode, memory: &memory)
-    if case .blocks = place, case .range(let range) = carried { place = .blocks(range) }
+    switch (place, carried) {
+    case (.blocks, .range(let range)): place = .blocks(range)
+    // Of rows that were to be read again those outside of the window still are.
+    case (.rows, _): place = .rows((memory.batch.rows.map(\.address) + refusedInReading).sorted())
+    default: break
+    }
     // A single row takes what it takes.
     if memory.batch.rows.count <= 1 { writer.begin(within: LockBudget(nil)) }
     try memory.order.arrange(&memory.batch, plan)

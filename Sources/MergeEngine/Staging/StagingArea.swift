@@ -162,9 +162,11 @@ package struct StagingArea: Sendable {
 
   /// Empties the tables that have no row left to merge.
   ///
-  /// - Parameter span: what the last load brought; its rows outside of the window are not work that is left.
-  package func truncateMerged(after span: LoadedSpan?) throws -> [Emptied] {
-    try cleanup(.merged(except: span.map(inZone)))
+  /// - Parameters:
+  ///   - span: what the last load brought; its rows outside of the window are not work that is left.
+  ///   - runID: the run that has merged it.
+  package func truncateMerged(after span: LoadedSpan?, ofRun runID: Int?) throws -> [Emptied] {
+    try cleanup(.merged(except: span.map(inZone), ofRun: runID))
   }
 
   /// Deletes what the ledger says of rows that are gone for good.

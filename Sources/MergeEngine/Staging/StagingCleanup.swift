@@ -10,8 +10,8 @@ struct StagingCleanup {
 
   /// When a table may be emptied.
   enum Rule {
-    /// Every row is merged, by the ledger, and none stands refused; rows that a load brought beyond its window don't count.
-    case merged(except: LoadedSpan?)
+    /// Every row is merged, by the ledger, and none stands refused; rows that a run's load brought beyond its window don't count.
+    case merged(except: LoadedSpan?, ofRun: Int?)
     /// In any case.
     case always
   }
@@ -42,7 +42,7 @@ struct StagingCleanup {
   /// Looks under the lock, when nobody can add a row any more. Known by row and not by count: as many rows may have been
   /// deleted as were added.
   private func unmergedReason(_ table: TablePlan) throws -> String? {
-    guard case .merged(let span) = rule else { return nil }
+    guard case .merged(let span, let runID) = rule else { return nil }
     let hasLedger = try AdminSchema.hasProgress(admin, production)
     let reader = StagingReader(admin: admin, production: production, staging: staging, hasLedger: hasLedger)
     var table = table
@@ -52,7 +52,16 @@ struct StagingCleanup {
     let look = try reader.look(at: table, isToBeMerged: false)
     table.reading.state = look.state
     let unread = ClaimSQL.isWanted(table, in: .everything)
-    let isLeft: SQL = try span.map { "\(unread) AND NOT \(try isBeyondWindow(table, $0))" } ?? unread
+    var isLeft = unread
+    if let span, let runID, let source = look.state.source {
+      // What the load's own merge has not seen was brought by somebody else.
+      let seen =
+        try hasLedger
+        ? ProgressTable(admin: admin)
+          .seen(by: runID, of: table, source, nextID: Horizon.nextID(staging), production) : Coverage()
+      let isLater = seen.isUnread(in: .everything, version: table.stagedVersion)
+      isLeft = "\(unread) AND ((\(isLater)) OR NOT \(try isBeyondWindow(table, span)))"
+    }
     let count = try count(isLeft, of: table)
     if let reason = Self.reason(count) {
       let others = try reader.otherwiseReadCount(of: table, look)

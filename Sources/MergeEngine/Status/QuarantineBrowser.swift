@@ -64,17 +64,18 @@ package struct QuarantineBrowser: Sendable {
   /// - Throws: ``MergeFailure/blocked(_:)`` when there is no `merge_errors` yet.
   package func list(_ standing: Standing = .standing, sqlState: String?, limit: Int) throws -> [RefusedRow] {
     let connection = try connect()
+    let meant = try meant(standing, sqlState, connection)
     let rows = try connection.query(
       """
       SELECT run_id::bigint, \(PairSQL(schemas: options.schemas).tableName("e")), row_key::text, sqlstate, message, detail,
              to_char(failed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), dismissed_because,
              (SELECT string_agg(concat(k.key, ' ', k.value), ', ') FROM jsonb_each_text(row_key::jsonb) AS k)
       FROM \(errors) AS e
-      WHERE \(isMeant(standing))
+      WHERE \(meant.condition)
       ORDER BY id
       LIMIT \(limit)
       """,
-      try parameters(sqlState, connection),
+      meant.parameters,
       "reading the refused rows"
     )
     return (0..<rows.count).map { row in
@@ -95,9 +96,10 @@ package struct QuarantineBrowser: Sendable {
   /// How many rows there are of a standing.
   package func count(_ standing: Standing, sqlState: String?) throws -> Int {
     let connection = try connect()
+    let meant = try meant(standing, sqlState, connection)
     return try connection.query(
-      "SELECT count(*) FROM \(errors) AS e WHERE \(isMeant(standing))",
-      try parameters(sqlState, connection),
+      "SELECT count(*) FROM \(errors) AS e WHERE \(meant.condition)",
+      meant.parameters,
       "counting refused rows"
     ).integer(0, 0) ?? 0
   }
@@ -109,9 +111,9 @@ package struct QuarantineBrowser: Sendable {
   package func retry(_ wanted: Standing = .standing, sqlState: String?) throws -> [String: Int] {
     let production = try connect()
     var options = options
-    options.tables = try options.tables ?? tables(having: wanted, production)
-    if options.tables?.isEmpty == true { return [:] }
     let staging = try session.connectStagingControl(beside: production)
+    options.tables = try options.tables ?? tables(having: wanted, production, staging)
+    if options.tables?.isEmpty == true { return [:] }
     let plan = try Preparation(options: options, logger: session.logger).plan(production: production, staging: staging)
     // A merge that is under way would count such rows twice.
     try RunLocks(plan: plan, admin: options.schemas.admin).takeTables(production)
@@ -136,12 +138,13 @@ package struct QuarantineBrowser: Sendable {
   /// - Throws: ``MergeFailure/blocked(_:)`` when there is no `merge_errors` yet.
   package func dismiss(sqlState: String?, because reason: String) throws -> Int {
     let connection = try connect()
+    let meant = try meant(.standing, sqlState, connection)
     let result = try connection.query(
       """
       UPDATE \(errors) AS e SET dismissed_at = clock_timestamp() AT TIME ZONE 'UTC', dismissed_because = $4
-      WHERE \(isMeant(.standing))
+      WHERE \(meant.condition)
       """,
-      try parameters(sqlState, connection) + [.text(reason)],
+      meant.parameters + [.text(reason)],
       "dismissing refused rows"
     )
     return result.affectedRowCount
@@ -151,16 +154,20 @@ package struct QuarantineBrowser: Sendable {
   /// the snapshot tries them again.
   package func countReplayed(sqlState: String?) throws -> Int {
     let connection = try connect()
+    let meant = try meant(.standing, sqlState, connection)
     let result = try connection.query(
-      "SELECT count(*) FROM \(errors) AS e WHERE \(isMeant(.standing)) AND snapshot_id IS NOT NULL",
-      try parameters(sqlState, connection),
+      "SELECT count(*) FROM \(errors) AS e WHERE \(meant.condition) AND snapshot_id IS NOT NULL",
+      meant.parameters,
       "counting the refused rows of snapshots"
     )
     return result.integer(0, 0) ?? 0
   }
 
   /// The tables that have refused rows of a standing.
-  func tables(having standing: Standing) throws -> [String] { try tables(having: standing, connect()) }
+  func tables(having standing: Standing) throws -> [String] {
+    let production = try connect()
+    return try tables(having: standing, production, session.connectStagingControl(beside: production))
+  }
 
   private func connect() throws -> Connection {
     let connection = try session.reachControl()
@@ -168,9 +175,10 @@ package struct QuarantineBrowser: Sendable {
     return connection
   }
 
-  private func tables(having standing: Standing, _ connection: Connection) throws -> [String] {
-    let rows = try connection.query(
-      "SELECT DISTINCT \(PairSQL(schemas: options.schemas).tableName("e")) FROM \(errors) AS e WHERE \(stands(standing)) AND snapshot_id IS NULL ORDER BY 1",
+  private func tables(having standing: Standing, _ production: Connection, _ staging: Connection) throws -> [String] {
+    let pair = try PairSQL(schemas: options.schemas, production: production, staging: staging)
+    let rows = try production.query(
+      "SELECT DISTINCT \(pair.tableName("e")) FROM \(errors) AS e WHERE \(stands(standing, pair)) AND snapshot_id IS NULL ORDER BY 1",
       "looking for refused rows"
     )
     return (0..<rows.count).compactMap { rows.text($0, 0) }
@@ -179,24 +187,27 @@ package struct QuarantineBrowser: Sendable {
   private var errors: QualifiedName { QualifiedName(schema: options.schemas.admin, name: "merge_errors") }
 
   /// A row `e` of these schemas that was not retried, and dismissed or not.
-  private func stands(_ standing: Standing) -> SQL {
+  private func stands(_ standing: Standing, _ pair: PairSQL) -> SQL {
     let isDismissed: SQL = standing == .dismissed ? "IS NOT NULL" : "IS NULL"
-    return "\(PairSQL(schemas: options.schemas).owns("e")) AND retried_at IS NULL AND dismissed_at \(isDismissed)"
+    return "\(pair.ownsRefusal("e")) AND retried_at IS NULL AND dismissed_at \(isDismissed)"
   }
 
   /// Of the tables in `$1`, refused for `$2`; each may be NULL for all. `$3` are those whose rows are gone.
-  private func isMeant(_ standing: Standing) -> SQL {
+  private func isMeant(_ standing: Standing, _ pair: PairSQL) -> SQL {
     """
-    \(stands(standing)) AND ($1::text[] IS NULL OR table_name = ANY ($1) OR concat(production_schema, '.', table_name) = ANY ($1))
+    \(stands(standing, pair)) AND ($1::text[] IS NULL OR table_name = ANY ($1) OR concat(production_schema, '.', table_name) = ANY ($1))
     AND ($2::text IS NULL OR sqlstate = $2) AND \(RefusalStanding.isThere("$3"))
     """
   }
 
-  /// What ``isMeant(_:)`` asks for.
-  private func parameters(_ sqlState: String?, _ production: Connection) throws -> [Parameter] {
+  /// ``isMeant(_:_:)``, and the parameters that it asks for.
+  private func meant(_ standing: Standing, _ sqlState: String?, _ production: Connection) throws
+    -> (condition: SQL, parameters: [Parameter])
+  {
     let staging = try session.connectStagingControl(beside: production)
-    let standing = RefusalStanding(admin: Identifier(options.schemas.admin), production: production, staging: staging)
+    let pair = try PairSQL(schemas: options.schemas, production: production, staging: staging)
+    let refusals = RefusalStanding(admin: Identifier(options.schemas.admin), production: production, staging: staging)
     let tables = options.tables.map { .textArray($0) } ?? Parameter(binary: nil, type: TypeOID.textArray)
-    return [tables, .text(sqlState), try standing.goneParameter()]
+    return (isMeant(standing, pair), [tables, .text(sqlState), try refusals.goneParameter()])
   }
 }

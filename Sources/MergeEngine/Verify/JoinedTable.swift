@@ -59,10 +59,10 @@ struct JoinedTable: Sendable {
 
   // MARK: Ranges
 
-  /// A range of the key's first column: behind one value, up to another.
+  /// A range of the key's first column: behind one value, up to another; open where a bound is nil.
   struct KeyRange: Sendable {
-    let after: String
-    let upTo: String
+    let after: String?
+    let upTo: String?
     /// `after`, staging's lowest value, belongs to it too.
     var isFirst = false
   }
@@ -92,7 +92,8 @@ struct JoinedTable: Sendable {
       """,
       operation
     )
-    guard let lowest = ends.text(0, 0), let highest = ends.text(0, 1) else { return [] }
+    guard ends.bytes(0, 0) != nil else { return [] }
+    let (lowest, highest) = (Self.bound(ends, 0, 0), Self.bound(ends, 0, 1))
     let sampledCount = min(blockCount, Self.sampledBlockCount)
     let addresses = (0..<sampledCount).flatMap { index -> [UInt64] in
       let block = UInt64(index * blockCount / sampledCount) << 16
@@ -103,13 +104,18 @@ struct JoinedTable: Sendable {
       "SELECT k.key::text FROM (SELECT DISTINCT s.\(key) AS key FROM \(plan.staging) AS s WHERE \(SQL.rows(at: addresses))) AS k ORDER BY k.key",
       operation
     )
-    let samples = (0..<found.count).compactMap { found.text($0, 0) }.filter { $0 != lowest && $0 != highest }
+    let samples = (0..<found.count).compactMap { Self.bound(found, $0, 0) }.filter { $0 != lowest && $0 != highest }
     let estimate = plan.estimatedRowCount ?? blockCount * Self.guessedRowsPerBlock
     let count = max(1, min(estimate / min(batchRows, Self.rangeRowCount), samples.count + 1))
-    let bounds = [lowest] + (1..<count).map { samples[$0 * samples.count / count] } + [highest]
+    let bounds: [String?] = [lowest] + (1..<count).map { samples[$0 * samples.count / count] } + [highest]
     return bounds.indices.dropLast().map {
       KeyRange(after: bounds[$0], upTo: bounds[$0 + 1], isFirst: $0 == 0)
     }
+  }
+
+  /// - Returns: nil for a value that is no UTF-8, as a SQL_ASCII database may hold it: written down it would be another one.
+  private static func bound(_ rows: ResultSet, _ row: Int, _ column: Int) -> String? {
+    rows.bytes(row, column).flatMap { String(validating: $0, as: UTF8.self) }
   }
 
   /// Rows of a block where nobody has counted. Arbitrary.
@@ -121,9 +127,11 @@ struct JoinedTable: Sendable {
     let column = plan.columns[0]
     let type = column.baseType.fullName
     let isBehind: SQL = range.isFirst ? ">=" : ">"
-    return """
-      \(alias).\(column.name) \(isBehind) \(Literal(range.after))::\(type) AND \(alias).\(column.name) <= \(Literal(range.upTo))::\(type)
-      """
+    let bounds: [(sign: SQL, value: String?)] = [(isBehind, range.after), ("<=", range.upTo)]
+    let conditions = bounds.compactMap { bound in
+      bound.value.map { "\(alias).\(column.name) \(bound.sign) \(Literal($0))::\(type)" as SQL }
+    }
+    return conditions.isEmpty ? "true" : conditions.joined(" AND ")
   }
 
   // MARK: The join
@@ -190,8 +198,9 @@ struct JoinedTable: Sendable {
       if let found = column.equality, !hasOtherCollation.contains(name) || !found.collation.text.isEmpty {
         parts.append(equality(name, found.symbol, found.collation, nulls))
       } else {
-        // Of types without an equality, and where two collations meet: the bytes.
-        parts.append("pg_catalog.record_image_eq(ROW(s.\(name)), ROW(p.\(name)))")
+        // Of types without an equality, and where two collations meet: the bytes. A domain would be another type.
+        let type = plan.columns[column.index].baseType.plainName
+        parts.append("pg_catalog.record_image_eq(ROW((s.\(name))::\(type)), ROW((p.\(name))::\(type)))")
       }
     }
     return parts.joined(" AND ")

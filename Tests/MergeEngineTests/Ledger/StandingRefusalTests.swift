@@ -58,6 +58,39 @@ import Testing
     }
   }
 
+  @Test(arguments: [false, true]) func `a staging schema that is renamed keeps them, before the next merge too`(
+    isMerged: Bool
+  ) async throws {
+    try await Self.withRefusedRows { database in
+      try database.run("ALTER SCHEMA staging RENAME TO later; CREATE SCHEMA staging")
+      let later = ["--staging-schema", "later"]
+      if isMerged { #expect(try await database.call(arguments: ["merge"] + later).status == 65) }
+      func listed(_ options: [String]) async throws -> Int {
+        try await database.call(arguments: ["errors", "list", "--json"] + options).json()["errors"].elements.count
+      }
+      #expect(try await listed(later) == 2)
+      #expect(try await listed([]) == 0)
+      let dismissal = try await database.call("errors", "dismiss", "--reason", "test rows", "--json")
+      #expect(try dismissal.json()["dismissed"].integer == 0, "\(dismissal.transcript)")
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT t_v_check")
+      let retry = try await database.call(arguments: ["errors", "retry", "--json"] + later)
+      #expect(try retry.json()["released"]["t"].integer == 2, "\(retry.transcript)")
+      #expect(try await database.call(arguments: ["merge"] + later).status == 0)
+      #expect(try database.count("SELECT count(*) FROM production.t") == 10)
+    }
+  }
+
+  @Test func `refusals of a renamed staging schema can be dismissed before the next merge`() async throws {
+    try await Self.withRefusedRows { database in
+      try database.run("ALTER SCHEMA staging RENAME TO later")
+      let later = ["--staging-schema", "later"]
+      #expect(try await database.call(arguments: ["errors", "dismiss", "--reason", "test rows"] + later).status == 0)
+      #expect(try await database.call(arguments: ["merge"] + later).status == 0)
+      let dismissed = try await database.call(arguments: ["errors", "list", "--dismissed", "--json"] + later)
+      #expect(try dismissed.json()["errors"].elements.count == 2, "\(dismissed.transcript)")
+    }
+  }
+
   @Test(arguments: ["plan", "verify", "status"]) func `other commands say so too`(command: String) async throws {
     try await Self.withRefusedRows { database in
       let outcome = try await database.call(command)

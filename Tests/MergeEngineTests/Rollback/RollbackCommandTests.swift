@@ -201,19 +201,51 @@ import Testing
   @Test func `without staging, or with it emptied, production comes back and it is told`() async throws {
     try await withMergedRun { database in
       try database.run("DROP TABLE staging.orders CASCADE; TRUNCATE staging.customers")
-      let outcome = try await database.call("rollback", "1")
-      #expect(outcome.status == 0, "\(outcome.everything)")
-      #expect(
-        outcome.errors.contains(
-          "no staging rows of orders will be read again: the table staging.orders no longer exists"
-        )
+      // Rows that were loaded since are none of the run's.
+      try database.run(
+        "INSERT INTO staging.customers (customer_id, updated_at) SELECT customer_id, updated_at FROM production.customers"
       )
-      #expect(
-        outcome.errors.contains(
-          "no staging rows of customers will be read again: staging.customers no longer holds any of them"
+      for arguments in [["--plan"], []] {
+        let outcome = try await database.call("rollback", "1", arguments: arguments)
+        #expect(outcome.status == 0, "\(outcome.everything)")
+        #expect(
+          outcome.errors.contains(
+            "no staging rows of orders will be read again: the table staging.orders no longer exists"
+          )
         )
-      )
+        #expect(
+          outcome.errors.contains(
+            "no staging rows of customers will be read again: staging.customers no longer holds any of them"
+          )
+        )
+      }
       #expect(try database.changesOfProduction() == [])
+    }
+  }
+
+  /// Of the key's collations the server chooses none by itself.
+  @Test(arguments: [false, true], ["int", "text COLLATE \"POSIX\"", "timestamp", "numeric"])
+  func `a plan says that no staging row is read again only where none is`(isGone: Bool, key: String) async throws {
+    try await TestDatabase.with { database async throws in
+      let value = key == "timestamp" ? "timestamp '2025-01-01' + n * interval '1 day'" : "n"
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (k \(key) PRIMARY KEY, v text, updated_at int);
+        CREATE TABLE staging.t (k \(key.replacing("POSIX", with: "C")), v text, updated_at int);
+        INSERT INTO staging.t SELECT \(value), 'run 1', 1 FROM generate_series(1, 10) n;
+        """
+      )
+      #expect(try await database.call("--before-images").status == 0)
+      // Of another run.
+      try database.run("INSERT INTO staging.t SELECT \(value), 'run 2', 1 FROM generate_series(11, 20) n")
+      #expect(try await database.call("--before-images").status == 0)
+      if isGone { try database.run("DELETE FROM staging.t WHERE v = 'run 1'") }
+      for arguments in [["--plan"], []] {
+        let outcome = try await database.call("rollback", "1", arguments: arguments)
+        #expect(outcome.status == 0, "\(outcome.transcript)")
+        #expect(outcome.errors.contains("no staging rows of t will be read again") == isGone, "\(outcome.transcript)")
+      }
     }
   }
 

@@ -300,6 +300,57 @@ import Testing
     }
   }
 
+  /// Of whichever staging table, where another run has found them in production.
+  private func stillMerged(_ staging: String, _ runID: Int) -> String {
+    "rows of \(staging) that were found in production.t as run \(runID) had written them still count as merged: "
+      + "only merge --again brings back what is taken back of them."
+  }
+
+  @Test(arguments: [false, true])
+  func `that a repair's rows go on counting as merged is told where a later run has read them`(isMerged: Bool)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try fill(database)
+      try database.keepCopies()
+      let file = DifferencesFile()
+      try await database.verify(into: file) { $0.mark = MergeOptions.Mark.none }
+      let repair = try await database.repair(file)
+      #expect(repair.inserted == 10 && repair.updated == 10)
+      let runID = try #require(repair.runID)
+      if isMerged { #expect(try await database.merge().totals.unchanged == 20) }
+      for isDryRun in [true, false] {
+        let report = try await database.rollBack(runID) { $0.isDryRun = isDryRun }
+        #expect(report.restored == 10 && report.deleted == 10)
+        #expect(report.warnings == (isMerged ? [stillMerged("staging.t", runID)] : []))
+      }
+      #expect(try database.differenceFromBefore() == [])
+      #expect(try await database.merge().totals.read == (isMerged ? 0 : 20))
+      if isMerged { #expect(try await database.merge { $0.again = true }.totals.inserted == 10) }
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func `that another staging table's rows go on counting as merged is told while it holds any`(isEmptied: Bool)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try fill(database)
+      try database.run(
+        "CREATE SCHEMA other; CREATE TABLE other.t (LIKE staging.t INCLUDING ALL); INSERT INTO other.t SELECT * FROM staging.t"
+      )
+      let first = try await database.mergeKeepingImages()
+      #expect(try await database.merge { $0.schemas.staging = "other" }.totals.unchanged == 20)
+      if isEmptied { try database.run("TRUNCATE other.t") }
+      for isDryRun in [true, false] {
+        let report = try await database.rollBack(first.runID) { $0.isDryRun = isDryRun }
+        #expect(report.warnings == (isEmptied ? [] : [stillMerged("other.t", first.runID)]))
+        #expect(report.tables.map(\.released) == [isDryRun ? 0 : 20])
+      }
+      #expect(try await database.merge().totals.inserted == 10)
+    }
+  }
+
   @Test(arguments: [("timestamptz", "timestamp"), ("timestamp", "timestamptz")])
   func `staging rows are found by keys in the zone that the run has read them in`(production: String, staging: String)
     async throws

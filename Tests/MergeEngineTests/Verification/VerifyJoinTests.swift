@@ -141,4 +141,74 @@ import Testing
       #expect(window.tables[0].counts.read == 498)
     }
   }
+
+  /// Such bytes have no place in a statement's text, so no range can end at them.
+  @Test(arguments: [
+    "E'\\xe4' || n", "'k' || n || E'\\xe4'", "'k' || n || CASE WHEN n % 3 = 0 THEN E'\\xff' ELSE '' END",
+  ])
+  func `keys that are no UTF-8 are compared too`(key: String) async throws {
+    try await TestDatabase.with(.sqlASCII) { database in
+      let columns = "k text PRIMARY KEY, a text, updated_at timestamp"
+      try database.makePair(production: columns, staging: columns)
+      try database.run(
+        """
+        SET client_encoding = SQL_ASCII;
+        INSERT INTO staging.t SELECT \(key), 's', '2025-01-01' FROM generate_series(1, 900) n;
+        ANALYZE staging.t
+        """
+      )
+      #expect(try await database.merge().totals.inserted == 900)
+      let whole = try await database.verify { $0.merge.batchRows = 100 }
+      #expect(whole.status == .success && whole.tables[0].counts.equal == 900)
+      try database.run(
+        """
+        DELETE FROM production.t WHERE k IN (SELECT min(k) FROM staging.t UNION SELECT max(k) FROM staging.t);
+        UPDATE production.t SET a = 'x' WHERE k = (SELECT k FROM staging.t ORDER BY k OFFSET 450 LIMIT 1)
+        """
+      )
+      let report = try await database.verify { $0.merge.batchRows = 100 }
+      #expect(report.status == .different)
+      let counts = report.tables[0].counts
+      #expect(counts.read == 900 && counts.missing == 2 && counts.differing == 1, "\(counts)")
+      #expect(report.tables[0].notCompared?.unread == 0)
+    }
+  }
+
+  /// Of types without an equality, and of texts in another collation, the bytes are compared, which the server does for one type only.
+  @Test(arguments: [
+    ("json", "json", "'{\"a\": 1}'", "'[]'"),
+    ("point", "point", "'(1,2)'", "'(2,1)'"),
+    ("production.pair", "production.pair", "'(1,a)'", "'(1,b)'"),
+    ("text", "text COLLATE \"C\"", "'a'", "'b'"),
+    ("varchar(5)", "varchar(5) COLLATE \"C\"", "'a'", "'b'"),
+    ("char(5)", "char(5) COLLATE \"C\"", "'a'", "'b'"),
+  ])
+  func `a domain is compared as the type beneath it`(base: String, staged: String, value: String, other: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TYPE production.pair AS (n int, t text);
+        CREATE DOMAIN production.d AS \(base);
+        CREATE TABLE production.t (k int PRIMARY KEY, j production.d, updated_at timestamp);
+        CREATE TABLE staging.t (k int PRIMARY KEY, j \(staged), updated_at timestamp);
+        INSERT INTO staging.t SELECT n, CASE WHEN n > 2 THEN \(value)::\(base) END, '2025-01-01' FROM generate_series(1, 10) n;
+        """
+      )
+      #expect(try await database.merge().totals.inserted == 10)
+      #expect(try await database.verify().status == .success)
+      try database.run(
+        """
+        UPDATE production.t SET j = \(value) WHERE k = 1;
+        UPDATE production.t SET j = NULL WHERE k = 3;
+        UPDATE production.t SET j = \(other) WHERE k = 4
+        """
+      )
+      let report = try await database.verify()
+      #expect(found(report) == ["differing 1", "differing 3", "differing 4"])
+      #expect(report.tables[0].counts.equal == 7)
+    }
+  }
 }
