@@ -76,8 +76,8 @@ struct DuplicateKeys {
     }
     if replay.outrunCount > 0 {
       outcome.note(
-        "\(replay.outrunCount.rows) of \(plan.staging) want unique values that go to rows of other keys here, all of them older than refused "
-          + "rows of their keys: a merge may try them in another order, and write others of them."
+        "the unique values of \(replay.outrunCount.rows) of \(plan.staging) go to rows of other keys here, all of them older than refused rows "
+          + "of their keys: a merge may try them in another order, and write others of them."
       )
     }
     if replay.repeatsKeys, !outcome.contested.isEmpty {

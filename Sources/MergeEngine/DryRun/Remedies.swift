@@ -14,7 +14,7 @@ struct Remedies {
   /// Of two rows of one version staging's is written where they differ.
   let updatesTies: Bool
   /// What the run writes, by table.
-  let writes: [Writes]
+  private(set) var writes: [Writes]
 
   /// Which rows the run writes to a table.
   enum Writes {
@@ -43,10 +43,7 @@ struct Remedies {
       guard case .handover(let key) = objection.remedy else { continue }
       for address in try outrun(concerned(), key, of: index) { helpless[address] = number }
     }
-    // Rows that only wait for other tables' rows don't need each other.
-    let mayNeedOthers = Set(objections.indices.filter { isOfOwnRows(objections[$0], of: index) })
-    let left = rows.filter { helpless[$0.address] == nil }
-    guard left.contains(where: { !mayNeedOthers.isDisjoint(with: $0.objections) }) else { return helpless }
+    let left = try dependent(rows.filter { helpless[$0.address] == nil }, objections, of: index)
     for position in try stuck(left, of: index) {
       helpless[left[position].address] = left[position].objections.first { objections[$0].remedy != nil }
     }
@@ -56,6 +53,25 @@ struct Remedies {
   /// Whether another row of the same table may help.
   private func isOfOwnRows(_ objection: Objection, of index: Int) -> Bool {
     if case .handover = objection.remedy { true } else { objection.isAboutParent(tables[index].productionOid) }
+  }
+
+  /// Those of these rows that only others of them may help: not what waits for another table's rows alone, or for rows that are
+  /// written whatever becomes of these.
+  private func dependent(_ rows: [DryRunOutcome.HopefulRow], _ objections: [Objection], of index: Int)
+    throws(PostgresError) -> [DryRunOutcome.HopefulRow]
+  {
+    var others = self
+    if case .newer(let refused) = writes[index] { others.writes[index] = .newer(butNot: refused + rows.map(\.address)) }
+    var dependent: Set<UInt64> = []
+    for (number, objection) in objections.enumerated() where isOfOwnRows(objection, of: index) {
+      let concerned = rows.filter { $0.objections.contains(number) }.map(\.address)
+      guard concerned.count > 0, rows.count > 1 else { continue }
+      switch writes[index] {
+      case .newer: dependent.formUnion(try others.unhelped(concerned, objection, of: index))
+      case .these: dependent.formUnion(concerned)
+      }
+    }
+    return rows.filter { dependent.contains($0.address) }
   }
 
   /// So many rows are asked whether they need each other. Arbitrary.

@@ -17,8 +17,8 @@ struct ValueHolders {
     /// Which rows it holds for, as an expression over production's columns; nil for all.
     let predicate: SQL?
     /// What must not be the same, as expressions over production's columns, with the operator by which two values exclude
-    /// each other.
-    let values: [(expression: SQL, operation: SQL)]
+    /// each other, and ` COLLATE …` for the index's own collation, if it has one.
+    let values: [(expression: SQL, operation: SQL, collation: SQL)]
   }
 
   /// The rules that waiting rows may stand under: all but the key's own.
@@ -26,7 +26,7 @@ struct ValueHolders {
     let rows = try production.query(
       """
       SELECT x.relname::text, pg_get_constraintdef(c.oid), k.expressions, k.operations, NOT i.indimmediate,
-             coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), pg_get_expr(i.indpred, i.indrelid)
+             coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), pg_get_expr(i.indpred, i.indrelid), k.collations
       FROM pg_index i
       JOIN pg_class x ON x.oid = i.indexrelid
       LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')
@@ -35,8 +35,12 @@ struct ValueHolders {
                  AS expressions,
                array_to_json(array_agg(format('OPERATOR(%I.%s)', m.nspname, o.oprname) ORDER BY k.position))::text
                  AS operations,
+               array_to_json(array_agg(CASE WHEN l.oid IS NOT NULL THEN format(' COLLATE %I.%I', n.nspname, l.collname) ELSE '' END
+                                       ORDER BY k.position))::text AS collations,
                count(*)
-        FROM unnest(i.indclass::oid[]) WITH ORDINALITY AS k (opclass, position)
+        FROM unnest(i.indclass::oid[], i.indcollation::oid[]) WITH ORDINALITY AS k (opclass, sorting, position)
+        LEFT JOIN pg_collation l ON l.oid = k.sorting
+        LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
         JOIN pg_opclass f ON f.oid = k.opclass
         LEFT JOIN pg_amop s ON s.amopfamily = f.opcfamily AND s.amopstrategy = 3
                            AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
@@ -54,6 +58,7 @@ struct ValueHolders {
       // A column's name comes quoted only where it must be.
       let expressions = JSONText.decode([String].self, rows.text(row, 2)) ?? []
       let operations = JSONText.decode([String].self, rows.text(row, 3)) ?? []
+      let collations = JSONText.decode([String].self, rows.text(row, 7)) ?? []
       let isOfKey = Set(expressions.map { $0.first == "\"" ? $0 : "\"\($0)\"" }) == key && rows.text(row, 6) == nil
       guard !isOfKey else { return nil }
       return Rule(
@@ -62,7 +67,9 @@ struct ValueHolders {
         isDeferrable: rows.bool(row, 4) == true,
         nullsAreEqual: rows.bool(row, 5) == true,
         predicate: rows.text(row, 6).map { .uncheckedFromServer($0) },
-        values: zip(expressions, operations).map { (.uncheckedFromServer($0), .uncheckedFromServer($1)) }
+        values: zip(zip(expressions, operations), collations).map {
+          (.uncheckedFromServer($0.0), .uncheckedFromServer($0.1), .uncheckedFromServer($1))
+        }
       )
     }
   }
@@ -84,7 +91,7 @@ struct ValueHolders {
       table.keyColumns.enumerated().map { "\(left).k\($0) \($1.equality) \(right).k\($0)" as SQL }.joined(" AND ")
     }
     let excludes = rule.values.enumerated().map { index, value -> SQL in
-      let isExcluded: SQL = "q.v\(index) \(value.operation) a.v\(index)"
+      let isExcluded: SQL = "q.v\(index) \(value.operation) a.v\(index)\(value.collation)"
       return rule.nullsAreEqual
         ? "(\(isExcluded) OR q.v\(index) IS NOT DISTINCT FROM NULL AND a.v\(index) IS NOT DISTINCT FROM NULL)"
         : isExcluded

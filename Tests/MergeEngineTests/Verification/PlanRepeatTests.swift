@@ -76,6 +76,29 @@ import Testing
     }
   }
 
+  /// The older row of the one is written before, and is what the other refers to.
+  @Test(arguments: [1, 2, 100]) func `a row that refers to an older one needs no circle`(_ batchRows: Int) async throws
+  {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, s int REFERENCES production.t);
+        CREATE TABLE staging.t (k int, updated_at int, s int); INSERT INTO staging.t VALUES (1, 3, NULL), (1, 4, 2), (2, 3, 1);
+        """
+      )
+      let plan = try await database.plan { $0.batchRows = batchRows }
+      #expect(plan.totals.errors == 0, "\(plan.totals)")
+      let report = try await database.merge {
+        $0.batchRows = batchRows
+        $0.workers = 1
+      }
+      #expect(
+        report.totals.errors == 0 && report.totals.inserted == plan.totals.inserted,
+        "\(plan.totals) \(report.totals)"
+      )
+    }
+  }
+
   /// The row behind the refused one would give the value up, and is refused itself.
   @Test(arguments: [1, 2, 3]) func `a value that only refused rows would give up is not given up`(_ batchRows: Int)
     async throws
@@ -92,6 +115,94 @@ import Testing
       )
       let (_, report) = try await database.planAndMerge { $0.batchRows = batchRows }
       #expect(report.totals.errors == 3, "\(report.totals)")
+    }
+  }
+
+  /// A merge tries older rows of a refused row's key when it has written the others.
+  @Test(arguments: [
+    ("", "(1, 5, 1, 1), (2, 5, 1, 1), (2, 5, 1, 2)", 1, 0, 2),
+    ("", "(1, 5, 1, 1), (2, 6, 1, 1), (2, 5, 1, 2)", 2, 0, 1),
+    ("", "(1, 5, 1, 1), (2, 5, 1, 1), (2, 6, -1, 2)", 1, 0, 2),
+    ("", "(1, 5, -1, 1), (2, 5, 1, 1), (2, 6, -1, 2)", 1, 0, 2),
+    ("(1, 4, 1, 0), (2, 3, 1, 0)", "(1, 5, 1, 1), (2, 5, 1, 1), (2, 5, 1, 2)", 0, 1, 2),
+    ("(2, 5, 1, 0)", "(1, 5, 1, 1), (2, 5, 1, 1), (2, 6, -1, 2)", 0, 1, 2),
+  ])
+  func `an older row of a refused row's key gets no value that another row has`(
+    _ present: String,
+    _ staged: String,
+    _ inserted: Int,
+    _ updated: Int,
+    _ errors: Int
+  ) async throws {
+    for (key, value) in [("x", "x"), ("(x % 100)", "x"), ("x", "x::text")] {
+      try await TestDatabase.with { database in
+        let isText = value != "x"
+        try database.run(
+          """
+          \(Self.schemas)
+          CREATE TABLE production.t (k int PRIMARY KEY, x \(isText ? "text" : "int"), c int CHECK (c > 0), updated_at int);
+          CREATE TABLE staging.t (LIKE production.t); CREATE UNIQUE INDEX one ON production.t (\(key));
+          """
+        )
+        for (schema, rows) in [("production", present), ("staging", staged)] where !rows.isEmpty {
+          try database.run(
+            "INSERT INTO \(schema).t SELECT k, \(value), c, updated_at FROM (VALUES \(rows)) AS v (k, x, c, updated_at)"
+          )
+        }
+        let (_, merge) = try await database.planAndMerge()
+        let totals = merge.totals
+        #expect((totals.inserted, totals.updated, totals.errors) == (inserted, updated, errors), "\(totals)")
+      }
+    }
+  }
+
+  @Test func `an older row of an orphan's key gets no value that another row has`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.p (k int PRIMARY KEY, updated_at int); CREATE TABLE staging.p (LIKE production.p);
+        CREATE TABLE production.t (k int PRIMARY KEY, x int UNIQUE, p int REFERENCES production.p, updated_at int);
+        CREATE TABLE staging.t (LIKE production.t);
+        INSERT INTO staging.t VALUES (1, 5, NULL, 1), (2, 5, NULL, 1), (2, 6, 9, 2);
+        """
+      )
+      let (_, merge) = try await database.planAndMerge()
+      #expect(merge.totals.inserted == 1 && merge.totals.errors == 2)
+    }
+  }
+
+  @Test func `an older row of a refused row's key is found by the key's own equality`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE EXTENSION citext SCHEMA public;
+        CREATE TABLE production.t (k public.citext PRIMARY KEY, x text, updated_at int); CREATE TABLE staging.t (LIKE production.t);
+        CREATE UNIQUE INDEX one ON production.t (lower(x));
+        INSERT INTO staging.t VALUES ('A', 'five', 1), ('b', 'FIVE', 1), ('B', 'Five', 2);
+        """
+      )
+      let (_, merge) = try await database.planAndMerge()
+      #expect(merge.totals.inserted == 1 && merge.totals.errors == 2)
+    }
+  }
+
+  @Test(arguments: [
+    "(1, 7, 1, 1), (1, 8, -1, 2), (2, 7, 1, 1), (2, 9, -1, 2)",
+    "(1, 5, 1, 1), (2, 9, 1, 1), (2, 5, 1, 2), (2, 5, 1, 3), (3, 9, 1, 1), (3, 5, 1, 2)",
+  ])
+  func `of older rows of refused rows' keys one gets the value, and plan says so`(_ staged: String) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.t (k int PRIMARY KEY, x int UNIQUE, c int CHECK (c > 0), updated_at int);
+        CREATE TABLE staging.t (LIKE production.t); INSERT INTO staging.t VALUES \(staged);
+        """
+      )
+      let (plan, _) = try await database.planAndMerge()
+      #expect(
+        Self.said(plan).contains("unique values of 1 row of staging.t go to rows of other keys"),
+        "\(Self.said(plan))"
+      )
     }
   }
 
