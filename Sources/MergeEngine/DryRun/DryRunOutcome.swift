@@ -39,6 +39,8 @@ struct DryRunOutcome {
   private(set) var inherited: [UInt64: [SharedValues.Value]] = [:]
   /// Some row lacks its parent for good.
   private(set) var hasOrphans = false
+  /// Some hopeful row was given up, and so takes no unique value from others.
+  private(set) var hasGivenUp = false
   private var notes: [String] = []
 
   /// What should be known: who would be refused why, and what the counts don't hold.
@@ -104,6 +106,7 @@ struct DryRunOutcome {
   /// - Parameter helpless: by address, which of `objections` stands against a row.
   mutating func giveUp(_ helpless: [UInt64: Int], _ objections: [Objection]) {
     guard !helpless.isEmpty else { return }
+    hasGivenUp = true
     for row in hopeful {
       guard let objection = helpless[row.address] else { continue }
       refuse(row.address, objections[objection].words)

@@ -160,6 +160,12 @@ struct DryRunTables {
       connections,
       number: correctionCount
     )
+    if outcome.hasGivenUp, !outcome.contested.isEmpty {
+      outcome.note(
+        "of \(outcome.contested.count.rows) of \(plan.tables[index].staging) whose unique values other rows of their batches get, a merge "
+          + "writes one after all where those that go before it are refused themselves."
+      )
+    }
     if outcome.ranges.count > 1, !connections.isSplit {
       try noteContention(objections.compactMap(\.sharedKey).filter { !$0.isExclusion }, of: index, remedies, &outcome)
     }

@@ -129,7 +129,10 @@ import Testing
         try await Task.sleep(for: .milliseconds(1))
       }
       save.send(SIGSTOP)
-      if !FileManager.default.fileExists(atPath: folder.file("manifest.json").path) { return save }
+      // What is all but done may end before it hears of anything.
+      let attributes = try? FileManager.default.attributesOfItem(atPath: folder.file("orders.pgcopy").path)
+      let hasJustBegun = (attributes?[.size] as? Int).map { $0 < 1_000_000 } ?? false
+      if hasJustBegun, !FileManager.default.fileExists(atPath: folder.file("manifest.json").path) { return save }
       save.send(SIGCONT)
       _ = try await save.outcome()
       try FileManager.default.removeItem(atPath: folder.path)

@@ -76,6 +76,24 @@ import Testing
     }
   }
 
+  /// Row 1 would get the value, and has no parent.
+  @Test func `plan says where a value may go to the next row`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.p (k int PRIMARY KEY);
+        CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, u int UNIQUE, r int REFERENCES production.p);
+        CREATE TABLE staging.t (LIKE production.t); INSERT INTO staging.t VALUES (1, 1, 5, 9), (2, 1, 5, NULL);
+        """
+      )
+      let plan = try await database.plan()
+      #expect(Self.said(plan).contains("writes one after all"), "\(Self.said(plan))")
+      #expect(try await database.merge().totals.inserted == 1)
+      try database.run("DELETE FROM production.t; UPDATE staging.t SET r = NULL")
+      #expect(!Self.said(try await database.plan()).contains("writes one after all"))
+    }
+  }
+
   /// The older row of the one is written before, and is what the other refers to.
   @Test(arguments: [1, 2, 100]) func `a row that refers to an older one needs no circle`(_ batchRows: Int) async throws
   {
