@@ -157,6 +157,9 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     if [values["host"], values["hostaddr"]].contains(where: { $0.map { holds($0, "@") } == true }) {
       return "the host holds an @: write an @ inside the password as %40"
     }
+    if ["host", "hostaddr", "service", "user"].contains(where: { values[$0].map { holds($0, "=") } == true }) {
+      return "one parameter stands in the value of another: part them by blanks"
+    }
     if values["port"]?.utf8.allSatisfy({ (48...57).contains($0) || $0 == 44 }) == false {
       return "the port is not a number: write user:password@host, and a / inside the password as %2F"
     }

@@ -197,6 +197,30 @@ import Testing
     }
   }
 
+  /// COPY would leave such a column without a value, and ask nobody.
+  @Test(arguments: [
+    ("text NOT NULL", true), ("text CHECK (VALUE IS NOT NULL)", true), ("text NOT NULL DEFAULT 'x'", false),
+    ("text", false),
+  ])
+  func `a column that staging lacks and whose domain wants a value is told before`(domain: String, isBlocked: Bool)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging; CREATE DOMAIN public.wanted AS \(domain); CREATE DOMAIN public.nested AS public.wanted;
+        CREATE TABLE production.t (id int PRIMARY KEY, x public.wanted, y public.nested, updated_at int);
+        CREATE TABLE staging.t (id int, updated_at int); INSERT INTO staging.t VALUES (1, 1);
+        """
+      )
+      for command in ["plan", "merge"] {
+        let outcome = try await database.call(command)
+        #expect(outcome.status == (isBlocked ? 73 : 0), "\(outcome.transcript)")
+        #expect(outcome.everything.contains("refuses to be without a value") == isBlocked, "\(outcome.transcript)")
+      }
+    }
+  }
+
   @Test func `a trigger that writes marked rows anew is told`() async throws {
     try await TestDatabase.with { database in
       let columns = "id int PRIMARY KEY, updated_at int"

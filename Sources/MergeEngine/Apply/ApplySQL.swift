@@ -72,7 +72,7 @@ enum ApplySQL {
     let guarding: SQL =
       plan.keyIsDeferrable
       ? "WHERE NOT EXISTS (SELECT FROM \(plan.production) AS p WHERE \(match(plan)))"
-      : "ON CONFLICT (\(plan.keyColumns.map(\.name).joined())) DO NOTHING"
+      : "ON CONFLICT (\(plan.keyColumns.map { $0.arbiter ?? "\($0.name)" }.joined(", "))) DO NOTHING"
     return """
       INSERT INTO \(plan.production) AS p (\(plan.columns.map(\.name).joined())) OVERRIDING SYSTEM VALUE
       SELECT \(plan.columns.map { value($0) }.joined(", ")) FROM \(source) AS t

@@ -139,7 +139,8 @@ struct KeyObjections {
              c.attname::text, p.attname::text, o.nspname::text, e.oprname::text, f.confmatchtype = 'f',
              ln.nspname::text, l.collname::text,
              -- FirstNormalObjectId (transam.h)
-             e.oid < 16384 AND coalesce(l.collisdeterministic, true)
+             e.oid < 16384 AND coalesce(l.collisdeterministic, true),
+             coalesce(pg_partition_root(f.confrelid)::oid, f.confrelid)
       FROM pg_constraint f
       JOIN pg_class r ON r.oid = f.confrelid
       JOIN pg_namespace n ON n.oid = r.relnamespace
@@ -168,7 +169,8 @@ struct KeyObjections {
           Objection.ParentKey(
             name: text(0),
             parent: QualifiedName(schema: text(2), name: text(3)),
-            parentOid: UInt32(rows.integer(row, 1) ?? 0)
+            parentOid: UInt32(rows.integer(row, 1) ?? 0),
+            parentRootOid: UInt32(rows.integer(row, 12) ?? 0)
           )
         )
       }

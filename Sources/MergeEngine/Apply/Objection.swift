@@ -38,6 +38,8 @@ struct Objection: Sendable {
     let name: String
     let parent: QualifiedName
     let parentOid: UInt32
+    /// The table that a merge writes the parent's rows to: the root, where it is a partition.
+    let parentRootOid: UInt32
     var pairs: [Pair] = []
 
     struct Pair: Sendable {
@@ -90,6 +92,6 @@ struct Objection: Sendable {
   /// Whether it asks for a parent in this table.
   func isAboutParent(_ table: UInt32) -> Bool {
     guard case .parent(let key) = remedy else { return false }
-    return key.parentOid == table
+    return key.parentRootOid == table
   }
 }

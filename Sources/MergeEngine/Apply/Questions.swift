@@ -105,7 +105,7 @@ struct Questions {
   /// What production would hold of a staged value, compared as production compares it: a check, too, goes by the column's collation.
   static func asProduction(_ column: TablePlan.Column, _ staged: SQL) -> SQL {
     let value: SQL = column.travel == .text ? "(\(staged))::\(column.baseType.plainName)" : staged
-    return "\(column.baseType.collated(value)) AS \(column.name)"
+    return "\(column.baseType.declared(value)) AS \(column.name)"
   }
 
   /// What the objections have computed of the row `w`, once each.

@@ -136,6 +136,7 @@ struct Catalog: Sendable {
         isIdentityAlways: rows.bool(row, 14) ?? false,
         travel: rows.bool(row, 13) == true ? .binary : .text
       )
+      column.baseType.declaredCollation = rows.text(row, 19).map { .uncheckedFromServer($0) }
       column.declared = CatalogColumn.Declaration(
         number: rows.integer(row, 16) ?? 0,
         type: UInt32(rows.integer(row, 17) ?? 0),
@@ -176,7 +177,16 @@ struct Catalog: Sendable {
         let schema = Identifier(rows.text(row, 11) ?? "")
         // An operator's own name is made of operator characters only and is never quoted.
         let symbol = SQL.uncheckedFromServer(rows.text(row, 12) ?? "=")
-        ofTable[last].columns.append(.init(name: name, equality: "OPERATOR(\(schema).\(symbol))"))
+        let operatorClass = QualifiedName(schema: rows.text(row, 15) ?? "", name: rows.text(row, 16) ?? "")
+        let collation: SQL =
+          rows.text(row, 18).map { " COLLATE \(QualifiedName(schema: rows.text(row, 17) ?? "", name: $0))" } ?? ""
+        ofTable[last].columns.append(
+          .init(
+            name: name,
+            equality: "OPERATOR(\(schema).\(symbol))",
+            arbiter: "\(name)\(collation) \(operatorClass)"
+          )
+        )
       } else if !ofTable[last].flaws.contains(.expression) {
         ofTable[last].flaws.append(.expression)
       }

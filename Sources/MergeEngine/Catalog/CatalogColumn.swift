@@ -14,7 +14,7 @@ struct CatalogColumn: Sendable {
   /// The type as SQL, with its modifier, as `numeric(10,2)`; for a domain the domain's name.
   let declaredType: SQL
   /// The type underneath all domains.
-  let baseType: BaseType
+  var baseType: BaseType
   let isNotNull: Bool
   let hasDefault: Bool
   let isGenerated: Bool
@@ -95,6 +95,12 @@ struct CatalogColumn: Sendable {
     let arrayOid: UInt32
     /// The column's collation, if it takes strings for equal whose bytes differ.
     let nonDeterministicCollation: SQL?
+
+    /// The column's collation, where that is not the database's.
+    var declaredCollation: SQL?
+
+    /// A value as the column holds it, for expressions that go by its collation.
+    func declared(_ value: SQL) -> SQL { declaredCollation.map { "(\(value)) COLLATE \($0)" } ?? value }
 
     /// A value as the column compares it, where two strings may be equal whose bytes differ.
     func collated(_ value: SQL) -> SQL { nonDeterministicCollation.map { "(\(value)) COLLATE \($0)" } ?? value }

@@ -17,7 +17,8 @@ enum CatalogSQL {
 
   /// table, name, declared type, not null, has default, generated, identity,
   /// base type, modifier, base type as text without and with modifier, array type, collation if not deterministic, has a binary form,
-  /// identity always, has a function for lengths that is told whether a cast is explicit, number, declared type and its modifier
+  /// identity always, has a function for lengths that is told whether a cast is explicit, number, declared type and its modifier, collation if not the
+  /// database's
   static let columns: SQL = """
     WITH RECURSIVE underneath AS (
       SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS modifier
@@ -41,7 +42,9 @@ enum CatalogSQL {
            EXISTS (SELECT FROM pg_cast k JOIN pg_proc f ON f.oid = k.castfunc
                    WHERE k.castsource = k.casttarget AND f.pronargs = 3
                      AND k.casttarget = CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem ELSE t.oid END),
-           a.attnum, a.atttypid, a.atttypmod
+           a.attnum, a.atttypid, a.atttypmod,
+           -- DEFAULT_COLLATION_OID (pg_collation.dat)
+           CASE WHEN l.oid <> 100 THEN format('%I.%I', m.nspname, l.collname) END
     FROM underneath u
     JOIN pg_attribute a ON a.attrelid = u.attrelid AND a.attnum = u.attnum
     JOIN pg_type t ON t.oid = u.type AND t.typtype <> 'd'
@@ -53,7 +56,7 @@ enum CatalogSQL {
 
   /// table, index, its schema and name, is the primary key's, immediate, valid, partial, of equal values only;
   /// column (none for an expression), not null, schema and name of the equality operator, that is the type's own, collation is
-  /// the column's
+  /// the column's, schema and name of the operator class and of the collation
   ///
   /// The key of PostgreSQL 18 that is WITHOUT OVERLAPS has a GiST index, whose strategy 3 is "overlaps".
   static let uniqueIndexes: SQL = """
@@ -78,11 +81,14 @@ enum CatalogSQL {
                                       AND e.amoplefttype = d.opcintype AND e.amoprighttype = d.opcintype
                         WHERE d.opcdefault AND d.opcmethod = f.opcmethod AND d.opcintype = f.opcintype
                           AND e.amopopr = s.amopopr),
-           k.sorting = a.attcollation
+           k.sorting = a.attcollation, fn.nspname::text, f.opcname::text, ln.nspname::text, l.collname::text
     FROM keys k
     JOIN pg_am h ON h.oid = k.relam
     LEFT JOIN pg_attribute a ON a.attrelid = k.indrelid AND a.attnum = k.attnum AND k.attnum <> 0
     JOIN pg_opclass f ON f.oid = k.opclass
+    JOIN pg_namespace fn ON fn.oid = f.opcnamespace
+    LEFT JOIN pg_collation l ON l.oid = k.sorting
+    LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace
     LEFT JOIN pg_amop s ON s.amopfamily = f.opcfamily AND s.amopstrategy = 3
                        AND s.amoplefttype = f.opcintype AND s.amoprighttype = f.opcintype
     LEFT JOIN pg_operator o ON o.oid = s.amopopr

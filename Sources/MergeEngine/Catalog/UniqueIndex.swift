@@ -17,6 +17,8 @@ struct UniqueIndex: Sendable {
     let name: Identifier
     /// The equality operator of the index, as `OPERATOR("pg_catalog".=)`.
     let equality: SQL
+    /// The column as `ON CONFLICT` tells the index from others over the same columns: with its collation and operator class.
+    let arbiter: SQL
   }
 
   /// Why rows can't be matched by an index.

@@ -12,6 +12,8 @@ struct BatchReplay {
   private(set) var repeatsKeys = false
   /// Rows of such keys that need other rows of the table, which a merge may have written by then or not.
   private(set) var unsettledCount = 0
+  /// Rows that were refused earlier, and whose keys come again.
+  private(set) var triedAgainCount = 0
   /// Older rows of refused rows' keys that want a value which another such row has taken here.
   private(set) var outrunCount = 0
   /// The values that such rows have taken.
@@ -101,6 +103,7 @@ struct BatchReplay {
         repeatsKeys = true
         unsettledCount += rows.count { refused.waiting.contains(UInt32($0)) }
       }
+      triedAgainCount += rows.count { plan.reading.state.triedAgain.contains(batch.rows[$0].address) }
       for rows in batches { try replay(rows, key: key, &present, refused, &outcome) }
       let orphans = rows.map { UInt32($0) }.filter { row in
         outcome.refused[batch.rows[Int(row)].address] != nil && refused.isForLackOfParent(row)

@@ -103,13 +103,16 @@ struct DryRunOutcome {
 
   /// Nothing of the run helps these hopeful rows: their verdicts are errors after all.
   ///
-  /// - Parameter helpless: by address, which of `objections` stands against a row.
-  mutating func giveUp(_ helpless: [UInt64: Int], _ objections: [Objection]) {
+  /// - Parameters:
+  ///   - helpless: by address, which of `objections` stands against a row.
+  ///   - areContested: what they want another row gets.
+  mutating func giveUp(_ helpless: [UInt64: Int], _ objections: [Objection], areContested: Bool = false) {
     guard !helpless.isEmpty else { return }
-    hasGivenUp = true
+    if !areContested { hasGivenUp = true }
     for row in hopeful {
       guard let objection = helpless[row.address] else { continue }
-      refuse(row.address, objections[objection].words)
+      let words = objections[objection].words
+      if areContested { refuse(contested: row.address, words) } else { refuse(row.address, words) }
       if objections[objection].isAboutParent { hasOrphans = true }
       exchange(row.verdict, for: .error)
     }

@@ -122,9 +122,12 @@ struct DryRunTables {
   /// - Returns: whether there was any row that nothing helps.
   private mutating func giveUpHelpless(_ index: Int, _ objections: [Objection], _ known: [DryRunOutcome]) throws -> Bool
   {
-    let helpless = try remedies(known, on: staging).helpless(outcomes[index].hopeful, of: index, objections)
+    let remedies = remedies(known, on: staging)
+    let helpless = try remedies.helpless(outcomes[index].hopeful, of: index, objections)
     outcomes[index].giveUp(helpless, objections)
-    return !helpless.isEmpty
+    let outrun = try remedies.outrun(outcomes[index].hopeful, of: index, objections)
+    outcomes[index].giveUp(outrun, objections, areContested: true)
+    return !helpless.isEmpty || !outrun.isEmpty
   }
 
   private func remedies(_ known: [DryRunOutcome], on connection: Connection) -> Remedies {
@@ -134,7 +137,9 @@ struct DryRunTables {
       isSplit: connections.isSplit,
       batchRows: batchRows,
       updatesTies: updatesTies,
-      writes: known.map { .newer(butNot: $0.refused.keys.sorted()) }
+      writes: known.map {
+        .newer(butNot: $0.refused.keys.sorted(), lastOfKey: $0.ranges.count <= 1 && $0.counts.duplicate > 0)
+      }
     )
   }
 

@@ -74,6 +74,12 @@ struct DuplicateKeys {
           + "table, and their keys come again in other batches. Some may count as stale or unchanged there."
       )
     }
+    if replay.triedAgainCount > 0 {
+      outcome.note(
+        "\(replay.triedAgainCount.rows) of \(plan.staging) \(replay.triedAgainCount == 1 ? "was" : "were") refused earlier, and a merge tries "
+          + "such rows when it has written all others: those whose keys come again may count as stale there."
+      )
+    }
     if replay.outrunCount > 0 {
       outcome.note(
         "the unique values of \(replay.outrunCount.rows) of \(plan.staging) go to rows of other keys here, all of them older than refused rows "

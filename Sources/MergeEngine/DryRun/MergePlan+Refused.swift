@@ -11,7 +11,8 @@ extension MergePlan {
       let tries = try SecondChances.nextTries(of: tables[index], admin: admin, production: production, staging: staging)
       guard !tries.isEmpty else { continue }
       var state = tables[index].reading.state
-      state.refused.removeAll(where: Set(tries).contains)
+      state.triedAgain = Set(tries)
+      state.refused.removeAll(where: state.triedAgain.contains)
       state.coverage.add(LedgerEntry(id: .max, runID: 0, content: .reopened(tries)))
       read(state, table: index)
     }

@@ -18,8 +18,9 @@ struct Remedies {
 
   /// Which rows the run writes to a table.
   enum Writes {
-    /// The staging rows that are newer, but for those that are refused.
-    case newer(butNot: [UInt64])
+    /// The staging rows that are newer, but for those that are refused; of several of a key the last one alone, where they stand
+    /// in one batch.
+    case newer(butNot: [UInt64], lastOfKey: Bool)
     /// These staging rows; and production's rows at some places are deleted.
     case these(Set<UInt64>, deleted: Set<String>)
   }
@@ -40,8 +41,6 @@ struct Remedies {
       }
       guard !concerned().isEmpty else { continue }
       for address in try unhelped(concerned(), objection, of: index) { helpless[address] = number }
-      guard case .handover(let key) = objection.remedy else { continue }
-      for address in try outrun(concerned(), key, of: index) { helpless[address] = number }
     }
     let left = try dependent(rows.filter { helpless[$0.address] == nil }, objections, of: index)
     for position in try stuck(left, of: index) {
@@ -61,7 +60,9 @@ struct Remedies {
     throws(PostgresError) -> [DryRunOutcome.HopefulRow]
   {
     var others = self
-    if case .newer(let refused) = writes[index] { others.writes[index] = .newer(butNot: refused + rows.map(\.address)) }
+    if case .newer(let refused, let lastOfKey) = writes[index] {
+      others.writes[index] = .newer(butNot: refused + rows.map(\.address), lastOfKey: lastOfKey)
+    }
     var dependent: Set<UInt64> = []
     for (number, objection) in objections.enumerated() where isOfOwnRows(objection, of: index) {
       let concerned = rows.filter { $0.objections.contains(number) }.map(\.address)
@@ -91,7 +92,20 @@ struct Remedies {
     return Set(stuck.map { $0 - 1 })
   }
 
-  /// Which of these rows want a value that another of them gets: it comes free once, and of several batches' rows the first takes it.
+  /// Which of these rows want a value that another of them gets, and by which of the objections: it comes free once, and of several
+  /// batches' rows the first takes it.
+  func outrun(_ rows: [DryRunOutcome.HopefulRow], of index: Int, _ objections: [Objection]) throws(PostgresError)
+    -> [UInt64: Int]
+  {
+    var outrun: [UInt64: Int] = [:]
+    for (number, objection) in objections.enumerated() {
+      guard case .handover(let key) = objection.remedy else { continue }
+      let wanting = rows.filter { $0.objections.contains(number) && outrun[$0.address] == nil }.map(\.address)
+      for address in try self.outrun(wanting, key, of: index) { outrun[address] = number }
+    }
+    return outrun
+  }
+
   private func outrun(
     _ addresses: [UInt64],
     _ key: Objection.UniqueKey,
@@ -176,7 +190,7 @@ struct Remedies {
     switch objection.remedy {
     case nil: return []
     case .parent(let key):
-      guard let parent = tables.firstIndex(where: { $0.productionOid == key.parentOid }),
+      guard let parent = tables.firstIndex(where: { [key.parentOid, key.parentRootOid].contains($0.productionOid) }),
         let rows = rows(of: parent, key.pairs.map(\.parent))
       else { return [] }
       let match = key.pairs.enumerated().compactMap { number, pair in
@@ -254,14 +268,25 @@ struct Remedies {
     let values = wanted.compactMap(\.self)
     guard values.count == wanted.count else { return nil }
     let outputs = values.enumerated().map { "\($1) AS c\($0)" as SQL }.joined(", ")
+    let table = tables[index]
+    guard case .newer(let refused, let lastOfKey) = writes[index] else {
+      guard case .these(let addresses, _) = writes[index] else { return nil }
+      return "SELECT \(outputs) FROM \(table.staging) AS s WHERE \(SQL.rows(at: addresses.sorted()))"
+    }
     let isWritten: SQL =
-      switch writes[index] {
-      case .newer(let refused):
-        "true\(ClaimSQL.rowCondition(tables[index]))"
-          + (refused.isEmpty ? "" : " AND s.ctid <> ALL (\(TupleAddress.list(refused)))")
-      case .these(let addresses, _): SQL.rows(at: addresses.sorted())
-      }
-    return "SELECT \(outputs) FROM \(tables[index].staging) AS s WHERE \(isWritten)"
+      "true\(ClaimSQL.rowCondition(table))"
+      + (refused.isEmpty ? "" : " AND s.ctid <> ALL (\(TupleAddress.list(refused)))")
+    let keys = table.keyColumns.compactMap { value($0.name, of: table) }
+    guard lastOfKey, !isSplit, keys.count == table.keyColumnCount, let version = value(table.version.name, of: table)
+    else {
+      return "SELECT \(outputs) FROM \(table.staging) AS s WHERE \(isWritten)"
+    }
+    return """
+      SELECT w.* FROM (
+        SELECT \(outputs), row_number() OVER (PARTITION BY \(keys.joined(", ")) ORDER BY \(version) DESC NULLS LAST, s.ctid DESC) AS place
+        FROM \(table.staging) AS s WHERE \(isWritten)
+      ) AS w WHERE w.place = 1
+      """
   }
 
   /// What a unique key has of the staging row.
@@ -284,7 +309,7 @@ struct Remedies {
       guard !isSplit else { return column.readExpression }
       let value: SQL =
         column.travel == .text ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression
-      return column.baseType.collated(value)
+      return column.baseType.declared(value)
     }
   }
 }

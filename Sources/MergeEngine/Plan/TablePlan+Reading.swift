@@ -31,6 +31,8 @@ extension TablePlan {
     var horizon: Horizon?
     /// Rows that stand refused, ascending.
     var refused: [UInt64] = []
+    /// Rows that stood refused, and that a dry run reads since the next run tries them again when all else is written.
+    var triedAgain: Set<UInt64> = []
     /// Rows that were refused, and that somebody lets be: not to be compared either; ascending, where that was asked.
     var dismissed: [UInt64] = []
     /// What tells this table's content from any other's.

@@ -164,6 +164,8 @@ struct TablePlan: Sendable {
     var inProduction: CatalogColumn.Declaration?
     let isInsertOnly: Bool
     let equality: SQL
+    /// How `ON CONFLICT` tells the key's index from others over the same columns; nil where there are none.
+    var arbiter: SQL?
     /// What is read instead where values are compared: what assignment makes of them.
     var comparedExpression: SQL?
     /// One side has a time zone, and the other has none.

@@ -58,6 +58,8 @@ struct TablePlanner {
     let ordered = Self.wireOrder(shared, key: key, version: versionName)
     let insertOnly = options.columns.insertOnly(of: table)
     let equality = Dictionary(uniqueKeysWithValues: key.columns.map { ($0.name, $0.equality) })
+    // Others over the same columns may take more values for equal: what they refuse is no row that is there already.
+    let isAlone = production.uniqueIndexes.allSatisfy { $0.oid == key.oid || $0.columnNames != key.columnNames }
     let columns = ordered.map { column in
       let travel = isSplit && !column.baseType.meansSameElsewhere ? .text : column.travel
       let source = staging.column(column.name)
@@ -75,6 +77,7 @@ struct TablePlanner {
         inProduction: column.declared,
         isInsertOnly: insertOnly.contains(column.name) || column.isIdentityAlways,
         equality: equality[column.name] ?? "=",
+        arbiter: isAlone ? nil : key.columns.first { $0.name == column.name }?.arbiter,
         comparedExpression: readExpression(of: column, from: source, travel, isCompared: true),
         zoneMatters: zoned != nil,
         zoneIsOfDatabase: source.map { ZonedCast.isLeftToDatabase(from: $0.baseType, to: column.baseType) } ?? false,

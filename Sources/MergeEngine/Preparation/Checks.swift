@@ -50,7 +50,8 @@ struct Checks {
   /// What concerns one table. Behind a check that blocks none is asked any more: it would only be about the same.
   private func ofTable(_ table: TablePlan) throws -> [Finding] {
     let checks: [(TablePlan) throws -> [Finding]] = [
-      rights, locks, rowSecurity, rules, images, readability, compositeFields, inheritance, rehearsal, rowTriggers,
+      rights, locks, rowSecurity, rules, images, readability, compositeFields, omittedDomains, inheritance, rehearsal,
+      rowTriggers,
     ]
     var findings: [Finding] = []
     for check in checks {
@@ -193,6 +194,10 @@ struct Checks {
 
   private func compositeFields(_ table: TablePlan) throws -> [Finding] {
     try CompositeFields(table: table, production: production, staging: staging).findings()
+  }
+
+  private func omittedDomains(_ table: TablePlan) throws -> [Finding] {
+    try OmittedDomains(table: table, production: production).findings()
   }
 
   private func inheritance(_ table: TablePlan) throws -> [Finding] {

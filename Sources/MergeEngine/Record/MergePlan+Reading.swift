@@ -31,6 +31,17 @@ extension MergePlan {
           )
         )
       }
+      if look.unfoundCount > 0 {
+        findings.append(
+          .warning(
+            .statusColumn,
+            tables[index].name,
+            "\(look.unfoundCount.rows) of \(tables[index].staging) \(look.unfoundCount == 1 ? "is" : "are") marked PROCESSED, and no run on "
+              + "record here has read \(look.unfoundCount == 1 ? "it" : "them"): an earlier version or another ledger has. "
+              + "\(tables[index].production) does not hold them, or holds them older: --again reads them."
+          )
+        )
+      }
       if try reader.hasLostAll(tables[index], look) {
         findings.append(
           .warning(

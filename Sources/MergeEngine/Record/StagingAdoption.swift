@@ -3,7 +3,9 @@ import Libpq
 /// Takes over staging that an earlier version has marked, or the guide's own procedure: PROCESSED rows count as merged, ERROR
 /// as refused.
 ///
-/// Only where the ledger has never heard of a table, since from then on the status column is output.
+/// Only where the ledger has never heard of a table, since from then on the status column is output; what was merged into another
+/// production table says nothing of this one. Marks of another ledger can't be told from those of an earlier version: so production
+/// is asked whether it has what they say.
 struct StagingAdoption {
   let admin: Identifier
   let production: Connection
@@ -58,13 +60,49 @@ struct StagingAdoption {
     try production.query(
       """
       SELECT NOT EXISTS (SELECT FROM \(admin).merge_progress
-                         WHERE production_oid = $1 AND (source = ANY ($3) OR staging = $2 AND source ~ $4))
+                         WHERE source = ANY ($2) OR staging = $1 AND source ~ $3)
       """,
-      [
-        .bigint(Int(table.productionOid)), .text(table.staging.quoted), .textArray(source.identities),
-        .text(source.kin),
-      ],
+      [.text(table.staging.quoted), .textArray(source.identities), .text(source.kin)],
       "checking what is known about \(table.staging)"
+    ).bool(0, 0) == true
+  }
+
+  /// How many rows are marked as merged that production does not hold, or holds older: whoever has deleted them since, or they were
+  /// never merged into this table.
+  ///
+  /// - Returns: nil where staging is in another database, which nobody can ask.
+  func unfoundCount(of table: TablePlan) throws(PostgresError) -> Int? {
+    guard staging === production else { return nil }
+    let isTheRow = table.keyColumns.map { column -> SQL in
+      let value: SQL =
+        column.travel == .text
+        ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression
+      return "p.\(column.name) \(column.equality) \(column.baseType.collated(value))"
+    }
+    let version = table.version
+    let staged: SQL =
+      version.travel == .text ? "(\(version.readExpression))::\(version.baseType.plainName)" : version.readExpression
+    return try staging.query(
+      """
+      SELECT count(*) FROM \(table.staging) AS s
+      WHERE s.\(TablePlanner.statusColumn) = 'PROCESSED'
+        AND NOT EXISTS (SELECT FROM \(table.production) AS p
+                        WHERE \(isTheRow.joined(" AND ")) AND (p.\(version.name) < \(staged)) IS NOT TRUE)
+      """,
+      "looking for the rows of \(table.staging) that are marked as merged"
+    ).integer(0, 0)
+  }
+
+  /// Whether a table's marks were ever taken for what the ledger did not know.
+  func hasAdopted(_ table: TablePlan, _ source: StagingSource) throws(PostgresError) -> Bool {
+    try production.query(
+      """
+      SELECT EXISTS (SELECT FROM \(admin).merge_progress
+                     WHERE run_id IS NOT DISTINCT FROM NULL AND reopened IS NOT DISTINCT FROM NULL
+                       AND settled IS NOT DISTINCT FROM NULL AND production_oid = $1 AND source = ANY ($2))
+      """,
+      [.bigint(Int(table.productionOid)), .textArray(source.identities)],
+      "looking whether marks of \(table.staging) were adopted"
     ).bool(0, 0) == true
   }
 

@@ -23,6 +23,8 @@ struct StagingReader {
     var rereadings: [Rereading: Int] = [:]
     /// ``ProgressTable/Findings/coverageUnderAnyRules``
     var coverageUnderAnyRules: Coverage?
+    /// Rows that were taken for merged by their marks though production does not hold them: ``StagingAdoption/unfoundCount(of:)``.
+    var unfoundCount = 0
   }
 
   /// Why rows that are merged are read a second time.
@@ -188,6 +190,7 @@ struct StagingReader {
     look.state.coverage.add(LedgerEntry(id: 0, runID: 0, content: .merged(nil, adopted.horizon, .unbounded)))
     look.state.coverage.add(LedgerEntry(id: 0, runID: 0, content: .reopened(adopted.unmerged)))
     look.state.refused = adopted.refused
+    look.unfoundCount = try adoption.unfoundCount(of: table) ?? 0
     guard notes else { return true }
     try adoption.placeRefusals(of: table, source)
     let ledger = ProgressTable(admin: admin)

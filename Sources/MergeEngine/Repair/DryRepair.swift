@@ -118,7 +118,9 @@ struct DryRepair {
         updatesTies: false,
         writes: forecast.writes
       )
-      let helpless = try remedies.helpless(hopeful, of: index, foresight.objections)
+      var helpless = try remedies.helpless(hopeful, of: index, foresight.objections)
+      let left = hopeful.filter { helpless[$0.address] == nil }
+      helpless.merge(try remedies.outrun(left, of: index, foresight.objections)) { first, _ in first }
       guard !helpless.isEmpty else { break }
       for (address, objection) in helpless {
         guard let line = lines[address] else { continue }

@@ -70,6 +70,15 @@ struct StagingCleanup {
         + " by the rules that are set now: \(others.rows) \(others == 1 ? "was" : "were") merged by others (version column, "
         + "time zone or key). Have the file say what the merge went by, or merge again"
     }
+    let adoption = StagingAdoption(admin: admin, production: production, staging: staging)
+    if table.hasStatusColumn, let source = look.state.source {
+      let hasAdopted = try hasLedger ? adoption.hasAdopted(table, source) || look.unfoundCount > 0 : true
+      if hasAdopted, let unfound = try adoption.unfoundCount(of: table), unfound > 0 {
+        return
+          "\(unfound.rows) of it \(unfound == 1 ? "is" : "are") marked PROCESSED, and not in \(table.production), or older there "
+          + "(--again merges them once more)"
+      }
+    }
     let refusedCount = table.reading.state.refused.count
     return refusedCount == 0 ? nil : "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
   }

@@ -527,6 +527,46 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "ALTER TABLE production.t RENAME TO was; CREATE TABLE production.t (LIKE was INCLUDING ALL)",
+    "ALTER SCHEMA production RENAME TO was; CREATE SCHEMA production; CREATE TABLE production.t (LIKE was.t INCLUDING ALL)",
+  ])
+  func `marks of what was merged into another table say nothing of this one`(change: String) async throws {
+    try await Self.with(rows: 30, status: true) { database in
+      #expect(try await database.merge().totals.inserted == 30)
+      try database.run("SET search_path = production, public; \(change); INSERT INTO production.t (id) VALUES (99)")
+      #expect(try await database.plan().totals.read == 30)
+      #expect(try await database.merge().totals.inserted == 30)
+    }
+  }
+
+  /// A rehearsal elsewhere, a restored snapshot, an earlier version: nobody can tell them apart.
+  @Test func `marks that another ledger knows are adopted with a word where production has not what they say`()
+    async throws
+  {
+    try await Self.with(rows: 30, status: true) { database in
+      #expect(try await database.call("merge", "--admin-schema", "rehearsal").status == 0)
+      try database.run("DELETE FROM production.t WHERE id > 10")
+      let said = "20 rows of staging.t are marked PROCESSED, and no run on record here has read them"
+      for command in ["plan", "merge"] {
+        let outcome = try await database.call(command)
+        #expect(
+          outcome.status == 0 && outcome.everything.replacing("\n", with: " ").contains("20 rows of staging.t"),
+          "\(outcome.transcript)"
+        )
+        let findings = try await database.call(command, "--json")
+        if command == "plan" { #expect(findings.output.contains(said), "\(findings.transcript)") }
+      }
+      let cleanup = try await database.call("cleanup", "--keep-task")
+      #expect(
+        cleanup.status == 65 && cleanup.everything.contains("20 rows of it are marked PROCESSED"),
+        "\(cleanup.transcript)"
+      )
+      #expect(try await database.merge { $0.again = true }.totals.inserted == 20)
+      #expect(try await database.call("cleanup", "--keep-task").status == 0)
+    }
+  }
+
   @Test func `behind a transaction that stays open everything is merged all the same`() async throws {
     try await Self.with(rows: 10) { database in
       let long = try database.connect()

@@ -33,6 +33,18 @@ import Testing
     }
   }
 
+  @Test func `the same columns are the same key, be it the primary one or not`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+      try database.run("INSERT INTO staging.t VALUES (1, 1), (2, 1)")
+      #expect(try await database.call("merge", "--before-images").status == 0)
+      try database.run("ALTER TABLE production.t DROP CONSTRAINT t_pkey, ADD UNIQUE (id)")
+      let rollback = try await database.call("rollback", "1", "--json")
+      #expect(rollback.status == 0, "\(rollback.transcript)")
+      #expect(try rollback.json()["totals"]["deleted"].integer == 2)
+    }
+  }
+
   @Test func `a rollback finds the staging table that its run has read`() async throws {
     try await TestDatabase.with { database in
       try database.run(

@@ -76,6 +76,48 @@ import Testing
     }
   }
 
+  /// Of the rows of a key in one batch the last is written, and it alone gives its value up.
+  @Test(arguments: [
+    ("(3, 1, 'e0')", "(3, 8, 'zz'), (3, 9, 'e0'), (0, 9, 'e0')", 1),
+    ("(0, 1, 'a0'), (3, 1, 'e0')", "(3, 8, 'zz'), (3, 9, 'e0'), (0, 9, 'e0')", 1),
+    ("(3, 1, 'e0')", "(3, 8, 'e0'), (3, 9, 'zz'), (0, 9, 'e0')", 0),
+    ("(3, 1, 'e')", "(1, 8, 'e'), (1, 9, 'a'), (2, 9, 'e'), (2, 7, 'z'), (3, 9, 'q')", 0),
+  ])
+  func `a value is given up by the row that is written`(_ present: String, _ staged: String, _ errorCount: Int)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, u text UNIQUE); INSERT INTO production.t VALUES \(present);
+        CREATE TABLE staging.t (k int, updated_at int, u text); INSERT INTO staging.t VALUES \(staged);
+        """
+      )
+      let (_, report) = try await database.planAndMerge()
+      #expect(report.totals.errors == errorCount, "\(report.totals)")
+    }
+  }
+
+  /// The row that waited for its parent is tried when the newer one of its key is written.
+  @Test func `plan says that rows refused earlier are tried last`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.p (k int PRIMARY KEY);
+        CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, r int REFERENCES production.p); CREATE TABLE staging.t (LIKE production.t);
+        ALTER TABLE staging.t ALTER k DROP NOT NULL; INSERT INTO staging.t VALUES (1, 2, 0);
+        """
+      )
+      #expect(try await database.merge().totals.errors == 1)
+      try database.run("INSERT INTO production.p VALUES (0)")
+      #expect(!Self.said(try await database.plan()).contains("refused earlier, and a merge tries"))
+      try database.run("INSERT INTO staging.t VALUES (1, 5, NULL)")
+      let plan = try await database.plan()
+      #expect(Self.said(plan).contains("refused earlier, and a merge tries"), "\(Self.said(plan))")
+      #expect(try await database.merge().totals.inserted == plan.totals.inserted)
+    }
+  }
+
   /// Row 1 would get the value, and has no parent.
   @Test func `plan says where a value may go to the next row`() async throws {
     try await TestDatabase.with { database in

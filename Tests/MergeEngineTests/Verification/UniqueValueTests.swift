@@ -242,6 +242,61 @@ import Testing
     }
   }
 
+  /// What another index over the key's columns takes for equal is no row that is there already.
+  @Test(arguments: [1, 100], ["(k COLLATE production.ci)", "(k COLLATE production.ci) WHERE true"])
+  func `a second index over the key's columns refuses what it does not tell apart`(_ batchRows: Int, _ index: String)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) \(Self.caseless) CREATE TABLE production.t (k text PRIMARY KEY, updated_at int);
+        CREATE UNIQUE INDEX u ON production.t \(index); CREATE TABLE staging.t (LIKE production.t);
+        INSERT INTO production.t VALUES ('Ann', 1); INSERT INTO staging.t VALUES ('Bob', 1), ('bob', 2), ('ann', 2), ('Ann', 2);
+        """
+      )
+      let report = try await database.merge {
+        $0.batchRows = batchRows
+        $0.workers = 1
+      }
+      #expect(
+        report.totals.inserted == 1 && report.totals.updated == 1 && report.totals.errors == 2,
+        "\(report.totals)"
+      )
+      #expect(try await database.call("verify").status == 65)
+    }
+  }
+
+  @Test func `a parent may be a partition that its rows come to by the root`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.p (k int PRIMARY KEY, updated_at int) PARTITION BY RANGE (k);
+        CREATE TABLE production.p0 PARTITION OF production.p FOR VALUES FROM (0) TO (100); CREATE TABLE staging.p (k int, updated_at int);
+        CREATE TABLE production.t (k int PRIMARY KEY, r int REFERENCES production.p0, updated_at int); CREATE TABLE staging.t (LIKE production.t);
+        INSERT INTO staging.p VALUES (1, 1); INSERT INTO staging.t VALUES (1, 1, 1), (2, 9, 1);
+        """
+      )
+      let (_, report) = try await database.planAndMerge()
+      #expect(report.totals.inserted == 2 && report.totals.errors == 1, "\(report.totals)")
+    }
+  }
+
+  @Test func `expressions go by the column's collation, also where that tells all bytes apart`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas)
+        CREATE TABLE production.t (k int PRIMARY KEY, x text COLLATE "C" CHECK (upper(x) <> 'É'), updated_at int);
+        CREATE UNIQUE INDEX u ON production.t (lower(x)); CREATE TABLE staging.t (k int, x text, updated_at int);
+        INSERT INTO staging.t VALUES (1, 'é', 1), (2, 'ö', 1), (3, 'Ö', 1), (4, 'a', 1), (5, 'A', 1);
+        """
+      )
+      let (_, report) = try await database.planAndMerge()
+      #expect(report.totals.inserted == 4 && report.totals.errors == 1, "\(report.totals)")
+    }
+  }
+
   @Test func `parents are looked for in a database that does not know production's types`() async throws {
     try await TestDatabase.withPair { production, staging in
       try production.run(
