@@ -20,6 +20,18 @@ struct DryRunTables {
   /// For each table all that must be decided before it.
   private let ancestors: [Set<Int>]
   private(set) var outcomes: [DryRunOutcome]
+  /// What is known of refusals beyond ``outcomes`` while it is decided about a table.
+  private var corrections: [Correction]
+
+  /// Which rows are refused when it is put right what batches can't see of each other, and which are not.
+  private struct Correction {
+    var refused: Set<UInt64> = []
+    var spared: Set<UInt64> = []
+
+    func applied(to refused: some Sequence<UInt64>) -> Set<UInt64> {
+      Set(refused).subtracting(spared).union(self.refused)
+    }
+  }
 
   /// So many hopeful rows of a table are remembered before they are decided about. Arbitrary: some megabytes.
   private static let hopefulRowLimit = 200_000
@@ -45,6 +57,7 @@ struct DryRunTables {
     self.staging = staging
     self.questions = questions
     outcomes = plan.tables.map { _ in DryRunOutcome(sampleLimit: sampleLimit) }
+    corrections = plan.tables.map { _ in Correction() }
     ancestors = plan.ancestors
   }
 
@@ -57,7 +70,7 @@ struct DryRunTables {
     defer { stations[item.table] = station }
     let carried = try station.look(item, memory: &memory, outcome: &outcomes[item.table])
     if outcomes[item.table].hopeful.count > Self.hopefulRowLimit, !plan.circular.contains(item.table) {
-      _ = try giveUpHelpless(item.table, station.foresight.objections, outcomes)
+      _ = try giveUpHelpless(item.table, station.foresight.objections)
       outcomes[item.table].hopeful = []
     }
     return carried
@@ -90,39 +103,47 @@ struct DryRunTables {
 
   /// Decides about the rows of tables that may help each other.
   private mutating func decide(_ tables: [Int]) throws {
-    try giveUpAllHelpless(in: tables, outcomes)
+    try giveUpAllHelpless(in: tables)
     var corrected = try corrected(tables)
     // Who comes after a refused row of its key may be refused, too, and have been another row's last hope.
-    while tables.contains(where: { corrected[$0].refused.count != outcomes[$0].refused.count }),
-      try giveUpAllHelpless(in: tables, corrected)
-    { corrected = try self.corrected(tables) }
-    for index in tables { outcomes[index] = corrected[index] }
+    var round = 0
+    while round < Self.correctionLimit, learn(from: corrected, tables) {
+      round += 1
+      try giveUpAllHelpless(in: tables)
+      corrected = try self.corrected(tables)
+    }
+    for index in tables { (outcomes[index], corrections[index]) = (corrected[index], Correction()) }
+  }
+
+  /// A chain of refusals over so many keys is followed. Arbitrary: each takes as long as looking at the keys that come again.
+  private static let correctionLimit = 20
+
+  /// - Returns: whether rows are refused that were not known to be.
+  private mutating func learn(from corrected: [DryRunOutcome], _ tables: [Int]) -> Bool {
+    var learns = false
+    for index in tables {
+      let (before, after) = (Set(outcomes[index].refused.keys), Set(corrected[index].refused.keys))
+      learns = learns || !after.isSubset(of: corrections[index].applied(to: before))
+      corrections[index] = Correction(refused: after.subtracting(before), spared: before.subtracting(after))
+    }
+    return learns
   }
 
   /// Whoever is given up may have been another row's last hope.
-  ///
-  /// - Parameter known: who is refused, at first.
-  /// - Returns: whether there was any row that nothing helps.
-  @discardableResult
-  private mutating func giveUpAllHelpless(in tables: [Int], _ known: [DryRunOutcome]) throws -> Bool {
-    var known = known
-    var hasGivenUp = false
-    while true {
-      var givesUp = false
+  private mutating func giveUpAllHelpless(in tables: [Int]) throws {
+    var givesUp = true
+    while givesUp {
+      givesUp = false
       for index in tables {
         guard let station = stations[index] else { continue }
-        if try giveUpHelpless(index, station.foresight.objections, known) { givesUp = true }
+        if try giveUpHelpless(index, station.foresight.objections) { givesUp = true }
       }
-      guard givesUp else { return hasGivenUp }
-      hasGivenUp = true
-      known = outcomes
     }
   }
 
   /// - Returns: whether there was any row that nothing helps.
-  private mutating func giveUpHelpless(_ index: Int, _ objections: [Objection], _ known: [DryRunOutcome]) throws -> Bool
-  {
-    let remedies = remedies(known, on: staging)
+  private mutating func giveUpHelpless(_ index: Int, _ objections: [Objection]) throws -> Bool {
+    let remedies = remedies(on: staging)
     let helpless = try remedies.helpless(outcomes[index].hopeful, of: index, objections)
     outcomes[index].giveUp(helpless, objections)
     let outrun = try remedies.outrun(outcomes[index].hopeful, of: index, objections)
@@ -130,15 +151,18 @@ struct DryRunTables {
     return !helpless.isEmpty || !outrun.isEmpty
   }
 
-  private func remedies(_ known: [DryRunOutcome], on connection: Connection) -> Remedies {
+  private func remedies(on connection: Connection) -> Remedies {
     Remedies(
       tables: plan.tables,
       staging: connection,
       isSplit: connections.isSplit,
       batchRows: batchRows,
       updatesTies: updatesTies,
-      writes: known.map {
-        .newer(butNot: $0.refused.keys.sorted(), lastOfKey: $0.ranges.count <= 1 && $0.counts.duplicate > 0)
+      writes: zip(outcomes, corrections).map { outcome, correction in
+        .newer(
+          butNot: correction.applied(to: outcome.refused.keys).sorted(),
+          lastOfKey: outcome.ranges.count <= 1 && outcome.counts.duplicate > 0
+        )
       }
     )
   }
@@ -153,7 +177,7 @@ struct DryRunTables {
   private mutating func corrected(_ index: Int) throws -> DryRunOutcome {
     var outcome = outcomes[index]
     guard var foresight = stations[index]?.foresight else { return outcome }
-    let (remedies, objections) = (remedies(outcomes, on: questions), foresight.objections)
+    let (remedies, objections) = (remedies(on: questions), foresight.objections)
     correctionCount += 1
     let duplicates = DuplicateKeys(plan: plan.tables[index], updatesTies: updatesTies, staging: staging)
     try duplicates.correct(

@@ -76,6 +76,32 @@ import Testing
     }
   }
 
+  /// Row 1 is never there, and so is no row that refers to it, though both keys have an older row.
+  @Test(
+    arguments: [1, 3, 100],
+    [
+      "(2, 9, 1, 1), (2, 8, 1, -2), (1, 8, 1, -1), (1, 9, 0, -2)",
+      "(2, 8, 0, 1), (2, 9, NULL, -1), (0, 8, 98, 1), (0, 9, 99, 1)",
+      "(1, 8, NULL, 0), (0, 9, 0, -1), (0, 8, 2, 0), (1, 9, 0, 0)",
+    ]
+  )
+  func `a refusal goes on to whoever refers to the row`(_ batchRows: Int, _ staged: String) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas) CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, r int REFERENCES production.t, x int CHECK (x >= 0));
+        CREATE TABLE staging.t (k int, updated_at int, r int, x int); INSERT INTO staging.t VALUES \(staged);
+        """
+      )
+      let plan = try await database.plan { $0.batchRows = batchRows }
+      let report = try await database.merge {
+        $0.batchRows = batchRows
+        $0.workers = 1
+      }
+      #expect(plan.totals.errors == report.totals.errors, "\(plan.totals) \(report.totals)")
+    }
+  }
+
   /// Of the rows of a key in one batch the last is written, and it alone gives its value up.
   @Test(arguments: [
     ("(3, 1, 'e0')", "(3, 8, 'zz'), (3, 9, 'e0'), (0, 9, 'e0')", 1),
