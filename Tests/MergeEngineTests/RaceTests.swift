@@ -164,6 +164,44 @@ import Testing
     }
   }
 
+  /// The statement that waits does not see the row that has taken the place of the one it waits for.
+  @Test(
+    arguments: [
+      "DELETE FROM production.t WHERE id = 5; INSERT INTO production.t VALUES (5, 3, 'cdc')",
+      "UPDATE production.t SET id = -5 WHERE id = 5; INSERT INTO production.t VALUES (5, 3, 'cdc')",
+      "UPDATE production.t SET id = -5 WHERE id = 5; UPDATE production.t SET id = 5 WHERE id = 6; UPDATE production.t SET id = 6 WHERE id = -5",
+    ],
+    [(Circumstance.ordinary, false), (.ordinary, true), (.atomic, false), (.withinServer, false)]
+  )
+  func `a row that is deleted and inserted again is still older`(
+    _ write: String,
+    _ way: (Circumstance, keepsImages: Bool)
+  )
+    async throws
+  {
+    let (circumstance, keepsImages) = way
+    try await withTables("UPDATE") { database in
+      if circumstance == .withinServer { try database.putEqualRowsInFront() }
+      try database.run("BEGIN; \(write)")
+      let observer = try database.connect()
+      let merge = observer.start {
+        $0.atomic = circumstance == .atomic
+        $0.beforeImages = keepsImages
+        if circumstance == .withinServer {
+          $0.workers = 1
+          $0.batchRows = 100
+        }
+      }
+      try await observer.waitForBlockedWorker()
+      try database.run("COMMIT")
+      let report = try await observer.finish(merge)
+      #expect(report.totals.updated == 10 && report.totals.lostRaces == 0, "\(report.totals)")
+      #expect(
+        try database.count("SELECT count(*) FROM production.t WHERE updated_at = 5 AND v = 's' AND id <= 10") == 10
+      )
+    }
+  }
+
   struct DenseRace: Sendable {
     let event: String
     let write: String

@@ -13,6 +13,9 @@ struct Apply {
   private var copier: RowCopier
 
   private static let truncateAboveRowCount = 1000
+  /// So many statements meet rows that are deleted and inserted again while they wait, before that is left to a later run.
+  /// Arbitrary: each of them waits for somebody.
+  static let updateLimit = 100
 
   /// What was written, and what turned out to be newer by now.
   struct Counts {
@@ -75,10 +78,9 @@ struct Apply {
       counts.inserted = written[0]
       if update != nil { counts.updated = written[written.count - 1] }
     }
-    if !updates.isEmpty, inserts.isEmpty || update == nil {
-      if !inserts.isEmpty { try budget.limitNext(on: production) }
-      counts.updated = try updateFromBatchTable(of: batch, budget)
-    }
+    let isTried = !inserts.isEmpty && update != nil
+    if !inserts.isEmpty, !updates.isEmpty, !isTried { try budget.limitNext(on: production) }
+    counts.updated += try updateFromBatchTable(updates.count - counts.updated, isTried: isTried, of: batch, budget)
     counts.lostRaces = inserts.count + updates.count - counts.inserted - counts.updated
     return counts
   }
@@ -139,7 +141,7 @@ struct Apply {
     if counts.inserted < rows.count {
       try budget.limitNext(on: production)
       try shardUpdates?.divide(rows, of: batch, on: production)
-      counts.updated = try updateFromBatchTable(of: batch, budget)
+      counts.updated = try updateFromBatchTable(rows.count - counts.inserted, of: batch, budget)
     }
     let missingCount = rows.count - counts.inserted - counts.updated
     if missingCount > 0, plan.writing.triggers.onInsert, plan.writing.triggers.hasChildren {
@@ -157,12 +159,49 @@ struct Apply {
     try fillBatchTable(rows, of: batch)
     try shardUpdates?.divide(rows, of: batch, on: production)
     var counts = Counts()
-    counts.updated = try updateFromBatchTable(of: batch, budget)
+    counts.updated = try updateFromBatchTable(rows.count, of: batch, budget)
     counts.lostRaces = rows.count - counts.updated
     return counts
   }
 
-  private mutating func updateFromBatchTable(of batch: StagedBatch, _ budget: LockBudget) throws -> Int {
+  /// Updates what is older, again and again for as long as some is: a row that somebody has deleted and inserted again while the
+  /// statement waited for it is no row that this statement sees, but the next one does.
+  ///
+  /// - Parameters:
+  ///   - rowCount: how many rows of the batch table are not written yet.
+  ///   - isTried: the statement was sent already, and has left so many.
+  private mutating func updateFromBatchTable(
+    _ rowCount: Int,
+    isTried: Bool = false,
+    of batch: StagedBatch,
+    _ budget: LockBudget
+  ) throws -> Int {
+    guard updateOlder != nil || shardUpdates != nil else { return 0 }
+    var (updatedCount, isTried) = (0, isTried)
+    for _ in 0..<Self.updateLimit where updatedCount < rowCount {
+      if isTried {
+        try budget.limitNext(on: production)
+        guard try isAnyDue() else { break }
+        try budget.limitNext(on: production)
+      }
+      let count = try updateOnce(of: batch, budget)
+      updatedCount += count
+      // What a trigger swallows is due for ever; what is due in shards shows only when it is updated.
+      if isTried, plan.writing.triggers.onUpdate || shardUpdates != nil && count == 0 { break }
+      isTried = true
+    }
+    return min(updatedCount, rowCount)
+  }
+
+  private func isAnyDue() throws(PostgresError) -> Bool {
+    guard shardUpdates == nil else { return true }
+    return try production.query(
+      ApplySQL.isAnyDue(plan, batchTable),
+      "looking whether rows of \(plan.production) are older still"
+    ).bool(0, 0) == true
+  }
+
+  private mutating func updateOnce(of batch: StagedBatch, _ budget: LockBudget) throws -> Int {
     if let updated = try shardUpdates?.execute(batch, budget, on: production) { return updated }
     guard let updateOlder else { return 0 }
     return try execute(updateOlder, isWitnessed: plan.writing.triggers.onUpdate)

@@ -166,6 +166,16 @@ enum ApplySQL {
       """
   }
 
+  /// Whether any row of the batch table is still to overwrite production's.
+  static func isAnyDue(_ plan: TablePlan, _ table: Identifier) -> SQL {
+    "SELECT EXISTS (SELECT FROM pg_temp.\(table) AS t JOIN \(plan.production) AS p ON \(isDue(plan)))"
+  }
+
+  /// The same of rows of staging by their addresses.
+  static func isAnyAddressedDue(_ plan: TablePlan) -> SQL {
+    "SELECT EXISTS (SELECT FROM \(addressed(plan)) JOIN \(plan.production) AS p ON \(isDue(plan)))"
+  }
+
   /// The column that says whether an updated row is still older than staging's: a trigger has kept the old one.
   private static let left = Identifier("_merge_engine_left")
 

@@ -50,12 +50,30 @@ struct ApplyWithinServer {
       var counts = Apply.Counts()
       counts.inserted = try execute(insert, inserts, of: batch)
       if !inserts.isEmpty { try budget.limitNext(on: production) }
-      counts.updated = try updateOlder.map { try execute($0, updates, of: batch) } ?? 0
+      if let updateOlder, !updates.isEmpty {
+        counts.updated = try execute(updateOlder, updates, of: batch)
+        // As ``Apply`` does: a row that was deleted and inserted again shows only now.
+        for _ in 1..<Apply.updateLimit where counts.updated < updates.count {
+          guard try isAnyDue(budget) else { break }
+          try budget.limitNext(on: production)
+          counts.updated += try execute(updateOlder, updates, of: batch)
+        }
+      }
       counts.lostRaces = inserts.count + updates.count - counts.inserted - counts.updated
       return counts
     } catch let error as PostgresError where error.sqlState == .featureNotSupported {
       throw RowRoute.Closed()
     }
+  }
+
+  /// Whether one of the rows that were sent last is still to overwrite production's.
+  private func isAnyDue(_ budget: LockBudget) throws(PostgresError) -> Bool {
+    try budget.limitNext(on: production)
+    return try production.query(
+      ApplySQL.isAnyAddressedDue(plan),
+      [Parameter(binary: addresses.bytes, type: TypeOID.tidArray)],
+      "looking whether rows of \(plan.production) are older still"
+    ).bool(0, 0) == true
   }
 
   /// - Returns: how many rows were written; the others have lost a race, or a trigger of production has left them out.

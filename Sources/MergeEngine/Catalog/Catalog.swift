@@ -136,6 +136,7 @@ struct Catalog: Sendable {
         isIdentityAlways: rows.bool(row, 14) ?? false,
         travel: rows.bool(row, 13) == true ? .binary : .text
       )
+      column.isOfBareDomain = rows.bool(row, 20) == true
       column.baseType.declaredCollation = rows.text(row, 19).map { .uncheckedFromServer($0) }
       column.declared = CatalogColumn.Declaration(
         number: rows.integer(row, 16) ?? 0,

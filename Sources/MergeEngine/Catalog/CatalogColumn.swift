@@ -15,6 +15,8 @@ struct CatalogColumn: Sendable {
   let declaredType: SQL
   /// The type underneath all domains.
   var baseType: BaseType
+  /// Its type is a domain that says nothing of what stands there by default.
+  var isOfBareDomain = false
   let isNotNull: Bool
   let hasDefault: Bool
   let isGenerated: Bool

@@ -18,7 +18,7 @@ enum CatalogSQL {
   /// table, name, declared type, not null, has default, generated, identity,
   /// base type, modifier, base type as text without and with modifier, array type, collation if not deterministic, has a binary form,
   /// identity always, has a function for lengths that is told whether a cast is explicit, number, declared type and its modifier, collation if not the
-  /// database's
+  /// database's, is of a domain without default
   static let columns: SQL = """
     WITH RECURSIVE underneath AS (
       SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS modifier
@@ -44,7 +44,8 @@ enum CatalogSQL {
                      AND k.casttarget = CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem ELSE t.oid END),
            a.attnum, a.atttypid, a.atttypmod,
            -- DEFAULT_COLLATION_OID (pg_collation.dat)
-           CASE WHEN l.oid <> 100 THEN format('%I.%I', m.nspname, l.collname) END
+           CASE WHEN l.oid <> 100 THEN format('%I.%I', m.nspname, l.collname) END,
+           (SELECT d.typtype = 'd' AND d.typdefault IS NOT DISTINCT FROM NULL FROM pg_type d WHERE d.oid = a.atttypid)
     FROM underneath u
     JOIN pg_attribute a ON a.attrelid = u.attrelid AND a.attnum = u.attnum
     JOIN pg_type t ON t.oid = u.type AND t.typtype <> 'd'

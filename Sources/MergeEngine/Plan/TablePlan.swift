@@ -30,6 +30,8 @@ struct TablePlan: Sendable {
   let keyEqualityIsBytewise: Bool
   /// The unique index that rows are matched by.
   let keyIndexOid: UInt32
+  /// Columns that staging lacks, whose domains may refuse to be without a value: name, and type.
+  var omittedDomains: [(name: Identifier, type: SQL)] = []
   /// An index over the key's columns is DEFERRABLE, and can't arbitrate ON CONFLICT.
   let keyIsDeferrable: Bool
   /// The key is production's primary key.
@@ -93,15 +95,16 @@ struct TablePlan: Sendable {
   /// By which columns and whose equality rows are matched, as the ledger notes it: where the key changes, rows that were one may be
   /// two, and what was merged of them says nothing any more. With the columns' numbers, since a name may come to mean another
   /// column; those of a shard change when it is moved.
+  ///
+  /// Behind that, for the same reason, the numbers of the version's columns.
   var matching: String {
-    keyColumns.map { column in
-      func number(_ declared: CatalogColumn.Declaration?) -> String {
-        shards == nil ? declared.map { " \($0.number)" } ?? "" : ""
-      }
-      return
-        "\(column.name.name)\(number(column.inProduction)) from \(column.stagedName.name)\(number(column.inStaging)) "
+    func number(_ declared: CatalogColumn.Declaration?) -> String {
+      shards == nil ? declared.map { " \($0.number)" } ?? "" : ""
+    }
+    return keyColumns.map { column in
+      "\(column.name.name)\(number(column.inProduction)) from \(column.stagedName.name)\(number(column.inStaging)) "
         + "as \(column.baseType.equalityName)"
-    }.joined(separator: ", ")
+    }.joined(separator: ", ") + "; version\(number(version.inProduction)) from\(number(version.inStaging))"
   }
 
   /// The part of ``versionReading`` that says by which columns rows are matched.

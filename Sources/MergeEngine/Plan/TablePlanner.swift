@@ -89,7 +89,7 @@ struct TablePlanner {
     }
     let keyColumns = columns.prefix(key.columns.count)
     let hasStatusColumn = !readsSnapshot && keepsStatus(table, staging)
-    return TablePlan(
+    var plan = TablePlan(
       staging: staging.name,
       production: production.name,
       stagingOid: staging.oid,
@@ -119,6 +119,10 @@ struct TablePlanner {
         }
       )
     )
+    plan.omittedDomains = production.columns.filter { column in
+      column.isOfBareDomain && !column.hasDefault && !column.isIdentity && !shared.contains { $0.name == column.name }
+    }.map { ($0.name, $0.declaredType) }
+    return plan
   }
 
   /// Whether staging has a column that can hold the three words of a row's status. What only bears its name is somebody else's.

@@ -189,7 +189,9 @@ struct ProgressSQL {
   private var isMatchedOtherwise: SQL {
     """
     (g.reopened IS NULL AND to_jsonb(g) ->> 'matched_by' IS NOT NULL AND (g.version_reading ~ '(^|; )key ') IS NOT TRUE
-     AND (SELECT coalesce(k.can_be_named, true) AND (to_jsonb(g) ->> 'matched_by' = ANY (k.names)) IS NOT TRUE FROM present_key AS k))
+     AND (SELECT coalesce(k.can_be_named, true)
+                 AND (regexp_replace(to_jsonb(g) ->> 'matched_by', '; version[ 0-9]* from[ 0-9]*$', '') = ANY (k.names)) IS NOT TRUE
+          FROM present_key AS k))
     """
   }
 

@@ -149,6 +149,24 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "ALTER TABLE staging.t RENAME updated_at TO x; ALTER TABLE staging.t RENAME later TO updated_at; ALTER TABLE staging.t RENAME x TO later",
+    "ALTER TABLE staging.t DROP updated_at; ALTER TABLE staging.t ADD updated_at int DEFAULT 9",
+    "ALTER TABLE production.t RENAME updated_at TO x; ALTER TABLE production.t RENAME later TO updated_at; ALTER TABLE production.t RENAME x TO later",
+  ])
+  func `a name that comes to mean another column is another version`(change: String) async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int PRIMARY KEY, updated_at int, later int"
+      try database.makePair(production: columns, staging: columns.replacing(" PRIMARY KEY", with: ""))
+      try database.run("INSERT INTO production.t VALUES (1, 5, 0); INSERT INTO staging.t VALUES (1, 1, 9)")
+      #expect(try await database.merge().totals.stale == 1)
+      try database.run(change)
+      #expect(try await database.plan().totals.read == 1)
+      #expect(try await database.call("cleanup").status == 65)
+      #expect(try await database.merge().totals.updated == 1)
+    }
+  }
+
   @Test func `a ledger that does not say yet by what keys rows were matched counts`() async throws {
     try await TestDatabase.with { database in
       try database.makePair(production: "k int PRIMARY KEY, updated_at int", staging: "k int, updated_at int")
