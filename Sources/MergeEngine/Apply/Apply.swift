@@ -187,14 +187,14 @@ struct Apply {
       let count = try updateOnce(of: batch, budget)
       updatedCount += count
       // What a trigger swallows is due for ever; what is due in shards shows only when it is updated.
-      if isTried, plan.writing.triggers.onUpdate || shardUpdates != nil && count == 0 { break }
+      if isTried, plan.writing.triggers.onUpdate || plan.citus != nil && count == 0 { break }
       isTried = true
     }
     return min(updatedCount, rowCount)
   }
 
   private func isAnyDue() throws(PostgresError) -> Bool {
-    guard shardUpdates == nil else { return true }
+    guard plan.citus == nil else { return true }
     return try production.query(
       ApplySQL.isAnyDue(plan, batchTable),
       "looking whether rows of \(plan.production) are older still"
