@@ -57,12 +57,17 @@ struct StagingAdoption {
   }
 
   private func isUnheardOf(_ table: TablePlan, _ source: StagingSource) throws(PostgresError) -> Bool {
-    try production.query(
+    // A shard that comes back to a node is made anew, and production's with it; its marks are all that is known of it.
+    let namesAreOwn: SQL = table.shards == nil ? "true" : "false"
+    return try production.query(
       """
       SELECT NOT EXISTS (SELECT FROM \(admin).merge_progress
-                         WHERE source = ANY ($2) OR staging = $1 AND source ~ $3)
+                         WHERE source = ANY ($2) OR staging = $1 AND source ~ $3 AND (\(namesAreOwn) OR production_oid = $4))
       """,
-      [.text(table.staging.quoted), .textArray(source.identities), .text(source.kin)],
+      [
+        .text(table.staging.quoted), .textArray(source.identities), .text(source.kin),
+        .bigint(Int(table.productionOid)),
+      ],
       "checking what is known about \(table.staging)"
     ).bool(0, 0) == true
   }
