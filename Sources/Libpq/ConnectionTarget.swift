@@ -157,8 +157,10 @@ public struct ConnectionTarget: Sendable, CustomStringConvertible, CustomReflect
     if [values["host"], values["hostaddr"]].contains(where: { $0.map { holds($0, "@") } == true }) {
       return "the host holds an @: write an @ inside the password as %40"
     }
-    if ["host", "hostaddr", "service", "user"].contains(where: { values[$0].map { holds($0, "=") } == true }) {
-      return "one parameter stands in the value of another: part them by blanks"
+    // The server, or the resolver, would repeat such a value. An = alone may well be part of a role's name.
+    let others = values.filter { !["password", "sslpassword"].contains($0.key) }
+    if others.values.contains(where: { $0.contains(/,\s*(ssl)?password\s*=/.ignoresCase()) }) {
+      return "a password stands in the value of another parameter: part parameters by blanks"
     }
     if values["port"]?.utf8.allSatisfy({ (48...57).contains($0) || $0 == 44 }) == false {
       return "the port is not a number: write user:password@host, and a / inside the password as %2F"

@@ -10,7 +10,10 @@ import Testing
     "postgresql://u:S3CRET/x@host/db", "postgresql://u:12/S3CRET@host/db", "postgresql://u:x@S3C/S3CRET@host/db",
     "postgresql://u:x@\u{301}S3CRET@\u{301}host/db", "postgresql://u:x?S3CRET/y@host/db",
     "dbname=postgresql://u:S3CRET@host/db", "dbname='host=h password=S3CRET'", "host=u:S3CRET@host",
-    "hostaddr=u:S3CRET@host", "host=h port=S3CRET", "postgres://u:x/S3CRET@host/db",
+    "host=h,password=S3CRET", "hostaddr=127.0.0.1,password=S3CRET", "host=h user=u,Password=S3CRET",
+    "service=s,sslpassword=S3CRET",
+    "application_name=a,password=S3CRET", "hostaddr=u:S3CRET@host", "host=h port=S3CRET",
+    "postgres://u:x/S3CRET@host/db",
   ])
   func `a string that could not have been meant so is refused without being shown`(string: String) {
     let error = #expect(throws: PostgresError.self) { _ = try ConnectionTarget(string) }
@@ -33,6 +36,7 @@ import Testing
     ("service=production", "the default database on service production"),
     ("dbname=a@b", "database a@b on the default host"),
     ("host=db.example password='x://y/z@v?w' dbname=shop", "database shop on db.example"),
+    ("host=/run/a=b user='cn=u,dc=example' password='x,password=y' dbname=shop", "database shop on /run/a=b"),
     ("postgresql://u:x?y@db.example/shop", "database shop on db.example"),
     ("", "the default database on the default host"),
   ])
