@@ -42,11 +42,11 @@ final class RepairWorker {
   func run() throws {
     do {
       while context.pressure.enter(worker: number, unless: { queue.isOver }) {
-        defer { context.pressure.leave() }
+        defer { context.pressure.leave(worker: number) }
         guard let batch = queue.take() else { break }
         try carry(batch)
         queue.complete(batch)
-        context.pressure.spend(rowCount: batch.lines.count)
+        context.pressure.spend(rowCount: batch.lines.count, worker: number)
       }
     } catch {
       // A statement that was cancelled because somebody asked to stop is no failure.

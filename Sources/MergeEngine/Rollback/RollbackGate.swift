@@ -53,8 +53,8 @@ struct RollbackGate {
 
   /// A stretch has ended, and so many rows were taken back.
   func leave(rowCount: Int) {
-    pressure.leave()
-    pressure.spend(rowCount: rowCount)
+    pressure.spend(rowCount: rowCount, worker: 1)
+    pressure.leave(worker: 1)
   }
 
   /// How many rows a stretch may have, about.

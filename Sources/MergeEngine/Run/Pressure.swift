@@ -26,8 +26,10 @@ final class Pressure: Sendable {
   }
 
   private struct State {
-    /// When the rows read so far may be followed by more.
+    /// When the rows of the batches so far may be followed by more.
     var paidUntil = ContinuousClock.now
+    /// What of it stands for batches under way, by worker: nobody knows their rows yet, and so they count as full ones.
+    var advances: [Int: Duration] = [:]
     var rate: Int?
     var workerLimit: Int
     /// The highest that ``workerLimit`` has been.
@@ -41,9 +43,14 @@ final class Pressure: Sendable {
     var measuredAt: ContinuousClock.Instant?
     var conditionAskedAt: ContinuousClock.Instant?
     var hasVanished = false
+
+    mutating func takeBack(advanceOf worker: Int) {
+      if let advance = advances.removeValue(forKey: worker) { paidUntil -= advance }
+    }
   }
 
   private let monitor: Monitor<State>
+  private let batchRows: Int
   private let maxLagSeconds: Double?
   private let replica: String?
   private let condition: PauseCondition?
@@ -58,6 +65,7 @@ final class Pressure: Sendable {
 
   init(_ options: MergeOptions, stop: StopSignal, logger: Logger) {
     self.logger = logger
+    batchRows = options.batchRows
     maxLagSeconds = options.maxReplicaLagSeconds.map(Double.init)
     replica = options.replica
     condition = options.pauseWhile.map(PauseCondition.init)
@@ -81,12 +89,17 @@ final class Pressure: Sendable {
 
   /// Waits until a batch may be begun, or the run is over.
   ///
-  /// - Returns: whether one may; ``leave()`` then follows.
+  /// - Returns: whether one may; ``leave(worker:)`` then follows.
   func enter(worker number: Int, unless isOver: () -> Bool) -> Bool {
     while stop.signal == nil, !isOver() {
       let mayBegin = monitor.update { state in
         guard state.reasons.isEmpty, number <= state.workerLimit, state.paidUntil <= .now else { return false }
         state.activeCount += 1
+        if let rate = state.rate {
+          let advance = Duration.seconds(Double(min(batchRows, rate)) / Double(rate))
+          state.advances[number] = advance
+          state.paidUntil = .now + advance
+        }
         return true
       }
       if mayBegin { return true }
@@ -97,7 +110,12 @@ final class Pressure: Sendable {
   }
 
   /// A batch has ended.
-  func leave() { monitor.update { $0.activeCount -= 1 } }
+  func leave(worker number: Int) {
+    monitor.update { state in
+      state.activeCount -= 1
+      state.takeBack(advanceOf: number)
+    }
+  }
 
   /// The server had no room for what a worker needs beside the others: from now on one less is at work.
   ///
@@ -111,11 +129,12 @@ final class Pressure: Sendable {
     }
   }
 
-  /// Notes the rows of a batch, after which none may be read for as long as they are worth at the wanted rate.
-  func spend(rowCount: Int) {
+  /// Notes the rows of a worker's batch: from its beginning on none may be read for as long as they are worth at the wanted rate.
+  func spend(rowCount: Int, worker number: Int) {
     monitor.update { state in
       guard let rate = state.rate else { return }
-      state.paidUntil = max(state.paidUntil, .now) + .seconds(Double(rowCount) / Double(rate))
+      state.takeBack(advanceOf: number)
+      state.paidUntil += .seconds(Double(rowCount) / Double(rate))
     }
   }
 
@@ -143,6 +162,7 @@ final class Pressure: Sendable {
       state.rate = rows
       // What is owed was reckoned at another rate.
       state.paidUntil = .now
+      state.advances = [:]
     }
   }
 

@@ -78,7 +78,7 @@ final class Worker {
       try connections?.execute("BEGIN", "beginning the transaction")
     }
     while context.pressure.enter(worker: number, unless: { queue.isOver }) {
-      defer { context.pressure.leave() }
+      defer { context.pressure.leave(worker: number) }
       guard let item = queue.take() else { break }
       try carry(item)
     }
@@ -131,7 +131,7 @@ final class Worker {
           byteCount: memory.batch.bytes.count,
           lockShare: stations[item.table]?.budget.share
         )
-        context.pressure.spend(rowCount: carried.counts.read)
+        context.pressure.spend(rowCount: carried.counts.read, worker: number)
         if let freeSince { context.growth.note(rowCount: carried.counts.read, since: freeSince) }
         freeSince = .now
         memory.batch.shrink(above: 2 * BatchLimit.byteCount)
