@@ -82,6 +82,23 @@ import Testing
         """
     ),
     Case(
+      testDescription: "a partition for every row, by the hash of a domain",
+      production: "id int, part text, updated_at int, PRIMARY KEY (id, part)",
+      staging: "id int, part text, updated_at int",
+      rows: "(1, 'a', 2), (2, 'a', 2), (3, 'b', 2), (-1, 'b', 2)",
+      errorCount: 1,
+      behind: """
+        CREATE DOMAIN production.positive AS int CHECK (VALUE > 0);
+        CREATE DOMAIN production.word AS varchar(3);
+        ALTER TABLE production.t RENAME TO old;
+        CREATE TABLE production.t (id production.positive, part production.word, updated_at int, PRIMARY KEY (id, part)) PARTITION BY HASH (id);
+        CREATE TABLE production.t_0 PARTITION OF production.t FOR VALUES WITH (MODULUS 2, REMAINDER 0) PARTITION BY HASH (part);
+        CREATE TABLE production.t_00 PARTITION OF production.t_0 (CHECK (updated_at > 0)) FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+        CREATE TABLE production.t_1 PARTITION OF production.t FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+        DROP TABLE production.old;
+        """
+    ),
+    Case(
       testDescription: "a value that is unique among some of the rows",
       production: "id int PRIMARY KEY, updated_at int, v text, live bool",
       staging: "id int, updated_at int, v text, live bool",

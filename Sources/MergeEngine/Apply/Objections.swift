@@ -245,7 +245,7 @@ struct Objections {
   private func bounds() throws(PostgresError) -> [Objection] {
     let rows = try production.query(
       """
-      SELECT pg_get_partition_constraintdef(c.oid), a.attname::text
+      SELECT \(Self.bounds(of: "c.oid")), a.attname::text
       FROM pg_class c
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
       WHERE c.oid = \(plan.productionOid) AND c.relispartition
@@ -266,6 +266,21 @@ struct Objections {
     ]
   }
 
+  /// Which rows a partition takes, as a condition. The values of a row have the base types of their columns; what hashes them insists
+  /// on a column's own type, where that is a domain.
+  private static func bounds(of partition: SQL) -> SQL {
+    """
+    (SELECT CASE WHEN count(*) = 0 THEN pg_get_partition_constraintdef(\(partition))
+                 ELSE format('(SELECT %s FROM (SELECT %s) AS d)', pg_get_partition_constraintdef(\(partition)),
+                             string_agg(DISTINCT format('%1$I::%2$s AS %1$I', a.attname, format_type(a.atttypid, -1)), ', ')) END
+     FROM pg_partition_ancestors(\(partition)) AS p (relid)
+     JOIN pg_partitioned_table k ON k.partrelid = p.relid::oid AND k.partstrat = 'h'
+     CROSS JOIN LATERAL unnest(k.partattrs::int2[]) AS n (attnum)
+     JOIN pg_attribute a ON a.attrelid = k.partrelid AND a.attnum = n.attnum
+     JOIN pg_type y ON y.oid = a.atttypid AND y.typtype = 'd')
+    """
+  }
+
   /// What production's partitions add.
   private struct Partitions {
     /// What they are told apart by.
@@ -282,7 +297,7 @@ struct Objections {
   private func partitions() throws(PostgresError) -> Partitions {
     let leaves = try production.query(
       """
-      SELECT pg_get_partition_constraintdef(t.relid)
+      SELECT \(Self.bounds(of: "t.relid"))
       FROM pg_class c, pg_partition_tree(c.oid) AS t
       WHERE c.oid = \(plan.productionOid) AND c.relkind = 'p' AND t.isleaf AND t.relid <> c.oid
       ORDER BY t.relid::oid
@@ -315,7 +330,7 @@ struct Objections {
     }
     let own = try production.query(
       """
-      SELECT o.oid, o.schema, o.name, pg_get_partition_constraintdef(o.oid)
+      SELECT o.oid, o.schema, o.name, \(Self.bounds(of: "o.oid"))
       FROM (\(Self.partitionsWithOwnRules(of: plan.productionOid)) LIMIT \(Self.ownRulesLimit)) AS o
       """,
       "reading the rules of partitions of \(plan.production)"

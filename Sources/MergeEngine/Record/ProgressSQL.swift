@@ -156,7 +156,7 @@ struct ProgressSQL {
   }
 
   /// What ``TablePlan/matching`` says of production's primary key, with the columns' numbers and without, where it can be said from
-  /// here: a type of one's own has another name for everybody.
+  /// here: a type of one's own has another name for everybody, and every type where the session quotes them all.
   private var presentKey: SQL {
     let collation: SQL =
       "CASE WHEN l.oid IS NOT NULL THEN concat(quote_ident(m.nspname), '.', quote_ident(l.collname)) END"
@@ -170,7 +170,7 @@ struct ProgressSQL {
     }
     return """
       present_key AS MATERIALIZED (
-        SELECT bool_and(a.atttypid < 16384) AS can_be_named,
+        SELECT bool_and(a.atttypid < 16384) AND current_setting('quote_all_identifiers') = 'off' AS can_be_named,
                ARRAY[\(columns("concat_ws(' ', a.attname, a.attnum)", from: "concat_ws(' ', s.attname, s.attnum)")),
                      \(columns("a.attname", from: "s.attname"))] AS names
         FROM pg_index i

@@ -37,6 +37,8 @@ struct SessionSettings {
       ("array_nulls", "on"),
       // Set to document, the binary form of a piece of XML would be refused that the column itself takes.
       ("xmloption", "content"),
+      // On, a type would be called otherwise than in another session's record of it.
+      ("quote_all_identifiers", "off"),
       // What asks the ledger or the catalog about one table of many looks dear to the planner, and takes less than to compile it.
       ("jit", "off"),
       ("default_transaction_isolation", "read committed"),
