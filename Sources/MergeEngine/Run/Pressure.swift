@@ -26,11 +26,7 @@ final class Pressure: Sendable {
   }
 
   private struct State {
-    /// When the rows of the batches so far may be followed by more.
-    var paidUntil = ContinuousClock.now
-    /// What of it stands for batches under way, by worker: nobody knows their rows yet, and so they count as full ones.
-    var advances: [Int: Duration] = [:]
-    var rate: Int?
+    var rate: RowRate
     var workerLimit: Int
     /// The highest that ``workerLimit`` has been.
     var mostWorkers: Int
@@ -43,14 +39,9 @@ final class Pressure: Sendable {
     var measuredAt: ContinuousClock.Instant?
     var conditionAskedAt: ContinuousClock.Instant?
     var hasVanished = false
-
-    mutating func takeBack(advanceOf worker: Int) {
-      if let advance = advances.removeValue(forKey: worker) { paidUntil -= advance }
-    }
   }
 
   private let monitor: Monitor<State>
-  private let batchRows: Int
   private let maxLagSeconds: Double?
   private let replica: String?
   private let condition: PauseCondition?
@@ -65,7 +56,6 @@ final class Pressure: Sendable {
 
   init(_ options: MergeOptions, stop: StopSignal, logger: Logger) {
     self.logger = logger
-    batchRows = options.batchRows
     maxLagSeconds = options.maxReplicaLagSeconds.map(Double.init)
     replica = options.replica
     condition = options.pauseWhile.map(PauseCondition.init)
@@ -77,7 +67,7 @@ final class Pressure: Sendable {
     ]
     monitor = Monitor(
       State(
-        rate: options.maxRowsPerSecond,
+        rate: RowRate(options.maxRowsPerSecond, batchRows: options.batchRows, now: .now),
         workerLimit: options.workerCount,
         mostWorkers: options.workerCount,
         reasons: Set(unknown.compactMap(\.self))
@@ -93,13 +83,9 @@ final class Pressure: Sendable {
   func enter(worker number: Int, unless isOver: () -> Bool) -> Bool {
     while stop.signal == nil, !isOver() {
       let mayBegin = monitor.update { state in
-        guard state.reasons.isEmpty, number <= state.workerLimit, state.paidUntil <= .now else { return false }
+        guard state.reasons.isEmpty, number <= state.workerLimit, state.rate.mayBegin(.now) else { return false }
         state.activeCount += 1
-        if let rate = state.rate {
-          let advance = Duration.seconds(Double(min(batchRows, rate)) / Double(rate))
-          state.advances[number] = advance
-          state.paidUntil = .now + advance
-        }
+        state.rate.begin(worker: number, .now)
         return true
       }
       if mayBegin { return true }
@@ -113,7 +99,7 @@ final class Pressure: Sendable {
   func leave(worker number: Int) {
     monitor.update { state in
       state.activeCount -= 1
-      state.takeBack(advanceOf: number)
+      state.rate.end(worker: number)
     }
   }
 
@@ -129,13 +115,9 @@ final class Pressure: Sendable {
     }
   }
 
-  /// Notes the rows of a worker's batch: from its beginning on none may be read for as long as they are worth at the wanted rate.
+  /// Notes the rows of a worker's batch, which count against the wanted rate.
   func spend(rowCount: Int, worker number: Int) {
-    monitor.update { state in
-      guard let rate = state.rate else { return }
-      state.takeBack(advanceOf: number)
-      state.paidUntil += .seconds(Double(rowCount) / Double(rate))
-    }
+    monitor.update { $0.rate.spend(rowCount: rowCount, worker: number) }
   }
 
   // MARK: For whoever steers
@@ -147,7 +129,7 @@ final class Pressure: Sendable {
   var workerLimit: Int { monitor.update { $0.workerLimit } }
 
   /// Rows in a second, if they are limited.
-  var rate: Int? { monitor.update { $0.rate } }
+  var rate: Int? { monitor.update { $0.rate.rowsPerSecond } }
 
   /// Pauses for a reason, or no more.
   func set(_ reason: Reason, _ isPaused: Bool) {
@@ -157,14 +139,7 @@ final class Pressure: Sendable {
   }
 
   /// - Parameter rows: nil for no limit.
-  func limitRate(to rows: Int?) {
-    monitor.update { state in
-      state.rate = rows
-      // What is owed was reckoned at another rate.
-      state.paidUntil = .now
-      state.advances = [:]
-    }
-  }
+  func limitRate(to rows: Int?) { monitor.update { $0.rate.limit(to: rows, .now) } }
 
   func limitWorkers(to count: Int) {
     monitor.update { state in

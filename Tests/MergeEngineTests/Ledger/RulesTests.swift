@@ -101,6 +101,35 @@ import Testing
     }
   }
 
+  /// Type names, and with them the keys of the ledger, are quoted or not as sessions have it.
+  @Test(arguments: ["uuid", "bytea", "int", "text", "timestamptz", "inet", "\"char\"", "text COLLATE public.ci"])
+  func `a key is called the same whether the database quotes all identifiers or not`(type: String) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        "CREATE COLLATION public.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+      )
+      let key = type == "int" ? "1" : type.contains("text") ? "'a'" : type == "uuid" ? "gen_random_uuid()" : nil
+      let value =
+        key ?? ["bytea": "'x'", "timestamptz": "now()", "inet": "'10.0.0.1'", "\"char\"": "'c'"][type] ?? "NULL"
+      try database.makePair(production: "k \(type) PRIMARY KEY, updated_at int", staging: "k \(type), updated_at int")
+      try database.run("INSERT INTO staging.t VALUES (\(value), 1)")
+      let database = database
+      func setQuotes(_ value: String) throws {
+        try database.run(
+          "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET quote_all_identifiers = \(value)', current_database()); END $$"
+        )
+        try database.run("SET quote_all_identifiers = \(value)")
+      }
+      try setQuotes("on")
+      try await database.merge()
+      try await Self.expectPending(0, of: database, isOfFormerKey: false)
+      #expect(try await database.plan().totals.read == 0)
+      try setQuotes("off")
+      try await Self.expectPending(0, of: database, isOfFormerKey: false)
+      #expect(try await database.plan().totals.read == 0)
+    }
+  }
+
   /// Status and the view say the same, and status why.
   private static func expectPending(_ count: Int, of database: TestDatabase, isOfFormerKey: Bool) async throws {
     let status = try await database.call("status", "--json")
