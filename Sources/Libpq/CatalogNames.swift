@@ -30,6 +30,7 @@ enum CatalogNames {
     pg_options_to_table pg_partition_ancestors pg_partition_root pg_partition_tree pg_postmaster_start_time
     pg_relation_filenode pg_relation_is_publishable pg_relation_size pg_size_bytes pg_sleep pg_snapshot_xmax pg_snapshot_xmin
     pg_stat_get_tuples_hot_updated pg_stat_get_tuples_updated pg_stat_get_xact_blocks_fetched pg_stat_get_xact_blocks_hit
+    pg_stat_get_xact_tuples_inserted pg_stat_get_xact_tuples_updated
     pg_table_is_visible pg_table_size pg_terminate_backend
     pg_total_relation_size pg_try_advisory_lock pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
     pg_type_is_visible pg_wal_lsn_diff pg_xact_status

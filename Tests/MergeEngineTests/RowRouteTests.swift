@@ -220,6 +220,78 @@ import Testing
     }
   }
 
+  /// Two of the rows that are written to production, and twenty-one of those that are marked, bring another one into staging.
+  private static func makeTriggerThatBegets(_ database: TestDatabase, of schema: String) throws {
+    let columns = (1...12).map { "c\($0)" }.joined(separator: ", ")
+    try database.run(
+      """
+      CREATE FUNCTION beget() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF new.id BETWEEN 3990 AND 4010 AND (SELECT count(*) FROM staging.t WHERE id = new.id + 100000) = 0 THEN
+          INSERT INTO staging.t (id, updated_at, \(columns))
+          SELECT id + 100000, updated_at, \(columns) FROM staging.t WHERE id = new.id;
+        END IF;
+        RETURN NULL;
+      END $$;
+      CREATE TRIGGER beget AFTER INSERT OR UPDATE ON \(schema).t FOR EACH ROW
+        WHEN (new.id < 100000) EXECUTE FUNCTION beget();
+      """
+    )
+  }
+
+  @Test(arguments: ["production", "staging"], [1, 2])
+  func
+    `rows that a trigger writes into staging beside the marks are read, and those of the batch are marked in the end`(
+      schema: String,
+      workers: Int
+    ) async throws
+  {
+    try await TestDatabase.with { database in
+      try Self.fill(database)
+      try Self.makeTriggerThatBegets(database, of: schema)
+      for _ in 0..<2 {
+        let report = try await database.merge {
+          $0.batchRows = 300
+          $0.workers = workers
+        }
+        #expect(report.status == .success)
+      }
+      let begotten = "SELECT id FROM staging.t WHERE id > 100000"
+      #expect(try database.difference(begotten, "\(begotten) AND id IN (SELECT id FROM production.t)") == [])
+      #expect(
+        try database.difference(
+          "SELECT id FROM production.t WHERE id < 100000",
+          "SELECT id FROM expected WHERE id < 100000"
+        ) == []
+      )
+      guard schema == "production" else { return }
+      #expect(try database.holds("(SELECT count(*) FROM staging.t WHERE id > 100000) > 0"))
+      #expect(
+        try database.holds(
+          "NOT EXISTS (SELECT FROM staging.t WHERE _dms_processing_status IS DISTINCT FROM 'PROCESSED')"
+        )
+      )
+    }
+  }
+
+  @Test(arguments: ["production", "staging"])
+  func `a run of one transaction fails where a trigger writes into staging beside its marks, and leaves everything`(
+    schema: String
+  ) async throws {
+    try await TestDatabase.with { database in
+      try Self.fill(database)
+      try Self.makeTriggerThatBegets(database, of: schema)
+      try database.run("CREATE TABLE before AS TABLE production.t")
+      let outcome = try await database.call("--atomic")
+      #expect(outcome.status == 74, "\(outcome.transcript)")
+      #expect(outcome.errors.contains("merge with --mark none"), "\(outcome.transcript)")
+      #expect(try database.difference("TABLE production.t", "TABLE before") == [])
+      let unmarked = try await database.call("--atomic", "--mark", "none")
+      #expect(unmarked.status == 0, "\(unmarked.transcript)")
+      #expect(try database.difference("SELECT * FROM production.t WHERE id < 100000", "TABLE expected") == [])
+    }
+  }
+
   @Test func `a refused row of a batch that was read by keys is put aside whole`() async throws {
     try await TestDatabase.with { database in
       try Self.fill(database)

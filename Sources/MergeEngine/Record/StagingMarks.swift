@@ -4,8 +4,19 @@ import Libpq
 /// was refused.
 ///
 /// The last thing that a batch does to staging, and outside of any savepoint: a mark is a new version of its row, which the
-/// ledger knows to be merged by the transaction that made it, wherever it lies.
+/// ledger knows to be merged by the transaction that made it, wherever it lies. So that transaction must not write anything else
+/// into staging.
 struct StagingMarks {
+  /// Something else has, a trigger as a rule: its rows would be passed off as merged.
+  struct OtherRows: Error, CustomStringConvertible {
+    let plan: TablePlan
+
+    var description: String {
+      "a trigger writes rows of its own into \(plan.staging) while rows of it are merged; they can't be told from marked ones, so "
+        + "merge with --mark none"
+    }
+  }
+
   private let plan: TablePlan
   private let staging: Connection
   private let production: Connection
@@ -42,12 +53,50 @@ struct StagingMarks {
     let isNeeded = try staging.query("SELECT EXISTS (SELECT FROM \(plan.staging) AS s WHERE \(isUntrue))", operation)
     guard isNeeded.bool(0, 0) == true else { return }
     try staging.execute("BEGIN", operation)
+    try begin()
     let marker = try staging.query("SELECT pg_current_xact_id()::text::bigint", operation).integer(0, 0) ?? 0
     try ProgressTable(admin: admin).note(marker: marker, of: plan, source, runID: runID, production)
-    try staging.execute(
-      "UPDATE \(plan.staging) AS s SET \(status) = 'PROCESSED' WHERE \(isUntrue); COMMIT",
+    let markedCount = try staging.execute(
+      "UPDATE \(plan.staging) AS s SET \(status) = 'PROCESSED' WHERE \(isUntrue)",
       "marking rows of \(plan.staging)"
     )
+    // Marks are for whoever looks at them: better none than rows that are not read.
+    let isAlone = try wroteAtMost(markedCount)
+    try staging.execute(isAlone ? "COMMIT" : "ROLLBACK", operation)
+  }
+
+  /// Has a transaction tell later what it has written into staging: to be called before it writes there, again and again as it may be.
+  func begin() throws(PostgresError) {
+    guard plan.writing.marksRows else { return }
+    // The statistics also hold what earlier transactions of the session have written, until it has time to pass them on.
+    try staging.executeWithNext(
+      """
+      SELECT set_config(\(countedBefore), (\(counted))::text, true)
+      WHERE coalesce(current_setting(\(countedBefore), true), '') = ''
+      """,
+      "beginning to mark rows of \(plan.staging)"
+    )
+  }
+
+  /// Whether this transaction has written no more versions of rows into staging than its marks, as the server's statistics have it.
+  /// Where the server does not count, or other servers hold staging's rows, they have less.
+  private func wroteAtMost(_ markCount: Int) throws(PostgresError) -> Bool {
+    try staging.query(
+      "SELECT \(counted) - current_setting(\(countedBefore))::bigint <= \(markCount)",
+      "looking what was written into \(plan.staging)"
+    ).bool(0, 0) == true
+  }
+
+  /// The setting that keeps ``counted`` until the transaction ends.
+  private var countedBefore: Literal { Literal("merge_engine.written_\(plan.stagingOid)") }
+
+  /// Versions of rows that the session has written into staging lately.
+  private var counted: SQL {
+    let relation: SQL = "\(Literal(plan.staging.quoted))::regclass"
+    return """
+      (SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(t.relid) + pg_stat_get_xact_tuples_updated(t.relid)), 0)::bigint
+       FROM (SELECT \(relation) AS relid UNION SELECT relid FROM pg_partition_tree(\(relation)) WHERE relid IS NOT NULL) AS t)
+      """
   }
 
   /// Marks the rows of a batch.
@@ -55,31 +104,40 @@ struct StagingMarks {
   /// - Parameters:
   ///   - refused: the addresses of those that were refused; their records follow them.
   ///   - setApart: the addresses of those that were left for later.
-  func mark(_ place: StagedPlace, refused: [UInt64], leaving setApart: [UInt64] = [], runID: Int) throws(PostgresError)
-  {
+  /// - Throws: ``OtherRows``, ``PostgresError``.
+  func mark(_ place: StagedPlace, refused: [UInt64], leaving setApart: [UInt64] = [], runID: Int) throws {
     guard plan.writing.marksRows else { return }
     let status = TablePlanner.statusColumn
     let operation = "marking rows of \(plan.staging)"
     let others = refused + setApart
     let isOther: SQL = others.isEmpty ? "" : " AND s.ctid <> ALL (\(TupleAddress.list(others)))"
-    try staging.execute(
+    let mergedCount = try staging.execute(
       """
       UPDATE \(plan.staging) AS s SET \(status) = 'PROCESSED'
       WHERE \(ClaimSQL.isWanted(plan, at: place))\(isOther)
       """,
       operation
     )
-    guard !refused.isEmpty else { return }
+    let refusedCount = try markRefused(refused, runID: runID)
+    guard try wroteAtMost(mergedCount + refusedCount) else { throw OtherRows(plan: plan) }
+  }
+
+  /// Marks refused rows, and has their records follow them.
+  ///
+  /// - Returns: how many there still are.
+  private func markRefused(_ refused: [UInt64], runID: Int) throws(PostgresError) -> Int {
+    guard !refused.isEmpty else { return 0 }
+    let operation = "marking rows of \(plan.staging)"
     let moved = try staging.query(
       """
-      UPDATE \(plan.staging) AS s SET \(status) = 'ERROR'
+      UPDATE \(plan.staging) AS s SET \(TablePlanner.statusColumn) = 'ERROR'
       FROM unnest(\(TupleAddress.list(refused))) AS a (address)
       WHERE s.ctid = a.address\(plan.reading.state.horizon.map { " AND \($0.hasSeen())" } ?? "")
       RETURNING a.address::text, s.ctid::text, (pg_current_xact_id()::text::bigint % 4294967296)::bigint
       """,
       operation
     )
-    guard moved.count > 0 else { return }
+    guard moved.count > 0 else { return 0 }
     _ = try production.query(
       """
       UPDATE \(admin).merge_errors AS e SET staging_address = m.new::tid, staging_xmin = $4
@@ -93,5 +151,6 @@ struct StagingMarks {
       ],
       operation
     )
+    return moved.count
   }
 }

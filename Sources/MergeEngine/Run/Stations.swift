@@ -150,6 +150,7 @@ struct Stations {
   ) throws -> Carried {
     let start = ContinuousClock.now
     writer.begin(within: budget)
+    try marks.begin()
     var place = item.place
     let source: StagedPlace
     switch place {

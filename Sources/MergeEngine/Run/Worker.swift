@@ -13,6 +13,8 @@ final class Worker {
   private var memory = BatchMemory()
   /// Tables of which rows were refused.
   private var asksFirst: Set<Int> = []
+  /// Tables whose marks would pass off as merged what a trigger writes.
+  private var unmarked: Set<Int> = []
   /// When the batch before was done; nil before the first one, which has statements to prepare.
   private var freeSince: ContinuousClock.Instant?
 
@@ -149,6 +151,15 @@ final class Worker {
       } catch is RowRoute.Closed {
         // The stations take another one from now on.
         try undo()
+      } catch let error as StagingMarks.OtherRows where !context.isAtomic {
+        try undo()
+        unmarked.insert(item.table)
+        context.logger.warning(
+          "a trigger writes rows of its own into staging while a batch is merged; marking what was merged when the run ends",
+          metadata: ["table": "\(context.plan.tables[item.table].name)"]
+        )
+        // The statements of the table were prepared for marks.
+        if try !connectAnew() { return queue.suspend(item, error) }
       } catch let error as RefusalRecord.RowsGone {
         // Each goes once, unless the batch itself takes it away.
         guard gone.isDisjoint(with: error.addresses) else { return try fail(item, error) }
@@ -274,8 +285,10 @@ final class Worker {
     guard let connections else { throw PostgresError(.connectionLost, message: "no connection", operation: "merging") }
     return try connections.covered(by: context.stop) {
       if stations[item.table] == nil {
+        var plan = context.plan.tables[item.table]
+        if unmarked.contains(item.table) { plan.writing.marksRows = false }
         stations[item.table] = try Stations(
-          context.plan.tables[item.table],
+          plan,
           number: item.table,
           run: context.record,
           worker: number,
