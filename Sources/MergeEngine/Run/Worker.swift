@@ -78,6 +78,7 @@ final class Worker {
   private func run() throws {
     if context.isAtomic {
       try connections?.execute("BEGIN", "beginning the transaction")
+      try marks.forEach { try $0.begin() }
     }
     while context.pressure.enter(worker: number, unless: { queue.isOver }) {
       defer { context.pressure.leave(worker: number) }
@@ -86,13 +87,16 @@ final class Worker {
     }
     guard context.isAtomic else { return }
     let isWhole = context.stop.signal == nil && queue.seal()
-    if isWhole, let connections {
-      for table in context.plan.tables {
-        try StagingMarks(table, admin: Identifier(context.schemas.admin), connections)
-          .mark(.range(.everything), refused: [], runID: context.record.id)
-      }
+    if isWhole {
+      try marks.forEach { try $0.mark(.range(.everything), refused: [], runID: context.record.id) }
     }
     try connections?.commit(isWhole ? "COMMIT" : "ROLLBACK", "ending the transaction")
+  }
+
+  /// Those of all tables.
+  private var marks: [StagingMarks] {
+    guard let connections else { return [] }
+    return context.plan.tables.map { StagingMarks($0, admin: Identifier(context.schemas.admin), connections) }
   }
 
   /// Carries one batch, also when its connection is lost while it is rolled back.
