@@ -177,7 +177,14 @@ public final class Connection {
   public var backendProcessID: Int { Int(PQbackendPID(handle)) }
 
   /// Whether the server was a standby that follows another server when it last spoke.
-  public var isStandby: Bool { PQparameterStatus(handle, "in_hot_standby").map { String(cString: $0) } == "on" }
+  public var isStandby: Bool { reportedSetting("in_hot_standby") == "on" }
+
+  /// A setting of the session, of those whose changes the server reports: what it was when the server last spoke.
+  ///
+  /// <https://www.postgresql.org/docs/current/libpq-status.html#LIBPQ-PQPARAMETERSTATUS>
+  package func reportedSetting(_ name: String) -> String? {
+    PQparameterStatus(handle, name).map { String(cString: $0) }
+  }
 
   /// What a keyword of the connection string was in the end: typed, from the environment, or a default.
   ///

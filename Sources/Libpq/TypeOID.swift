@@ -22,6 +22,7 @@ package enum TypeOID {
   package static let time: UInt32 = 1083
   package static let timestamp: UInt32 = 1114
   package static let timestamptz: UInt32 = 1184
+  package static let interval: UInt32 = 1186
   package static let timetz: UInt32 = 1266
   package static let bit: UInt32 = 1560
   package static let varbit: UInt32 = 1562
@@ -57,6 +58,8 @@ package enum TypeOID {
   package static let zonelessTimes: Set<UInt32> = [
     date, time, timestamp, dateArray, 1183, timestampArray, 3908, 3909, 3912, 3913, 4533, 4535,
   ]
+  /// Of these the ones with a date in them.
+  package static let dated = zonedTimes.union(zonelessTimes).subtracting([time, timetz, 1183, 1270])
   package static let strings: Set<UInt32> = [text, varchar, bpchar]
   /// The binary form is a signed integer whose order is that of the values.
   package static let signedIntegers = integers.union([date, time, timestamp, timestamptz])

@@ -7,12 +7,15 @@ struct Catalog: Sendable {
   let foreignKeys: Set<ForeignKey>
   /// Between which types the database has casts of its own or of extensions.
   let casts: Set<CastPair>
+  /// By what the database reads text as times.
+  let inputSettings: InputSettings
 
   /// A catalog of tables that are in no database.
   init(tables: [CatalogTable], foreignKeys: Set<ForeignKey>) {
     self.tables = tables
     self.foreignKeys = foreignKeys
     casts = []
+    inputSettings = InputSettings()
   }
 
   /// Reads all tables and views of the schemas with columns, unique indexes and foreign keys; opens none of them, so that
@@ -44,6 +47,7 @@ struct Catalog: Sendable {
         citus: citusTables[oid]
       )
     }
+    inputSettings = InputSettings(of: connection)
     let pairs = try connection.query(Self.casts)
     casts = Set(
       (0..<pairs.count).map {

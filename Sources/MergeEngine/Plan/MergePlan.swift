@@ -147,7 +147,13 @@ struct MergePlan: Sendable {
       let label = { (table: String) in
         options.schemas.hasSeveralPairs ? "\(own.schemas.production).\(table)" : table
       }
-      var planner = TablePlanner(own, casts: production.casts, isSplit: isSplit, readsSnapshot: snapshot != nil)
+      var planner = TablePlanner(
+        own,
+        casts: production.casts,
+        inputSettings: (isSplit ? staging : production).inputSettings,
+        isSplit: isSplit,
+        readsSnapshot: snapshot != nil
+      )
       let choice = TableChoice(
         staging: staging.tables(in: own.schemas.staging),
         production: production.tables(in: own.schemas.production),

@@ -81,12 +81,16 @@ struct TablePlan: Sendable {
     }.joined(", ")
   }
 
-  /// What tells how rows are judged from how others judge them: by another version column, under another `--time-zone`, by another
-  /// key. Nil where the column updated_at is read as it is, and rows are matched by the primary key, which staging calls the same.
+  /// What tells how rows are judged from how others judge them: by another version column, under another `--time-zone` or
+  /// settings of the database, by another key. Nil where the column updated_at is read as it is, and rows are matched by the primary key, which staging calls the same.
   var versionReading: String? {
     var parts: [String] = []
     if !version.isReadAsItIs || version.stagedName.name != ColumnRules().version {
       parts.append("\(version.readExpression.text) \(version.baseType.fullName.text)")
+    }
+    // Of all other columns the value changes, and not what becomes of the row.
+    for setting in columns[..<comparedColumnCount].flatMap(\.decidingSettings) where !parts.contains(setting) {
+      parts.append(setting)
     }
     if let keyReading { parts.append(keyReading) }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
@@ -177,6 +181,8 @@ struct TablePlan: Sendable {
     var zoneIsOfDatabase = false
     /// Staging has text that the server reads as a date or a time.
     var readsTextAsTime = false
+    /// The settings that decide what the cast makes of a value, as ``InputSettings/deciding(from:to:)`` has them.
+    var decidingSettings: [String] = []
     /// Of a key column whose values the cast may change.
     var keyCast: KeyCast?
     /// What the claim selects: an error in the place of a key that the cast changes.

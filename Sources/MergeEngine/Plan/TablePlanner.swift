@@ -10,11 +10,20 @@ struct TablePlanner {
   let readsSnapshot: Bool
   /// Between which types the database has casts.
   let casts: Set<CastPair>
+  /// By what staging's text is read.
+  let inputSettings: InputSettings
   private(set) var findings: [Finding] = []
 
-  init(_ options: MergeOptions, casts: Set<CastPair>, isSplit: Bool, readsSnapshot: Bool) {
+  init(
+    _ options: MergeOptions,
+    casts: Set<CastPair>,
+    inputSettings: InputSettings,
+    isSplit: Bool,
+    readsSnapshot: Bool
+  ) {
     self.options = options
     self.casts = casts
+    self.inputSettings = inputSettings
     self.isSplit = isSplit
     self.readsSnapshot = readsSnapshot
   }
@@ -81,7 +90,8 @@ struct TablePlanner {
         comparedExpression: readExpression(of: column, from: source, travel, isCompared: true),
         zoneMatters: zoned != nil,
         zoneIsOfDatabase: source.map { ZonedCast.isLeftToDatabase(from: $0.baseType, to: column.baseType) } ?? false,
-        readsTextAsTime: isText && TypeOID.timestamps.union([TypeOID.date]).contains(column.baseType.oid),
+        readsTextAsTime: isText && TypeOID.dated.contains(column.baseType.oid),
+        decidingSettings: source.map { inputSettings.deciding(from: $0.baseType, to: column.baseType) } ?? [],
         keyCast: isKey && travel == .binary ? keyCast(of: column, from: source, read) : nil,
         needsAssignment: column.baseType.needsAssignment
           && (source?.baseType.oid != column.baseType.oid || source?.baseType.modifier != column.baseType.modifier)

@@ -46,7 +46,13 @@ struct StagingMatch {
         schema: Identifier(options.schemas.staging),
         name: names.stagingName(of: table.production.name)
       )
-      var planner = TablePlanner(options, casts: production.casts, isSplit: isSplit, readsSnapshot: false)
+      var planner = TablePlanner(
+        options,
+        casts: production.casts,
+        inputSettings: staging.inputSettings,
+        isSplit: isSplit,
+        readsSnapshot: false
+      )
       var match: TablePlan? =
         if let present = read.staging(in: staging) ?? staging.table(name),
           let target = production.table(table.production)

@@ -128,7 +128,13 @@ struct CSVTable {
 
   /// What stands against merging such rows, as the planner of every merge sees it.
   func findings(casts: Set<CastPair>) -> [Finding] {
-    var planner = TablePlanner(options, casts: casts, isSplit: false, readsSnapshot: true)
+    var planner = TablePlanner(
+      options,
+      casts: casts,
+      inputSettings: InputSettings(),
+      isSplit: false,
+      readsSnapshot: true
+    )
     _ = planner.plan(
       staging: CatalogTable(
         oid: 0,

@@ -47,6 +47,47 @@ import Testing
     }
   }
 
+  /// Of text the settings of database and role say what it is: a version of April, or of May.
+  @Test(arguments: ["timestamp", "date", "timestamptz"])
+  func `what was merged under another DateStyle is read again`(type: String) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "id int PRIMARY KEY, updated_at \(type)", staging: "id int, updated_at text")
+      try database.run(
+        "INSERT INTO production.t VALUES (1, '2025-04-20'); INSERT INTO staging.t VALUES (1, '04/05/2025')"
+      )
+      let first = try await database.call("merge", "--json")
+      #expect(try first.json()["totals"]["stale"].integer == 1, "\(first.transcript)")
+      try database.run("ALTER DATABASE \(database.name) SET DateStyle = 'SQL, DMY'")
+      let kept = try await database.call("cleanup")
+      #expect(kept.status == 65, "\(kept.transcript)")
+      #expect(try await database.plan().totals.updated == 1)
+      let second = try await database.merge()
+      #expect(second.totals.updated == 1)
+      #expect(second.warnings.contains { $0.contains("1 row of staging.t was merged by other rules") })
+      #expect(try database.value("SELECT updated_at = '2025-05-04' FROM production.t") == "true")
+      #expect(try await database.merge().totals.read == 0)
+      #expect(try await database.call("cleanup").status == 0)
+    }
+  }
+
+  @Test(arguments: [
+    ("date", "04/05/2025", "DateStyle = 'ISO, DMY'"), ("interval", "-1 02:03", "IntervalStyle = 'sql_standard'"),
+    ("timetz", "12:00", "TimeZone = 'Asia/Tokyo'"), ("daterange", "[01/02/2025,03/04/2025)", "DateStyle = 'ISO, DMY'"),
+  ])
+  func `a key of text is another one under other settings`(type: String, key: String, setting: String) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "k \(type) PRIMARY KEY, updated_at int", staging: "k text, updated_at int")
+      try database.run("INSERT INTO staging.t VALUES ('\(key)', 1)")
+      #expect(try await database.merge().totals.inserted == 1)
+      #expect(try await database.merge().totals.read == 0)
+      try database.run("ALTER DATABASE \(database.name) SET \(setting)")
+      #expect(try await database.call("cleanup").status == 65)
+      #expect(try await database.merge().totals.inserted == 1)
+      #expect(try await database.call("verify").status == 0)
+      #expect(try database.count("SELECT count(*) FROM production.t") == 2)
+    }
+  }
+
   /// What was merged of rows that had one key says nothing of the two that they have now.
   @Test(arguments: [
     ("int", "DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (id, v)"),

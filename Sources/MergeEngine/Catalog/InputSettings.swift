@@ -1,0 +1,44 @@
+import Libpq
+
+/// The settings that decide what a text is as a date, a time or an interval.
+///
+/// They are the database's or the role's, and stay as they are. What was judged under others is other work: `04/05/2025` is a
+/// version of April or of May. <https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-DATESTYLE>
+struct InputSettings: Sendable, Equatable {
+  /// Of day, month and year: `MDY`, `DMY` or `YMD`.
+  var dateOrder = usualDateOrder
+  /// Under `sql_standard` a sign in front belongs to the whole interval.
+  var intervalStyle = usualIntervalStyle
+  var timeZone = ""
+
+  /// What a server has that nobody has configured.
+  private static let (usualDateOrder, usualIntervalStyle) = ("MDY", "postgres")
+
+  /// Those of a database that nobody is connected to.
+  init() {}
+
+  /// As the server has reported them, which it does without being asked.
+  init(of connection: Connection) {
+    let style = connection.reportedSetting("DateStyle") ?? ""
+    dateOrder = style.split(separator: " ").last.map(String.init) ?? Self.usualDateOrder
+    intervalStyle = connection.reportedSetting("IntervalStyle") ?? Self.usualIntervalStyle
+    timeZone = connection.reportedSetting("TimeZone") ?? ""
+  }
+
+  /// The settings on which the cast of a value hangs, with what they are; none where they are the usual ones.
+  ///
+  /// A zone is always named: there is no usual one.
+  func deciding(from source: CatalogColumn.BaseType, to target: CatalogColumn.BaseType) -> [String] {
+    var settings: [String] = []
+    if TypeOID.strings.contains(source.oid) {
+      if TypeOID.dated.contains(target.oid), dateOrder != Self.usualDateOrder {
+        settings.append("DateStyle \(dateOrder)")
+      }
+      if TypeOID.interval == target.oid, intervalStyle == "sql_standard" {
+        settings.append("IntervalStyle \(intervalStyle)")
+      }
+    }
+    if ZonedCast.isLeftToDatabase(from: source, to: target) { settings.append("TimeZone \(timeZone)") }
+    return settings
+  }
+}
