@@ -21,15 +21,19 @@ public enum TortureItems {
     DECLARE
       n integer := 1 + floor(random() * \(count));
       v timestamp;
+      was_there boolean;
     BEGIN
       PERFORM FROM production.items WHERE id = n FOR UPDATE;
-      IF found AND random() < delete_share THEN
+      was_there := found;
+      IF was_there AND random() < delete_share THEN
         DELETE FROM production.items WHERE id = n;
         INSERT INTO model.changes (tenant, id, version, is_delete) VALUES (\(tenant), n, NULL, true);
-        RETURN;
+        -- The same key may come again in the same transaction.
+        IF random() < 0.5 THEN RETURN; END IF;
+        was_there := false;
       END IF;
       v := model.tick();
-      IF found THEN
+      IF was_there THEN
         UPDATE production.items SET amount = 2, payload = model.payload(\(tenant), n, v), updated_at = v WHERE id = n;
       ELSE
         INSERT INTO production.items VALUES (n, 2, model.payload(\(tenant), n, v), v) ON CONFLICT (id) DO NOTHING;

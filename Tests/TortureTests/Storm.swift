@@ -79,6 +79,7 @@ struct Storm {
       disturber(0.001, "SELECT model.write_as_cdc(0.1)", of: target),
       disturber(0.001, "SELECT model.write_as_cdc(0.1)", of: target),
       disturber(0.001, "SELECT model.write_item_as_cdc(0.1)", of: target),
+      disturber(0.005, "SELECT model.change_key_of_item_as_cdc()", of: target),
       disturber(0.02, "SELECT model.write_tree_as_cdc()", of: target),
     ]
     // Slowly enough for the smallest batches: a run that can't keep up goes on for as long as it may.

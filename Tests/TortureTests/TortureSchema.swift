@@ -45,6 +45,20 @@ enum TortureSchema {
     \(TortureItems.dropKeyOfStaging);
     CREATE INDEX items_id ON staging.items (id);
 
+    -- An update of the key: one row is deleted, and another written, unless that one is there, which is an error.
+    CREATE FUNCTION model.change_key_of_item_as_cdc() RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE
+      old_id integer := 1 + floor(random() * \(TortureItems.count));
+      new_id integer := 1 + floor(random() * \(TortureItems.count));
+      v timestamp := model.tick();
+    BEGIN
+      UPDATE production.items SET id = new_id, amount = 2, payload = model.payload(\(TortureItems.tenant), new_id, v), updated_at = v
+      WHERE id = old_id AND old_id <> new_id;
+      IF NOT found THEN RETURN; END IF;
+      INSERT INTO model.changes (tenant, id, version, is_delete)
+      VALUES (\(TortureItems.tenant), old_id, NULL, true), (\(TortureItems.tenant), new_id, v, false);
+    END $$;
+
     CREATE FUNCTION model.write_tree_as_cdc() RETURNS void LANGUAGE plpgsql AS $$
     DECLARE
       n integer;

@@ -88,7 +88,7 @@ extension StagingReader.Rereading {
     case .readOtherwise:
       return
         "\(count.rows) of \(staging) \(count == 1 ? "was" : "were") merged by other rules than are set now (version column or its type, time "
-        + "zone, DateStyle, key): \(areRead)."
+        + "zone, DateStyle, search_path, key): \(areRead)."
     case .asked:
       return "\(count.rows) of \(staging) \(count == 1 ? "is" : "are") merged already, and --again reads "
         + "\(count == 1 ? "it" : "them") a second time."

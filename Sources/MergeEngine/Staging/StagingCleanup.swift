@@ -68,7 +68,7 @@ struct StagingCleanup {
       guard others > 0 else { return reason }
       return reason
         + " by the rules that are set now: \(others.rows) \(others == 1 ? "was" : "were") merged by others (version column, "
-        + "time zone or key). Have the file say what the merge went by, or merge again"
+        + "time zone, DateStyle or key). Have file and database say what the merge went by, or merge again"
     }
     let adoption = StagingAdoption(admin: admin, production: production, staging: staging)
     if table.hasStatusColumn, let source = look.state.source {
