@@ -159,6 +159,11 @@ package struct MergeRun: Sendable {
       }
     }
 
+    if plan.hasCitusTables, options.shards == nil {
+      let found = try CitusSettlement(coordinator: control.current, stop: stop).settle()
+      tell(found)
+      foundLater += found
+    }
     let closed = try RunClosing(
       record: record,
       plan: plan,

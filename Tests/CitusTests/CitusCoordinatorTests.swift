@@ -87,6 +87,21 @@ import Testing
     }
   }
 
+  /// A node that died behind the coordinator's back: what is prepared there is committed, or taken back, before the run ends.
+  @Test func whatNodesHavePreparedIsSettledBeforeTheEnd() async throws {
+    try await CitusCluster.withDatabase { cluster, database in
+      try Orders.prepare(database, count: 1000)
+      let node = try TestDatabase(connectionString: cluster.workers[0].connectionString(database: database.name))
+      try node.run(
+        "CREATE TABLE public.own (id int); BEGIN; INSERT INTO public.own VALUES (1); PREPARE TRANSACTION 'citus_0_4711_1_1'"
+      )
+      let outcome = try await database.call("merge")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(!outcome.everything.contains("not yet committed"), "\(outcome.transcript)")
+      #expect(try node.count("SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()") == 0)
+    }
+  }
+
   @Test func tablesOfShardedSchemasAndPartitionedOnesAreMerged() async throws {
     try await CitusCluster.withDatabase { _, database in
       try database.run(
