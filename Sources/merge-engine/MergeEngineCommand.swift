@@ -38,6 +38,7 @@ struct MergeEngineCommand: AsyncParsableCommand {
     var format = LogFormat.text
     do {
       var command = try parseAsRoot()
+      try ShownArguments.requireNoMisplacedLogin(Array(CommandLine.arguments.dropFirst()))
       if let options = (command as? any DatabaseCommand)?.database {
         // A file with a mistake is the command's to complain of.
         format = options.logFormat(try? ConfigurationFile(path: options.config))

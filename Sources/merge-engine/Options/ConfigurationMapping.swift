@@ -33,6 +33,7 @@ struct ConfigurationMapping {
         )
       }
       let value = ConfigurationValue(node: node, file: file, path: path + name)
+      if !Self.takingLogins.contains(name) { try value.requireNoLogin() }
       switch key {
       case .text(let place): target[keyPath: place] = try value.string()
       case .choice(let place, let choices): target[keyPath: place] = try value.string(among: choices)
@@ -46,6 +47,11 @@ struct ConfigurationMapping {
 }
 
 extension ConfigurationMapping {
+  /// Keys of a connection, or of a command that may need one.
+  private static let takingLogins: Set<String> = [
+    "database", "staging_database", "password_command", "staging_password_command", "on_end",
+  ]
+
   /// A word out of the file, unless it may hold a password: a colon too many makes a key of half a connection string.
   static func shown(_ word: String) -> String {
     ShownArguments.mayHoldPassword(word) || word.contains("//") ? ShownArguments.substitute : word
@@ -72,6 +78,15 @@ struct ConfigurationValue {
   func string() throws -> String {
     guard let value = node.scalar?.string else { throw expected("a text") }
     return value
+  }
+
+  /// - Throws: ``ConfigurationError`` for a password where something else belongs: a name is in all that is said.
+  func requireNoLogin() throws {
+    let words = [node] + (node.sequence.map { Array($0) } ?? []) + (node.mapping.map { $0.map(\.value) } ?? [])
+    guard words.contains(where: { $0.scalar.map { ShownArguments.holdsLogin($0.string) } == true }) else { return }
+    throw wrong(
+      "\(ConfigurationMapping.shown(path)) has a connection string with a password, which belongs to database."
+    )
   }
 
   func string(among choices: [String]) throws -> String {

@@ -59,13 +59,34 @@ import Testing
       try database.makePair(production: columns, staging: "id int, updated_at int")
       let uri = "postgresql://u:s3cr3t@h/db"
       let file = try await database.call("merge", "--report", uri)
+      let names = [
+        ["plan", "--staging-schema", uri], ["merge", "--production-schema=\(uri)"],
+        ["status", "--pair", "\(uri)?sslmode=disable"],
+        ["plan", "--pair", "staging=\(uri)"], ["verify", "--table", uri], ["snapshot", "save", uri],
+        ["cleanup", "--archive", uri], ["init", "--print-grants", uri],
+        ["plan", "--table", "postgresql:///d?password=s3cr3t"],
+        ["plan", "--admin-schema", "host=h password=s3cr3t"],
+      ]
+      for arguments in names {
+        let outcome = try await database.call(arguments[0], arguments: Array(arguments.dropFirst()))
+        #expect(outcome.status == 64, "\(outcome.transcript)")
+        #expect(!outcome.transcript.contains("s3cr3t"), "\(outcome.errors)")
+      }
+      for text in [
+        "staging_schema: \"\(uri)\"", "include: [\"\(uri)\"]", "tables: {t: {staging_table: \"\(uri)\"}}",
+        "pairs: [\"a=\(uri)\"]",
+      ] {
+        let outcome = try await database.call("plan", "--config", "own.yaml", files: ["own.yaml": text])
+        #expect(outcome.status == 78, "\(outcome.transcript)")
+        #expect(!outcome.transcript.contains("s3cr3t"), "\(outcome.errors)")
+      }
       let name = try await database.call(
         "merge",
         "--config",
         "own.yaml",
         files: ["own.yaml": "tables: {t: {version_column: \"\(uri)\"}}"]
       )
-      for (outcome, status) in [(file, 73), (name, 78)] {
+      for (outcome, status) in [(file, 64), (name, 78)] {
         #expect(outcome.status == status, "\(outcome.transcript)")
         #expect(!outcome.transcript.contains("s3cr3t"), "\(outcome.errors)")
       }
