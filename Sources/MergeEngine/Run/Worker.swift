@@ -191,6 +191,7 @@ final class Worker {
               metadata: ["table": "\(context.plan.tables[item.table].name)", "reason": "\(error)"]
             )
           }
+          if attempt > 1, context.isAtomic, try isAwaited() { return try fail(item, GaveWay(reason: error)) }
           context.logger.debug("batch tried again", metadata: ["reason": "\(error)", "attempt": "\(attempt)"])
           context.stop.sleep(seconds: context.retries.waitSeconds(afterAttempt: attempt))
         case .yield(let workerCount):
@@ -216,6 +217,29 @@ final class Worker {
     // Interrupted: the batch is rolled back with the connection, if not before.
     queue.stop()
     if connections?.isBroken == false { try? undo() }
+  }
+
+  /// Whether others wait for what an atomic run has written before: no attempt of this batch would set that free, and they may hold
+  /// what it waits for.
+  private func isAwaited() throws(PostgresError) -> Bool {
+    try connections?.production.query(
+      """
+      SELECT EXISTS (SELECT FROM (SELECT DISTINCT pid FROM pg_locks WHERE NOT granted) AS l
+                     WHERE pg_backend_pid() = ANY (pg_blocking_pids(l.pid)))
+      """,
+      "looking who waits for this run"
+    )
+    .bool(0, 0) == true
+  }
+
+  /// Of an atomic run, whose locks end with all of it.
+  private struct GaveWay: Error, CustomStringConvertible {
+    let reason: PostgresError
+
+    var description: String {
+      "\(reason). Others wait for rows that this run's one transaction has written while it waits itself, so it gave way. Run it again when "
+        + "less is written to production, or without --atomic"
+    }
   }
 
   /// Rows are set apart so many at a time. More of them were refused for what other rows were like, and may pass together.

@@ -61,6 +61,42 @@ import Testing
     }
   }
 
+  /// What CDC waits for is held until all of the run ends: no attempt of a batch could ever succeed.
+  @Test func `atomic gives way to who waits for it and holds what it waits for`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.makePair(production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+      try database.run(
+        """
+        INSERT INTO production.t VALUES (1, 1), (2, 1), (3, 1); INSERT INTO staging.t SELECT id, 2 FROM production.t;
+        """
+      )
+      let target = database.connectionString
+      let cdc = Task {
+        try await onItsOwnThread {
+          let cdc = try TestDatabase(connectionString: target)
+          let waits = "datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()"
+          // Whoever finds the deadlock is ended by it.
+          try cdc.run("SET deadlock_timeout = '1h'; BEGIN; UPDATE production.t SET updated_at = 3 WHERE id = 3")
+          while try !cdc.holds("EXISTS (SELECT FROM pg_stat_activity WHERE \(waits))") {
+            try cdc.run("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)")
+          }
+          try cdc.run("UPDATE production.t SET updated_at = 3 WHERE id = 1; COMMIT")
+        }
+      }
+      try await database.wait(
+        for:
+          "EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() AND query LIKE '%pg_stat_clear_snapshot%')"
+      )
+      let outcome = try await database.call("--atomic", "--batch", "1", "--lock-timeout", "1000")
+      try await cdc.value
+      #expect(outcome.status == 74, "\(outcome.transcript)")
+      #expect(outcome.errors.contains("so it gave way"), "\(outcome.transcript)")
+      #expect(try database.rows("TABLE production.t ORDER BY id") == ["(1,3)", "(2,1)", "(3,3)"])
+      #expect(try await database.call("--atomic").status == 0)
+      #expect(try database.rows("TABLE production.t ORDER BY id") == ["(1,3)", "(2,2)", "(3,3)"])
+    }
+  }
+
   @Test func `without marks staging is not touched, and a second run reads nothing`() async throws {
     try await TestDatabase.with(copyOf: .expectedGuide) { database async throws in
       let staging = try database.versions(of: "staging.orders")
