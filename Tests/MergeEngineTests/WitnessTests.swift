@@ -153,6 +153,102 @@ import Testing
     }
   }
 
+  /// By a function of its own, so that nobody can read in the trigger what it does.
+  @Test(arguments: [1, 5], ["INSERT", "UPDATE"])
+  func `a row that a deferred trigger deletes is refused`(batchRows: Int, event: String) async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "DELETE", "RETURN OLD;")
+      try database.run(
+        """
+        DROP TABLE production.t_child;
+        \(event == "UPDATE" ? "INSERT INTO production.t SELECT n, 'old', 1 FROM generate_series(2, 40) AS n;" : "")
+        CREATE FUNCTION production.purge(k int) RETURNS void LANGUAGE sql
+          AS $$ DELETE FROM production.t WHERE id = k AND note = 'new' $$;
+        CREATE FUNCTION production.late() RETURNS trigger LANGUAGE plpgsql
+          AS 'BEGIN IF NEW.id % 10 = 7 THEN PERFORM production.purge(NEW.id); END IF; RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON production.t DEFERRABLE INITIALLY DEFERRED
+          FOR EACH ROW EXECUTE FUNCTION production.late();
+        """
+      )
+      let merge = try await database.merge { $0.batchRows = batchRows }
+      #expect(merge.totals.errors == 4 && merge.totals.inserted + merge.totals.updated == 36, "\(merge.totals)")
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE note = 'new'") == 36)
+      #expect(try await database.call("cleanup").status == 65)
+    }
+  }
+
+  @Test func `of a run in one transaction it is said that deferred triggers run unseen`() async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "DELETE", "RETURN OLD;")
+      try database.run(
+        """
+        CREATE FUNCTION production.late() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT ON production.t DEFERRABLE FOR EACH ROW EXECUTE FUNCTION production.late();
+        """
+      )
+      let words = "a deferred trigger of production.t runs at the end of --atomic's transaction"
+      #expect(try await !database.call("plan").everything.contains(words))
+      let merge = try await database.call("--atomic")
+      #expect(merge.status == 0 && merge.everything.contains(words), "\(merge.transcript)")
+    }
+  }
+
+  /// What is there already under the other key looks like the row itself to ON CONFLICT.
+  @Test(arguments: [1, 50], [false, true])
+  func `a row that a trigger gives a key that another row has is refused`(batchRows: Int, images: Bool) async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "INSERT", "NEW := production.rounded(NEW); RETURN NEW;")
+      try database.run(
+        """
+        DROP TABLE production.t_child;
+        CREATE FUNCTION production.rounded(r production.t) RETURNS production.t LANGUAGE plpgsql
+          AS 'BEGIN r.id := CASE WHEN r.id > 30 THEN 1 ELSE r.id END; RETURN r; END';
+        """
+      )
+      let merge = try await database.merge {
+        $0.batchRows = batchRows
+        $0.beforeImages = images
+      }
+      #expect(merge.totals.errors == 10 && merge.totals.inserted == 29 && merge.totals.updated == 1, "\(merge.totals)")
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE note = 'new'") == 30)
+      #expect(try await database.call("cleanup").status == 65)
+    }
+  }
+
+  @Test(arguments: [1, 50], [false, true])
+  func `a row that a trigger gives an older version counts as what was done with it`(
+    batchRows: Int,
+    images: Bool
+  ) async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "INSERT OR UPDATE", "NEW := production.stamped(NEW); RETURN NEW;")
+      try database.run(
+        """
+        DROP TABLE production.t_child;
+        CREATE FUNCTION production.stamped(r production.t) RETURNS production.t LANGUAGE plpgsql
+          AS 'BEGIN r.updated_at := 0; RETURN r; END';
+        -- It keeps the first row as it was.
+        CREATE FUNCTION production.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
+        CREATE TRIGGER zz BEFORE UPDATE ON production.t FOR EACH ROW WHEN (OLD.id = 2) EXECUTE FUNCTION production.keep();
+        ALTER TABLE production.t DISABLE TRIGGER actor;
+        INSERT INTO production.t SELECT n, 'old', 1 FROM generate_series(2, 10) AS n;
+        ALTER TABLE production.t ENABLE TRIGGER actor;
+        """
+      )
+      let merge = try await database.merge {
+        $0.batchRows = batchRows
+        $0.beforeImages = images
+        $0.workers = 1
+      }
+      #expect(merge.totals.inserted == 30 && merge.totals.updated == 9 && merge.totals.stale == 1, "\(merge.totals)")
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE note = 'new' AND updated_at = 0") == 39)
+      guard images else { return }
+      try database.run("ALTER TABLE production.t DISABLE TRIGGER USER")
+      #expect(try await database.call("rollback", "1").status == 0)
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE note = 'old'") == 10)
+    }
+  }
+
   @Test func `a trigger that only looks on afterwards changes nothing`() async throws {
     try await TestDatabase.with { database async throws in
       try make(

@@ -138,14 +138,16 @@ struct Apply {
       insertMissing,
       isWitnessed: plan.writing.triggers.onInsert || plan.writing.images != nil
     )
+    .count
     if counts.inserted < rows.count {
       try budget.limitNext(on: production)
       try shardUpdates?.divide(rows, of: batch, on: production)
       counts.updated = try updateFromBatchTable(rows.count - counts.inserted, of: batch, budget)
     }
     let missingCount = rows.count - counts.inserted - counts.updated
-    if missingCount > 0, plan.writing.triggers.onInsert, plan.writing.triggers.hasChildren {
-      counts.inserted += min(try redirectedCount(), missingCount)
+    if missingCount > 0, plan.writing.triggers.onInsert {
+      if plan.writing.triggers.hasChildren { counts.inserted += min(try redirectedCount(), missingCount) }
+      try requireOwnKeys(budget)
     }
     counts.lostRaces = rows.count - counts.inserted - counts.updated
     return counts
@@ -177,18 +179,19 @@ struct Apply {
     _ budget: LockBudget
   ) throws -> Int {
     guard updateOlder != nil || shardUpdates != nil else { return 0 }
-    var (updatedCount, isTried) = (0, isTried)
+    var (updatedCount, stillOlderCount, isTried) = (0, 0, isTried)
     for _ in 0..<Self.updateLimit where updatedCount < rowCount {
       if isTried {
         try budget.limitNext(on: production)
         guard try isAnyDue() else { break }
         try budget.limitNext(on: production)
       }
-      let count = try updateOnce(of: batch, budget)
-      updatedCount += count
+      let written = try updateOnce(of: batch, budget)
+      // What was written and is older still was written once more.
+      updatedCount += max(written.count - stillOlderCount, 0)
       // What a trigger swallows is due for ever; what is due in shards shows only when it is updated.
-      if isTried, plan.writing.triggers.onUpdate || plan.citus != nil && count == 0 { break }
-      isTried = true
+      if isTried, plan.writing.triggers.onUpdate || plan.citus != nil && written.count == 0 { break }
+      (stillOlderCount, isTried) = (written.stillOlderCount, true)
     }
     return min(updatedCount, rowCount)
   }
@@ -201,35 +204,65 @@ struct Apply {
     ).bool(0, 0) == true
   }
 
-  private mutating func updateOnce(of batch: StagedBatch, _ budget: LockBudget) throws -> Int {
-    if let updated = try shardUpdates?.execute(batch, budget, on: production) { return updated }
-    guard let updateOlder else { return 0 }
+  private mutating func updateOnce(of batch: StagedBatch, _ budget: LockBudget) throws -> Written {
+    if let updated = try shardUpdates?.execute(batch, budget, on: production) { return Written(count: updated) }
+    guard let updateOlder else { return Written(count: 0) }
     return try execute(updateOlder, isWitnessed: plan.writing.triggers.onUpdate)
   }
 
   /// - Parameter isWitnessed: the statement says itself how many rows it has written, how many of them under their keys, how
   ///   many a trigger has left as they were, and which images may be of rows that it has swallowed.
-  /// - Returns: how many rows were written.
-  /// - Throws: an error that refuses the row when a trigger has given one another key: the next run would bring it again.
-  private func execute(_ statement: PreparedStatement, isWitnessed: Bool) throws -> Int {
+  /// - Throws: an error that refuses the row when a trigger has given one another key.
+  private func execute(_ statement: PreparedStatement, isWitnessed: Bool) throws -> Written {
     let result = try production.execute(statement)
-    guard isWitnessed else { return result.affectedRowCount }
+    guard isWitnessed else { return Written(count: result.affectedRowCount) }
     let count = result.integer(0, 0) ?? 0
-    guard result.integer(0, 1) == count else {
-      throw PostgresError(
-        .server,
-        sqlState: .integrityConstraintViolation,
-        message: "a trigger of \(plan.production) gives the row another key than staging has",
-        operation: "writing into \(plan.production)"
-      )
-    }
+    guard result.integer(0, 1) == count else { throw otherKey }
     if let images = plan.writing.images, let doubtful = result.text(0, 3) {
       try production.execute(
         ApplySQL.discardUnwritten(plan, images, at: TupleAddress.addresses(ofArray: doubtful)),
         "discarding images of rows of \(plan.production) that were not written"
       )
     }
-    return count - (result.integer(0, 2) ?? 0)
+    return Written(count: count - (result.integer(0, 2) ?? 0), stillOlderCount: result.integer(0, 4) ?? 0)
+  }
+
+  /// What a statement has done.
+  private struct Written {
+    /// Rows that were written.
+    var count: Int
+    /// Those of them that are due again: a trigger has given them an older version than staging's.
+    var stillOlderCount = 0
+  }
+
+  /// Looks whether a row was passed by since a trigger has given it a key that another row has: for ON CONFLICT it is there already.
+  /// One that a trigger swallows raises nothing here either.
+  ///
+  /// - Throws: an error that refuses the row.
+  private func requireOwnKeys(_ budget: LockBudget) throws {
+    guard plan.citus == nil, !plan.keyIsDeferrable else { return }
+    try budget.limitNext(on: production)
+    do {
+      try Savepoint.rehearse(on: production) {
+        try production.execute(
+          ApplySQL.insertAbsent(plan, batchTable),
+          "looking for rows of \(plan.production) under other keys"
+        )
+      }
+    } catch let error as PostgresError where error.refusesRow {
+      // What a trigger does has a context, and it has done that before: the second time its own statements may fail.
+      if error.sqlState == .uniqueViolation, error.context == nil { throw otherKey }
+    }
+  }
+
+  /// What a row is refused for that a trigger gives another key: the next run would bring it again.
+  private var otherKey: PostgresError {
+    PostgresError(
+      .server,
+      sqlState: .integrityConstraintViolation,
+      message: "a trigger of \(plan.production) gives the row another key than staging has",
+      operation: "writing into \(plan.production)"
+    )
   }
 
   /// Rows that a trigger has put into a child of production. In the batch table are only rows whose key was missing a moment

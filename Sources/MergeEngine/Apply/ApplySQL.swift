@@ -68,9 +68,14 @@ enum ApplySQL {
     return "\(keeping(plan, insertion)) \(witness(plan, from: source))"
   }
 
-  private static func insertion(_ plan: TablePlan, from source: SQL) -> SQL {
+  /// Inserts what is still not there, without regard to who has its place: for a look at the error, as it is undone.
+  static func insertAbsent(_ plan: TablePlan, _ table: Identifier) -> SQL {
+    insertion(plan, from: "pg_temp.\(table)", isOfAbsent: true)
+  }
+
+  private static func insertion(_ plan: TablePlan, from source: SQL, isOfAbsent: Bool = false) -> SQL {
     let guarding: SQL =
-      plan.keyIsDeferrable
+      plan.keyIsDeferrable || isOfAbsent
       ? "WHERE NOT EXISTS (SELECT FROM \(plan.production) AS p WHERE \(match(plan)))"
       : "ON CONFLICT (\(plan.keyColumns.map { $0.arbiter ?? "\($0.name)" }.joined(", "))) DO NOTHING"
     return """
@@ -92,24 +97,29 @@ enum ApplySQL {
     "RETURNING \(plan.keyColumns.map { "p.\($0.name)" as SQL }.joined(", "))"
   }
 
-  /// How many rows were written, and how many of them under a key of the batch: triggers may set another one.
+  /// How many rows were written, and how many of them under a key of the batch: triggers may set another one. Then how many a trigger
+  /// has kept as they were, the images among which are some of rows that were not written, and how many rows were written and are
+  /// still older.
   ///
   /// - Parameters:
-  ///   - isLeft: true of the rows in `written` that a trigger has left as they were.
-  ///   - doubtful: the images among which are some of rows that were not written.
+  ///   - tellsAfterwards: `written` has the columns of ``afterwards(_:_:)``.
+  ///   - doubtful: the images in question.
   private static func witness(
     _ plan: TablePlan,
     from source: SQL,
-    isLeft: SQL? = nil,
+    tellsAfterwards: Bool = false,
     doubtful: SQL = "NULL::text"
   ) -> SQL {
     let written = plan.keyColumns.map { "w.\($0.name)" as SQL }.joined(", ")
     let staged = plan.keyColumns.map(value).joined(", ")
+    func count(where condition: SQL) -> SQL {
+      tellsAfterwards ? "(SELECT count(*) FROM written AS w WHERE \(condition))" : "0"
+    }
     // Not a join: on these connections it would be a nested loop, without an index.
     return """
       SELECT (SELECT count(*) FROM written),
              (SELECT count(*) FROM (SELECT \(written) FROM written AS w INTERSECT SELECT \(staged) FROM \(source) AS t) AS own),
-             \(isLeft.map { "(SELECT count(*) FROM written AS w WHERE \($0))" } ?? "0"), \(doubtful)
+             \(count(where: "w.\(kept)")), \(doubtful), \(count(where: "w.\(stillOlder) AND NOT w.\(kept)"))
       """
   }
 
@@ -161,8 +171,8 @@ enum ApplySQL {
     let update = update(plan, from: "\(source) AS t", where: isDue(plan))
     guard plan.writing.triggers.onUpdate else { return update }
     return """
-      WITH written AS (\(update) \(returningKey(plan)), \(isOlder(plan, value(plan.version))) AS \(left))
-      \(witness(plan, from: source, isLeft: "w.\(left)"))
+      WITH written AS (\(update) \(returningKey(plan)), \(afterwards(plan, isOlder(plan, value(plan.version)))))
+      \(witness(plan, from: source, tellsAfterwards: true))
       """
   }
 
@@ -176,8 +186,24 @@ enum ApplySQL {
     "SELECT EXISTS (SELECT FROM \(addressed(plan)) JOIN \(plan.production) AS p ON \(isDue(plan)))"
   }
 
-  /// The column that says whether an updated row is still older than staging's: a trigger has kept the old one.
-  private static let left = Identifier("_merge_engine_left")
+  /// The column that says whether an updated row is the old one: a trigger has kept it.
+  private static let kept = Identifier("_merge_engine_kept")
+  /// The column that says whether an updated row is still older than staging's: a trigger has kept the old one, or set its version.
+  private static let stillOlder = Identifier("_merge_engine_still_older")
+
+  /// These two, returned of each row `p` as it is when its triggers have run. The statement's own look at production is as old as
+  /// the statement, so that it finds the row as it was.
+  private static func afterwards(_ plan: TablePlan, _ isOlder: SQL) -> SQL {
+    let sameKey = plan.keyColumns.map { "o.\($0.name) \($0.equality) p.\($0.name)" as SQL }.joined(" AND ")
+    let isSame: SQL =
+      plan.citus == nil
+      ? """
+      EXISTS (SELECT FROM \(plan.production) AS o
+              WHERE \(sameKey) AND o.tableoid = p.tableoid AND o.* OPERATOR(pg_catalog.*=) p.*)
+      """
+      : "true"
+    return "\(isOlder) AND \(isSame) AS \(kept), \(isOlder) AS \(stillOlder)"
+  }
 
   /// Whether production's row `p` is older than the version `new`.
   private static func isOlder(_ plan: TablePlan, _ new: SQL) -> SQL {
@@ -262,8 +288,8 @@ enum ApplySQL {
         """
       } else if mayBeSwallowed {
         """
-        , written AS (\(update) \(returningKey(plan)), \(isStillOlder) AS \(left))
-        \(witness(plan, from: "pg_temp.\(table)", isLeft: "w.\(left)", doubtful: doubtfulImages))
+        , written AS (\(update) \(returningKey(plan)), \(afterwards(plan, isStillOlder)))
+        \(witness(plan, from: "pg_temp.\(table)", tellsAfterwards: true, doubtful: doubtfulImages))
         """
       } else {
         update

@@ -8,6 +8,8 @@ struct RowTriggers: Sendable {
   var onUpdate = false
   /// One runs after INSERT or UPDATE, for each row or once a statement.
   var runAfterwards = false
+  /// One of these may run as late as at the commit.
+  var runDeferred = false
   /// One runs on INSERT, UPDATE or DELETE, whenever that is.
   var runAtAll = false
   /// There is one on INSERT, UPDATE or DELETE, though it may be disabled now.
@@ -33,10 +35,12 @@ struct RowTriggers: Sendable {
              bool_or(c.relkind = 'r' AND NOT c.relispartition AND tree.oid <> tree.root),
              coalesce(bool_or(t.is_enabled AND t.type & 2 = 0 AND t.type & 20 <> 0), false),
              coalesce(bool_or(t.is_enabled AND t.type & 28 <> 0), false),
-             coalesce(bool_or(t.type & 28 <> 0), false)
+             coalesce(bool_or(t.type & 28 <> 0), false),
+             coalesce(bool_or(t.is_enabled AND t.is_deferrable AND t.type & 2 = 0 AND t.type & 20 <> 0), false)
       FROM tree
       JOIN pg_class c ON c.oid = tree.oid
-      LEFT JOIN (SELECT tgrelid, tgtype::integer AS type, tgenabled <> 'D' AS is_enabled FROM pg_trigger
+      LEFT JOIN (SELECT tgrelid, tgtype::integer AS type, tgenabled <> 'D' AS is_enabled, tgdeferrable AS is_deferrable
+                 FROM pg_trigger
                  WHERE NOT tgisinternal) AS t ON t.tgrelid = tree.oid
       GROUP BY tree.root
       """,
@@ -56,6 +60,7 @@ struct RowTriggers: Sendable {
             onInsert: rows.bool(row, 1) == true,
             onUpdate: rows.bool(row, 2) == true,
             runAfterwards: rows.bool(row, 4) == true,
+            runDeferred: rows.bool(row, 7) == true,
             runAtAll: rows.bool(row, 5) == true,
             exist: rows.bool(row, 6) == true,
             hasChildren: rows.bool(row, 3) == true

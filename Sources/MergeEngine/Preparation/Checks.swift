@@ -164,7 +164,7 @@ struct Checks {
 
   private func rowTriggers(_ table: TablePlan) throws -> [Finding] {
     guard writes else { return [] }
-    return try TriggerFindings(table: table, connection: production).all()
+    return try TriggerFindings(table: table, isAtomic: options.atomic, connection: production).all()
   }
 
   private static func reading(_ table: TablePlan) -> Query {

@@ -6,12 +6,28 @@ import Libpq
 /// A guess, so it only warns; what became of each row is known from the key that comes back.
 struct TriggerFindings {
   let table: TablePlan
+  /// All batches are one transaction.
+  let isAtomic: Bool
   let connection: Connection
 
   func all() throws(PostgresError) -> [Finding] {
     guard table.writing.triggers.onInsert || table.writing.triggers.onUpdate || table.writing.triggers.runAfterwards
     else { return [] }
-    return try effects() + TriggerRights(table: table, connection: connection).findings()
+    return try effects() + deferred + TriggerRights(table: table, connection: connection).findings()
+  }
+
+  /// What runs at the end of a single transaction runs when nobody looks at its rows any more.
+  private var deferred: [Finding] {
+    guard isAtomic, table.writing.triggers.runDeferred else { return [] }
+    return [
+      .warning(
+        .rowTrigger,
+        table.name,
+        "a deferred trigger of \(table.production) runs at the end of --atomic's transaction: what it does to rows that count as inserted or "
+          + "updated is not seen. Without --atomic it runs, and is seen, at the end of each batch; merge-engine verify shows what is "
+          + "different."
+      )
+    ]
   }
 
   private func effects() throws(PostgresError) -> [Finding] {

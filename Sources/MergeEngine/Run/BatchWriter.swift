@@ -33,7 +33,12 @@ struct BatchWriter {
     if copiesWithinServer {
       applyWithinServer = try ApplyWithinServer(plan, production, statementName: "within_\(number)")
     }
-    rowsInPlace = try RowsInPlace(plan, production, statementName: "in_place_\(number)")
+    rowsInPlace = try RowsInPlace(
+      plan,
+      production,
+      isAllOrNothing: isAllOrNothing,
+      statementName: "in_place_\(number)"
+    )
   }
 
   /// Begins a batch, which may hold locks for so long.

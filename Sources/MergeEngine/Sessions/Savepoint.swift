@@ -18,6 +18,14 @@ enum Savepoint {
     }
   }
 
+  /// Runs `body`, whose error is what is asked for: what it did is undone in any case.
+  static func rehearse(on connection: Connection, _ body: () throws -> Void) throws {
+    try set(on: connection)
+    let result = Result { try body() }
+    try rollBack(on: connection)
+    try result.get()
+  }
+
   /// Asks what the server may not be able to answer, within a transaction or without one.
   ///
   /// - Returns: nil where it refuses the question.
