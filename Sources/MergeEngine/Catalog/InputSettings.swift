@@ -28,7 +28,13 @@ struct InputSettings: Sendable, Equatable {
   /// The settings on which the cast of a value hangs, with what they are; none where they are the usual ones.
   ///
   /// A zone is always named: there is no usual one.
-  func deciding(from source: CatalogColumn.BaseType, to target: CatalogColumn.BaseType) -> [String] {
+  ///
+  /// - Parameter zoneIsOfDatabase: the server's own cast decides between times with and without a zone.
+  func deciding(
+    from source: CatalogColumn.BaseType,
+    to target: CatalogColumn.BaseType,
+    zoneIsOfDatabase: Bool
+  ) -> [String] {
     var settings: [String] = []
     if TypeOID.strings.contains(source.oid) {
       if TypeOID.dated.contains(target.oid), dateOrder != Self.usualDateOrder {
@@ -38,7 +44,7 @@ struct InputSettings: Sendable, Equatable {
         settings.append("IntervalStyle \(intervalStyle)")
       }
     }
-    if ZonedCast.isLeftToDatabase(from: source, to: target) { settings.append("TimeZone \(timeZone)") }
+    if zoneIsOfDatabase { settings.append("TimeZone \(timeZone)") }
     return settings
   }
 }

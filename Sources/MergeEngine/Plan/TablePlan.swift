@@ -181,7 +181,7 @@ struct TablePlan: Sendable {
     var zoneIsOfDatabase = false
     /// Staging has text that the server reads as a date or a time.
     var readsTextAsTime = false
-    /// The settings that decide what the cast makes of a value, as ``InputSettings/deciding(from:to:)`` has them.
+    /// The settings that decide what the cast makes of a value, as ``InputSettings/deciding(from:to:zoneIsOfDatabase:)`` has them.
     var decidingSettings: [String] = []
     /// Of a key column whose values the cast may change.
     var keyCast: KeyCast?

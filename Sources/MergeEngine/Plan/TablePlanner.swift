@@ -76,6 +76,8 @@ struct TablePlanner {
       let read = readExpression(of: column, from: source, travel, isCompared: isKey)
       let isText = source.map { TypeOID.strings.contains($0.baseType.oid) } ?? false
       let zoned = source.flatMap { ZonedCast(zone: options.timeZone).cast("", from: $0.baseType, to: column.baseType) }
+      let zoneIsOfDatabase =
+        source.map { ZonedCast.isLeftToDatabase(from: $0.baseType, to: column.baseType) } ?? false
       return TablePlan.Column(
         name: column.name,
         renamed: source.flatMap { $0.nameInTable == column.name ? nil : $0.nameInTable },
@@ -89,9 +91,11 @@ struct TablePlanner {
         arbiter: isAlone ? nil : key.columns.first { $0.name == column.name }?.arbiter,
         comparedExpression: readExpression(of: column, from: source, travel, isCompared: true),
         zoneMatters: zoned != nil,
-        zoneIsOfDatabase: source.map { ZonedCast.isLeftToDatabase(from: $0.baseType, to: column.baseType) } ?? false,
+        zoneIsOfDatabase: zoneIsOfDatabase,
         readsTextAsTime: isText && TypeOID.dated.contains(column.baseType.oid),
-        decidingSettings: source.map { inputSettings.deciding(from: $0.baseType, to: column.baseType) } ?? [],
+        decidingSettings: source.map {
+          inputSettings.deciding(from: $0.baseType, to: column.baseType, zoneIsOfDatabase: zoneIsOfDatabase)
+        } ?? [],
         keyCast: isKey && travel == .binary ? keyCast(of: column, from: source, read) : nil,
         needsAssignment: column.baseType.needsAssignment
           && (source?.baseType.oid != column.baseType.oid || source?.baseType.modifier != column.baseType.modifier)
