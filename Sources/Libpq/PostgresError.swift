@@ -92,7 +92,13 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     if isRaised { return true }
     guard origin == .server, let sqlState, !sqlState.isWorthRetrying else { return false }
     return sqlState.refusesRow || isOfUnknownName || isOfInput
-      || sqlState == .featureNotSupported && sourceFunction?.hasPrefix("numeric_") == true
+      || sqlState == .featureNotSupported && isOfRow
+  }
+
+  /// A number that is none as an integer, or a row that a trigger would move to another partition before it is there: the server
+  /// calls both a missing feature.
+  private var isOfRow: Bool {
+    sourceFunction?.hasPrefix("numeric_") == true || sourceFunction == "ExecBRInsertTriggers"
   }
 
   /// A value that its type's own input can't read: some call that a syntax error, as tsquery, jsonpath and ltree do, and some give no

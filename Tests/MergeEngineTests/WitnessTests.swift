@@ -249,6 +249,233 @@ import Testing
     }
   }
 
+  /// Rows of one batch in the way of each other: what one of them is given or loses must not stand for another. All triggers hide what
+  /// they do in a function `h`; `k` is a key that production has.
+  static let confusions = [
+    Confusion(
+      "a key of a newer row of the batch",
+      "RETURN lower(r.id)::text, r.v, r.at;",
+      "('X', 'ten', 2), ('x', 'eleven', 3)",
+      inserted: 1,
+      errors: 1,
+      left: ["(x,eleven,3)"]
+    ),
+    Confusion(
+      "a taken key beside a version that is set back",
+      "RETURN lower(r.id)::text, r.v, CASE WHEN r.v = 'low' THEN 0 ELSE r.at END;",
+      "('K', 'ten', 2), ('b', 'low', 2)",
+      inserted: 1,
+      errors: 1,
+      left: ["(b,low,0)"]
+    ),
+    Confusion(
+      "a row that is swallowed beside a version that is set back",
+      "IF r.v = 'skip' THEN RETURN NULL; END IF; RETURN r.id, r.v, CASE WHEN r.v = 'low' THEN 0 ELSE r.at END;",
+      "('a', 'skip', 2), ('b', 'low', 2)",
+      inserted: 1,
+      stale: 1,
+      left: ["(b,low,0)"]
+    ),
+    Confusion(
+      "a swallowed row with a log of its own beside a taken key",
+      "IF r.v = 'skip' THEN INSERT INTO production.log VALUES (r.id); RETURN NULL; END IF; RETURN lower(r.id)::text, r.v, r.at;",
+      "('s', 'skip', 2), ('K', 'ten', 2)",
+      stale: 1,
+      errors: 1,
+      left: []
+    ),
+    Confusion(
+      "a row that is deleted late beside one that is kept as it was",
+      "RETURN r.id, r.v, r.at;",
+      "('k', 'keep', 9), ('g', 'gone', 2), ('b', 'new', 2)",
+      inserted: 1,
+      stale: 1,
+      errors: 1,
+      left: ["(b,new,2)"]
+    ),
+    Confusion(
+      "a taken key that an older exclusion constraint answers for",
+      "RETURN lower(r.id)::text, r.v, r.at;",
+      "('K', 'ten', 2), ('c', 'new', 2)",
+      excludes: true,
+      inserted: 1,
+      errors: 1,
+      left: ["(c,new,2)"]
+    ),
+  ]
+
+  struct Confusion: CustomTestStringConvertible, Sendable {
+    let name: String
+    let body: String
+    let rows: String
+    var excludes = false
+    var inserted = 0
+    var stale = 0
+    var errors = 0
+    let left: [String]
+
+    init(
+      _ name: String,
+      _ body: String,
+      _ rows: String,
+      excludes: Bool = false,
+      inserted: Int = 0,
+      stale: Int = 0,
+      errors: Int = 0,
+      left: [String]
+    ) {
+      (self.name, self.body, self.rows, self.excludes) = (name, body, rows, excludes)
+      (self.inserted, self.stale, self.errors, self.left) = (inserted, stale, errors, left)
+    }
+
+    var testDescription: String { name }
+
+    var setup: String {
+      """
+      CREATE TABLE production.log (id text PRIMARY KEY);
+      \(excludes ? "ALTER TABLE production.t DROP CONSTRAINT t_pkey, ADD EXCLUDE USING btree (id WITH =), ADD PRIMARY KEY (id);" : "")
+      INSERT INTO production.t VALUES ('k', 'cdc', 5);
+      CREATE FUNCTION production.h(r production.t) RETURNS production.t LANGUAGE plpgsql
+        AS $$ BEGIN \(body.replacing("RETURN NULL", with: "RETURN NULL::production.t").replacing(/RETURN ([^N;][^;]*);/) { "RETURN ROW(\($0.1))::production.t;" }) END $$;
+      CREATE FUNCTION production.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN production.h(NEW); END $$;
+      CREATE TRIGGER f BEFORE INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION production.f();
+      CREATE FUNCTION production.k() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
+      CREATE TRIGGER k BEFORE UPDATE ON production.t FOR EACH ROW WHEN (NEW.v = 'keep') EXECUTE FUNCTION production.k();
+      CREATE FUNCTION production.d(k text) RETURNS void LANGUAGE sql AS $$ DELETE FROM production.t WHERE id = k $$;
+      CREATE FUNCTION production.g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM production.d(NEW.id); RETURN NULL; END $$;
+      CREATE CONSTRAINT TRIGGER g AFTER INSERT OR UPDATE ON production.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        WHEN (NEW.v = 'gone') EXECUTE FUNCTION production.g();
+      INSERT INTO staging.t VALUES \(rows);
+      """
+    }
+  }
+
+  @Test(arguments: confusions, [1, 50])
+  func `what becomes of each row is known of that row`(confusion: Confusion, batchRows: Int) async throws {
+    try await TestDatabase.with { database async throws in
+      try database.makePair(
+        production: "id text PRIMARY KEY, v text, at int",
+        staging: "id text, v text, at int"
+      )
+      try database.run(confusion.setup)
+      let merge = try await database.merge {
+        $0.batchRows = batchRows
+        $0.columns.version = "at"
+      }
+      let totals = merge.totals
+      #expect(totals.inserted == confusion.inserted && totals.updated == 0, "\(totals) \(merge.failures)")
+      #expect(totals.stale == confusion.stale && totals.errors == confusion.errors, "\(totals)")
+      #expect(
+        try database.rows("SELECT * FROM production.t ORDER BY id") == (confusion.left + ["(k,cdc,5)"]).sorted()
+      )
+    }
+  }
+
+  /// Of arrays there are no arrays in which keys could be sent.
+  @Test(arguments: ["", "DEFERRABLE INITIALLY DEFERRED"], ["int", "int[]"])
+  func `a row that is deleted behind the write is missed whatever its key`(deferral: String, type: String) async throws
+  {
+    try await TestDatabase.with { database async throws in
+      let columns = "id \(type) PRIMARY KEY, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      let key = type == "int" ? "n" : "ARRAY[n]"
+      try database.run(
+        """
+        CREATE FUNCTION production.purge(k \(type)) RETURNS void LANGUAGE sql AS 'DELETE FROM production.t WHERE id = k';
+        CREATE FUNCTION production.late() RETURNS trigger LANGUAGE plpgsql
+          AS 'BEGIN IF NEW.updated_at % 10 = 7 THEN PERFORM production.purge(NEW.id); END IF; RETURN NULL; END';
+        CREATE \(deferral.isEmpty ? "" : "CONSTRAINT") TRIGGER late AFTER INSERT OR UPDATE ON production.t \(deferral)
+          FOR EACH ROW EXECUTE FUNCTION production.late();
+        INSERT INTO production.t SELECT \(key), 0 FROM generate_series(11, 30) AS n;
+        INSERT INTO staging.t SELECT \(key), n FROM generate_series(1, 40) AS n;
+        """
+      )
+      let merge = try await database.merge()
+      let counts = merge.totals
+      #expect(counts.errors == 4 && counts.inserted == 18 && counts.updated == 18, "\(counts) \(merge.failures)")
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE updated_at > 0") == 36)
+    }
+  }
+
+  /// The BEFORE trigger writes elsewhere, where a deferred one deletes the row; unless it runs before the row is there.
+  @Test func `a row that is deleted by way of another table does not count as merged`() async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "INSERT", "INSERT INTO production.log VALUES (NEW.id); RETURN NEW;")
+      try database.run(
+        """
+        DROP TABLE production.t_child;
+        CREATE TABLE production.log (id int);
+        CREATE FUNCTION production.late() RETURNS trigger LANGUAGE plpgsql
+          AS 'BEGIN DELETE FROM production.t WHERE id = NEW.id AND id = 7; RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT ON production.log DEFERRABLE INITIALLY DEFERRED
+          FOR EACH ROW EXECUTE FUNCTION production.late();
+        """
+      )
+      let totals = try await database.merge().totals
+      #expect(totals.inserted + totals.updated + totals.errors == 40, "\(totals)")
+      #expect(
+        try database.count("SELECT count(*) FROM production.t WHERE note = 'new'") == totals.inserted + totals.updated
+      )
+    }
+  }
+
+  @Test(arguments: [1, 50])
+  func `ties that a trigger changes are no other rows' updates`(batchRows: Int) async throws {
+    try await TestDatabase.with { database async throws in
+      try make(
+        database,
+        trigger: "INSERT OR UPDATE",
+        "NEW.note := upper(NEW.note); IF TG_OP = 'INSERT' AND NEW.id = 9 THEN NEW.id := 1; END IF; "
+          + "IF TG_OP = 'UPDATE' AND NEW.id = 2 THEN RETURN OLD; END IF; RETURN NEW;"
+      )
+      try database.run(
+        """
+        DROP TABLE production.t_child;
+        ALTER TABLE production.t DISABLE TRIGGER actor;
+        INSERT INTO production.t VALUES (2, 'old', 2), (3, 'old', 2);
+        ALTER TABLE production.t ENABLE TRIGGER actor;
+        DELETE FROM staging.t WHERE id > 9;
+        """
+      )
+      let merge = try await database.merge {
+        $0.batchRows = batchRows
+        $0.ties = .compare
+      }
+      let counts = merge.totals
+      #expect(counts.errors == 1 && counts.inserted == 5 && counts.updated == 2 && counts.stale == 1, "\(counts)")
+      #expect(try database.rows("SELECT DISTINCT note FROM production.t ORDER BY 1") == ["(NEW)", "(old)"])
+    }
+  }
+
+  @Test func `a row that a trigger would move to another partition is refused`() async throws {
+    try await TestDatabase.with { database async throws in
+      try database.makePair(
+        production: "id int PRIMARY KEY, updated_at int) PARTITION BY RANGE (id",
+        staging: "id int, updated_at int"
+      )
+      try database.run(
+        """
+        CREATE TABLE production.t1 PARTITION OF production.t FOR VALUES FROM (0) TO (100);
+        CREATE TABLE production.t2 PARTITION OF production.t FOR VALUES FROM (100) TO (200);
+        CREATE FUNCTION production.act() RETURNS trigger LANGUAGE plpgsql
+          AS 'BEGIN IF NEW.id = 7 THEN NEW.id := 107; END IF; RETURN NEW; END';
+        CREATE TRIGGER actor BEFORE INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION production.act();
+        INSERT INTO staging.t SELECT n, 1 FROM generate_series(1, 40) AS n;
+        """
+      )
+      let merge = try await database.merge()
+      #expect(merge.totals.errors == 1 && merge.totals.inserted == 39, "\(merge.failures)")
+    }
+  }
+
+  @Test func `a run in one transaction goes row by row where triggers stand between`() async throws {
+    try await TestDatabase.with { database async throws in
+      try make(database, trigger: "INSERT OR UPDATE", "IF NEW.id <= 10 THEN RETURN NULL; END IF; RETURN NEW;")
+      let merge = try await database.merge { $0.atomic = true }
+      #expect(merge.status == .success && merge.totals.inserted == 30 && merge.totals.stale == 10, "\(merge.failures)")
+    }
+  }
+
   @Test func `a trigger that only looks on afterwards changes nothing`() async throws {
     try await TestDatabase.with { database async throws in
       try make(

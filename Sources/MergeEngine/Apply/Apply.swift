@@ -9,6 +9,9 @@ struct Apply {
   private let updateOlder: PreparedStatement?
   /// In the place of ``updateOlder`` where production lies in shards.
   private var shardUpdates: ShardUpdates?
+  /// Rows are looked for after they were written, by the batch table: nobody else can.
+  private let looksForRows: Bool
+  private let isAllOrNothing: Bool
   private var writtenRowCount = 0
   private var copier: RowCopier
 
@@ -26,8 +29,15 @@ struct Apply {
   }
 
   /// Makes the connection's temporary table for this plan and prepares the statements on it.
-  init(_ plan: TablePlan, _ production: Connection, batchTable: Identifier) throws(PostgresError) {
+  init(
+    _ plan: TablePlan,
+    _ production: Connection,
+    isAllOrNothing: Bool,
+    batchTable: Identifier
+  ) throws(PostgresError) {
     self.plan = plan
+    self.isAllOrNothing = isAllOrNothing
+    looksForRows = plan.writing.triggers.runAtAll && !RowsInPlace.canAsk(plan)
     self.production = production
     self.batchTable = batchTable
     copier = RowCopier(columnCount: plan.columns.count, production)
@@ -58,7 +68,7 @@ struct Apply {
     updates: [UInt32],
     _ budget: inout LockBudget
   ) throws -> Counts {
-    guard plan.insertsByCopy, !plan.writing.triggers.onInsert else {
+    guard plan.insertsByCopy, !plan.writing.triggers.onInsert, !looksForRows else {
       return try writeExactly(batch, inserts: inserts, updates: updates, &budget)
     }
     var counts = Counts()
@@ -133,22 +143,26 @@ struct Apply {
   mutating func insertExactly(_ rows: ArraySlice<UInt32>, of batch: StagedBatch, _ budget: LockBudget) throws -> Counts
   {
     try fillBatchTable(rows, of: batch)
+    let (isWatched, isSingle) = (plan.writing.triggers.onInsert, rows.count == 1)
+    let raisesAlone = isWatched && isSingle ? try raisesWhereAbsent(budget) : false
     var counts = Counts()
-    counts.inserted = try execute(
-      insertMissing,
-      isWitnessed: plan.writing.triggers.onInsert || plan.writing.images != nil
-    )
-    .count
+    let inserted = try execute(insertMissing, isWitnessed: isWatched || plan.writing.images != nil)
+    counts.inserted = inserted.count
     if counts.inserted < rows.count {
+      // The update would write rows again that are just inserted, in the place of others that were not.
+      if inserted.dueCount > 0 || isWatched && plan.writing.ties != nil, !isSingle {
+        throw Self.refusal(plan, "changes versions of some rows and does not insert others")
+      }
       try budget.limitNext(on: production)
       try shardUpdates?.divide(rows, of: batch, on: production)
       counts.updated = try updateFromBatchTable(rows.count - counts.inserted, of: batch, budget)
     }
     let missingCount = rows.count - counts.inserted - counts.updated
-    if missingCount > 0, plan.writing.triggers.onInsert {
-      if plan.writing.triggers.hasChildren { counts.inserted += min(try redirectedCount(), missingCount) }
-      try requireOwnKeys(budget)
+    if missingCount > 0, isWatched, plan.writing.triggers.hasChildren {
+      counts.inserted += min(try redirectedCount(), missingCount)
     }
+    if missingCount > 0, raisesAlone, try isAnyAbsent() { throw Self.otherKey(plan) }
+    if looksForRows { try requireInPlace(counts, of: rows.count) }
     counts.lostRaces = rows.count - counts.inserted - counts.updated
     return counts
   }
@@ -162,6 +176,7 @@ struct Apply {
     try shardUpdates?.divide(rows, of: batch, on: production)
     var counts = Counts()
     counts.updated = try updateFromBatchTable(rows.count, of: batch, budget)
+    if looksForRows { try requireInPlace(counts, of: rows.count) }
     counts.lostRaces = rows.count - counts.updated
     return counts
   }
@@ -179,7 +194,7 @@ struct Apply {
     _ budget: LockBudget
   ) throws -> Int {
     guard updateOlder != nil || shardUpdates != nil else { return 0 }
-    var (updatedCount, stillOlderCount, isTried) = (0, 0, isTried)
+    var (updatedCount, dueCount, isTried) = (0, 0, isTried)
     for _ in 0..<Self.updateLimit where updatedCount < rowCount {
       if isTried {
         try budget.limitNext(on: production)
@@ -188,10 +203,10 @@ struct Apply {
       }
       let written = try updateOnce(of: batch, budget)
       // What was written and is older still was written once more.
-      updatedCount += max(written.count - stillOlderCount, 0)
+      updatedCount += max(written.count - dueCount, 0)
       // What a trigger swallows is due for ever; what is due in shards shows only when it is updated.
       if isTried, plan.writing.triggers.onUpdate || plan.citus != nil && written.count == 0 { break }
-      (stillOlderCount, isTried) = (written.stillOlderCount, true)
+      (dueCount, isTried) = (written.dueCount, true)
     }
     return min(updatedCount, rowCount)
   }
@@ -217,50 +232,66 @@ struct Apply {
     let result = try production.execute(statement)
     guard isWitnessed else { return Written(count: result.affectedRowCount) }
     let count = result.integer(0, 0) ?? 0
-    guard result.integer(0, 1) == count else { throw otherKey }
+    guard result.integer(0, 1) == count else { throw Self.otherKey(plan) }
     if let images = plan.writing.images, let doubtful = result.text(0, 3) {
       try production.execute(
         ApplySQL.discardUnwritten(plan, images, at: TupleAddress.addresses(ofArray: doubtful)),
         "discarding images of rows of \(plan.production) that were not written"
       )
     }
-    return Written(count: count - (result.integer(0, 2) ?? 0), stillOlderCount: result.integer(0, 4) ?? 0)
+    return Written(count: count - (result.integer(0, 2) ?? 0), dueCount: result.integer(0, 4) ?? 0)
   }
 
   /// What a statement has done.
   private struct Written {
     /// Rows that were written.
     var count: Int
-    /// Those of them that are due again: a trigger has given them an older version than staging's.
-    var stillOlderCount = 0
+    /// Those of them that may be due again: a trigger has given them an older version than staging's, or of inserted ones another.
+    var dueCount = 0
   }
 
-  /// Looks whether a row was passed by since a trigger has given it a key that another row has: for ON CONFLICT it is there already.
-  /// One that a trigger swallows raises nothing here either.
-  ///
-  /// - Throws: an error that refuses the row.
-  private func requireOwnKeys(_ budget: LockBudget) throws {
-    guard plan.citus == nil, !plan.keyIsDeferrable else { return }
+  /// Whether the row of the batch table can't be inserted as one that is not there: other than in ``insertMissing``, where a row to
+  /// which a trigger gives a key that another row has is passed by as that one. Before that, since what triggers write besides may
+  /// keep them from doing it twice.
+  private func raisesWhereAbsent(_ budget: LockBudget) throws -> Bool {
+    guard plan.citus == nil, !plan.keyIsDeferrable else { return false }
     try budget.limitNext(on: production)
     do {
       try Savepoint.rehearse(on: production) {
-        try production.execute(
-          ApplySQL.insertAbsent(plan, batchTable),
-          "looking for rows of \(plan.production) under other keys"
-        )
+        try production.execute(ApplySQL.insertAbsent(plan, batchTable), "trying to insert into \(plan.production)")
       }
+      return false
     } catch let error as PostgresError where error.refusesRow {
-      // What a trigger does has a context, and it has done that before: the second time its own statements may fail.
-      if error.sqlState == .uniqueViolation, error.context == nil { throw otherKey }
+      return true
     }
   }
 
+  /// As ``RowsInPlace/require(_:inserts:updates:of:on:)``, for the rows of the batch table.
+  private func requireInPlace(_ counts: Counts, of rowCount: Int) throws {
+    if !isAllOrNothing { try RowsInPlace.runDeferredTriggers(production) }
+    guard try isAnyAbsent(), rowCount > 1 || counts.inserted + counts.updated == rowCount else { return }
+    throw RowsInPlace.refusal(plan)
+  }
+
+  private func isAnyAbsent() throws(PostgresError) -> Bool {
+    try production.query(
+      ApplySQL.isAnyAbsent(plan, batchTable),
+      "looking whether rows of \(plan.production) are there"
+    )
+    .bool(0, 0) == true
+  }
+
   /// What a row is refused for that a trigger gives another key: the next run would bring it again.
-  private var otherKey: PostgresError {
+  static func otherKey(_ plan: TablePlan) -> PostgresError {
+    refusal(plan, "gives the row another key than staging has")
+  }
+
+  /// What a trigger does for which a row is refused; of several rows each is tried by itself.
+  static func refusal(_ plan: TablePlan, _ deed: String) -> PostgresError {
     PostgresError(
       .server,
       sqlState: .integrityConstraintViolation,
-      message: "a trigger of \(plan.production) gives the row another key than staging has",
+      message: "a trigger of \(plan.production) \(deed)",
       operation: "writing into \(plan.production)"
     )
   }

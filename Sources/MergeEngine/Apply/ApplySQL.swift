@@ -44,12 +44,13 @@ enum ApplySQL {
     insertMissing(plan, from: "pg_temp.\(table)")
   }
 
-  /// As ``insertMissing(_:_:)`` of the newest row of each key, and returns a column of the batch table of each row that was inserted.
+  /// As ``insertMissing(_:_:)`` of the newest row of each key, and returns a column of the batch table of each row that was inserted;
+  /// NULL of one that a trigger has given another key.
   static func insertMissing(_ plan: TablePlan, _ table: Identifier, returning position: Identifier) -> SQL {
     let source = newest(plan, table, position)
     return """
       \(keeping(plan, insertion(plan, from: source)))
-      SELECT t.\(position)::bigint FROM written AS p JOIN \(source) AS t ON \(match(plan))
+      SELECT t.\(position)::bigint FROM written AS p LEFT JOIN \(source) AS t ON \(match(plan))
       """
   }
 
@@ -65,7 +66,7 @@ enum ApplySQL {
   private static func insertMissing(_ plan: TablePlan, from source: SQL) -> SQL {
     let insertion = insertion(plan, from: source)
     guard plan.writing.images != nil || plan.writing.triggers.onInsert else { return insertion }
-    return "\(keeping(plan, insertion)) \(witness(plan, from: source))"
+    return "\(keeping(plan, insertion)) \(witness(plan, from: source, isOfInsert: true))"
   }
 
   /// Inserts what is still not there, without regard to who has its place: for a look at the error, as it is undone.
@@ -90,7 +91,7 @@ enum ApplySQL {
     let key = plan.keyColumns.map(\.name).joined()
     let keeping: SQL =
       plan.writing.images.map { ", kept AS (INSERT INTO \($0.name) (\(key)) SELECT \(key) FROM written)" } ?? ""
-    return "WITH written AS (\(insertion) \(returningKey(plan)))\(keeping)"
+    return "WITH written AS (\(insertion) \(returningKey(plan)), p.\(plan.version.name) AS \(version))\(keeping)"
   }
 
   private static func returningKey(_ plan: TablePlan) -> SQL {
@@ -98,30 +99,40 @@ enum ApplySQL {
   }
 
   /// How many rows were written, and how many of them under a key of the batch: triggers may set another one. Then how many a trigger
-  /// has kept as they were, the images among which are some of rows that were not written, and how many rows were written and are
-  /// still older.
+  /// has kept as they were, the images among which are some of rows that were not written, and how many rows were written and
+  /// are still due, or inserted with another version than staging's.
   ///
   /// - Parameters:
-  ///   - tellsAfterwards: `written` has the columns of ``afterwards(_:_:)``.
+  ///   - isOfInsert: `written` has the column ``version``, otherwise those of ``afterwards(_:_:)``.
   ///   - doubtful: the images in question.
   private static func witness(
     _ plan: TablePlan,
     from source: SQL,
-    tellsAfterwards: Bool = false,
+    isOfInsert: Bool,
     doubtful: SQL = "NULL::text"
   ) -> SQL {
-    let written = plan.keyColumns.map { "w.\($0.name)" as SQL }.joined(", ")
-    let staged = plan.keyColumns.map(value).joined(", ")
-    func count(where condition: SQL) -> SQL {
-      tellsAfterwards ? "(SELECT count(*) FROM written AS w WHERE \(condition))" : "0"
-    }
+    let written = plan.keyColumns.map { "w.\($0.name)" as SQL }
+    let staged = plan.keyColumns.map(value)
     // Not a join: on these connections it would be a nested loop, without an index.
-    return """
-      SELECT (SELECT count(*) FROM written),
-             (SELECT count(*) FROM (SELECT \(written) FROM written AS w INTERSECT SELECT \(staged) FROM \(source) AS t) AS own),
-             \(count(where: "w.\(kept)")), \(doubtful), \(count(where: "w.\(stillOlder) AND NOT w.\(kept)"))
+    func sameCount(_ written: [SQL], _ staged: [SQL]) -> SQL {
       """
+      (SELECT count(*) FROM (SELECT \(written.joined(", ")) FROM written AS w
+                             INTERSECT SELECT \(staged.joined(", ")) FROM \(source) AS t) AS same)
+      """
+    }
+    let count: SQL = "(SELECT count(*) FROM written AS w)"
+    let (keptCount, dueCount): (SQL, SQL) =
+      isOfInsert
+      ? ("0", "\(count) - \(sameCount(written + ["w.\(version)"], staged + [value(plan.version)]))")
+      : (
+        "(SELECT count(*) FROM written AS w WHERE w.\(kept))",
+        "(SELECT count(*) FROM written AS w WHERE w.\(stillDue) AND NOT w.\(kept))"
+      )
+    return "SELECT \(count), \(sameCount(written, staged)), \(keptCount), \(doubtful), \(dueCount)"
   }
+
+  /// The column with the version that an inserted row has got.
+  private static let version = Identifier("_merge_engine_version")
 
   /// How many rows of the batch are in a child of production now, as they came: a trigger has put them there.
   static func countRedirected(_ plan: TablePlan, _ table: Identifier) -> SQL {
@@ -171,14 +182,19 @@ enum ApplySQL {
     let update = update(plan, from: "\(source) AS t", where: isDue(plan))
     guard plan.writing.triggers.onUpdate else { return update }
     return """
-      WITH written AS (\(update) \(returningKey(plan)), \(afterwards(plan, isOlder(plan, value(plan.version)))))
-      \(witness(plan, from: source, tellsAfterwards: true))
+      WITH written AS (\(update) \(returningKey(plan)), \(afterwards(plan, isBehind(plan, value))))
+      \(witness(plan, from: source, isOfInsert: false))
       """
   }
 
   /// Whether any row of the batch table is still to overwrite production's.
   static func isAnyDue(_ plan: TablePlan, _ table: Identifier) -> SQL {
     "SELECT EXISTS (SELECT FROM pg_temp.\(table) AS t JOIN \(plan.production) AS p ON \(isDue(plan)))"
+  }
+
+  /// Whether production has no row for any of the batch table.
+  static func isAnyAbsent(_ plan: TablePlan, _ table: Identifier) -> SQL {
+    "SELECT EXISTS (SELECT FROM pg_temp.\(table) AS t WHERE NOT EXISTS (SELECT FROM \(plan.production) AS p WHERE \(match(plan))))"
   }
 
   /// The same of rows of staging by their addresses.
@@ -188,21 +204,26 @@ enum ApplySQL {
 
   /// The column that says whether an updated row is the old one: a trigger has kept it.
   private static let kept = Identifier("_merge_engine_kept")
-  /// The column that says whether an updated row is still older than staging's: a trigger has kept the old one, or set its version.
-  private static let stillOlder = Identifier("_merge_engine_still_older")
+  /// The column that says whether an updated row is still to be overwritten: a trigger has kept the old one, or changed the new.
+  private static let stillDue = Identifier("_merge_engine_still_due")
 
-  /// These two, returned of each row `p` as it is when its triggers have run. The statement's own look at production is as old as
-  /// the statement, so that it finds the row as it was.
-  private static func afterwards(_ plan: TablePlan, _ isOlder: SQL) -> SQL {
+  /// These two, returned of each row `p` as it is when its triggers have run.
+  private static func afterwards(_ plan: TablePlan, _ isBehind: SQL) -> SQL {
+    // A row that was older and is so no more is another one. One that differed may be changed and differ all the same.
+    let isKept: SQL = plan.writing.ties == nil ? "\(isBehind) AND \(isOld(plan))" : isOld(plan)
+    return "\(isKept) AS \(kept), \(isBehind) AS \(stillDue)"
+  }
+
+  /// Whether an updated row `p` is what it was before. The statement's own look at production is as old as the statement, so that it
+  /// finds that.
+  private static func isOld(_ plan: TablePlan) -> SQL {
+    // Citus takes no such question; there are hardly any triggers on its tables.
+    guard plan.citus == nil else { return "true" }
     let sameKey = plan.keyColumns.map { "o.\($0.name) \($0.equality) p.\($0.name)" as SQL }.joined(" AND ")
-    let isSame: SQL =
-      plan.citus == nil
-      ? """
+    return """
       EXISTS (SELECT FROM \(plan.production) AS o
               WHERE \(sameKey) AND o.tableoid = p.tableoid AND o.* OPERATOR(pg_catalog.*=) p.*)
       """
-      : "true"
-    return "\(isOlder) AND \(isSame) AS \(kept), \(isOlder) AS \(stillOlder)"
   }
 
   /// Whether production's row `p` is older than the version `new`.
@@ -231,19 +252,18 @@ enum ApplySQL {
   }
 
   /// Whether `t` is to overwrite `p`: its key, and still older, or with ties compared as new and different.
-  private static func isDue(_ plan: TablePlan) -> SQL {
-    let new = value(plan.version)
-    let old: SQL = "p.\(plan.version.name)"
-    var isOlder = isOlder(plan, new)
-    if let ties = plan.writing.ties, !ties.columns.isEmpty {
-      let differs = ties.columns.map { column in
-        let planned = plan.columns[column.index]
-        return isDistinct(value(planned), "p.\(planned.name)", column.equality)
-      }
-      let isTie: SQL = "coalesce(\(new) = \(old), \(new) IS NULL AND \(old) IS NULL)"
-      isOlder = "(\(isOlder) OR \(isTie) AND (\(differs.joined(" OR "))))"
+  private static func isDue(_ plan: TablePlan) -> SQL { "\(match(plan)) AND \(isBehind(plan, value))" }
+
+  /// Whether production's row `p` is older than what `new` has of the columns, or with ties compared as new and different.
+  private static func isBehind(_ plan: TablePlan, _ new: (TablePlan.Column) -> SQL) -> SQL {
+    let (version, old): (SQL, SQL) = (new(plan.version), "p.\(plan.version.name)")
+    guard let ties = plan.writing.ties, !ties.columns.isEmpty else { return isOlder(plan, version) }
+    let differs = ties.columns.map { column in
+      let planned = plan.columns[column.index]
+      return isDistinct(new(planned), "p.\(planned.name)", column.equality)
     }
-    return "\(match(plan)) AND \(isOlder)"
+    let isTie: SQL = "coalesce(\(version) = \(old), \(version) IS NULL AND \(old) IS NULL)"
+    return "(\(isOlder(plan, version)) OR \(isTie) AND (\(differs.joined(" OR "))))"
   }
 
   /// The same with the old rows kept: locked, kept, and overwritten in one statement.
@@ -276,20 +296,23 @@ enum ApplySQL {
       FROM locked AS l
       WHERE \(sameRow.joined(" AND "))
       """
-    // A version in the key is never updated, and so never older.
-    let isStillOlder =
-      updated.firstIndex { $0.name == plan.version.name }.map { isOlder(plan, "l.n\($0)") } ?? "false"
+    // A version in the key is never updated.
+    let isStillBehind = isBehind(plan) { column in
+      updated.firstIndex { $0.name == column.name }.map { "l.n\($0)" }
+        ?? kept.firstIndex { $0 == column.name }.map { "l.o\($0)" } ?? "NULL"
+    }
     let mayBeSwallowed = plan.writing.triggers.onUpdate
     let ending: SQL =
       if position != nil {
         """
-        , written AS (\(update) RETURNING l.position) SELECT position::bigint, NULL::text FROM written
+        , written AS (\(update) RETURNING l.position, \(mayBeSwallowed ? isOld(plan) : "false") AS \(Self.kept))
+        SELECT position::bigint, NULL::text FROM written WHERE NOT \(Self.kept)
         \(mayBeSwallowed ? "UNION ALL SELECT NULL, \(doubtfulImages)" : "")
         """
       } else if mayBeSwallowed {
         """
-        , written AS (\(update) \(returningKey(plan)), \(afterwards(plan, isStillOlder)))
-        \(witness(plan, from: "pg_temp.\(table)", tellsAfterwards: true, doubtful: doubtfulImages))
+        , written AS (\(update) \(returningKey(plan)), \(afterwards(plan, isStillBehind)))
+        \(witness(plan, from: "pg_temp.\(table)", isOfInsert: false, doubtful: doubtfulImages))
         """
       } else {
         update

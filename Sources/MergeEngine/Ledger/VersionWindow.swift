@@ -59,7 +59,7 @@ struct VersionWindow: Sendable, Hashable {
     under settings: SQL,
     _ connection: Connection
   ) throws(PostgresError) -> VersionWindow {
-    let upper: SQL = includesEnd ? "$2::text::\(type.plainName)" : Self.leastVersion("$2::text", type)
+    let upper = includesEnd ? Self.version("$2::text", type) : Self.leastVersion("$2::text", type)
     return try LocalSettings.reading(under: settings, on: connection) { () throws(PostgresError) in
       let row = try connection.query(
         "SELECT (\(Self.leastVersion("$1::text", type)))::text, (\(upper))::text",
@@ -72,7 +72,14 @@ struct VersionWindow: Sendable, Hashable {
 
   /// The first version that is not before a time: of dates the day after, where the time is not midnight. No other type is cut.
   private static func leastVersion(_ text: SQL, _ type: CatalogColumn.BaseType) -> SQL {
-    guard type.oid == TypeOID.date else { return "\(text)::\(type.plainName)" }
-    return "CASE WHEN \(text)::timestamp > \(text)::date THEN \(text)::date + 1 ELSE \(text)::date END"
+    guard type.oid == TypeOID.date else { return version(text, type) }
+    let time = TimeText.zoneless(text)
+    return "CASE WHEN (\(time)) > (\(time))::date THEN (\(time))::date + 1 ELSE (\(time))::date END"
+  }
+
+  /// A bound in the version's type.
+  private static func version(_ text: SQL, _ type: CatalogColumn.BaseType) -> SQL {
+    [TypeOID.timestamp, TypeOID.date].contains(type.oid)
+      ? "(\(TimeText.zoneless(text)))::\(type.plainName)" : "\(text)::\(type.plainName)"
   }
 }

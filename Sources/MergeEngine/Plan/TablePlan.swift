@@ -81,8 +81,9 @@ struct TablePlan: Sendable {
     }.joined(", ")
   }
 
-  /// What tells how rows are judged from how others judge them: by another version column, under another `--time-zone` or
-  /// settings of the database, by another key. Nil where the column updated_at is read as it is, and rows are matched by the primary key, which staging calls the same.
+  /// What tells how rows are judged from how others judge them: by another version column, under another `--time-zone` or other
+  /// settings of the database, by another key. Nil where the column updated_at is read as it is, and rows are matched by the
+  /// primary key, which staging calls the same.
   var versionReading: String? {
     var parts: [String] = []
     if !version.isReadAsItIs || version.stagedName.name != ColumnRules().version {

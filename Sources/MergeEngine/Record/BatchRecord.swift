@@ -20,6 +20,16 @@ struct BatchRecord {
     }
   }
 
+  /// The run's own record is gone, and with it whatever says that there is such a run.
+  struct RunGone: Error, CustomStringConvertible {
+    var description: String {
+      "the run's row of merge_logs is gone: somebody has deleted it, or the server has lost its last commits in a crash. What is merged "
+        + "counts; run the same command again to merge the rest"
+    }
+  }
+
+  private static let goneWords = "the run's record is gone"
+
   /// - Parameters:
   ///   - worker: its number within the run.
   ///   - name: the prepared statement's.
@@ -38,6 +48,7 @@ struct BatchRecord {
     operation = "recording the counts of \(plan.production)"
     countsPages = !plan.reading.cacheFit.relations.isEmpty
     let counting: SQL = countsPages ? "\nRETURNING \(PageCounter.outputs(plan.reading.cacheFit.relations))" : ""
+    let logID = run.logIDs[plan.name] ?? 0
     let shape = PlannedShape(plan)
     let isAsPlanned =
       isOneDatabase && plan.reading.snapshot == nil
@@ -46,7 +57,7 @@ struct BatchRecord {
     // One statement, so that a record of each batch costs no further trip to the server; the commit travels with it, and must
     // not come where no place was noted: then the statement divides by zero. Nor where the tables are not what was planned, which
     // the batch's locks keep as they are from here on. The start is told by the time it took: with --atomic the transaction began
-    // with the first batch.
+    // with the first batch. Nor where the run has no record: the UPDATE would find no row, and ask nothing of all that.
     statement = try connection.prepareWithNext(
       name,
       """
@@ -57,6 +68,8 @@ struct BatchRecord {
         SELECT \(run.id), \(Literal(plan.plainName)), \(worker), now - $9 * interval '1 microsecond', now,
                $1, $2, $3, $4, $5, $6, $7, $8, $9 / 1000, \(Literal(plan.production.schema.name))
         FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) AS clock
+        WHERE CASE WHEN EXISTS (SELECT FROM \(admin).merge_logs WHERE id = \(logID)) THEN true
+                   ELSE \(KeyCast.refusal(["\(Literal(Self.goneWords))"])) END
       ), progress AS (\(progress))
       UPDATE \(admin).merge_logs
       SET merge_time = clock_timestamp() AT TIME ZONE 'UTC',
@@ -64,7 +77,7 @@ struct BatchRecord {
           records_updated = records_updated + $3, records_unchanged = records_unchanged + $4,
           records_stale = records_stale + $5, records_duplicate = records_duplicate + $6,
           records_error = records_error + $7, lost_races = lost_races + $8, batches = batches + 1
-      WHERE id = \(run.logIDs[plan.name] ?? 0) AND 1 / (SELECT count(*) FROM progress) >= 0
+      WHERE id = \(logID) AND 1 / (SELECT count(*) FROM progress) >= 0
         AND \(PlannedShape.require(isAsPlanned))\(counting)
       """,
       parameterTypes: [UInt32](repeating: TypeOID.int8, count: 9) + [
@@ -125,7 +138,7 @@ struct BatchRecord {
   ///   - elapsed: since the batch was begun.
   ///   - ending: what ends the transaction, if that is to be done at once.
   /// - Returns: the pages of production that the session has visited, as ``PageCounter`` takes them; nil where nothing is known.
-  /// - Throws: ``StagingRewritten``, ``PlannedShape/Broken``, ``PostgresError``.
+  /// - Throws: ``StagingRewritten``, ``RunGone``, ``PlannedShape/Broken``, ``PostgresError``.
   func add(
     _ counts: VerdictCounts,
     at place: BatchPlace,
@@ -158,6 +171,7 @@ struct BatchRecord {
     do throws(PostgresError) {
       return try connection.execute(statement, parameters, then: ending)
     } catch {
+      if error.origin == .server, KeyCast.explained(error).message == Self.goneWords { throw RunGone() }
       if PlannedShape.isBroken(error) { throw PlannedShape.Broken(plan: plan) }
       guard error.sqlState == .divisionByZero, error.operation == operation else { throw error }
       throw StagingRewritten()

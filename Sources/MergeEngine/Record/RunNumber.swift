@@ -33,7 +33,7 @@ enum RunNumber {
           WITH added AS (
             INSERT INTO \(admin).merge_summary (\(columns)) VALUES (\(values)) ON CONFLICT DO NOTHING RETURNING id::bigint
           )
-          SELECT (SELECT id FROM added), coalesce(max(k.number), 0) FROM (\(numbers(tables, admin))) AS k (number)
+          SELECT (SELECT id FROM added), coalesce(max(k.number), 0), \(outlivesCrash) FROM (\(numbers(tables, admin))) AS k (number)
           """,
           parameters,
           operation
@@ -51,6 +51,11 @@ enum RunNumber {
       }
     }
   }
+
+  /// Has the transaction that opens a run wait for the disk whatever the database has: a run that a crash takes back while its client
+  /// goes on would be nobody's.
+  static let outlivesCrash: SQL =
+    "(SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off')"
 
   private static let operation = "opening the run"
 

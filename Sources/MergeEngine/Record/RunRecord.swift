@@ -168,7 +168,7 @@ struct RunRecord {
     UPDATE \(admin).merge_summary
     SET status = 'RUNNING', merge_end = NULL, notes = NULL, parameters = $1, engine_version = $2, warnings = $3
     WHERE id = \(id)
-    RETURNING id
+    RETURNING id, \(RunNumber.outlivesCrash)
     """
   }
 

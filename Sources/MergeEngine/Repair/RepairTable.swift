@@ -9,6 +9,7 @@ struct RepairTable {
   private let record: RepairRecord.Writer
   private let production: Connection
   private var copier: RowCopier
+  private var rowsInPlace: RowsInPlace?
 
   private var plan: TablePlan { sql.plan }
 
@@ -31,6 +32,13 @@ struct RepairTable {
     guardian = DeletionGuard(sql.plan, seen: seen, schemas: schemas, connections.production)
     copier = RowCopier(columnCount: sql.plan.columns.count, connections.production)
     try production.execute(sql.createBatchTable, "creating a temporary table")
+    // Deferred triggers run with their statement here.
+    rowsInPlace = try RowsInPlace(
+      sql.plan,
+      connections.production,
+      isAllOrNothing: true,
+      statementName: "\(sql.batchTable.name)_in_place"
+    )
   }
 
   /// Applies differences, all extra or none.
@@ -75,8 +83,10 @@ struct RepairTable {
     let inserts = positions { $0 == .missing }
     if !inserts.isEmpty {
       try fill(inserts, of: batch)
-      for position in try execute(sql.insert, []) { linesByPosition[position].map { outcomes[$0] = .inserted } }
+      let inserted = try insert()
+      for position in inserted { linesByPosition[position].map { outcomes[$0] = .inserted } }
       try budget.limitNext(on: production)
+      try requireInPlace(Apply.Counts(inserted: inserted.count), inserts: inserts, updates: [], batch)
     }
     let updates = positions { $0 == .outdated || $0 == .differing }
     if !updates.isEmpty, !plan.updatedColumns.isEmpty {
@@ -84,12 +94,32 @@ struct RepairTable {
       let transactions = linesByPosition.map { line in
         line.flatMap { differences[$0].productionRow?.xmin } ?? "0"
       }
-      for position in try update([.textArray(transactions)]) {
-        linesByPosition[position].map { outcomes[$0] = .updated }
-      }
+      let updated = try update([.textArray(transactions)])
+      for position in updated { linesByPosition[position].map { outcomes[$0] = .updated } }
       try budget.limitNext(on: production)
+      try requireInPlace(Apply.Counts(updated: updated.count), inserts: [], updates: updates, batch)
     }
     return try explain(outcomes, of: differences, isInStaging: addresses.map { $0 != nil })
+  }
+
+  /// - Returns: the positions of the rows that were inserted.
+  /// - Throws: an error that refuses the row where a trigger has given one another key.
+  private func insert() throws(PostgresError) -> [Int] {
+    let result = try production.query(sql.insert, [], "mending rows of \(plan.production)")
+    let positions = numbers(result)
+    guard positions.count == result.count else { throw Apply.otherKey(plan) }
+    return positions
+  }
+
+  private mutating func requireInPlace(
+    _ written: Apply.Counts,
+    inserts: [UInt32],
+    updates: [UInt32],
+    _ batch: StagedBatch
+  ) throws {
+    guard var rows = rowsInPlace else { return }
+    defer { rowsInPlace = rows }
+    try rows.require(written, inserts: inserts, updates: updates, of: batch, on: production)
   }
 
   private func delete(_ differences: [Difference], _ budget: inout LockBudget) throws -> [RepairOutcome] {

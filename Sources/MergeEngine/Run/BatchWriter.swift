@@ -29,7 +29,12 @@ struct BatchWriter {
     self.production = production
     self.quarantine = quarantine
     self.isAllOrNothing = isAllOrNothing
-    apply = try Apply(plan, production, batchTable: Identifier("merge_engine_batch_\(number)"))
+    apply = try Apply(
+      plan,
+      production,
+      isAllOrNothing: isAllOrNothing,
+      batchTable: Identifier("merge_engine_batch_\(number)")
+    )
     if copiesWithinServer {
       applyWithinServer = try ApplyWithinServer(plan, production, statementName: "within_\(number)")
     }
@@ -64,7 +69,10 @@ struct BatchWriter {
     _ ties: inout TieCheck?
   ) throws -> Apply.Counts {
     let (inserts, updates) = (memory.classifier.inserts, memory.classifier.updates)
-    if mode == .careful && !isAllOrNothing { return try writeAroundRefused(&memory, revivingBy: &probe, &ties) }
+    if mode == .careful {
+      return isAllOrNothing
+        ? try writeUnrefused(memory) : try writeAroundRefused(&memory, revivingBy: &probe, &ties)
+    }
     if isCheckedLast { try deferConstraints() }
     let written =
       switch (route, mode) {
@@ -95,6 +103,15 @@ struct BatchWriter {
   /// Has the server check what it has put off, and put nothing off any more.
   private func checkConstraints() throws {
     try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "setting constraints immediate")
+  }
+
+  /// Writes row by row where that is needed.
+  ///
+  /// - Throws: the error of a row that the server refuses whatever is tried.
+  private mutating func writeUnrefused(_ memory: BatchMemory) throws -> Apply.Counts {
+    var counts = Apply.Counts()
+    if let refusal = try writeAroundRefused(memory, &counts).first { throw refusal.error }
+    return counts
   }
 
   /// Writes row by row where that is needed, and puts the rows aside that the server refuses whatever is tried.
@@ -146,7 +163,8 @@ struct BatchWriter {
   ) throws -> Bool {
     let inserts = refusedInserts.filter(\.dependsOnOtherRows).map(\.row)
     let updates = refusedUpdates.filter(\.dependsOnOtherRows).map(\.row)
-    guard !inserts.isEmpty, !updates.isEmpty else { return false }
+    // In a run of one transaction constraints stay deferred until its end.
+    guard !inserts.isEmpty, !updates.isEmpty, !isAllOrNothing else { return false }
     try budget.limitNext(on: production)
     do {
       counts += try Savepoint.attempt(on: production) {

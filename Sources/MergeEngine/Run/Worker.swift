@@ -210,6 +210,7 @@ final class Worker {
         // attempt would find it otherwise.
         guard
           error is BinaryCopyError || error is SnapshotError || error is ShardPair.Moved || error is PlannedShape.Broken
+            || error is BatchRecord.RunGone
         else { throw error }
         return try fail(item, error)
       }

@@ -70,8 +70,8 @@ import Testing
       #expect(
         try database.sortedRows(
           "SELECT DISTINCT setting FROM public.seen WHERE place = 'merge_logs' AND name = 'synchronous_commit'"
-        ) == ["(off)"],
-        "whoever has it off has reasons"
+        ) == ["(local)"],
+        "a run must not be gone while its client goes on"
       )
       #expect(
         try database.holds(

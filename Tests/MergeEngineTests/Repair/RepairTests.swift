@@ -53,6 +53,62 @@ import Testing
     try result.get()
   }
 
+  /// What production's triggers make of a repair, by a function of their own, and the rows that are left then.
+  static let triggers = [
+    (
+      "CREATE CONSTRAINT TRIGGER t AFTER INSERT OR UPDATE ON production.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW",
+      "PERFORM production.purge(NEW.k); RETURN NULL;", 2, ["(2,old)", "(6,a6)"]
+    ),
+    (
+      "CREATE TRIGGER t AFTER INSERT OR UPDATE ON production.t FOR EACH ROW",
+      "PERFORM production.purge(NEW.k); RETURN NULL;", 2, ["(2,old)", "(6,a6)"]
+    ),
+    (
+      "CREATE TRIGGER t BEFORE UPDATE ON production.t FOR EACH ROW", "RETURN OLD;", 1, ["(2,old)", "(5,a5)", "(6,a6)"]
+    ),
+    (
+      "CREATE TRIGGER t BEFORE INSERT ON production.t FOR EACH ROW",
+      "IF NEW.k = 5 THEN NEW.k := 77; END IF; RETURN NEW;", 1, ["(2,a2)", "(6,a6)"]
+    ),
+    (
+      "CREATE TRIGGER t BEFORE INSERT ON production.t FOR EACH ROW",
+      "IF NEW.k = 5 THEN NEW.k := 6; END IF; RETURN NEW;", 1, ["(2,a2)", "(6,a6)"]
+    ),
+  ]
+
+  @Test(arguments: triggers)
+  func `a row that a trigger keeps from its place is left, and nothing of it stays`(
+    trigger: String,
+    body: String,
+    leftCount: Int,
+    rows: [String]
+  ) async throws {
+    try await TestDatabase.with { database in
+      try await fill(database, 6)
+      try database.run(
+        "DELETE FROM production.t WHERE k IN (5, 6); UPDATE production.t SET a = 'old', updated_at = '2025-01-01' WHERE k = 2"
+      )
+      let file = DifferencesFile()
+      #expect(
+        try await database.call("verify", arguments: ["--recheck-after", "0", "--output", file.path]).status == 65
+      )
+      try database.run(
+        """
+        CREATE FUNCTION production.purge(n int) RETURNS void LANGUAGE sql AS 'DELETE FROM production.t WHERE k = n AND n IN (2, 5)';
+        CREATE FUNCTION production.act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(body) END $$;
+        \(trigger) EXECUTE FUNCTION production.act();
+        """
+      )
+      let repair = try await database.call("repair", file.path, "--json")
+      #expect(repair.status == 65, "\(repair.transcript)")
+      #expect(try repair.json()["totals"]["left_alone"].integer == leftCount, "\(repair.transcript)")
+      #expect(
+        try database.rows("SELECT k, a FROM production.t WHERE k NOT IN (1, 3, 4) ORDER BY k") == rows,
+        "\(repair.transcript)"
+      )
+    }
+  }
+
   @Test func `200 faults under CDC: all in the file, untouched ones mended, and given back by rollback`() async throws {
     try await TestDatabase.with { database in
       try await fill(database, 10_000)

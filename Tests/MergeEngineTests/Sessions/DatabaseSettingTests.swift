@@ -133,6 +133,34 @@ import Testing
     }
   }
 
+  /// The server's own cast of such a text to a type without a zone takes the zone for nothing.
+  @Test(arguments: ["timestamp", "timestamptz"])
+  func `a window that names its zone is of these instants whatever the version's type`(type: String) async throws {
+    try await TestDatabase.with { database async throws in
+      try database.makePair(
+        production: "id int PRIMARY KEY, updated_at \(type)",
+        staging: "id int, updated_at timestamp"
+      )
+      try database.run(
+        "INSERT INTO staging.t SELECT h, timestamp '2025-03-31' + h * interval '1 hour' FROM generate_series(0, 23) AS h"
+      )
+      for (from, to) in [
+        ("2025-03-31 14:00:00+05:00", "2025-03-31 20:00:00+05:00"), ("31 Mar 2025 17:00 MSK", "2025-03-31T21:00+03"),
+      ] {
+        let report = try await database.merge {
+          $0.from = from
+          $0.to = to
+          $0.timeZone = "America/New_York"
+        }
+        #expect(report.totals.inserted > 0, "\(report.failures)")
+      }
+      // 09:00 to 15:00 UTC and 14:00 to 18:00 UTC, four hours earlier in New York.
+      #expect(
+        try database.value("SELECT string_agg(id::text, ' ' ORDER BY id) FROM production.t") == "5 6 7 8 9 10 11 12 13"
+      )
+    }
+  }
+
   @Test func `a window without a zone is one of the zone that was asked for`() async throws {
     try await TestDatabase.with { database in
       try database.makePair(
