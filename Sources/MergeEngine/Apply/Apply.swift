@@ -26,6 +26,8 @@ struct Apply {
     var updated = 0
     /// Rows that the second comparison, made by the server, refused.
     var lostRaces = 0
+    /// Rows among several that are not in production since a trigger swallows them, and for no other reason.
+    var swallowed = 0
   }
 
   /// Makes the connection's temporary table for this plan and prepares the statements on it.
@@ -37,7 +39,7 @@ struct Apply {
   ) throws(PostgresError) {
     self.plan = plan
     self.isAllOrNothing = isAllOrNothing
-    looksForRows = plan.writing.triggers.runAtAll && !RowsInPlace.canAsk(plan)
+    looksForRows = plan.writing.triggers.mayMisplace && !RowsInPlace.canAsk(plan)
     self.production = production
     self.batchTable = batchTable
     copier = RowCopier(columnCount: plan.columns.count, production)
@@ -161,7 +163,8 @@ struct Apply {
     if missingCount > 0, isWatched, plan.writing.triggers.hasChildren {
       counts.inserted += min(try redirectedCount(), missingCount)
     }
-    if missingCount > 0, raisesAlone, try isAnyAbsent() { throw Self.otherKey(plan) }
+    if missingCount > 0, raisesAlone, try absentCount() > 0 { throw Self.otherKey(plan) }
+    if missingCount > 0, isWatched, !isSingle { counts.swallowed = try swallowedCount(budget) }
     if looksForRows { try requireInPlace(counts, of: rows.count) }
     counts.lostRaces = rows.count - counts.inserted - counts.updated
     return counts
@@ -266,19 +269,43 @@ struct Apply {
     }
   }
 
+  /// How many rows of the batch table are not in production: none if one of them would be inserted, or raise an error, when they are
+  /// tried once more. A trigger has then done something else with it than to swallow it.
+  private func swallowedCount(_ budget: LockBudget) throws -> Int {
+    guard plan.citus == nil, !plan.keyIsDeferrable else { return 0 }
+    try budget.limitNext(on: production)
+    let absentCount = try absentCount()
+    guard absentCount > 0 else { return 0 }
+    var insertedCount = 0
+    try budget.limitNext(on: production)
+    do {
+      try Savepoint.rehearse(on: production) {
+        insertedCount = try production.execute(
+          ApplySQL.insertAbsent(plan, batchTable),
+          "trying to insert into \(plan.production)"
+        )
+      }
+    } catch let error as PostgresError where error.refusesRow {
+      return 0
+    }
+    return insertedCount == 0 ? absentCount : 0
+  }
+
   /// As ``RowsInPlace/require(_:inserts:updates:of:on:)``, for the rows of the batch table.
   private func requireInPlace(_ counts: Counts, of rowCount: Int) throws {
     if !isAllOrNothing { try RowsInPlace.runDeferredTriggers(production) }
-    guard try isAnyAbsent(), rowCount > 1 || counts.inserted + counts.updated == rowCount else { return }
+    guard try absentCount() > counts.swallowed, rowCount > 1 || counts.inserted + counts.updated == rowCount else {
+      return
+    }
     throw RowsInPlace.refusal(plan)
   }
 
-  private func isAnyAbsent() throws(PostgresError) -> Bool {
+  private func absentCount() throws(PostgresError) -> Int {
     try production.query(
-      ApplySQL.isAnyAbsent(plan, batchTable),
+      ApplySQL.countAbsent(plan, batchTable),
       "looking whether rows of \(plan.production) are there"
     )
-    .bool(0, 0) == true
+    .integer(0, 0) ?? 0
   }
 
   /// What a row is refused for that a trigger gives another key: the next run would bring it again.
@@ -349,5 +376,6 @@ extension Apply.Counts {
     left.inserted += right.inserted
     left.updated += right.updated
     left.lostRaces += right.lostRaces
+    left.swallowed += right.swallowed
   }
 }

@@ -192,9 +192,9 @@ enum ApplySQL {
     "SELECT EXISTS (SELECT FROM pg_temp.\(table) AS t JOIN \(plan.production) AS p ON \(isDue(plan)))"
   }
 
-  /// Whether production has no row for any of the batch table.
-  static func isAnyAbsent(_ plan: TablePlan, _ table: Identifier) -> SQL {
-    "SELECT EXISTS (SELECT FROM pg_temp.\(table) AS t WHERE NOT EXISTS (SELECT FROM \(plan.production) AS p WHERE \(match(plan))))"
+  /// How many rows of the batch table production does not have.
+  static func countAbsent(_ plan: TablePlan, _ table: Identifier) -> SQL {
+    "SELECT count(*) FROM pg_temp.\(table) AS t WHERE NOT EXISTS (SELECT FROM \(plan.production) AS p WHERE \(match(plan)))"
   }
 
   /// The same of rows of staging by their addresses.

@@ -14,14 +14,14 @@ struct RowsInPlace {
   /// Whether keys can be sent in arrays. Others are looked for where they stand in a batch table.
   static func canAsk(_ plan: TablePlan) -> Bool { plan.keyColumns.allSatisfy(ColumnArrays.canHold) }
 
-  /// - Returns: nil where no trigger runs, or keys can't be sent in arrays.
+  /// - Returns: nil where no trigger stands between, or keys can't be sent in arrays.
   init?(
     _ plan: TablePlan,
     _ production: Connection,
     isAllOrNothing: Bool,
     statementName: String
   ) throws(PostgresError) {
-    guard plan.writing.triggers.runAtAll, Self.canAsk(plan) else { return nil }
+    guard plan.writing.triggers.mayMisplace, Self.canAsk(plan) else { return nil }
     self.plan = plan
     self.isAllOrNothing = isAllOrNothing
     let sameKey = plan.keyColumns.map { "q.\($0.name) \($0.equality) t.\($0.name)" as SQL }.joined(" AND ")
@@ -38,7 +38,7 @@ struct RowsInPlace {
   ///   - inserts: positions in ``StagedBatch/rows``.
   ///   - updates: the same.
   /// - Throws: an error that refuses the row where one is gone. Of several rows also where it may be one that was not written at
-  ///   all, which a trigger has swallowed or somebody has deleted meanwhile: rows that are tried one by one are told apart.
+  ///   all, and is not known to be swallowed: rows that are tried one by one are told apart.
   mutating func require(
     _ counts: Apply.Counts,
     inserts: [UInt32],
@@ -50,7 +50,7 @@ struct RowsInPlace {
     let missingCount = try question.suspects(inserts: inserts, updates: updates, of: batch, on: production).count
     let rowCount = inserts.count + updates.count
     let unwrittenCount = rowCount - counts.inserted - counts.updated
-    guard missingCount > 0, rowCount > 1 || unwrittenCount == 0 else { return }
+    guard missingCount > counts.swallowed, rowCount > 1 || unwrittenCount == 0 else { return }
     throw Self.refusal(plan)
   }
 

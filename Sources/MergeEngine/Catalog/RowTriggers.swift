@@ -17,6 +17,10 @@ struct RowTriggers: Sendable {
   /// The table has children by INHERITS, which a trigger may put its rows into.
   var hasChildren = false
 
+  /// Rows may be elsewhere, or nowhere, after they were written. What a trigger does once before a statement is done to rows as they
+  /// were, as by anybody else.
+  var mayMisplace: Bool { onInsert || onUpdate || runAfterwards }
+
   /// Nobody stands between a statement and its rows.
   static let none = RowTriggers()
 
