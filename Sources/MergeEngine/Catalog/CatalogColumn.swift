@@ -107,6 +107,13 @@ struct CatalogColumn: Sendable {
     /// A value as the column compares it, where two strings may be equal whose bytes differ.
     func collated(_ value: SQL) -> SQL { nonDeterministicCollation.map { "(\(value)) COLLATE \($0)" } ?? value }
 
+    /// The same of a value that may have a collation of its own, as staging's column has one: there strings may be equal that are not
+    /// here. By bytes, as every deterministic collation has it.
+    func comparedAsHere(_ value: SQL) -> SQL {
+      guard nonDeterministicCollation == nil, TypeOID.strings.contains(oid) else { return collated(value) }
+      return "(\(value)) COLLATE \"C\""
+    }
+
     /// What values of the type are equal by: a name for all whole numbers, one for all texts that compare by their bytes.
     var equalityName: String {
       switch oid {
