@@ -114,6 +114,13 @@ struct CatalogColumn: Sendable {
       return "(\(value)) COLLATE \"C\""
     }
 
+    /// A value of a string, to be compared with this column: by its collation, so that its index serves. Staging's own would win over
+    /// the database's default.
+    func ofProduction(_ value: SQL) -> SQL {
+      guard TypeOID.strings.contains(oid) else { return value }
+      return "(\(value)) COLLATE \(nonDeterministicCollation ?? declaredCollation ?? "pg_catalog.\"default\"")"
+    }
+
     /// What values of the type are equal by: a name for all whole numbers, one for all texts that compare by their bytes.
     var equalityName: String {
       switch oid {

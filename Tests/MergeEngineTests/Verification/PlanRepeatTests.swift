@@ -382,7 +382,7 @@ import Testing
   }
 
   /// Staging's own collation takes keys for equal that are several in production.
-  @Test(arguments: [2, 5, 50])
+  @Test(arguments: [1, 2, 5, 50])
   func `keys are told apart by production's collation`(batchRows: Int) async throws {
     try await TestDatabase.with { database in
       try database.run(
@@ -401,6 +401,11 @@ import Testing
       for count in ["read", "inserted", "updated", "unchanged", "stale", "duplicate", "errors"] {
         #expect(plan[count].integer == merge[count].integer, "\(count)")
       }
+      #expect(
+        try database.count(
+          "SELECT count(*) FROM production.t AS p JOIN staging.t AS s ON s.v = p.v AND s.id = p.id COLLATE \"C\""
+        ) == 4
+      )
       try database.run("DELETE FROM production.t")
       let verify = try await database.call("verify", "--recheck-after", "0", "--json")
       #expect(try verify.json()["tables"].elements[0]["missing"].integer == 4, "\(verify.transcript)")
