@@ -360,7 +360,7 @@ enum ApplySQL {
 
   /// Production's row `p` has the key of the batch's row `t`.
   static func match(_ plan: TablePlan) -> SQL {
-    plan.keyColumns.map { "p.\($0.name) \($0.equality) \($0.baseType.ofProduction(value($0)))" as SQL }.joined(" AND ")
+    plan.keyColumns.map { "p.\($0.name) \($0.equality) \(value($0))" as SQL }.joined(" AND ")
   }
 
   /// The value of a staged row as production gets it. Never cast to a length that the cast would cut it to: that is left to

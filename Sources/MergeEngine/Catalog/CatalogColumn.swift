@@ -107,20 +107,6 @@ struct CatalogColumn: Sendable {
     /// A value as the column compares it, where two strings may be equal whose bytes differ.
     func collated(_ value: SQL) -> SQL { nonDeterministicCollation.map { "(\(value)) COLLATE \($0)" } ?? value }
 
-    /// The same of a value that may have a collation of its own, as staging's column has one: there strings may be equal that are not
-    /// here. By bytes, as every deterministic collation has it.
-    func comparedAsHere(_ value: SQL) -> SQL {
-      guard nonDeterministicCollation == nil, TypeOID.strings.contains(oid) else { return collated(value) }
-      return "(\(value)) COLLATE \"C\""
-    }
-
-    /// A value of a string, to be compared with this column: by its collation, so that its index serves. Staging's own would win over
-    /// the database's default.
-    func ofProduction(_ value: SQL) -> SQL {
-      guard TypeOID.strings.contains(oid) else { return value }
-      return "(\(value)) COLLATE \(nonDeterministicCollation ?? declaredCollation ?? "pg_catalog.\"default\"")"
-    }
-
     /// What values of the type are equal by: a name for all whole numbers, one for all texts that compare by their bytes.
     var equalityName: String {
       switch oid {

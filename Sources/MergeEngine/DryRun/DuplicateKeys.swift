@@ -119,8 +119,7 @@ struct DuplicateKeys {
   private func rowsOfDuplicateKeys(but unreadable: [UInt64]) -> SQL {
     // Another database need not have production's collation.
     let values = plan.keyColumns.map { column in
-      plan.reading.isSplit && column.baseType.nonDeterministicCollation != nil
-        ? column.readExpression : column.baseType.comparedAsHere(column.readExpression)
+      plan.reading.isSplit ? column.readExpression : column.baseType.collated(column.readExpression)
     }
     let keys = values.joined(", ")
     let names = plan.keyColumns.indices.map { "k\($0)" as SQL }.joined(", ")

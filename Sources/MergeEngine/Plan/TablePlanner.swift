@@ -372,7 +372,21 @@ struct TablePlanner {
         cast = "\(value)::\(type.fullName)"
       }
     }
+    if let collation = collation(for: type, from: source.baseType) { cast = "(\(cast)) COLLATE \(collation)" }
     return travel == .text ? "(\(cast))::text" : cast
+  }
+
+  /// The collation under which staging's strings are read, where they have one of their own: it would win over the database's default,
+  /// which most columns of production have, and take strings for equal that are not there.
+  ///
+  /// - Returns: nil where the two sides agree, or production's own wins.
+  private func collation(for target: CatalogColumn.BaseType, from source: CatalogColumn.BaseType) -> SQL? {
+    guard TypeOID.strings.contains(target.oid), TypeOID.strings.contains(source.oid),
+      let own = source.declaredCollation, own.text != target.declaredCollation?.text
+    else { return nil }
+    // Another database need not have production's; by the default strings are equal as by every deterministic one.
+    guard isSplit, target.declaredCollation != nil else { return target.declaredCollation ?? "pg_catalog.\"default\"" }
+    return target.nonDeterministicCollation == nil ? "pg_catalog.\"default\"" : nil
   }
 }
 

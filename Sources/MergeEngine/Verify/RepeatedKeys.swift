@@ -32,7 +32,7 @@ struct RepeatedKeys {
   private func supersededWithin(_ addresses: [UInt64]) throws(PostgresError) -> String? {
     let keys = plan.keyColumns.map { column -> SQL in
       let value = column.readExpression
-      return column.baseType.comparedAsHere(
+      return column.baseType.collated(
         column.travel == .text ? "(\(value))::\(column.baseType.uncutName)" : value
       )
     }
@@ -57,7 +57,7 @@ struct RepeatedKeys {
     let names = compared.indices.map { "v\($0)" as SQL }
     let arrays = names.indices.map { ", $\($0 + 2)::text[]" as SQL }.joined("")
     let values = zip(compared, names).map { column, name in "w.\(name)::\(column.baseType.uncutName)" as SQL }
-    let keys = zip(plan.keyColumns, values).map { $0.baseType.comparedAsHere($1) }
+    let keys = zip(plan.keyColumns, values).map { $0.baseType.collated($1) }
     return try connections.production.query(
       query(
         "w.address::tid",

@@ -380,35 +380,4 @@ import Testing
       )
     }
   }
-
-  /// Staging's own collation takes keys for equal that are several in production.
-  @Test(arguments: [1, 2, 5, 50])
-  func `keys are told apart by production's collation`(batchRows: Int) async throws {
-    try await TestDatabase.with { database in
-      try database.run(
-        """
-        CREATE COLLATION public.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-        CREATE SCHEMA production; CREATE SCHEMA staging;
-        CREATE TABLE production.t (id text PRIMARY KEY, v int, updated_at int);
-        CREATE TABLE staging.t (id text COLLATE public.blind, v int, updated_at int);
-        INSERT INTO production.t VALUES ('a', 0, 2), ('b', 0, 2);
-        INSERT INTO staging.t SELECT (ARRAY['a', 'A', 'b', 'B'])[1 + n % 4], n, 1 + (n * 7) % 5 FROM generate_series(1, 24) AS n;
-        """
-      )
-      let arguments = ["--batch", "\(batchRows)", "--workers", "1", "--json"]
-      let plan = try await database.call("plan", arguments: arguments).json()["totals"]
-      let merge = try await database.call("merge", arguments: arguments).json()["totals"]
-      for count in ["read", "inserted", "updated", "unchanged", "stale", "duplicate", "errors"] {
-        #expect(plan[count].integer == merge[count].integer, "\(count)")
-      }
-      #expect(
-        try database.count(
-          "SELECT count(*) FROM production.t AS p JOIN staging.t AS s ON s.v = p.v AND s.id = p.id COLLATE \"C\""
-        ) == 4
-      )
-      try database.run("DELETE FROM production.t")
-      let verify = try await database.call("verify", "--recheck-after", "0", "--json")
-      #expect(try verify.json()["tables"].elements[0]["missing"].integer == 4, "\(verify.transcript)")
-    }
-  }
 }
