@@ -9,6 +9,7 @@ struct Apply {
   private let updateOlder: PreparedStatement?
   /// In the place of ``updateOlder`` where production lies in shards.
   private var shardUpdates: ShardUpdates?
+  private let absentRows: AbsentRows
   /// Rows are looked for after they were written, by the batch table: nobody else can.
   private let looksForRows: Bool
   private let isAllOrNothing: Bool
@@ -39,6 +40,7 @@ struct Apply {
   ) throws(PostgresError) {
     self.plan = plan
     self.isAllOrNothing = isAllOrNothing
+    absentRows = AbsentRows(plan: plan, production: production, batchTable: batchTable)
     looksForRows = plan.writing.triggers.mayMisplace && !RowsInPlace.canAsk(plan)
     self.production = production
     self.batchTable = batchTable
@@ -146,7 +148,7 @@ struct Apply {
   {
     try fillBatchTable(rows, of: batch)
     let (isWatched, isSingle) = (plan.writing.triggers.onInsert, rows.count == 1)
-    let raisesAlone = isWatched && isSingle ? try raisesWhereAbsent(budget) : false
+    let raisesAlone = isWatched && isSingle ? try absentRows.raise(budget) : false
     var counts = Counts()
     let inserted = try execute(insertMissing, isWitnessed: isWatched || plan.writing.images != nil)
     counts.inserted = inserted.count
@@ -163,9 +165,9 @@ struct Apply {
     if missingCount > 0, isWatched, plan.writing.triggers.hasChildren {
       counts.inserted += min(try redirectedCount(), missingCount)
     }
-    if missingCount > 0, raisesAlone, try absentCount() > 0 { throw Self.otherKey(plan) }
-    if missingCount > 0, isWatched, !isSingle { counts.swallowed = try swallowedCount(budget) }
-    if looksForRows { try requireInPlace(counts, of: rows.count) }
+    if missingCount > 0, raisesAlone, try absentRows.count() > 0 { throw Self.otherKey(plan) }
+    if missingCount > 0, isWatched, !isSingle { counts.swallowed = try absentRows.swallowedCount(budget) }
+    if looksForRows { try absentRows.requireNone(of: rows.count, counts, isAllOrNothing: isAllOrNothing) }
     counts.lostRaces = rows.count - counts.inserted - counts.updated
     return counts
   }
@@ -179,7 +181,7 @@ struct Apply {
     try shardUpdates?.divide(rows, of: batch, on: production)
     var counts = Counts()
     counts.updated = try updateFromBatchTable(rows.count, of: batch, budget)
-    if looksForRows { try requireInPlace(counts, of: rows.count) }
+    if looksForRows { try absentRows.requireNone(of: rows.count, counts, isAllOrNothing: isAllOrNothing) }
     counts.lostRaces = rows.count - counts.updated
     return counts
   }
@@ -251,61 +253,6 @@ struct Apply {
     var count: Int
     /// Those of them that may be due again: a trigger has given them an older version than staging's, or of inserted ones another.
     var dueCount = 0
-  }
-
-  /// Whether the row of the batch table can't be inserted as one that is not there: other than in ``insertMissing``, where a row to
-  /// which a trigger gives a key that another row has is passed by as that one. Before that, since what triggers write besides may
-  /// keep them from doing it twice.
-  private func raisesWhereAbsent(_ budget: LockBudget) throws -> Bool {
-    guard plan.citus == nil, !plan.keyIsDeferrable else { return false }
-    try budget.limitNext(on: production)
-    do {
-      try Savepoint.rehearse(on: production) {
-        try production.execute(ApplySQL.insertAbsent(plan, batchTable), "trying to insert into \(plan.production)")
-      }
-      return false
-    } catch let error as PostgresError where error.refusesRow {
-      return true
-    }
-  }
-
-  /// How many rows of the batch table are not in production: none if one of them would be inserted, or raise an error, when they are
-  /// tried once more. A trigger has then done something else with it than to swallow it.
-  private func swallowedCount(_ budget: LockBudget) throws -> Int {
-    guard plan.citus == nil, !plan.keyIsDeferrable else { return 0 }
-    try budget.limitNext(on: production)
-    let absentCount = try absentCount()
-    guard absentCount > 0 else { return 0 }
-    var insertedCount = 0
-    try budget.limitNext(on: production)
-    do {
-      try Savepoint.rehearse(on: production) {
-        insertedCount = try production.execute(
-          ApplySQL.insertAbsent(plan, batchTable),
-          "trying to insert into \(plan.production)"
-        )
-      }
-    } catch let error as PostgresError where error.refusesRow {
-      return 0
-    }
-    return insertedCount == 0 ? absentCount : 0
-  }
-
-  /// As ``RowsInPlace/require(_:inserts:updates:of:on:)``, for the rows of the batch table.
-  private func requireInPlace(_ counts: Counts, of rowCount: Int) throws {
-    if !isAllOrNothing { try RowsInPlace.runDeferredTriggers(production) }
-    guard try absentCount() > counts.swallowed, rowCount > 1 || counts.inserted + counts.updated == rowCount else {
-      return
-    }
-    throw RowsInPlace.refusal(plan)
-  }
-
-  private func absentCount() throws(PostgresError) -> Int {
-    try production.query(
-      ApplySQL.countAbsent(plan, batchTable),
-      "looking whether rows of \(plan.production) are there"
-    )
-    .integer(0, 0) ?? 0
   }
 
   /// What a row is refused for that a trigger gives another key: the next run would bring it again.

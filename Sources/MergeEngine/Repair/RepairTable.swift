@@ -111,15 +111,18 @@ struct RepairTable {
     return positions
   }
 
+  /// Sees that the rows of the batch table are there. Deferred triggers have run with their statement.
   private mutating func requireInPlace(
     _ written: Apply.Counts,
     inserts: [UInt32],
     updates: [UInt32],
     _ batch: StagedBatch
   ) throws {
-    guard var rows = rowsInPlace else { return }
-    defer { rowsInPlace = rows }
-    try rows.require(written, inserts: inserts, updates: updates, of: batch, on: production)
+    let production = production
+    try rowsInPlace?.require(written, inserts: inserts, updates: updates, of: batch, on: production)
+    guard plan.writing.triggers.mayMisplace, !RowsInPlace.canAsk(plan) else { return }
+    try AbsentRows(plan: plan, production: production, batchTable: sql.batchTable)
+      .requireNone(of: inserts.count + updates.count, written, isAllOrNothing: true)
   }
 
   private func delete(_ differences: [Difference], _ budget: inout LockBudget) throws -> [RepairOutcome] {

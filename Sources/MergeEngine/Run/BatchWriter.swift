@@ -218,9 +218,8 @@ struct BatchWriter {
     updates: [UInt32],
     _ batch: StagedBatch
   ) throws {
-    guard var rows = rowsInPlace else { return }
-    defer { rowsInPlace = rows }
-    try rows.require(written, inserts: inserts, updates: updates, of: batch, on: production)
+    let production = production
+    try rowsInPlace?.require(written, inserts: inserts, updates: updates, of: batch, on: production)
   }
 
   /// Tries rows again that may have been refused only because other rows of the batch were not there yet (a foreign key

@@ -109,6 +109,31 @@ import Testing
     }
   }
 
+  /// Of arrays there are no arrays in which keys could be sent.
+  @Test func `a row that a trigger deletes is left whatever its key`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "k int[] PRIMARY KEY, updated_at int"
+      try database.makePair(production: columns, staging: columns)
+      try database.run("INSERT INTO staging.t SELECT ARRAY[n], 1 FROM generate_series(1, 6) AS n")
+      try await database.merge()
+      try database.run("DELETE FROM production.t WHERE k IN (ARRAY[5], ARRAY[6])")
+      let file = DifferencesFile()
+      let verify = try await database.call("verify", arguments: ["--recheck-after", "0", "--output", file.path])
+      #expect(verify.status == 65, "\(verify.transcript)")
+      try database.run(
+        """
+        CREATE FUNCTION production.purge(n int[]) RETURNS void LANGUAGE sql AS 'DELETE FROM production.t WHERE k = n AND n = ARRAY[5]';
+        CREATE FUNCTION production.act() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM production.purge(NEW.k); RETURN NULL; END';
+        CREATE TRIGGER t AFTER INSERT ON production.t FOR EACH ROW EXECUTE FUNCTION production.act();
+        """
+      )
+      let repair = try await database.call("repair", file.path, "--json")
+      #expect(repair.status == 65, "\(repair.transcript)")
+      let totals = try repair.json()["totals"]
+      #expect(totals["left_alone"].integer == 1 && totals["inserted"].integer == 1, "\(repair.transcript)")
+    }
+  }
+
   @Test func `200 faults under CDC: all in the file, untouched ones mended, and given back by rollback`() async throws {
     try await TestDatabase.with { database in
       try await fill(database, 10_000)
