@@ -8,7 +8,7 @@ enum CatalogNames {
   /// Not among them: what the grammar itself takes for a function of pg_catalog, as `coalesce`, `greatest` and `extract`.
   static let functions = names(
     """
-    abs age array_agg array_lower array_ndims array_position array_to_json array_to_string avg
+    abs age array_agg array_lower array_ndims array_position array_to_json array_to_string array_to_tsvector avg
     bit_xor bool_and bool_or
     cardinality ceil char_length clock_timestamp concat concat_ws corr count current_database current_schemas current_setting
     dense_rank encode first_value float8send floor format format_type
@@ -27,7 +27,7 @@ enum CatalogNames {
     pg_get_constraintdef pg_get_expr pg_get_functiondef pg_get_indexdef pg_get_partition_constraintdef pg_get_partkeydef
     pg_get_ruledef pg_get_serial_sequence
     pg_get_triggerdef pg_get_userbyid pg_get_viewdef pg_has_role pg_indexes_size pg_is_in_recovery pg_last_wal_replay_lsn
-    pg_options_to_table pg_partition_ancestors pg_partition_root pg_partition_tree pg_postmaster_start_time
+    pg_logical_emit_message pg_options_to_table pg_partition_ancestors pg_partition_root pg_partition_tree pg_postmaster_start_time
     pg_relation_filenode pg_relation_is_publishable pg_relation_size pg_size_bytes pg_sleep pg_snapshot_xmax pg_snapshot_xmin
     pg_stat_get_tuples_hot_updated pg_stat_get_tuples_updated pg_stat_get_xact_blocks_fetched pg_stat_get_xact_blocks_hit
     pg_stat_get_xact_tuples_inserted pg_stat_get_xact_tuples_updated
@@ -35,12 +35,12 @@ enum CatalogNames {
     pg_total_relation_size pg_try_advisory_lock pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
     pg_type_is_visible pg_wal_lsn_diff pg_xact_status
     power
-    query_to_xml quote_ident quote_literal quote_nullable
+    quote_ident quote_literal quote_nullable
     random range_agg rank record_send regexp_matches regexp_replace regexp_split_to_table repeat replace reverse right round row_number row_security_active row_to_json
     rtrim
     set_config sha256 shobj_description split_part starts_with statement_timestamp string_agg string_to_array strpos sum system
-    to_char to_json to_jsonb to_regclass to_regtype to_timestamp translate trunc txid_current txid_status
-    unnest upper version width_bucket xpath
+    to_char to_json to_jsonb to_regclass to_regtype to_timestamp translate trunc ts_stat txid_current txid_status
+    unnest upper version width_bucket
     """
   )
 

@@ -7,6 +7,8 @@ struct Completion {
   let admin: Identifier
   let production: Connection
   let staging: Connection
+  /// nil for who notes nothing.
+  var stagingLog: StagingLog?
 
   /// Counts the rows that are left, and where there are none notes that the table is merged, in one entry that stays true
   /// when the table is rewritten.
@@ -19,8 +21,8 @@ struct Completion {
       var table = table
       table.reading.state = try StagingReader(admin: admin, production: production, staging: staging)
         .look(at: table, onlyRun: onlyRun, isToBeMerged: false).state
-      try StagingMarks(table, admin: admin, WorkerConnections(production: production, staging: staging))
-        .repair(runID: runID)
+      let connections = WorkerConnections(production: production, staging: staging, stagingLog: stagingLog)
+      try StagingMarks(table, admin: admin, connections).repair(runID: runID)
     }
     let operation = "checking what is left of \(table.staging)"
     // One snapshot for all: what the entry will speak of is what was looked at.
@@ -45,6 +47,7 @@ struct Completion {
     }
     let unreadCount = counts.integer(0, 1) ?? 0
     if unreadCount == 0, let runID, let source = table.reading.state.source {
+      try stagingLog?.flush()
       try ProgressTable(admin: admin).complete(
         table,
         source,

@@ -20,6 +20,7 @@ struct StagingMarks {
   private let plan: TablePlan
   private let staging: Connection
   private let production: Connection
+  private let stagingLog: StagingLog?
   private let admin: Identifier
 
   init(_ plan: TablePlan, admin: Identifier, _ connections: WorkerConnections) {
@@ -27,15 +28,23 @@ struct StagingMarks {
     self.admin = admin
     staging = connections.staging
     production = connections.production
+    stagingLog = connections.stagingLog
   }
 
-  /// The transaction that will mark, where it is not the batch's own: it must be known before the batch commits.
+  /// The transaction that will mark, where it is not the batch's own: it must be known before the batch commits, and to staging's log.
   func marker() throws(PostgresError) -> Int? {
     guard plan.writing.marksRows, staging !== production else { return nil }
-    return try staging.query(
+    return try ownID()
+  }
+
+  /// The id of the transaction that is open in staging's database.
+  private func ownID() throws(PostgresError) -> Int {
+    let id = try staging.query(
       "SELECT pg_current_xact_id()::text::bigint",
       "beginning to mark rows of \(plan.staging)"
     ).integer(0, 0)
+    try stagingLog?.flush()
+    return id ?? 0
   }
 
   /// Marks what is merged and is not marked so: rows whose marks were lost on another server.
@@ -54,8 +63,7 @@ struct StagingMarks {
     guard isNeeded.bool(0, 0) == true else { return }
     try staging.execute("BEGIN", operation)
     try begin()
-    let marker = try staging.query("SELECT pg_current_xact_id()::text::bigint", operation).integer(0, 0) ?? 0
-    try ProgressTable(admin: admin).note(marker: marker, of: plan, source, runID: runID, production)
+    try ProgressTable(admin: admin).note(marker: ownID(), of: plan, source, runID: runID, production)
     let markedCount = try staging.execute(
       "UPDATE \(plan.staging) AS s SET \(status) = 'PROCESSED' WHERE \(isUntrue)",
       "marking rows of \(plan.staging)"

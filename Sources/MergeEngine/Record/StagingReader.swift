@@ -52,7 +52,7 @@ struct StagingReader {
     let horizon = isToBeMerged ? try Horizon(of: "\(table.staging)", staging) : nil
     // It has looked for recent rows since: they may lie beyond the blocks there were.
     if let horizon, horizon.oldest < horizon.next { staging.forgetAnswers() }
-    if horizon != nil, isSplit { try waitUntilDurable() }
+    if horizon != nil, isSplit { try StagingLog.flush(on: staging) }
     let source = try StagingSource(table.staging, isElsewhere: isSplit, after: table.reading.state.source, staging)
     var look = Look(
       state: TablePlan.StagingState(horizon: horizon, source: source),
@@ -205,28 +205,5 @@ struct StagingReader {
     )
     try ledger.reopen(adopted.unmerged, of: table, source, runID: nil, production)
     return true
-  }
-
-  /// Waits until nothing of what can be seen in staging's database can be lost by a crash of its server any more: ids could
-  /// be given out a second time then. Transactions that did not wait for their commit are flushed within moments.
-  private func waitUntilDurable() throws(PostgresError) {
-    let operation = "waiting for staging's server to write its log"
-    // Whoever has an id of its own commits, so that the log's writer has something to write up to.
-    let limit = try staging.query(
-      """
-      SELECT CASE WHEN pg_is_in_recovery() THEN NULL
-                  WHEN pg_current_xact_id() IS NOT NULL THEN (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint END
-      """,
-      operation
-    ).integer(0, 0)
-    guard let limit else { return }
-    while try staging.query(
-      "SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint < $1",
-      [.bigint(limit)],
-      operation
-    ).bool(0, 0) == true {
-      // The log's writer wakes five times a second.
-      Thread.sleep(forTimeInterval: 0.02)
-    }
   }
 }

@@ -71,7 +71,8 @@ struct Rounds {
     let completion = Completion(
       admin: Identifier(context.schemas.admin),
       production: control,
-      staging: try context.session.connectStagingControl(beside: control)
+      staging: try context.session.connectStagingControl(beside: control),
+      stagingLog: StagingLog(context.session)
     )
     let runID = context.record.id
     for (index, table) in context.plan.tables.enumerated() where table.reading.snapshot == nil {

@@ -7,6 +7,8 @@ import Libpq
 struct WorkerConnections {
   let production: Connection
   let staging: Connection
+  /// nil where nothing is marked on another server.
+  var stagingLog: StagingLog?
 
   /// Staging before production, since that is the order in which a batch reaches them.
   private var inOrder: [Connection] { isSplit ? [staging, production] : [production] }
@@ -116,7 +118,11 @@ extension Session {
     let production = try connect(target, role: role, for: purpose)
     guard let stagingTarget else { return WorkerConnections(production: production, staging: production) }
     purpose.lowersCommits = lowersCommits
-    return WorkerConnections(production: production, staging: try connect(stagingTarget, role: role, for: purpose))
+    return WorkerConnections(
+      production: production,
+      staging: try connect(stagingTarget, role: role, for: purpose),
+      stagingLog: StagingLog(self)
+    )
   }
 }
 
