@@ -5,8 +5,8 @@
 package struct CSVFormat: Sendable {
   /// Between two fields; one byte or several.
   package var delimiter = ","
-  /// Behind a row; one byte or several.
-  package var rowDelimiter = "\n"
+  /// Behind a row; one byte or several. nil where nobody has said: a line feed, and a row with a carriage return before it is refused.
+  package var rowDelimiter: String?
   /// What stands for NULL, unless it is quoted.
   package var nullTexts = ["NULL"]
   /// Whether a field in double quotes may hold delimiters, and doubled quotes; otherwise a quote is a letter like others.

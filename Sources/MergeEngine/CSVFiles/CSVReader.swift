@@ -36,6 +36,8 @@ struct CSVReader {
   private let delimiter: [UInt8]
   private let rowDelimiter: [UInt8]
   private let hasQuotes: Bool
+  /// A carriage return at the end of a row may be part of its last value, or of the end of the line.
+  private let mayEndWithCarriageReturn: Bool
   private let endsWithLines: Bool
   private(set) var buffer: [UInt8] = []
   private var position = 0
@@ -46,13 +48,15 @@ struct CSVReader {
   private static let quote = UInt8(ascii: "\"")
   private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
   private static let newline = UInt8(ascii: "\n")
+  private static let carriageReturn = UInt8(ascii: "\r")
   /// A row that is longer is none: a quote was not closed.
   private static let rowByteLimit = BatchLimit.byteCount
 
   init(_ source: CSVSource, _ format: CSVFormat) {
     self.source = source
     delimiter = Array(format.delimiter.utf8)
-    rowDelimiter = Array(format.rowDelimiter.utf8)
+    rowDelimiter = Array((format.rowDelimiter ?? "\n").utf8)
+    mayEndWithCarriageReturn = format.rowDelimiter != nil
     hasQuotes = format.hasQuotes
     endsWithLines = rowDelimiter.contains(Self.newline)
   }
@@ -101,16 +105,29 @@ struct CSVReader {
         return .field
       }
       if byte == rowDelimiter[0], try isNext(rowDelimiter) {
+        guard mayEndWithCarriageReturn || position == 0 || buffer[position - 1] != Self.carriageReturn else {
+          throw carriageReturnError(row)
+        }
         position += rowDelimiter.count
         if endsWithLines { line += rowDelimiter.count { $0 == Self.newline } }
         return .row
       }
       guard !isBehindQuotes else {
+        if byte == Self.carriageReturn, !mayEndWithCarriageReturn { throw carriageReturnError(row) }
         throw CSVError(line: row.line, message: "there is text between a closing quote and the next delimiter")
       }
       try take(byte, into: &row)
     }
     return .row
+  }
+
+  private func carriageReturnError(_ row: CSVRow) -> CSVError {
+    CSVError(
+      line: row.line,
+      message:
+        "there is a carriage return at the end of the row. If rows end with CR LF, say --row-delimiter '\\r\\n'; if it is part of "
+        + "the last value, --row-delimiter '\\n'"
+    )
   }
 
   /// Reads from the opening quote to behind the closing one.

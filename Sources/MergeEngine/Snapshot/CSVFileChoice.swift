@@ -71,8 +71,8 @@ struct CSVFileChoice {
     let reason: String
   }
 
-  /// By the nearest folder, since a schema may have a table's name; of several pairs of schemas by the nearest folder above it that
-  /// has the name of one.
+  /// By the nearest folder that is not one of dates, since schemas and whatever lies above them may have a table's name; of several
+  /// pairs of schemas by the folder above it.
   private static func table(
     of file: URL,
     among tables: [Candidate],
@@ -80,7 +80,8 @@ struct CSVFileChoice {
   ) -> Result<Candidate, Mismatch> {
     let folders: [String] = file.deletingLastPathComponent().pathComponents
     let isOf = { (folder: String, table: Candidate) in table.names.contains { CSVLayout.isSame(folder, $0) } }
-    guard let place = folders.lastIndex(where: { folder in tables.contains { isOf(folder, $0) } }) else {
+    let isOfTable = { (folder: String) in tables.contains { isOf(folder, $0) } }
+    guard let place = folders.lastIndex(where: { isOfTable($0) || !isOfDates($0) }), isOfTable(folders[place]) else {
       let schemas = pairs.map(\.schemas.production).joined(separator: ", ")
       return .failure(
         Mismatch(
@@ -91,8 +92,7 @@ struct CSVFileChoice {
     }
     let named = tables.filter { isOf(folders[place], $0) }
     guard pairs.count > 1 else { return .success(named[0]) }
-    let above = folders[..<place].reversed()
-    let schema = above.lazy.compactMap { folder in pairs.first { isOfPair(folder, $0.schemas) } }.first
+    let schema = folders[..<place].last.flatMap { folder in pairs.first { isOfPair(folder, $0.schemas) } }
     let found = named.filter { schema == nil || $0.options.schemas.production == schema?.schemas.production }
     guard found.count != 1 else { return .success(found[0]) }
     if let schema {
@@ -103,9 +103,14 @@ struct CSVFileChoice {
     return .failure(
       Mismatch(
         reason:
-          "may belong to \(names): no folder above it is named after a schema. Name the table: --table SCHEMA.NAME."
+          "may belong to \(names): the folder above its table's is named after no schema. Name the table: --table SCHEMA.NAME."
       )
     )
+  }
+
+  /// As DMS makes them by `DatePartitionSequence`: `2025/01/31`, `2025-01-31`, `012025`.
+  private static func isOfDates(_ folder: String) -> Bool {
+    folder.allSatisfy { $0.isASCII && ($0.isNumber || $0 == "-" || $0 == "_") }
   }
 
   private static func isOfPair(_ folder: String, _ schemas: Schemas) -> Bool {
@@ -126,20 +131,38 @@ struct CSVFileChoice {
         files.append(url)
         continue
       }
-      guard let entries = FileManager.default.enumerator(atPath: url.path) else {
-        throw .blocked([.blocker(nil, "the folder \(source) can't be read.")])
-      }
-      var found: [String] = []
-      while let entry = entries.nextObject() as? String {
-        let name = entry.lowercased()
-        if endings.contains(where: { name.hasSuffix($0) }) { found.append(entry) }
-      }
+      let found = try Self.files(below: url)
       guard !found.isEmpty else {
         throw .blocked([.blocker(nil, "there is no file in the folder \(source) whose name ends in .csv or .csv.gz.")])
       }
-      files += found.map { url.appending(path: $0) }
+      files += found
     }
     return files.sorted { order($0) < order($1) }
+  }
+
+  /// Whatever leads to a folder leads to its files; one that holds itself by a link is looked through once.
+  ///
+  /// - Parameter outer: the folders that it lies in, without links.
+  private static func files(below folder: URL, in outer: [String] = []) throws(MergeFailure) -> [URL] {
+    let place = folder.resolvingSymlinksInPath().path
+    guard !outer.contains(place) else { return [] }
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    } catch {
+      throw .blocked([.blocker(nil, "the folder \(folder.path) can't be read: \(SystemReason.of(error)).")])
+    }
+    var found: [URL] = []
+    for name in names {
+      let url = folder.appending(path: name)
+      var isFolder: ObjCBool = false
+      if unsafe FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue {
+        found += try files(below: url, in: outer + [place])
+      } else if endings.contains(where: { name.lowercased().hasSuffix($0) }) {
+        found.append(url)
+      }
+    }
+    return found
   }
 
   /// Changes come after the full load, by the times in their names, in whatever folder they lie.

@@ -78,6 +78,7 @@ package struct SnapshotImport: Sendable {
     }
     let choice = try CSVFileChoice(options.sources, pairs, catalog)
     let tables = try plan(choice, catalog)
+    try readAsAsked(tables, connection)
     let id = UUID().uuidString.lowercased()
     let facts = try connection.query(
       "SELECT current_setting('server_version'), current_setting('client_encoding')",
@@ -131,6 +132,19 @@ package struct SnapshotImport: Sendable {
       folder.discard(tables.map { CSVTableImport.fileName(of: $0, options) }, wasMade: wasMade)
       throw stop.signal == nil ? error : CancellationError()
     }
+  }
+
+  /// Has texts read as the options say, and else as the database does, whatever type they become a part of.
+  private func readAsAsked(_ tables: [CSVTable], _ connection: Connection) throws(PostgresError) {
+    let operation = "setting up the session"
+    _ = try connection.query(
+      "SELECT set_config('TimeZone', $1, false)",
+      [.text(options.merge.timeZone)],
+      operation
+    )
+    // What goes into the snapshot as text has to be read again under any style.
+    guard !tables.contains(where: { $0.columns.contains { $0.travelElsewhere == .text } }) else { return }
+    try connection.execute("RESET IntervalStyle", operation)
   }
 
   /// Looks at every table and the first rows of its files.

@@ -58,7 +58,9 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
   )
   var delimiter: String?
 
-  @Option(help: ArgumentHelp("What ends a row: CsvRowDelimiter (default: \\n).", valueName: "text"))
+  @Option(
+    help: ArgumentHelp("What ends a row: CsvRowDelimiter (default: \\n, and CR LF is refused).", valueName: "text")
+  )
   var rowDelimiter: String?
 
   @Option(
@@ -124,7 +126,7 @@ struct SnapshotFromCSVCommand: DatabaseCommand {
     if let delimiter { options.format.delimiter = try Self.unescaped(delimiter, flag: "--delimiter") }
     if let rowDelimiter { options.format.rowDelimiter = try Self.unescaped(rowDelimiter, flag: "--row-delimiter") }
     if !null.isEmpty { options.format.nullTexts = null }
-    guard options.format.delimiter != options.format.rowDelimiter else {
+    guard options.format.delimiter != options.format.rowDelimiter ?? "\n" else {
       throw MergeFailure.usage(
         "--delimiter and --row-delimiter are the same: rows could not be told apart from fields."
       )
