@@ -121,7 +121,7 @@ import Testing
     "ALTER TABLE production.t ADD UNIQUE (email) DEFERRABLE INITIALLY DEFERRED",
     "CREATE UNIQUE INDEX one ON production.t (email) WHERE updated_at > 0",
     "CREATE UNIQUE INDEX one ON production.t (lower(email))",
-    "CREATE UNIQUE INDEX one ON production.t (email COLLATE public.some)",
+    "CREATE UNIQUE INDEX one ON production.t (email COLLATE public.caseless)",
     "CREATE UNIQUE INDEX one ON production.t ((email || id / 1000)) WHERE id < 1000",
     "ALTER TABLE production.t ADD EXCLUDE USING btree (lower(email) WITH =) WHERE (updated_at > 0)",
   ]
@@ -131,10 +131,11 @@ import Testing
     async throws
   {
     try await TestDatabase.with { database in
+      guard try !rule.contains("caseless") || database.makeCaseless() else { return }
       try database.makePair(production: Self.columns + ", PRIMARY KEY (id)", staging: Self.columns)
       try database.run(
         """
-        CREATE COLLATION public.some (provider = icu, locale = 'und-u-ks-level2', deterministic = false); \(rule);
+        \(rule);
         INSERT INTO production.t VALUES (2, 1, 'b'), (3, 0, 'c');
         INSERT INTO staging.t VALUES (1, 2, '\(rule.contains("COLLATE") ? "B" : "b")')
         """

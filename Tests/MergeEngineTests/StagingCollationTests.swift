@@ -4,21 +4,22 @@ import Testing
 
 /// Staging's strings are production's, whatever collation they lie under: of two implicit ones the database's default loses.
 @Suite struct StagingCollationTests {
-  private func make(_ database: TestDatabase, production: String = "") throws {
+  private func make(_ database: TestDatabase, production: String = "") throws -> Bool {
+    guard try database.makeCaseless() else { return false }
     try database.run(
       """
-      CREATE COLLATION public.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
       CREATE SCHEMA production; CREATE SCHEMA staging;
       CREATE TABLE production.t (id text \(production) PRIMARY KEY, v text, updated_at int);
-      CREATE TABLE staging.t (id text COLLATE public.blind, v text COLLATE public.blind, updated_at int);
+      CREATE TABLE staging.t (id text COLLATE public.caseless, v text COLLATE public.caseless, updated_at int);
       """
     )
+    return true
   }
 
   @Test(arguments: [1, 2, 5, 50], ["", "COLLATE \"C\""])
   func `keys are told apart by production's collation`(batchRows: Int, production: String) async throws {
     try await TestDatabase.with { database in
-      try make(database, production: production)
+      guard try make(database, production: production) else { return }
       try database.run(
         """
         INSERT INTO production.t VALUES ('a', 0, 2), ('b', 0, 2);
@@ -44,7 +45,7 @@ import Testing
   @Test(arguments: [false, true])
   func `values are compared as production compares them`(throughMerge: Bool) async throws {
     try await TestDatabase.with { database in
-      try make(database)
+      guard try make(database) else { return }
       try database.run(
         "INSERT INTO staging.t VALUES ('k', 'New', 1); INSERT INTO production.t VALUES ('k', 'NEW', 1), ('K', 'other', 1)"
       )

@@ -106,8 +106,14 @@ public final class TestDatabase {
 
   // MARK: The server
 
-  /// Whether the server was built with ICU. Some servers of the test matrix are not.
-  public func hasICU() throws -> Bool {
+  /// Makes a collation under which `a` and `A` are equal, and says whether it could: servers of the test matrix are built without ICU.
+  public func makeCaseless(_ collation: String = "public.caseless") throws -> Bool {
+    guard try hasICU() else { return false }
+    try run("CREATE COLLATION \(collation) (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    return true
+  }
+
+  private func hasICU() throws -> Bool {
     // The default has turned round with 16.
     try count(
       """

@@ -52,10 +52,7 @@ import Testing
 
   @Test func `a refused row is found however production's collation lets its key be spelled`() async throws {
     try await TestDatabase.with { database in
-      guard try database.hasICU() else { return }
-      try database.run(
-        "CREATE COLLATION public.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
-      )
+      guard try database.makeCaseless() else { return }
       try database.makePair(
         production: "k text COLLATE public.caseless PRIMARY KEY, v int CHECK (v > 0), updated_at int",
         staging: "k text, v int, updated_at int"

@@ -143,12 +143,10 @@ import Testing
   }
 
   /// Type names, and with them the keys of the ledger, are quoted or not as sessions have it.
-  @Test(arguments: ["uuid", "bytea", "int", "text", "timestamptz", "inet", "\"char\"", "text COLLATE public.ci"])
+  @Test(arguments: ["uuid", "bytea", "int", "text", "timestamptz", "inet", "\"char\"", "text COLLATE public.caseless"])
   func `a key is called the same whether the database quotes all identifiers or not`(type: String) async throws {
     try await TestDatabase.with { database in
-      try database.run(
-        "CREATE COLLATION public.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
-      )
+      guard try !type.contains("caseless") || database.makeCaseless() else { return }
       let key = type == "int" ? "1" : type.contains("text") ? "'a'" : type == "uuid" ? "gen_random_uuid()" : nil
       let value =
         key ?? ["bytea": "'x'", "timestamptz": "now()", "inet": "'10.0.0.1'", "\"char\"": "'c'"][type] ?? "NULL"
@@ -186,14 +184,17 @@ import Testing
   @Test(arguments: [
     "id smallint PRIMARY KEY", "id bigint PRIMARY KEY", "id varchar(9) PRIMARY KEY", "id char(9) PRIMARY KEY",
     "id numeric(9, 2) PRIMARY KEY", "id name PRIMARY KEY", "id text COLLATE \"C\" PRIMARY KEY",
-    "id text COLLATE public.some PRIMARY KEY",
-    "id varchar COLLATE public.\"So me\" PRIMARY KEY", "id whole PRIMARY KEY", "id mood PRIMARY KEY",
+    "id text COLLATE public.caseless PRIMARY KEY",
+    "id varchar COLLATE public.\"Case less\" PRIMARY KEY", "id whole PRIMARY KEY", "id mood PRIMARY KEY",
     "id int4range PRIMARY KEY",
     "id int PRIMARY KEY DEFERRABLE", "id int NOT NULL UNIQUE", "id date PRIMARY KEY", "id oid PRIMARY KEY",
     "id int[] PRIMARY KEY",
   ])
   func `status knows the keys of all types`(column: String) async throws {
     try await TestDatabase.with { database in
+      for name in ["public.caseless", "public.\"Case less\""] where column.contains(name) {
+        guard try database.makeCaseless(name) else { return }
+      }
       let type = column.split(separator: " ")[1]
       let value =
         switch type {
@@ -206,8 +207,6 @@ import Testing
       try database.run(
         """
         CREATE SCHEMA production; CREATE SCHEMA staging; CREATE DOMAIN whole AS int; CREATE TYPE mood AS ENUM ('good');
-        CREATE COLLATION public.some (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-        CREATE COLLATION public."So me" (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
         CREATE TABLE production.t (gone int, b int NOT NULL, \(column), updated_at int);
         ALTER TABLE production.t DROP gone;
         CREATE TABLE staging.t AS SELECT id, updated_at, b FROM production.t; INSERT INTO staging.t VALUES ('\(value)', 1, 1);

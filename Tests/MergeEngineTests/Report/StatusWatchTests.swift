@@ -201,8 +201,8 @@ import Testing
       let before = try JSONValue(text: try await watch.waitForLines(1)[0])
       let worker = try #require(before["workers"].elements.first)
       #expect(worker["activity"].text == "inserting")
-      // 1, 2, 10, 11, 12 and 20 are in, 21 waits.
-      #expect(worker["copied_rows"].integer == 6)
+      // 1, 2, 10, 11, 12 and 20 are in, 21 waits. Since 16 the server counts what it has written of its buffer: nothing yet.
+      #expect(worker["copied_rows"].integer == (database.connection.serverVersionNumber < 160_000 ? 6 : 0))
       #expect(before["tables"].table("orders")["done"].integer == 0)
       let seen = try watch.outputSoFar().split(separator: "\n").count
       try other.run("SELECT pg_advisory_unlock(21)")

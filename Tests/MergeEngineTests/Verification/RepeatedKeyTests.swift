@@ -4,9 +4,6 @@ import Testing
 
 /// Staging has several rows of a key, as production's equality has it: the newest alone is what production lacks.
 @Suite struct RepeatedKeyTests {
-  private static let collation =
-    "CREATE COLLATION production.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
-
   private struct Kind: CustomTestStringConvertible {
     let type: String
     let first: String
@@ -17,7 +14,7 @@ import Testing
   private static let kinds = [
     Kind(type: "int", first: "2", second: "2"), Kind(type: "numeric", first: "2.0", second: "2"),
     Kind(type: "interval", first: "'1 day'", second: "'24:00'"),
-    Kind(type: "text COLLATE production.blind", first: "'x'", second: "'X'"),
+    Kind(type: "text COLLATE public.caseless", first: "'x'", second: "'X'"),
     Kind(type: "float8", first: "'-0'", second: "0"),
   ]
 
@@ -34,13 +31,16 @@ import Testing
     )
   }
 
-  private static func produce(_ kind: Kind, in database: TestDatabase) throws {
+  /// False where the server can't.
+  private static func produce(_ kind: Kind, in database: TestDatabase) throws -> Bool {
+    guard try !kind.type.contains("caseless") || database.makeCaseless() else { return false }
     try database.run(
       """
-      CREATE SCHEMA production; \(collation);
+      CREATE SCHEMA production;
       CREATE TABLE production.t (k \(kind.type), other int, v text, updated_at timestamp, PRIMARY KEY (k, other));
       """
     )
+    return true
   }
 
   private static func requireMended(_ database: TestDatabase, _ others: [String]) async throws {
@@ -76,7 +76,7 @@ import Testing
     async throws
   {
     try await TestDatabase.with { database in
-      try Self.produce(kind, in: database)
+      guard try Self.produce(kind, in: database) else { return }
       try database.run("CREATE SCHEMA staging")
       try Self.stage(kind, in: database)
       try await Self.requireMended(database, [])
@@ -85,7 +85,7 @@ import Testing
 
   @Test(arguments: kinds) private func `the same of staging in another database`(_ kind: Kind) async throws {
     try await TestDatabase.withPair { database, staging in
-      try Self.produce(kind, in: database)
+      guard try Self.produce(kind, in: database) else { return }
       try staging.run("CREATE SCHEMA staging")
       try Self.stage(kind, in: staging)
       try await Self.requireMended(database, ["--staging-database", staging.connectionString])

@@ -5,8 +5,6 @@ import Testing
 /// Which values are the same for a unique key, a foreign key or a check: `plan` asks by the index's rule for NULL, and by its collation.
 @Suite struct UniqueValueTests {
   private static let schemas = "CREATE SCHEMA production; CREATE SCHEMA staging;"
-  private static let caseless =
-    "CREATE COLLATION production.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
 
   struct Case: Sendable, CustomTestStringConvertible {
     let testDescription: String
@@ -113,7 +111,7 @@ import Testing
       testDescription: "the index's own collation",
       setup: """
         CREATE TABLE production.t (k int PRIMARY KEY, l text, updated_at int); CREATE TABLE staging.t (LIKE production.t);
-        CREATE UNIQUE INDEX u ON production.t (l COLLATE production.ci);
+        CREATE UNIQUE INDEX u ON production.t (l COLLATE public.caseless);
         INSERT INTO production.t VALUES (1, 'Foo', 1);
         INSERT INTO staging.t VALUES (2, 'fOo', 1), (3, 'new', 1), (4, 'NEW', 1), (1, 'FOO', 2);
         """,
@@ -124,7 +122,7 @@ import Testing
     Case(
       testDescription: "the column's collation",
       setup: """
-        CREATE TABLE production.t (k int PRIMARY KEY, l text COLLATE production.ci UNIQUE, updated_at int);
+        CREATE TABLE production.t (k int PRIMARY KEY, l text COLLATE public.caseless UNIQUE, updated_at int);
         CREATE TABLE staging.t (k int, l text, updated_at int);
         INSERT INTO production.t VALUES (1, 'Foo', 1);
         INSERT INTO staging.t VALUES (2, 'fOo', 1), (3, 'new', 1), (4, 'NEW', 1), (1, 'FOO', 2);
@@ -136,10 +134,10 @@ import Testing
     Case(
       testDescription: "an index that is stricter than its column, and one over an expression",
       setup: """
-        CREATE TABLE production.t (k int PRIMARY KEY, l text COLLATE production.ci, m text, updated_at int);
+        CREATE TABLE production.t (k int PRIMARY KEY, l text COLLATE public.caseless, m text, updated_at int);
         CREATE TABLE staging.t (k int, l text COLLATE "C", m text COLLATE "POSIX", updated_at int);
         CREATE UNIQUE INDEX u ON production.t (l COLLATE "C");
-        CREATE UNIQUE INDEX v ON production.t ((m || 'x') COLLATE production.ci);
+        CREATE UNIQUE INDEX v ON production.t ((m || 'x') COLLATE public.caseless);
         INSERT INTO production.t VALUES (1, 'Foo', 'Bar', 1);
         INSERT INTO staging.t VALUES
           (2, 'fOo', 'a', 1), (3, 'new', 'b', 1), (4, 'NEW', 'c', 1), (5, 'Foo', 'd', 1), (6, 'e', 'bAR', 1), (7, 'f', 'C', 1);
@@ -151,8 +149,8 @@ import Testing
     Case(
       testDescription: "a parent that is staged in other letters",
       setup: """
-        CREATE TABLE production.p (l text COLLATE production.ci PRIMARY KEY, updated_at int); CREATE TABLE staging.p (l text, updated_at int);
-        CREATE TABLE production.t (k int PRIMARY KEY, l text COLLATE production.ci REFERENCES production.p, updated_at int);
+        CREATE TABLE production.p (l text COLLATE public.caseless PRIMARY KEY, updated_at int); CREATE TABLE staging.p (l text, updated_at int);
+        CREATE TABLE production.t (k int PRIMARY KEY, l text COLLATE public.caseless REFERENCES production.p, updated_at int);
         CREATE TABLE staging.t (k int, l text, updated_at int);
         INSERT INTO production.p VALUES ('alt', 1); INSERT INTO staging.p VALUES ('neu', 1);
         INSERT INTO staging.t VALUES (1, 'NEU', 1), (2, 'ALT', 1), (3, 'nie', 1);
@@ -164,7 +162,7 @@ import Testing
     Case(
       testDescription: "an exclusion constraint",
       setup: """
-        CREATE TABLE production.t (k int PRIMARY KEY, l text, updated_at int, EXCLUDE USING btree (l COLLATE production.ci WITH =));
+        CREATE TABLE production.t (k int PRIMARY KEY, l text, updated_at int, EXCLUDE USING btree (l COLLATE public.caseless WITH =));
         CREATE TABLE staging.t (k int, l text, updated_at int);
         INSERT INTO production.t VALUES (1, 'Foo', 1), (2, 'Bar', 1);
         INSERT INTO staging.t VALUES (3, 'fOo', 1), (4, 'BAR', 1), (2, 'baz', 2);
@@ -177,8 +175,8 @@ import Testing
       // A domain's check goes by the collation of the type underneath.
       testDescription: "checks of a column and of a domain",
       setup: """
-        CREATE DOMAIN production.name AS text COLLATE production.ci CHECK (VALUE <> 'foo');
-        CREATE TABLE production.t (k int PRIMARY KEY, l text COLLATE production.ci CHECK (l <> 'foo'), d production.name, updated_at int);
+        CREATE DOMAIN production.name AS text COLLATE public.caseless CHECK (VALUE <> 'foo');
+        CREATE TABLE production.t (k int PRIMARY KEY, l text COLLATE public.caseless CHECK (l <> 'foo'), d production.name, updated_at int);
         CREATE TABLE staging.t (k int, l text, d text, updated_at int);
         INSERT INTO staging.t VALUES (3, 'fOo', 'x', 1), (4, 'BAR', 'FOO', 1), (2, 'baz', 'foo', 2);
         """,
@@ -189,14 +187,13 @@ import Testing
   ])
   func `values are compared by the collation that production compares them by`(_ case: Case) async throws {
     try await TestDatabase.with { database in
-      guard try database.hasICU() else { return }
+      guard try database.makeCaseless() else { return }
       try await Self.check(`case`, database)
     }
   }
 
   private static func check(_ case: Case, _ database: TestDatabase) async throws {
     try database.run(schemas)
-    if try database.hasICU() { try database.run(caseless) }
     try database.run(`case`.setup)
     let (_, merge) = try await database.planAndMerge { $0.batchRows = `case`.batchRows }
     let totals = merge.totals
@@ -208,12 +205,12 @@ import Testing
 
   @Test func `rows of several batches are grouped by the index's collation`() async throws {
     try await TestDatabase.with { database in
-      guard try database.hasICU() else { return }
+      guard try database.makeCaseless() else { return }
       try database.run(
         """
-        \(Self.schemas)\(Self.caseless)
+        \(Self.schemas)
         CREATE TABLE production.t (k int PRIMARY KEY, l text, updated_at int); CREATE TABLE staging.t (LIKE production.t);
-        CREATE UNIQUE INDEX u ON production.t (l COLLATE production.ci);
+        CREATE UNIQUE INDEX u ON production.t (l COLLATE public.caseless);
         INSERT INTO staging.t VALUES (1, 'new', 1), (2, 'NEW', 1), (3, 'old', 1);
         """
       )
@@ -243,14 +240,15 @@ import Testing
   }
 
   /// What another index over the key's columns takes for equal is no row that is there already.
-  @Test(arguments: [1, 100], ["(k COLLATE production.ci)", "(k COLLATE production.ci) WHERE true"])
+  @Test(arguments: [1, 100], ["(k COLLATE public.caseless)", "(k COLLATE public.caseless) WHERE true"])
   func `a second index over the key's columns refuses what it does not tell apart`(_ batchRows: Int, _ index: String)
     async throws
   {
     try await TestDatabase.with { database in
+      guard try database.makeCaseless() else { return }
       try database.run(
         """
-        \(Self.schemas) \(Self.caseless) CREATE TABLE production.t (k text PRIMARY KEY, updated_at int);
+        \(Self.schemas) CREATE TABLE production.t (k text PRIMARY KEY, updated_at int);
         CREATE UNIQUE INDEX u ON production.t \(index); CREATE TABLE staging.t (LIKE production.t);
         INSERT INTO production.t VALUES ('Ann', 1); INSERT INTO staging.t VALUES ('Bob', 1), ('bob', 2), ('ann', 2), ('Ann', 2);
         """
