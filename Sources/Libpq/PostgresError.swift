@@ -95,6 +95,9 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
       || sqlState == .featureNotSupported && isOfRow
   }
 
+  /// Policies of row-level security would hide rows from a session that wants all of them (`row_security` off).
+  public var isOfRowSecurity: Bool { sqlState == .insufficientPrivilege && sourceFunction == "check_enable_rls" }
+
   /// A number that is none as an integer, or a row that a trigger would move to another partition before it is there: the server
   /// calls both a missing feature.
   private var isOfRow: Bool {

@@ -42,6 +42,15 @@ struct FailureReport {
       finish(.unreachable(error))
     case let error as PostgresError where error.origin == .foreignSession:
       finish(.blocked, ["error \(error)", "Connect to PostgreSQL itself, not through PgBouncer or another pooler."])
+    case let error as PostgresError where error.isOfRowSecurity:
+      finish(
+        .blocked,
+        [
+          "error \(error)",
+          "Policies of row-level security would hide rows. Connect as a role with BYPASSRLS, or as the table's owner where it is not forced "
+            + "on owners.",
+        ]
+      )
     case let error as PostgresError where error.sqlState == .insufficientPrivilege:
       // What a merge needs is checked before; this is init, or a command that reads what others have made.
       finish(

@@ -46,7 +46,7 @@ public struct Merger: Sendable {
       try options.check()
       return try MergeRun(
         target: database.target,
-        stagingTarget: source.target,
+        stagingTarget: source.target(besides: database.target),
         snapshot: try source.snapshot,
         options: options,
         logger: logger,
@@ -94,7 +94,7 @@ public struct Merger: Sendable {
       try OptionCheck.range(sampleLimit, MergeLimits.samples, "sampleLimit")
       return try DryRun(
         target: database.target,
-        stagingTarget: try source.stagingTarget(for: "a plan"),
+        stagingTarget: try source.stagingTarget(for: "a plan", besides: database.target),
         options: options,
         sampleLimit: sampleLimit,
         logger: logger,
@@ -122,7 +122,7 @@ public struct Merger: Sendable {
       try options.check()
       return try Verification(
         target: database.target,
-        stagingTarget: try source.stagingTarget(for: "a verification"),
+        stagingTarget: try source.stagingTarget(for: "a verification", besides: database.target),
         options: options,
         logger: logger,
         stop: stop
@@ -144,7 +144,7 @@ public struct Merger: Sendable {
       try options.check()
       return try Repair(
         target: database.target,
-        stagingTarget: try source.stagingTarget(for: "a repair"),
+        stagingTarget: try source.stagingTarget(for: "a repair", besides: database.target),
         options: options,
         logger: logger,
         stop: stop
@@ -167,7 +167,7 @@ public struct Merger: Sendable {
       try options.check()
       return try Rollback(
         target: database.target,
-        stagingTarget: try source.stagingTarget(for: "a rollback"),
+        stagingTarget: try source.stagingTarget(for: "a rollback", besides: database.target),
         options: options,
         logger: logger,
         stop: stop
@@ -191,7 +191,7 @@ public struct Merger: Sendable {
     try await Stoppable.run { stop in
       try SnapshotSave(
         target: database.target,
-        stagingTarget: try source.stagingTarget(for: "a snapshot"),
+        stagingTarget: try source.stagingTarget(for: "a snapshot", besides: database.target),
         options: options,
         logger: logger,
         stop: stop

@@ -13,8 +13,8 @@ public enum RowSource: Sendable {
 
 extension RowSource {
   /// The database that staging is in, if it is not production's.
-  var target: ConnectionTarget? {
-    if case .database(let database) = self { database.target } else { nil }
+  func target(besides production: ConnectionTarget) -> ConnectionTarget? {
+    if case .database(let database) = self { database.target.unlessDatabase(of: production) } else { nil }
   }
 
   /// The snapshot, opened; nil for staging tables.
@@ -24,11 +24,12 @@ extension RowSource {
     }
   }
 
-  /// As ``target``, for what reads staging tables.
+  /// As ``target(besides:)``, for what reads staging tables.
   ///
   /// - Throws: ``MergeError/invalidRequest(_:)`` for a snapshot.
-  func stagingTarget(for purpose: String) throws(MergeError) -> ConnectionTarget? {
-    guard case .snapshot = self else { return target }
+  func stagingTarget(for purpose: String, besides production: ConnectionTarget) throws(MergeError) -> ConnectionTarget?
+  {
+    guard case .snapshot = self else { return target(besides: production) }
     throw .invalidRequest("\(purpose) is about staging tables: a snapshot can only be merged.")
   }
 }

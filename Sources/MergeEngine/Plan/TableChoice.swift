@@ -46,6 +46,7 @@ struct TableChoice {
       for name in production.map(\.name.name) where stagingNames.named(name) != nil && !chosen.contains(name) {
         choose(name)
       }
+      tellOfDeprived()
     }
   }
 
@@ -59,6 +60,22 @@ struct TableChoice {
       if stagingNames.named(name) != nil { undecided.insert(name.name) }
       findings.append(.blocker(.notFound, name.name, missingStaging(name)))
     case .ambiguous(let names): add(ambiguity(names, name), of: name)
+    }
+  }
+
+  /// Of a production table whose namesake in staging the file gives to another one.
+  private mutating func tellOfDeprived() {
+    for (table, stagingName) in pairs.map({ ($0.production.name.name, $0.staging.name.name) })
+    where stagingNames.named(table) == stagingName && stagingNames.named(stagingName) == nil
+      && production.contains(where: { $0.name.name == stagingName })
+    {
+      findings.append(
+        .warning(
+          stagingName.name,
+          "\(productionSchema).\(stagingName) is not merged: tables.\(table).staging_table gives \(stagingSchema).\(stagingName) to "
+            + "\(productionSchema).\(table)."
+        )
+      )
     }
   }
 

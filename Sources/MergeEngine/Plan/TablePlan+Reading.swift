@@ -11,6 +11,8 @@ extension TablePlan {
     /// Whether production fits into the server's memory: if not, staging is read in the order of its keys.
     var cacheFit = CacheFit.unknown
     var state = StagingState()
+    /// Rows whose keys can't be production's, as far as somebody has looked for them.
+    var unreadableKeys: [UInt64] = []
   }
 
   /// Which staging rows are read, by what the ledger says of them.

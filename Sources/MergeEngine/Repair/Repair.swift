@@ -87,7 +87,7 @@ package struct Repair: Sendable {
           + "\(lastRun.map(String.init) ?? "?") has merged since: run verify --output again."
       )
     }
-    guard let plan else { return nil }
+    guard var plan else { return nil }
     guard !plan.isForOthers else {
       logger.warning("\(AccessCheck.readerNote)")
       return plan
@@ -98,6 +98,7 @@ package struct Repair: Sendable {
       + plan.tables.tables.flatMap { try access.ofTable($0, keepsImages: true, production: control, staging: staging) }
     guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     for warning in plan.slowChecks { logger.warning("\(warning)") }
+    if options.kinds.contains(.extra), control === staging { try plan.findUnreadableKeys(control) }
     return plan
   }
 

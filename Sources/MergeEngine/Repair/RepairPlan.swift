@@ -55,6 +55,21 @@ struct RepairPlan: Sendable {
     try requireFewDeletions(options, production)
   }
 
+  /// Looks which keys of staging can't be production's, where rows are to be deleted that staging lacks.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` where they are too many.
+  mutating func findUnreadableKeys(_ connection: Connection) throws {
+    for (index, table) in tables.tables.enumerated() where !deletions[index].isEmpty && table.reading.snapshot == nil {
+      guard let keys = try UnreadableKeys(plan: table, staging: connection).find() else {
+        let reason =
+          "more than \(UnreadableKeys.limit.rows) of \(table.staging) have keys that \(table.production) can't have: which rows staging lacks "
+          + "can't be told."
+        throw MergeFailure.blocked([.blocker(.unreadableTypes, table.name, reason)])
+      }
+      tables.leaveOut(unreadableKeys: keys, of: index)
+    }
+  }
+
   /// Stands for the snapshot whose files say what was deleted: its tables are not read, and staging has no part in it.
   private static func snapshot(
     _ id: String,

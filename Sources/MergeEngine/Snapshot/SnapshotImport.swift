@@ -69,6 +69,8 @@ package struct SnapshotImport: Sendable {
   private func run(into folder: SnapshotDirectory, _ connection: Connection) throws -> SnapshotImportReport {
     let schemas = options.merge.schemas
     try SessionFindings.requireZone(options.merge, connection)
+    let denied = try AccessCheck(schemas: schemas).ofRole(connection, writesNow: true)
+    guard denied.isEmpty else { throw MergeFailure.blocked(denied) }
     for schema in schemas.allProduction {
       try SchemaCheck(connection).require(schema, advice: "Name the production schema: --production-schema.")
     }

@@ -21,8 +21,18 @@ struct SnapshotDirectory: Sendable {
     func safe(_ name: String) -> String {
       name.utf8.map { plain.contains($0) ? String(UnicodeScalar($0)) : String(format: "%%%02X", $0) }.joined()
     }
-    return (schema.map { safe($0) + "." } ?? "") + safe(table) + ".pgcopy"
+    let name = (schema.map { safe($0) + "." } ?? "") + safe(table)
+    guard name.utf8.count > nameByteLimit - ending.utf8.count else { return name + ending }
+    let digest = SHA256()
+    let bytes = Array(name.utf8)
+    digest.update(bytes.rawSpan)
+    let rest = "-" + digest.finish() + ending
+    return name.prefix(nameByteLimit - rest.utf8.count) + rest
   }
+
+  private static let ending = ".pgcopy"
+  /// What Linux's and macOS's file systems take.
+  private static let nameByteLimit = 255
 
   /// Whether a name out of a manifest stays within the folder.
   static func isFileName(_ name: String) -> Bool {

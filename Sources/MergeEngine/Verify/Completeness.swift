@@ -40,7 +40,7 @@ struct Completeness {
         return outcome
       }
     }
-    let tables = zip(plan.tables, windows).map { ExtraRows($0, $1, on: production) }
+    let tables = try zip(plan.tables, windows).map { try ExtraRows($0, $1, on: production) }
     var outcomes = try tables.map { try $0.find(sampleLimit: options.sampleLimit) }
     let found = outcomes.indices.filter { outcomes[$0].count > 0 }
     guard !found.isEmpty, stop.signal == nil else { return outcomes }

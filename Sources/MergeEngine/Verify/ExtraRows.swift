@@ -2,9 +2,11 @@ import Libpq
 
 /// Production rows inside the window that staging lacks: deleted in Oracle, perhaps.
 public struct ExtraRows {
-  let plan: TablePlan
+  private(set) var plan: TablePlan
   private let window: VersionWindow
   private let connection: Connection
+  /// More than can be told apart can't be read.
+  private let hasTooManyUnreadable: Bool
 
   /// What was found of one table.
   public struct Outcome: Sendable, Codable {
@@ -27,10 +29,13 @@ public struct ExtraRows {
   }
 
   /// - Parameter connection: to the database that holds both sides.
-  init(_ plan: TablePlan, _ window: VersionWindow, on connection: Connection) {
+  init(_ plan: TablePlan, _ window: VersionWindow, on connection: Connection) throws(PostgresError) {
     self.plan = plan
     self.window = window
     self.connection = connection
+    let unreadable = window.isUnbounded ? [] : try UnreadableKeys(plan: plan, staging: connection).find()
+    hasTooManyUnreadable = unreadable == nil
+    self.plan.reading.unreadableKeys = unreadable ?? []
   }
 
   /// Counts extra rows once more, in one snapshot with what is written of each.
@@ -84,6 +89,11 @@ public struct ExtraRows {
     var outcome = Outcome()
     guard window.from != nil || window.to != nil else {
       outcome.note = "not looked for: there is no window. Name one with --from and --to."
+      return outcome
+    }
+    guard !hasTooManyUnreadable else {
+      outcome.note =
+        "not looked for: more than \(UnreadableKeys.limit.rows) of \(plan.staging) have keys that \(plan.production) can't have."
       return outcome
     }
     let isEmpty = try connection.query(
@@ -142,9 +152,7 @@ public struct ExtraRows {
   /// Any staging row of the key of production's row `p`, whatever its version and mark.
   static func stagingRow(of plan: TablePlan) -> SQL {
     let match = plan.keyColumns.map { column in
-      let value: SQL =
-        column.travel == .text ? "(\(column.readExpression))::\(column.baseType.plainName)" : column.readExpression
-      return "p.\(column.name) \(column.equality) \(value)" as SQL
+      "p.\(column.name) \(column.equality) \(plan.keyInProduction(column))" as SQL
     }
     return "SELECT FROM \(plan.staging) AS s WHERE \(match.joined(" AND "))"
   }

@@ -12,32 +12,52 @@ struct RowSides {
     let ctid: String
     let xmin: String
     let standing: WhyReport.StagingRow.Standing
+    /// False where a row of the key can't be read as production's types.
+    let isReadable: Bool
     let values: [String?]
     /// The same in the bytes that the server has sent: what is no UTF-8 would not be the same again.
     fileprivate let parameters: [Parameter]
   }
 
-  /// Staging's rows of the key, the newest first.
+  /// Staging's rows of the key, the newest first; where one can't be read as production's types, the last first, in staging's own.
   func stagedRows() throws(PostgresError) -> [Staged] {
+    do {
+      return try stagedRows(plan, isReadable: true)
+    } catch {
+      guard error.refusesRow else { throw error }
+    }
+    // It may have been another row's key that can't be read.
+    var plan = plan
+    plan.reading.unreadableKeys = try UnreadableKeys(plan: plan, staging: staging).find() ?? []
+    do {
+      return try stagedRows(plan, isReadable: true)
+    } catch {
+      guard error.refusesRow else { throw error }
+      return try stagedRows(plan, isReadable: false)
+    }
+  }
+
+  private func stagedRows(_ plan: TablePlan, isReadable: Bool) throws(PostgresError) -> [Staged] {
     let match = plan.keyColumns.indices.map { index in
       let column = plan.columns[index]
-      let value: SQL =
-        column.travel == .text ? "(\(column.readExpression))::\(column.baseType.uncutName)" : column.readExpression
+      let value = plan.keyInProduction(column)
       // Another database need not have production's collation.
       let compared = staging === production ? column.baseType.collated(value) : value
       return "\(compared) \(column.equality) $\(index + 1)::text::\(column.baseType.uncutName)" as SQL
     }
-    let isUnread = plan.reading.state.coverage.isUnread(in: .everything, version: plan.stagedVersion)
+    let isUnread: SQL =
+      isReadable ? plan.reading.state.coverage.isUnread(in: .everything, version: plan.stagedVersion) : "true"
     let isInWindow: SQL =
-      plan.reading.window.isUnbounded ? "true" : plan.reading.window.condition(on: plan.stagedVersion)
-    let values = plan.columns.map { "(\($0.readExpression))::text" as SQL }
+      plan.reading.window.isUnbounded || !isReadable ? "true" : plan.reading.window.condition(on: plan.stagedVersion)
+    let values = plan.columns.map { (isReadable ? "(\($0.readExpression))::text" : "s.\($0.stagedName)::text") as SQL }
+    let order: SQL = isReadable ? "\(plan.version.readExpression) DESC NULLS LAST, " : ""
     let rows = try staging.query(
       """
       SELECT s.ctid::text, s.xmin::text, (\(isInWindow)) IS TRUE, (\(isUnread)) IS TRUE,
              s.ctid = ANY (\(TupleAddress.list(plan.reading.state.refused))), s.ctid = ANY (\(TupleAddress.list(plan.reading.state.dismissed))),
              \(values.joined(", "))
       FROM \(plan.staging) AS s WHERE \(match.joined(" AND "))
-      ORDER BY \(plan.version.readExpression) DESC NULLS LAST, s.ctid DESC
+      ORDER BY \(order)s.ctid DESC
       """,
       key.values.map { .text($0) },
       "looking for the key in \(plan.staging)"
@@ -51,6 +71,7 @@ struct RowSides {
           : rows.bool(row, 5) == true
             ? .dismissed
             : rows.bool(row, 2) != true ? .outsideWindow : rows.bool(row, 3) == true ? .pending : .merged,
+        isReadable: isReadable,
         values: plan.columns.indices.map { rows.text(row, 6 + $0) },
         parameters: plan.columns.indices.map { Parameter(binary: rows.bytes(row, 6 + $0), type: TypeOID.text) }
       )
@@ -86,7 +107,8 @@ struct RowSides {
 
   /// What the rule says of a staging row.
   func judged(_ row: Staged, _ other: WhyReport.ProductionRow?) throws(PostgresError) -> WhyReport.StagingRow {
-    let (verdict, differing): (WhyReport.StagingRow.Verdict, [String]) = try other == nil ? (.insert, []) : compare(row)
+    let (verdict, differing): (WhyReport.StagingRow.Verdict, [String]) =
+      try !row.isReadable ? (.error, []) : other == nil ? (.insert, []) : compare(row)
     return WhyReport.StagingRow(
       ctid: row.ctid,
       xmin: row.xmin,

@@ -63,6 +63,8 @@ package struct WhyReport: Sendable, Encodable {
       case tie
       /// Production's row is newer.
       case stale
+      /// It, or another row of the key, can't be read as production's types: that row is refused.
+      case error
     }
   }
 

@@ -58,15 +58,16 @@ struct ErrorsListCommand: AsyncParsableCommand {
     guard limit > 0 else { throw MergeFailure.usage("--limit is \(limit); it must be 1 or more.") }
     let context = try CommandContext(options.database)
     let browser = try options.browser(context)
-    let (rows, dismissedCount) = try await Waiting.on("reading", context) {
+    let (rows, dismissedCount, replayedCount) = try await Waiting.on("reading", context) {
       (
         try browser.list(dismissed ? .dismissed : .standing, sqlState: options.sqlstate, limit: limit),
-        try browser.count(.dismissed, sqlState: options.sqlstate)
+        try browser.count(.dismissed, sqlState: options.sqlstate),
+        try browser.countReplayed(sqlState: options.sqlstate)
       )
     }
     if context.writesJSON { return try StandardOutput.write(json: ["errors": rows]) }
     if !rows.isEmpty { StandardOutput.write(table(of: rows).rendered(StandardOutput.style)) }
-    StandardOutput.write(whatNext(rows.count, dismissedCount))
+    StandardOutput.write(whatNext(rows.count, dismissedCount, ofSnapshots: replayedCount))
   }
 
   private func table(of rows: [RefusedRow]) -> TextTable {
@@ -88,7 +89,7 @@ struct ErrorsListCommand: AsyncParsableCommand {
     return table
   }
 
-  private func whatNext(_ count: Int, _ dismissedCount: Int) -> TerminalText {
+  private func whatNext(_ count: Int, _ dismissedCount: Int, ofSnapshots replayedCount: Int) -> TerminalText {
     let more: TerminalText = count == limit ? "There may be more: raise --limit.\n" : ""
     if dismissed {
       return count == 0
@@ -97,7 +98,14 @@ struct ErrorsListCommand: AsyncParsableCommand {
     let others: TerminalText =
       dismissedCount > 0 ? " (\(Numbers.counted(dismissedCount, "row")) dismissed: errors list --dismissed.)" : ""
     guard count > 0 else { return "No refused rows.\(others)\n" }
-    return more + "When the cause is fixed: merge-engine errors retry, then merge-engine.\(others)\n"
+    let retry: TerminalText = "merge-engine errors retry, then merge-engine"
+    let replay: TerminalText = "merge-engine replay with the same snapshot"
+    let next: TerminalText =
+      replayedCount == 0
+      ? retry
+      : replayedCount >= count
+        ? replay : "\(retry); for the \(Numbers.counted(replayedCount, "row")) of a snapshot, \(replay)"
+    return more + "When the cause is fixed: \(next).\(others)\n"
   }
 }
 

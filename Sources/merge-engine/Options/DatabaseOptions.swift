@@ -102,6 +102,7 @@ protocol DatabaseCommand: AsyncParsableCommand {
 /// What every command on a database works with: flags, file and environment brought together.
 struct CommandContext {
   let configuration: ConfigurationFile
+  private let configurationName: String
   let target: ConnectionTarget
   let schemas: Schemas
   let tables: [String]?
@@ -119,7 +120,8 @@ struct CommandContext {
     var logger = LogOutput.logger(logFormat)
     logger.logLevel = options.quiet ? .error : .info
     configuration = file
-    var target = try Self.target(options.database, file, logger: logger)
+    configurationName = options.config ?? ConfigurationFile.defaultName
+    var target = try Self.target(options.database, file, named: configurationName, logger: logger)
     target.passwordSource =
       try PasswordCommand(typed: options.passwordCommand, words: file.passwordCommand, option: "password-command")?
       .source
@@ -189,6 +191,7 @@ struct CommandContext {
   /// A context for a database of the program's own, without flags, file or environment.
   init(ownDatabase connectionString: String) throws {
     configuration = ConfigurationFile()
+    configurationName = ConfigurationFile.defaultName
     target = try ConnectionTarget(connectionString)
     schemas = Schemas()
     tables = nil
@@ -215,7 +218,12 @@ struct CommandContext {
     return ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"].contains { environment[$0] != nil }
   }
 
-  private static func target(_ typed: String?, _ file: ConfigurationFile, logger: Logger) throws -> ConnectionTarget {
+  private static func target(
+    _ typed: String?,
+    _ file: ConfigurationFile,
+    named name: String,
+    logger: Logger
+  ) throws -> ConnectionTarget {
     // Not a reason to look further: whoever types --database "$TARGET" with nothing in it means no other database.
     guard typed?.isEmpty != true else { throw MergeFailure.usage("no database given: --database is empty.") }
     let string = string(typed, file)
@@ -225,28 +233,47 @@ struct CommandContext {
           + "own environment (PGHOST, PGDATABASE, PGSERVICE, …)."
       )
     }
-    return try parse(string, wasTyped: typed != nil, logger)
+    let origin: Origin = typed != nil ? .flag : file.database != nil ? .file(name, key: "database") : .environment
+    return try parse(string, origin, logger)
   }
 
   /// Where staging is, if it is not in the database itself.
   func stagingTarget(_ typed: String?) throws -> ConnectionTarget? {
     guard let string = typed ?? configuration.stagingDatabase else { return nil }
-    var target = try Self.parse(string, wasTyped: typed != nil, logger)
+    var target = try Self.parse(
+      string,
+      typed == nil ? .file(configurationName, key: "staging_database") : .flag,
+      logger
+    )
     target.passwordSource = stagingPasswordCommand?.source
-    return target
+    let other = target.unlessDatabase(of: self.target)
+    if other == nil { logger.info("staging is in production's own database: there is no need to name it") }
+    return other
   }
 
-  private static func parse(_ string: String?, wasTyped: Bool, _ logger: Logger) throws -> ConnectionTarget {
+  /// Where a connection string stands.
+  private enum Origin {
+    case flag
+    case file(_ name: String, key: String)
+    case environment
+  }
+
+  private static func parse(_ string: String?, _ origin: Origin, _ logger: Logger) throws -> ConnectionTarget {
     do {
       let target = try ConnectionTarget(string)
-      if wasTyped && target.holdsPassword {
+      if case .flag = origin, target.holdsPassword {
         logger.warning(
           "a password on the command line can be seen by others on this machine: use DATABASE_URL or ~/.pgpass"
         )
       }
       return target
     } catch {
-      throw MergeFailure.usage("the connection string is wrong: \(error.message)")
+      guard case .file(let name, let key) = origin else {
+        throw MergeFailure.usage("the connection string is wrong: \(error.message)")
+      }
+      throw ConfigurationError(
+        description: "\(name): \(key): the connection string is wrong: \(error.message)"
+      )
     }
   }
 

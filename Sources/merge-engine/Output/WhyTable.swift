@@ -59,6 +59,7 @@ struct WhyTable {
       case .tie:
         "It is as new as production's with other values (a tie): left alone; merge-engine --again --ties compare updates it"
       case .stale: "It is older than production's, which the rule leaves as it is"
+      case .error: "Staging's rows of this key can't all be read as production's types; the values are staging's own"
       }
     // What the rule would say of it matters to nobody.
     guard row.standing != .dismissed else { return "staging row \(row.ctid): \(standing).\n" }

@@ -194,4 +194,32 @@ import Testing
       }
     }
   }
+
+  @Test(arguments: ["database", "staging_database"])
+  func `a wrong connection string in the file is the file's mistake`(key: String) async throws {
+    try await TestDatabase.with { database in
+      let text = "\(key): 'host=/nowhere pasword=secret'\n"
+      let arguments = key == "database" ? [] : ["--database", database.connectionString]
+      let outcome = try await CommandLineProgram.run(["merge"] + arguments, files: ["merge-engine.yaml": text])
+      #expect(outcome.status == 78, "\(outcome.transcript)")
+      #expect(outcome.errors.contains("merge-engine.yaml: \(key): "), "\(outcome.transcript)")
+      #expect(!outcome.transcript.contains("secret"))
+    }
+  }
+
+  @Test func `a table whose namesake in staging is given to another one is named`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (id int PRIMARY KEY, updated_at int); CREATE TABLE production.o (LIKE production.t INCLUDING ALL);
+        CREATE TABLE staging.o (id int, updated_at int); INSERT INTO staging.o VALUES (1, 1)
+        """
+      )
+      let text = "tables: {t: {staging_table: o}}\n"
+      let plan = try await database.call("plan", files: ["merge-engine.yaml": text])
+      #expect(plan.status == 0, "\(plan.transcript)")
+      #expect(plan.transcript.replacing(/\s+/, with: " ").contains("production.o is not merged"), "\(plan.transcript)")
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import MergeEngine
 import TestSupport
 import Testing
 
@@ -35,6 +36,24 @@ import Testing
     -> CommandLineProgram.Outcome
   {
     try await production.call(arguments: arguments + ["--staging-database", staging.connectionString])
+  }
+
+  /// By another name or address it would have another ledger.
+  @Test func `production's own database is no other one`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+      try database.run("INSERT INTO staging.t VALUES (1, 1), (2, 1)")
+      let merge = try await run(database, database, "merge")
+      #expect(merge.status == 0, "\(merge.transcript)")
+      #expect(merge.errors.contains("staging is in production's own database"), "\(merge.transcript)")
+      try database.run("DELETE FROM production.t WHERE id = 1")
+      #expect(try await database.plan().totals.read == 0)
+      #expect(try await run(database, database, "merge", "--json").json()["totals"]["read"].integer == 0)
+      #expect(try await database.call("status").status == 0)
+      let merger = Merger(try ConnectionDescription(database.connectionString))
+      let plan = try await merger.plan(from: .database(try ConnectionDescription(database.connectionString)))
+      #expect(plan.totals.read == 0)
+    }
   }
 
   @Test func `types that production alone has are merged as in one database`() async throws {

@@ -273,6 +273,120 @@ import Testing
     }
   }
 
+  @Test(arguments: [true, false])
+  func `a carriage return at the end of rows is part of a value only where somebody says so`(
+    isPart: Bool
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        "CREATE SCHEMA production; CREATE TABLE production.t (id int PRIMARY KEY, updated_at timestamp, note text)"
+      )
+      let files = try Files()
+      try files.write("T/1.csv", "1,2025-01-02,NULL\r\n2,2025-01-02,x\r\n")
+      try files.write("Q/1.csv", "1,2025-01-02,\"x\"\r\n")
+      for folder in ["T", "Q"] {
+        let refused = try await database.call(
+          "snapshot",
+          "from-csv",
+          files.snapshot,
+          "\(files.path)/\(folder)",
+          "--table",
+          "t"
+        )
+        #expect(refused.status == 73, "\(refused.transcript)")
+        #expect(
+          refused.errors.replacing(/\s+/, with: " ").contains("--row-delimiter '\\r\\n'"),
+          "\(refused.transcript)"
+        )
+      }
+      let outcome = try await database.call(
+        "snapshot",
+        "from-csv",
+        files.snapshot,
+        "\(files.path)/T",
+        "--row-delimiter",
+        isPart ? "\\n" : "\\r\\n"
+      )
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try await database.call("replay", files.snapshot).status == 0)
+      #expect(
+        try database.rows("SELECT note IS NULL, encode(note::bytea, 'hex') FROM production.t ORDER BY id")
+          == (isPart ? ["(f,4e554c4c0d)", "(f,780d)"] : ["(t,)", "(f,78)"])
+      )
+    }
+  }
+
+  @Test func `links to folders lead to their files, and no folder further up is a table's`() async throws {
+    try await TestDatabase.with { database in
+      try makeOrders(database)
+      let files = try Files()
+      let row = ",a,1.00,NULL,2025-01-02 00:00:00\n"
+      try files.write("load/ORDERS/LOAD1.csv", "2001\(row)")
+      try files.write("elsewhere/2025/03/20250301-000000000.csv", "2002\(row)")
+      let manager = FileManager.default
+      try manager.createSymbolicLink(
+        atPath: files.path + "/load/ORDERS/2025",
+        withDestinationPath: files.path + "/elsewhere/2025"
+      )
+      // Round and round.
+      try manager.createSymbolicLink(
+        atPath: files.path + "/elsewhere/2025/04",
+        withDestinationPath: files.path + "/load/ORDERS"
+      )
+      try manager.createSymbolicLink(atPath: files.path + "/link", withDestinationPath: files.path + "/load")
+      let outcome = try await database.call("snapshot", "from-csv", files.snapshot, "\(files.path)/link", "--json")
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["tables"].elements.map { $0["snapshot_rows"].integer } == [2], "\(outcome.transcript)")
+      try files.write("orders/RETURNS/LOAD1.csv", "2003\(row)")
+      let others = try await database.call(
+        "snapshot",
+        "from-csv",
+        files.path + "/other",
+        "\(files.path)/orders/RETURNS"
+      )
+      #expect(
+        others.status == 73 && others.errors.contains("lies in no folder named after a table"),
+        "\(others.transcript)"
+      )
+    }
+  }
+
+  @Test func `times and intervals are read as asked in whatever they are a part of`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production;
+        CREATE TABLE production.t (id int PRIMARY KEY, one timestamptz, several timestamptz[], span tstzrange, day timetz, i interval,
+                                   updated_at timestamp);
+        DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET TimeZone = "Asia/Kolkata"', current_database());
+                    EXECUTE format('ALTER DATABASE %I SET IntervalStyle = sql_standard', current_database()); END $$
+        """
+      )
+      let files = try Files()
+      let time = "2025-01-01 12:00"
+      try files.write("T/1.csv", "1,\(time),{\(time)},\"[\(time),)\",12:00,-3 04:00,2025-01-02\n")
+      let outcome = try await database.call(
+        "snapshot",
+        "from-csv",
+        files.snapshot,
+        "\(files.path)/T",
+        "--time-zone",
+        "America/New_York"
+      )
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try await database.call("replay", files.snapshot).status == 0)
+      let at = "timestamptz '2025-01-01 17:00Z'"
+      #expect(
+        try database.holds(
+          """
+          (SELECT one = \(at) AND several = ARRAY[\(at)] AND span = tstzrange(\(at), NULL) AND extract(timezone FROM day) = -18000
+                  AND i = interval '-3 days -4 hours' FROM production.t)
+          """
+        )
+      )
+    }
+  }
+
   @Test func `bad rows are left out and listed only when that is allowed`() async throws {
     try await TestDatabase.with { database in
       try makeOrders(database)
