@@ -1,3 +1,4 @@
+import Foundation
 import Libpq
 
 /// Writes refused staging rows into `merge_errors`, in the batch's own transaction.
@@ -22,8 +23,8 @@ struct RefusalRecord {
   ///
   /// Key and row are written as JSON by the server that holds staging, so that every type appears in its own text, and in the
   /// same whatever the session's settings: a row is found again by its key when its address is no more. A
-  /// row that does not fit into jsonb (json with \u0000, more than 256 MB) is recorded as one string, and failing that
-  /// without its data; one whose key production's encoding can't hold, without its key.
+  /// row that does not fit into jsonb (json with \u0000, more than 256 MB) is recorded as one string, one with letters that
+  /// production's encoding lacks with these written as `\u65E5`, and failing that without its data.
   ///
   /// - Throws: ``RowsGone``; ``PostgresError``.
   func write(_ refusals: [(address: UInt64, error: PostgresError)]) throws {
@@ -32,7 +33,7 @@ struct RefusalRecord {
       try attempt(refusals, form: .object)
     } catch let failure as PostgresError where failure.refusesRow {
       guard refusals.count == 1 else { return try refusals.forEach { try write([$0]) } }
-      for form in [RefusalSQL.RowForm.string, .keyOnly] {
+      for form in [RefusalSQL.RowForm.string, .spelled, .keyOnly] {
         do {
           return try attempt(refusals, form: form)
         } catch let failure as PostgresError where failure.refusesRow {
@@ -85,6 +86,9 @@ struct RefusalRecord {
     let gone = Set(refusals.map(\.address)).subtracting(found.keys)
     guard gone.isEmpty || isSnapshot else { throw RowsGone(addresses: gone) }
     func texts(_ column: Int) -> [String?] { refusals.map { found[$0.address].flatMap { rows.text($0, column) } } }
+    func json(_ column: Int) -> [String?] {
+      form == .spelled ? texts(column).map { $0.map(Self.spelled) } : texts(column)
+    }
     _ = try connections.production.query(
       RefusalSQL.insert(admin),
       [
@@ -92,14 +96,27 @@ struct RefusalRecord {
         .text(isSnapshot ? nil : plan.reading.state.source?.identity),
         .bigint(isSnapshot ? nil : plan.reading.state.source?.fileNode),
         .text(isSnapshot ? nil : plan.staging.schema.name), .text(plan.production.schema.name),
-        .textArray(texts(1)), .textArray(refusals.map(\.error.sqlState?.code)),
+        .textArray(json(1)), .textArray(refusals.map(\.error.sqlState?.code)),
         .textArray(refusals.map(\.error.message)),
-        .textArray(refusals.map(\.error.detail)), .textArray(texts(2)), .textArray(texts(3)),
+        .textArray(refusals.map(\.error.detail)), .textArray(json(2)), .textArray(texts(3)),
         .textArray(refusals.map { TupleAddress($0.address).description }),
         .textArray(isSnapshot ? refusals.map { _ in nil } : texts(4)), .bigint(Int(plan.productionOid)),
       ],
       "recording refused rows of \(plan.staging)"
     )
+  }
+
+  /// A JSON text in ASCII: strings in it have, for each other letter, a backslash, `u` and its UTF-16 units.
+  private static func spelled(_ json: String) -> String {
+    var text = ""
+    for scalar in json.unicodeScalars {
+      if scalar.isASCII {
+        text.unicodeScalars.append(scalar)
+      } else {
+        for unit in String(scalar).utf16 { text += "\\\\u" + String(format: "%04X", Int(unit)) }
+      }
+    }
+    return text
   }
 }
 
@@ -107,7 +124,7 @@ struct RefusalRecord {
 enum RefusalSQL {
   /// What a refused row is recorded as.
   enum RowForm {
-    case object, string, keyOnly, nothing
+    case object, string, spelled, keyOnly, nothing
   }
 
   /// What a row `s` of staging holds, without what the engine notes there.
@@ -119,7 +136,7 @@ enum RefusalSQL {
   static func read(_ plan: TablePlan, _ addresses: [UInt64], form: RowForm) -> SQL {
     let row: SQL =
       switch form {
-      case .object: "(\(contents))::text"
+      case .object, .spelled: "(\(contents))::text"
       case .string: "to_jsonb(s::text)::text"
       case .keyOnly, .nothing: "NULL::text"
       }
