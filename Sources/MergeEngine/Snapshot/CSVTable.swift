@@ -42,6 +42,11 @@ struct CSVTable {
     func nameInProduction(_ name: String) -> String {
       rules?.columns?.first { CSVLayout.isSame(name, Identifier($0.value)) }?.key ?? name
     }
+    /// A full load has no Op where changes have one, unless DMS was asked for it.
+    func valueNames(_ names: [String]) -> ArraySlice<String> {
+      names.first == CSVLayout.operationName && production.column(Identifier(CSVLayout.operationName)) == nil
+        ? names.dropFirst() : names[...]
+    }
     func isIgnored(_ name: String) -> Bool { ignored.contains { CSVLayout.isSame(name, Identifier($0)) } }
     var findings: [Finding] = []
     var names: [(url: URL, names: [String], fieldCount: Int, first: String?)] = []
@@ -75,7 +80,7 @@ struct CSVTable {
     }
     var files: [(url: URL, layout: CSVLayout)] = []
     for file in names {
-      guard Set(file.names) == Set(all) else {
+      guard Set(valueNames(file.names)) == Set(valueNames(all)) else {
         block("\(file.url.path) has other columns than \(names[0].url.path).")
         continue
       }
