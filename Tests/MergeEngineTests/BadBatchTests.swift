@@ -48,6 +48,30 @@ import Testing
     }
   }
 
+  /// Rows of one key are tried together, and more of them than are tried at a time were set apart without end.
+  @Test(arguments: [64, 65, 200], [false, true])
+  func `a key of which many rows are refused is done with like any other`(badCount: Int, hasGood: Bool) async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, v int, updated_at int"
+      try database.makePair(
+        production: "id int PRIMARY KEY, v int CHECK (v > 0), updated_at int",
+        staging: columns
+      )
+      try database.run(
+        """
+        INSERT INTO staging.t SELECT 7, 0, n FROM generate_series(2, \(badCount + 1)) AS n;
+        INSERT INTO staging.t SELECT n, 1, 1 FROM generate_series(100, 300) AS n;
+        """
+      )
+      if hasGood { try database.run("INSERT INTO staging.t VALUES (7, 1, 1)") }
+      let (plan, merge) = try await database.planAndMerge { $0.workers = 1 }
+      #expect(merge.status == .partial)
+      #expect(merge.totals.errors == badCount && plan.totals.errors == badCount, "\(merge.totals)")
+      #expect(merge.totals.inserted == 201 + (hasGood ? 1 : 0), "\(merge.totals)")
+      #expect(try await database.merge().totals.read == 0)
+    }
+  }
+
   /// At most the statement that is refused, the one without the row that was set apart, and the one with that row alone.
   @Test func `a row that is refused among many is asked for, not found by splitting`() async throws {
     try await TestDatabase.with { database in
