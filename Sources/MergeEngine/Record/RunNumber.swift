@@ -52,8 +52,8 @@ enum RunNumber {
     }
   }
 
-  /// Has the transaction that opens a run wait for the disk whatever the database has: a run that a crash takes back while its client
-  /// goes on would be nobody's.
+  /// Has the transaction that opens or closes a run wait for the disk whatever the database has: a run that a crash takes back while its
+  /// client goes on would be nobody's, and a success that it takes back was none.
   static let outlivesCrash: SQL =
     "(SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off')"
 

@@ -232,6 +232,7 @@ struct RunRecord {
       SET status = $2, notes = $3, paused_because = NULL, merge_end = clock_timestamp() AT TIME ZONE 'UTC',
           warnings = coalesce(warnings, '[]') || $4
       WHERE id = $1
+      RETURNING \(RunNumber.outlivesCrash)
       """,
       [.bigint(id), .text(status.rawValue), .text(notes), .jsonb(try Self.json(warnings))],
       then: followers,

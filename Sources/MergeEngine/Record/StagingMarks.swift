@@ -126,26 +126,75 @@ struct StagingMarks {
       """,
       operation
     )
-    let refusedCount = try markRefused(refused, runID: runID)
+    let refusedCount = staging === production ? try follow(markRefused(refused), runID: runID) : 0
     guard try wroteAtMost(mergedCount + refusedCount) else { throw OtherRows(plan: plan) }
   }
 
-  /// Marks refused rows, and has their records follow them.
+  /// Marks refused rows in another database, when the batch has committed on both sides. In staging first: until the records follow, the rows
+  /// are unread, and refused once more if that is as far as it gets. The other way round a commit that staging has lost would leave records
+  /// of rows that are not there.
   ///
-  /// - Returns: how many there still are.
-  private func markRefused(_ refused: [UInt64], runID: Int) throws(PostgresError) -> Int {
-    guard !refused.isEmpty else { return 0 }
+  /// - Throws: what has ended a connection. Marks that can't be made are left out, since the batch is done.
+  func markRefusedElsewhere(_ refused: [UInt64], runID: Int) throws(PostgresError) {
+    guard plan.writing.marksRows, staging !== production, !refused.isEmpty, let source = plan.reading.state.source
+    else {
+      return
+    }
     let operation = "marking rows of \(plan.staging)"
+    do {
+      try staging.execute("BEGIN", operation)
+      try begin()
+      let moved = try markRefused(refused)
+      guard try wroteAtMost(moved.old.count), let transaction = moved.transaction else {
+        try staging.execute("ROLLBACK", operation)
+        return
+      }
+      try staging.execute("COMMIT", operation)
+      try stagingLog?.flush()
+      try production.execute("BEGIN", operation)
+      // They have been read, wherever they lie.
+      try ProgressTable(admin: admin).note(marker: transaction, of: plan, source, runID: runID, production)
+      try follow(moved, runID: runID)
+      try production.execute("COMMIT", operation)
+    } catch {
+      guard error.origin == .server else { throw error }
+      for connection in [staging, production] where connection.isInTransaction {
+        try connection.execute("ROLLBACK", operation)
+      }
+    }
+  }
+
+  /// Refused rows: where they were, where their marks have put them, and by which transaction.
+  private struct Moved {
+    let old: [String]
+    let new: [String]
+    let transaction: Int?
+  }
+
+  private func markRefused(_ refused: [UInt64]) throws(PostgresError) -> Moved {
+    guard !refused.isEmpty else { return Moved(old: [], new: [], transaction: nil) }
     let moved = try staging.query(
       """
       UPDATE \(plan.staging) AS s SET \(TablePlanner.statusColumn) = 'ERROR'
       FROM unnest(\(TupleAddress.list(refused))) AS a (address)
       WHERE s.ctid = a.address\(plan.reading.state.horizon.map { " AND \($0.hasSeen())" } ?? "")
-      RETURNING a.address::text, s.ctid::text, (pg_current_xact_id()::text::bigint % 4294967296)::bigint
+      RETURNING a.address::text, s.ctid::text, pg_current_xact_id()::text::bigint
       """,
-      operation
+      "marking rows of \(plan.staging)"
     )
-    guard moved.count > 0 else { return 0 }
+    return Moved(
+      old: (0..<moved.count).map { moved.text($0, 0) ?? "" },
+      new: (0..<moved.count).map { moved.text($0, 1) ?? "" },
+      transaction: moved.count > 0 ? moved.integer(0, 2) : nil
+    )
+  }
+
+  /// Has the records of refused rows follow them.
+  ///
+  /// - Returns: how many there are.
+  @discardableResult
+  private func follow(_ moved: Moved, runID: Int) throws(PostgresError) -> Int {
+    guard !moved.old.isEmpty else { return 0 }
     _ = try production.query(
       """
       UPDATE \(admin).merge_errors AS e SET staging_address = m.new::tid, staging_xmin = $4
@@ -153,12 +202,11 @@ struct StagingMarks {
       WHERE e.run_id = \(runID) AND e.table_name = $3 AND e.staging_address = m.old::tid AND e.retried_at IS NULL
       """,
       [
-        .textArray((0..<moved.count).map { moved.text($0, 0) ?? "" }),
-        .textArray((0..<moved.count).map { moved.text($0, 1) ?? "" }),
-        .text(plan.plainName), .bigint(moved.integer(0, 2)),
+        .textArray(moved.old), .textArray(moved.new), .text(plan.plainName),
+        .bigint(moved.transaction.map { $0 % (1 << 32) }),
       ],
-      operation
+      "marking rows of \(plan.staging)"
     )
-    return moved.count
+    return moved.old.count
   }
 }

@@ -356,6 +356,7 @@ struct Stations {
       }
       try connections.commit(ending.sql, ending.operation)
     }
+    if !isAllOrNothing { try marks.markRefusedElsewhere(refused, runID: runID) }
     return reading
   }
 

@@ -41,6 +41,8 @@ struct Session: Sendable {
     var carriesBatches = false
     /// Commits need not wait for the disk.
     var lowersCommits = false
+    /// Commits wait for the disk, whatever role or database have set: something on another server follows them.
+    var raisesCommits = false
     /// A transaction may be idle for long: while the other database works, or the whole run waits.
     var waitsForOthers = false
     /// Values travel as text, from here or to here.
@@ -51,7 +53,7 @@ struct Session: Sendable {
 
   /// The connection that a command asks its questions on and that a run is recorded on.
   func connectControl() throws(PostgresError) -> Connection {
-    try connect(target, role: "control")
+    try connect(target, role: "control", for: Purpose(raisesCommits: stagingTarget != nil))
   }
 
   /// The connection for questions about staging: `control` itself, unless staging is in another database.
@@ -151,11 +153,11 @@ struct Session: Sendable {
     }
     let isOwn: Bool
     do {
-      isOwn = try (settings + .silence).apply(to: connection, lowersCommits: purpose.lowersCommits)
+      isOwn = try (settings + .silence).apply(to: connection, purpose)
     } catch {
       // Not every server's operating system can do all of it.
       guard error.sqlState == .invalidParameterValue else { throw error }
-      isOwn = try settings.apply(to: connection, lowersCommits: purpose.lowersCommits)
+      isOwn = try settings.apply(to: connection, purpose)
     }
     guard isOwn else { throw .foreignSession("connecting to \(target)") }
   }

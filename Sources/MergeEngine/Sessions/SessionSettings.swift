@@ -95,24 +95,26 @@ struct SessionSettings {
 
   /// Sets all of it, in one statement that does nothing in a session which is not the connection's own.
   ///
-  /// - Parameter lowersCommits: commits return before they are on disk, where they would wait for the disk and no more. A
+  /// - Parameter purpose: whether commits return before they are on disk, where they would wait for the disk and no more. A
   ///   batch's rows, marks and counts commit together, so that a crash of the server loses whole batches, which the next run
   ///   takes again, and the run's own last commit waits. Whoever has set anything else than `on` has reasons.
   /// - Returns: whether the session is its own. A pooler hands out others' sessions, which would keep what is set here, and
   ///   tells the client a process id of its own making.
-  func apply(to connection: Connection, lowersCommits: Bool) throws(PostgresError) -> Bool {
+  func apply(to connection: Connection, _ purpose: Session.Purpose) throws(PostgresError) -> Bool {
     let answer = try connection.query(
       """
       SELECT count(set_config(s.name, s.value, false)),
              (SELECT extract(epoch FROM backend_start)::text FROM pg_stat_activity WHERE pid = $4)
       FROM (SELECT name, value FROM unnest($1::text[], $2::text[]) AS g (name, value)
             UNION ALL
-            SELECT 'synchronous_commit', 'off' WHERE $3 AND current_setting('synchronous_commit') = 'on') AS s
+            SELECT 'synchronous_commit', 'off' WHERE $3 AND current_setting('synchronous_commit') = 'on'
+            UNION ALL
+            SELECT 'synchronous_commit', 'local' WHERE $5 AND current_setting('synchronous_commit') = 'off') AS s
       WHERE pg_backend_pid() = $4
       """,
       [
-        .textArray(values.map(\.name)), .textArray(values.map(\.value)), .bool(lowersCommits),
-        .integer(Int32(truncatingIfNeeded: connection.backendProcessID)),
+        .textArray(values.map(\.name)), .textArray(values.map(\.value)), .bool(purpose.lowersCommits),
+        .integer(Int32(truncatingIfNeeded: connection.backendProcessID)), .bool(purpose.raisesCommits),
       ],
       "setting up the session"
     )

@@ -111,13 +111,14 @@ extension Session {
       carriesBatches: true,
       // Marks on another server must not outlive rows that production has confirmed and then lost.
       lowersCommits: lowersCommits && !isSplit,
+      raisesCommits: isSplit,
       waitsForOthers: isSplit || isAtomic,
       carriesText: carriesText,
       comparesText: comparesText
     )
     let production = try connect(target, role: role, for: purpose)
     guard let stagingTarget else { return WorkerConnections(production: production, staging: production) }
-    purpose.lowersCommits = lowersCommits
+    (purpose.lowersCommits, purpose.raisesCommits) = (lowersCommits, false)
     return WorkerConnections(
       production: production,
       staging: try connect(stagingTarget, role: role, for: purpose),
