@@ -58,9 +58,12 @@ struct StagingSource: Sendable, Hashable {
     identity = server.map { "\(name) \($0)" } ?? name
     formerIdentity = server.map { _ in name }
     let words = identity.split(separator: " ")
+    let elsewhere = { (server: String, database: String) in "\(server) [0-9]+ \(database) ([0-9.]+ )?" }
     kin =
       isElsewhere && words.count > 4
-      ? "^table \(words[1]) [0-9]+ (?!(\(row.text(0, 4) ?? "")) )[0-9]+ ([0-9.]+ )?[0-9]+$" : "^table [0-9]+( [0-9]+)?$"
+      ? "^table \(elsewhere("\(words[1])", "(?!(\(row.text(0, 4) ?? "")) )[0-9]+"))[0-9]+$"
+      // Somebody may have named production's own database as another one.
+      : "^table (\(elsewhere(server ?? "0", row.text(0, 4) ?? "0"))[0-9]+|[0-9]+( [0-9]+)?)$"
     fileNode = row.integer(0, 1) ?? 0
     blockCount = row.integer(0, 2) ?? 0
   }
@@ -81,7 +84,7 @@ struct StagingSource: Sendable, Hashable {
       """
       SELECT \(history) || c.oid, pg_relation_filenode(c.oid)::bigint,
              pg_relation_size(c.oid) / current_setting('block_size')::bigint, \(server),
-             \(isElsewhere ? otherDatabases : "NULL::text")
+             \(isElsewhere ? otherDatabases : ownDatabase)
       FROM pg_class c WHERE c.oid = \(Literal(table.quoted))::regclass
       """,
       "looking at \(table)"
@@ -137,6 +140,8 @@ struct StagingSource: Sendable, Hashable {
   /// The oids of the other databases that are on this server, as alternatives of a regular expression.
   private static let otherDatabases: SQL =
     "(SELECT string_agg(d.oid::text, '|') FROM pg_database d WHERE d.datname <> current_database())"
+
+  private static let ownDatabase: SQL = "(SELECT d.oid::text FROM pg_database d WHERE d.datname = current_database())"
 
   /// Where tables are that identities speak of.
   struct Place: Sendable {

@@ -98,6 +98,11 @@ struct MergePlan: Sendable {
   /// The versions that are merged of a table.
   mutating func limit(table index: Int, to window: VersionWindow) { tables[index].reading.window = window }
 
+  /// Has a table's rows with such versions lie in no window.
+  mutating func leaveOut(unreadableVersions: [UInt64], of index: Int) {
+    tables[index].reading.unreadableVersions = unreadableVersions
+  }
+
   /// Has a table's rows with such keys stand for no row of production.
   mutating func leaveOut(unreadableKeys: [UInt64], of index: Int) {
     tables[index].reading.unreadableKeys = unreadableKeys

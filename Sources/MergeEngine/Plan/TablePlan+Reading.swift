@@ -13,6 +13,8 @@ extension TablePlan {
     var state = StagingState()
     /// Rows whose keys can't be production's, as far as somebody has looked for them.
     var unreadableKeys: [UInt64] = []
+    /// Rows whose versions are no values of production's type, as far as somebody has looked for them.
+    var unreadableVersions: [UInt64] = []
   }
 
   /// Which staging rows are read, by what the ledger says of them.

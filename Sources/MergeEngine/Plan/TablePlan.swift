@@ -69,7 +69,13 @@ struct TablePlan: Sendable {
   var batchSource: SQL { reading.snapshot?.batchTable ?? "\(staging)" }
   /// The version of a staging row, as windows are compared with it.
   var stagedVersion: VersionWindow.Version {
-    VersionWindow.Version(value: version.readExpression) { versionBound("\($0)") }
+    let unreadable = reading.unreadableVersions
+    let value: SQL =
+      unreadable.isEmpty
+      ? version.readExpression
+      // No other form is sure to be evaluated in this order.
+      : "CASE WHEN s.ctid <> ALL (\(TupleAddress.list(unreadable))) THEN \(version.readExpression) END"
+    return VersionWindow.Version(value: value) { versionBound("\($0)") }
   }
 
   /// The columns of a staging row `s`, by production's names and in its types.

@@ -123,6 +123,7 @@ struct Preparation {
     if options.ties == .compare { try plan.compareTies(production) }
     if purpose != .look { try plan.readCacheFits(production) }
     for index in plan.tables.indices { plan.limit(table: index, to: try window(of: plan.tables[index], staging)) }
+    if snapshot == nil { plan.add(try findUnreadableVersions(&plan, staging)) }
     guard purpose == .merge else {
       if snapshot == nil { plan.add(try look(at: &plan, production: production, staging: staging)) }
       return plan
@@ -194,6 +195,36 @@ struct Preparation {
       ),
       isToBeMerged: false
     )
+  }
+
+  /// Looks which versions can't be compared with any window's bounds, of this run or of one before.
+  ///
+  /// - Returns: what should be known of them.
+  /// - Throws: ``MergeFailure/blocked(_:)`` where they are too many, and a window was asked for.
+  private func findUnreadableVersions(_ plan: inout MergePlan, _ staging: Connection) throws -> [Finding] {
+    var findings: [Finding] = []
+    for (index, table) in plan.tables.enumerated() {
+      let isBounded = !table.reading.window.isUnbounded
+      let type = table.version.baseType.fullName
+      guard let rows = try UnreadableRows.versions(of: table, staging).find() else {
+        guard isBounded else { continue }
+        let reason =
+          "more than \(UnreadableRows.limit.rows) of \(table.staging) have a version (\(table.version.stagedName)) that is no \(type): they can't be "
+          + "told from those in the window. Merge without --from and --to, which refuses them."
+        throw MergeFailure.blocked([.blocker(.unreadableTypes, table.name, reason)])
+      }
+      plan.leaveOut(unreadableVersions: rows, of: index)
+      guard isBounded, !rows.isEmpty else { continue }
+      findings.append(
+        .warning(
+          .outsideWindow,
+          table.name,
+          "\(rows.count.rows) of \(table.staging) \(rows.count == 1 ? "has" : "have") a version (\(table.version.stagedName)) that is no \(type), and "
+            + "\(rows.count == 1 ? "lies" : "lie") in no window: a merge without --from and --to refuses \(rows.count == 1 ? "it" : "them")."
+        )
+      )
+    }
+    return findings
   }
 
   /// The window that was typed, as text that means the same in every session.

@@ -60,9 +60,9 @@ struct RepairPlan: Sendable {
   /// - Throws: ``MergeFailure/blocked(_:)`` where they are too many.
   mutating func findUnreadableKeys(_ connection: Connection) throws {
     for (index, table) in tables.tables.enumerated() where !deletions[index].isEmpty && table.reading.snapshot == nil {
-      guard let keys = try UnreadableKeys(plan: table, staging: connection).find() else {
+      guard let keys = try UnreadableRows.keys(of: table, connection).find() else {
         let reason =
-          "more than \(UnreadableKeys.limit.rows) of \(table.staging) have keys that \(table.production) can't have: which rows staging lacks "
+          "more than \(UnreadableRows.limit.rows) of \(table.staging) have keys that \(table.production) can't have: which rows staging lacks "
           + "can't be told."
         throw MergeFailure.blocked([.blocker(.unreadableTypes, table.name, reason)])
       }

@@ -33,7 +33,7 @@ public struct ExtraRows {
     self.plan = plan
     self.window = window
     self.connection = connection
-    let unreadable = window.isUnbounded ? [] : try UnreadableKeys(plan: plan, staging: connection).find()
+    let unreadable = window.isUnbounded ? [] : try UnreadableRows.keys(of: plan, connection).find()
     hasTooManyUnreadable = unreadable == nil
     self.plan.reading.unreadableKeys = unreadable ?? []
   }
@@ -93,7 +93,7 @@ public struct ExtraRows {
     }
     guard !hasTooManyUnreadable else {
       outcome.note =
-        "not looked for: more than \(UnreadableKeys.limit.rows) of \(plan.staging) have keys that \(plan.production) can't have."
+        "not looked for: more than \(UnreadableRows.limit.rows) of \(plan.staging) have keys that \(plan.production) can't have."
       return outcome
     }
     let isEmpty = try connection.query(

@@ -28,7 +28,7 @@ struct RowSides {
     }
     // It may have been another row's key that can't be read.
     var plan = plan
-    plan.reading.unreadableKeys = try UnreadableKeys(plan: plan, staging: staging).find() ?? []
+    plan.reading.unreadableKeys = try UnreadableRows.keys(of: plan, staging).find() ?? []
     do {
       return try stagedRows(plan, isReadable: true)
     } catch {

@@ -84,6 +84,38 @@ import Testing
     }
   }
 
+  /// Which lie in no window, of whatever command.
+  @Test(arguments: [false, true]) func `a version that can't be read is in nobody's way`(isMerged: Bool) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "id int PRIMARY KEY, updated_at timestamp", staging: "id int, updated_at text")
+      try database.run(
+        """
+        INSERT INTO staging.t SELECT n, '2025-01-02' FROM generate_series(1, 300) AS n;
+        INSERT INTO production.t VALUES (1, '2025-01-01'), (1000, '2025-01-02')
+        """
+      )
+      if isMerged { #expect(try await database.call("merge", arguments: Self.window).status == 0) }
+      try database.run("INSERT INTO staging.t VALUES (401, 'junk'), (402, '2025-01-03'), (403, '2026-01-01')")
+      let plan = try await database.call("plan", "--json", arguments: Self.window)
+      let merge = try await database.call("merge", "--json", arguments: Self.window)
+      for outcome in [plan, merge] {
+        #expect(outcome.status == 0, "\(outcome.transcript)")
+        #expect(outcome.output.contains("has a version (updated_at) that is no timestamp"), "\(outcome.transcript)")
+        let totals = try outcome.json()["totals"]
+        #expect(totals["inserted"].integer == (isMerged ? 1 : 300), "\(outcome.transcript)")
+      }
+      let verify = try await database.call("verify", "--recheck-after", "0", "--json", arguments: Self.window)
+      #expect(verify.status == 65, "\(verify.transcript)")
+      #expect(try verify.json()["tables"].table("t")["extra"]["rows"].integer == 1)
+      #expect(try await database.call("why", "t", "1").status == 0)
+      #expect(try await database.call("cleanup", "--keep-task").status == 65)
+      // Without a window it is read, and refused.
+      let whole = try await database.merge()
+      #expect(whole.totals.errors == 1 && whole.totals.inserted == 1, "\(whole.totals)")
+      #expect(try await database.call("cleanup", "--keep-task").status == 65)
+    }
+  }
+
   @Test func `more of them than can be looked up one by one are told`() async throws {
     try await TestDatabase.with { database in
       try fill(database, Self.kinds[1], badCount: 1200)

@@ -1,22 +1,44 @@
 import Libpq
 
-/// Finds staging's rows whose keys can't be read as production's, or would be another row's key there.
+/// Finds staging's rows whose keys or versions can't be read as production's types.
 ///
-/// They stand for no row of production. Whoever compares both tables in one statement has to know them beforehand: the first that is met
-/// fails the statement for all other rows.
-struct UnreadableKeys {
-  let plan: TablePlan
-  /// To staging's database, with no transaction open.
-  let staging: Connection
+/// Whoever compares all rows in one statement has to know them beforehand: the first that is met fails the statement for all others.
+struct UnreadableRows {
+  private let plan: TablePlan
+  private let staging: Connection
+  private let values: [SQL]
 
-  /// More than these are not held against production. Arbitrary: each takes some 30 statements to find.
+  /// More than these are not told from the others. Arbitrary: each takes some 30 statements to find.
   static let limit = 1000
+
+  private init(_ plan: TablePlan, _ staging: Connection, _ values: [SQL]) {
+    self.plan = plan
+    self.staging = staging
+    self.values = values
+  }
+
+  /// Those whose keys can't be production's, or would be another row's there: they stand for no row of production.
+  ///
+  /// - Parameter staging: to staging's database, with no transaction open.
+  static func keys(of plan: TablePlan, _ staging: Connection) -> UnreadableRows {
+    let mayFail = plan.keyColumns.contains { !$0.isReadAsItIs || $0.keyCast != nil }
+    return UnreadableRows(plan, staging, mayFail ? plan.keyColumns.map { plan.keyInProduction($0) } : [])
+  }
+
+  /// Those whose versions are texts of something else: they lie in no window.
+  ///
+  /// - Parameter staging: to staging's database, with no transaction open.
+  static func versions(of plan: TablePlan, _ staging: Connection) -> UnreadableRows {
+    let version = plan.version
+    let isText = version.readsTextAsTime || version.inStaging.map { TypeOID.strings.contains($0.type) } ?? false
+    return UnreadableRows(plan, staging, isText ? [version.readExpression] : [])
+  }
 
   /// Looks for them: a scan of the table where their types may lead to any, and more where there are some.
   ///
   /// - Returns: their addresses; nil where there are more than ``limit``.
   func find() throws(PostgresError) -> [UInt64]? {
-    guard plan.keyColumns.contains(where: { !$0.isReadAsItIs || $0.keyCast != nil }) else { return [] }
+    guard !values.isEmpty else { return [] }
     guard try !areReadable(in: nil) else { return [] }
     let blockCount = try staging.query(
       "SELECT pg_relation_size(\(Literal(plan.staging.quoted))::regclass) / current_setting('block_size')::bigint",
@@ -37,10 +59,10 @@ struct UnreadableKeys {
   }
 
   private func areReadable(in range: TupleRange?) throws(PostgresError) -> Bool {
-    let keys = plan.keyColumns.map { "count(\(plan.keyInProduction($0)))" as SQL }
+    let counts = values.map { "count(\($0))" as SQL }
     let condition: SQL = range.map { " WHERE \($0.condition)" } ?? ""
     do {
-      _ = try staging.query("SELECT \(keys.joined(", ")) FROM \(plan.staging) AS s\(condition)", operation)
+      _ = try staging.query("SELECT \(counts.joined(", ")) FROM \(plan.staging) AS s\(condition)", operation)
       return true
     } catch {
       guard error.refusesRow else { throw error }
@@ -48,7 +70,7 @@ struct UnreadableKeys {
     }
   }
 
-  private var operation: String { "reading the keys of \(plan.staging)" }
+  private var operation: String { "looking for rows of \(plan.staging) that can't be read" }
 }
 
 extension TablePlan {
