@@ -72,6 +72,23 @@ import Testing
     }
   }
 
+  @Test func `the newest row of a key that production takes is found among many, as planned`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "id int PRIMARY KEY, v int CHECK (v < 100), updated_at int",
+        staging: "id int, v int, updated_at int"
+      )
+      try database.run(
+        "INSERT INTO staging.t SELECT 7, CASE n WHEN 150 THEN 1 ELSE 100 END, n FROM generate_series(1, 200) AS n"
+      )
+      let plan = try await database.plan()
+      // Rows older than that one are stale to the portions behind, which the plan calls duplicates.
+      let merge = try await database.merge { $0.workers = 1 }
+      #expect(merge.totals.inserted == 1 && plan.totals.inserted == 1)
+      #expect(merge.totals.errors == 50 && plan.totals.errors == 50, "\(merge.totals)")
+    }
+  }
+
   /// At most the statement that is refused, the one without the row that was set apart, and the one with that row alone.
   @Test func `a row that is refused among many is asked for, not found by splitting`() async throws {
     try await TestDatabase.with { database in

@@ -125,4 +125,65 @@ import Testing
       )
     }
   }
+
+  /// Marks are told from other rows by what their transaction has written, to its end.
+  @Test(
+    arguments: [
+      "CREATE TRIGGER f AFTER UPDATE ON staging.t FOR EACH ROW EXECUTE FUNCTION public.f()",
+      "CREATE CONSTRAINT TRIGGER f AFTER UPDATE ON staging.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.f()",
+      "CREATE TRIGGER f AFTER UPDATE ON staging.u FOR EACH ROW EXECUTE FUNCTION public.f()",
+    ],
+    [false, true]
+  )
+  func `what a trigger of staging writes beside marks is read`(trigger: String, atomic: Bool) async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, updated_at int"
+      for table in ["t", "u"] {
+        try database.makePair(table, production: columns + ", PRIMARY KEY (id)", staging: columns)
+        try database.run("INSERT INTO staging.\(table) SELECT n, 1 FROM generate_series(1, 20) AS n")
+      }
+      try database.run(
+        """
+        CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF NEW.id = 5 THEN INSERT INTO staging.t VALUES (5000, 2); END IF; RETURN NULL; END $$; \(trigger)
+        """
+      )
+      let merge = try await database.call("merge", arguments: atomic ? ["--atomic"] : [])
+      #expect(merge.status == 74 || !atomic, "\(merge.transcript)")
+      if atomic { #expect(merge.errors.contains("merge with --mark none"), "\(merge.transcript)") }
+      // Perhaps again, since marks may have it written again.
+      let whole = try await database.call("merge", "--mark", "none")
+      #expect(whole.status == 0, "\(whole.transcript)")
+      #expect(
+        try database.count("SELECT count(DISTINCT id) FROM staging.t")
+          == database.count("SELECT count(*) FROM production.t")
+      )
+      #expect(try await database.plan { $0.mark = .none }.totals.read == 0)
+    }
+  }
+
+  @Test func `marks that can't be made at a run's end fail it with their reason`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, v text, updated_at int"
+      try database.makePair(production: columns + ", PRIMARY KEY (id)", staging: columns)
+      try database.run(
+        """
+        INSERT INTO staging.t SELECT n, 's', 1 FROM generate_series(1, 40) AS n;
+        CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF NEW.id = 5 THEN UPDATE staging.t SET v = 'x' WHERE id = 30 AND v = 's'; RETURN NULL; END IF;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER f BEFORE UPDATE ON staging.t FOR EACH ROW EXECUTE FUNCTION public.f();
+        """
+      )
+      let merge = try await database.call("merge", "--batch", "20", "--workers", "1")
+      #expect(!merge.transcript.contains("25P02"), "\(merge.transcript)")
+      #expect(
+        try database.count("SELECT count(*) FROM admin.merge_summary WHERE status = 'RUNNING'") == 0,
+        "\(merge.transcript)"
+      )
+      #expect(try database.count("SELECT count(*) FROM production.t") == 40)
+    }
+  }
 }

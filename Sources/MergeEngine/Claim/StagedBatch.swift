@@ -68,19 +68,23 @@ struct StagedBatch {
     return newest
   }
 
-  /// The addresses of some rows that are carried elsewhere, each with the older rows of its key behind it. From now on all
-  /// of them count as to be written.
-  mutating func setApart(_ suspects: Set<UInt32>) -> [[UInt64]] {
-    var groups = Dictionary(uniqueKeysWithValues: suspects.map { ($0, [rows[Int($0)].address]) })
-    var older: [Int] = []
+  /// The addresses of some rows that are carried elsewhere, each with the older rows of its key behind it, newest first. From now on
+  /// all of them count as to be written.
+  mutating func setApart(_ suspects: Set<UInt32>, by type: VersionType) throws -> [[UInt64]] {
+    var older: [UInt32: [UInt32]] = [:]
     for index in rows.indices where rows[index].verdict == .duplicate {
       let newest = newest(of: index)
-      guard suspects.contains(newest) else { continue }
-      groups[newest]?.append(rows[index].address)
-      older.append(index)
+      if suspects.contains(newest) { older[newest, default: []].append(UInt32(index)) }
     }
-    for index in older { rows[index].verdict = .insert }
-    return groups.sorted { $0.key < $1.key }.map(\.value)
+    let groups = try suspects.sorted().map { newest -> [UInt32] in
+      [newest]
+        + (try (older[newest] ?? []).sorted { left, right in
+          let order = try compareVersions(left, right, type)
+          return order == 0 ? left > right : order > 0
+        })
+    }
+    for row in groups.joined() where rows[Int(row)].verdict == .duplicate { rows[Int(row)].verdict = .insert }
+    return groups.map { $0.map { rows[Int($0)].address } }
   }
 
   mutating func setVerdict(_ verdict: Verdict, row: UInt32) {

@@ -66,6 +66,7 @@ enum LibraryWords {
     "--reconnect-timeout": "reconnectLimitSeconds",
     "--replica": "replica",
     "--restart": "startsOver",
+    "--row-delimiter": "the row delimiter",
     "--source-schema": "source schemas",
     "--staging-database": "the row source",
     "--staging-schema": "schemas.staging",

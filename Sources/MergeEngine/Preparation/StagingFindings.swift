@@ -21,8 +21,8 @@ struct StagingFindings {
       .warning(
         .statusColumn,
         table.name,
-        "the trigger \(names) of \(table.staging) runs at each update, and so at each mark: what it changes or swallows is not what "
-          + "\(TablePlanner.statusColumn) should say, and a row that it writes anew may be taken for a new one. merge-engine itself goes "
+        "the trigger \(names) of \(table.staging) runs at each update, and so at each mark: what it swallows is not what "
+          + "\(TablePlanner.statusColumn) should say, what it changes in a marked row is not merged, and a row that it writes anew may be taken for a new one. merge-engine itself goes "
           + "by its own records: merge with --mark none, or disable the trigger."
       )
     ]

@@ -62,15 +62,20 @@ struct StagingMarks {
     let isNeeded = try staging.query("SELECT EXISTS (SELECT FROM \(plan.staging) AS s WHERE \(isUntrue))", operation)
     guard isNeeded.bool(0, 0) == true else { return }
     try staging.execute("BEGIN", operation)
-    try begin()
-    try ProgressTable(admin: admin).note(marker: ownID(), of: plan, source, runID: runID, production)
-    let markedCount = try staging.execute(
-      "UPDATE \(plan.staging) AS s SET \(status) = 'PROCESSED' WHERE \(isUntrue)",
-      "marking rows of \(plan.staging)"
-    )
-    // Marks are for whoever looks at them: better none than rows that are not read.
-    let isAlone = try wroteAtMost(markedCount)
-    try staging.execute(isAlone ? "COMMIT" : "ROLLBACK", operation)
+    do {
+      try begin()
+      try ProgressTable(admin: admin).note(marker: ownID(), of: plan, source, runID: runID, production)
+      let markedCount = try staging.execute(
+        "UPDATE \(plan.staging) AS s SET \(status) = 'PROCESSED' WHERE \(isUntrue)",
+        "marking rows of \(plan.staging)"
+      )
+      // Marks are for whoever looks at them: better none than rows that are not read.
+      let isAlone = try wroteAtMost(markedCount)
+      try staging.execute(isAlone ? "COMMIT" : "ROLLBACK", operation)
+    } catch {
+      if staging.isInTransaction { try staging.execute("ROLLBACK", operation) }
+      throw error
+    }
   }
 
   /// Has a transaction tell later what it has written into staging: to be called before it writes there, again and again as it may be.
@@ -89,7 +94,9 @@ struct StagingMarks {
   /// Whether this transaction has written no more versions of rows into staging than its marks, as the server's statistics have it.
   /// Where the server does not count, or other servers hold staging's rows, they have less.
   private func wroteAtMost(_ markCount: Int) throws(PostgresError) -> Bool {
-    try staging.query(
+    // What would run at the commit writes before that is asked.
+    try staging.executeWithNext("SET CONSTRAINTS ALL IMMEDIATE", "running deferred triggers of \(plan.staging)")
+    return try staging.query(
       "SELECT \(counted) - current_setting(\(countedBefore))::bigint <= \(markCount)",
       "looking what was written into \(plan.staging)"
     ).bool(0, 0) == true
@@ -114,7 +121,27 @@ struct StagingMarks {
   ///   - setApart: the addresses of those that were left for later.
   /// - Throws: ``OtherRows``, ``PostgresError``.
   func mark(_ place: StagedPlace, refused: [UInt64], leaving setApart: [UInt64] = [], runID: Int) throws {
+    try requireAlone(try makeMarks(place, refused: refused, leaving: setApart, runID: runID))
+  }
+
+  /// Marks all rows of several tables in one transaction.
+  ///
+  /// - Throws: as ``mark(_:refused:leaving:runID:)``: marks of one table may have a trigger write into another that was marked before.
+  static func markAll(_ tables: [StagingMarks], runID: Int) throws {
+    let counts = try tables.map { try $0.makeMarks(.range(.everything), refused: [], leaving: [], runID: runID) }
+    for (table, count) in zip(tables, counts) { try table.requireAlone(count) }
+  }
+
+  /// - Throws: ``OtherRows``, ``PostgresError``.
+  private func requireAlone(_ markCount: Int) throws {
     guard plan.writing.marksRows else { return }
+    guard try wroteAtMost(markCount) else { throw OtherRows(plan: plan) }
+  }
+
+  /// - Returns: how many rows were marked.
+  private func makeMarks(_ place: StagedPlace, refused: [UInt64], leaving setApart: [UInt64], runID: Int) throws -> Int
+  {
+    guard plan.writing.marksRows else { return 0 }
     let status = TablePlanner.statusColumn
     let operation = "marking rows of \(plan.staging)"
     let others = refused + setApart
@@ -127,7 +154,7 @@ struct StagingMarks {
       operation
     )
     let refusedCount = staging === production ? try follow(markRefused(refused), runID: runID) : 0
-    guard try wroteAtMost(mergedCount + refusedCount) else { throw OtherRows(plan: plan) }
+    return mergedCount + refusedCount
   }
 
   /// Marks refused rows in another database, when the batch has committed on both sides. In staging first: until the records follow, the rows

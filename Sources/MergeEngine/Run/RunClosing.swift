@@ -161,7 +161,9 @@ struct RunClosing {
 
   private func notes(_ status: RunStatus, _ failures: [String], refusedCount: Int, standingCount: Int) -> String {
     switch status {
-    case .success: "All staging rows merged."
+    case .success:
+      options.from == nil && options.to == nil
+        ? "All staging rows merged." : "All staging rows within the window merged."
     case .partial:
       [
         refusedCount > 0 ? "\(refusedCount.rows) \(refusedCount == 1 ? "was" : "were") refused." : nil,

@@ -252,7 +252,7 @@ struct Stations {
     let suspects = try self.suspects(memory)
     guard !suspects.isEmpty else { return [] }
     memory.classifier.leaveOut(suspects)
-    return memory.batch.setApart(suspects)
+    return try memory.batch.setApart(suspects, by: plan.versionType)
   }
 
   /// Which rows to be written production would refuse; none if a row raises an error when that is asked.

@@ -88,7 +88,7 @@ final class Worker {
     guard context.isAtomic else { return }
     let isWhole = context.stop.signal == nil && queue.seal()
     if isWhole {
-      try marks.forEach { try $0.mark(.range(.everything), refused: [], runID: context.record.id) }
+      try StagingMarks.markAll(marks, runID: context.record.id)
     }
     try connections?.commit(isWhole ? "COMMIT" : "ROLLBACK", "ending the transaction")
   }
@@ -159,7 +159,7 @@ final class Worker {
         try undo()
         unmarked.insert(item.table)
         context.logger.warning(
-          "a trigger writes rows of its own into staging while a batch is merged; marking what was merged when the run ends",
+          "a trigger writes rows of its own into staging while a batch is merged; marking when the run ends, unless it writes others then",
           metadata: ["table": "\(context.plan.tables[item.table].name)"]
         )
         // The statements of the table were prepared for marks.

@@ -62,7 +62,8 @@ struct MergeExecution: Sendable {
           report: report,
           database: context.target.description,
           isReplay: snapshot != nil,
-          isAtomic: options.atomic
+          isAtomic: options.atomic,
+          hasWindow: options.from != nil || options.to != nil
         )
         .rendered(StandardOutput.style)
       )

@@ -10,6 +10,8 @@ struct RunTable {
   var isReplay = false
   /// All of it was one transaction.
   var isAtomic = false
+  /// Only versions within a window were merged.
+  var hasWindow = false
 
   func rendered(_ style: Style) -> TerminalText {
     var table = TextTable(
@@ -61,10 +63,10 @@ struct RunTable {
     switch report.status {
     case .success where totals.read == 0 && !isReplay:
       return style.paint("SUCCESS", .green)
-        + ": \(run) found nothing to merge: no row of staging is new."
+        + ": \(run) found nothing to merge: no row of staging\(hasWindow ? " within the window" : "") is new."
     case .success:
       return style.paint("SUCCESS", .green)
-        + ": \(run) merged \(Numbers.counted(totals.read, isReplay ? "row" : "staging row")); none is left.\(races)"
+        + ": \(run) merged \(Numbers.counted(totals.read, isReplay ? "row" : "staging row")); none is left\(hasWindow ? " within the window" : "").\(races)"
     case .partial:
       return style.paint("PARTIAL", .yellow) + ": \(run). \(refusals) All others are merged.\(races)"
     case .aborted:

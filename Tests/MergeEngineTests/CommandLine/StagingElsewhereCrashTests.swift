@@ -21,13 +21,23 @@ import Testing
     )
   }
 
-  /// The commit in staging fails with an error that speaks of the server and not of a row.
-  private static let failingCommit = """
-    CREATE FUNCTION staging.fail() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN PERFORM pg_read_file('no such file today'); RETURN NULL; END $$;
-    CREATE CONSTRAINT TRIGGER fail AFTER UPDATE ON staging.t DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION staging.fail();
+  /// Has the commit of marks do something. Deferred triggers of staging itself run before production commits, and so one of them puts
+  /// it off once more.
+  private static func atCommit(_ statement: String) -> String {
     """
+    CREATE TABLE public.later (n int);
+    CREATE FUNCTION public.put_off() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO public.later VALUES (1); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER put_off AFTER UPDATE ON staging.t DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION public.put_off();
+    CREATE FUNCTION public.act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(statement); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER act AFTER INSERT ON public.later DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION public.act();
+    """
+  }
+
+  /// An error that speaks of the server and not of a row.
+  private static let failingCommit = atCommit("PERFORM pg_read_file('no such file today')")
 
   private func run(_ production: TestDatabase, _ staging: TestDatabase, _ arguments: String...) async throws
     -> CommandLineProgram.Outcome
@@ -45,7 +55,7 @@ import Testing
       #expect(try production.holds("SELECT count(*) = 400 AND bool_and(v = 'new') FROM production.t"))
       #expect(try staging.staged("NEW", in: "staging.t") == 400)
 
-      try staging.run("DROP TRIGGER fail ON staging.t")
+      try staging.run("DROP TRIGGER act ON public.later")
       let versions = try production.versions(of: "production.t")
       let again = try await run(production, staging, "--json")
       #expect(again.status == 0)
@@ -61,14 +71,7 @@ import Testing
     try await TestDatabase.withPair { production, staging async throws in
       try prepare(production, staging)
       // The mark's commit waits, after production's, for a lock that the test holds.
-      try staging.run(
-        """
-        CREATE FUNCTION staging.linger() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$;
-        CREATE CONSTRAINT TRIGGER linger AFTER UPDATE ON staging.t DEFERRABLE INITIALLY DEFERRED
-        FOR EACH ROW EXECUTE FUNCTION staging.linger();
-        """
-      )
+      try staging.run(Self.atCommit("PERFORM pg_advisory_xact_lock(4711)"))
       let other = try staging.connect()
       try other.run("SELECT pg_advisory_lock(4711)")
       let merge = try production.launch([
@@ -112,7 +115,7 @@ import Testing
       #expect(failed.errors.contains("no such file today"))
       #expect(try staging.staged("ERROR", in: "staging.t") == 2)
       #expect(try await run(production, staging, "errors", "list", "--json").json()["errors"].elements.count == 2)
-      try staging.run("DROP TRIGGER fail ON staging.t")
+      try staging.run("DROP TRIGGER act ON public.later")
       let retry = try await run(production, staging, "errors", "retry", "--json")
       #expect(try retry.json()["released"]["t"].integer == 2)
       try staging.run("UPDATE staging.t SET v = 'new' WHERE v = 'bad'")
