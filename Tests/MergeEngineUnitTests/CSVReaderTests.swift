@@ -48,6 +48,15 @@ import Testing
     #expect(throws: CSVError.self) { try read("\"a\"b\n") }
   }
 
+  @Test func `a carriage return at the end of a row is an error where nobody has said what ends rows`() throws {
+    for text in ["a,b\r\n", "\"a\",\"b\"\r\n", "\r\n"] { #expect(throws: CSVError.self) { try read(text) } }
+    // The one piece of the file ends between the two.
+    let long = String(repeating: "x", count: CSVSource.pieceByteCount - 3)
+    #expect(throws: CSVError.self) { try read("a,\(long)\r\nb\n") }
+    for text in ["a\rb,c\n", "a\r,\n", "\"a\r\"\n"] { #expect(try read(text).count == 1) }
+    #expect(try read("a\r\n") { $0.rowDelimiter = "\n" } == ["1: a\r"])
+  }
+
   @Test func `rows that lie across two pieces are whole`() throws {
     let line = "\"\(String(repeating: "x", count: 1000))\"\"\",y\n"
     let rows = try read(String(repeating: line, count: 3000))

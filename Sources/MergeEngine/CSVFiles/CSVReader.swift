@@ -98,6 +98,7 @@ struct CSVReader {
 
   /// Reads up to a delimiter, and over it.
   private mutating func readPlain(into row: inout CSVRow, isBehindQuotes: Bool) throws -> End {
+    var last: UInt8?
     while try has(1) {
       let byte = buffer[position]
       if byte == delimiter[0], try isNext(delimiter) {
@@ -105,9 +106,7 @@ struct CSVReader {
         return .field
       }
       if byte == rowDelimiter[0], try isNext(rowDelimiter) {
-        guard mayEndWithCarriageReturn || position == 0 || buffer[position - 1] != Self.carriageReturn else {
-          throw carriageReturnError(row)
-        }
+        guard mayEndWithCarriageReturn || last != Self.carriageReturn else { throw carriageReturnError(row) }
         position += rowDelimiter.count
         if endsWithLines { line += rowDelimiter.count { $0 == Self.newline } }
         return .row
@@ -117,6 +116,7 @@ struct CSVReader {
         throw CSVError(line: row.line, message: "there is text between a closing quote and the next delimiter")
       }
       try take(byte, into: &row)
+      last = byte
     }
     return .row
   }

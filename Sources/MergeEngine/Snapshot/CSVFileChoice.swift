@@ -146,12 +146,7 @@ struct CSVFileChoice {
   private static func files(below folder: URL, in outer: [String] = []) throws(MergeFailure) -> [URL] {
     let place = folder.resolvingSymlinksInPath().path
     guard !outer.contains(place) else { return [] }
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-    } catch {
-      throw .blocked([.blocker(nil, "the folder \(folder.path) can't be read: \(SystemReason.of(error)).")])
-    }
+    let names = try readable(folder) { try FileManager.default.contentsOfDirectory(atPath: folder.path) }
     var found: [URL] = []
     for name in names {
       let url = folder.appending(path: name)
@@ -160,9 +155,20 @@ struct CSVFileChoice {
         found += try files(below: url, in: outer + [place])
       } else if endings.contains(where: { name.lowercased().hasSuffix($0) }) {
         found.append(url)
+      } else {
+        // What can't be looked at may be a folder.
+        try readable(url) { _ = try FileManager.default.attributesOfItem(atPath: url.path) }
       }
     }
     return found
+  }
+
+  private static func readable<Value>(_ url: URL, _ read: () throws -> Value) throws(MergeFailure) -> Value {
+    do {
+      return try read()
+    } catch {
+      throw .blocked([.blocker(nil, "\(url.path) can't be read: \(SystemReason.of(error)).")])
+    }
   }
 
   /// Changes come after the full load, by the times in their names, in whatever folder they lie.
