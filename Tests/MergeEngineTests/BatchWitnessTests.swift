@@ -162,6 +162,59 @@ import Testing
     }
   }
 
+  /// The run before has refused it, and this one reads its table once more for the rows that come with the marks.
+  @Test(
+    arguments: [
+      "STATEMENT", "ROW WHEN (NEW._dms_processing_status = 'PROCESSED')",
+      "ROW WHEN (NEW._dms_processing_status = 'ERROR')",
+    ],
+    [false, true]
+  )
+  func `a row without a parent counts once though marks have other rows written`(scope: String, elsewhere: Bool)
+    async throws
+  {
+    try await TestDatabase.withPair { production, other in
+      let staging = elsewhere ? other : production
+      try production.run(
+        """
+        CREATE SCHEMA production;
+        CREATE TABLE production.p (id int PRIMARY KEY, updated_at int);
+        CREATE TABLE production.c (id int PRIMARY KEY, par int REFERENCES production.p, updated_at int);
+        """
+      )
+      try staging.run(
+        """
+        CREATE SCHEMA staging;
+        CREATE TABLE staging.p (id int, updated_at int, _dms_processing_status text);
+        CREATE TABLE staging.c (id int, par int, updated_at int, _dms_processing_status text);
+        INSERT INTO staging.p VALUES (1, 1); INSERT INTO staging.c VALUES (1, 99, 1), (2, 1, 1);
+        CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF (SELECT count(*) FROM staging.c) < 8 THEN
+            INSERT INTO staging.c (id, updated_at) SELECT 1000 + count(*), 2 FROM staging.c;
+          END IF;
+          RETURN NULL;
+        END $$;
+        CREATE TRIGGER f AFTER UPDATE ON staging.c FOR EACH \(scope) EXECUTE FUNCTION public.f();
+        """
+      )
+      let source = elsewhere ? ["--staging-database", other.connectionString] : []
+      for _ in 0..<4 {
+        let merge = try await production.call("merge", "--json", arguments: source)
+        #expect(merge.status == 65, "\(merge.transcript)")
+        #expect(try merge.json()["totals"]["errors"].integer == 1, "\(merge.transcript)")
+      }
+      #expect(
+        try production.count("SELECT count(*) FROM production.c")
+          == staging.count("SELECT count(*) FROM staging.c WHERE id <> 1")
+      )
+      if !elsewhere {
+        let status = try await production.call("status", "--json")
+        #expect(try status.json()["tables"].table("c")["pending"].integer == 0, "\(status.transcript)")
+      }
+    }
+  }
+
   @Test func `marks that can't be made at a run's end fail it with their reason`() async throws {
     try await TestDatabase.with { database in
       let columns = "id int, v text, updated_at int"

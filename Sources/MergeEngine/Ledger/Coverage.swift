@@ -10,27 +10,30 @@ struct Coverage: Sendable {
     case merged(Horizon, VersionWindow)
     /// The same of those rows whose keys lie in a stretch.
     case mergedKeys(KeyRange, Horizon, VersionWindow)
+    /// The same of rows that were read again.
+    case mergedRows(Rows, Horizon, VersionWindow)
     /// Some of the rows are to be read again.
-    case reopened(Reopened)
+    case reopened(Rows)
 
-    fileprivate var reopened: Reopened? { if case .reopened(let reopened) = self { reopened } else { nil } }
+    fileprivate var reopened: Rows? { if case .reopened(let rows) = self { rows } else { nil } }
   }
 
-  /// Addresses that an entry has reopened. Two are the same if as many are left of one entry.
-  struct Reopened: Sendable, Hashable {
+  /// Single rows, as an entry names them. Two are the same if as many are of one entry.
+  struct Rows: Sendable, Hashable {
+    /// The last one that has changed them.
     let entryID: Int
     /// Ascending.
     let addresses: [UInt64]
 
-    static func == (left: Reopened, right: Reopened) -> Bool {
+    static func == (left: Rows, right: Rows) -> Bool {
       left.entryID == right.entryID && left.addresses.count == right.addresses.count
     }
     func hash(into hasher: inout Hasher) { hasher.combine(entryID) }
 
     /// Those in `range`; nil if none lies there.
-    func within(_ range: TupleRange) -> Reopened? {
+    func within(_ range: TupleRange) -> Rows? {
       let inside = addresses.filter { range.contains($0) }
-      return inside.isEmpty ? nil : Reopened(entryID: entryID, addresses: inside)
+      return inside.isEmpty ? nil : Rows(entryID: entryID, addresses: inside)
     }
 
     /// A condition on staging's alias `s`, for the rows of `range`: the row is not among them. nil if none lies there.
@@ -61,7 +64,8 @@ struct Coverage: Sendable {
         // Everything that such an entry could add is in the later one: horizons only move on.
         steps.removeAll { step in
           switch step {
-          case .merged(_, let earlier), .mergedKeys(_, _, let earlier): window.isUnbounded || earlier == window
+          case .merged(_, let earlier), .mergedKeys(_, _, let earlier), .mergedRows(_, _, let earlier):
+            window.isUnbounded || earlier == window
           case .reopened: window.isUnbounded
           }
         }
@@ -69,25 +73,36 @@ struct Coverage: Sendable {
       }
     case .mergedKeys(let range, let horizon, let window):
       change(.everything) { Self.join(range, horizon, window, into: &$0) }
-    case .settled(let addresses):
+    case .settled(let addresses, let horizon, let window):
       let settled = Set(addresses)
       change(.everything) { steps in
         steps = steps.compactMap { step in
           guard case .reopened(let reopened) = step else { return step }
           let left = reopened.addresses.filter { !settled.contains($0) }
-          return left.isEmpty ? nil : .reopened(Reopened(entryID: reopened.entryID, addresses: left))
+          return left.isEmpty ? nil : .reopened(Rows(entryID: reopened.entryID, addresses: left))
         }
         steps = steps.reduce(into: []) { joined, step in
           guard case .mergedKeys(let range, let horizon, let window) = step else { return joined.append(step) }
           Self.join(range, horizon, window, into: &joined)
         }
+        // Their places may say nothing of them: who reopens a row whose status is kept true makes a new one.
+        Self.join(Rows(entryID: entry.id, addresses: addresses.sorted()), horizon, window, into: &steps)
       }
     case .reopened(let addresses) where addresses.isEmpty: break
     case .reopened(let addresses):
-      let reopened = Reopened(entryID: entry.id, addresses: addresses.sorted())
+      let reopened = Rows(entryID: entry.id, addresses: addresses.sorted())
       // An unread place stays what it is.
       change(.everything) { if !$0.isEmpty { $0.append(.reopened(reopened)) } }
     }
+  }
+
+  /// Adds single rows, before all that is said of others: nothing that is left has reopened them.
+  private static func join(_ rows: Rows, _ horizon: Horizon, _ window: VersionWindow, into steps: inout [Step]) {
+    guard case .mergedRows(let earlier, horizon, window) = steps.first else {
+      return steps.insert(.mergedRows(rows, horizon, window), at: 0)
+    }
+    let addresses = (earlier.addresses + rows.addresses).sorted()
+    steps[0] = .mergedRows(Rows(entryID: rows.entryID, addresses: addresses), horizon, window)
   }
 
   /// Adds a stretch of keys. Those that meet become one, so that as many are left as there are gaps; what was said between them
@@ -113,7 +128,7 @@ struct Coverage: Sendable {
   ///
   /// - Parameter version: the row's version, as windows are compared with it.
   func isUnread(in range: TupleRange, version: VersionWindow.Version) -> SQL {
-    let parts = intervals.compactMap { interval -> (TupleRange, SQL?, [Reopened])? in
+    let parts = intervals.compactMap { interval -> (TupleRange, SQL?, [Rows])? in
       interval.range.intersection(range).map { part in
         (
           part, Self.isMerged(interval.steps, in: part, version),
@@ -140,17 +155,20 @@ struct Coverage: Sendable {
 
   /// Whether a row of `range` is merged, by what is said of it; nil if nothing is.
   private static func isMerged(_ steps: [Step], in range: TupleRange, _ version: VersionWindow.Version) -> SQL? {
-    steps.reduce(nil as SQL?) { condition, step in
+    func hasSeen(_ horizon: Horizon, _ window: VersionWindow, _ condition: SQL? = nil) -> SQL {
+      let isInWindow: SQL? = window.isUnbounded ? nil : "(\(window.condition(on: version))) IS TRUE"
+      let conditions = [horizon.hasSeen(), condition, isInWindow].compactMap(\.self)
+      return conditions.count == 1 ? horizon.hasSeen() : "(\(conditions.joined(" AND ")))"
+    }
+    func either(_ condition: SQL?, _ isMerged: SQL) -> SQL { condition.map { "(\($0) OR \(isMerged))" } ?? isMerged }
+    return steps.reduce(nil as SQL?) { condition, step in
       switch step {
-      case .merged(let horizon, let window):
-        let isMerged: SQL =
-          window.isUnbounded
-          ? horizon.hasSeen() : "(\(horizon.hasSeen()) AND (\(window.condition(on: version))) IS TRUE)"
-        return condition.map { "(\($0) OR \(isMerged))" } ?? isMerged
+      case .merged(let horizon, let window): return either(condition, hasSeen(horizon, window))
       case .mergedKeys(let keys, let horizon, let window):
-        let isInWindow: SQL = window.isUnbounded ? "" : " AND (\(window.condition(on: version))) IS TRUE"
-        let isMerged: SQL = "(\(horizon.hasSeen()) AND (\(keys.condition)) IS TRUE\(isInWindow))"
-        return condition.map { "(\($0) OR \(isMerged))" } ?? isMerged
+        return either(condition, hasSeen(horizon, window, "(\(keys.condition)) IS TRUE"))
+      case .mergedRows(let rows, let horizon, let window):
+        guard let inside = rows.within(range) else { return condition }
+        return either(condition, hasSeen(horizon, window, SQL.rows(at: inside.addresses)))
       case .reopened(let reopened):
         guard let condition, let isAbsent = reopened.isAbsent(in: range) else { return condition }
         return "(\(condition) AND \(isAbsent))"

@@ -9,8 +9,9 @@ struct LedgerEntry: Sendable {
     case mergedKeys(KeyRange, Horizon, VersionWindow)
     /// The rows at these addresses are to be read again.
     case reopened([UInt64])
-    /// The rows at these addresses, which were to be read again, have been: what was said of their places before holds.
-    case settled([UInt64])
+    /// The rows at these addresses, which were to be read again, have been, as far as the horizon has seen them and their version lies
+    /// in the window: they are merged.
+    case settled([UInt64], Horizon, VersionWindow)
   }
 
   /// Later entries have higher ones.
@@ -26,7 +27,8 @@ struct LedgerEntry: Sendable {
       switch content {
       case .merged(let place, let horizon, _): .merged(place, horizon, .unbounded)
       case .mergedKeys(let keys, let horizon, _): .mergedKeys(keys, horizon, .unbounded)
-      case .reopened, .settled: content
+      case .settled(let addresses, let horizon, _): .settled(addresses, horizon, .unbounded)
+      case .reopened: content
       }
     return LedgerEntry(id: id, runID: runID, content: everything, marker: marker)
   }

@@ -81,11 +81,14 @@ struct ProgressSQL {
       GROUP BY k.island, k.key_columns, k.horizon, k.recent, k.version_from, k.version_to
     ), marks AS MATERIALIZED (
       SELECT marker AS xmin, max(id) AS id FROM p WHERE marker IS NOT NULL GROUP BY marker
+    ), settled AS MATERIALIZED (
+      SELECT DISTINCT ON (a.address) a.address, p.id, p.horizon, p.recent, p.version_from, p.version_to
+      FROM p, unnest(p.settled) AS a (address)
+      ORDER BY a.address, p.id DESC
     ), reopened AS MATERIALIZED (
       SELECT r.address, r.id
       FROM (SELECT a.address, max(p.id) AS id FROM p, unnest(p.reopened) AS a (address) GROUP BY a.address) AS r
-      LEFT JOIN (SELECT a.address, max(p.id) AS id FROM p, unnest(p.settled) AS a (address) GROUP BY a.address) AS t
-        ON t.address = r.address
+      LEFT JOIN settled AS t ON t.address = r.address
       WHERE t.id IS NULL OR t.id < r.id
     ), others AS MATERIALIZED (
       -- Entries that are not looked at, since only the merge knows how versions were read.
@@ -108,6 +111,7 @@ struct ProgressSQL {
       SELECT m.xmin IS NOT NULL AND (r.id IS NULL OR r.id <= m.id) OR CASE
                WHEN r.id IS NULL THEN EXISTS (SELECT FROM places AS e WHERE \(covers))
                                       OR EXISTS (SELECT FROM stretches AS e WHERE \(coversKey))
+                                      OR t.address IS NOT NULL AND \(hasSeen("t"))
                ELSE EXISTS (SELECT FROM p AS e
                             WHERE e.id > r.id AND e.reopened IS NULL AND e.settled IS NULL
                               AND CASE WHEN e.key_columns IS NULL THEN \(covers) ELSE \(coversKey) END)
@@ -118,6 +122,7 @@ struct ProgressSQL {
       FROM \(staging) AS s
       LEFT JOIN marks AS m ON m.xmin = s.xmin
       LEFT JOIN reopened AS r ON r.address = s.ctid
+      LEFT JOIN settled AS t ON t.address = s.ctid
       LEFT JOIN refused AS f ON f.address = s.ctid AND f.xmin = s.xmin
       LEFT JOIN moved AS v ON v.xmin = s.xmin AND v.key = CASE WHEN (SELECT names FROM moved_key) IS NOT NULL THEN
         (SELECT jsonb_object_agg(k.name, to_jsonb(s) -> k.name) FROM unnest((SELECT names FROM moved_key)) AS k (name)) END
@@ -205,26 +210,26 @@ struct ProgressSQL {
   private var covers: SQL {
     """
     (e.place_start IS NULL OR s.ctid >= e.place_start) AND (e.place_end IS NULL OR s.ctid < e.place_end)
-    AND \(hasSeen)
+    AND \(hasSeen("e"))
     """
   }
 
   /// The same of an entry of a stretch of keys. There are such only while a run is under way or broken off, so that what it costs
   /// to find a row's key without knowing its columns beforehand matters little.
-  private var coversKey: SQL { "\(hasSeen) AND \(KeyRange.holds("e"))" }
+  private var coversKey: SQL { "\(hasSeen("e")) AND \(KeyRange.holds("e"))" }
 
-  /// An entry `e` has seen the row `s`, and its window holds it.
-  private var hasSeen: SQL {
+  /// An entry has seen the row `s`, and its window holds it.
+  private func hasSeen(_ entry: SQL) -> SQL {
     let isInWindow: SQL =
       version.map { version in
         """
-        (e.version_from IS NULL OR \(version.value) >= e.version_from::\(version.type))
-        AND (e.version_to IS NULL OR \(version.value) < e.version_to::\(version.type))
+        (\(entry).version_from IS NULL OR \(version.value) >= \(entry).version_from::\(version.type))
+        AND (\(entry).version_to IS NULL OR \(version.value) < \(entry).version_to::\(version.type))
         """
-      } ?? "e.version_from IS NULL AND e.version_to IS NULL"
+      } ?? "\(entry).version_from IS NULL AND \(entry).version_to IS NULL"
     // Without a horizon only the recent ones were seen.
-    let isOlder: SQL = "e.horizon IS NOT NULL AND \(Horizon.isOlder("s.xmin", than: "age(e.horizon)"))"
-    return "(\(isOlder) OR s.xmin = ANY (e.recent)) AND \(isInWindow)"
+    let isOlder: SQL = "\(entry).horizon IS NOT NULL AND \(Horizon.isOlder("s.xmin", than: "age(\(entry).horizon)"))"
+    return "(\(isOlder) OR s.xmin = ANY (\(entry).recent)) AND \(isInWindow)"
   }
 
   /// An address as the number that ``TupleAddress/packed`` is.

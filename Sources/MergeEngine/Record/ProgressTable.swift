@@ -75,7 +75,7 @@ struct ProgressTable {
       case .merged(_, let horizon, _), .mergedKeys(_, let horizon, _):
         isValid = isValid && horizon.isValid(at: nextID)
         isOfMerge = true
-      case .settled: break
+      case .settled(_, let horizon, _): isValid = isValid && horizon.isValid(at: nextID)
       case .reopened: isJudgement = false
       }
       // By another column or in another zone other rows may be newer, and a window's bounds part them elsewhere; by another key
@@ -117,9 +117,9 @@ struct ProgressTable {
       let entry = Self.entry(rows, row)
       guard rows.bool(row, 2) == true, rows.integer(row, 3).map({ $0 == source.fileNode }) ?? true else { return }
       switch entry.content {
-      case .merged(_, let horizon, _), .mergedKeys(_, let horizon, _):
+      case .merged(_, let horizon, _), .mergedKeys(_, let horizon, _), .settled(_, let horizon, _):
         if horizon.isValid(at: nextID) { seen.add(entry.unbounded) }
-      case .reopened, .settled: break
+      case .reopened: break
       }
     }
   }
@@ -154,14 +154,6 @@ struct ProgressTable {
         marker: marker
       )
     }
-    if let settled = rows.text(row, 15) {
-      return LedgerEntry(
-        id: id,
-        runID: runID,
-        content: .settled(TupleAddress.addresses(ofArray: settled)),
-        marker: marker
-      )
-    }
     var place: TupleRange?
     if let first = rows.integer(row, 6), let count = rows.integer(row, 7) {
       place = TupleRange(start: UInt64(first), end: UInt64(first + count))
@@ -172,6 +164,10 @@ struct ProgressTable {
     let recent = (rows.text(row, 9) ?? "").split(separator: ",").compactMap { Int($0) }
     let horizon = Horizon(oldest: rows.integer(row, 8) ?? 0, recent: recent, next: rows.integer(row, 10) ?? 0)
     let window = VersionWindow(from: rows.text(row, 11), to: rows.text(row, 12))
+    if let settled = rows.text(row, 15) {
+      let addresses = TupleAddress.addresses(ofArray: settled)
+      return LedgerEntry(id: id, runID: runID, content: .settled(addresses, horizon, window), marker: marker)
+    }
     if let columns = JSONText.decode([String].self, rows.text(row, 17)),
       let start = key(numbers: rows.text(row, 18), texts: rows.text(row, 21))
     {

@@ -45,10 +45,10 @@ struct RowRecords {
         JOIN \(admin).merge_progress AS g
           ON g.production_oid = \(plan.productionOid) AND g.source = ANY ($2)
          AND (g.file_node IS NULL OR g.file_node = $3)
-         AND (s.ctid = ANY (g.reopened) OR s.ctid = ANY (g.settled)
-              OR g.reopened IS NULL AND g.settled IS NULL
+         AND (s.ctid = ANY (g.reopened)
+              OR g.reopened IS NULL
                  AND (s.xmin = mod(g.marker, 4294967296)::text::xid
-                      OR \(isInStretch)
+                      OR (g.settled IS NULL OR s.ctid = ANY (g.settled)) AND \(isInStretch)
                          AND (g.place_start IS NULL OR s.ctid >= g.place_start) AND (g.place_end IS NULL OR s.ctid < g.place_end)
                          AND (coalesce(g.horizon, 0) > 0 AND \(isOlder)
                               OR s.xmin = ANY (ARRAY(SELECT mod(r, 4294967296)::text::xid FROM unnest(g.recent) AS r)))))
