@@ -20,7 +20,15 @@ struct StagingSource: Sendable, Hashable {
 
   /// A regular expression for the identities that this table may have had before: dropped and made anew, it or its whole database, or
   /// its server's history another one. Those of other databases that are there are other tables of the same name.
-  let kin: String
+  private let kin: String
+  /// Of a table elsewhere: what it is called where its database is production's, and that database. Another user may have read it so.
+  private let asProduction: InProduction?
+
+  private struct InProduction: Hashable {
+    let identity: String
+    /// Its oid.
+    let database: String
+  }
 
   /// What tells the table's rows from those of any other table, and from what is there after TRUNCATE.
   var contentIdentity: String { "\(identity) \(fileNode)" }
@@ -31,6 +39,7 @@ struct StagingSource: Sendable, Hashable {
     formerIdentity = nil
     server = nil
     kin = "^$"
+    asProduction = nil
     fileNode = 0
     blockCount = 0
   }
@@ -64,8 +73,22 @@ struct StagingSource: Sendable, Hashable {
       ? "^table \(elsewhere("\(words[1])", "(?!(\(row.text(0, 4) ?? "")) )[0-9]+"))[0-9]+$"
       // Somebody may have named production's own database as another one.
       : "^table (\(elsewhere(server ?? "0", row.text(0, 4) ?? "0"))[0-9]+|[0-9]+( [0-9]+)?)$"
+    asProduction =
+      isElsewhere && words.count > 4
+      ? InProduction(identity: "table \(words[words.count - 1]) \(words[1])", database: String(words[3])) : nil
     fileNode = row.integer(0, 1) ?? 0
     blockCount = row.integer(0, 2) ?? 0
+  }
+
+  /// Whether an identity is one that this table may have had before.
+  ///
+  /// - Precondition: asked in production's database.
+  func isKin(_ identity: SQL) -> SQL {
+    guard let asProduction else { return "\(identity) ~ \(Literal(kin))" }
+    return """
+      (\(identity) ~ \(Literal(kin))
+       OR \(identity) = \(Literal(asProduction.identity)) AND \(Self.ownDatabase) = \(Literal(asProduction.database)))
+      """
   }
 
   /// What is asked at first; the arguments are those of ``init(_:isElsewhere:after:_:)``.

@@ -67,7 +67,7 @@ enum AdminTables {
         "staging text", "source text", "file_node bigint",
         "place_start tid", "place_end tid", "first_row bigint", "row_count bigint",
         "horizon bigint", "recent bigint[]", "next_id bigint", "version_from text", "version_to text", "marker bigint",
-        // Rows that are to be read again, or have been; an entry that has these says nothing else.
+        // Rows that are to be read again, which is all that such an entry says, or have been.
         "reopened tid[]", "settled tid[]",
         // In the place of addresses a stretch of keys: whole numbers, or texts.
         "key_columns text[]", "key_start bigint[]", "key_end bigint[]", "key_text_start text[]", "key_text_end text[]",

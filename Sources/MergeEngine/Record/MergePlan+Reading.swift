@@ -79,7 +79,7 @@ extension StagingReader.Rereading {
     case .forgotten:
       return
         "\(count.rows) of \(staging) merged earlier can't be told apart from new ones, since the table has been rewritten or "
-        + "restored since: \(areRead)."
+        + "restored since, or was merged with another --staging-database: \(areRead)."
     case .rewritten:
       return
         "\(count.rows) of \(staging) \(count == 1 ? "was" : "were") written by the statement that rewrote the table "

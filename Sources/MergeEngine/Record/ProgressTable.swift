@@ -133,8 +133,8 @@ struct ProgressTable {
     return """
       (g.production_oid = \(plan.productionOid)
         AND (g.source IN (\(source.identities.map { "\(Literal($0))" as SQL }.joined(", ")))
-             OR g.staging = \(Literal(plan.staging.quoted)) AND g.source ~ \(Literal(source.kin)))
-        OR g.staging = \(Literal(plan.staging.quoted)) AND g.source ~ \(Literal(source.kin))
+             OR g.staging = \(Literal(plan.staging.quoted)) AND \(source.isKin("g.source")))
+        OR g.staging = \(Literal(plan.staging.quoted)) AND \(source.isKin("g.source"))
            AND g.table_name = \(Literal(plan.plainName))
            AND NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                            WHERE c.oid::bigint = g.production_oid AND c.relname::text = g.table_name

@@ -62,11 +62,10 @@ struct StagingAdoption {
     return try production.query(
       """
       SELECT NOT EXISTS (SELECT FROM \(admin).merge_progress
-                         WHERE source = ANY ($2) OR staging = $1 AND source ~ $3 AND (\(namesAreOwn) OR production_oid = $4))
+                         WHERE source = ANY ($2) OR staging = $1 AND \(source.isKin("source")) AND (\(namesAreOwn) OR production_oid = $3))
       """,
       [
-        .text(table.staging.quoted), .textArray(source.identities), .text(source.kin),
-        .bigint(Int(table.productionOid)),
+        .text(table.staging.quoted), .textArray(source.identities), .bigint(Int(table.productionOid)),
       ],
       "checking what is known about \(table.staging)"
     ).bool(0, 0) == true

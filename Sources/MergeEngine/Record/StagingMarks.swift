@@ -47,11 +47,16 @@ struct StagingMarks {
     return id ?? 0
   }
 
-  /// Marks what is merged and is not marked so: rows whose marks were lost on another server.
+  /// Marks what is merged or stands refused and is not marked so: rows whose marks were lost on another server, or that a run was not to mark.
   ///
   /// - Precondition: the plan's reading is of now, and nobody merges.
   func repair(runID: Int) throws(PostgresError) {
     guard plan.writing.marksRows, plan.reading.snapshot == nil, let source = plan.reading.state.source else { return }
+    try repairMerged(source, runID: runID)
+    try repairRefused(source, runID: runID)
+  }
+
+  private func repairMerged(_ source: StagingSource, runID: Int) throws(PostgresError) {
     var merged = plan
     merged.reading.selection = .merged
     let status = TablePlanner.statusColumn
@@ -75,6 +80,33 @@ struct StagingMarks {
     } catch {
       if staging.isInTransaction { try staging.execute("ROLLBACK", operation) }
       throw error
+    }
+  }
+
+  private func repairRefused(_ source: StagingSource, runID: Int) throws(PostgresError) {
+    let refused = plan.reading.state.refused + plan.reading.state.dismissed
+    guard !refused.isEmpty else { return }
+    let untrue = try staging.query(
+      """
+      SELECT s.ctid::text FROM \(plan.staging) AS s
+      WHERE \(SQL.rows(at: refused)) AND (s.\(TablePlanner.statusColumn) = 'ERROR') IS NOT TRUE
+      """,
+      "looking for rows of \(plan.staging) whose marks were lost"
+    )
+    guard untrue.count > 0 else { return }
+    let unmarked = Set((0..<untrue.count).compactMap { untrue.text($0, 0) })
+    let standing = try RefusalStanding(admin: admin, production: production, staging: staging)
+      .unretried(of: plan, source)
+    var ids: [String: Int] = [:]
+    // A record that may be of several rows can follow none of them.
+    for (id, refusals) in Dictionary(grouping: standing, by: \.id) where refusals.count == 1 {
+      let address = TupleAddress(refusals[0].address).description
+      if unmarked.contains(address) { ids[address] = id }
+    }
+    guard !ids.isEmpty else { return }
+    let addresses = ids.keys.compactMap { TupleAddress(text: $0)?.packed }.sorted()
+    try markApart(addresses, source, runID: runID) { moved throws(PostgresError) in
+      try follow(moved, ids: moved.old.map { ids[$0] ?? 0 }, source)
     }
   }
 
@@ -157,9 +189,7 @@ struct StagingMarks {
     return mergedCount + refusedCount
   }
 
-  /// Marks refused rows in another database, when the batch has committed on both sides. In staging first: until the records follow, the rows
-  /// are unread, and refused once more if that is as far as it gets. The other way round a commit that staging has lost would leave records
-  /// of rows that are not there.
+  /// Marks refused rows in another database, when the batch has committed on both sides.
   ///
   /// - Throws: what has ended a connection. Marks that can't be made are left out, since the batch is done.
   func markRefusedElsewhere(_ refused: [UInt64], runID: Int) throws(PostgresError) {
@@ -167,6 +197,17 @@ struct StagingMarks {
     else {
       return
     }
+    try markApart(refused, source, runID: runID) { moved throws(PostgresError) in try follow(moved, runID: runID) }
+  }
+
+  /// Marks refused rows, and nothing else. In another database staging comes first: until the records follow, the rows are unread, and refused
+  /// once more if that is as far as it gets. The other way round a commit that staging has lost would leave records of rows that are not there.
+  private func markApart(
+    _ refused: [UInt64],
+    _ source: StagingSource,
+    runID: Int,
+    following: (Moved) throws(PostgresError) -> Void
+  ) throws(PostgresError) {
     let operation = "marking rows of \(plan.staging)"
     do {
       try staging.execute("BEGIN", operation)
@@ -176,12 +217,14 @@ struct StagingMarks {
         try staging.execute("ROLLBACK", operation)
         return
       }
-      try staging.execute("COMMIT", operation)
-      try stagingLog?.flush()
-      try production.execute("BEGIN", operation)
+      if staging !== production {
+        try staging.execute("COMMIT", operation)
+        try stagingLog?.flush()
+        try production.execute("BEGIN", operation)
+      }
       // They have been read, wherever they lie.
       try ProgressTable(admin: admin).note(marker: transaction, of: plan, source, runID: runID, production)
-      try follow(moved, runID: runID)
+      try following(moved)
       try production.execute("COMMIT", operation)
     } catch {
       guard error.origin == .server else { throw error }
@@ -216,7 +259,7 @@ struct StagingMarks {
     )
   }
 
-  /// Has the records of refused rows follow them.
+  /// Has the records of rows that this run has refused follow them.
   ///
   /// - Returns: how many there are.
   @discardableResult
@@ -235,5 +278,20 @@ struct StagingMarks {
       "marking rows of \(plan.staging)"
     )
     return moved.old.count
+  }
+
+  /// Has records follow rows that they may have been found by otherwise than by their addresses.
+  private func follow(_ moved: Moved, ids: [Int], _ source: StagingSource) throws(PostgresError) {
+    _ = try production.query(
+      """
+      UPDATE \(admin).merge_errors AS e SET staging_address = m.new::tid, staging_xmin = $3, staging_file_node = $4
+      FROM unnest($1::text[]::bigint[], $2::text[]) AS m (id, new) WHERE e.id = m.id
+      """,
+      [
+        .textArray(ids.map { "\($0)" }), .textArray(moved.new), .bigint(moved.transaction.map { $0 % (1 << 32) }),
+        .bigint(source.fileNode),
+      ],
+      "marking rows of \(plan.staging)"
+    )
   }
 }

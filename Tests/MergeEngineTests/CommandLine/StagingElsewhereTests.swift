@@ -1,3 +1,4 @@
+import Foundation
 import MergeEngine
 import TestSupport
 import Testing
@@ -65,6 +66,32 @@ import Testing
       let merger = Merger(try ConnectionDescription(database.connectionString))
       let plan = try await merger.plan(from: .database(try ConnectionDescription(database.connectionString)))
       #expect(plan.totals.read == 2)
+    }
+  }
+
+  /// It keeps a session of its own, and with that a ledger.
+  @Test func `who reads production's own staging as another user, and who does so no more, is told what is read again`()
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+      try database.run("INSERT INTO staging.t VALUES (1, 1), (2, 1)")
+      let role = "reader_\(UUID().uuidString.prefix(8).lowercased())"
+      try database.run("CREATE ROLE \(role) SUPERUSER LOGIN")
+      defer { _ = try? database.run("DROP ROLE \(role)") }
+      let other = ["--staging-database", database.connectionString + " user=\(role)"]
+      for arguments in [[], other, []] {
+        for told in [true, false] {
+          let plan = try await database.call("plan", "--json", arguments: arguments)
+          let isFirst = try !told || database.holds("to_regclass('admin.merge_progress') IS NULL")
+          #expect(
+            try plan.json()["totals"]["read"].integer == (told ? 2 : 0)
+              && plan.output.contains("a second time") == !isFirst,
+            "\(plan.transcript)"
+          )
+          #expect(try await database.call("merge", arguments: arguments).status == 0)
+        }
+      }
     }
   }
 

@@ -39,6 +39,44 @@ import Testing
     }
   }
 
+  /// The run that has refused them was not to make marks, or staging's server has lost them.
+  @Test(arguments: [false, true], ["SELECT", "VACUUM FULL staging.t"])
+  func `marks that refused rows lack are made by the next run`(elsewhere: Bool, meanwhile: String) async throws {
+    try await TestDatabase.withPair { production, other in
+      let staging = elsewhere ? other : production
+      let source = elsewhere ? ["--staging-database", other.connectionString] : []
+      try production.run(
+        "CREATE SCHEMA production; CREATE TABLE production.t (id int PRIMARY KEY, v int CHECK (v > 0), updated_at timestamp);"
+      )
+      try staging.run(
+        """
+        CREATE SCHEMA staging;
+        CREATE TABLE staging.t (id int, v int, updated_at timestamp, _dms_processing_status varchar(20) DEFAULT 'NEW');
+        INSERT INTO staging.t SELECT n, n - 2, '2025-01-01' FROM generate_series(1, 5) AS n;
+        """
+      )
+      #expect(try await production.call("merge", "--mark", "none", arguments: source).status == 65)
+      #expect(try staging.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'NEW'") == 5)
+      try staging.run(meanwhile)
+      for _ in 0..<2 {
+        let merge = try await production.call("merge", "--json", arguments: source)
+        let totals = try merge.json()["totals"]
+        #expect(merge.status == 65 && totals["standing_errors"].integer == 2, "\(merge.transcript)")
+        #expect(totals["read"].integer == 0)
+        #expect(
+          try staging.rows("SELECT concat(id, _dms_processing_status) FROM staging.t ORDER BY id")
+            == ["(1ERROR)", "(2ERROR)", "(3PROCESSED)", "(4PROCESSED)", "(5PROCESSED)"]
+        )
+      }
+      // They are found where they lie now.
+      try staging.run("UPDATE staging.t SET v = 7 WHERE id = 1")
+      try production.run("ALTER TABLE production.t DROP CONSTRAINT t_v_check")
+      #expect(try await production.call("errors", "retry", arguments: source).status == 0)
+      let last = try await production.call("merge", "--json", arguments: source)
+      #expect(try last.status == 0 && last.json()["totals"]["inserted"].integer == 2, "\(last.transcript)")
+    }
+  }
+
   @Test(arguments: [
     ("ALTER SCHEMA production RENAME TO later", ["--production-schema", "later"]),
     ("ALTER TABLE production.t RENAME TO u; ALTER TABLE staging.t RENAME TO u", []),
