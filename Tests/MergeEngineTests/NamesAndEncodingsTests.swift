@@ -17,6 +17,43 @@ import Testing
     func quoted(_ path: KeyPath<Names, String>) -> String { Identifier(self[keyPath: path]).quoted }
   }
 
+  /// 19 letters of three bytes, or more of one, behind `before_1_`.
+  @Test(arguments: [TestDatabase.Encoding.utf8, .eucJP], ["é", "語", "x"])
+  func `before-images are kept under names that the server would cut`(
+    _ encoding: TestDatabase.Encoding,
+    _ letter: String
+  )
+    async throws
+  {
+    try await TestDatabase.with(encoding) { database in
+      let long = String(repeating: letter, count: letter == "x" ? 62 : 19)
+      let tables = ["a", long + "1", long, "z"]
+      try database.run("CREATE SCHEMA production; CREATE SCHEMA staging;")
+      for table in tables {
+        try database.run(
+          """
+          CREATE TABLE production."\(table)" (id int PRIMARY KEY, v text, updated_at int);
+          CREATE TABLE staging."\(table)" (id int, v text, updated_at int);
+          INSERT INTO production."\(table)" VALUES (1, 'old \(table)', 1);
+          INSERT INTO staging."\(table)" VALUES (1, 'new \(table)', 2), (2, 'new \(table)', 2);
+          """
+        )
+      }
+      let merge = try await database.call("merge", "--before-images")
+      #expect(merge.status == 0, "\(merge.transcript)")
+      #expect(
+        try database.count(
+          "SELECT count(*) FROM admin.before_images AS i JOIN pg_class AS c ON c.oid = i.image_oid AND c.relname = i.image_table"
+        ) == 4
+      )
+      let rollback = try await database.call("rollback", "1")
+      #expect(rollback.status == 0, "\(rollback.transcript)")
+      for table in tables {
+        #expect(try database.rows("SELECT id, v FROM production.\"\(table)\"") == ["(1,\"old \(table)\")"])
+      }
+    }
+  }
+
   @Test(arguments: TestDatabase.Encoding.allCases)
   func `capitals, quotes, spaces and letters beyond ASCII are names like others`(
     _ encoding: TestDatabase.Encoding

@@ -4,6 +4,72 @@ import Testing
 
 /// Production tables with something special about them.
 @Suite struct OddTableTests {
+  /// As in a production that was made as a copy of staging.
+  @Test func `a column of production that is called as staging's status is not merged, which is said`() async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int, v text, _dms_processing_status text, updated_at int"
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (\(columns), PRIMARY KEY (id)); CREATE TABLE staging.t (\(columns));
+        INSERT INTO production.t VALUES (2, 'old', 'kept', 1); INSERT INTO staging.t VALUES (1, 'new', 'x', 2), (2, 'new', 'x', 2);
+        """
+      )
+      for command in ["plan", "merge"] {
+        let outcome = try await database.call(command)
+        #expect(outcome.status == 0, "\(outcome.transcript)")
+        #expect(
+          (outcome.output + outcome.errors).contains("_dms_processing_status of production.t is not merged"),
+          "\(outcome.transcript)"
+        )
+      }
+      #expect(try database.rows("TABLE production.t ORDER BY id") == ["(1,new,,2)", "(2,new,kept,2)"])
+      let ignoring = try await database.plan {
+        $0.columns.tables["t", default: .init()].ignore = ["_dms_processing_status"]
+      }
+      #expect(ignoring.findings.filter { $0.kind == .statusColumn && $0.message.contains("is not merged") }.isEmpty)
+    }
+  }
+
+  @Test(arguments: ["_merge_engine_previous_xid", "_merge_engine_version", "_merge_engine_position"])
+  func `a column that is called as one of the engine's own is refused beforehand`(_ name: String) async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, \(name) int, updated_at int"
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (\(columns)); CREATE TABLE staging.t (\(columns)); INSERT INTO staging.t VALUES (1, 1, 1);
+        """
+      )
+      for command in ["plan", "merge"] {
+        let outcome = try await database.call(command, "--before-images")
+        #expect(
+          outcome.status == 73 && (outcome.output + outcome.errors).contains("the column \(name) of production.t"),
+          "\(outcome.transcript)"
+        )
+      }
+    }
+  }
+
+  /// The server can't read what it writes of them in binary.
+  @Test(arguments: ["oidvector", "int2vector"]) func `empty vectors are merged`(_ type: String) async throws {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, v \(type), updated_at int"
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (\(columns)); CREATE TABLE staging.t (\(columns));
+        INSERT INTO production.t VALUES (3, '1', 1); INSERT INTO staging.t VALUES (1, '', 2), (2, '4 5', 2), (3, '', 2);
+        """
+      )
+      let plan = try await database.plan()
+      let merge = try await database.merge()
+      #expect(merge.totals.inserted == 2 && merge.totals.updated == 1 && merge.totals.errors == 0)
+      #expect(plan.totals.inserted == 2 && plan.totals.updated == 1)
+      #expect(try await database.call("verify", "--recheck-after", "0").status == 0)
+    }
+  }
+
   @Test func `a status column of production's own keeps what it has`() async throws {
     try await TestDatabase.with { database in
       let columns = "k int PRIMARY KEY, a text, updated_at int"

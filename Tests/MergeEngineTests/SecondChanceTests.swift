@@ -35,6 +35,49 @@ import Testing
     }
   }
 
+  /// Refused by the run before, and free since: CDC has given up the value, or a staged row has.
+  @Test(arguments: [false, true], ["UPDATE production.t SET email = 'c' WHERE id = 1", nil])
+  func `what an earlier run refused for a value that is taken gets it when it comes free`(
+    elsewhere: Bool,
+    freeing: String?
+  )
+    async throws
+  {
+    try await TestDatabase.withPair { production, other in
+      let staging = elsewhere ? other : production
+      let source = elsewhere ? ["--staging-database", other.connectionString] : []
+      try production.run(
+        """
+        CREATE SCHEMA production; CREATE TABLE production.t (id int PRIMARY KEY, updated_at int, email text UNIQUE);
+        INSERT INTO production.t VALUES (1, 1, 'a');
+        """
+      )
+      try staging.run(
+        "CREATE SCHEMA staging; CREATE TABLE staging.t (id int, updated_at int, email text); INSERT INTO staging.t VALUES (2, 1, 'a');"
+      )
+      #expect(try await production.call("merge", arguments: source).status == 65)
+      if let freeing {
+        try production.run(freeing)
+      } else {
+        try staging.run("INSERT INTO staging.t VALUES (1, 2, 'b')")
+      }
+      let plan = try await production.call("plan", "--json", arguments: source)
+      let merge = try await production.call("merge", "--json", arguments: source)
+      #expect(try merge.status == 0 && merge.json()["totals"]["inserted"].integer == 1, "\(merge.transcript)")
+      let read = try merge.json()["totals"]["read"].integer
+      let isForeseen = try plan.json()["totals"]["read"].integer == read
+      #expect(isForeseen || plan.output.contains("whose value comes free by what it writes"), "\(plan.transcript)")
+      // And is left alone where nobody gives it up.
+      try staging.run("INSERT INTO staging.t VALUES (3, 1, 'a')")
+      for _ in 0..<2 {
+        let again = try await production.call("merge", "--json", arguments: source)
+        #expect(again.status == 65, "\(again.transcript)")
+        let totals = try again.json()["totals"]
+        #expect([totals["errors"].integer, totals["standing_errors"].integer].contains(1), "\(again.transcript)")
+      }
+    }
+  }
+
   /// Everybody takes over from the next one, or from the one before, over thirty batches.
   @Test(arguments: [1, -1])
   func `a chain of values that goes through all batches is merged whole`(_ step: Int) async throws {

@@ -156,4 +156,17 @@ import Testing
       )
     }
   }
+
+  /// Compiling would take longer than reading, for every table.
+  @Test func `the view is read without JIT, and leaves the session as it is`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+      #expect(try await database.call("init").status == 0)
+      try database.run("SET jit = on; BEGIN")
+      #expect(try database.count("SELECT count(*) FROM admin.oracle_pg_migration_status") == 1)
+      #expect(try database.rows("SELECT current_setting('jit')") == ["(off)"])
+      try database.run("COMMIT")
+      #expect(try database.rows("SELECT current_setting('jit')") == ["(on)"])
+    }
+  }
 }

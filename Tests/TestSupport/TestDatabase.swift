@@ -27,6 +27,8 @@ public final class TestDatabase {
     case utf8InC = "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
     /// One byte a letter.
     case latin1 = "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
+    /// Letters beyond ASCII have up to three bytes, more than in UTF-8.
+    case eucJP = "TEMPLATE template0 ENCODING 'EUC_JP' LC_COLLATE 'C' LC_CTYPE 'C'"
     /// Bytes of no encoding.
     case sqlASCII = "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
   }

@@ -11,7 +11,13 @@ struct BatchReplay {
   /// Some key has rows in several batches.
   private(set) var repeatsKeys = false
   /// Rows of such keys that need other rows of the table, which a merge may have written by then or not.
-  private(set) var unsettledCount = 0
+  var unsettledCount: Int { unsettledByBatches + (hasHeirs ? unsettledByKeys : 0) }
+  private var unsettledByBatches = 0
+  /// The same where all rows of a key are in one batch: a merge may try another one of them first, if what it needs is an older row
+  /// that is merged only because a newer one is refused.
+  private var unsettledByKeys = 0
+  /// There is such a row.
+  private var hasHeirs = false
   /// Rows that were refused earlier, and whose keys come again.
   private(set) var triedAgainCount = 0
   /// Older rows of refused rows' keys that want a value which another such row has taken here.
@@ -101,7 +107,12 @@ struct BatchReplay {
       let batches = try batches(of: rows)
       if batches.count > 1 {
         repeatsKeys = true
-        unsettledCount += rows.count { refused.waiting.contains(UInt32($0)) }
+      }
+      let waitingCount = rows.count { refused.waiting.contains(UInt32($0)) }
+      if batches.count > 1 {
+        unsettledByBatches += waitingCount
+      } else if rows.count > 1 {
+        unsettledByKeys += waitingCount
       }
       triedAgainCount += rows.count { plan.reading.state.triedAgain.contains(batch.rows[$0].address) }
       for rows in batches { try replay(rows, key: key, &present, refused, &outcome) }
@@ -219,6 +230,7 @@ struct BatchReplay {
         final = .error
       } else {
         isSettled = true
+        hasHeirs = hasHeirs || !isFirst
         if final.isWritten {
           present = .staged(row)
           taken.formUnion(wanted(address, final, refused.objections, outcome))

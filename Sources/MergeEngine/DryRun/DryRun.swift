@@ -102,7 +102,8 @@ package struct DryRun: Sendable {
       )
     }
     let notes = zip(plan.tables, outcomes).flatMap { table, outcome in
-      (outcome.warnings + (outcome.pages.coldNote.map { ["\($0) by this dry run."] } ?? []))
+      (outcome.warnings + Self.freedValues(table, outcome)
+        + (outcome.pages.coldNote.map { ["\($0) by this dry run."] } ?? []))
         .map { Finding.warning(table.name, $0) }
     }
     let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.state.refused.count }
@@ -113,6 +114,16 @@ package struct DryRun: Sendable {
       findings: plan.findings + findings + notes,
       standingErrors: standingErrors
     )
+  }
+
+  /// An updated row may give up what a refused one has been waiting for.
+  private static func freedValues(_ table: TablePlan, _ outcome: DryRunOutcome) -> [String] {
+    let count = table.reading.state.hopelessCount
+    guard count > 0, outcome.counts.updated > 0 else { return [] }
+    return [
+      "\(count.rows) of \(table.staging) \(count == 1 ? "was" : "were") refused earlier for a unique value that another row has: a merge also "
+        + "tries those whose value comes free by what it writes, and none is counted here."
+    ]
   }
 
   /// Gives every staging row its verdict.

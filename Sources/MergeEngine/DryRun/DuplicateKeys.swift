@@ -71,7 +71,7 @@ struct DuplicateKeys {
     if replay.unsettledCount > 0 {
       outcome.note(
         "how a merge counts \(replay.unsettledCount.rows) of \(plan.staging) depends on what it writes first: they need other rows of the "
-          + "table, and their keys come again in other batches. Some may count as stale or unchanged there."
+          + "table, and their keys come again. Some may count as stale, unchanged, duplicate or updated there."
       )
     }
     if replay.triedAgainCount > 0 {

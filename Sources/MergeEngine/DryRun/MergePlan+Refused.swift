@@ -8,9 +8,14 @@ extension MergePlan {
       return
     }
     for index in tables.indices {
-      let tries = try SecondChances.nextTries(of: tables[index], admin: admin, production: production, staging: staging)
-      guard !tries.isEmpty else { continue }
+      let (tries, hopelessCount) =
+        try SecondChances.nextTries(of: tables[index], admin: admin, production: production, staging: staging)
       var state = tables[index].reading.state
+      state.hopelessCount = hopelessCount
+      guard !tries.isEmpty else {
+        read(state, table: index)
+        continue
+      }
       state.triedAgain = Set(tries)
       state.refused.removeAll(where: state.triedAgain.contains)
       state.coverage.add(LedgerEntry(id: .max, runID: 0, content: .reopened(tries)))

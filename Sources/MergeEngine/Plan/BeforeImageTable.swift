@@ -22,14 +22,14 @@ struct BeforeImageTable: Sendable {
   /// The longest name that the server keeps whole (`NAMEDATALEN - 1`).
   private static let nameByteLimit = 63
 
-  /// `before_12_orders`; where that is too long, cut to make room for the production table's oid.
-  static func name(run: Int, table: String, oid: UInt32) -> String {
+  /// `before_12_orders`; where that is too long for the server, cut to make room for the production table's oid.
+  static func name(run: Int, table: String, oid: UInt32, on connection: Connection) -> String {
     let full = "before_\(run)_\(table)"
-    guard full.utf8.count > nameByteLimit else { return full }
+    guard connection.serverByteCount(of: full) > nameByteLimit else { return full }
     let suffix = "_\(oid)"
     var name = full.unicodeScalars
     // By code points, so that no character is cut in two.
-    while String(name).utf8.count + suffix.utf8.count > nameByteLimit { name.removeLast() }
+    while connection.serverByteCount(of: String(name) + suffix) > nameByteLimit { name.removeLast() }
     return String(name) + suffix
   }
 

@@ -110,6 +110,7 @@ struct MergePlan: Sendable {
 
   /// Has overwritten rows and inserted keys kept, in one table for each of ``tables``.
   mutating func keepImages(in images: [BeforeImageTable]) {
+    precondition(images.count == tables.count, "every table has one")
     for (index, image) in zip(tables.indices, images) { tables[index].writing.images = image }
   }
 

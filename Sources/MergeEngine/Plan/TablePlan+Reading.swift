@@ -37,6 +37,8 @@ extension TablePlan {
     var refused: [UInt64] = []
     /// Rows that stood refused, and that a dry run reads since the next run tries them again when all else is written.
     var triedAgain: Set<UInt64> = []
+    /// How many rows stand refused for a value that others have, and are tried only if a run sets it free.
+    var hopelessCount = 0
     /// Rows that were refused, and that somebody lets be: not to be compared either; ascending, where that was asked.
     var dismissed: [UInt64] = []
     /// What tells this table's content from any other's.

@@ -31,6 +31,8 @@ struct TablePlanner {
   static let statusColumn = Identifier("_dms_processing_status")
   /// What DMS's CSV files say of how a row came about; kept in snapshots that were made of them, and never merged.
   static let operationColumn = Identifier("_dms_op")
+  /// What the engine's own columns begin with, in its statements and in the tables that it makes beside production's columns.
+  private static let ownPrefix = "_merge_engine_"
 
   /// - Returns: nil when there is a blocker; ``findings`` then says which.
   mutating func plan(staging loaded: CatalogTable, production: CatalogTable) -> TablePlan? {
@@ -299,6 +301,24 @@ struct TablePlanner {
         "the staging column \(column.name) does not exist in \(production.name). Add it there, or list it under "
           + "tables.\(table).ignore_columns."
           + Spelling.question(for: column.name.name, in: production.columns.map(\.name.name))
+      )
+    }
+    let names = Set((staging.columns + production.columns).map(\.name.name))
+    for name in names.sorted() where name.hasPrefix(Self.ownPrefix) {
+      block(
+        table,
+        "the column \(name) of \(production.name) can't be merged: names that begin with \(Self.ownPrefix) are those of "
+          + "merge-engine's own columns. Rename it."
+      )
+    }
+    if let column = production.column(Self.statusColumn), !column.isGenerated, !ignored.contains(column.name) {
+      findings.append(
+        .warning(
+          .statusColumn,
+          table,
+          "\(column.name) of \(production.name) is not merged: what a column of this name holds in staging is what became of a row. If "
+            + "production's matters, give it another name; if not, list it under tables.\(table).ignore_columns."
+        )
       )
     }
     var shared: [CatalogColumn] = []

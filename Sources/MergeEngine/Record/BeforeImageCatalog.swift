@@ -39,7 +39,7 @@ struct BeforeImageCatalog {
       try requireNothingMerged(runID, table, on: connection)
       let name = QualifiedName(
         schema: schemas.admin,
-        name: BeforeImageTable.name(run: runID, table: table.name, oid: table.productionOid)
+        name: BeforeImageTable.name(run: runID, table: table.name, oid: table.productionOid, on: connection)
       )
       let operation = "creating the table \(name) for the before-images of \(table.production)"
       try connection.execute(BeforeImageTable.create(name, for: table), operation)
@@ -48,13 +48,13 @@ struct BeforeImageCatalog {
         INSERT INTO \(admin).before_images
           (image_oid, run_id, schema_name, table_name, image_table, production_oid, key_column_count, created_at,
            created_xid, last_column)
-        SELECT c.oid, $1, $2, $3, c.relname, \(table.productionOid), $5, clock_timestamp() AT TIME ZONE 'UTC',
+        SELECT c.oid, $1, $2, $3, c.relname, \(table.productionOid), $4, clock_timestamp() AT TIME ZONE 'UTC',
                pg_current_xact_id()::text::bigint,
                (SELECT max(a.attnum) FROM pg_attribute a WHERE a.attrelid = \(table.productionOid))
-        FROM pg_class c WHERE c.relnamespace = \(Literal(admin.quoted))::regnamespace AND c.relname = $4
+        FROM pg_class c WHERE c.oid = \(Literal(name.quoted))::regclass
         """,
         [
-          .bigint(runID), .text(table.production.schema.name), .text(table.plainName), .text(name.name.name),
+          .bigint(runID), .text(table.production.schema.name), .text(table.plainName),
           .integer(Int32(table.keyColumnCount)),
         ],
         operation
@@ -83,15 +83,24 @@ struct BeforeImageCatalog {
     ])
   }
 
-  /// The image tables of a run for the tables of a plan, in the plan's order.
-  func tables(_ runID: Int, _ plan: MergePlan, on connection: Connection) throws(PostgresError) -> [BeforeImageTable] {
+  /// The image tables of a run for the tables of a plan, one each, in the plan's order.
+  ///
+  /// - Throws: ``MergeFailure/blocked(_:)`` where the list lacks one: nothing is written that could not be taken back.
+  func tables(_ runID: Int, _ plan: MergePlan, on connection: Connection) throws -> [BeforeImageTable] {
     let entries = try entries(ofRun: runID, connection)
-    var tables: [BeforeImageTable] = []
-    for table in plan.tables {
-      guard let entry = entries.last(where: { $0.productionOid == table.productionOid }) else { continue }
-      tables.append(BeforeImageTable(name: entry.image))
+    return try plan.tables.map { table in
+      guard let entry = entries.last(where: { $0.productionOid == table.productionOid }) else {
+        throw MergeFailure.blocked([
+          .blocker(
+            .beforeImages,
+            table.name,
+            "\(admin).before_images does not list the before-images of \(table.production) that run \(runID) is to keep: somebody has "
+              + "deleted the row. Merge in a separate run."
+          )
+        ])
+      }
+      return BeforeImageTable(name: entry.image)
     }
-    return tables
   }
 
   /// The entries of a run, in the order in which they were made.

@@ -78,6 +78,8 @@ struct MonitoringViews {
   ///
   /// Through `ts_stat`, the one function of every server that reads whatever query it is given, so that the view depends on no
   /// staging table: one that did would keep DMS from dropping it. The four counts are the one word of the one text that it reads.
+  ///
+  /// Without JIT until the transaction ends: of so long a query compiling takes ten times as long as running, for each table anew.
   private func statusQuery(_ connection: Connection) throws(PostgresError) -> SQL {
     let admin = Identifier(schemas.admin)
     let server: SQL? = try StagingSource.server(connection) == nil ? nil : StagingSource.serverNumber
@@ -121,8 +123,9 @@ struct MonitoringViews {
         WHERE c.relkind = 'r'
       ) AS t
       CROSS JOIN LATERAL ts_stat(
-        format(CASE WHEN t.version_type IS NULL THEN \(whole) ELSE \(windowed) END, t.quoted, t.staging, t.production,
-               t.version_type, t.production_schema)
+        format(CASE WHEN set_config('jit', 'off', true) = 'off'
+                    THEN CASE WHEN t.version_type IS NULL THEN \(whole) ELSE \(windowed) END END,
+               t.quoted, t.staging, t.production, t.version_type, t.production_schema)
       ) AS x
       """
   }

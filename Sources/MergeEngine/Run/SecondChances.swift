@@ -52,16 +52,16 @@ struct SecondChances {
         context.plan.circular.contains(index) || !ancestors[index].isDisjoint(with: released) || isParent(index)
       let all = try Self.refusals(of: table, source, standing)
       standingCount += all.count
-      // What earlier runs have refused may have got its parent since whatever it waited for; once a run that is tried.
+      // What earlier runs have refused may have got since whatever it waited for; once a run that is tried.
       let children = all.filter {
         $0.sqlState == .foreignKeyViolation && ($0.runID == context.record.id ? waitsForOthers : isFirstLook)
       }
       let hopeful = try Self.hopeful(
         all,
         of: table,
-        ownRunID: context.record.id,
         control,
-        isOneDatabase: staging === control
+        isOneDatabase: staging === control,
+        orElse: { isFirstLook || $0.runID == context.record.id }
       )
       let refusals = children + hopeful
       waiting.append((source, refusals))
@@ -96,16 +96,17 @@ struct SecondChances {
     return rows
   }
 
-  /// The rows refused by earlier runs that the next run tries by itself: what a dry run has to count.
+  /// The rows refused by earlier runs that the next run tries by itself, as things are: what a dry run has to count. And how many it
+  /// leaves unless it sets their values free.
   static func nextTries(of table: TablePlan, admin: Identifier, production: Connection, staging: Connection)
-    throws -> [UInt64]
+    throws -> (tried: [UInt64], hopelessCount: Int)
   {
-    guard !table.reading.state.refused.isEmpty, let source = table.reading.state.source else { return [] }
+    guard !table.reading.state.refused.isEmpty, let source = table.reading.state.source else { return ([], 0) }
     let standing = RefusalStanding(admin: admin, production: production, staging: staging)
     let all = try refusals(of: table, source, standing)
     let children = all.filter { $0.sqlState == .foreignKeyViolation }
-    let hopeful = try hopeful(all, of: table, ownRunID: nil, production, isOneDatabase: staging === production)
-    return (children + hopeful).map(\.address).sorted()
+    let hopeful = try hopeful(all, of: table, production, isOneDatabase: staging === production) { _ in true }
+    return ((children + hopeful).map(\.address).sorted(), all.count - children.count - hopeful.count)
   }
 
   /// What stands refused for what other rows were like, as far as the run merges such versions.
@@ -125,20 +126,19 @@ struct SecondChances {
 
   /// The rows that want a unique value which nobody has any more, or that may come free together with theirs.
   ///
-  /// Where staging is in another database nobody can tell: what this run has refused is tried.
+  /// - Parameter isTried: which ones are tried where nobody can tell, as where staging is in another database.
   private static func hopeful(
     _ refusals: [RefusalStanding.Refusal],
     of table: TablePlan,
-    ownRunID: Int?,
     _ production: Connection,
-    isOneDatabase: Bool
+    isOneDatabase: Bool,
+    orElse isTried: (RefusalStanding.Refusal) -> Bool
   ) throws -> [RefusalStanding.Refusal] {
     let waiting = refusals.filter { $0.sqlState != .foreignKeyViolation }
-    let own = waiting.filter { $0.runID == ownRunID }
-    guard !waiting.isEmpty, isOneDatabase else { return own }
+    guard !waiting.isEmpty, isOneDatabase else { return waiting.filter(isTried) }
     // Who has a value may wait for a parent, and leave it when that comes.
     let needs = try RowNeeds(of: refusals.map(\.address), table, production)
-    guard needs.isComplete else { return own }
+    guard needs.isComplete else { return waiting.filter(isTried) }
     let hopeless = needs.hopeless
     return refusals.indices.filter { !hopeless.contains($0 + 1) && refusals[$0].sqlState != .foreignKeyViolation }
       .map { refusals[$0] }

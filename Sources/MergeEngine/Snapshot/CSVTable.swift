@@ -99,6 +99,16 @@ struct CSVTable {
         )
       }
     }
+    if let column = columns.first(where: {
+      (rules?.columns?[$0.name.name] ?? $0.name.name) == TablePlanner.operationColumn.name
+    }),
+      files.contains(where: { $0.layout.operation != nil })
+    {
+      block(
+        "\(production.name) has a column \(column.name), and a snapshot of files with Op keeps in a column of the name "
+          + "\(TablePlanner.operationColumn) how rows came about. Leave it out: --ignore-column \(column.name)."
+      )
+    }
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
     self.columns = columns
     self.files = files
