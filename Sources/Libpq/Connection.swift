@@ -170,16 +170,16 @@ public final class Connection {
     PQfinish(handle)
   }
 
-  /// The server's version as PostgreSQL counts it: 150018 for 15.18.
   /// How many bytes a name has on the server, at most: names are cut by bytes of its encoding, in which letters may have more than
   /// in UTF-8, and never more than four.
   public func serverByteCount(of name: String) -> Int {
-    guard PQparameterStatus(handle, "server_encoding").map({ String(cString: $0) }) != "UTF8" else {
+    guard reportedSetting("server_encoding") != "UTF8" else {
       return name.utf8.count
     }
     return name.unicodeScalars.reduce(0) { $0 + ($1.isASCII ? 1 : 4) }
   }
 
+  /// The server's version as PostgreSQL counts it: 150018 for 15.18.
   public var serverVersionNumber: Int { Int(PQserverVersion(handle)) }
 
   /// The process id of the server's side, as `pg_stat_activity.pid` shows it.
