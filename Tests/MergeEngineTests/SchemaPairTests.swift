@@ -146,6 +146,53 @@ import Testing
     }
   }
 
+  /// Rows that were taken back there, or stand refused; not those that were never read for it.
+  @Test(arguments: ["rollback", "refusal", "unread"])
+  func `staging that another production schema needs still is not emptied`(_ reason: String) async throws {
+    try await Self.withPairs { database in
+      let words = { (pair: String) in ["--staging-schema", "a_staging", "--production-schema", pair] }
+      try database.run("INSERT INTO a_staging.t VALUES (1, 1, '2025-01-01')")
+      if reason == "refusal" { try database.run("ALTER TABLE a.t ADD CHECK (v > 1)") }
+      let first = try await database.call(arguments: ["merge", "--before-images"] + words("a"))
+      #expect(first.status == (reason == "refusal" ? 65 : 0))
+      if reason == "rollback" {
+        #expect(try await database.call(arguments: ["rollback", "1"] + words("a")).status == 0)
+      }
+      if reason == "unread" { try database.run("INSERT INTO a_staging.t VALUES (2, 1, '2025-01-01')") }
+      #expect(try await database.call(arguments: ["merge"] + words("b")).status == 0)
+      let cleanup = try await database.call(arguments: ["cleanup", "--keep-task"] + words("b"))
+      #expect(cleanup.status == (reason == "unread" ? 0 : 65), "\(cleanup.transcript)")
+      #expect(
+        (cleanup.output + cleanup.errors).contains("1 row of it waits to be merged into a.t once more")
+          == (reason != "unread")
+      )
+      #expect(try database.count("SELECT count(*) FROM a_staging.t") == (reason == "unread" ? 0 : 1))
+      let forced = try await database.call(arguments: ["cleanup", "--keep-task", "--force"] + words("b"))
+      #expect(forced.status == 0, "\(forced.transcript)")
+      #expect(try database.count("SELECT count(*) FROM a_staging.t") == 0)
+    }
+  }
+
+  @Test func `a rollback of one table says that the run has written others`() async throws {
+    try await TestDatabase.with { database in
+      for table in ["t", "u"] {
+        let columns = "id int PRIMARY KEY, updated_at int"
+        try database.makePair(table, production: columns, staging: columns)
+        try database.run("INSERT INTO staging.\(table) VALUES (1, 1)")
+      }
+      #expect(try await database.call("merge", "--before-images").status == 0)
+      for isPlan in [true, false] {
+        let one = try await database.call(arguments: ["rollback", "1", "--table", "t"] + (isPlan ? ["--plan"] : []))
+        #expect(one.status == 0, "\(one.transcript)")
+        #expect(one.errors.contains("run 1 has also written into production.u"), "\(one.transcript)")
+        #expect(one.output.contains("nothing of run 1 is left in t.") == !isPlan, "\(one.transcript)")
+      }
+      let rest = try await database.call("rollback", "1")
+      #expect(rest.status == 0 && rest.output.contains("nothing of run 1 is left."), "\(rest.transcript)")
+      #expect(try database.count("SELECT count(*) FROM production.u") == 0)
+    }
+  }
+
   @Test func `records are pruned for their own pair only`() async throws {
     try await Self.withPairs { database in
       for pair in ["a", "b"] {

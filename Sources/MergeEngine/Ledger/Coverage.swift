@@ -121,6 +121,11 @@ struct Coverage: Sendable {
 
   private static func isOfKeys(_ step: Step) -> Bool { if case .mergedKeys = step { true } else { false } }
 
+  /// Rows that entries have reopened, and no later one has settled; ascending.
+  var reopenedAddresses: [UInt64] {
+    Set(intervals.flatMap(\.steps).compactMap(\.reopened).flatMap(\.addresses)).sorted()
+  }
+
   /// Whether no entry speaks of any place.
   var isEmpty: Bool { intervals.allSatisfy(\.steps.isEmpty) }
 

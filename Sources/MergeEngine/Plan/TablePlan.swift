@@ -11,9 +11,9 @@ import Libpq
 /// ```
 struct TablePlan: Sendable {
   let staging: QualifiedName
-  let production: QualifiedName
+  private(set) var production: QualifiedName
   var stagingOid: UInt32 = 0
-  let productionOid: UInt32
+  private(set) var productionOid: UInt32
   /// How many columns staging has, merged or not.
   var stagedColumnCount = 0
   let estimatedRowCount: Int?
@@ -132,6 +132,13 @@ struct TablePlan: Sendable {
   /// The same of a ``versionReading`` that was recorded.
   static func keyReading(of versionReading: String?) -> String? {
     versionReading?.components(separatedBy: "; ").last { $0.hasPrefix(keyReadingPrefix) }
+  }
+
+  /// The same for another production table that the same staging was merged into: for whoever asks the ledger.
+  func merged(into other: QualifiedName, oid: UInt32) -> TablePlan {
+    var plan = self
+    (plan.production, plan.productionOid) = (other, oid)
+    return plan
   }
 
   /// A version given as text, in production's type.

@@ -63,7 +63,8 @@ struct DryRepair {
   }
 
   private mutating func deletions(_ differences: [Difference], of index: Int) throws -> [RepairOutcome] {
-    let (outcomes, places) = try standings(differences, isInStaging: differences.map { _ in false }, of: index)
+    let found = try standings(differences, isInStaging: differences.map { _ in false }, of: index)
+    let (outcomes, places) = (found.outcomes, found.places)
     for case (.deleted, let place?) in zip(outcomes, places) { forecast.delete(at: place, table: index) }
     return outcomes
   }
@@ -133,7 +134,7 @@ struct DryRepair {
   }
 
   private func standings(_ differences: [Difference], isInStaging: [Bool], of index: Int) throws(PostgresError)
-    -> (outcomes: [RepairOutcome], places: [String?])
+    -> RepairStanding.Look
   {
     try connections.execute("SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on", "beginning to look")
     var sql = RepairSQL(

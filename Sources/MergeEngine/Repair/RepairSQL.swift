@@ -74,7 +74,8 @@ struct RepairSQL {
       """
   }
 
-  /// Of each line whose key production has: ordinal, transaction, place, whether staging has the key, and what refers to it.
+  /// Of each line whose key production has: ordinal, transaction, place, whether staging has the key, what refers to it, and whether
+  /// this very transaction has written the row.
   func standings(ofExtra isExtra: Bool) -> SQL {
     let lines: SQL = "\(KeyTexts.source(plan)) JOIN \(plan.production) AS p ON \(KeyTexts.match(plan))"
     // In a WHERE it is one join for all lines; beside the columns it would be asked of one line after the other.
@@ -85,7 +86,9 @@ struct RepairSQL {
     let isStaged = isExtra && plan.reading.snapshot == nil ? holds(ExtraRows.stagingRow(of: plan)) : "false"
     return """
       SELECT k.ordinal::bigint, p.xmin::text, \(RowPlaces.place(of: "p")), \(isStaged),
-             CASE WHEN false THEN NULL::text \((isExtra ? referring : []).joined(" ")) END
+             CASE WHEN false THEN NULL::text \((isExtra ? referring : []).joined(" ")) END,
+             CASE WHEN age(p.xmin) <= age(pg_current_xact_id_if_assigned()::xid)
+                  THEN pg_xact_status((pg_current_xact_id_if_assigned()::text::bigint - age(p.xmin))::text::xid8) = 'in progress' END
       FROM \(lines)
       """
   }

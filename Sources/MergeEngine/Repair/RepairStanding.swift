@@ -10,11 +10,18 @@ struct RepairStanding {
     self.production = production
   }
 
+  /// What was found, of each line.
+  struct Look {
+    /// What applying the difference would come to now.
+    let outcomes: [RepairOutcome]
+    /// Where production's row is (``RowPlaces``).
+    let places: [String?]
+    /// This very transaction has written one of the rows.
+    let isAnyOwn: Bool
+  }
+
   /// - Parameter isInStaging: whether staging has the row as it was seen; of extra rows it is asked here.
-  /// - Returns: what applying each difference would come to now, and where production's row is (``RowPlaces``).
-  func look(_ differences: [Difference], isInStaging: [Bool]) throws(PostgresError)
-    -> (outcomes: [RepairOutcome], places: [String?])
-  {
+  func look(_ differences: [Difference], isInStaging: [Bool]) throws(PostgresError) -> Look {
     let isExtra = differences.first?.kind == .extra
     let result = try production.query(
       sql.standings(ofExtra: isExtra),
@@ -48,6 +55,7 @@ struct RepairStanding {
         return found.child.map { .left(.referredTo(by: $0)) } ?? .deleted
       }
     }
-    return (outcomes, places)
+    let isAnyOwn = (0..<result.count).contains { result.bool($0, 5) == true }
+    return Look(outcomes: outcomes, places: places, isAnyOwn: isAnyOwn)
   }
 }

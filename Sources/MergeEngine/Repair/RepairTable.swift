@@ -155,9 +155,11 @@ struct RepairTable {
   ) throws -> [RepairOutcome] {
     let left = outcomes.indices.filter { outcomes[$0] == nil }
     guard !left.isEmpty else { return outcomes.compactMap(\.self) }
-    let reasons = try standing.look(left.map { differences[$0] }, isInStaging: left.map { isInStaging[$0] }).outcomes
+    let found = try standing.look(left.map { differences[$0] }, isInStaging: left.map { isInStaging[$0] })
+    // What is reported as left alone is left alone.
+    guard !found.isAnyOwn else { throw Apply.refusal(plan, "writes the row in its own way instead") }
     var outcomes = outcomes
-    for (line, reason) in zip(left, reasons) {
+    for (line, reason) in zip(left, found.outcomes) {
       if case .left = reason { outcomes[line] = reason } else { outcomes[line] = .left(.keptByServer) }
     }
     return outcomes.compactMap(\.self)

@@ -96,11 +96,15 @@ package struct RunArchive: Sendable {
 
   /// Deletes the records of these runs, and their before-images, all in one transaction.
   ///
-  /// Refusals that stand are no log: without them their rows would count as merged.
+  /// Refusals that stand are no log, nor are those that somebody has dismissed, as long as their rows are there: without them the
+  /// rows would count as merged. A replay that has read all of its snapshot leaves nothing to know, since the next one begins anew.
   package func delete(_ ids: [Int]) throws {
     guard !ids.isEmpty else { return }
     let list = ids.map { "\($0)" as SQL }.joined(", ")
     let connection = try connect()
+    let staging = try session.connectStagingControl(beside: connection)
+    let standing = RefusalStanding(admin: admin, production: connection, staging: staging)
+    let gone = Literal("{" + (try standing.gone().map(String.init).joined(separator: ",")) + "}")
     try connection.execute("BEGIN", "deleting the records of old runs")
     let images = BeforeImageCatalog(schemas: session.schemas)
     for id in ids { try drop(try images.entries(ofRun: id, connection).filter { $0.droppedAt == nil }, connection) }
@@ -111,7 +115,10 @@ package struct RunArchive: Sendable {
       DELETE FROM \(admin).merge_batches WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_controls WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_errors
-      WHERE run_id IN (\(list)) AND (retried_at IS NOT NULL OR dismissed_at IS NOT NULL OR staging_xmin IS NULL);
+      WHERE run_id IN (\(list))
+        AND (retried_at IS NOT NULL OR id::bigint = ANY (\(gone)::bigint[]) AND dismissed_at IS NOT NULL
+             OR staging_xmin IS NULL
+                AND (snapshot_id IS NULL OR run_id IN (SELECT id FROM \(admin).merge_summary WHERE status IN ('SUCCESS', 'PARTIAL'))));
       DELETE FROM \(admin).merge_logs WHERE run_id IN (\(list));
       DELETE FROM \(admin).merge_summary WHERE id IN (\(list));
       COMMIT

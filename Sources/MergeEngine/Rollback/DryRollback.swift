@@ -29,7 +29,7 @@ struct DryRollback {
       elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
       tables: tables,
       failures: [],
-      warnings: try warnings + notReadAgain + slownessAndTriggers(),
+      warnings: try warnings + notReadAgain + slownessAndTriggers() + [plan.rest].compactMap(\.self),
       remainder: plan.remainder
     )
   }

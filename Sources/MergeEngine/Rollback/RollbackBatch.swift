@@ -141,9 +141,18 @@ struct RollbackBatch {
     try production.execute(sql.lockInserted(isWanted), "locking inserted rows of \(table.production)")
   }
 
+  /// - Throws: also an error that refuses the row where a trigger has written one instead of deleting it.
   func takeDeleted() throws(PostgresError) {
     guard table.hasTriggers else { return }
-    try production.execute(sql.takeDeleted, "checking what triggers of \(table.production) did to deleted rows")
+    let operation = "checking what triggers of \(table.production) did to deleted rows"
+    try production.execute(sql.takeDeleted, operation)
+    guard try production.query(sql.isWrittenInstead, operation).bool(0, 0) == true else { return }
+    throw PostgresError(
+      .server,
+      sqlState: .integrityConstraintViolation,
+      message: "a trigger of \(table.production) writes the row instead of deleting it; disable it for the rollback",
+      operation: operation
+    )
   }
 
   /// Does what follows from the keys that the transaction has taken back, and counts them.

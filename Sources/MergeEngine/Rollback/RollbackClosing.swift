@@ -37,8 +37,9 @@ struct RollbackClosing {
       elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
       tables: tables,
       failures: failures,
-      warnings: warnings,
-      remainder: plan.remainder
+      warnings: warnings + [plan.rest].compactMap(\.self),
+      remainder: plan.remainder,
+      isOfPart: !plan.unasked.isEmpty
     )
     try closeRun(report)
     return report

@@ -7,6 +7,9 @@ struct RollbackPlan {
   let tables: [RollbackTable]
   /// For each table all image tables of the same production table, of whichever run.
   let siblings: [[QualifiedName]]
+  private let runID: Int
+  /// Tables that the run has written too, and that were not asked for.
+  let unasked: [QualifiedName]
 
   /// With or without the schema.
   private static func isName(_ name: String, of table: QualifiedName) -> Bool {
@@ -19,10 +22,13 @@ struct RollbackPlan {
   /// - Throws: ``MergeFailure/usage(_:)`` for a run that there is none of, ``MergeFailure/blocked(_:)`` with
   ///   everything that stands against the rollback.
   init(_ record: RollbackRecord, only names: [String]?, schemas: Schemas, on connection: Connection) throws {
+    runID = record.runID
     try record.requireEnded(in: schemas, connection)
     let list = BeforeImageCatalog(schemas: schemas)
     let all = try list.entries(ofRun: record.runID, connection)
-    let entries = try Self.present(all, record)
+    let present = try Self.present(all, record)
+    let entries =
+      present
       .filter { schemas.allProduction.contains($0.production.schema.name) }
       .filter { entry in names?.contains { Self.isName($0, of: entry.production) } ?? true }
     if let missing = names?.first(where: { name in !entries.contains { Self.isName(name, of: $0.production) } }) {
@@ -33,6 +39,15 @@ struct RollbackPlan {
         } ?? "run \(record.runID) has no before-images of it."
       throw MergeFailure.blocked([.blocker(.beforeImages, missing, reason)])
     }
+    guard !entries.isEmpty else {
+      let names = Set(present.map { "\($0.production)" }).sorted().joined(separator: ", ")
+      let places = schemas.allProduction.joined(separator: ", ")
+      throw RollbackRecord.blocked(
+        "run \(record.runID) has no before-images of tables of \(places) any more, but of \(names)."
+      )
+    }
+    let asked = Set(entries.map(\.productionOid))
+    unasked = present.filter { !asked.contains($0.productionOid) }.map(\.production)
     let catalog = try Catalog(
       connection,
       schemas: [schemas.admin] + Set(entries.map(\.production.schema.name)).sorted()
@@ -72,6 +87,13 @@ struct RollbackPlan {
       )
     }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
+  }
+
+  /// That the run has written other tables, too; nil where all were asked for.
+  var rest: String? {
+    guard !unasked.isEmpty else { return nil }
+    return
+      "run \(runID) has also written into \(unasked.map { "\($0)" }.joined(separator: ", ")), which this rollback was not asked for: that stays."
   }
 
   /// What the server itself will be slow at when rows are deleted that the run has inserted.

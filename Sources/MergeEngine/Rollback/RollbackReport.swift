@@ -20,6 +20,8 @@ public struct RollbackReport: Sendable, Encodable {
   package let warnings: [String]
   /// What of the run no rollback takes back, in a sentence; nil where there is nothing of the kind.
   package var remainder: String?
+  /// The run has written tables besides these.
+  package var isOfPart = false
 
   /// What happened to one table.
   public struct Table: Sendable, Encodable {

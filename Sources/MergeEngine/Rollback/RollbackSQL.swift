@@ -223,6 +223,15 @@ struct RollbackSQL {
     """
   }
 
+  /// Whether one of the rows that were to be deleted, locked before, is there as this very transaction has written it.
+  var isWrittenInstead: SQL {
+    """
+    SELECT EXISTS (SELECT FROM pg_temp.\(locked) AS l JOIN \(table.image) AS s ON s.ctid = l.\(Self.imageAddress)
+                   JOIN \(table.production) AS p ON \(sameKey("p", "l"))
+                   WHERE p.xmin <> s.xmin AND age(p.xmin) <= age(pg_current_xact_id()::xid))
+    """
+  }
+
   /// The rows that refer to production's row; a row's reference to itself doesn't count.
   func referring(_ reference: Reference) -> SQL {
     let isItself: SQL =

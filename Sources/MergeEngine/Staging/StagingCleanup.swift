@@ -80,7 +80,33 @@ struct StagingCleanup {
       }
     }
     let refusedCount = table.reading.state.refused.count
-    return refusedCount == 0 ? nil : "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
+    guard refusedCount == 0 else {
+      return "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
+    }
+    return try hasLedger ? otherReason(table) : nil
+  }
+
+  /// The same staging may have been merged into other production tables, too, and be needed there still: a rollback has released rows,
+  /// or some stand refused. Rows that were never read for such a table are no concern of this one.
+  private func otherReason(_ table: TablePlan) throws -> String? {
+    guard let source = table.reading.state.source else { return nil }
+    let others = try ProgressTable(admin: admin).otherTables(of: table, source, production)
+    for other in others {
+      var reader = StagingReader(admin: admin, production: production, staging: staging)
+      reader.underAnyRules = true
+      var plan = table.merged(into: other.name, oid: other.oid)
+      plan.reading.state = try reader.look(at: plan, isToBeMerged: false).state
+      let released = plan.reading.state.coverage.reopenedAddresses
+      let releasedCount =
+        try released.isEmpty
+        ? 0 : count("\(SQL.rows(at: released)) AND \(ClaimSQL.isWanted(plan, in: .everything))", of: plan)
+      let leftCount = releasedCount + plan.reading.state.refused.count
+      guard leftCount > 0 else { continue }
+      return
+        "\(leftCount.rows) of it \(leftCount == 1 ? "waits" : "wait") to be merged into \(other.name) once more, into which a run on record has "
+        + "merged it as well (refused there, or taken back)"
+    }
+    return nil
   }
 
   /// The ledger says what was merged, and not that it is still there: who has emptied production since needs staging.

@@ -48,21 +48,27 @@ struct StagingDefinition {
       """
   }
 
+  /// A column that staging lacks.
+  struct Addition {
+    let name: Identifier
+    let clause: SQL
+    /// Production has it, and a row that was loaded without it would say NULL.
+    let isData: Bool
+  }
+
   /// The columns that production or the engine has and staging lacks.
-  func additions(to present: CatalogTable) -> (names: [Identifier], statement: SQL?) {
-    var names: [Identifier] = []
-    var clauses: [SQL] = []
+  func additions(to present: CatalogTable) -> [Addition] {
     let staged = StagedColumns(present, for: production, rules).table
-    for column in production.columns where staged.column(column.name) == nil {
+    var additions = production.columns.filter { staged.column($0.name) == nil }.map { column in
       let name = stagedName(column.name)
-      names.append(name)
-      clauses.append("ADD COLUMN \(name) \(column.baseType.fullName)")
+      return Addition(name: name, clause: "ADD COLUMN \(name) \(column.baseType.fullName)", isData: true)
     }
     if hasStatus && present.column(TablePlanner.statusColumn) == nil {
-      names.append(TablePlanner.statusColumn)
-      clauses.append("ADD COLUMN \(Self.statusDefinition)")
+      additions.append(
+        Addition(name: TablePlanner.statusColumn, clause: "ADD COLUMN \(Self.statusDefinition)", isData: false)
+      )
     }
-    return (names, clauses.isEmpty ? nil : "ALTER TABLE \(staging) \(clauses.joined(", "))")
+    return additions
   }
 
   /// What the file has staging call a column.

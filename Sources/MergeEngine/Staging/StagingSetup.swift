@@ -296,14 +296,7 @@ package struct StagingSetup: Sendable {
       {
         return TableReport(table: name, action: .skipped, note: obstacle)
       }
-      let additions = definition.additions(to: present)
-      if let statement = additions.statement {
-        try connection.execute(statement, "extending \(staging)")
-        let names = additions.names.map(\.name).joined(separator: ", ")
-        report = TableReport(table: name, action: .extended, note: "\(staging) gained \(names)")
-      } else {
-        report = TableReport(table: name, action: .present, note: "\(staging) is complete")
-      }
+      report = try extend(staging, by: definition.additions(to: present), for: table, on: connection)
     } else {
       try connection.execute(definition.create, "making \(staging)")
       report = TableReport(
@@ -320,5 +313,41 @@ package struct StagingSetup: Sendable {
       )
     }
     return report
+  }
+
+  /// Adds columns that staging lacks; of a table that holds rows only those that say nothing about them. A row says of a column that it was
+  /// loaded without that production's value is NULL, and a merge would write that.
+  private func extend(
+    _ staging: QualifiedName,
+    by additions: [StagingDefinition.Addition],
+    for table: CatalogTable,
+    on connection: Connection
+  ) throws(PostgresError) -> TableReport {
+    let name = table.name.name.name
+    guard !additions.isEmpty else { return TableReport(table: name, action: .present, note: "\(staging) is complete") }
+    let operation = "extending \(staging)"
+    var holdsRows = false
+    if additions.contains(where: \.isData) {
+      // Nobody loads a row in between.
+      try connection.execute("LOCK TABLE \(staging) IN ACCESS EXCLUSIVE MODE", operation)
+      holdsRows = try connection.query("SELECT EXISTS (SELECT FROM \(staging))", operation).bool(0, 0) == true
+    }
+    func list(_ additions: [StagingDefinition.Addition]) -> String {
+      additions.map(\.name.name).joined(separator: ", ")
+    }
+    let added = additions.filter { !$0.isData || !holdsRows }
+    let left = additions.filter { $0.isData && holdsRows }
+    var notes: [String] = []
+    if !added.isEmpty {
+      try connection.execute("ALTER TABLE \(staging) \(added.map(\.clause).joined(", "))", operation)
+      notes.append("\(staging) gained \(list(added))")
+    }
+    if !left.isEmpty {
+      notes.append(
+        "\(staging) lacks \(list(left)) still: its rows were loaded without \(left.count == 1 ? "it" : "them"), and would be merged as NULL. Empty it, "
+          + "and run init again before the next load"
+      )
+    }
+    return TableReport(table: name, action: added.isEmpty ? .present : .extended, note: notes.joined(separator: "; "))
   }
 }

@@ -39,6 +39,7 @@ struct RollbackOutput {
         + ": nothing was written. \(Numbers.counted(report.restored, "row")) of \(run) would be restored, "
         + "\(Numbers.grouped(report.deleted)) deleted, \(Numbers.grouped(report.leftAlone)) left alone.\(remainder)"
     }
+    let place: TerminalText = report.isOfPart ? " in \(report.tables.map(\.table).joined(separator: ", "))" : ""
     let released = report.tables.reduce(0) { $0 + $1.released }
     let next: TerminalText =
       released > 0
@@ -47,7 +48,7 @@ struct RollbackOutput {
     return switch report.status {
     case .success:
       style.paint("ROLLED BACK", .green)
-        + ": nothing \(report.remainder == nil ? "of \(run)" : "that \(run) itself wrote") is left.\(remainder)\(next)"
+        + ": nothing \(report.remainder == nil ? "of \(run)" : "that \(run) itself wrote") is left\(place).\(remainder)\(next)"
     case .aborted:
       style.paint("ABORTED", .yellow) + ": interrupted; what was undone of \(run) is committed. Run it again."
     case .failed: style.paint("FAILED", .red) + ": what was undone of \(run) is committed. Run it again."

@@ -39,6 +39,25 @@ import Testing
     }
   }
 
+  @Test func `what was dismissed stays so when its run's records are deleted, until its row is gone`() async throws {
+    try await Self.withRefusedRows { database in
+      #expect(try await database.call("errors", "dismiss", "--reason", "known").status == 0)
+      try database.run("UPDATE admin.merge_summary SET merge_start = merge_start - interval '9 days'")
+      let prune = ["cleanup", "--keep-task", "--keep-staging", "--older-than", "1"]
+      #expect(try await database.call(arguments: prune).status == 0)
+      #expect(try database.count("SELECT count(*) FROM admin.merge_summary") == 0)
+      #expect(try await database.call("why", "t", "1").output.contains("dismissed"))
+      #expect(try await database.call("verify", "--recheck-after", "0").status == 0)
+      let list = try await database.call("errors", "list", "--dismissed", "--json")
+      #expect(try list.json()["errors"].elements.count == 2, "\(list.transcript)")
+      try database.run(
+        "DELETE FROM staging.t WHERE id = 1; UPDATE production.t SET v = v; ALTER TABLE production.t DROP CONSTRAINT t_v_check"
+      )
+      #expect(try await database.call("errors", "retry", "--dismissed").status == 0)
+      #expect(try await database.merge().totals.inserted == 1)
+    }
+  }
+
   /// The run that has refused them was not to make marks, or staging's server has lost them.
   @Test(arguments: [false, true], ["SELECT", "VACUUM FULL staging.t"])
   func `marks that refused rows lack are made by the next run`(elsewhere: Bool, meanwhile: String) async throws {

@@ -227,6 +227,27 @@ import Testing
     }
   }
 
+  @Test func `a row that a trigger writes instead of deleting it is left as it was`() async throws {
+    try await TestDatabase.with { database in
+      try fill(database, count: 100, missingCount: 3)
+      try database.run(
+        """
+        ALTER TABLE production.t ADD COLUMN is_deleted boolean;
+        CREATE FUNCTION production.instead() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN UPDATE production.t SET is_deleted = true WHERE k = old.k; RETURN NULL; END $$;
+        CREATE TRIGGER instead BEFORE DELETE ON production.t FOR EACH ROW WHEN (old.k = 2) EXECUTE FUNCTION production.instead();
+        """
+      )
+      let report = try await delete(database)
+      #expect(
+        report.tables[0].left.map(\.reason).allSatisfy { $0.contains("writes the row in its own way") },
+        "\(report.tables)"
+      )
+      #expect(report.tables[0].left.count == 1)
+      #expect(try database.rows("SELECT k, is_deleted FROM production.t WHERE k < 4") == ["(2,)"])
+    }
+  }
+
   @Test func `more extra rows than allowed are not begun with, and neither are those of half a window`() async throws {
     try await TestDatabase.with { database in
       try fill(database, count: 1000, missingCount: 11)

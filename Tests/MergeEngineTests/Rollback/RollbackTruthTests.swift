@@ -73,6 +73,32 @@ import Testing
     }
   }
 
+  /// What is left alone is left as it was.
+  @Test func `a row that a trigger writes instead of deleting it is left alone`() async throws {
+    try await TestDatabase.with { database in
+      try fill(database)
+      let merge = try await database.mergeKeepingImages()
+      try database.run(
+        """
+        CREATE FUNCTION production.instead() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN UPDATE production.t SET v = 'deleted' WHERE id = old.id; RETURN NULL; END $$;
+        CREATE TRIGGER instead BEFORE DELETE ON production.t FOR EACH ROW WHEN (old.id <= 14) EXECUTE FUNCTION production.instead();
+        """
+      )
+      let report = try await database.rollBack(merge.runID)
+      #expect(report.status == .partial && report.restored == 10 && report.deleted == 6)
+      #expect(report.tables[0].leftAlone == 4)
+      #expect(
+        report.tables[0].left.allSatisfy { $0.reason.contains("writes the row instead of deleting it") },
+        "\(report)"
+      )
+      #expect(try database.count("SELECT count(*) FROM production.t WHERE v = 'deleted'") == 0)
+      try database.run("DROP TRIGGER instead ON production.t")
+      #expect(try await database.rollBack(merge.runID).status == .success)
+      #expect(try database.differenceFromBefore() == [])
+    }
+  }
+
   @Test(arguments: [
     ("BEFORE UPDATE", "IF pg_trigger_depth() > 1 THEN RETURN new; END IF; RETURN NULL;", 0, 10),
     (

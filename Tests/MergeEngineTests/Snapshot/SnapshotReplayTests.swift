@@ -20,6 +20,29 @@ import Testing
     }
   }
 
+  @Test func `what a replay that broke off has refused stands when its records are deleted`() async throws {
+    try await TestDatabase.with { database in
+      let folder = try SnapshotFolder()
+      try database.makePair(production: Self.pair, staging: "id integer, amount numeric(6,2), updated_at timestamp")
+      try database.run("INSERT INTO staging.t VALUES (1, 1, '2025-01-01'), (2, 2000, '2025-01-01')")
+      try await database.save(folder)
+      #expect(try await database.call("replay", folder.path).status == 65)
+      let prune = ["cleanup", "--keep-task", "--keep-staging", "--older-than", "1"]
+      for (status, count) in [("ABORTED", 1), ("PARTIAL", 0)] {
+        try database.run(
+          """
+          UPDATE admin.merge_summary SET status = '\(status)', merge_start = merge_start - interval '9 days';
+          """
+        )
+        #expect(try await database.call(arguments: prune).status == 0)
+        #expect(try database.count("SELECT count(*) FROM admin.merge_errors") == count)
+        try database.run(
+          "INSERT INTO admin.merge_summary (id, merge_start, status) VALUES (1, now(), 'ABORTED') ON CONFLICT DO NOTHING"
+        )
+      }
+    }
+  }
+
   @Test func `rows of staging's own types are cast as a merge casts them, and what can't be is refused`() async throws {
     try await TestDatabase.with { database in
       let folder = try SnapshotFolder()
