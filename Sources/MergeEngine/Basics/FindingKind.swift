@@ -82,6 +82,8 @@ extension Finding.Kind {
   public static let stagingWriter = Self("staging_writer")
   /// Keeping the status column costs more than it should.
   public static let statusColumn = Self("status_column")
+  /// Staging says NULL of a column in which production has values.
+  public static let emptyColumn = Self("empty_column")
   /// Rows lie outside of the window.
   public static let outsideWindow = Self("outside_window")
   /// Rows stand refused by earlier runs.

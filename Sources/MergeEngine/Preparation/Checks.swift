@@ -95,6 +95,7 @@ struct Checks {
       if purpose == .merge {
         ofStaging.append(StagingWriters.query(table.staging))
         if table.writing.marksRows { ofStaging.append(StagingFindings.triggersOnMarks(table)) }
+        if !table.updatedColumns.isEmpty { ofStaging.append(EmptyColumns.query(table)) }
       }
       if !isTogether { ofStaging.append(RowSecurity.query([table.staging])) }
       if writes, table.writing.marksRows { ofStaging.append(RewriteRules.query(table.staging, [.update])) }

@@ -21,6 +21,7 @@ struct PlanFindings {
         return try ProductionFindings(table: table, connection: production).all()
           + MemoryFindings(table: table).all()
           + StagingFindings(table: table, connection: staging).all()
+          + EmptyColumns(table: table, production: production, staging: staging).findings()
           + NotForeseen(table: table, production: production, staging: staging).findings()
           + KeyForecast(table: table, connection: staging).findings()
           + TypeFindings(pair: pair).all()
@@ -28,7 +29,7 @@ struct PlanFindings {
       }
   }
 
-  /// What a merge says before it begins: only what costs a look into the catalog, whatever the size of the tables.
+  /// What a merge says before it begins: only what costs a look into the catalog or at some rows, whatever the size of the tables.
   ///
   /// - Parameters:
   ///   - productionCatalog: as the plan was made from.
@@ -45,6 +46,7 @@ struct PlanFindings {
         return try findings + staged.roomForMarks(leastBlockCount: Self.costlyMarksBlockCount)
           + staged.triggersOnMarks()
           + staged.otherSessions()
+          + EmptyColumns(table: table, production: production, staging: staging).findings()
       }
   }
 
