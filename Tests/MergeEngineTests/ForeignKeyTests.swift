@@ -246,4 +246,39 @@ import Testing
       #expect(merge.totals.inserted == 900)
     }
   }
+
+  @Test func `rows that a foreign key takes their reference from are told of, with images and without`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.p (id int PRIMARY KEY, n int UNIQUE, updated_at int); CREATE TABLE staging.p (id int, n int, updated_at int);
+        CREATE TABLE production.t (id int PRIMARY KEY, n int REFERENCES production.p (n) ON UPDATE SET NULL, updated_at int);
+        INSERT INTO production.p VALUES (1, 1, 1); INSERT INTO production.t VALUES (1, 1, 9); INSERT INTO staging.p VALUES (1, 2, 5);
+        """
+      )
+      let plan = try await database.plan { $0.tables = ["p"] }
+      #expect(plan.findings.contains { $0.kind == .forgetfulReference && $0.message.contains("rows of production.t") })
+      let merge = try await database.merge { $0.tables = ["p"] }
+      #expect(merge.findings.contains { $0.kind == .forgetfulReference })
+    }
+  }
+
+  @Test func `a foreign key whose triggers are disabled refuses nothing, as plan knows`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.p (id int PRIMARY KEY, updated_at int);
+        CREATE TABLE production.c (id int PRIMARY KEY, r int REFERENCES production.p, updated_at int); CREATE TABLE staging.c (id int, r int, updated_at int);
+        INSERT INTO staging.c VALUES (1, 77, 1); ALTER TABLE production.c DISABLE TRIGGER ALL;
+        """
+      )
+      let plan = try await database.plan()
+      #expect(plan.totals.errors == 0 && plan.totals.inserted == 1)
+      #expect(plan.findings.contains { $0.kind == .disabledReference && $0.message.contains("c_r_fkey") })
+      let merge = try await database.merge()
+      #expect(merge.totals.inserted == 1 && merge.findings.contains { $0.kind == .disabledReference })
+    }
+  }
 }

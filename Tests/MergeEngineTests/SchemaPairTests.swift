@@ -173,6 +173,24 @@ import Testing
     }
   }
 
+  @Test func `a second production table that is dropped has no rows of the first one read again`() async throws {
+    try await Self.withPairs { database in
+      try database.run("INSERT INTO a_staging.t VALUES (1, 1, '2025-01-01')")
+      for pair in ["a", "b"] {
+        let merge = try await database.call(arguments: [
+          "merge", "--staging-schema", "a_staging", "--production-schema", pair,
+        ])
+        #expect(merge.status == 0, "\(merge.transcript)")
+      }
+      try database.run("DROP TABLE b.t")
+      let plan = try await database.call(arguments: ["plan", "--json"] + Self.words("a"))
+      #expect(
+        try plan.json()["totals"]["read"].integer == 0 && !plan.output.contains("a second time"),
+        "\(plan.transcript)"
+      )
+    }
+  }
+
   @Test func `a rollback of one table says that the run has written others`() async throws {
     try await TestDatabase.with { database in
       for table in ["t", "u"] {

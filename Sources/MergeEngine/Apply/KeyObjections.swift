@@ -156,6 +156,7 @@ struct KeyObjections {
         AND has_table_privilege(f.confrelid, 'SELECT') AND NOT row_security_active(f.confrelid)
         -- The triggers that check it do not run then.
         AND current_setting('session_replication_role') <> 'replica'
+        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = f.oid AND t.tgrelid = f.conrelid AND t.tgenabled NOT IN ('O', 'A'))
       ORDER BY f.conname, k.position
       """,
       "reading the foreign keys of \(relation.name)"

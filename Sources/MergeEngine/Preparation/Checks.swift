@@ -50,7 +50,8 @@ struct Checks {
   /// What concerns one table. Behind a check that blocks none is asked any more: it would only be about the same.
   private func ofTable(_ table: TablePlan) throws -> [Finding] {
     let checks: [(TablePlan) throws -> [Finding]] = [
-      rights, locks, rowSecurity, rules, images, readability, compositeFields, omittedDomains, inheritance, rehearsal,
+      rights, locks, rowSecurity, rules, images, forgetfulChildren, readability, compositeFields, omittedDomains,
+      inheritance, rehearsal,
       rowTriggers,
     ]
     var findings: [Finding] = []
@@ -86,11 +87,15 @@ struct Checks {
       let isTogether = staging === production && table.reading.snapshot == nil
       ofProduction.append(RowSecurity.query(isTogether ? [table.production, table.staging] : [table.production]))
       if writes { ofProduction.append(RewriteRules.query(table.production, [.insert, .update])) }
-      if writes, options.beforeImages {
-        ofProduction += [RewriteRules.query(table.production, [.delete]), Reference.query(to: table.productionOid)]
-      }
+      if writes { ofProduction.append(Reference.query(to: table.productionOid)) }
+      if writes, options.beforeImages { ofProduction.append(RewriteRules.query(table.production, [.delete])) }
       ofStaging.append(Self.reading(table))
-      if purpose == .merge { ofProduction += [ProductionFindings.indexes(table), ProductionFindings.triggers(table)] }
+      if purpose == .merge {
+        ofProduction += [
+          ProductionFindings.indexes(table), ProductionFindings.triggers(table),
+          ProductionFindings.disabledReferences(table),
+        ]
+      }
       guard table.reading.snapshot == nil else { continue }
       if purpose == .merge {
         ofStaging.append(StagingWriters.query(table.staging))
@@ -144,21 +149,21 @@ struct Checks {
     ]
     return try obstacles.compactMap(\.self).map { .blocker(.beforeImages, table.name, $0) }
       + RewriteRules(table: table.name).findings(on: table.production, [.delete], production)
-      + forgetfulChildren(table)
   }
 
-  /// Rows of other tables that a foreign key makes forget what they referred to, which no image keeps.
+  /// Rows of other tables that a foreign key makes forget what they referred to, newer ones too; and no image keeps that.
   private func forgetfulChildren(_ table: TablePlan) throws(PostgresError) -> [Finding] {
+    guard writes else { return [] }
     let updated = table.updatedColumns.map(\.name)
     return try Reference.read(to: table.productionOid, production)
       .filter { $0.forgetsOnUpdate && !Set($0.parentColumns).isDisjoint(with: updated) }
       .map { reference in
         let columns = reference.parentColumns.map(\.name).joined(separator: ", ")
         return .warning(
-          .beforeImages,
+          options.beforeImages ? .beforeImages : .forgetfulReference,
           table.name,
-          "where \(columns) of a row is updated, rows of \(reference.child) that refer to it lose that (ON UPDATE SET NULL or SET "
-            + "DEFAULT). No before-image keeps them, and a rollback leaves them so."
+          "where \(columns) of a row is updated, rows of \(reference.child) that refer to it lose that, newer ones too (ON UPDATE SET NULL or SET "
+            + "DEFAULT)." + (options.beforeImages ? " No before-image keeps them, and a rollback leaves them so." : "")
         )
       }
   }

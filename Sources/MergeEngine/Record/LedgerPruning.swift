@@ -20,7 +20,8 @@ struct LedgerPruning {
     var count = try production.execute(
       """
       DELETE FROM \(name) AS g
-      WHERE superseded_at IS NOT NULL
+      -- What was taken over by marks is told from what was merged as long as its rows are there.
+      WHERE superseded_at IS NOT NULL AND (run_id IS NOT NULL OR reopened IS NOT NULL OR settled IS NOT NULL)
          OR source LIKE 'snapshot %' AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid::bigint = g.production_oid)
       """,
       "deleting superseded ledger entries"
@@ -66,7 +67,8 @@ struct LedgerPruning {
     return try production.query(
       """
       DELETE FROM \(name)
-      WHERE production_oid = $1 AND source = ANY ($2) AND file_node IS NOT NULL AND file_node <> $3
+      WHERE production_oid = $1 AND source = ANY ($2)
+        AND (file_node IS NOT NULL AND file_node <> $3 OR superseded_at IS NOT NULL)
       """,
       [.bigint(Int(table.productionOid)), .textArray(source.identities), .bigint(source.fileNode)],
       Self.operation

@@ -97,13 +97,15 @@ struct ProgressSQL {
       SELECT DISTINCT e.staging_address AS address, e.staging_xmin::text::xid AS xmin
       FROM \(admin).merge_errors AS e
       WHERE \(isOfStaging("e.staging_source")) AND e.retried_at IS NULL AND e.dismissed_at IS NULL
-        AND e.production_schema = \(productionSchema) AND e.staging_file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
+        AND (e.production_oid = to_regclass(\(productionLiteral))::oid::bigint OR e.production_schema = \(productionSchema))
+        AND e.staging_file_node = pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
     ), moved AS MATERIALIZED (
       -- Refused before staging was rewritten: such a row is known by its key.
       SELECT e.row_key::jsonb AS key, e.staging_xmin::text::xid AS xmin, row_number() OVER () AS number, count(*) AS refusals
       FROM \(admin).merge_errors AS e
       WHERE \(isOfStaging("e.staging_source")) AND e.retried_at IS NULL AND e.dismissed_at IS NULL
-        AND e.production_schema = \(productionSchema) AND e.staging_file_node <> pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
+        AND (e.production_oid = to_regclass(\(productionLiteral))::oid::bigint OR e.production_schema = \(productionSchema))
+        AND e.staging_file_node <> pg_relation_filenode(\(stagingLiteral)::regclass)::bigint
       GROUP BY 1, 2
     ), moved_key AS MATERIALIZED (
       SELECT array_agg(DISTINCT k.name) AS names FROM moved AS m, jsonb_object_keys(m.key) AS k (name)

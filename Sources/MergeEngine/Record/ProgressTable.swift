@@ -37,7 +37,7 @@ struct ProgressTable {
              -- A merge adds the column; until then commands that only look do without.
              to_jsonb(g) ->> 'matched_by'
       FROM \(admin).merge_progress AS g
-      WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL AND ($3::bigint IS NULL OR run_id = $3)
+      WHERE \(isKin(of: plan, source)) AND superseded_at IS NULL AND ($3::bigint IS NULL OR run_id = $3)
       ORDER BY id
       """,
       [.bigint(Int(plan.productionOid)), .textArray(source.identities), .bigint(runID)],
@@ -147,7 +147,7 @@ struct ProgressTable {
   /// anew, or a production table that is not there any more, as in a database that was restored, or was moved to another schema. A
   /// staging table that was renamed is the same table; a production table of another schema may be a second pair with the same
   /// staging.
-  private static func isKin(of plan: TablePlan, _ source: StagingSource) -> SQL {
+  private func isKin(of plan: TablePlan, _ source: StagingSource) -> SQL {
     let schema = Literal(plan.production.schema.name)
     return """
       (g.production_oid = \(plan.productionOid)
@@ -157,7 +157,11 @@ struct ProgressTable {
            AND g.table_name = \(Literal(plan.plainName))
            AND NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                            WHERE c.oid::bigint = g.production_oid AND c.relname::text = g.table_name
-                             AND (g.production_schema = \(schema) AND n.nspname::text <> \(schema)) IS NOT TRUE))
+                             AND (g.production_schema = \(schema) AND n.nspname::text <> \(schema)) IS NOT TRUE)
+           -- A table of another schema that is gone was another one, where this one has entries of its own.
+           AND (g.production_schema = \(schema)
+                OR NOT EXISTS (SELECT FROM \(admin).merge_progress AS o
+                               WHERE o.production_oid = \(plan.productionOid) AND o.staging = g.staging)))
       """
   }
 
@@ -221,7 +225,7 @@ struct ProgressTable {
       """
       WITH superseded AS (
         UPDATE \(admin).merge_progress AS g SET superseded_at = clock_timestamp() AT TIME ZONE 'UTC'
-        WHERE \(Self.isKin(of: plan, source)) AND superseded_at IS NULL
+        WHERE \(isKin(of: plan, source)) AND superseded_at IS NULL
           AND ($9 AND $10 OR coalesce(version_from = $7, version_from IS NULL AND $7 IS NULL)
                              AND coalesce(version_to = $8, version_to IS NULL AND $8 IS NULL)
                              AND coalesce(version_reading = $14, version_reading IS NULL AND $14 IS NULL)

@@ -74,9 +74,12 @@ struct StagingAdoption {
   /// How many rows are marked as merged that production does not hold, or holds older: whoever has deleted them since, or they were
   /// never merged into this table.
   ///
+  /// - Parameter ids: the transactions whose rows were taken over (``adoptedIDs(of:_:)``); nil for all that are marked.
   /// - Returns: nil where staging is in another database, which nobody can ask.
-  func unfoundCount(of table: TablePlan) throws(PostgresError) -> Int? {
+  func unfoundCount(of table: TablePlan, by ids: [Int]? = nil) throws(PostgresError) -> Int? {
     guard staging === production else { return nil }
+    let isMarked: SQL =
+      ids.map { "s.xmin = ANY (\(Horizon.list($0)))" } ?? "s.\(TablePlanner.statusColumn) = 'PROCESSED'"
     let isTheRow = table.keyColumns.map { column -> SQL in
       let value: SQL =
         column.travel == .text
@@ -89,7 +92,7 @@ struct StagingAdoption {
     return try staging.query(
       """
       SELECT count(*) FROM \(table.staging) AS s
-      WHERE s.\(TablePlanner.statusColumn) = 'PROCESSED'
+      WHERE \(isMarked)
         AND NOT EXISTS (SELECT FROM \(table.production) AS p
                         WHERE \(isTheRow.joined(" AND ")) AND (p.\(version.name) < \(staged)) IS NOT TRUE)
       """,
@@ -97,17 +100,18 @@ struct StagingAdoption {
     ).integer(0, 0)
   }
 
-  /// Whether a table's marks were ever taken for what the ledger did not know.
-  func hasAdopted(_ table: TablePlan, _ source: StagingSource) throws(PostgresError) -> Bool {
-    try production.query(
+  /// The transactions whose rows of a table were taken for merged by their marks, as the ledger did not know them.
+  func adoptedIDs(of table: TablePlan, _ source: StagingSource) throws(PostgresError) -> [Int] {
+    let rows = try production.query(
       """
-      SELECT EXISTS (SELECT FROM \(admin).merge_progress
-                     WHERE run_id IS NOT DISTINCT FROM NULL AND reopened IS NOT DISTINCT FROM NULL
-                       AND settled IS NOT DISTINCT FROM NULL AND production_oid = $1 AND source = ANY ($2))
+      SELECT DISTINCT r FROM \(admin).merge_progress, unnest(recent) AS r
+      WHERE run_id IS NOT DISTINCT FROM NULL AND reopened IS NOT DISTINCT FROM NULL
+        AND settled IS NOT DISTINCT FROM NULL AND production_oid = $1 AND source = ANY ($2)
       """,
       [.bigint(Int(table.productionOid)), .textArray(source.identities)],
       "looking whether marks of \(table.staging) were adopted"
-    ).bool(0, 0) == true
+    )
+    return (0..<rows.count).compactMap { rows.integer($0, 0) }
   }
 
   /// Gives the refusals of an earlier version the places of their rows.

@@ -105,13 +105,14 @@ struct RollbackBatch {
     try connections.execute("BEGIN", operation)
     // Deferred constraints would speak up at the commit, when no row can be told from another any more.
     try production.execute("SET CONSTRAINTS ALL IMMEDIATE", operation)
+    // Only what there is: a statement that writes no row runs its triggers, too, and one of them may refuse it.
+    let kinds = try production.query(sql.kinds(in: range), operation)
+    let (restores, reinserts) = (kinds.bool(0, 0) == true && !table.columns.isEmpty, kinds.bool(0, 1) == true)
     // Inserted rows first: they may hold unique values that old rows want back.
     try deleteInserted(range)
-    if !table.columns.isEmpty {
-      try production.execute(sql.restore(range), "restoring old rows of \(table.production)")
-    }
-    try production.execute(sql.reinsert(range), "restoring deleted rows of \(table.production)")
-    if table.hasTriggers, !table.columns.isEmpty {
+    if restores { try production.execute(sql.restore(range), "restoring old rows of \(table.production)") }
+    if reinserts { try production.execute(sql.reinsert(range), "restoring deleted rows of \(table.production)") }
+    if table.hasTriggers, !table.columns.isEmpty, restores || reinserts {
       try production.execute(
         sql.takeRestored(range),
         "checking what triggers of \(table.production) did to restored rows"

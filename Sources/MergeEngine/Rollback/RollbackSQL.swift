@@ -81,6 +81,15 @@ struct RollbackSQL {
       .map { referred[$0] }
   }
 
+  /// Whether there are images of updated rows, and of deleted ones.
+  func kinds(in range: TupleRange) -> SQL {
+    """
+    SELECT coalesce(bool_or(s.\(previous) <> \(BeforeImageTable.deleted)), false),
+           coalesce(bool_or(s.\(previous) = \(BeforeImageTable.deleted)), false)
+    FROM \(table.image) AS s WHERE \(range.condition)
+    """
+  }
+
   /// Puts old rows back. The row that is put back is locked first, and only what was locked is written.
   func restore(_ range: TupleRange) -> SQL {
     let columns = table.columns

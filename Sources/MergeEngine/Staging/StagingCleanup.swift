@@ -71,9 +71,12 @@ struct StagingCleanup {
         + "time zone, DateStyle or key). Have file and database say what the merge went by, or merge again"
     }
     let adoption = StagingAdoption(admin: admin, production: production, staging: staging)
-    if table.hasStatusColumn, let source = look.state.source {
-      let hasAdopted = try hasLedger ? adoption.hasAdopted(table, source) || look.unfoundCount > 0 : true
-      if hasAdopted, let unfound = try adoption.unfoundCount(of: table), unfound > 0 {
+    if let source = look.state.source {
+      let isNew = table.hasStatusColumn && (!hasLedger || look.unfoundCount > 0)
+      let adopted = isNew || !hasLedger ? [] : try adoption.adoptedIDs(of: table, source)
+      if isNew || !adopted.isEmpty,
+        let unfound = try adoption.unfoundCount(of: table, by: isNew ? nil : adopted), unfound > 0
+      {
         return
           "\(unfound.rows) of it \(unfound == 1 ? "is" : "are") marked PROCESSED, and not in \(table.production), or older there "
           + "(--again merges them once more)"

@@ -129,4 +129,33 @@ import Testing
       #expect(try database.staged("NEW", in: "staging.customers") == 500)
     }
   }
+
+  /// The ledger took them over by their marks, and an entry that is superseded says so.
+  @Test(arguments: [
+    [["cleanup", "--keep-task"], ["cleanup", "--keep-task"], ["merge", "--cleanup"]],
+    [["cleanup", "--keep-task", "--keep-staging", "--older-than", "0"], ["cleanup", "--keep-task"]],
+  ])
+  func `marked rows that production lacks keep staging, however often it is cleaned up`(_ commands: [[String]])
+    async throws
+  {
+    for dropsMarks in [false, true] {
+      try await TestDatabase.with { database in
+        try database.makePair("u", production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+        try database.run(
+          "INSERT INTO staging.u VALUES (1, 2, 'PROCESSED'), (2, 3, 'PROCESSED'); INSERT INTO production.u VALUES (9, 1), (2, 2);"
+        )
+        #expect(try await database.call("merge").status == 0)
+        if dropsMarks { try database.run("ALTER TABLE staging.u DROP COLUMN _dms_processing_status") }
+        for command in commands {
+          let outcome = try await database.call(arguments: command)
+          let keeps = command.contains("--keep-staging") || command[0] == "merge"
+          #expect(outcome.status == (keeps ? 0 : 65), "\(outcome.transcript)")
+        }
+        #expect(try database.count("SELECT count(*) FROM staging.u") == 2)
+        try database.run("INSERT INTO production.u VALUES (1, 2); UPDATE production.u SET updated_at = 3 WHERE id = 2")
+        #expect(try await database.call("cleanup", "--keep-task").status == 0)
+        #expect(try database.count("SELECT count(*) FROM staging.u") == 0)
+      }
+    }
+  }
 }

@@ -39,6 +39,29 @@ import Testing
     }
   }
 
+  /// Before a merge has noted where it is.
+  @Test(arguments: [
+    "ALTER SCHEMA production RENAME TO attic", "CREATE SCHEMA attic; ALTER TABLE production.t SET SCHEMA attic",
+  ])
+  func `rows refused for a table that lies in another schema by now are shown and retried`(move: String) async throws {
+    try await Self.withRefusedRows { database in
+      try database.run(move)
+      let attic = ["--production-schema", "attic"]
+      let status = try await database.call(arguments: ["status", "--json"] + attic)
+      #expect(
+        try status.status == 65 && status.json()["tables"].table("t")["errors"].integer == 2,
+        "\(status.transcript)"
+      )
+      let list = try await database.call(arguments: ["errors", "list", "--json"] + attic)
+      #expect(try list.json()["errors"].elements.count == 2, "\(list.transcript)")
+      try database.run("ALTER TABLE attic.t DROP CONSTRAINT t_v_check")
+      let retry = try await database.call(arguments: ["errors", "retry"] + attic)
+      #expect(retry.status == 0 && retry.output.contains("2 rows"), "\(retry.transcript)")
+      let merge = try await database.call(arguments: ["merge", "--json"] + attic)
+      #expect(try merge.status == 0 && merge.json()["totals"]["inserted"].integer == 2, "\(merge.transcript)")
+    }
+  }
+
   @Test func `what was dismissed stays so when its run's records are deleted, until its row is gone`() async throws {
     try await Self.withRefusedRows { database in
       #expect(try await database.call("errors", "dismiss", "--reason", "known").status == 0)

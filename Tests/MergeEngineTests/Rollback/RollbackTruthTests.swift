@@ -73,6 +73,27 @@ import Testing
     }
   }
 
+  /// A statement that writes no row runs its triggers all the same.
+  @Test(arguments: ["UPDATE", "INSERT", "UPDATE OR INSERT"])
+  func `triggers of statements that a rollback does not need refuse none of its rows`(_ event: String) async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(production: Self.columns + ", PRIMARY KEY (id)", staging: Self.columns)
+      try database.run("INSERT INTO staging.t SELECT n, 2, 's' FROM generate_series(1, 300) n")
+      let merge = try await database.mergeKeepingImages()
+      try database.run(
+        """
+        CREATE SEQUENCE production.calls;
+        CREATE FUNCTION production.no() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM nextval('production.calls'); RAISE EXCEPTION 'not in business hours'; END $$;
+        CREATE TRIGGER no BEFORE \(event) ON production.t FOR EACH STATEMENT EXECUTE FUNCTION production.no();
+        """
+      )
+      let report = try await database.rollBack(merge.runID)
+      #expect(report.status == .success && report.deleted == 300, "\(report)")
+      #expect(try database.holds("(SELECT NOT is_called FROM production.calls)"))
+    }
+  }
+
   /// What is left alone is left as it was.
   @Test func `a row that a trigger writes instead of deleting it is left alone`() async throws {
     try await TestDatabase.with { database in
