@@ -162,12 +162,14 @@ struct NotForeseen {
     let isAskable = Questions.areAskable(found, table)
     return found.indices.compactMap { index in
       let objection = found[index]
+      // Some end with the comma of a clause that goes on.
+      let words = objection.words.hasSuffix(",") ? String(objection.words.dropLast()) : objection.words
       guard known.isSuperset(of: objection.columns) else {
         let missing = objection.columns.filter { !known.contains($0) }.map(\.name).joined(separator: ", ")
-        return "rows \(objection.words), since staging has no \(missing)"
+        return "rows \(words), since staging has no \(missing)"
       }
       guard !isAskable[index], isSplit || objection.sharedKey != nil else { return nil }
-      return "rows \(objection.words)"
+      return "rows \(words)"
     }
   }
 }
