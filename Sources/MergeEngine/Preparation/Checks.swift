@@ -12,6 +12,8 @@ struct Checks {
   /// The same connection if staging is in the same database.
   let staging: Connection
   private var lockTable: LockTable?
+  /// ``obliviousQuery``
+  private var oblivious: Set<UInt32> = []
 
   init(
     _ plan: MergePlan,
@@ -26,7 +28,10 @@ struct Checks {
     self.staging = staging
     isReader = try purpose == .plan && AccessCheck.isReader(plan, production)
     try askAhead(plan)
-    if writes { lockTable = try LockTable(plan, workerCount: options.workerCount, production) }
+    guard writes else { return }
+    lockTable = try LockTable(plan, workerCount: options.workerCount, production)
+    let rows = try production.query(Self.obliviousQuery)
+    oblivious = Set((0..<rows.count).map { UInt32(rows.integer($0, 0) ?? 0) })
   }
 
   /// Whether what only a write needs is asked for.
@@ -69,7 +74,7 @@ struct Checks {
     if purpose != .look { ofProduction.append(CacheFit.query(oids)) }
     if purpose == .merge { ofProduction.append(SuperuserFindings.query(plan.tables)) }
     if writes {
-      ofProduction.append(LockTable.partitions(plan))
+      ofProduction += [LockTable.partitions(plan), Self.obliviousQuery]
       let isReplay = ReplayProgress(plan, options.schemas).isReplay
       ofProduction += [
         AccessCheck.ofRole, EventTriggers.query, AdminSchema(schemas: options.schemas).inventoryQuery,
@@ -87,7 +92,6 @@ struct Checks {
       let isTogether = staging === production && table.reading.snapshot == nil
       ofProduction.append(RowSecurity.query(isTogether ? [table.production, table.staging] : [table.production]))
       if writes { ofProduction.append(RewriteRules.query(table.production, [.insert, .update])) }
-      if writes { ofProduction.append(Reference.query(to: table.productionOid)) }
       if writes, options.beforeImages { ofProduction.append(RewriteRules.query(table.production, [.delete])) }
       ofStaging.append(Self.reading(table))
       if purpose == .merge {
@@ -153,7 +157,7 @@ struct Checks {
 
   /// Rows of other tables that a foreign key makes forget what they referred to, newer ones too; and no image keeps that.
   private func forgetfulChildren(_ table: TablePlan) throws(PostgresError) -> [Finding] {
-    guard writes else { return [] }
+    guard oblivious.contains(table.productionOid) else { return [] }
     let updated = table.updatedColumns.map(\.name)
     return try Reference.read(to: table.productionOid, production)
       .filter { $0.forgetsOnUpdate && !Set($0.parentColumns).isDisjoint(with: updated) }
@@ -167,6 +171,17 @@ struct Checks {
         )
       }
   }
+
+  /// Tables to which such foreign keys lead, asked once: who asked for each table would read all constraints each time.
+  private static let obliviousQuery = Query(
+    """
+    SELECT DISTINCT coalesce(pg_partition_root(f.confrelid)::oid, f.confrelid) FROM pg_constraint f
+    WHERE f.contype = 'f' AND f.confupdtype IN ('n', 'd')
+    UNION SELECT f.confrelid FROM pg_constraint f WHERE f.contype = 'f' AND f.confupdtype IN ('n', 'd')
+    """,
+    [],
+    "looking for foreign keys that set references to NULL"
+  )
 
   private func rowTriggers(_ table: TablePlan) throws -> [Finding] {
     guard writes else { return [] }
