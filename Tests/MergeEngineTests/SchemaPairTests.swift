@@ -147,9 +147,12 @@ import Testing
   }
 
   /// Rows that were taken back there, or stand refused; not those that were never read for it.
-  @Test(arguments: ["rollback", "refusal", "unread"])
-  func `staging that another production schema needs still is not emptied`(_ reason: String) async throws {
+  @Test(arguments: ["rollback", "refusal", "unread"], [false, true])
+  func `staging that another production schema needs still is not emptied`(_ reason: String, marks: Bool) async throws {
     try await Self.withPairs { database in
+      if marks {
+        try database.run("ALTER TABLE a_staging.t ADD COLUMN _dms_processing_status varchar(20) DEFAULT 'NEW'")
+      }
       let words = { (pair: String) in ["--staging-schema", "a_staging", "--production-schema", pair] }
       try database.run("INSERT INTO a_staging.t VALUES (1, 1, '2025-01-01')")
       if reason == "refusal" { try database.run("ALTER TABLE a.t ADD CHECK (v > 1)") }

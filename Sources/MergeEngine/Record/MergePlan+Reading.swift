@@ -42,6 +42,17 @@ extension MergePlan {
           )
         )
       }
+      if look.uncomparedCount > 0 {
+        findings.append(
+          .warning(
+            .statusColumn,
+            tables[index].name,
+            "\(look.uncomparedCount.rows) of \(tables[index].staging) \(look.uncomparedCount == 1 ? "bears a mark" : "bear marks"), and no run on record "
+              + "here has read \(look.uncomparedCount == 1 ? "it" : "them"): an earlier version or another ledger has. Whether \(tables[index].production) holds "
+              + "them can't be asked with staging in another database: verify compares them, and --again reads them."
+          )
+        )
+      }
       if try reader.hasLostAll(tables[index], look) {
         findings.append(
           .warning(

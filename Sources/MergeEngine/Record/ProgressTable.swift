@@ -127,6 +127,23 @@ struct ProgressTable {
     }
   }
 
+  /// Whether rows of staging stand refused for a production table, wherever they lie by now, or its last run was taken back.
+  func isOwed(_ productionOid: UInt32, _ source: StagingSource, _ connection: Connection) throws(PostgresError) -> Bool
+  {
+    try connection.query(
+      """
+      SELECT EXISTS (SELECT FROM \(admin).merge_errors AS e
+                     WHERE e.staging_source = ANY ($1) AND e.production_oid = $2 AND e.staging_xmin IS NOT NULL
+                       AND e.retried_at IS NULL AND e.dismissed_at IS NULL)
+             OR coalesce((SELECT starts_with(r.status, 'ROLLED BACK') FROM \(admin).merge_progress AS g
+                          JOIN \(admin).merge_summary AS r ON r.id = g.run_id
+                          WHERE g.source = ANY ($1) AND g.production_oid = $2 ORDER BY g.id DESC LIMIT 1), false)
+      """,
+      [.textArray(source.identities), .bigint(Int(productionOid))],
+      "looking for what staging is needed for still"
+    ).bool(0, 0) == true
+  }
+
   /// What a run has looked at, of whatever versions it was to merge; of a table that lies where it lay then.
   func seen(by runID: Int, of plan: TablePlan, _ source: StagingSource, nextID: Int, _ connection: Connection)
     throws(PostgresError) -> Coverage

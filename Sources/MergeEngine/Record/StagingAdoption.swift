@@ -100,6 +100,15 @@ struct StagingAdoption {
     ).integer(0, 0)
   }
 
+  /// How many rows of another database were taken for merged by their marks, which nobody can compare with production from here.
+  func uncomparedCount(of table: TablePlan, by ids: [Int]) throws(PostgresError) -> Int {
+    guard staging !== production, !ids.isEmpty else { return 0 }
+    return try staging.query(
+      "SELECT count(*) FROM \(table.staging) AS s WHERE s.xmin = ANY (\(Horizon.list(ids)))",
+      "looking for the rows of \(table.staging) that are marked as merged"
+    ).integer(0, 0) ?? 0
+  }
+
   /// The transactions whose rows of a table were taken for merged by their marks, as the ledger did not know them.
   func adoptedIDs(of table: TablePlan, _ source: StagingSource) throws(PostgresError) -> [Int] {
     let rows = try production.query(

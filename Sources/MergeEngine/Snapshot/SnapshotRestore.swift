@@ -121,7 +121,11 @@ package struct SnapshotRestore: Sendable {
       return other.baseType.oid != column.baseType.oid || other.baseType.modifier != column.baseType.modifier
     }
     let advice = "If nobody needs it, drop it, and the replay recreates it as it was."
-    return missing.map { "\(present.name) has no column \($0.name), which the snapshot has. \(advice)" }
+    return missing.map {
+      present.column($0.name) == nil
+        ? "\(present.name) has no column \($0.name), which the snapshot has. \(advice)"
+        : "\(present.name) generates its column \($0.name), of which the snapshot has values. Without the table the replay makes one that holds them."
+    }
       + added.map { "\(present.name) has a column \($0.name) that the snapshot does not have. \(advice)" }
       + differing.map { column in
         if column.travelElsewhere == .text,

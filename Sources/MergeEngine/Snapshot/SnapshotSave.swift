@@ -137,7 +137,8 @@ package struct SnapshotSave: Sendable {
     on connection: Connection
   ) throws -> SnapshotManifest.Table {
     let name = table.name.name.name
-    let columns = table.columns.filter { !$0.isGenerated }
+    // What staging generates is a value like any other to who merges it.
+    let columns = table.columns
     let described = columns.map { SnapshotManifest.Column($0, productionSchema: pair.schemas.production) }
     let file = fileName(of: table.name)
     var writer = try SnapshotFileWriter(folder.fileURL(file), described)
@@ -165,7 +166,7 @@ package struct SnapshotSave: Sendable {
 
   /// `COPY table (columns)`, but where a type has no binary form, or one that other databases understand otherwise: its values go as text.
   private static func copy(_ table: CatalogTable, _ columns: [CatalogColumn]) -> SQL {
-    guard columns.contains(where: { $0.travelElsewhere == .text }) else {
+    guard columns.contains(where: { $0.travelElsewhere == .text || $0.isGenerated }) else {
       return "COPY \(table.name) (\(columns.map(\.name).joined())) TO STDOUT (FORMAT binary)"
     }
     let outputs = columns.map { $0.travelElsewhere == .text ? "\($0.name)::text" : "\($0.name)" as SQL }

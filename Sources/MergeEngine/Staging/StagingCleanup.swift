@@ -82,6 +82,14 @@ struct StagingCleanup {
           + "(--again merges them once more)"
       }
     }
+    if hasLedger, let source = look.state.source {
+      let uncompared = try adoption.uncomparedCount(of: table, by: adoption.adoptedIDs(of: table, source))
+      if uncompared > 0 {
+        return
+          "\(uncompared.rows) of it \(uncompared == 1 ? "was" : "were") taken for merged by marks, and nobody has compared "
+          + "\(uncompared == 1 ? "it" : "them") with \(table.production) (--again merges them once more)"
+      }
+    }
     let refusedCount = table.reading.state.refused.count
     guard refusedCount == 0 else {
       return "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
@@ -103,7 +111,11 @@ struct StagingCleanup {
       let releasedCount =
         try released.isEmpty
         ? 0 : count("\(SQL.rows(at: released)) AND \(ClaimSQL.isWanted(plan, in: .everything))", of: plan)
-      let leftCount = releasedCount + plan.reading.state.refused.count
+      var leftCount = releasedCount + plan.reading.state.refused.count
+      // Marks of this table's runs have moved the rows, so that no record knows which of them these were.
+      if leftCount == 0, table.hasStatusColumn, try ProgressTable(admin: admin).isOwed(other.oid, source, production) {
+        leftCount = try count(ClaimSQL.isWanted(plan, in: .everything), of: plan)
+      }
       guard leftCount > 0 else { continue }
       return
         "\(leftCount.rows) of it \(leftCount == 1 ? "waits" : "wait") to be merged into \(other.name) once more, into which a run on record has "

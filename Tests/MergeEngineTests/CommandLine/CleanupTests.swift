@@ -158,4 +158,33 @@ import Testing
       }
     }
   }
+
+  @Test func `marked rows of another database, which nobody can compare, keep staging until they are merged`()
+    async throws
+  {
+    try await TestDatabase.withPair { production, staging in
+      try production.run(
+        "CREATE SCHEMA production; CREATE TABLE production.t (id int PRIMARY KEY, updated_at int); INSERT INTO production.t VALUES (1, 1)"
+      )
+      try staging.run(
+        """
+        CREATE SCHEMA staging; CREATE TABLE staging.t (id int, updated_at int, _dms_processing_status text);
+        INSERT INTO staging.t VALUES (1, 1, 'PROCESSED'), (6, 1, 'PROCESSED');
+        """
+      )
+      let source = ["--staging-database", staging.connectionString]
+      for command in ["plan", "merge"] {
+        let outcome = try await production.call(command, "--json", arguments: source)
+        #expect(outcome.output.contains("2 rows of staging.t bear marks"), "\(outcome.transcript)")
+      }
+      for _ in 0..<2 {
+        let cleanup = try await production.call("cleanup", "--keep-task", arguments: source)
+        #expect(cleanup.status == 65, "\(cleanup.transcript)")
+      }
+      #expect(try await production.call("merge", "--again", arguments: source).status == 0)
+      #expect(try production.count("SELECT count(*) FROM production.t") == 2)
+      let emptied = try await production.call("cleanup", "--keep-task", arguments: source)
+      #expect(emptied.status == 0, "\(emptied.transcript)")
+    }
+  }
 }

@@ -20,6 +20,26 @@ import Testing
     }
   }
 
+  @Test func `columns that staging generates are saved and merged`() async throws {
+    try await TestDatabase.with { database in
+      let folder = try SnapshotFolder()
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.t (id int PRIMARY KEY, x int, updated_at timestamp);
+        CREATE TABLE staging.t (id int, b int, x int GENERATED ALWAYS AS (b * 2) STORED, y int,
+                                updated_at timestamp GENERATED ALWAYS AS (make_timestamp(y, 1, 1, 0, 0, 0)) STORED);
+        INSERT INTO production.t VALUES (1, 99, '2024-01-01'); INSERT INTO staging.t (id, b, y) VALUES (1, 5, 2025), (2, 6, 2025);
+        """
+      )
+      let file = ["merge-engine.yaml": "tables: {t: {ignore_columns: [b, y]}}\n"]
+      #expect(try await database.call("snapshot", "save", folder.path, files: file).status == 0)
+      let replay = try await database.call("replay", folder.path, files: file)
+      #expect(replay.status == 0, "\(replay.transcript)")
+      #expect(try database.rows("SELECT id, x FROM production.t ORDER BY id") == ["(1,10)", "(2,12)"])
+    }
+  }
+
   @Test func `what a replay that broke off has refused stands when its records are deleted`() async throws {
     try await TestDatabase.with { database in
       let folder = try SnapshotFolder()
