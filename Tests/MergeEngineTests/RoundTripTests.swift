@@ -36,8 +36,8 @@ import Testing
       #expect(try await merge.outcome().status == 0)
       let sent = try statements(cluster)[earlier...]
       let setUp = sent.prefix { !$0.contains("COPY (SELECT s.ctid") }
-      #expect(sent.count > setUp.count && sent.count <= 79, "\(sent.joined(separator: "\n"))")
-      #expect(setUp.count <= 52, "\(setUp.joined(separator: "\n"))")
+      #expect(sent.count > setUp.count && sent.count <= 76, "\(sent.joined(separator: "\n"))")
+      #expect(setUp.count <= 49, "\(setUp.joined(separator: "\n"))")
     }
   }
 

@@ -42,6 +42,10 @@ extension Finding.Kind {
   public static let notForeseen = Self("not_foreseen")
   /// A column that production numbers itself keeps its value when its row is updated.
   public static let identityColumn = Self("identity_column")
+  /// A foreign key takes from rows what they refer to.
+  public static let forgetfulReference = Self("forgetful_reference")
+  /// A foreign key is switched off.
+  public static let disabledReference = Self("disabled_reference")
   /// A rule rewrites statements on a table.
   public static let rewriteRule = Self("rewrite_rule")
   /// Row-level security hides or refuses rows.
@@ -84,10 +88,6 @@ extension Finding.Kind {
   public static let statusColumn = Self("status_column")
   /// Staging says NULL of a column in which production has values.
   public static let emptyColumn = Self("empty_column")
-  /// A foreign key takes from rows what they refer to.
-  public static let forgetfulReference = Self("forgetful_reference")
-  /// A foreign key is switched off.
-  public static let disabledReference = Self("disabled_reference")
   /// Rows lie outside of the window.
   public static let outsideWindow = Self("outside_window")
   /// Rows stand refused by earlier runs.

@@ -44,6 +44,7 @@ struct Catalog: Sendable {
         uniqueIndexes: uniqueIndexes[oid] ?? [],
         storage: storages[oid] ?? CatalogTable.heap,
         isUnlogged: unlogged.contains(oid),
+        mayHaveChildren: relations.bool(row, 9) == true,
         citus: citusTables[oid]
       )
     }

@@ -5,11 +5,11 @@ import Libpq
 /// They open no relation, and so wait for nobody who has locked one that is not meant.
 enum CatalogSQL {
   /// oid, schema, name, kind, root of its partitions, estimated rows, how rows are stored, whether Citus is installed,
-  /// is unlogged
+  /// is unlogged, may have children by INHERITS
   static let relations: SQL = """
     SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
            CASE WHEN c.relispartition THEN pg_partition_root(c.oid) ELSE c.oid END, c.reltuples::float8,
-           m.amname::text, \(CitusTable.isInstalled), c.relpersistence = 'u'
+           m.amname::text, \(CitusTable.isInstalled), c.relpersistence = 'u', c.relhassubclass
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am m ON m.oid = c.relam
     WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     ORDER BY n.nspname, c.relname

@@ -25,6 +25,8 @@ struct CatalogTable: Sendable {
   var storage = CatalogTable.heap
   /// It, or one of its partitions, is emptied by a crash of the server.
   var isUnlogged = false
+  /// Tables inherit from it, or did once.
+  var mayHaveChildren = false
   /// What Citus has made of it.
   var citus: CitusTable?
 

@@ -16,6 +16,10 @@ struct RowTriggers: Sendable {
   var exist = false
   /// The table has children by INHERITS, which a trigger may put its rows into.
   var hasChildren = false
+  /// The table's foreign keys that nothing checks, since their own triggers are disabled; nil where there are none.
+  var uncheckedReferences: String?
+  /// A foreign key to the table takes from rows what they refer to when that is updated: SET NULL, SET DEFAULT.
+  var takesReferences = false
 
   /// Rows may be elsewhere, or nowhere, after they were written. What a trigger does once before a statement is done to rows as they
   /// were, as by anybody else.
@@ -40,12 +44,19 @@ struct RowTriggers: Sendable {
              coalesce(bool_or(t.is_enabled AND t.type & 2 = 0 AND t.type & 20 <> 0), false),
              coalesce(bool_or(t.is_enabled AND t.type & 28 <> 0), false),
              coalesce(bool_or(t.type & 28 <> 0), false),
-             coalesce(bool_or(t.is_enabled AND t.is_deferrable AND t.type & 2 = 0 AND t.type & 20 <> 0), false)
+             coalesce(bool_or(t.is_enabled AND t.is_deferrable AND t.type & 2 = 0 AND t.type & 20 <> 0), false),
+             string_agg(DISTINCT t.unchecked, ', '), coalesce(bool_or(t.takes), false)
       FROM tree
       JOIN pg_class c ON c.oid = tree.oid
-      LEFT JOIN (SELECT tgrelid, tgtype::integer AS type, tgenabled <> 'D' AS is_enabled, tgdeferrable AS is_deferrable
-                 FROM pg_trigger
-                 WHERE NOT tgisinternal) AS t ON t.tgrelid = tree.oid
+      -- Those of constraints are of no type here, and without the session's role, which switches all of them off and is told of by itself.
+      LEFT JOIN (SELECT g.tgrelid, CASE WHEN g.tgisinternal THEN 0 ELSE g.tgtype::integer END AS type, g.tgenabled <> 'D' AS is_enabled,
+                        g.tgdeferrable AS is_deferrable,
+                        CASE WHEN f.conrelid = g.tgrelid AND g.tgenabled NOT IN ('O', 'A') THEN f.conname::text END AS unchecked,
+                        f.confrelid = g.tgrelid AND g.tgenabled IN ('O', 'A') AND f.confupdtype IN ('n', 'd') AS takes
+                 FROM pg_trigger AS g
+                 LEFT JOIN pg_constraint AS f
+                   ON f.oid = g.tgconstraint AND f.contype = 'f' AND current_setting('session_replication_role') <> 'replica'
+                ) AS t ON t.tgrelid = tree.oid
       GROUP BY tree.root
       """,
       [.oidArray(tables)],
@@ -67,7 +78,9 @@ struct RowTriggers: Sendable {
             runDeferred: rows.bool(row, 7) == true,
             runAtAll: rows.bool(row, 5) == true,
             exist: rows.bool(row, 6) == true,
-            hasChildren: rows.bool(row, 3) == true
+            hasChildren: rows.bool(row, 3) == true,
+            uncheckedReferences: rows.text(row, 8),
+            takesReferences: rows.bool(row, 9) == true
           )
         )
       }

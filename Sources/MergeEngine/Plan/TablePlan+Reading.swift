@@ -6,6 +6,8 @@ extension TablePlan {
     var window = VersionWindow.unbounded
     /// Staging is in another database than production.
     var isSplit = false
+    /// Tables may inherit from staging.
+    var mayHaveChildren = false
     /// Where the rows come from when that is a file instead of the staging table.
     var snapshot: SnapshotTablePlan?
     /// Whether production fits into the server's memory: if not, staging is read in the order of its keys.

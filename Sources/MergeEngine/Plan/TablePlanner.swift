@@ -127,7 +127,11 @@ struct TablePlanner {
       hasStatusColumn: hasStatusColumn,
       nullRule: options.nulls,
       timeZone: options.timeZone,
-      reading: TablePlan.Reading(window: VersionWindow(from: options.from, to: options.to), isSplit: isSplit),
+      reading: TablePlan.Reading(
+        window: VersionWindow(from: options.from, to: options.to),
+        isSplit: isSplit,
+        mayHaveChildren: loaded.mayHaveChildren
+      ),
       writing: TablePlan.Writing(
         marksRows: hasStatusColumn && options.mark == .all,
         restorableColumns: production.columns.filter { column in

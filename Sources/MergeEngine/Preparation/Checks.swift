@@ -12,8 +12,6 @@ struct Checks {
   /// The same connection if staging is in the same database.
   let staging: Connection
   private var lockTable: LockTable?
-  /// ``obliviousQuery``
-  private var oblivious: Set<UInt32> = []
 
   init(
     _ plan: MergePlan,
@@ -28,10 +26,7 @@ struct Checks {
     self.staging = staging
     isReader = try purpose == .plan && AccessCheck.isReader(plan, production)
     try askAhead(plan)
-    guard writes else { return }
-    lockTable = try LockTable(plan, workerCount: options.workerCount, production)
-    let rows = try production.query(Self.obliviousQuery)
-    oblivious = Set((0..<rows.count).map { UInt32(rows.integer($0, 0) ?? 0) })
+    if writes { lockTable = try LockTable(plan, workerCount: options.workerCount, production) }
   }
 
   /// Whether what only a write needs is asked for.
@@ -56,8 +51,7 @@ struct Checks {
   private func ofTable(_ table: TablePlan) throws -> [Finding] {
     let checks: [(TablePlan) throws -> [Finding]] = [
       rights, locks, rowSecurity, rules, images, forgetfulChildren, readability, compositeFields, omittedDomains,
-      inheritance, rehearsal,
-      rowTriggers,
+      inheritance, rehearsal, rowTriggers,
     ]
     var findings: [Finding] = []
     for check in checks {
@@ -74,7 +68,7 @@ struct Checks {
     if purpose != .look { ofProduction.append(CacheFit.query(oids)) }
     if purpose == .merge { ofProduction.append(SuperuserFindings.query(plan.tables)) }
     if writes {
-      ofProduction += [LockTable.partitions(plan), Self.obliviousQuery]
+      ofProduction.append(LockTable.partitions(plan))
       let isReplay = ReplayProgress(plan, options.schemas).isReplay
       ofProduction += [
         AccessCheck.ofRole, EventTriggers.query, AdminSchema(schemas: options.schemas).inventoryQuery,
@@ -95,10 +89,7 @@ struct Checks {
       if writes, options.beforeImages { ofProduction.append(RewriteRules.query(table.production, [.delete])) }
       ofStaging.append(Self.reading(table))
       if purpose == .merge {
-        ofProduction += [
-          ProductionFindings.indexes(table), ProductionFindings.triggers(table),
-          ProductionFindings.disabledReferences(table),
-        ]
+        ofProduction += [ProductionFindings.indexes(table), ProductionFindings.triggers(table)]
       }
       guard table.reading.snapshot == nil else { continue }
       if purpose == .merge {
@@ -108,7 +99,7 @@ struct Checks {
       }
       if !isTogether { ofStaging.append(RowSecurity.query([table.staging])) }
       if writes, table.writing.marksRows { ofStaging.append(RewriteRules.query(table.staging, [.update])) }
-      ofStaging.append(InheritanceChildren.ofStaging(table))
+      if table.reading.mayHaveChildren { ofStaging.append(InheritanceChildren.ofStaging(table)) }
     }
     if staging === production {
       try production.ask(ahead: ofProduction + ofStaging)
@@ -157,7 +148,7 @@ struct Checks {
 
   /// Rows of other tables that a foreign key makes forget what they referred to, newer ones too; and no image keeps that.
   private func forgetfulChildren(_ table: TablePlan) throws(PostgresError) -> [Finding] {
-    guard oblivious.contains(table.productionOid) else { return [] }
+    guard writes, table.writing.triggers.takesReferences else { return [] }
     let updated = table.updatedColumns.map(\.name)
     return try Reference.read(to: table.productionOid, production)
       .filter { $0.forgetsOnUpdate && !Set($0.parentColumns).isDisjoint(with: updated) }
@@ -171,17 +162,6 @@ struct Checks {
         )
       }
   }
-
-  /// Tables to which such foreign keys lead, asked once: who asked for each table would read all constraints each time.
-  private static let obliviousQuery = Query(
-    """
-    SELECT DISTINCT coalesce(pg_partition_root(f.confrelid)::oid, f.confrelid) FROM pg_constraint f
-    WHERE f.contype = 'f' AND f.confupdtype IN ('n', 'd')
-    UNION SELECT f.confrelid FROM pg_constraint f WHERE f.contype = 'f' AND f.confupdtype IN ('n', 'd')
-    """,
-    [],
-    "looking for foreign keys that set references to NULL"
-  )
 
   private func rowTriggers(_ table: TablePlan) throws -> [Finding] {
     guard writes else { return [] }

@@ -31,7 +31,7 @@ struct InheritanceChildren {
 
   /// Progress knows staging's rows by their addresses in one file.
   private func ofStaging() throws(PostgresError) -> [String] {
-    guard table.reading.snapshot == nil else { return [] }
+    guard table.reading.snapshot == nil, table.reading.mayHaveChildren else { return [] }
     let children = try staging.query(Self.ofStaging(table))
     guard children.count > 0 else { return [] }
     let statements = (0..<children.count).map { row in

@@ -1,39 +1,12 @@
 import Libpq
 
-/// What production itself does to a merge: indexes on the version, triggers that stamp it.
+/// What production itself does to a merge: indexes on the version, triggers that stamp it, foreign keys that nothing checks.
 struct ProductionFindings {
   let table: TablePlan
   let connection: Connection
 
   func all() throws(PostgresError) -> [Finding] {
-    try versionIndexes() + stampingTriggers() + disabledReferences()
-  }
-
-  /// Foreign keys of production that nothing checks.
-  static func disabledReferences(_ table: TablePlan) -> Query {
-    Query(
-      """
-      SELECT string_agg(DISTINCT f.conname::text, ', ') FROM pg_constraint f
-      JOIN pg_trigger t ON t.tgconstraint = f.oid AND t.tgrelid = f.conrelid
-      WHERE f.contype = 'f' AND f.conrelid = \(Literal(table.production.quoted))::regclass
-        -- That of the session switches all of them off, which is said of it.
-        AND t.tgenabled NOT IN ('O', 'A') AND current_setting('session_replication_role') <> 'replica'
-      """,
-      [],
-      "looking for foreign keys of \(table.production) that are switched off"
-    )
-  }
-
-  private func disabledReferences() throws(PostgresError) -> [Finding] {
-    guard let names = try connection.query(Self.disabledReferences(table)).text(0, 0) else { return [] }
-    return [
-      .warning(
-        .disabledReference,
-        table.name,
-        "triggers of foreign keys of \(table.production) are disabled (\(names)): rows are merged whether or not their parents are there. ALTER TABLE "
-          + "\(table.production) ENABLE TRIGGER ALL has new rows checked, and none that is there."
-      )
-    ]
+    try versionIndexes() + stampingTriggers() + uncheckedReferences
   }
 
   /// Indexes that hold the version.
@@ -108,5 +81,18 @@ struct ProductionFindings {
           + "later changes from Oracle would look old. Disable it for the merging role."
       )
     }
+  }
+
+  private var uncheckedReferences: [Finding] {
+    table.writing.triggers.uncheckedReferences.map { names in
+      [
+        .warning(
+          .disabledReference,
+          table.name,
+          "triggers of foreign keys of \(table.production) are disabled (\(names)): rows are merged whether or not their parents are there. "
+            + "ALTER TABLE \(table.production) ENABLE TRIGGER ALL has new rows checked, and none that is there."
+        )
+      ]
+    } ?? []
   }
 }

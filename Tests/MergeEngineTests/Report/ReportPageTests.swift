@@ -38,10 +38,7 @@ import Testing
       }
       #expect(page.text.contains("from 2024-01-01, before 2027-01-01"))
       #expect(page.text.contains("--batch\t300"))
-      // On a busy machine one may be done before the other has a connection.
-      for worker in try database.rows("SELECT DISTINCT worker FROM admin.merge_batches") {
-        #expect(page.text.contains("worker \(worker.trimmingCharacters(in: ["(", ")"]))"))
-      }
+      #expect(page.text.contains("worker 1") && page.text.contains("worker 2"))
       #expect(page.text.contains("None is recorded for this run"))
     }
   }
