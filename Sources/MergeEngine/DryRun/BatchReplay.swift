@@ -105,11 +105,9 @@ struct BatchReplay {
     for (key, rows) in keys.enumerated() {
       var present = Present.production
       let batches = try batches(of: rows)
-      if batches.count > 1 {
-        repeatsKeys = true
-      }
       let waitingCount = rows.count { refused.waiting.contains(UInt32($0)) }
       if batches.count > 1 {
+        repeatsKeys = true
         unsettledByBatches += waitingCount
       } else if rows.count > 1 {
         unsettledByKeys += waitingCount

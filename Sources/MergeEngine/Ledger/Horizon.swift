@@ -100,6 +100,16 @@ struct Horizon: Sendable, Hashable {
     "(age(\(transaction)) > \(age) OR age(\(transaction)) <= \(ahead))"
   }
 
+  /// The transaction that a row bears is the one that asks, or a part of it; false where that has written nothing.
+  static func isOwn(_ transaction: SQL) -> SQL {
+    // Nobody else's id is still in progress and seen. Older ones are told beforehand, since only recent ids may be asked for.
+    """
+    CASE WHEN age(\(transaction)) <= age(pg_current_xact_id_if_assigned()::xid)
+         THEN pg_xact_status((pg_current_xact_id_if_assigned()::text::bigint - age(\(transaction)))::text::xid8) = 'in progress'
+         ELSE false END
+    """
+  }
+
   /// The `age` of numbers that nobody can have been given yet.
   ///
   /// Of ids from the snapshot's end on a statement may meet rows all the same: its own transaction's, savepoints included, and one

@@ -57,6 +57,10 @@ struct Completion {
         runID: runID,
         production
       )
+      if onlyRun != nil, table.reading.window.isUnbounded {
+        try StagingAdoption(admin: admin, production: production, staging: staging)
+          .end(of: table, source, runID: runID)
+      }
     }
     return unreadCount
   }

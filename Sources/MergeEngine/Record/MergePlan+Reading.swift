@@ -31,28 +31,7 @@ extension MergePlan {
           )
         )
       }
-      if look.unfoundCount > 0 {
-        findings.append(
-          .warning(
-            .statusColumn,
-            tables[index].name,
-            "\(look.unfoundCount.rows) of \(tables[index].staging) \(look.unfoundCount == 1 ? "is" : "are") marked PROCESSED, and no run on "
-              + "record here has read \(look.unfoundCount == 1 ? "it" : "them"): an earlier version or another ledger has. "
-              + "\(tables[index].production) does not hold them, or holds them older: --again reads them."
-          )
-        )
-      }
-      if look.uncomparedCount > 0 {
-        findings.append(
-          .warning(
-            .statusColumn,
-            tables[index].name,
-            "\(look.uncomparedCount.rows) of \(tables[index].staging) \(look.uncomparedCount == 1 ? "bears a mark" : "bear marks"), and no run on record "
-              + "here has read \(look.uncomparedCount == 1 ? "it" : "them"): an earlier version or another ledger has. Whether \(tables[index].production) holds "
-              + "them can't be asked with staging in another database: verify compares them, and --again reads them."
-          )
-        )
-      }
+      findings += look.absence.findings(of: tables[index])
       if try reader.hasLostAll(tables[index], look) {
         findings.append(
           .warning(
@@ -68,6 +47,32 @@ extension MergePlan {
       findings += StagingReader.Rereading.allCases.compactMap { judged.finding($0, of: tables[index]) }
     }
     return findings
+  }
+}
+
+extension StagingAdoption.Absence {
+  /// That rows count as merged by their marks alone.
+  fileprivate func findings(of table: TablePlan) -> [Finding] {
+    func finding(_ count: Int, _ rest: String) -> [Finding] {
+      guard count > 0 else { return [] }
+      return [
+        .warning(
+          .statusColumn,
+          table.name,
+          "\(count.rows) of \(table.staging) \(count == 1 ? "is" : "are") marked PROCESSED, and no run on record here has read "
+            + "\(count == 1 ? "it" : "them"): an earlier version or another ledger has. \(rest)"
+        )
+      ]
+    }
+    return finding(
+      unfoundCount,
+      "\(table.production) does not hold them, or holds them older: --again reads them."
+    )
+      + finding(
+        uncomparedCount,
+        "Whether \(table.production) holds them can't be asked from here (staging is in another database, or a key can't be read): verify "
+          + "compares them, and --again reads them."
+      )
   }
 }
 

@@ -20,27 +20,23 @@ struct PairSQL {
     }
   }
 
-  /// The same of a row of `merge_errors`, whose staging table may lie in another schema by now.
-  ///
-  /// And whose production table may lie in another one.
+  /// The same of a row of `merge_errors`, whose tables may lie in other schemas by now.
   func ownsRefusal(_ row: SQL) -> SQL {
-    func isOf(_ pair: SchemaPair) -> SQL {
-      """
-      (\(row).production_schema = \(Literal(pair.production))
-       OR (to_jsonb(\(row)) ->> 'production_oid')::oid IN (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                                                         WHERE n.nspname = \(Literal(pair.production))))
-      """
-    }
-    guard !stagingSchemas.isEmpty else {
-      return any { pair in "(\(isOf(pair)) AND coalesce(\(row).staging_schema = \(Literal(pair.staging)), true))" }
-    }
     let known = stagingSchemas.sorted { $0.key < $1.key }.map { "(\(Literal($0.key)), \(Literal($0.value)))" as SQL }
-    let now: SQL = """
+    let staging: SQL =
+      known.isEmpty
+      ? "\(row).staging_schema"
+      : """
       coalesce((SELECT k.name FROM (VALUES \(known.joined(", "))) AS k (source, name) WHERE k.source = \(row).staging_source),
                \(row).staging_schema)
       """
     return any { pair in
-      "(\(isOf(pair)) AND coalesce(\(now) = \(Literal(pair.staging)), true))"
+      """
+      ((\(row).production_schema = \(Literal(pair.production))
+        OR (to_jsonb(\(row)) ->> 'production_oid')::oid IN (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                                                           WHERE n.nspname = \(Literal(pair.production))))
+       AND coalesce(\(staging) = \(Literal(pair.staging)), true))
+      """
     }
   }
 

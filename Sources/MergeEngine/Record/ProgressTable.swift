@@ -108,42 +108,6 @@ struct ProgressTable {
     return findings
   }
 
-  /// The other production tables that are there and into which the same content of staging was merged.
-  func otherTables(of plan: TablePlan, _ source: StagingSource, _ connection: Connection) throws(PostgresError)
-    -> [(name: QualifiedName, oid: UInt32)]
-  {
-    let rows = try connection.query(
-      """
-      SELECT DISTINCT n.nspname::text, c.relname::text, c.oid FROM \(admin).merge_progress AS g
-      JOIN pg_class c ON c.oid::bigint = g.production_oid JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE g.source = ANY ($1) AND g.production_oid <> $2 AND c.relkind IN ('r', 'p')
-        AND (g.file_node IS NULL OR g.file_node = $3) ORDER BY 1, 2
-      """,
-      [.textArray(source.identities), .bigint(Int(plan.productionOid)), .bigint(source.fileNode)],
-      "looking for other tables that \(plan.staging) was merged into"
-    )
-    return (0..<rows.count).map { row in
-      (QualifiedName(schema: rows.text(row, 0) ?? "", name: rows.text(row, 1) ?? ""), UInt32(rows.integer(row, 2) ?? 0))
-    }
-  }
-
-  /// Whether rows of staging stand refused for a production table, wherever they lie by now, or its last run was taken back.
-  func isOwed(_ productionOid: UInt32, _ source: StagingSource, _ connection: Connection) throws(PostgresError) -> Bool
-  {
-    try connection.query(
-      """
-      SELECT EXISTS (SELECT FROM \(admin).merge_errors AS e
-                     WHERE e.staging_source = ANY ($1) AND e.production_oid = $2 AND e.staging_xmin IS NOT NULL
-                       AND e.retried_at IS NULL AND e.dismissed_at IS NULL)
-             OR coalesce((SELECT starts_with(r.status, 'ROLLED BACK') FROM \(admin).merge_progress AS g
-                          JOIN \(admin).merge_summary AS r ON r.id = g.run_id
-                          WHERE g.source = ANY ($1) AND g.production_oid = $2 ORDER BY g.id DESC LIMIT 1), false)
-      """,
-      [.textArray(source.identities), .bigint(Int(productionOid))],
-      "looking for what staging is needed for still"
-    ).bool(0, 0) == true
-  }
-
   /// What a run has looked at, of whatever versions it was to merge; of a table that lies where it lay then.
   func seen(by runID: Int, of plan: TablePlan, _ source: StagingSource, nextID: Int, _ connection: Connection)
     throws(PostgresError) -> Coverage

@@ -71,15 +71,36 @@ struct StagingAdoption {
     ).bool(0, 0) == true
   }
 
-  /// How many rows are marked as merged that production does not hold, or holds older: whoever has deleted them since, or they were
-  /// never merged into this table.
+  /// What is known of rows that were taken for merged by their marks, besides that.
+  struct Absence: Sendable {
+    /// Production does not hold them, or holds them older: whoever has deleted them since, or they were never merged into this table.
+    var unfoundCount = 0
+    /// Nobody can compare them with production from here: staging is in another database, or a key can't be read.
+    var uncomparedCount = 0
+  }
+
+  /// Asks production for rows that were taken over.
   ///
-  /// - Parameter ids: the transactions whose rows were taken over (``adoptedIDs(of:_:)``); nil for all that are marked.
-  /// - Returns: nil where staging is in another database, which nobody can ask.
-  func unfoundCount(of table: TablePlan, by ids: [Int]? = nil) throws(PostgresError) -> Int? {
-    guard staging === production else { return nil }
-    let isMarked: SQL =
-      ids.map { "s.xmin = ANY (\(Horizon.list($0)))" } ?? "s.\(TablePlanner.statusColumn) = 'PROCESSED'"
+  /// - Parameter ids: the transactions that made their marks (``adoptedIDs(of:_:)``).
+  func absence(of table: TablePlan, by ids: [Int]) throws(PostgresError) -> Absence {
+    let isOfThese: SQL = "s.xmin = ANY (\(Horizon.list(ids)))"
+    let isMarked = table.hasStatusColumn ? "\(isOfThese) AND s.\(TablePlanner.statusColumn) = 'PROCESSED'" : isOfThese
+    func count(_ condition: SQL) throws(PostgresError) -> Int {
+      try staging.query(
+        "SELECT count(*) FROM \(table.staging) AS s WHERE \(condition)",
+        "looking for the rows of \(table.staging) that are marked as merged"
+      ).integer(0, 0) ?? 0
+    }
+    let unfound =
+      try staging === production
+      ? Savepoint.answer(on: staging) { () throws(PostgresError) in try count("\(isMarked) AND \(isUnfound(table))") }
+      : nil
+    if let unfound { return Absence(unfoundCount: unfound) }
+    return Absence(uncomparedCount: try count(isMarked))
+  }
+
+  /// Production lacks the row `s`, or has an older one.
+  private func isUnfound(_ table: TablePlan) -> SQL {
     let isTheRow = table.keyColumns.map { column -> SQL in
       let value: SQL =
         column.travel == .text
@@ -89,24 +110,10 @@ struct StagingAdoption {
     let version = table.version
     let staged: SQL =
       version.travel == .text ? "(\(version.readExpression))::\(version.baseType.plainName)" : version.readExpression
-    return try staging.query(
+    return """
+      NOT EXISTS (SELECT FROM \(table.production) AS p
+                  WHERE \(isTheRow.joined(" AND ")) AND (p.\(version.name) < \(staged)) IS NOT TRUE)
       """
-      SELECT count(*) FROM \(table.staging) AS s
-      WHERE \(isMarked)
-        AND NOT EXISTS (SELECT FROM \(table.production) AS p
-                        WHERE \(isTheRow.joined(" AND ")) AND (p.\(version.name) < \(staged)) IS NOT TRUE)
-      """,
-      "looking for the rows of \(table.staging) that are marked as merged"
-    ).integer(0, 0)
-  }
-
-  /// How many rows of another database were taken for merged by their marks, which nobody can compare with production from here.
-  func uncomparedCount(of table: TablePlan, by ids: [Int]) throws(PostgresError) -> Int {
-    guard staging !== production, !ids.isEmpty else { return 0 }
-    return try staging.query(
-      "SELECT count(*) FROM \(table.staging) AS s WHERE s.xmin = ANY (\(Horizon.list(ids)))",
-      "looking for the rows of \(table.staging) that are marked as merged"
-    ).integer(0, 0) ?? 0
   }
 
   /// The transactions whose rows of a table were taken for merged by their marks, as the ledger did not know them.
@@ -121,6 +128,18 @@ struct StagingAdoption {
       "looking whether marks of \(table.staging) were adopted"
     )
     return (0..<rows.count).compactMap { rows.integer($0, 0) }
+  }
+
+  /// Notes that a run has read all of a table anew: it answers for the rows that were taken over.
+  func end(of table: TablePlan, _ source: StagingSource, runID: Int) throws(PostgresError) {
+    try production.execute(
+      """
+      UPDATE \(admin).merge_progress SET run_id = \(runID)
+      WHERE run_id IS NOT DISTINCT FROM NULL AND reopened IS NOT DISTINCT FROM NULL AND settled IS NOT DISTINCT FROM NULL
+        AND production_oid = \(table.productionOid) AND source IN (\(source.identities.map { "\(Literal($0))" as SQL }.joined(", ")))
+      """,
+      "noting that marks of \(table.staging) count no more"
+    )
   }
 
   /// Gives the refusals of an earlier version the places of their rows.

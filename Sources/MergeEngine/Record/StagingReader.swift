@@ -23,10 +23,8 @@ struct StagingReader {
     var rereadings: [Rereading: Int] = [:]
     /// ``ProgressTable/Findings/coverageUnderAnyRules``
     var coverageUnderAnyRules: Coverage?
-    /// Rows that were taken for merged by their marks though production does not hold them: ``StagingAdoption/unfoundCount(of:)``.
-    var unfoundCount = 0
-    /// The same where nobody can ask: ``StagingAdoption/uncomparedCount(of:by:)``.
-    var uncomparedCount = 0
+    /// Of rows that were taken for merged by their marks just now.
+    var absence = StagingAdoption.Absence()
   }
 
   /// Why rows that are merged are read a second time.
@@ -192,8 +190,7 @@ struct StagingReader {
     look.state.coverage.add(LedgerEntry(id: 0, runID: 0, content: .merged(nil, adopted.horizon, .unbounded)))
     look.state.coverage.add(LedgerEntry(id: 0, runID: 0, content: .reopened(adopted.unmerged)))
     look.state.refused = adopted.refused
-    look.unfoundCount = try adoption.unfoundCount(of: table) ?? 0
-    look.uncomparedCount = try adoption.uncomparedCount(of: table, by: adopted.horizon.recent)
+    look.absence = try adoption.absence(of: table, by: adopted.horizon.recent)
     guard notes else { return true }
     try adoption.placeRefusals(of: table, source)
     let ledger = ProgressTable(admin: admin)

@@ -87,8 +87,7 @@ struct RepairSQL {
     return """
       SELECT k.ordinal::bigint, p.xmin::text, \(RowPlaces.place(of: "p")), \(isStaged),
              CASE WHEN false THEN NULL::text \((isExtra ? referring : []).joined(" ")) END,
-             CASE WHEN age(p.xmin) <= age(pg_current_xact_id_if_assigned()::xid)
-                  THEN pg_xact_status((pg_current_xact_id_if_assigned()::text::bigint - age(p.xmin))::text::xid8) = 'in progress' END
+             \(Horizon.isOwn("p.xmin"))
       FROM \(lines)
       """
   }

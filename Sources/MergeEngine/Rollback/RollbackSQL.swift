@@ -208,7 +208,7 @@ struct RollbackSQL {
       WITH restored AS MATERIALIZED (
         SELECT s.ctid AS image_tid, s.\(previous) AS previous_xid, \(numberedKeys(of: "s")), \(expectation(old)) AS expected
         FROM \(table.image) AS s JOIN \(table.production) AS p ON \(sameKey("p", "s"))
-        WHERE \(range.condition) AND s.\(previous) IS NOT NULL AND age(p.xmin) <= age(pg_current_xact_id()::xid)
+        WHERE \(range.condition) AND s.\(previous) IS NOT NULL AND \(Horizon.isOwn("p.xmin"))
           AND ROW(\(values))::text = ROW(\(old.joined(", ")))::text
       ), spent AS (
         DELETE FROM \(table.image) AS s USING restored AS r WHERE s.ctid = r.image_tid
@@ -237,7 +237,7 @@ struct RollbackSQL {
     """
     SELECT EXISTS (SELECT FROM pg_temp.\(locked) AS l JOIN \(table.image) AS s ON s.ctid = l.\(Self.imageAddress)
                    JOIN \(table.production) AS p ON \(sameKey("p", "l"))
-                   WHERE p.xmin <> s.xmin AND age(p.xmin) <= age(pg_current_xact_id()::xid))
+                   WHERE p.xmin <> s.xmin AND \(Horizon.isOwn("p.xmin")))
     """
   }
 

@@ -51,77 +51,58 @@ struct StagingCleanup {
     table.reading.selection = .pending
     let look = try reader.look(at: table, isToBeMerged: false)
     table.reading.state = look.state
-    let unread = ClaimSQL.isWanted(table, in: .everything)
-    var isLeft = unread
-    if let span, let runID, let source = look.state.source {
-      // What the load's own merge has not seen was brought by somebody else.
-      let seen =
-        try hasLedger
-        ? ProgressTable(admin: admin)
-          .seen(by: runID, of: table, source, nextID: Horizon.nextID(staging), production) : Coverage()
-      let isLater = seen.isUnread(in: .everything, version: table.stagedVersion)
-      isLeft = "\(unread) AND ((\(isLater)) OR NOT \(try isBeyondWindow(table, span)))"
-    }
-    let count = try count(isLeft, of: table)
-    if let reason = Self.reason(count) {
-      let others = try reader.otherwiseReadCount(of: table, look)
-      guard others > 0 else { return reason }
-      return reason
-        + " by the rules that are set now: \(others.rows) \(others == 1 ? "was" : "were") merged by others (version column, "
-        + "time zone, DateStyle or key). Have file and database say what the merge went by, or merge again"
-    }
-    let adoption = StagingAdoption(admin: admin, production: production, staging: staging)
-    if let source = look.state.source {
-      let isNew = table.hasStatusColumn && (!hasLedger || look.unfoundCount > 0)
-      let adopted = isNew || !hasLedger ? [] : try adoption.adoptedIDs(of: table, source)
-      if isNew || !adopted.isEmpty,
-        let unfound = try adoption.unfoundCount(of: table, by: isNew ? nil : adopted), unfound > 0
-      {
-        return
-          "\(unfound.rows) of it \(unfound == 1 ? "is" : "are") marked PROCESSED, and not in \(table.production), or older there "
-          + "(--again merges them once more)"
-      }
-    }
-    if hasLedger, let source = look.state.source {
-      let uncompared = try adoption.uncomparedCount(of: table, by: adoption.adoptedIDs(of: table, source))
-      if uncompared > 0 {
-        return
-          "\(uncompared.rows) of it \(uncompared == 1 ? "was" : "were") taken for merged by marks, and nobody has compared "
-          + "\(uncompared == 1 ? "it" : "them") with \(table.production) (--again merges them once more)"
-      }
-    }
-    let refusedCount = table.reading.state.refused.count
+    if let reason = try unreadReason(table, look, reader, except: span, ofRun: runID) { return reason }
+    if let reason = try adoptedReason(table, look, hasLedger: hasLedger) { return reason }
+    let refusedCount = look.state.refused.count
     guard refusedCount == 0 else {
       return "\(refusedCount.rows) of it \(refusedCount == 1 ? "stands" : "stand") refused"
     }
-    return try hasLedger ? otherReason(table) : nil
+    guard hasLedger else { return nil }
+    return try OtherTargets(admin: admin, production: production, staging: staging).reason(toKeep: table)
   }
 
-  /// The same staging may have been merged into other production tables, too, and be needed there still: a rollback has released rows,
-  /// or some stand refused. Rows that were never read for such a table are no concern of this one.
-  private func otherReason(_ table: TablePlan) throws -> String? {
-    guard let source = table.reading.state.source else { return nil }
-    let others = try ProgressTable(admin: admin).otherTables(of: table, source, production)
-    for other in others {
-      var reader = StagingReader(admin: admin, production: production, staging: staging)
-      reader.underAnyRules = true
-      var plan = table.merged(into: other.name, oid: other.oid)
-      plan.reading.state = try reader.look(at: plan, isToBeMerged: false).state
-      let released = plan.reading.state.coverage.reopenedAddresses
-      let releasedCount =
-        try released.isEmpty
-        ? 0 : count("\(SQL.rows(at: released)) AND \(ClaimSQL.isWanted(plan, in: .everything))", of: plan)
-      var leftCount = releasedCount + plan.reading.state.refused.count
-      // Marks of this table's runs have moved the rows, so that no record knows which of them these were.
-      if leftCount == 0, table.hasStatusColumn, try ProgressTable(admin: admin).isOwed(other.oid, source, production) {
-        leftCount = try count(ClaimSQL.isWanted(plan, in: .everything), of: plan)
-      }
-      guard leftCount > 0 else { continue }
-      return
-        "\(leftCount.rows) of it \(leftCount == 1 ? "waits" : "wait") to be merged into \(other.name) once more, into which a run on record has "
-        + "merged it as well (refused there, or taken back)"
+  /// That rows are not merged.
+  private func unreadReason(
+    _ table: TablePlan,
+    _ look: StagingReader.Look,
+    _ reader: StagingReader,
+    except span: LoadedSpan?,
+    ofRun runID: Int?
+  ) throws -> String? {
+    var isLeft = ClaimSQL.isWanted(table, in: .everything)
+    if let span, let runID, let source = look.state.source {
+      // What the load's own merge has not seen was brought by somebody else.
+      let seen =
+        try reader.hasLedger
+        ? ProgressTable(admin: admin)
+          .seen(by: runID, of: table, source, nextID: Horizon.nextID(staging), production) : Coverage()
+      let isLater = seen.isUnread(in: .everything, version: table.stagedVersion)
+      isLeft = "\(isLeft) AND ((\(isLater)) OR NOT \(try isBeyondWindow(table, span)))"
     }
-    return nil
+    let count = try count(isLeft, of: table)
+    guard count > 0 else { return nil }
+    let reason = "\(Numbers.grouped(count)) of its rows \(count == 1 ? "is" : "are") not merged"
+    let others = try reader.otherwiseReadCount(of: table, look)
+    guard others > 0 else { return reason }
+    return reason
+      + " by the rules that are set now: \(others.rows) \(others == 1 ? "was" : "were") merged by others (version column, "
+      + "time zone, DateStyle or key). Have file and database say what the merge went by, or merge again"
+  }
+
+  /// That rows were taken for merged by their marks, and production lacks them, or nobody has looked.
+  private func adoptedReason(_ table: TablePlan, _ look: StagingReader.Look, hasLedger: Bool) throws -> String? {
+    guard let source = look.state.source else { return nil }
+    let adoption = StagingAdoption(admin: admin, production: production, staging: staging)
+    let adopted = hasLedger ? try adoption.adoptedIDs(of: table, source) : []
+    let absence = adopted.isEmpty ? look.absence : try adoption.absence(of: table, by: adopted)
+    let count = absence.unfoundCount + absence.uncomparedCount
+    guard count > 0 else { return nil }
+    let what =
+      absence.unfoundCount > 0
+      ? "not in \(table.production), or older there"
+      : "nobody has compared \(count == 1 ? "it" : "them") with \(table.production)"
+    return
+      "\(count.rows) of it \(count == 1 ? "is" : "are") marked PROCESSED, and \(what) (--again merges them once more)"
   }
 
   /// The ledger says what was merged, and not that it is still there: who has emptied production since needs staging.
@@ -131,10 +112,6 @@ struct StagingCleanup {
     let found = try production.query("SELECT FROM \(target) LIMIT 1", "looking whether \(target) holds anything")
     return found.count > 0
       ? nil : "\(target) is empty: what was merged is in staging alone (--again merges it once more)"
-  }
-
-  private static func reason(_ count: Int) -> String? {
-    count == 0 ? nil : "\(Numbers.grouped(count)) of its rows \(count == 1 ? "is" : "are") not merged"
   }
 
   /// Loaded, though the merge was not asked for it: unread only because nobody wants it.

@@ -159,7 +159,10 @@ import Testing
     }
   }
 
-  @Test func `marked rows of another database, which nobody can compare, keep staging until they are merged`()
+  @Test(arguments: [[], ["--mark", "none"]])
+  func `marked rows of another database, which nobody can compare, keep staging until they are merged`(
+    marking: [String]
+  )
     async throws
   {
     try await TestDatabase.withPair { production, staging in
@@ -175,16 +178,50 @@ import Testing
       let source = ["--staging-database", staging.connectionString]
       for command in ["plan", "merge"] {
         let outcome = try await production.call(command, "--json", arguments: source)
-        #expect(outcome.output.contains("2 rows of staging.t bear marks"), "\(outcome.transcript)")
+        #expect(
+          outcome.output.contains("2 rows of staging.t are marked PROCESSED, and no run on record"),
+          "\(outcome.transcript)"
+        )
       }
       for _ in 0..<2 {
         let cleanup = try await production.call("cleanup", "--keep-task", arguments: source)
         #expect(cleanup.status == 65, "\(cleanup.transcript)")
       }
-      #expect(try await production.call("merge", "--again", arguments: source).status == 0)
+      #expect(try await production.call("merge", "--again", arguments: source + marking).status == 0)
       #expect(try production.count("SELECT count(*) FROM production.t") == 2)
       let emptied = try await production.call("cleanup", "--keep-task", arguments: source)
       #expect(emptied.status == 0, "\(emptied.transcript)")
+    }
+  }
+
+  /// Neither is in the way of the rows beside it.
+  @Test func `marked rows with keys that can't be read, and dismissed ones, are counted as what they are`() async throws
+  {
+    try await TestDatabase.with { database in
+      try database.makePair("u", production: "id int PRIMARY KEY, updated_at int", staging: "id text, updated_at int")
+      try database.run(
+        """
+        INSERT INTO staging.u VALUES ('1', 2, 'PROCESSED'), ('abc', 3, 'PROCESSED'), ('4', 2, 'NEW'), ('5', 2, 'ERROR');
+        INSERT INTO production.u VALUES (1, 2);
+        """
+      )
+      let merge = try await database.call("merge")
+      #expect(
+        merge.status == 65 && merge.errors.contains("2 rows of staging.u are marked PROCESSED"),
+        "\(merge.transcript)"
+      )
+      #expect(try database.count("SELECT count(*) FROM production.u") == 2)
+      let refused = try await database.call("cleanup", "--keep-task")
+      #expect(
+        refused.status == 65 && (refused.output + refused.errors).contains("2 rows of it are marked PROCESSED"),
+        "\(refused.transcript)"
+      )
+      try database.run("DELETE FROM staging.u WHERE id = 'abc'")
+      let standing = try await database.call("cleanup", "--keep-task")
+      #expect((standing.output + standing.errors).contains("1 row of it stands refused"), "\(standing.transcript)")
+      #expect(try await database.call("errors", "dismiss", "--reason", "known").status == 0)
+      let cleanup = try await database.call("cleanup", "--keep-task")
+      #expect(cleanup.status == 0, "\(cleanup.transcript)")
     }
   }
 }
