@@ -5,31 +5,8 @@ import Testing
 
 /// What is merged stays merged, and what is new is read, whatever is done to staging: with and without a status column.
 @Suite struct ProgressTests {
-  private static let production = "id int PRIMARY KEY, v text, updated_at timestamp"
-  private static let staging = "id int PRIMARY KEY, v text, updated_at timestamp"
-
-  /// Production and staging `t`, with rows 1 to `count` in staging.
-  private static func with(
-    rows count: Int,
-    status: Bool = false,
-    _ body: (TestDatabase) async throws -> Void
-  ) async throws {
-    try await TestDatabase.with { database in
-      try database.run(
-        """
-        CREATE SCHEMA production; CREATE SCHEMA staging;
-        CREATE TABLE production.t (\(production));
-        CREATE TABLE staging.t (\(staging)\(status ? ", _dms_processing_status varchar(20) DEFAULT 'NEW'" : ""));
-        INSERT INTO staging.t (id, v, updated_at)
-        SELECT n, 'first', timestamp '2025-01-01' FROM generate_series(1, \(count)) AS n;
-        """
-      )
-      try await body(database)
-    }
-  }
-
   @Test(arguments: [false, true]) func `a second run reads nothing`(status: Bool) async throws {
-    try await Self.with(rows: 300, status: status) { database in
+    try await TestDatabase.withStagedRows(300, status: status) { database in
       let first = try await database.merge { $0.batchRows = 100 }
       #expect(first.totals.inserted == 300)
       #expect(try await database.merge().totals.read == 0)
@@ -40,7 +17,7 @@ import Testing
     "VACUUM FULL staging.t", "CLUSTER staging.t USING t_pkey", "VACUUM FREEZE staging.t", "REINDEX TABLE staging.t",
   ])
   func `rewriting merged staging changes nothing`(statement: String) async throws {
-    try await Self.with(rows: 300) { database in
+    try await TestDatabase.withStagedRows(300) { database in
       try await database.merge { $0.batchRows = 100 }
       try database.run(statement)
       #expect(try await database.merge().totals.read == 0)
@@ -48,7 +25,7 @@ import Testing
   }
 
   @Test func `rows of a run that was rolled back are no merged ones that nobody can tell`() async throws {
-    try await Self.with(rows: 300) { database in
+    try await TestDatabase.withStagedRows(300) { database in
       #expect(try await database.call("--before-images", "--quiet").status == 0)
       #expect(try await database.call("rollback", "1").status == 0)
       try database.run(
@@ -61,7 +38,7 @@ import Testing
   }
 
   @Test(arguments: [false, true]) func `a row changed after it was merged is merged again`(status: Bool) async throws {
-    try await Self.with(rows: 300, status: status) { database in
+    try await TestDatabase.withStagedRows(300, status: status) { database in
       try await database.merge()
       try database.run("UPDATE staging.t SET v = 'second', updated_at = '2025-02-01' WHERE id <= 5")
       let report = try await database.merge()
@@ -72,7 +49,7 @@ import Testing
   }
 
   @Test func `rows added after a merge are merged, and no others read`() async throws {
-    try await Self.with(rows: 300) { database in
+    try await TestDatabase.withStagedRows(300) { database in
       try await database.merge()
       try database.run("INSERT INTO staging.t VALUES (1000, 'late', '2025-01-01')")
       #expect(try await database.merge().totals.read == 1)
@@ -80,7 +57,7 @@ import Testing
   }
 
   @Test func `rows that were added and changed while a run read on are merged before it says SUCCESS`() async throws {
-    try await Self.with(rows: 400) { database in
+    try await TestDatabase.withStagedRows(400) { database in
       // The first batch adds a row and changes one, as a load that is still going on does.
       try database.run(
         """
@@ -107,7 +84,7 @@ import Testing
   }
 
   @Test func `rows to be read again are pending for status, too, when staging was rewritten since`() async throws {
-    try await Self.with(rows: 30) { database in
+    try await TestDatabase.withStagedRows(30) { database in
       #expect(try await database.call("init", "--quiet").status == 0)
       #expect(try await database.call("merge", "--before-images").status == 0)
       #expect(try await database.merge().totals.read == 0)
@@ -176,7 +153,7 @@ import Testing
 
   @Test(arguments: ["VACUUM FULL staging.t", "CLUSTER staging.t USING t_pkey"])
   func `staging that is rewritten while it is read is merged to the last row`(statement: String) async throws {
-    try await Self.with(rows: 6000) { database in
+    try await TestDatabase.withStagedRows(6000) { database in
       try database.run(
         """
         CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -198,7 +175,7 @@ import Testing
   }
 
   @Test func `staging that is truncated and loaded again in the middle is merged as it is then`() async throws {
-    try await Self.with(rows: 6000) { database in
+    try await TestDatabase.withStagedRows(6000) { database in
       try database.run(
         """
         CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -224,7 +201,7 @@ import Testing
   }
 
   @Test func `no batch has more rows than asked for, however unevenly staging is filled`() async throws {
-    try await Self.with(rows: 20_000) { database in
+    try await TestDatabase.withStagedRows(20_000) { database in
       // Sparse blocks first, dense ones after them.
       try database.run("UPDATE staging.t SET v = 'moved'")
       try database.run("VACUUM staging.t")
@@ -239,7 +216,7 @@ import Testing
   }
 
   @Test func `cleanup leaves rows that were never read, though there are as many as were read`() async throws {
-    try await Self.with(rows: 1000) { database in
+    try await TestDatabase.withStagedRows(1000) { database in
       try database.run(
         """
         CREATE FUNCTION public.swap() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -262,62 +239,6 @@ import Testing
         try database.count("SELECT count(*) FROM production.t WHERE id > 5000") == 10,
         "merged before it was truncated"
       )
-    }
-  }
-
-  @Test(arguments: [false, true]) func `again reads everything, and the run after it nothing`(status: Bool) async throws
-  {
-    try await Self.with(rows: 300, status: status) { database in
-      try await database.merge()
-      #expect(try await database.merge { $0.again = true }.totals.unchanged == 300)
-      #expect(try await database.merge().totals.read == 0)
-    }
-  }
-
-  @Test func `of staging that was restored everything is read a second time, and that is said`() async throws {
-    try await Self.with(rows: 300) { database in
-      try await database.merge()
-      try database.run(
-        "CREATE TABLE staging.copy AS TABLE staging.t; DROP TABLE staging.t CASCADE; ALTER TABLE staging.copy RENAME TO t"
-      )
-      let report = try await database.merge()
-      #expect(report.totals.unchanged == 300)
-      #expect(report.warnings.contains { $0.contains("read a second time") })
-    }
-  }
-
-  @Test(arguments: [
-    "ALTER TABLE staging.t ALTER COLUMN id TYPE bigint", "ALTER TABLE staging.t ADD COLUMN x float DEFAULT random()",
-    "ALTER TABLE staging.t SET UNLOGGED", "ALTER TABLE staging.t ALTER COLUMN v TYPE varchar(9)",
-    "ALTER TABLE staging.t ALTER COLUMN id TYPE bigint; GRANT SELECT ON staging.t TO public; VACUUM FULL staging.t",
-  ])
-  func `of merged staging that ALTER TABLE has rewritten it is said how many rows are read a second time`(
-    statement: String
-  ) async throws {
-    try await Self.with(rows: 300) { database in
-      try await database.merge()
-      let node = try database.value("SELECT pg_relation_filenode('staging.t')")
-      try database.run("ALTER TABLE production.t ADD COLUMN x float")
-      for part in statement.split(separator: ";") { try database.run(String(part)) }
-      try #require(try database.value("SELECT pg_relation_filenode('staging.t')") != node)
-      try database.run("DELETE FROM production.t WHERE id <= 10")
-      let said = try await database.plan().findings.map(\.message)
-      #expect(said.contains { $0.contains("300 rows of staging.t were written by the statement") }, "\(said)")
-      let report = try await database.merge()
-      #expect(report.totals.inserted == 10, "that is what the warning is about")
-      #expect(report.warnings.contains { $0.contains("read a second time") })
-      #expect(try await !database.merge().warnings.contains { $0.contains("a second time") })
-    }
-  }
-
-  @Test func `a load after TRUNCATE is new, and nothing is said of rows read before`() async throws {
-    try await Self.with(rows: 300) { database in
-      try await database.merge()
-      try database.run("TRUNCATE staging.t")
-      try database.run("INSERT INTO staging.t SELECT n, 'next', '2025-02-01' FROM generate_series(1, 300) AS n")
-      let report = try await database.merge()
-      #expect(report.totals.updated == 300)
-      #expect(!report.warnings.contains { $0.contains("a second time") })
     }
   }
 
@@ -347,156 +268,8 @@ import Testing
     }
   }
 
-  @Test func `again says how many merged rows it reads`() async throws {
-    try await Self.with(rows: 300) { database in
-      try await database.merge()
-      try database.run("INSERT INTO staging.t VALUES (1000, 'late', '2025-01-01')")
-      let said = try await database.plan { $0.again = true }.findings.map(\.message)
-      #expect(said.contains { $0.contains("300 rows of staging.t are merged already") }, "\(said)")
-      let report = try await database.merge { $0.again = true }
-      #expect(report.warnings.contains { $0.contains("300 rows of staging.t are merged already") })
-    }
-  }
-
-  @Test func `of production that has left its place to a copy it is said how many rows are read a second time`()
-    async throws
-  {
-    try await Self.with(rows: 300) { database in
-      try await database.merge()
-      try database.run(
-        """
-        CREATE SCHEMA former; CREATE TABLE public.copy (LIKE production.t INCLUDING ALL);
-        INSERT INTO public.copy SELECT * FROM production.t;
-        ALTER TABLE production.t SET SCHEMA former;
-        ALTER TABLE public.copy RENAME TO t; ALTER TABLE public.t SET SCHEMA production
-        """
-      )
-      let report = try await database.merge()
-      #expect(report.totals.unchanged == 300)
-      #expect(
-        report.warnings.contains { $0.contains("300 rows of staging.t merged earlier can't be told") },
-        "\(report.warnings)"
-      )
-      #expect(try await !database.merge().warnings.contains { $0.contains("a second time") })
-    }
-  }
-
-  @Test(arguments: ["TRUNCATE production.t", "DELETE FROM production.t"])
-  func `production that has lost everything that was merged is told`(statement: String) async throws {
-    try await Self.with(rows: 300) { database in
-      try await database.merge()
-      #expect(try await !database.plan().findings.contains { $0.kind == .productionEmpty })
-      try database.run(statement)
-      #expect(try await database.plan().findings.contains { $0.kind == .productionEmpty && $0.table == "t" })
-      let report = try await database.merge()
-      #expect(report.totals.read == 0)
-      #expect(
-        report.warnings.contains { $0.contains("production.t is empty") && $0.contains("--again") },
-        "\(report.warnings)"
-      )
-      #expect(try await database.merge { $0.again = true }.totals.inserted == 300)
-    }
-  }
-
-  @Test func `production that never got a row has lost none`() async throws {
-    try await TestDatabase.with { database in
-      try database.makePair(
-        production: "id int PRIMARY KEY, v varchar(1), updated_at int",
-        staging: "id int, v text, updated_at int"
-      )
-      try database.run("INSERT INTO staging.t SELECT n, 'long', 1 FROM generate_series(1, 5) AS n")
-      #expect(try await database.merge().totals.errors == 5)
-      #expect(try await !database.merge().warnings.contains { $0.contains("production.t is empty") })
-      #expect(try await database.call("errors", "dismiss", "--reason", "x").status == 0)
-      #expect(try await !database.merge().warnings.contains { $0.contains("production.t is empty") })
-    }
-  }
-
-  @Test func `production without a log is told`() async throws {
-    try await Self.with(rows: 3) { database in
-      try database.run("ALTER TABLE production.t SET UNLOGGED")
-      #expect(try await database.plan().findings.contains { $0.kind == .unlogged })
-      #expect(try await database.merge().warnings.contains { $0.contains("SET LOGGED") })
-      try database.run(
-        """
-        DROP TABLE production.t; CREATE TABLE production.t (\(Self.production)) PARTITION BY RANGE (id);
-        CREATE TABLE production.logged PARTITION OF production.t FOR VALUES FROM (0) TO (100);
-        CREATE UNLOGGED TABLE production.other PARTITION OF production.t DEFAULT
-        """
-      )
-      #expect(try await database.plan().findings.contains { $0.kind == .unlogged && $0.table == "t" })
-      try database.run("ALTER TABLE production.other SET LOGGED")
-      #expect(try await !database.plan().findings.contains { $0.kind == .unlogged })
-    }
-  }
-
-  @Test func `staging that was renamed is the table that was merged`() async throws {
-    try await Self.with(rows: 300) { database in
-      try await database.merge()
-      try database.run("ALTER SCHEMA staging RENAME TO loaded")
-      #expect(try await database.merge { $0.schemas.staging = "loaded" }.totals.read == 0)
-    }
-  }
-
-  @Test func `of a database that was restored from a dump it is said how many rows are read a second time`()
-    async throws
-  {
-    try await Self.with(rows: 300) { database in
-      try await database.merge()
-      // Oids and transactions are new ones, and the ledger's rows are there.
-      for schema in ["production", "staging"] {
-        try database.run(
-          """
-          CREATE TABLE \(schema).copy (LIKE \(schema).t INCLUDING ALL); INSERT INTO \(schema).copy SELECT * FROM \(schema).t;
-          DROP TABLE \(schema).t CASCADE; ALTER TABLE \(schema).copy RENAME TO t
-          """
-        )
-      }
-      let report = try await database.merge()
-      #expect(report.totals.unchanged == 300)
-      #expect(report.warnings.contains { $0.contains("300 rows of staging.t merged earlier can't be told") })
-      #expect(try await !database.merge().warnings.contains { $0.contains("a second time") })
-    }
-  }
-
-  @Test func `of staging in a database that was made anew it is said how many rows are read a second time`()
-    async throws
-  {
-    try await TestDatabase.with { database in
-      try database.run(
-        "CREATE SCHEMA production; CREATE TABLE production.t (id int PRIMARY KEY, v text, updated_at int)"
-      )
-      try await TestDatabase.with { kept in
-        for staging in ["kept", "first", "second"] {
-          let warning: (TestDatabase) async throws -> String? = { place in
-            try place.run(
-              """
-              CREATE SCHEMA staging; CREATE TABLE staging.t (id int, v text, updated_at int);
-              INSERT INTO staging.t SELECT n, 'v', 1 FROM generate_series(1, 300) AS n
-              """
-            )
-            let outcome = try await database.call(arguments: ["--staging-database", place.connectionString])
-            #expect(outcome.status == 0, "\(outcome.transcript)")
-            return outcome.transcript.split(separator: "\n").first { $0.contains("a second time") }.map(String.init)
-          }
-          if staging == "kept" {
-            #expect(try await warning(kept) == nil)
-          } else {
-            try await TestDatabase.with { made in
-              let said = try await warning(made)
-              // Whose database is there still is another table; the first one's is gone when the second one is made.
-              #expect(
-                (said?.contains("300 rows of staging.t merged earlier can't be told") == true) == (staging == "second")
-              )
-            }
-          }
-        }
-      }
-    }
-  }
-
   @Test func `logs can be pruned without harm`() async throws {
-    try await Self.with(rows: 300) { database in
+    try await TestDatabase.withStagedRows(300) { database in
       try await database.merge()
       try database.run("TRUNCATE admin.merge_batches, admin.merge_logs, admin.merge_summary")
       #expect(try await database.merge().totals.read == 0)
@@ -504,7 +277,7 @@ import Testing
   }
 
   @Test func `a window leaves the rest for another run, and both together are all`() async throws {
-    try await Self.with(rows: 300) { database in
+    try await TestDatabase.withStagedRows(300) { database in
       try database.run("UPDATE staging.t SET updated_at = '2025-03-01' WHERE id > 200")
       let first = try await database.merge { $0.to = "2025-02-01" }
       #expect(first.totals.read == 200)
@@ -514,61 +287,8 @@ import Testing
     }
   }
 
-  @Test func `marks of an earlier version are adopted, row by row`() async throws {
-    try await Self.with(rows: 300, status: true) { database in
-      // Loaded and marked in one transaction, so that ids alone tell nothing.
-      try database.run(
-        "UPDATE staging.t SET _dms_processing_status = CASE WHEN id <= 200 THEN 'PROCESSED' ELSE 'NEW' END"
-      )
-      let report = try await database.merge()
-      #expect(report.totals.read == 100)
-      #expect(try await database.merge().totals.read == 0)
-      #expect(try database.count("SELECT count(*) FROM staging.t WHERE _dms_processing_status = 'PROCESSED'") == 300)
-    }
-  }
-
-  @Test(arguments: [
-    "ALTER TABLE production.t RENAME TO was; CREATE TABLE production.t (LIKE was INCLUDING ALL)",
-    "ALTER SCHEMA production RENAME TO was; CREATE SCHEMA production; CREATE TABLE production.t (LIKE was.t INCLUDING ALL)",
-  ])
-  func `marks of what was merged into another table say nothing of this one`(change: String) async throws {
-    try await Self.with(rows: 30, status: true) { database in
-      #expect(try await database.merge().totals.inserted == 30)
-      try database.run("SET search_path = production, public; \(change); INSERT INTO production.t (id) VALUES (99)")
-      #expect(try await database.plan().totals.read == 30)
-      #expect(try await database.merge().totals.inserted == 30)
-    }
-  }
-
-  /// A rehearsal elsewhere, a restored snapshot, an earlier version: nobody can tell them apart.
-  @Test func `marks that another ledger knows are adopted with a word where production has not what they say`()
-    async throws
-  {
-    try await Self.with(rows: 30, status: true) { database in
-      #expect(try await database.call("merge", "--admin-schema", "rehearsal").status == 0)
-      try database.run("DELETE FROM production.t WHERE id > 10")
-      let said = "20 rows of staging.t are marked PROCESSED, and no run on record here has read them"
-      for command in ["plan", "merge"] {
-        let outcome = try await database.call(command)
-        #expect(
-          outcome.status == 0 && outcome.everything.replacing("\n", with: " ").contains("20 rows of staging.t"),
-          "\(outcome.transcript)"
-        )
-        let findings = try await database.call(command, "--json")
-        if command == "plan" { #expect(findings.output.contains(said), "\(findings.transcript)") }
-      }
-      let cleanup = try await database.call("cleanup", "--keep-task")
-      #expect(
-        cleanup.status == 65 && cleanup.everything.contains("20 rows of it are marked PROCESSED"),
-        "\(cleanup.transcript)"
-      )
-      #expect(try await database.merge { $0.again = true }.totals.inserted == 20)
-      #expect(try await database.call("cleanup", "--keep-task").status == 0)
-    }
-  }
-
   @Test func `behind a transaction that stays open everything is merged all the same`() async throws {
-    try await Self.with(rows: 10) { database in
+    try await TestDatabase.withStagedRows(10) { database in
       let long = try database.connect()
       try long.run("CREATE TABLE public.other (); BEGIN; INSERT INTO public.other DEFAULT VALUES")
       try database.run("INSERT INTO staging.t SELECT n, 'late', '2025-01-01' FROM generate_series(11, 300) AS n")

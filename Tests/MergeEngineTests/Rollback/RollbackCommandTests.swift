@@ -17,6 +17,26 @@ import Testing
     }
   }
 
+  @Test func `a rollback of one table says that the run has written others`() async throws {
+    try await TestDatabase.with { database in
+      for table in ["t", "u"] {
+        let columns = "id int PRIMARY KEY, updated_at int"
+        try database.makePair(table, production: columns, staging: columns)
+        try database.run("INSERT INTO staging.\(table) VALUES (1, 1)")
+      }
+      #expect(try await database.call("merge", "--before-images").status == 0)
+      for isPlan in [true, false] {
+        let one = try await database.call(arguments: ["rollback", "1", "--table", "t"] + (isPlan ? ["--plan"] : []))
+        #expect(one.status == 0, "\(one.transcript)")
+        #expect(one.errors.contains("run 1 has also written into production.u"), "\(one.transcript)")
+        #expect(one.output.contains("nothing of run 1 is left in t.") == !isPlan, "\(one.transcript)")
+      }
+      let rest = try await database.call("rollback", "1")
+      #expect(rest.status == 0 && rest.output.contains("nothing of run 1 is left."), "\(rest.transcript)")
+      #expect(try database.count("SELECT count(*) FROM production.u") == 0)
+    }
+  }
+
   @Test func `takes a run back with 0, says so in JSON and in status, and a second time is refused`() async throws {
     try await withMergedRun { database in
       let outcome = try await database.call("rollback", "1", "--json")
