@@ -365,7 +365,7 @@ enum ApplySQL {
 
   /// The value of a staged row as production gets it. Never cast to a length that the cast would cut it to: that is left to
   /// the assignment, which refuses.
-  private static func value(_ column: TablePlan.Column) -> SQL {
+  static func value(_ column: TablePlan.Column) -> SQL {
     guard column.travel == .text else { return "t.\(column.name)" }
     let type = column.baseType
     return "t.\(column.name)::\(type.castTruncates ? type.plainName : type.fullName)"

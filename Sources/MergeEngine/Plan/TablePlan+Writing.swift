@@ -9,7 +9,7 @@ extension TablePlan {
     var triggers = RowTriggers.none
     /// Where overwritten rows and inserted keys are kept; nil when they are not.
     var images: BeforeImageTable?
-    /// Production's columns that an UPDATE can set, but the key, whether staging has them or not.
+    /// Production's columns that an UPDATE or INSERT can set, but the key, whether staging has them or not.
     var restorableColumns: [CatalogColumn] = []
   }
 }

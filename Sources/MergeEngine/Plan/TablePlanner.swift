@@ -135,7 +135,7 @@ struct TablePlanner {
       writing: TablePlan.Writing(
         marksRows: hasStatusColumn && options.mark == .all,
         restorableColumns: production.columns.filter { column in
-          !column.isGenerated && !column.isIdentityAlways && !key.columns.contains { $0.name == column.name }
+          !column.isGenerated && !key.columns.contains { $0.name == column.name }
         }
       )
     )

@@ -140,6 +140,7 @@ package struct Repair: Sendable {
     let failures =
       failure.map { ["\($0). What had been repaired by then is committed; run verify --output again."] } ?? []
     let report = report(record.id, status(tables, isFailed: failure != nil), clock, tables: tables, failures: failures)
+    for sentence in report.alterations { logger.warning("\(sentence)") }
     _ = try control.renewIfLost()
     try close(report, left: left, pressure.pauses, record, control.current)
     return report
@@ -189,7 +190,7 @@ package struct Repair: Sendable {
       + "\(report.leftAlone) left alone."
     try record.close(
       report.status,
-      notes: ([counts] + report.failures).joined(separator: "\n"),
+      notes: ([counts] + report.alterations + report.failures).joined(separator: "\n"),
       warnings: pauses.map { .warning(.runEnd, nil, "\($0)") },
       control
     )
@@ -198,7 +199,7 @@ package struct Repair: Sendable {
   private func status(_ tables: [RepairReport.Table], isFailed: Bool) -> RunStatus {
     if stop.signal != nil { return .aborted }
     if isFailed { return .failed }
-    return tables.contains { $0.leftAlone > 0 } ? .partial : .success
+    return tables.contains { $0.leftAlone + $0.alteredByTriggers > 0 } ? .partial : .success
   }
 
   private func report(

@@ -104,13 +104,17 @@ final class RepairQueue: Steerable, Sendable {
   }
 
   /// Some lines of a batch have met their fate.
+  ///
+  /// - Parameter alteredCount: rows that were written, and that a trigger has made something else of.
   func add(
     _ outcomes: [RepairOutcome],
     of differences: [Difference],
     _ lines: some Sequence<CheckedDifferences.Entry>,
-    table: Int
+    table: Int,
+    alteredCount: Int = 0
   ) {
     monitor.update { state in
+      state.tables[table].alteredByTriggers += alteredCount
       if state.learntRowLimit < .max {
         // By little, since a batch that takes too long is done for nothing.
         let larger = state.learntRowLimit + max(state.learntRowLimit / 8, 1)

@@ -6,7 +6,7 @@ public struct RepairReport: Sendable, Encodable {
   public let runID: Int?
   /// Whether nothing was written, and the counts are those of a repair that would come now.
   public let isDryRun: Bool
-  /// SUCCESS: all that was asked for is mended; PARTIAL: rows were left alone; else how it ended.
+  /// SUCCESS: all that was asked for is mended; PARTIAL: rows were left alone, or triggers have changed them; else how it ended.
   public let status: RunStatus
   /// When it began, by this machine's clock.
   public let startedAt: Date
@@ -29,6 +29,8 @@ public struct RepairReport: Sendable, Encodable {
     public internal(set) var deleted = 0
     /// Rows that were left as they are.
     public internal(set) var leftAlone = 0
+    /// Rows that were inserted or updated, and that a trigger has made something else of.
+    public internal(set) var alteredByTriggers = 0
     /// Differences of kinds that were not asked for.
     public internal(set) var notAskedFor = 0
     /// How many rows were left alone for which reason.
@@ -39,6 +41,7 @@ public struct RepairReport: Sendable, Encodable {
     private enum CodingKeys: String, CodingKey {
       case table, inserted, updated, deleted, reasons, left
       case leftAlone = "left_alone"
+      case alteredByTriggers = "altered_by_triggers"
       case notAskedFor = "not_asked_for"
     }
   }
@@ -51,6 +54,14 @@ public struct RepairReport: Sendable, Encodable {
     public let kind: DifferenceKind
     /// Why it was left alone.
     public let reason: String
+  }
+
+  /// What triggers have made of rows, a sentence a table.
+  package var alterations: [String] {
+    tables.filter { $0.alteredByTriggers > 0 }.map {
+      "triggers of \($0.table) changed \($0.alteredByTriggers.rows) of the repair, so these are not what staging has. Disable such triggers for "
+        + "a repair (ALTER TABLE … DISABLE TRIGGER …), and run verify --output again."
+    }
   }
 
   /// The sum of all tables.

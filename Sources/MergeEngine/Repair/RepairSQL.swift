@@ -41,6 +41,20 @@ struct RepairSQL {
     )
   }
 
+  /// The positions of rows that production does not hold as they came, though they were written: a trigger has made something else of
+  /// them. By text, which every type has.
+  ///
+  /// - Parameter columns: what was written of them.
+  func altered(_ columns: [TablePlan.Column]) -> SQL {
+    let written = columns.map { "p.\($0.name)" as SQL }.joined(", ")
+    let wanted = columns.map { "(\(ApplySQL.value($0)))::\($0.baseType.fullName)" as SQL }.joined(", ")
+    return """
+      SELECT t.\(Self.position)::bigint FROM pg_temp.\(batchTable) AS t
+      WHERE NOT EXISTS (SELECT FROM \(plan.production) AS p
+                        WHERE \(ApplySQL.match(plan)) AND ROW(\(written))::text = ROW(\(wanted))::text)
+      """
+  }
+
   /// Locks rows against new references to them, so that ``delete``, a statement later, sees all there are.
   var lockExtra: SQL {
     """

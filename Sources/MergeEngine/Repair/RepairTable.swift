@@ -16,6 +16,13 @@ struct RepairTable {
   /// The rows of the batch are more than may be held at once.
   struct TooLarge: Error {}
 
+  /// What has become of a batch.
+  struct Carried {
+    var outcomes: [RepairOutcome] = []
+    /// Rows that were written, and that a trigger has made something else of.
+    var alteredCount = 0
+  }
+
   /// Makes the connection's temporary table.
   init(
     _ sql: RepairSQL,
@@ -48,23 +55,23 @@ struct RepairTable {
     _ differences: [Difference],
     _ budget: inout LockBudget,
     memory: inout StagedBatch
-  ) throws -> [RepairOutcome] {
+  ) throws -> Carried {
     let start = ContinuousClock.now
     // Deferred constraints would speak up at the commit, when no row can be told from another any more.
     try production.execute("SET CONSTRAINTS ALL IMMEDIATE", "setting constraints immediate")
-    let outcomes =
+    let carried =
       differences.first?.kind == .extra
-      ? try delete(differences, &budget) : try write(differences, &budget, &memory)
+      ? Carried(outcomes: try delete(differences, &budget)) : try write(differences, &budget, &memory)
     try budget.limitNext(on: production)
-    try record.add(outcomes, elapsed: .now - start)
-    return outcomes
+    try record.add(carried.outcomes, elapsed: .now - start)
+    return carried
   }
 
   private mutating func write(
     _ differences: [Difference],
     _ budget: inout LockBudget,
     _ batch: inout StagedBatch
-  ) throws -> [RepairOutcome] {
+  ) throws -> Carried {
     let addresses = try values.addresses(of: differences)
     guard try values.read(addresses.compactMap(\.self), into: &batch) else { throw TooLarge() }
     let lines = Dictionary(
@@ -79,6 +86,7 @@ struct RepairTable {
       }
     }
     var outcomes = [RepairOutcome?](repeating: nil, count: differences.count)
+    var alteredCount = 0
     try budget.start(on: production)
     let inserts = positions { $0 == .missing }
     if !inserts.isEmpty {
@@ -87,6 +95,7 @@ struct RepairTable {
       for position in inserted { linesByPosition[position].map { outcomes[$0] = .inserted } }
       try budget.limitNext(on: production)
       try requireInPlace(Apply.Counts(inserted: inserted.count), inserts: inserts, updates: [], batch)
+      alteredCount += try countAltered(inserted, plan.columns)
     }
     let updates = positions { $0 == .outdated || $0 == .differing }
     if !updates.isEmpty, !plan.updatedColumns.isEmpty {
@@ -98,8 +107,12 @@ struct RepairTable {
       for position in updated { linesByPosition[position].map { outcomes[$0] = .updated } }
       try budget.limitNext(on: production)
       try requireInPlace(Apply.Counts(updated: updated.count), inserts: [], updates: updates, batch)
+      alteredCount += try countAltered(updated, plan.updatedColumns)
     }
-    return try explain(outcomes, of: differences, isInStaging: addresses.map { $0 != nil })
+    return Carried(
+      outcomes: try explain(outcomes, of: differences, isInStaging: addresses.map { $0 != nil }),
+      alteredCount: alteredCount
+    )
   }
 
   /// - Returns: the positions of the rows that were inserted.
@@ -109,6 +122,17 @@ struct RepairTable {
     let positions = numbers(result)
     guard positions.count == result.count else { throw Apply.otherKey(plan) }
     return positions
+  }
+
+  /// How many of the rows at these positions are another one than was written, now that all triggers have run.
+  private func countAltered(_ written: [Int], _ columns: [TablePlan.Column]) throws(PostgresError) -> Int {
+    // Citus takes no such question; there are hardly any triggers on its tables.
+    guard plan.writing.triggers.runAtAll, plan.citus == nil, !written.isEmpty else { return 0 }
+    let altered = try production.query(
+      sql.altered(columns),
+      "checking what triggers of \(plan.production) did to mended rows"
+    )
+    return Set(numbers(altered)).intersection(written).count
   }
 
   /// Sees that the rows of the batch table are there. Deferred triggers have run with their statement.
@@ -144,7 +168,18 @@ struct RepairTable {
     }
     var outcomes = [RepairOutcome?](repeating: nil, count: differences.count)
     for ordinal in try execute(sql.delete, parameters) { outcomes[ordinal - 1] = .deleted }
+    try requireGone(differences.indices.filter { outcomes[$0] == .deleted }.map { differences[$0] })
     return try explain(outcomes, of: differences, isInStaging: differences.map { _ in false })
+  }
+
+  /// Sees that no trigger has inserted the rows again that were deleted.
+  ///
+  /// - Throws: an error that refuses the row where one has.
+  private func requireGone(_ differences: [Difference]) throws {
+    guard plan.writing.triggers.runAtAll, !differences.isEmpty else { return }
+    let found = try standing.look(differences, isInStaging: differences.map { _ in false })
+    guard found.isAnyOwn else { return }
+    throw Apply.refusal(plan, "inserts the row again when it is deleted; disable it for the repair")
   }
 
   /// Says why rows were left.

@@ -59,8 +59,8 @@ final class RepairWorker {
   private func carry(_ batch: RepairQueue.Batch) throws {
     let differences = try plan.differences.differences(batch.lines)
     do {
-      let outcomes = try attemptBatch(differences, of: batch.table)
-      queue.add(outcomes, of: differences, batch.lines, table: batch.table)
+      let carried = try attemptBatch(differences, of: batch.table)
+      queue.add(carried.outcomes, of: differences, batch.lines, table: batch.table, alteredCount: carried.alteredCount)
     } catch let error as PostgresError where error.origin == .server && context.stop.signal == nil {
       try undo()
       let isHeldUp = error.isWorthRetrying || error.isCancelled
@@ -92,15 +92,15 @@ final class RepairWorker {
     }
   }
 
-  private func attemptBatch(_ differences: [Difference], of index: Int) throws -> [RepairOutcome] {
+  private func attemptBatch(_ differences: [Difference], of index: Int) throws -> RepairTable.Carried {
     try connections.covered(by: context.stop) {
       if tables[index] == nil { tables[index] = try prepare(index) }
       // A single row takes what it takes.
       var budget = differences.count > 1 ? context.budget : LockBudget(nil)
       try connections.execute("BEGIN", "beginning a batch")
-      let outcomes = try tables[index]?.carry(differences, &budget, memory: &memory) ?? []
+      let carried = try tables[index]?.carry(differences, &budget, memory: &memory) ?? RepairTable.Carried()
       try connections.commit("COMMIT", "committing a batch")
-      return outcomes
+      return carried
     }
   }
 

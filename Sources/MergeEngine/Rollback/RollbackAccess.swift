@@ -23,7 +23,7 @@ struct RollbackAccess {
   }
 
   private func missingRights(on table: RollbackTable, _ connection: Connection) throws(PostgresError) -> [String] {
-    let restored = Parameter.textArray(readsOnly ? [] : table.columns.map(\.name.name))
+    let restored = Parameter.textArray(readsOnly ? [] : table.updatableColumns.map(\.name.name))
     let children = table.references.map { "(\(Literal($0.child.quoted)), 'SELECT')" as SQL }
     let production = Literal("\(table.production)")
     let quoted = Literal(table.production.quoted)

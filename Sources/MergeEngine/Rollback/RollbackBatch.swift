@@ -107,7 +107,7 @@ struct RollbackBatch {
     try production.execute("SET CONSTRAINTS ALL IMMEDIATE", operation)
     // Only what there is: a statement that writes no row runs its triggers, too, and one of them may refuse it.
     let kinds = try production.query(sql.kinds(in: range), operation)
-    let (restores, reinserts) = (kinds.bool(0, 0) == true && !table.columns.isEmpty, kinds.bool(0, 1) == true)
+    let (restores, reinserts) = (kinds.bool(0, 0) == true && !table.updatableColumns.isEmpty, kinds.bool(0, 1) == true)
     // Inserted rows first: they may hold unique values that old rows want back.
     try deleteInserted(range)
     if restores { try production.execute(sql.restore(range), "restoring old rows of \(table.production)") }

@@ -94,7 +94,8 @@ struct RollbackSQL {
   func restore(_ range: TupleRange) -> SQL {
     let columns = table.columns
     let values = columns.indices.map { "s.\(columns[$0].name) AS c\($0)" as SQL }
-    let assignments = columns.indices.map { "\(columns[$0].name) = i.c\($0)" as SQL }
+    let assignments = columns.indices.filter { table.updatableColumns.map(\.name).contains(columns[$0].name) }
+      .map { "\(columns[$0].name) = i.c\($0)" as SQL }
     let sameRow = keyIndices.map { "p.\(table.key[$0].name) \(table.key[$0].equality) i.k\($0)" as SQL }
     let expected = expectation(columns.indices.map { "i.c\($0)" })
     return """

@@ -5,8 +5,10 @@ struct RollbackTable: Sendable {
   let entry: BeforeImageCatalog.Entry
   let production: QualifiedName
   let key: [UniqueIndex.Column]
-  /// The columns that are put back.
+  /// The columns besides the key whose old values there are.
   let columns: [CatalogColumn]
+  /// Those of them that an UPDATE puts back. It can set no GENERATED ALWAYS AS IDENTITY, and no merge has.
+  let updatableColumns: [CatalogColumn]
   /// Foreign keys that point at the table.
   let references: [Reference]
   private let triggers: RowTriggers
@@ -21,7 +23,7 @@ struct RollbackTable: Sendable {
   /// Tables whose rows have lost what they referred by if the run has changed it here.
   var forgetfulChildren: [QualifiedName] {
     references.filter {
-      $0.forgetsOnUpdate && $0.parentColumns.contains { name in columns.contains { $0.name == name } }
+      $0.forgetsOnUpdate && $0.parentColumns.contains { name in updatableColumns.contains { $0.name == name } }
     }.map(\.child)
   }
 
@@ -73,7 +75,8 @@ struct RollbackTable: Sendable {
     self.entry = entry
     self.key = key
     production = table.name
-    columns = kept.dropFirst(entry.keyColumnCount).filter { table.column($0.name)?.isIdentityAlways == false }
+    columns = Array(kept.dropFirst(entry.keyColumnCount))
+    updatableColumns = columns.filter { table.column($0.name)?.isIdentityAlways == false }
     references = try Reference.read(to: table.oid, connection)
     triggers = try RowTriggers.read(of: [table.oid], connection)[table.oid] ?? .none
   }

@@ -66,12 +66,20 @@ struct CSVTable {
     let columns: [CatalogColumn] = own.filter { column in
       all.contains { (name: String) -> Bool in CSVLayout.isSame(name, column.name) && !isIgnored(name) }
     }
+    let file = names.first?.url.path ?? "the files"
     for (place, name) in all.enumerated() where !isIgnored(name) {
-      guard !own.contains(where: { (column: CatalogColumn) -> Bool in CSVLayout.isSame(name, column.name) }) else {
+      let called = own.filter { CSVLayout.isSame(name, $0.name) }.map(\.name.name)
+      guard called.isEmpty else {
+        // As it stands before the same in another case: that one would be left out.
+        if !called.contains(name), let taken = called.first, all.contains(taken), !isIgnored(taken) {
+          block(
+            "the fields \(name) and \(taken) of \(file) are both called as the column \(taken) of \(production.name). Leave one of them out: "
+              + "--ignore-column \(name)."
+          )
+        }
         continue
       }
       guard place != 0 || name != CSVLayout.operationName else { continue }
-      let file = names.first?.url.path ?? "the files"
       let question = Spelling.question(for: name.lowercased(), in: own.map(\.name.name))
       block(
         "the column \(name) of \(file) does not exist in \(production.name). Leave it out with --ignore-column \(name), or say in the "

@@ -296,7 +296,7 @@ package struct StagingSetup: Sendable {
       {
         return TableReport(table: name, action: .skipped, note: obstacle)
       }
-      report = try extend(staging, by: definition.additions(to: present), for: table, on: connection)
+      report = try extend(present, by: definition.additions(to: present), for: table, on: connection)
     } else {
       try connection.execute(definition.create, "making \(staging)")
       report = TableReport(
@@ -318,13 +318,20 @@ package struct StagingSetup: Sendable {
   /// Adds columns that staging lacks; of a table that holds rows only those that say nothing about them. A row says of a column that it was
   /// loaded without that production's value is NULL, and a merge would write that.
   private func extend(
-    _ staging: QualifiedName,
+    _ present: CatalogTable,
     by additions: [StagingDefinition.Addition],
     for table: CatalogTable,
     on connection: Connection
   ) throws(PostgresError) -> TableReport {
-    let name = table.name.name.name
-    guard !additions.isEmpty else { return TableReport(table: name, action: .present, note: "\(staging) is complete") }
+    let (name, staging) = (table.name.name.name, present.name)
+    // Changing it writes all rows of the table anew, under a lock that keeps everybody from it.
+    let change: SQL = "ALTER TABLE \(staging) SET UNLOGGED"
+    let isLogged = options.isUnlogged && !present.isUnlogged
+    let logging = isLogged ? ["it is logged as before; to change that: \(change.text)"] : []
+    func report(_ action: TableReport.Action, _ notes: [String]) -> TableReport {
+      TableReport(table: name, action: action, note: (notes + logging).joined(separator: "; "))
+    }
+    guard !additions.isEmpty else { return report(.present, ["\(staging) is complete"]) }
     let operation = "extending \(staging)"
     var holdsRows = false
     if additions.contains(where: \.isData) {
@@ -348,6 +355,6 @@ package struct StagingSetup: Sendable {
           + "and run init again before the next load"
       )
     }
-    return TableReport(table: name, action: added.isEmpty ? .present : .extended, note: notes.joined(separator: "; "))
+    return report(added.isEmpty ? .present : .extended, notes)
   }
 }

@@ -55,7 +55,8 @@ struct RepairTable {
     case .aborted: style.paint("ABORTED", .yellow) + ": interrupted; what \(run) had repaired by then is committed."
     case .failed: style.paint("FAILED", .red) + ": what \(run) had repaired by then is committed."
     case .partial, .running, .loading:
-      style.paint("REPAIRED IN PART", .yellow) + ": \(run) left the rows above alone. "
+      style.paint("REPAIRED IN PART", .yellow)
+        + (report.leftAlone > 0 ? ": \(run) left the rows above alone. " : ": triggers changed rows of \(run). ")
         + "merge-engine verify --output compares them again."
     }
   }

@@ -91,6 +91,15 @@ import Testing
         )
           == ["(staging,customers)", "(staging,orders)"]
       )
+      let again = try await database.call("init", "--unlogged", "--json")
+      #expect(try again.json()["tables"].table("orders")["note"].text == "staging.orders is complete")
+      // What is there stays as it is, and that is said.
+      try database.run("ALTER TABLE staging.orders SET LOGGED")
+      let logged = try await database.call("init", "--unlogged", "--json")
+      #expect(
+        try logged.json()["tables"].table("orders")["note"].text
+          == "staging.orders is complete; it is logged as before; to change that: ALTER TABLE \"staging\".\"orders\" SET UNLOGGED"
+      )
       try database.fillGuideTables()
       #expect(try await database.call().status == 0)
     }

@@ -314,6 +314,31 @@ import Testing
     }
   }
 
+  /// No UPDATE can set such a column, and an INSERT gives it another value unless it is told the old one.
+  @Test func `a deleted row comes back with its generated numbers`() async throws {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        production: "k int PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY UNIQUE, updated_at int",
+        staging: "k int PRIMARY KEY, updated_at int"
+      )
+      try database.run(
+        """
+        INSERT INTO production.t (k, updated_at) SELECT 10 - k, 1 FROM generate_series(1, 9) k;
+        INSERT INTO staging.t SELECT k, 2 FROM production.t WHERE k > 2;
+        """
+      )
+      let before = try database.rows("SELECT k, n FROM production.t ORDER BY k")
+      try await database.merge { $0.beforeImages = true }
+      let report = try await delete(database)
+      #expect(report.deleted == 2)
+      let rollback = try await database.rollBack(try #require(report.runID))
+      #expect(rollback.status == .success && rollback.restored == 2)
+      #expect(try database.rows("SELECT k, n FROM production.t ORDER BY k") == before)
+      #expect(try await database.rollBack(1).restored == 7)
+      #expect(try database.rows("SELECT k, n FROM production.t WHERE updated_at = 1 ORDER BY k") == before)
+    }
+  }
+
   @Test func `a table that the last run did not merge does not get its window`() async throws {
     try await TestDatabase.with { database in
       try fill(database, count: 100, missingCount: 0)

@@ -249,6 +249,12 @@ import Testing
       says: "the column notes of"
     ),
     Refused(
+      testDescription: "a column in two cases",
+      text: "order_id,ORDER_ID,updated_at\n1,2,2025-01-01\n",
+      arguments: ["--table", "orders", "--header"],
+      says: "the fields ORDER_ID and order_id of"
+    ),
+    Refused(
       testDescription: "no key",
       text: "note,updated_at\nok,2025-01-01\n",
       arguments: ["--table", "orders", "--header"],
