@@ -99,7 +99,12 @@ struct NotForeseen {
   private func fromCatalog() throws(PostgresError) -> [String] {
     let rows = try production.query(
       """
-      WITH RECURSIVE \(DescendantTables.tree(of: table.productionOid))
+      WITH RECURSIVE \(DescendantTables.tree(of: table.productionOid)), domains AS (
+        SELECT a.atttypid AS oid FROM pg_attribute a
+        WHERE a.attrelid = \(table.productionOid) AND a.attnum > 0 AND NOT a.attisdropped
+        UNION
+        SELECT t.typbasetype FROM domains d JOIN pg_type t ON t.oid = d.oid WHERE t.typtype = 'd'
+      )
       SELECT 'rows of one batch that exclude each other (' || string_agg(DISTINCT c.conname::text, ', ') || ')'
       FROM pg_constraint c WHERE c.conrelid IN (SELECT oid FROM tree) AND c.conexclop IS NOT NULL AND c.conindid <> \(table.keyIndexOid)
       UNION ALL
@@ -136,6 +141,13 @@ struct NotForeseen {
       UNION ALL
       SELECT 'checks of the whole row (' || string_agg(c.conname::text, ', ') || ')'
       FROM pg_constraint c WHERE c.conrelid = \(table.productionOid) AND c.contype = 'c' AND 0::smallint = ANY (c.conkey)
+      UNION ALL
+      -- Whoever says IMMUTABLE of a function has promised that it reads nothing.
+      SELECT 'what functions of checks (' || string_agg(DISTINCT c.conname::text, ', ') || ') find out about rows that the merge itself writes'
+      FROM pg_constraint c
+      JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_proc'::regclass
+      JOIN pg_proc p ON p.oid = d.refobjid AND p.provolatile <> 'i'
+      WHERE c.contype = 'c' AND (c.conrelid IN (SELECT oid FROM tree) OR c.contypid IN (SELECT oid FROM domains))
       UNION ALL
       SELECT 'the rules of ' || (count(*) - \(Objections.ownRulesLimit)) || ' of the partitions that have some of their own'
       FROM (\(Objections.partitionsWithOwnRules(of: table.productionOid))) AS o
