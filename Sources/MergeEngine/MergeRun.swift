@@ -128,12 +128,14 @@ package struct MergeRun: Sendable {
         }
         isLookedAt = false
         let keyed = round.mayFollowKeys ? try tablesInKeyOrder(context.plan, round.tables, control.current) : []
+        let isApart = context.isAtomic && round.isApart
+        let own = isApart ? context.apart(try LockBudget(options, control.current)) : context
         let queue = WorkQueue(
-          context.plan,
+          own.plan,
           only: round.tables,
           batchRows: options.batchRows,
           workerCount: plan.workerCount(of: pressure.workerLimit),
-          lockLimit: context.budget.limit,
+          lockLimit: own.budget.limit,
           refusalLimit: options.maxErrors,
           slices: try ReplayProgress(plan, options.schemas).remaining(control.current),
           rows: round.rows,
@@ -142,7 +144,7 @@ package struct MergeRun: Sendable {
         let feeder = keyed.isEmpty ? nil : KeyFeeder(context, queue, tables: keyed)
         feeder?.start()
         defer { feeder?.finish() }
-        try carry(queue, context, control: control, since: clockStart, outcome: &outcome, onProgress: onProgress)
+        try carry(queue, own, control: control, since: clockStart, outcome: &outcome, onProgress: onProgress)
       } catch let error as PostgresError where control.current.isBroken {
         // The next round gets another connection.
         logger.debug("round ended", metadata: ["reason": "\(error)"])

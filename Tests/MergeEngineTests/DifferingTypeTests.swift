@@ -47,6 +47,18 @@ import Testing
     Cast("varchar(10)[]", "varchar(3)[]", "'{abcd}'", refused: "22001"),
     Cast("char(10)[]", "char(3)[]", "'{abcd}'", refused: "22001"),
     Cast("bit varying[]", "bit(3)[]", "'{1010}'", refused: "22026"),
+    // The lengths are those of domains, of which the arrays are.
+    Cast("text[]", "short[]", "'{abc,\"ab  \"}'", becomes: "{abc,\"ab \"}"),
+    Cast("text[]", "short[]", "'{abcd}'", refused: "22001"),
+    Cast("varchar(10)[]", "shorter[]", "'{abc}'", becomes: "{abc}"),
+    Cast("varchar(10)[]", "shorter[]", "'{abcd}'", refused: "22001"),
+    Cast("int[]", "short[]", "'{123,NULL}'", becomes: "{123,NULL}"),
+    Cast("int[]", "short[]", "'{1234}'", refused: "22001"),
+    Cast("text[]", "shorts", "'{{abc},{abcd}}'", refused: "22001"),
+    Cast("text", "short[]", "'{abcd}'", refused: "22001"),
+    Cast("bit varying[]", "flags[]", "'{10}'", becomes: "{10}"),
+    Cast("bit varying[]", "flags[]", "'{1}'", refused: "22026"),
+    Cast("numeric[]", "amount[]", "'{1.005}'", becomes: "{1.01}"),
     Cast("numeric", "int", "7", becomes: "7"),
     Cast("numeric", "int", "3000000000", refused: "22003"),
     Cast("int", "numeric(10,2)", "7", becomes: "7.00"),
@@ -84,7 +96,11 @@ import Testing
   func `a value is cast as storing casts it, or its row is refused`(isNew: Bool) async throws {
     try await TestDatabase.with { database in
       try database.run(
-        "CREATE TYPE mood AS ENUM ('happy'); CREATE DOMAIN positive AS int CHECK (value > 0)"
+        """
+        CREATE TYPE mood AS ENUM ('happy'); CREATE DOMAIN positive AS int CHECK (value > 0);
+        CREATE DOMAIN short AS varchar(3); CREATE DOMAIN shorter AS short; CREATE DOMAIN shorts AS short[]; CREATE DOMAIN flags AS bit(2);
+        CREATE DOMAIN amount AS numeric(4, 2);
+        """
       )
       let hasXML = try database.hasXML()
       let casts = Self.casts.filter { hasXML || $0.production != "xml" }

@@ -52,6 +52,18 @@ import Testing
       errorCount: 3
     ),
     Case(
+      testDescription: "arrays of bit strings of another length, and of domains that are too long",
+      types: "CREATE DOMAIN production.short AS varchar(3); CREATE DOMAIN production.flags AS bit(2)",
+      production:
+        "id int PRIMARY KEY, updated_at int, v bit(3)[], w varbit(3)[], x production.short[], y production.flags[]",
+      staging: "id int, updated_at int, v varbit[], w varbit[], x text[], y varbit[]",
+      rows: """
+        (1, 2, '{101,10}', '{1}', NULL, NULL), (2, 2, '{101}', '{111,NULL}', '{abc,"ab  "}', '{10}'), (3, 2, '{}', '{1,1111}', NULL, NULL),
+        (4, 2, NULL, NULL, '{abc,abcd}', NULL), (5, 2, NULL, NULL, NULL, '{101}'), (6, 2, NULL, NULL, NULL, '{1}')
+        """,
+      errorCount: 5
+    ),
+    Case(
       testDescription: "no partition for the row",
       production: "id int, part text, updated_at int, PRIMARY KEY (id, part)",
       staging: "id int, part text, updated_at int",

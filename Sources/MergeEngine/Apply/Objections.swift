@@ -132,14 +132,18 @@ struct Objections {
         words: "with an element of \(column.name) longer than \(limit) characters"
       )
     }
-    if [TypeOID.bit, TypeOID.varbit].contains(column.baseType.oid), column.baseType.modifier > 0 {
-      let length = column.baseType.modifier
-      let isFixed = column.baseType.oid == TypeOID.bit
+    let length = column.baseType.modifier
+    if [TypeOID.bit, TypeOID.varbit, TypeOID.bitArray, TypeOID.varbitArray].contains(column.baseType.oid), length > 0 {
+      let isFixed = [TypeOID.bit, TypeOID.bitArray].contains(column.baseType.oid)
+      let isArray = [TypeOID.bitArray, TypeOID.varbitArray].contains(column.baseType.oid)
+      let isWrong = "\(isFixed ? "<>" : ">" as SQL) \(length)" as SQL
       return Objection(
-        condition: "length(t.\(column.name)) \(isFixed ? "<>" : ">" as SQL) \(length)",
+        condition: isArray
+          ? "EXISTS (SELECT FROM unnest(t.\(column.name)) AS e (value) WHERE length(e.value) \(isWrong))"
+          : "length(t.\(column.name)) \(isWrong)",
         columns: [column.name],
-        words:
-          "with a \(column.name) \(isFixed ? "of another length than" : "longer than") \(Numbers.counted(length, "bit"))"
+        words: "with \(isArray ? "an element of" : "a") \(column.name) "
+          + "\(isFixed ? "of another length than" : "longer than") \(Numbers.counted(length, "bit"))"
       )
     }
     guard let (digits, scale) = column.baseType.numericDigits else { return nil }

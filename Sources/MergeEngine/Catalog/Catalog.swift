@@ -132,7 +132,8 @@ struct Catalog: Sendable {
           fullName: sql(10),
           arrayOid: UInt32(rows.integer(row, 11) ?? 0),
           nonDeterministicCollation: rows.text(row, 12).map { .uncheckedFromServer($0) },
-          castTruncates: rows.bool(row, 15) == true
+          castTruncates: rows.bool(row, 15) == true,
+          castTruncatesElements: rows.bool(row, 21) == true
         ),
         isNotNull: rows.bool(row, 3) ?? false,
         hasDefault: rows.bool(row, 4) ?? false,

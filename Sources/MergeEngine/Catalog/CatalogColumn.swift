@@ -131,6 +131,9 @@ struct CatalogColumn: Sendable {
     /// <https://www.postgresql.org/docs/current/sql-createcast.html>.
     var castTruncates = false
 
+    /// The same of an array of domains, whose lengths are the domains': every cast to it is one to them.
+    var castTruncatesElements = false
+
     /// Only the server's assignment finds what is too long: reading the binary form need not look at the modifier, as the
     /// types do that come with the server.
     var needsAssignment: Bool { castTruncates && modifier >= 0 && !isBuiltIn }

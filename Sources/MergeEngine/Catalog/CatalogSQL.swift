@@ -18,7 +18,7 @@ enum CatalogSQL {
   /// table, name, declared type, not null, has default, generated, identity,
   /// base type, modifier, base type as text without and with modifier, array type, collation if not deterministic, has a binary form,
   /// identity always, has a function for lengths that is told whether a cast is explicit, number, declared type and its modifier, collation if not the
-  /// database's, is of a domain without default
+  /// database's, is of a domain without default, is an array of domains with such lengths
   static let columns: SQL = """
     WITH RECURSIVE underneath AS (
       SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS modifier
@@ -46,7 +46,17 @@ enum CatalogSQL {
            a.attnum, a.atttypid, a.atttypmod,
            -- DEFAULT_COLLATION_OID (pg_collation.dat)
            CASE WHEN l.oid <> 100 THEN format('%I.%I', m.nspname, l.collname) END,
-           (SELECT d.typtype = 'd' AND d.typdefault IS NOT DISTINCT FROM NULL FROM pg_type d WHERE d.oid = a.atttypid)
+           (SELECT d.typtype = 'd' AND d.typdefault IS NOT DISTINCT FROM NULL FROM pg_type d WHERE d.oid = a.atttypid),
+           CASE WHEN e.typtype = 'd' THEN EXISTS (
+             WITH RECURSIVE elements AS (
+               SELECT e.typbasetype AS type, e.typtypmod AS modifier
+               UNION ALL
+               SELECT d.typbasetype, d.typtypmod FROM elements l JOIN pg_type d ON d.oid = l.type AND d.typtype = 'd'
+             )
+             SELECT FROM elements l
+             JOIN pg_cast k ON k.castsource = l.type AND k.casttarget = l.type
+             JOIN pg_proc f ON f.oid = k.castfunc AND f.pronargs = 3
+             WHERE l.modifier >= 0) ELSE false END
     FROM underneath u
     JOIN pg_attribute a ON a.attrelid = u.attrelid AND a.attnum = u.attnum
     JOIN pg_type t ON t.oid = u.type AND t.typtype <> 'd'

@@ -8,6 +8,8 @@ struct BatchReplay {
   private let updatesTies: Bool
   private let waitsForParents: Bool
   private let isInCircle: Bool
+  /// Some key has several rows.
+  private(set) var hasKeysOfSeveralRows = false
   /// Some key has rows in several batches.
   private(set) var repeatsKeys = false
   /// Rows of such keys that need other rows of the table, which a merge may have written by then or not.
@@ -106,6 +108,7 @@ struct BatchReplay {
       var present = Present.production
       let batches = try batches(of: rows)
       let waitingCount = rows.count { refused.waiting.contains(UInt32($0)) }
+      hasKeysOfSeveralRows = hasKeysOfSeveralRows || rows.count > 1
       if batches.count > 1 {
         repeatsKeys = true
         unsettledByBatches += waitingCount

@@ -179,7 +179,13 @@ struct DryRunTables {
     guard var foresight = stations[index]?.foresight else { return outcome }
     let (remedies, objections) = (remedies(on: questions), foresight.objections)
     correctionCount += 1
-    let duplicates = DuplicateKeys(plan: plan.tables[index], updatesTies: updatesTies, staging: staging)
+    let late = ancestors[index].filter { !plan.tables[$0].reading.state.triedAgain.isEmpty }
+    let duplicates = DuplicateKeys(
+      plan: plan.tables[index],
+      updatesTies: updatesTies,
+      lateParents: late.sorted().map { plan.tables[$0].staging },
+      staging: staging
+    )
     try duplicates.correct(
       &outcome,
       &foresight,

@@ -12,6 +12,8 @@ import Libpq
 struct DuplicateKeys {
   let plan: TablePlan
   let updatesTies: Bool
+  /// Parents, and theirs, of which rows that were refused earlier are tried when all others are written.
+  let lateParents: [QualifiedName]
   /// A connection whose planner is free to choose; the stream of rows runs on it.
   let staging: Connection
 
@@ -78,6 +80,13 @@ struct DuplicateKeys {
       outcome.note(
         "\(replay.triedAgainCount.rows) of \(plan.staging) \(replay.triedAgainCount == 1 ? "was" : "were") refused earlier, and a merge tries "
           + "such rows when it has written all others: those whose keys come again may count as stale there."
+      )
+    }
+    if replay.hasKeysOfSeveralRows, !lateParents.isEmpty {
+      outcome.note(
+        "rows of \(lateParents.map { "\($0)" }.joined(separator: ", ")) that were refused earlier are tried when all others are written: a row of "
+          + "\(plan.staging) that needs one of them comes after the older rows of its key then, which count as inserted or updated and not as "
+          + "duplicate or stale."
       )
     }
     if replay.outrunCount > 0 {

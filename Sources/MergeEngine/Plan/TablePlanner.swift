@@ -72,10 +72,10 @@ struct TablePlanner {
     // Others over the same columns may take more values for equal: what they refuse is no row that is there already.
     let isAlone = production.uniqueIndexes.allSatisfy { $0.oid == key.oid || $0.columnNames != key.columnNames }
     let columns = ordered.map { column in
-      let travel = isSplit && !column.baseType.meansSameElsewhere ? .text : column.travel
       let source = staging.column(column.name)
       let isKey = key.columns.contains { $0.name == column.name }
-      let read = readExpression(of: column, from: source, travel, isCompared: isKey)
+      let travel = isReadByProduction(column, from: source, isKey: isKey) ? .text : column.travel
+      let read = readExpression(of: column, from: source, travel, isKey: isKey, isCompared: isKey)
       let isText = source.map { TypeOID.strings.contains($0.baseType.oid) } ?? false
       let zoned = source.flatMap { ZonedCast(zone: options.timeZone).cast("", from: $0.baseType, to: column.baseType) }
       let zoneIsOfDatabase =
@@ -91,7 +91,7 @@ struct TablePlanner {
         isInsertOnly: insertOnly.contains(column.name) || column.isIdentityAlways,
         equality: equality[column.name] ?? "=",
         arbiter: isAlone ? nil : key.columns.first { $0.name == column.name }?.arbiter,
-        comparedExpression: readExpression(of: column, from: source, travel, isCompared: true),
+        comparedExpression: readExpression(of: column, from: source, travel, isKey: isKey, isCompared: true),
         zoneMatters: zoned != nil,
         zoneIsOfDatabase: zoneIsOfDatabase,
         readsTextAsTime: isText && TypeOID.dated.contains(column.baseType.oid),
@@ -365,6 +365,13 @@ struct TablePlanner {
     )
   }
 
+  /// Staging's values come as text, and production's type reads them: another database may not know it, and a cast would cut elements
+  /// that are too long, where reading them refuses them. A key has to survive its cast anyway (``KeyCast``).
+  private func isReadByProduction(_ target: CatalogColumn, from source: CatalogColumn?, isKey: Bool) -> Bool {
+    if isSplit && !target.baseType.meansSameElsewhere { return true }
+    return target.baseType.castTruncatesElements && source?.baseType.oid != target.baseType.oid && !isKey
+  }
+
   /// What the read selects for a column: the staging value, cast where production has another type.
   ///
   /// The cast goes through the modifier too: a version has to be compared as it will be stored, rounded.
@@ -372,12 +379,12 @@ struct TablePlanner {
     of target: CatalogColumn,
     from source: CatalogColumn?,
     _ travel: CatalogColumn.Travel,
+    isKey: Bool,
     isCompared: Bool
   ) -> SQL {
     guard let source else { return "s.\(target.name)" }
     let value: SQL = "s.\(source.nameInTable)"
-    // The other database may not know production's type; production reads the text.
-    if isSplit && !target.baseType.meansSameElsewhere { return "\(value)::text" }
+    if isReadByProduction(target, from: source, isKey: isKey) { return "\(value)::text" }
     let type = target.baseType
     let sameType = source.baseType.oid == type.oid
     let sameModifier = source.baseType.modifier == type.modifier || type.modifier < 0

@@ -7,20 +7,22 @@ struct DryRollbackSQL {
   private var table: RollbackTable { sql.table }
   private var previous: Identifier { BeforeImageTable.previousXID }
 
+  /// Of images of one row, written twice by one transaction, the one that says what was there before.
+  private var isFirstOfTransaction: SQL { "coalesce(s.\(previous) <> s.xmin, true)" }
+
   /// The images that would be taken back if nothing referred to their rows: those of untouched rows, and of each what the same
   /// row was before, if the same run, or one transaction of it, has left that. Each with the first image's address.
   private var chain: SQL {
-    let next = table.key.map { "s.\($0.name) \($0.equality) c.\($0.name)" as SQL }.joined(" AND ")
     let carried = [RollbackSQL.imageAddress, RollbackSQL.rowTable, RollbackSQL.rowAddress] + sql.referenceColumns
     return """
       WITH RECURSIVE chain AS (
         SELECT s.\(previous) AS \(previous), \(sql.insertedColumns)
         FROM \(table.image) AS s JOIN \(table.production) AS p ON \(sql.isProbablyUntouched)
-        WHERE coalesce(s.\(previous) <> s.xmin, true)
+        WHERE \(isFirstOfTransaction)
         UNION ALL
         SELECT s.\(previous), \(carried.map { "c.\($0)" as SQL }.joined(", "))
-        FROM chain AS c JOIN \(table.image) AS s ON \(next) AND s.xmin = c.\(previous)
-        WHERE coalesce(s.\(previous) <> s.xmin, true)
+        FROM chain AS c JOIN \(table.image) AS s ON \(sameKey("s", "c")) AND s.xmin = c.\(previous)
+        WHERE \(isFirstOfTransaction)
       )
       """
   }
@@ -48,17 +50,43 @@ struct DryRollbackSQL {
     "SELECT l.key, l.reason FROM (\(leftAlone)) AS l WHERE l.reason IS NOT NULL LIMIT \(limit)"
   }
 
+  /// What rows become again when all their images are taken back: the last image of each chain, with these columns of its own.
+  private func endings(_ columns: [Identifier]) -> SQL {
+    let sameRow = "\(sameKey("s", "c")) AND s.xmin = c.\(previous) AND \(isFirstOfTransaction)" as SQL
+    let names = (table.key.map(\.name) + columns).reduce(into: [Identifier]()) { names, name in
+      if !names.contains(name) { names.append(name) }
+    }
+    let own = names.map { ", s.\($0)" as SQL }.joined("")
+    return """
+      WITH RECURSIVE chain AS (
+        SELECT s.\(previous), p.tableoid AS \(RollbackSQL.rowTable), p.ctid AS \(RollbackSQL.rowAddress)\(own)
+        FROM \(table.image) AS s JOIN \(table.production) AS p ON \(sql.isProbablyUntouched)
+        WHERE \(isFirstOfTransaction)
+        UNION ALL
+        SELECT s.\(previous), c.\(RollbackSQL.rowTable), c.\(RollbackSQL.rowAddress)\(own)
+        FROM chain AS c JOIN \(table.image) AS s ON \(sameRow)
+      )
+      SELECT c.* FROM chain AS c
+      WHERE NOT EXISTS (SELECT FROM \(table.image) AS s WHERE \(sameRow))
+      """
+  }
+
+  private func sameKey(_ left: SQL, _ right: SQL) -> SQL {
+    table.key.map { "\(left).\($0.name) \($0.equality) \(right).\($0.name)" as SQL }.joined(" AND ")
+  }
+
   /// A child's row (alias `c`) that becomes again one that refers elsewhere.
   ///
   /// Told by the child's rows alone: with the parent's in it, the server could only ask this once more for each parent.
   static func pointsElsewhere(_ link: RowReferences.Link) -> SQL? {
-    guard let child = link.child?.sql.table else { return nil }
-    let imageColumns = child.key.map(\.name) + child.columns.map(\.name)
-    guard link.reference.childColumns.allSatisfy(imageColumns.contains) else { return nil }
-    let sameKey = child.key.map { "i.\($0.name) \($0.equality) c.\($0.name)" as SQL }.joined(" AND ")
+    guard let child = link.child?.sql else { return nil }
+    let imageColumns = child.table.key.map(\.name) + child.table.columns.map(\.name)
+    let columns = link.reference.childColumns
+    guard columns.allSatisfy(imageColumns.contains) else { return nil }
     return """
-      EXISTS (SELECT FROM \(child.image) AS i
-              WHERE \(sameKey) AND i.xmin = c.xmin AND i.\(BeforeImageTable.previousXID) IS NOT NULL
+      EXISTS (SELECT FROM (\(DryRollbackSQL(sql: child).endings(columns))) AS i
+              WHERE i.\(RollbackSQL.rowTable) = c.tableoid AND i.\(RollbackSQL.rowAddress) = c.ctid
+                AND i.\(BeforeImageTable.previousXID) IS NOT NULL
                 AND NOT coalesce(\(link.reference.areAlike("i", "c")), false))
       """
   }

@@ -61,9 +61,17 @@ struct StagingMatch {
         } else {
           nil
         }
-      let reason =
+      var reason =
         match == nil
         ? planner.findings.first { $0.grade == .blocker }?.message ?? "the table \(name) no longer exists." : nil
+      if let found = match, !isSplit {
+        let unreadable = try UnreadableRows.keys(of: found, connections.staging).find()
+        match?.reading.unreadableKeys = unreadable ?? []
+        if unreadable == nil {
+          match = nil
+          reason = "more than \(UnreadableRows.limit.rows) of \(name) have keys that \(table.production) can't have."
+        }
+      }
       if let found = match { try read.requireKey(of: found, table) }
       if let found = match { match?.reading.state = try reader.look(at: found, isToBeMerged: false).state }
       plans.append(match)

@@ -31,7 +31,7 @@ struct StagingRelease {
       "SELECT \(arrays.joined(", ")) FROM pg_temp.\(undone) AS u",
       "reading the keys that were rolled back in \(plan.production)"
     )
-    let found = try isSplit && comparesByCollation ? addressesAcross(undone) : addresses(of: keys)
+    let found = try isSplit && comparesInProduction ? addressesAcross(undone) : addresses(of: keys)
     let addresses = Set(found).subtracting(released).sorted()
     guard !addresses.isEmpty, let source = plan.reading.state.source else { return [] }
     try ProgressTable(admin: admin).reopen(addresses, of: plan, source, runID: nil, production)
@@ -60,12 +60,10 @@ struct StagingRelease {
 
   private var matchesImage: SQL {
     plan.keyColumns.map { column -> SQL in
-      // A type that travels as text is read as text from staging, too.
-      guard column.travel == .binary else { return "\(column.readExpression) = (i.\(column.name))::text" }
-      let type = column.baseType
+      let (type, staged) = (column.baseType, plan.keyInProduction(column))
       // The two sides may have different collations, of which the server chooses none by itself.
       let isText = type.nonDeterministicCollation == nil && TypeOID.strings.contains(type.oid)
-      let value: SQL = isText ? "(\(column.readExpression)) COLLATE \"C\"" : type.collated(column.readExpression)
+      let value: SQL = isText ? "(\(staged)) COLLATE \"C\"" : type.collated(staged)
       return "i.\(column.name) \(column.equality) \(value)"
     }.joined(" AND ")
   }
@@ -87,15 +85,30 @@ struct StagingRelease {
     return (0..<released.count).compactMap { released.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } }
   }
 
-  /// Only production knows which strings are equal.
-  private var comparesByCollation: Bool { plan.keyColumns.contains { $0.baseType.nonDeterministicCollation != nil } }
+  /// Only production knows which strings are equal by its collations, and which texts are the same value of a type that another
+  /// database need not have.
+  private var comparesInProduction: Bool {
+    plan.keyColumns.contains { $0.travel == .text || $0.baseType.nonDeterministicCollation != nil }
+  }
 
   /// Blocks of staging whose keys are held at a time. Arbitrary.
   private static let blocksAtOnce = 1024
 
-  /// The same where another database holds staging, which need not have production's collation: staging's keys go to production,
-  /// piece by piece.
+  /// The same where another database holds staging, which need not have production's collations and types: staging's keys go to
+  /// production, piece by piece.
   private func addressesAcross(_ undone: Identifier) throws(PostgresError) -> [UInt64] {
+    let blockCount = plan.reading.state.source?.blockCount ?? 0
+    var found: [UInt64] = []
+    for start in stride(from: 0, to: blockCount, by: Self.blocksAtOnce) {
+      // Behind the blocks that were counted there may be more by now.
+      let end =
+        start + Self.blocksAtOnce < blockCount ? UInt64(start + Self.blocksAtOnce) << 16 : TupleRange.everything.end
+      found += try addressesAcross(undone, in: TupleRange(start: UInt64(start) << 16, end: end))
+    }
+    return found
+  }
+
+  private func addressesAcross(_ undone: Identifier, in range: TupleRange) throws(PostgresError) -> [UInt64] {
     let keys = plan.keyColumns.map { "array_agg((\($0.readExpression))::text)" as SQL }
     let match = plan.keyColumns.indices.map { index -> SQL in
       let column = plan.columns[index]
@@ -104,22 +117,16 @@ struct StagingRelease {
     }
     let names = plan.keyColumns.indices.map { ", k\($0)" as SQL }.joined("")
     let arrays = plan.keyColumns.indices.map { ", $\($0 + 2)::text[]" as SQL }.joined("")
-    let blockCount = plan.reading.state.source?.blockCount ?? 0
-    var found: [UInt64] = []
-    for start in stride(from: 0, to: blockCount, by: Self.blocksAtOnce) {
-      // Behind the blocks that were counted there may be more by now.
-      let end =
-        start + Self.blocksAtOnce < blockCount ? UInt64(start + Self.blocksAtOnce) << 16 : TupleRange.everything.end
-      let range = TupleRange(start: UInt64(start) << 16, end: end)
-      let staged = try staging.query(
-        """
-        SELECT array_agg(s.ctid::text), \(keys.joined(", ")) FROM \(plan.staging) AS s
-        WHERE \(ClaimSQL.isWanted(plan, in: range))
-        """,
-        Self.operation(plan)
-      )
-      guard staged.bytes(0, 0) != nil else { continue }
-      let rows = try production.query(
+    let staged = try staging.query(
+      """
+      SELECT array_agg(s.ctid::text), \(keys.joined(", ")) FROM \(plan.staging) AS s
+      WHERE \(ClaimSQL.isWanted(plan, in: range))
+      """,
+      Self.operation(plan)
+    )
+    guard staged.bytes(0, 0) != nil else { return [] }
+    let rows = try Savepoint.answer(on: production) { () throws(PostgresError) in
+      try production.query(
         """
         SELECT w.address FROM unnest($1::text[]\(arrays)) AS w (address\(names))
         WHERE EXISTS (SELECT FROM pg_temp.\(undone) AS u WHERE \(match.joined(" AND ")))
@@ -127,9 +134,13 @@ struct StagingRelease {
         (0...plan.keyColumnCount).map { Parameter(binary: staged.bytes(0, $0), type: TypeOID.textArray) },
         Self.operation(plan)
       )
-      found += (0..<rows.count).compactMap { rows.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } }
     }
-    return found
+    if let rows {
+      return (0..<rows.count).compactMap { rows.text($0, 0).flatMap { TupleAddress(text: $0)?.packed } }
+    }
+    // A key that production's types can't read is none of the rows'.
+    guard let (lower, upper) = range.halves else { return [] }
+    return try addressesAcross(undone, in: lower) + addressesAcross(undone, in: upper)
   }
 
   private static func operation(_ plan: TablePlan) -> String {
@@ -141,13 +152,11 @@ struct StagingRelease {
     let names = plan.keyColumns.indices.map { "k\($0)" as SQL }.joined(", ")
     let match = plan.keyColumns.indices.map { index in
       let column = plan.columns[index]
-      // A type that travels as text is read as text from staging, too.
-      if column.travel == .text { return "\(column.readExpression) = k.k\(index)" as SQL }
-      let value: SQL = column.probesAsText ? "k.k\(index)::\(column.baseType.fullName)" : "k.k\(index)"
-      // Another database need not have production's collation; see ``addressesAcross(_:)``.
+      let value: SQL = column.probesAsText ? "k.k\(index)::\(column.baseType.uncutName)" : "k.k\(index)"
+      // Another database need not have production's operator.
       return isSplit
-        ? "\(column.readExpression) = \(value)"
-        : "\(column.baseType.collated(column.readExpression)) \(column.equality) \(value)"
+        ? "\(column.readExpression) = \(value)" as SQL
+        : "\(column.baseType.collated(plan.keyInProduction(column))) \(column.equality) \(value)"
     }
     return """
       SELECT s.ctid::text FROM \(plan.staging) AS s, unnest(\(arrays)) AS k (\(names))

@@ -14,6 +14,9 @@ struct Rounds {
     let tables: Set<Int>
     /// Of these tables only the rows at these addresses, in batches; what is read of a snapshot's file is in its progress.
     var rows: [Int: [[UInt64]]] = [:]
+    /// It is part of no transaction but those of its batches, also in a run with `--atomic`: rows that runs before it have refused are
+    /// tried when its own transaction is through, and refused again they stand as they did.
+    var isApart = false
     /// What is left after a round is read as it lies, so that nothing is left for ever which can't be read by its key.
     var mayFollowKeys = false
   }
@@ -62,7 +65,7 @@ struct Rounds {
       }
     }
     guard outcome.isClean else { return nil }
-    if let rows = try chances.give(control.current) { return Round(tables: Set(rows.keys), rows: rows) }
+    if let rows = try chances.give(control.current) { return Round(tables: Set(rows.keys), rows: rows, isApart: true) }
     return try tablesLeft(&outcome, control.current).map { Round(tables: $0) }
   }
 

@@ -52,7 +52,8 @@ struct RunClosing {
         connection
       )
     }
-    let failures = failures(outcome)
+    let readCount = tables.reduce(0) { $0 + $1.counts.read }
+    let failures = failures(outcome, readCount: readCount)
     let refusedCount = tables.reduce(0) { $0 + $1.counts.errors }
     let isThrough = !isInterrupted && failures.isEmpty
     let (standingCount, exchanges) = isThrough ? try lookAtRefusals(connection, staging) : (0, [])
@@ -71,7 +72,13 @@ struct RunClosing {
     }
     try record.close(
       status,
-      notes: notes(status, failures, refusedCount: refusedCount, standingCount: standingCount),
+      notes: notes(
+        status,
+        failures,
+        readCount: readCount,
+        refusedCount: refusedCount,
+        standingCount: standingCount
+      ),
       warnings: foundLater + warnings.map { .warning(.runEnd, nil, $0) },
       connection,
       then: [Companion("COMMIT", "closing the run")]
@@ -139,7 +146,8 @@ struct RunClosing {
     ).truncate().compactMap(\.warning)
   }
 
-  private func failures(_ outcome: RunOutcome) -> [String] {
+  /// - Parameter readCount: how many rows were read by what is committed.
+  private func failures(_ outcome: RunOutcome, readCount: Int) -> [String] {
     var failures = zip(plan.tables, outcome.tables).compactMap { table, outcome in
       outcome.failure.map { "\(table.name): \(Self.text($0))" }
         ?? (outcome.isSkipped ? "\(table.name): not started, since a table it refers to failed" : nil)
@@ -151,7 +159,15 @@ struct RunClosing {
       )
     }
     if let fatalError = outcome.fatalError { failures.append(Self.text(fatalError)) }
-    guard outcome.isClean else { return failures }
+    guard outcome.isClean else {
+      if options.atomic, readCount > 0, !failures.isEmpty {
+        failures.append(
+          "the run's one transaction, with what staging held when it began, is committed: what failed came behind it, rows that earlier "
+            + "runs had refused or that were added since"
+        )
+      }
+      return failures
+    }
     failures += outcome.unreadCounts.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { index, count in
       "\(plan.tables[index].name): \(count.rows) of staging \(count == 1 ? "is" : "are") not merged yet, since rows were "
         + "added or changed faster than they were merged; run the merge again"
@@ -159,7 +175,14 @@ struct RunClosing {
     return failures
   }
 
-  private func notes(_ status: RunStatus, _ failures: [String], refusedCount: Int, standingCount: Int) -> String {
+  /// - Parameter readCount: how many rows were read by what is committed.
+  private func notes(
+    _ status: RunStatus,
+    _ failures: [String],
+    readCount: Int,
+    refusedCount: Int,
+    standingCount: Int
+  ) -> String {
     switch status {
     case .success:
       options.from == nil && options.to == nil
@@ -171,6 +194,8 @@ struct RunClosing {
           ? "\(standingCount.rows) \(standingCount == 1 ? "stands" : "stand") refused by earlier runs." : nil,
         "merge-engine errors list shows them.",
       ].compactMap(\.self).joined(separator: " ")
+    case .aborted where options.atomic && readCount == 0:
+      "Interrupted. --atomic has rolled back everything; run the merge again."
     case .aborted: "Interrupted. The batches before are committed; run the merge again to continue."
     case .failed, .running, .loading: failures.joined(separator: "\n")
     }

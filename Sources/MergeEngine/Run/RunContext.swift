@@ -7,11 +7,11 @@ struct RunContext: Sendable {
   var plan: MergePlan
   let session: Session
   let schemas: Schemas
-  let isAtomic: Bool
+  private(set) var isAtomic: Bool
   /// No transaction has more rows of staging than this, but for an atomic one.
   let batchRows: Int
   /// How long a batch may hold locks on rows of production; none for an atomic run.
-  let budget: LockBudget
+  private(set) var budget: LockBudget
   let record: RunRecord
   let retries: RetryPolicy
   let pressure: Pressure
@@ -19,6 +19,13 @@ struct RunContext: Sendable {
   let sessions = WorkerSessions()
   let stop: StopSignal
   let logger: Logger
+
+  /// The same for rows that are not in the run's one transaction, but in a batch's.
+  func apart(_ budget: LockBudget) -> RunContext {
+    var context = self
+    (context.isAtomic, context.budget) = (false, budget)
+    return context
+  }
 
   /// Where the run stands.
   func progress(_ queue: WorkQueue, since start: ContinuousClock.Instant) -> RunProgress {

@@ -92,16 +92,15 @@ struct RowRecords {
 
   /// Refusals of rows of the key, the oldest first.
   ///
-  /// - Parameter gone: those on record whose rows have left staging, or have changed there (``RefusalStanding/gone()``).
-  func refusals(gone: [Int]) throws(PostgresError) -> [WhyReport.Refusal] {
+  /// - Parameters:
+  ///   - spellings: how rows of staging write the key, which production may take for the same: a refusal has it as its row had.
+  ///   - gone: those on record whose rows have left staging, or have changed there (``RefusalStanding/gone()``).
+  func refusals(spelledAs spellings: [[String]], gone: [Int]) throws(PostgresError) -> [WhyReport.Refusal] {
     guard try has("merge_errors.dismissed_because"), try has("merge_errors.production_schema") else { return [] }
-    let recorded = try recordedKey()
-    let count = plan.keyColumnCount
-    let match = plan.keyColumns.indices.map { index in
-      let column = plan.columns[index]
-      // As staging spells it, which production may take for the same.
-      let value = column.baseType.collated("e.row_key ->> \(Literal(column.name.name))")
-      return "\(value) IN ($\(index + 2), $\(index + 2 + count))" as SQL
+    let values = key.values.indices.map { index in Set([key.values[index]] + spellings.map { $0[index] }).sorted() }
+    let recorded = try recorded(values)
+    let match = plan.keyColumns.enumerated().map { index, column in
+      "\(column.baseType.collated("e.row_key ->> \(Literal(column.name.name))")) = ANY ($\(index + 2)::text[])" as SQL
     }
     let rows = try connection.query(
       """
@@ -113,7 +112,7 @@ struct RowRecords {
       WHERE e.table_name = $1 AND \(PairSQL(schemas: schemas).owns("e")) AND \(match.joined(" AND "))
       ORDER BY e.id
       """,
-      [.text(plan.plainName)] + (key.values + recorded).map { .text($0) },
+      [.text(plan.plainName)] + zip(values, recorded).map { .textArray($0 + $1) },
       "looking for refusals of the row"
     )
     return (0..<rows.count).map { row in
@@ -128,15 +127,21 @@ struct RowRecords {
     }
   }
 
-  /// The key as a record of it was made: by the server, as JSON. Types have the names that they have in this session.
-  private func recordedKey() throws(PostgresError) -> [String] {
-    let values = plan.keyColumns.indices.map { index in
-      "to_jsonb($\(index + 1)::text::\(plan.columns[index].baseType.uncutName)) #>> '{}'" as SQL
+  /// The key's values, column by column, as a record of them was made: by the server, as JSON. Types have the names that they have in
+  /// this session.
+  private func recorded(_ values: [[String]]) throws(PostgresError) -> [[String]] {
+    let columns = plan.keyColumns.enumerated().map { index, column in
+      "ARRAY(SELECT to_jsonb(v.text::\(column.baseType.uncutName)) #>> '{}' FROM unnest($\(index + 1)::text[]) AS v (text))"
+        as SQL
     }
     let row = try LocalSettings.reading(under: LocalSettings.exactFormats, on: connection) { () throws(PostgresError) in
-      try connection.query("SELECT \(values.joined(", "))", key.values.map { .text($0) }, "reading the key")
+      try connection.query(
+        "SELECT \(columns.map { "to_jsonb(\($0))::text" as SQL }.joined(", "))",
+        values.map { .textArray($0) },
+        "reading the key"
+      )
     }
-    return key.values.indices.map { row.text(0, $0) ?? key.values[$0] }
+    return values.indices.map { JSONText.decode([String].self, row.text(0, $0)) ?? [] }
   }
 
   /// What runs have kept of the row, the oldest run first; tables that this role may not read are left out.

@@ -52,6 +52,7 @@ package struct Why: Sendable {
       production: production,
       reads: control === staging ? try records.reads(of: staged.map(\.ctid)) : [],
       refusals: try records.refusals(
+        spelledAs: staged.filter(\.isReadable).map { $0.values.prefix(subject.keyColumnCount).compactMap(\.self) },
         gone: RefusalStanding(admin: Identifier(options.schemas.admin), production: control, staging: staging).gone()
       ),
       images: try records.images(production)

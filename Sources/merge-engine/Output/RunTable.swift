@@ -82,9 +82,13 @@ struct RunTable {
     let left =
       report.pending > 0
       ? " \(Numbers.counted(report.pending, "row")) of staging \(report.pending == 1 ? "is" : "are") left." : ""
-    return
-      (isAtomic ? "Nothing was merged: --atomic has rolled back everything." : "Its finished batches are committed.")
-      + left
+    let what =
+      !isAtomic
+      ? "Its finished batches are committed."
+      : report.totals.read == 0
+        ? "Nothing was merged: --atomic has rolled back everything."
+        : "Its one transaction is committed, with the rows above; what came behind it is not."
+    return what + left
   }
 
   private var refusals: String {

@@ -61,6 +61,41 @@ import Testing
     }
   }
 
+  /// They have failed no run of their own, and are no part of the transaction.
+  @Test(arguments: [false, true])
+  func `atomic leaves rows that were refused earlier as they stand, and all else is merged`(hasStatus: Bool)
+    async throws
+  {
+    try await TestDatabase.with { database in
+      let status = hasStatus ? ", _dms_processing_status varchar(20) DEFAULT 'NEW'" : ""
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE SCHEMA staging;
+        CREATE TABLE production.p (id int PRIMARY KEY, a text, updated_at int);
+        CREATE TABLE production.c (id int PRIMARY KEY, p int REFERENCES production.p, updated_at int);
+        CREATE TABLE staging.p (id int, a text, updated_at int\(status)); CREATE TABLE staging.c (id int, p int, updated_at int\(status));
+        INSERT INTO production.p VALUES (1, 'old', 1);
+        INSERT INTO staging.c VALUES (1, 77, 1), (2, 2, 1);
+        """
+      )
+      #expect(try await database.call().status == 65)
+      try database.run("INSERT INTO staging.p VALUES (1, 'new', 2), (2, 'new', 2)")
+      for _ in 1...2 {
+        let atomic = try await database.call("--atomic", "--json")
+        #expect(atomic.status == 65, "\(atomic.transcript)")
+        #expect(try database.rows("TABLE production.p ORDER BY id") == ["(1,new,2)", "(2,new,2)"])
+        #expect(try database.rows("TABLE production.c") == ["(2,2,1)"])
+        let listed = try await database.call("errors", "list", "--json").json()["errors"].elements
+        #expect(listed.count == 1 && listed.first?["row_key"].text == #"{"id": 1}"#, "\(listed)")
+      }
+      // A row that the run itself brings fails it as a whole.
+      try database.run("INSERT INTO staging.p VALUES (3, 'new', 2); INSERT INTO staging.c VALUES (4, 78, 2)")
+      let failed = try await database.call("--atomic")
+      #expect(failed.status == 74 && failed.output.contains("Nothing was merged"), "\(failed.transcript)")
+      #expect(try database.rows("SELECT count(*) FROM production.p") == ["(2)"])
+    }
+  }
+
   /// What CDC waits for is held until all of the run ends: no attempt of a batch could ever succeed.
   @Test func `atomic gives way to who waits for it and holds what it waits for`() async throws {
     try await TestDatabase.with { database async throws in

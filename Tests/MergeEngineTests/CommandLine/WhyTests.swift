@@ -67,6 +67,29 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("numeric", "1.00", "1"), ("public.citext", "C", "c"),
+    ("timestamptz", "2025-01-01 00:00:00+00", "2025-01-01 01:00:00+01"),
+  ])
+  func `a refused row is found however production's type lets its key be spelled`(
+    type: String,
+    staged: String,
+    asked: String
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.run("CREATE EXTENSION citext SCHEMA public")
+      let columns = "k \(type) PRIMARY KEY, l int, updated_at int"
+      try database.makePair(production: "\(columns), CHECK (l > 0)", staging: columns)
+      try database.run("INSERT INTO staging.t VALUES ('\(staged)', 0, 1)")
+      #expect(try await database.call("merge").status == 65)
+      for key in [staged, asked] {
+        let row = try await why(database, key)
+        #expect(row["staging"].elements.count == 1)
+        #expect(row["refusals"].elements.map { $0["sqlstate"].text } == ["23514"], "\(key)")
+      }
+    }
+  }
+
   private func why(_ database: TestDatabase, _ key: String...) async throws -> JSONValue {
     let outcome = try await database.call("why", "t", "--json", arguments: key)
     #expect(outcome.status == 0, "\(outcome.transcript)")

@@ -227,6 +227,37 @@ import Testing
     }
   }
 
+  @Test func `a row that the run has updated twice goes back to what referred to nothing, in the plan too`()
+    async throws
+  {
+    try await TestDatabase.with { database in
+      try database.makePair(
+        "parent",
+        production: "id int PRIMARY KEY, updated_at int",
+        staging: "id int, updated_at int"
+      )
+      try database.makePair(
+        "child",
+        production: "id int PRIMARY KEY, updated_at int, parent int REFERENCES production.parent",
+        staging: "id int, updated_at int, parent int"
+      )
+      try database.run(
+        """
+        INSERT INTO production.parent VALUES (9, 1); INSERT INTO production.child VALUES (1, 0, NULL), (2, 0, 9), (3, 0, NULL);
+        INSERT INTO staging.parent SELECT n, 2 FROM generate_series(1, 9) n;
+        INSERT INTO staging.child VALUES (1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 1, 2), (2, 2, 9), (3, 1, 3);
+        """
+      )
+      let merge = try await database.mergeKeepingImages { $0.batchRows = 1 }
+      // Whoever writes the row again leaves it as it is.
+      try database.run("UPDATE production.child SET updated_at = 9 WHERE id = 3")
+      let report = try await rollBackAsPlanned(database, merge.runID)
+      #expect(report.restored == 6 && report.deleted == 7)
+      #expect(keys(report, 0) == [#"{"id": 3} changed since"#])
+      #expect(keys(report, 1) == [#"{"id": 3} referred to by production.child"#])
+    }
+  }
+
   @Test func `what has begun to refer to a circle since it was looked at keeps it`() async throws {
     try await withCircles("CASCADE") { database in
       let merge = try await database.mergeKeepingImages()

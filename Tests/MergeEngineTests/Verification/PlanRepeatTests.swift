@@ -163,6 +163,38 @@ import Testing
   }
 
   /// Row 1 would get the value, and has no parent.
+  @Test func `plan says that children of rows refused earlier come behind the older rows of their keys`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        \(Self.schemas)
+        CREATE TABLE production.a (id int PRIMARY KEY, updated_at int);
+        CREATE TABLE production.b (id int PRIMARY KEY, a int REFERENCES production.a, updated_at int);
+        CREATE TABLE production.c (id int PRIMARY KEY, b int REFERENCES production.b, updated_at int);
+        CREATE TABLE staging.a (LIKE production.a); CREATE TABLE staging.b (LIKE production.b); CREATE TABLE staging.c (LIKE production.c);
+        INSERT INTO staging.b VALUES (1, 1, 2);
+        """
+      )
+      #expect(try await database.merge().totals.errors == 1)
+      try database.run(
+        "INSERT INTO staging.a VALUES (1, 2); INSERT INTO staging.c VALUES (5, NULL, 1), (5, 1, 2), (6, 1, 1)"
+      )
+      let said = try await database.plan().findings.filter { $0.table == "c" }.map(\.message)
+      #expect(
+        said.contains {
+          $0.contains("rows of staging.b that were refused earlier are tried when all others are written")
+        },
+        "\(said)"
+      )
+      let merge = try await database.merge()
+      #expect(merge.status == .success && merge.totals.updated == 1 && merge.totals.duplicate == 0)
+      // Without such a row there is nothing to say.
+      try database.run("INSERT INTO staging.c VALUES (7, NULL, 1), (7, 1, 2)")
+      let (plan, _) = try await database.planAndMerge()
+      #expect(!plan.findings.contains { $0.message.contains("refused earlier") })
+    }
+  }
+
   @Test func `plan says where a value may go to the next row`() async throws {
     try await TestDatabase.with { database in
       try database.run(
