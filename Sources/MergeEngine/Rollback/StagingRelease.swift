@@ -125,7 +125,7 @@ struct StagingRelease {
       Self.operation(plan)
     )
     guard staged.bytes(0, 0) != nil else { return [] }
-    let rows = try Savepoint.answer(on: production) { () throws(PostgresError) in
+    let rows = try Savepoint.answer(on: production, unless: \.refusesRow) { () throws(PostgresError) in
       try production.query(
         """
         SELECT w.address FROM unnest($1::text[]\(arrays)) AS w (address\(names))

@@ -28,10 +28,13 @@ enum Savepoint {
 
   /// Asks what the server may not be able to answer, within a transaction or without one.
   ///
+  /// - Parameter refusal: which errors mean that; others are thrown.
   /// - Returns: nil where it refuses the question.
-  static func answer<Value>(on connection: Connection, _ body: () throws(PostgresError) -> Value) throws(PostgresError)
-    -> Value?
-  {
+  static func answer<Value>(
+    on connection: Connection,
+    unless refusal: (PostgresError) -> Bool = { $0.origin == .server && $0.sqlState != .queryCanceled },
+    _ body: () throws(PostgresError) -> Value
+  ) throws(PostgresError) -> Value? {
     let isInTransaction = connection.isInTransaction
     do {
       if isInTransaction { try set(on: connection) }
@@ -40,7 +43,7 @@ enum Savepoint {
       return value
     } catch {
       if isInTransaction { try rollBack(on: connection) }
-      guard error.origin == .server, error.sqlState != .queryCanceled else { throw error }
+      guard refusal(error) else { throw error }
       return nil
     }
   }
