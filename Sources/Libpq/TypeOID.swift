@@ -58,6 +58,10 @@ package enum TypeOID {
   package static let zonelessTimes: Set<UInt32> = [
     date, time, timestamp, dateArray, 1183, timestampArray, 3908, 3909, 3912, 3913, 4533, 4535,
   ]
+  /// Days, and arrays, ranges and multiranges of them.
+  package static let dates: Set<UInt32> = [date, dateArray, 3912, 3913, 4535, 6155]
+  /// All of these, and intervals.
+  package static let times = zonedTimes.union(zonelessTimes).union([interval, 1187])
   /// Of these the ones with a date in them.
   package static let dated = zonedTimes.union(zonelessTimes).subtracting([time, timetz, 1183, 1270])
   package static let strings: Set<UInt32> = [text, varchar, bpchar]

@@ -49,6 +49,32 @@ import Testing
       kept: ["'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'", "'{a0eebc999c0b4ef8bb6d6bb9bd380a12}'"],
       changed: []
     ),
+    // Nothing has room for what is less than a microsecond.
+    Case(
+      staging: "text",
+      production: "timestamp",
+      kept: ["'2025-01-03 00:00:00.123456'", "'2025-01-02 00:00:00.1234500'"],
+      changed: ["'2025-01-01 00:00:00.1234561'"]
+    ),
+    Case(staging: "text", production: "time", kept: ["'11:00'"], changed: ["'10:00:00.0000001'"]),
+    Case(
+      staging: "text",
+      production: "timestamptz(0)",
+      kept: ["'2025-01-01 11:00'", "'2025-01-01 11:00:01+02'"],
+      changed: ["'2025-01-01 12:00:00.4'", "'2025-01-01 13:00:00.00000001'"]
+    ),
+    Case(
+      staging: "text",
+      production: "daterange",
+      kept: ["'[2025-01-01,2025-02-01)'"],
+      changed: ["'[2025-03-01 12:00,2025-04-01)'"]
+    ),
+    // Blanks behind the limit are no error of the assignment.
+    Case(staging: "varchar(10)", production: "varchar(4)", kept: ["'abcd'", "'abc '", "'abc'"], changed: ["'efgh  '"]),
+    Case(staging: "text", production: "varchar(4)", kept: ["'abcd'"], changed: ["'efgh  '"]),
+    Case(staging: "text[]", production: "varchar(4)[]", kept: ["'{abcd}'"], changed: ["'{\"efgh  \"}'"]),
+    Case(staging: "varchar(10)[]", production: "varchar(4)[]", kept: ["'{abcd}'"], changed: ["'{\"efgh  \"}'"]),
+    Case(staging: "text", production: "char(4)", kept: ["'abcd  '", "'abc '"], changed: []),
     Case(staging: "timestamp", production: "date", kept: ["'2025-01-01'"], changed: ["'2025-01-02 12:00'"]),
     Case(
       staging: "timestamp",

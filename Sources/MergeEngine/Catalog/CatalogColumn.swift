@@ -116,6 +116,16 @@ struct CatalogColumn: Sendable {
       }
     }
 
+    /// text, as what files hold.
+    static let text = BaseType(
+      oid: TypeOID.text,
+      modifier: -1,
+      plainName: "text",
+      fullName: "text",
+      arrayOid: TypeOID.textArray,
+      nonDeterministicCollation: nil
+    )
+
     /// Whether the type comes with the server.
     ///
     /// `FirstNormalObjectId` in the server's `access/transam.h`.

@@ -72,6 +72,7 @@ private struct Conversion {
   let timeZone: String
 
   var condition: SQL? {
+    if trimsBlanks { return "(\(cast))::text = \(value)::text" }
     if source.oid == target.oid { return sameTypeCondition }
     // As Oracle has them; any other number would stand for true as well.
     if target.oid == TypeOID.bool, TypeOID.numbers.contains(source.oid) { return "(\(value) = 0 OR \(value) = 1)" }
@@ -84,6 +85,20 @@ private struct Conversion {
     return backCondition
   }
 
+  /// Assignment to varchar(n) leaves blanks behind the limit out, by which one string differs from another there. To char(n) blanks at
+  /// the end are nothing; what is too long otherwise is refused by the write.
+  private var trimsBlanks: Bool {
+    switch target.oid {
+    case TypeOID.varchar:
+      guard let limit = target.characterLimit, TypeOID.strings.contains(source.oid) else { return false }
+      return source.characterLimit.map { $0 > limit } ?? true
+    case TypeOID.varcharArray:
+      guard let limit = target.elementCharacterLimit else { return false }
+      return source.elementCharacterLimit.map { $0 > limit } ?? true
+    default: return false
+    }
+  }
+
   /// Rounded to the modifier. What only is too long is refused by the write.
   private var sameTypeCondition: SQL? {
     guard target.modifier >= 0, source.modifier != target.modifier, !target.castTruncates else { return nil }
@@ -91,8 +106,24 @@ private struct Conversion {
   }
 
   /// A text is read by the target's own input, and what that can't read it refuses. But it may leave something out: a date the
-  /// time of day, a float digits, a modifier what is beyond it.
+  /// time of day, a time what is less than a microsecond, a float digits, a modifier what is beyond it.
   private var textCondition: SQL? {
+    let conditions = [untimedCondition, microsecondCondition, readCondition].compactMap(\.self)
+    return conditions.isEmpty ? nil : conditions.map { "(\($0))" as SQL }.joined(" AND ")
+  }
+
+  /// Arrays and ranges of dates whose texts have a time of day.
+  private var untimedCondition: SQL? {
+    TypeOID.dates.contains(target.oid) && target.oid != TypeOID.date ? "\(value)::text !~ ':'" : nil
+  }
+
+  /// There is no type in which such a fraction could be compared.
+  private var microsecondCondition: SQL? {
+    guard TypeOID.times.subtracting(TypeOID.dates).contains(target.oid) else { return nil }
+    return "\(value)::text !~ '[.][0-9]{6}[0-9]*[1-9]'"
+  }
+
+  private var readCondition: SQL? {
     if target.oid == TypeOID.name || target.oid == TypeOID.char { return "(\(cast))::text = \(value)::text" }
     if target.oid == TypeOID.date {
       // A date may lie beyond what a timestamp can hold.
@@ -102,10 +133,11 @@ private struct Conversion {
       // The cast to numeric keeps 15 digits, a text all that tell a number from its neighbours.
       return "(\(value)::numeric = (\(cast))::numeric OR \(value)::numeric = (\(cast))::text::numeric)"
     }
-    guard target.modifier >= 0, !target.castTruncates, !TypeOID.strings.contains(target.oid),
-      target.oid != TypeOID.timestamptz
-    else { return nil }
-    return isSame("\(value)::\(target.plainName)", cast, as: target)
+    guard target.modifier >= 0, !target.castTruncates, !TypeOID.strings.contains(target.oid) else { return nil }
+    let read =
+      target.oid == TypeOID.timestamptz
+      ? ZonedCast(zone: timeZone).bound(value, as: target) : "\(value)::\(target.plainName)"
+    return isSame(read, cast, as: target)
   }
 
   /// Beyond this a float has no place for every whole number. What is no number stands for nothing else; a type that lacks it says so.

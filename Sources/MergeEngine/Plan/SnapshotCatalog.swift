@@ -49,7 +49,12 @@ struct SnapshotCatalog {
       for column in file.table.columns {
         let key = TypeKey(column, production)
         if types[key] == nil { types[key] = try Self.lookUp(key, connection) }
-        if let problem = try Self.problem(column, types[key], on: connection) {
+      }
+    }
+    let definitions = try TypeDefinitions(of: types.values.map(\.oid), connection)
+    for (_, production, file) in files {
+      for column in file.table.columns {
+        if let problem = Self.problem(column, types[TypeKey(column, production)], definitions) {
           findings.append(.blocker(.snapshot, manifest.label(file.table), problem))
         }
       }
@@ -172,12 +177,18 @@ struct SnapshotCatalog {
   private static func problem(
     _ column: SnapshotManifest.Column,
     _ type: CatalogColumn.BaseType?,
-    on connection: Connection
-  ) throws(PostgresError) -> String? {
+    _ definitions: TypeDefinitions
+  ) -> String? {
     guard let type else {
       return
         "the type \(column.baseType) of the snapshot's column \(column.name) does not exist in this database. Create it, "
         + "or replay into a copy of the database that the snapshot was taken from."
+    }
+    if let saved = column.typeDefinition, saved != definitions[type.oid] {
+      return
+        "the snapshot's column \(column.name) is of type \(column.baseType), which means something else in this database (\(saved); here "
+        + "\(definitions[type.oid] ?? "the server's own")). Its values would be read as others: give the type its old definition for the "
+        + "replay."
     }
     guard let number = column.typeNumber, number != type.oid else { return nil }
     return

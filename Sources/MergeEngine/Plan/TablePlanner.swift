@@ -74,8 +74,14 @@ struct TablePlanner {
     let columns = ordered.map { column in
       let source = staging.column(column.name)
       let isKey = key.columns.contains { $0.name == column.name }
-      let travel = isReadByProduction(column, from: source, isKey: isKey) ? .text : column.travel
-      let read = readExpression(of: column, from: source, travel, isKey: isKey, isCompared: isKey)
+      let reading = ColumnReading(
+        target: column,
+        source: source,
+        isKey: isKey,
+        isSplit: isSplit,
+        timeZone: options.timeZone,
+        casts: casts
+      )
       let isText = source.map { TypeOID.strings.contains($0.baseType.oid) } ?? false
       let zoned = source.flatMap { ZonedCast(zone: options.timeZone).cast("", from: $0.baseType, to: column.baseType) }
       let zoneIsOfDatabase =
@@ -83,22 +89,22 @@ struct TablePlanner {
       return TablePlan.Column(
         name: column.name,
         renamed: source.flatMap { $0.nameInTable == column.name ? nil : $0.nameInTable },
-        readExpression: read,
-        travel: travel,
+        readExpression: reading.expression(isCompared: isKey),
+        travel: reading.travel,
         baseType: column.baseType,
         inStaging: source?.declared,
         inProduction: column.declared,
         isInsertOnly: insertOnly.contains(column.name) || column.isIdentityAlways,
         equality: equality[column.name] ?? "=",
         arbiter: isAlone ? nil : key.columns.first { $0.name == column.name }?.arbiter,
-        comparedExpression: readExpression(of: column, from: source, travel, isKey: isKey, isCompared: true),
+        comparedExpression: reading.expression(isCompared: true),
         zoneMatters: zoned != nil,
         zoneIsOfDatabase: zoneIsOfDatabase,
         readsTextAsTime: isText && TypeOID.dated.contains(column.baseType.oid),
         decidingSettings: source.map {
           inputSettings.deciding(from: $0.baseType, to: column.baseType, zoneIsOfDatabase: zoneIsOfDatabase)
         } ?? [],
-        keyCast: isKey && travel == .binary ? keyCast(of: column, from: source, read) : nil,
+        keyCast: reading.keyCast,
         needsAssignment: column.baseType.needsAssignment
           && (source?.baseType.oid != column.baseType.oid || source?.baseType.modifier != column.baseType.modifier)
       )
@@ -350,74 +356,6 @@ struct TablePlanner {
     let keyColumns = keyNames.compactMap { name in shared.first { $0.name == name } }
     let rest = shared.filter { !keyNames.contains($0.name) }
     return keyColumns + rest.filter { $0.name == version } + rest.filter { $0.name != version }
-  }
-
-  private func keyCast(of target: CatalogColumn, from source: CatalogColumn?, _ cast: SQL) -> KeyCast? {
-    guard let source else { return nil }
-    return KeyCast(
-      target.name,
-      "s.\(source.nameInTable)",
-      cast: cast,
-      from: source.baseType,
-      to: target.baseType,
-      casts: casts,
-      timeZone: options.timeZone
-    )
-  }
-
-  /// Staging's values come as text, and production's type reads them: another database may not know it, and a cast would cut elements
-  /// that are too long, where reading them refuses them. A key has to survive its cast anyway (``KeyCast``).
-  private func isReadByProduction(_ target: CatalogColumn, from source: CatalogColumn?, isKey: Bool) -> Bool {
-    if isSplit && !target.baseType.meansSameElsewhere { return true }
-    return target.baseType.castTruncatesElements && source?.baseType.oid != target.baseType.oid && !isKey
-  }
-
-  /// What the read selects for a column: the staging value, cast where production has another type.
-  ///
-  /// The cast goes through the modifier too: a version has to be compared as it will be stored, rounded.
-  private func readExpression(
-    of target: CatalogColumn,
-    from source: CatalogColumn?,
-    _ travel: CatalogColumn.Travel,
-    isKey: Bool,
-    isCompared: Bool
-  ) -> SQL {
-    guard let source else { return "s.\(target.name)" }
-    let value: SQL = "s.\(source.nameInTable)"
-    if isReadByProduction(target, from: source, isKey: isKey) { return "\(value)::text" }
-    let type = target.baseType
-    let sameType = source.baseType.oid == type.oid
-    let sameModifier = source.baseType.modifier == type.modifier || type.modifier < 0
-    var cast = value
-    if let zoned = ZonedCast(zone: options.timeZone).cast(value, from: source.baseType, to: type) {
-      cast = zoned
-    } else if type.oid == TypeOID.bool, TypeOID.numbers.contains(source.baseType.oid) {
-      // The server casts only integer. Oracle has no boolean, and DMS makes smallint or numeric of its NUMBER(1).
-      cast = "(\(value) <> 0)"
-    } else if !sameType || !sameModifier {
-      // Storing refuses what is too long, casting would cut it: such lengths are left to the write, or to what it would make.
-      if type.castTruncates, !(type.oid == TypeOID.bit && TypeOID.integers.contains(source.baseType.oid)) {
-        cast = sameType ? value : "\(value)::\(type.plainName)"
-        if isCompared { cast = type.asAssigned(cast, from: source.baseType) }
-      } else {
-        cast = "\(value)::\(type.fullName)"
-      }
-    }
-    if let collation = collation(for: type, from: source.baseType) { cast = "(\(cast)) COLLATE \(collation)" }
-    return travel == .text ? "(\(cast))::text" : cast
-  }
-
-  /// The collation under which staging's strings are read, where they have one of their own: it would win over the database's default,
-  /// which most columns of production have, and take strings for equal that are not there.
-  ///
-  /// - Returns: nil where the two sides agree, or production's own wins.
-  private func collation(for target: CatalogColumn.BaseType, from source: CatalogColumn.BaseType) -> SQL? {
-    guard TypeOID.strings.contains(target.oid), TypeOID.strings.contains(source.oid),
-      let own = source.declaredCollation, own.text != target.declaredCollation?.text
-    else { return nil }
-    // Another database need not have production's; by the default strings are equal as by every deterministic one.
-    guard isSplit, target.declaredCollation != nil else { return target.declaredCollation ?? "pg_catalog.\"default\"" }
-    return target.nonDeterministicCollation == nil ? "pg_catalog.\"default\"" : nil
   }
 }
 

@@ -5,6 +5,8 @@ import Libpq
 /// Alias `k` has the texts of the table's columns as `c0`, `c1`, …, and the row's place in the batch as `ordinal`.
 struct CSVConversion {
   let columns: [CatalogColumn]
+  /// The columns by which rows are matched: a text that is not the same key as a value of the column's type is none.
+  let key: [Identifier]
   /// The zone of times that name none, where the column wants one.
   let timeZone: String
 
@@ -43,6 +45,21 @@ struct CSVConversion {
   /// A text as the column's value. What is too long is left as it is: the merge has the server refuse it, row by row, where a
   /// cast would cut it.
   func typedValue(_ index: Int) -> SQL {
+    let (column, value) = (columns[index], read(index))
+    guard key.contains(column.name) else { return value }
+    let keyCast = KeyCast(
+      column.name,
+      "k.c\(index)",
+      cast: value,
+      from: .text,
+      to: column.baseType,
+      casts: [],
+      timeZone: timeZone
+    )
+    return keyCast?.guarded ?? value
+  }
+
+  private func read(_ index: Int) -> SQL {
     let type = columns[index].baseType
     let text: SQL = "k.c\(index)"
     // DMS writes bytes as hexadecimal digits.
@@ -50,6 +67,6 @@ struct CSVConversion {
       return "CASE WHEN starts_with(\(text), '\\x') THEN \(text)::bytea ELSE pg_catalog.decode(\(text), 'hex') END"
     }
     return type.oid == TypeOID.timestamptz
-      ? ZonedCast(zone: timeZone).bound(text, as: type) : "\(text)::\(type.uncutName)"
+      ? "(\(ZonedCast(zone: timeZone).bound(text, as: type)))::\(type.fullName)" : "\(text)::\(type.uncutName)"
   }
 }

@@ -47,8 +47,9 @@ struct CSVLayout {
     var fields: [Int] = []
     for column in columns {
       // As it stands before the same in another case.
-      let exact = names.indices.filter { names[$0] == column.name }
-      let places = exact.isEmpty ? names.indices.filter { Self.isSame(names[$0], column) } : exact
+      let values = names.indices.dropFirst(saysOperation ? 1 : 0)
+      let exact = values.filter { names[$0] == column.name }
+      let places = exact.isEmpty ? values.filter { Self.isSame(names[$0], column) } : exact
       guard places.count < 2 else {
         throw Mismatch(message: "\(Spelling.counted(places.count, "field")) are called \(column.name)")
       }

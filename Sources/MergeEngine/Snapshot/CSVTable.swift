@@ -64,10 +64,10 @@ struct CSVTable {
     guard findings.isEmpty else { throw MergeFailure.blocked(findings) }
     let all = names.first?.names ?? own.map(\.name.name)
     let columns: [CatalogColumn] = own.filter { column in
-      all.contains { (name: String) -> Bool in CSVLayout.isSame(name, column.name) && !isIgnored(name) }
+      valueNames(all).contains { (name: String) -> Bool in CSVLayout.isSame(name, column.name) && !isIgnored(name) }
     }
     let file = names.first?.url.path ?? "the files"
-    for (place, name) in all.enumerated() where !isIgnored(name) {
+    for name in valueNames(all) where !isIgnored(name) {
       let called = own.filter { CSVLayout.isSame(name, $0.name) }.map(\.name.name)
       guard called.isEmpty else {
         // As it stands before the same in another case: that one would be left out.
@@ -79,7 +79,6 @@ struct CSVTable {
         }
         continue
       }
-      guard place != 0 || name != CSVLayout.operationName else { continue }
       let question = Spelling.question(for: name.lowercased(), in: own.map(\.name.name))
       block(
         "the column \(name) of \(file) does not exist in \(production.name). Leave it out with --ignore-column \(name), or say in the "

@@ -49,13 +49,19 @@ struct CSVTableImport {
     self.rejects = rejects
     self.stop = stop
     self.connection = connection
-    conversion = CSVConversion(columns: table.columns, timeZone: options.merge.timeZone)
+    conversion = CSVConversion(
+      columns: table.columns,
+      key: key.columns.map(\.name),
+      timeZone: options.merge.timeZone
+    )
     deleted = try DeletedKeys(number: number, table.production, version: version, key: key, conversion, connection)
     nullTexts = options.format.nullTexts.map { Array($0.utf8) }
+    let definitions = try TypeDefinitions(of: table.columns.map(\.baseType.oid), connection)
     var columns = table.columns.map { column in
       SnapshotManifest.Column(
         importing: column.renamed(table.stagedName(of: column.name)),
-        productionSchema: table.options.schemas.production
+        productionSchema: table.options.schemas.production,
+        definitions: definitions
       )
     }
     if table.hasOperations { columns.append(.operation) }
@@ -277,7 +283,7 @@ struct CSVTableImport {
         return rejected(file, line: line, column: table.columns[index].name.name, reason)
       }
     }
-    return rejected(file, line: line, column: nil, error.message)
+    return rejected(file, line: line, column: nil, KeyCast.explained(error).message)
   }
 
   /// Why the server can't read a value; nil if it can.
@@ -291,7 +297,7 @@ struct CSVTableImport {
       return nil
     } catch {
       guard error.refusesRow else { throw error }
-      return error.message
+      return KeyCast.explained(error).message
     }
   }
 
@@ -336,14 +342,15 @@ struct CSVTableImport {
 
 extension SnapshotManifest.Column {
   /// A column as an import writes it: without a length that values may exceed, as long as no merge has looked at them.
-  fileprivate init(importing column: CatalogColumn, productionSchema: String) {
-    let own = SnapshotManifest.Column(column, productionSchema: productionSchema)
+  fileprivate init(importing column: CatalogColumn, productionSchema: String, definitions: TypeDefinitions) {
+    let own = SnapshotManifest.Column(column, productionSchema: productionSchema, definitions: definitions)
     self.init(
       name: own.name,
       type: own.type,
       baseType: own.baseType,
       modifier: column.baseType.castTruncates ? -1 : own.modifier,
       typeNumber: own.typeNumber,
+      typeDefinition: own.typeDefinition,
       isNotNull: false
     )
   }

@@ -139,7 +139,10 @@ package struct SnapshotSave: Sendable {
     let name = table.name.name.name
     // What staging generates is a value like any other to who merges it.
     let columns = table.columns
-    let described = columns.map { SnapshotManifest.Column($0, productionSchema: pair.schemas.production) }
+    let definitions = try TypeDefinitions(of: columns.map(\.baseType.oid), connection)
+    let described = columns.map {
+      SnapshotManifest.Column($0, productionSchema: pair.schemas.production, definitions: definitions)
+    }
     let file = fileName(of: table.name)
     var writer = try SnapshotFileWriter(folder.fileURL(file), described)
     try connection.copyOut(Self.copy(table, columns), "reading \(table.name)") { try writer.append($0) }

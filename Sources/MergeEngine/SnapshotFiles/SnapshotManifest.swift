@@ -83,11 +83,15 @@ public struct SnapshotManifest: Sendable, Codable {
     public let modifier: Int
     /// The base type's number in the database it comes from, for types whose binary form holds such numbers.
     public let typeNumber: UInt32?
+    /// What values of the base type consist of, where it does not come with the server (``TypeDefinitions``); nil in snapshots of earlier
+    /// versions, too.
+    public internal(set) var typeDefinition: String?
     /// Whether the column takes no NULL.
     public let isNotNull: Bool
 
     private enum CodingKeys: String, CodingKey {
       case name, type
+      case typeDefinition = "type_definition"
       case baseType = "base_type"
       case modifier
       case typeNumber = "type_oid"

@@ -157,6 +157,67 @@ import Testing
     }
   }
 
+  /// A key of production's type, one that is kept, and two that would be it.
+  @Test(arguments: [
+    ("numeric(6,2)", "1.000", "1.001", "1.004"),
+    ("date", "2025-01-01 00:00:00", "2025-01-01 10:00:00", "2025-01-01 11:00:00"),
+    ("timestamp", "2025-01-01 00:00:00.123456", "2025-01-01 00:00:00.1234561", "2025-01-01 00:00:00.1234562"),
+    ("timestamp(0)", "2025-01-01 00:00:01", "2025-01-01 00:00:00.9", "2025-01-01 00:00:01.1"),
+    ("timestamptz(0)", "2025-01-01 00:00:01", "2025-01-01 00:00:00.9", "2025-01-01 00:00:01.1"),
+    ("time(0)", "10:00:00", "10:00:00.4", "10:00:00.3"), ("real", "16777216", "16777217", "16777217"),
+    ("float8", "9007199254740992", "9007199254740993", "9007199254740993"),
+    ("date[]", "{2025-01-01}", "{2025-01-01 10:00}", "{2025-01-01 11:00}"),
+  ])
+  func `a key that production's type would change is a bad row, of a delete too`(
+    type: String,
+    kept: String,
+    one: String,
+    other: String
+  ) async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE SCHEMA production; CREATE TABLE production.t (k \(type) PRIMARY KEY, v text, updated_at timestamp);
+        INSERT INTO production.t VALUES ('\(kept)', 'another row', '2024-01-01')
+        """
+      )
+      let files = try CSVFolder()
+      try files.write("load/T/1.csv", "I,\(one),x,2025-01-01\nD,\(other),y,2025-01-02\n")
+      let refused = try await database.call("snapshot", "from-csv", files.snapshot, "\(files.path)/load")
+      #expect(refused.status == 73 && refused.errors.contains("line 2, column k"), "\(refused.transcript)")
+      let words = refused.errors.replacing(/\s+/, with: " ")
+      #expect(words.contains("the key k \(other) would become"), "\(refused.transcript)")
+      let allowed = try await database.call(
+        "snapshot",
+        "from-csv",
+        files.snapshot,
+        "\(files.path)/load",
+        "--max-errors",
+        "2",
+        "--json"
+      )
+      #expect(try allowed.json()["tables"].table("t")["rejected"].integer == 2, "\(allowed.transcript)")
+      #expect(try allowed.json()["tables"].table("t")["deletes_in_production"].integer == 0, "\(allowed.transcript)")
+      try files.write("load/T/1.csv", "D,\(kept),x,2025-01-02\n")
+      let found = try await database.call("snapshot", "from-csv", files.path + "/found", "\(files.path)/load", "--json")
+      #expect(try found.json()["tables"].table("t")["deletes_in_production"].integer == 1, "\(found.transcript)")
+    }
+  }
+
+  @Test func `Op beside a column OP is the operation`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        "CREATE SCHEMA production; CREATE TABLE production.t (id int PRIMARY KEY, op text, updated_at date)"
+      )
+      let files = try CSVFolder()
+      try files.write("load/T/1.csv", "Op,ID,OP,UPDATED_AT\nI,1,x,2025-01-01\nU,1,y,2025-01-02\n")
+      let taken = try await database.call("snapshot", "from-csv", files.snapshot, "\(files.path)/load", "--header")
+      #expect(taken.status == 0, "\(taken.transcript)")
+      #expect(try await database.call("replay", files.snapshot).status == 0)
+      #expect(try database.rows("TABLE production.t") == ["(1,y,2025-01-02)"])
+    }
+  }
+
   @Test func `a column that is called as what Op becomes is named`() async throws {
     try await TestDatabase.with { database in
       try database.run(

@@ -129,4 +129,78 @@ import Testing
       }
     }
   }
+
+  /// A type as the snapshot's database has it and as production's has it, and a value.
+  struct Redefined: Sendable, CustomTestStringConvertible {
+    let (saved, here, value): (String, String, String)
+    var testDescription: String { "\(saved), here \(here)" }
+  }
+
+  @Test(arguments: [
+    Redefined(
+      saved: "TYPE public.own AS RANGE (subtype = numeric)",
+      here: "TYPE public.own AS RANGE (subtype = int4)",
+      value: "[1,5)"
+    ),
+    Redefined(saved: "TYPE public.own AS ENUM ('abcd')", here: "DOMAIN public.own AS int4", value: "abcd"),
+    Redefined(saved: "DOMAIN public.own AS int4", here: "DOMAIN public.own AS int8", value: "7"),
+    Redefined(
+      saved: "TYPE public.inner AS RANGE (subtype = text); CREATE DOMAIN public.own AS public.inner",
+      here:
+        "DOMAIN public.base AS int4; CREATE TYPE public.inner AS RANGE (subtype = public.base); CREATE DOMAIN public.own AS public.inner",
+      value: "[a,b)"
+    ),
+  ])
+  func `a type that means something else in production's database is no reason to read its values as such`(
+    _ redefined: Redefined
+  ) async throws {
+    try await TestDatabase.withPair { here, other in
+      let folder = try SnapshotFolder()
+      let columns = "k int PRIMARY KEY, v public.own, updated_at int"
+      try other.run("CREATE \(redefined.saved)")
+      try other.makePair(production: columns, staging: columns)
+      try other.run("INSERT INTO staging.t VALUES (1, '\(redefined.value)', 1)")
+      try await other.save(folder)
+      try here.run("CREATE \(redefined.here); CREATE SCHEMA production; CREATE TABLE production.t (\(columns))")
+      let refused = try await here.call("replay", folder.path)
+      // Of domains the values are of the types underneath, which are cast.
+      let isCast = redefined.saved.contains("DOMAIN public.own AS int4")
+      #expect(refused.status == (isCast ? 0 : 73), "\(refused.transcript)")
+      #expect(isCast || refused.errors.contains("means something else in this database"), "\(refused.transcript)")
+      // Where it was saved it is what it was.
+      let replay = try await other.call("replay", folder.path)
+      #expect(replay.status == 0, "\(replay.transcript)")
+      #expect(
+        try other.rows("SELECT v::text FROM production.t") == [
+          "(\(redefined.value.contains(",") ? "\"\(redefined.value)\"" : redefined.value))"
+        ]
+      )
+    }
+  }
+
+  @Test func `fields of a composite type that change places are told`() async throws {
+    try await TestDatabase.with { database in
+      let folder = try SnapshotFolder()
+      try database.run("CREATE TYPE public.pair AS (a int, b int)")
+      try database.makePair(
+        production: "k int PRIMARY KEY, v public.pair, updated_at int",
+        staging: "k int, v public.pair, updated_at int"
+      )
+      try database.run("INSERT INTO staging.t VALUES (1, '(7,8)', 1)")
+      try await database.save(folder)
+      try database.run(
+        """
+        ALTER TYPE public.pair RENAME ATTRIBUTE a TO x; ALTER TYPE public.pair RENAME ATTRIBUTE b TO a;
+        ALTER TYPE public.pair RENAME ATTRIBUTE x TO b;
+        """
+      )
+      let refused = try await database.call("replay", folder.path)
+      #expect(refused.status == 73, "\(refused.transcript)")
+      #expect(
+        refused.errors.replacing(/\s+/, with: " ").contains("(pair: (a int4, b int4); here pair: (b int4, a int4))"),
+        "\(refused.transcript)"
+      )
+      #expect(try database.rows("TABLE production.t") == [])
+    }
+  }
 }
