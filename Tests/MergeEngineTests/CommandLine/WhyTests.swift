@@ -90,6 +90,31 @@ import Testing
     }
   }
 
+  @Test(arguments: ["ext", "ext, public"])
+  func `a key whose type lies elsewhere in staging's database`(path: String) async throws {
+    try await TestDatabase.withPair { production, staging in
+      try production.run(
+        "CREATE EXTENSION hstore SCHEMA public; CREATE SCHEMA production; CREATE TABLE production.t (k public.hstore PRIMARY KEY, updated_at int)"
+      )
+      try staging.run(
+        """
+        CREATE SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext; CREATE SCHEMA staging;
+        CREATE TABLE staging.t (k ext.hstore, updated_at int); INSERT INTO staging.t VALUES ('a=>1', 1);
+        ALTER DATABASE \(staging.name) SET search_path = \(path)
+        """
+      )
+      let outcome = try await production.call(
+        "why",
+        "t",
+        "k=a=>1",
+        "--json",
+        arguments: ["--staging-database", staging.connectionString]
+      )
+      #expect(outcome.status == 0, "\(outcome.transcript)")
+      #expect(try outcome.json()["staging"].elements.count == 1, "\(outcome.transcript)")
+    }
+  }
+
   private func why(_ database: TestDatabase, _ key: String...) async throws -> JSONValue {
     let outcome = try await database.call("why", "t", "--json", arguments: key)
     #expect(outcome.status == 0, "\(outcome.transcript)")
