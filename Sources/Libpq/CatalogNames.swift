@@ -16,7 +16,7 @@ enum CatalogNames {
     has_any_column_privilege has_column_privilege has_database_privilege has_function_privilege has_schema_privilege
     has_sequence_privilege has_table_privilege has_type_privilege hash_record_extended
     hashtextextended
-    int4range int8range isempty isfinite
+    int4in int4range int8range isempty isfinite
     json_agg json_build_object jsonb_agg jsonb_array_elements jsonb_array_elements_text jsonb_build_array jsonb_build_object
     jsonb_each jsonb_each_text jsonb_object_agg jsonb_object_keys jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_typeof
     lag lead left length lower ltrim make_interval max md5 min mod now ntile num_nonnulls num_nulls octet_length
@@ -38,7 +38,7 @@ enum CatalogNames {
     quote_ident quote_literal quote_nullable
     random range_agg rank record_send regexp_matches regexp_replace regexp_split_to_table repeat replace reverse right round row_number row_security_active row_to_json
     rtrim
-    set_config sha256 shobj_description split_part starts_with statement_timestamp string_agg string_to_array strpos sum system
+    set_config sha256 shobj_description split_part starts_with statement_timestamp string_agg string_to_array strpos sum system textout
     to_char to_json to_jsonb to_regclass to_regtype to_timestamp translate trunc ts_stat txid_current txid_status
     unnest upper version width_bucket
     """

@@ -76,9 +76,9 @@ public struct SQLState: Sendable, Hashable, CustomStringConvertible {
   /// The row itself is refused: its values, a constraint, or a trigger that raised an exception.
   ///
   /// Classes: 22 data exception, 23 integrity constraint violation, 44 WITH CHECK OPTION violation, P0 PL/pgSQL.
-  /// 54000 (program limit exceeded) and 42804/42846 arise from single values too (an index row too long, a cast).
+  /// 54000 (program limit exceeded) and 42602/42804/42846 arise from single values too (an index row too long, a name, a cast).
   public var refusesRow: Bool {
-    ["22", "23", "44", "P0", "54"].contains(String(category)) || code == "42804" || code == "42846"
+    ["22", "23", "44", "P0", "54"].contains(String(category)) || ["42602", "42804", "42846"].contains(code)
       || code == "39000" || code == "38000" || !Self.ownCategories.contains(String(category))
   }
 

@@ -58,6 +58,12 @@ import Testing
     Cast("text", "short[]", "'{abcd}'", refused: "22001"),
     Cast("bit varying[]", "flags[]", "'{10}'", becomes: "{10}"),
     Cast("bit varying[]", "flags[]", "'{1}'", refused: "22026"),
+    // As their own cast writes them, and not as their type does.
+    Cast("boolean[]", "word[]", "'{t,f}'", becomes: "{true,false}"),
+    Cast("boolean[]", "short[]", "'{t}'", refused: "22001"),
+    Cast("char(3)[]", "short[]", "'{a}'", becomes: "{a}"),
+    Cast("inet[]", "address[]", "'{10.0.0.1}'", becomes: "{10.0.0.1/32}"),
+    Cast("text", "regclass", "''", refused: "42602"),
     Cast("numeric[]", "amount[]", "'{1.005}'", becomes: "{1.01}"),
     Cast("numeric", "int", "7", becomes: "7"),
     Cast("numeric", "int", "3000000000", refused: "22003"),
@@ -99,7 +105,7 @@ import Testing
         """
         CREATE TYPE mood AS ENUM ('happy'); CREATE DOMAIN positive AS int CHECK (value > 0);
         CREATE DOMAIN short AS varchar(3); CREATE DOMAIN shorter AS short; CREATE DOMAIN shorts AS short[]; CREATE DOMAIN flags AS bit(2);
-        CREATE DOMAIN amount AS numeric(4, 2);
+        CREATE DOMAIN amount AS numeric(4, 2); CREATE DOMAIN word AS varchar(5); CREATE DOMAIN address AS varchar(60);
         """
       )
       let hasXML = try database.hasXML()

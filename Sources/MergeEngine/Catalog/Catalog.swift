@@ -5,8 +5,7 @@ struct Catalog: Sendable {
   let tables: [CatalogTable]
   /// Between tables, and roots of partitions.
   let foreignKeys: Set<ForeignKey>
-  /// Between which types the database has casts of its own or of extensions.
-  let casts: Set<CastPair>
+  let casts: Casts
   /// By what the database reads text as times.
   let inputSettings: InputSettings
 
@@ -14,7 +13,7 @@ struct Catalog: Sendable {
   init(tables: [CatalogTable], foreignKeys: Set<ForeignKey>) {
     self.tables = tables
     self.foreignKeys = foreignKeys
-    casts = []
+    casts = .none
     inputSettings = InputSettings()
   }
 
@@ -48,12 +47,14 @@ struct Catalog: Sendable {
         citus: citusTables[oid]
       )
     }
-    inputSettings = InputSettings(of: connection)
     let pairs = try connection.query(Self.casts)
-    casts = Set(
-      (0..<pairs.count).map {
-        CastPair(source: UInt32(pairs.integer($0, 0) ?? 0), target: UInt32(pairs.integer($0, 1) ?? 0))
-      }
+    inputSettings = InputSettings(of: connection, zoneAbbreviations: pairs.text(0, 3))
+    func pair(_ row: Int) -> Casts.Pair {
+      Casts.Pair(source: UInt32(pairs.integer(row, 0) ?? 0), target: UInt32(pairs.integer(row, 1) ?? 0))
+    }
+    casts = Casts(
+      all: Set((0..<pairs.count).map(pair)),
+      made: Set((0..<pairs.count).filter { pairs.bool($0, 2) == true }.map(pair))
     )
     let keys = try connection.query(Self.foreignKeys(schemas))
     foreignKeys = Set(
@@ -133,7 +134,8 @@ struct Catalog: Sendable {
           arrayOid: UInt32(rows.integer(row, 11) ?? 0),
           nonDeterministicCollation: rows.text(row, 12).map { .uncheckedFromServer($0) },
           castTruncates: rows.bool(row, 15) == true,
-          castTruncatesElements: rows.bool(row, 21) == true
+          castTruncatesElements: rows.bool(row, 21) == true,
+          plainElements: rows.text(row, 22).map { .uncheckedFromServer($0) }
         ),
         isNotNull: rows.bool(row, 3) ?? false,
         hasDefault: rows.bool(row, 4) ?? false,

@@ -143,6 +143,8 @@ struct CatalogColumn: Sendable {
 
     /// The same of an array of domains, whose lengths are the domains': every cast to it is one to them.
     var castTruncatesElements = false
+    /// Of an array of domains the array of the type underneath them, without a length; nil where that does not come with the server.
+    var plainElements: SQL?
 
     /// Only the server's assignment finds what is too long: reading the binary form need not look at the modifier, as the
     /// types do that come with the server.

@@ -18,7 +18,8 @@ enum CatalogSQL {
   /// table, name, declared type, not null, has default, generated, identity,
   /// base type, modifier, base type as text without and with modifier, array type, collation if not deterministic, has a binary form,
   /// identity always, has a function for lengths that is told whether a cast is explicit, number, declared type and its modifier, collation if not the
-  /// database's, is of a domain without default, is an array of domains with such lengths
+  /// database's, is of a domain without default, is an array of domains with such lengths,
+  /// array of what is underneath such domains, if that comes with the server
   static let columns: SQL = """
     WITH RECURSIVE underneath AS (
       SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS modifier
@@ -56,7 +57,15 @@ enum CatalogSQL {
              SELECT FROM elements l
              JOIN pg_cast k ON k.castsource = l.type AND k.casttarget = l.type
              JOIN pg_proc f ON f.oid = k.castfunc AND f.pronargs = 3
-             WHERE l.modifier >= 0) ELSE false END
+             WHERE l.modifier >= 0) ELSE false END,
+           CASE WHEN e.typtype = 'd' THEN (
+             WITH RECURSIVE elements AS (
+               SELECT e.typbasetype AS type
+               UNION ALL
+               SELECT d.typbasetype FROM elements l JOIN pg_type d ON d.oid = l.type AND d.typtype = 'd'
+             )
+             SELECT format_type(b.typarray, -1) FROM elements l JOIN pg_type b ON b.oid = l.type AND b.typtype <> 'd'
+             WHERE b.typarray <> 0 AND b.oid < 16384) END
     FROM underneath u
     JOIN pg_attribute a ON a.attrelid = u.attrelid AND a.attnum = u.attnum
     JOIN pg_type t ON t.oid = u.type AND t.typtype <> 'd'
@@ -108,8 +117,10 @@ enum CatalogSQL {
     ORDER BY k.indrelid, k.indisprimary DESC, k.relname, k.indexrelid, k.position
     """
 
-  /// source, target
-  static let casts: SQL = "SELECT castsource, casttarget FROM pg_cast"
+  /// source, target, is by a function that does not come with the server (`FirstNormalObjectId` in `access/transam.h`);
+  /// the server's set of abbreviations of zones
+  static let casts: SQL =
+    "SELECT castsource, casttarget, castfunc >= 16384, current_setting('timezone_abbreviations') FROM pg_cast"
 
   /// child, parent; of partitions the roots, which may lie in other schemas than they
   static let foreignKeys: SQL = """

@@ -10,15 +10,20 @@ struct InputSettings: Sendable, Equatable {
   /// Under `sql_standard` a sign in front belongs to the whole interval.
   var intervalStyle = usualIntervalStyle
   var timeZone = ""
+  /// Which set of abbreviations, as EST, the server knows: `timezone_abbreviations`.
+  var zoneAbbreviations = usualZoneAbbreviations
 
   /// What a server has that nobody has configured.
-  private static let (usualDateOrder, usualIntervalStyle) = ("MDY", "postgres")
+  private static let (usualDateOrder, usualIntervalStyle, usualZoneAbbreviations) = ("MDY", "postgres", "Default")
 
   /// Those of a database that nobody is connected to.
   init() {}
 
   /// As the server has reported them, which it does without being asked.
-  init(of connection: Connection) {
+  ///
+  /// - Parameter zoneAbbreviations: what it has said of these, which it does not report.
+  init(of connection: Connection, zoneAbbreviations: String?) {
+    self.zoneAbbreviations = zoneAbbreviations ?? Self.usualZoneAbbreviations
     let style = connection.reportedSetting("DateStyle") ?? ""
     dateOrder = style.split(separator: " ").last.map(String.init) ?? Self.usualDateOrder
     intervalStyle = connection.reportedSetting("IntervalStyle") ?? Self.usualIntervalStyle
@@ -39,6 +44,9 @@ struct InputSettings: Sendable, Equatable {
     if TypeOID.strings.contains(source.oid) {
       if TypeOID.dated.contains(target.oid), dateOrder != Self.usualDateOrder {
         settings.append("DateStyle \(dateOrder)")
+      }
+      if TypeOID.zonedTimes.contains(target.oid), zoneAbbreviations != Self.usualZoneAbbreviations {
+        settings.append("timezone_abbreviations \(zoneAbbreviations)")
       }
       if TypeOID.interval == target.oid, intervalStyle == "sql_standard" {
         settings.append("IntervalStyle \(intervalStyle)")

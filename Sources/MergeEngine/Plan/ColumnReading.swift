@@ -12,7 +12,7 @@ struct ColumnReading {
   /// Of times without one.
   let timeZone: String
   /// Between which types the database has casts.
-  let casts: Set<CastPair>
+  let casts: Casts
 
   var travel: CatalogColumn.Travel { isReadByProduction ? .text : target.travel }
 
@@ -46,7 +46,8 @@ struct ColumnReading {
   func expression(isCompared: Bool) -> SQL {
     guard let source else { return "s.\(target.name)" }
     let value: SQL = "s.\(source.nameInTable)"
-    if isReadByProduction { return "\(value)::text" }
+    // Elements become texts by their own cast, which need not write them as their type does.
+    if isReadByProduction { return target.baseType.plainElements.map { "\(value)::\($0)::text" } ?? "\(value)::text" }
     let type = target.baseType
     let sameType = source.baseType.oid == type.oid
     let sameModifier = source.baseType.modifier == type.modifier || type.modifier < 0

@@ -22,7 +22,7 @@ struct KeyCast: Sendable {
     cast: SQL,
     from source: CatalogColumn.BaseType,
     to target: CatalogColumn.BaseType,
-    casts: Set<CastPair>,
+    casts: Casts,
     timeZone: String
   ) {
     let conversion = Conversion(
@@ -43,9 +43,9 @@ struct KeyCast: Sendable {
   }
 
   /// A condition that fails whatever row it is asked for, with a message of our own: an integer that is no number is the one way to
-  /// have the server say that.
+  /// have the server say that. By the type's own input, since somebody may have made a cast that takes any text.
   static func refusal(_ message: [SQL]) -> SQL {
-    "(concat(\(Literal(marker)), \(message.joined(", "))))::integer IS NULL"
+    "int4in(textout(concat(\(Literal(marker)), \(message.joined(", "))))) IS NULL"
   }
 
   private static let marker = "merge-engine: "
@@ -68,29 +68,39 @@ private struct Conversion {
   let cast: SQL
   let source: CatalogColumn.BaseType
   let target: CatalogColumn.BaseType
-  let casts: Set<CastPair>
+  let casts: Casts
   let timeZone: String
 
   var condition: SQL? {
-    if trimsBlanks { return "(\(cast))::text = \(value)::text" }
+    if trimsBlanks { return "(\(cast))::text = format('%s', \(value))" }
     if source.oid == target.oid { return sameTypeCondition }
     // As Oracle has them; any other number would stand for true as well.
     if target.oid == TypeOID.bool, TypeOID.numbers.contains(source.oid) { return "(\(value) = 0 OR \(value) = 1)" }
     if TypeOID.floats.contains(source.oid), target.oid != TypeOID.float8 {
       return [wholeNumberCondition, backCondition].compactMap(\.self).joined(" AND ")
     }
-    if TypeOID.strings.contains(source.oid) { return textCondition }
+    if TypeOID.strings.contains(source.oid) {
+      let conditions = [castIsMade ? sameTextCondition : nil, textCondition].compactMap(\.self)
+      return conditions.isEmpty ? nil : conditions.joined(" AND ")
+    }
     // Whatever type it is, its text stands for it.
-    if TypeOID.strings.contains(target.oid) { return nil }
+    if TypeOID.strings.contains(target.oid) { return castIsMade ? sameTextCondition : nil }
     return backCondition
   }
+
+  private var castIsMade: Bool { casts.isMade(from: source.oid, to: target.oid) }
+
+  /// By what the types themselves write, and no cast.
+  private var sameTextCondition: SQL { "format('%s', \(cast)) = format('%s', \(value))" }
 
   /// Assignment to varchar(n) leaves blanks behind the limit out, by which one string differs from another there. To char(n) blanks at
   /// the end are nothing; what is too long otherwise is refused by the write.
   private var trimsBlanks: Bool {
     switch target.oid {
     case TypeOID.varchar:
-      guard let limit = target.characterLimit, TypeOID.strings.contains(source.oid) else { return false }
+      guard let limit = target.characterLimit, TypeOID.strings.union([TypeOID.name]).contains(source.oid) else {
+        return false
+      }
       return source.characterLimit.map { $0 > limit } ?? true
     case TypeOID.varcharArray:
       guard let limit = target.elementCharacterLimit else { return false }
@@ -158,7 +168,7 @@ private struct Conversion {
     if target.oid == TypeOID.timestamptz, source.oid == TypeOID.timestamp || source.oid == TypeOID.date {
       return "((\(cast)) AT TIME ZONE \(Literal(timeZone)))::\(source.plainName) = \(value)"
     }
-    guard casts.contains(CastPair(source: target.oid, target: source.oid)) else {
+    guard casts.exists(from: target.oid, to: source.oid) else {
       return "(\(cast))::text = \(value)::text"
     }
     return isSame("(\(cast))::\(source.plainName)", value, as: source)

@@ -9,14 +9,14 @@ struct TablePlanner {
   /// Rows come from a snapshot's files, where marks mean nothing.
   let readsSnapshot: Bool
   /// Between which types the database has casts.
-  let casts: Set<CastPair>
+  let casts: Casts
   /// By what staging's text is read.
   let inputSettings: InputSettings
   private(set) var findings: [Finding] = []
 
   init(
     _ options: MergeOptions,
-    casts: Set<CastPair>,
+    casts: Casts,
     inputSettings: InputSettings,
     isSplit: Bool,
     readsSnapshot: Bool

@@ -50,10 +50,11 @@ package struct Rollback: Sendable {
   /// - Throws: ``MergeFailure`` when nothing could be begun, ``PostgresError`` when the server failed before that.
   package func run() throws -> RollbackReport {
     let clock = ReportClock()
-    let control = try connect()
+    let retries = RetryPolicy(reconnectLimitSeconds: Double(options.merge.reconnectLimitSeconds))
+    let control = try ControlConnection(session, retries, stop: stop)
     do {
       return options.isDryRun
-        ? try foresee(control, clock)
+        ? try foresee(control.current, clock)
         : try takeBack(control, clock)
     } catch {
       // A statement that was cancelled because somebody asked to stop is no failure.
@@ -94,7 +95,8 @@ package struct Rollback: Sendable {
     return try StagingMatch(options: reading, logger: logger).plans(plan, connections)
   }
 
-  private func takeBack(_ control: Connection, _ clock: ReportClock) throws -> RollbackReport {
+  private func takeBack(_ holder: ControlConnection, _ clock: ReportClock) throws -> RollbackReport {
+    let control = holder.current
     let unlocked = try stop.covering(control) {
       try Self.requireAdminSchema(options.merge.schemas, control)
       try RunRecord.closeDeadRuns(control, options.merge.schemas)
@@ -126,18 +128,27 @@ package struct Rollback: Sendable {
     try record.begin(plan.tables, control)
     var passes = RollbackPasses(
       batches,
-      through: RollbackGate(options, control, stop: stop, logger: logger),
+      through: RollbackGate(options, holder, stop: stop, logger: logger),
       on: connections,
       stop: stop,
       logger: logger
     )
     try passes.run()
-    let closing = RollbackClosing(options: options, plan: plan, staging: staging, record: record, connection: control)
-    return try closing.close(passes, warnings: warnings, stop: stop, clock: clock)
-  }
-
-  private func connect() throws -> Connection {
-    try session.reachControl()
+    do {
+      _ = try holder.renewIfLost()
+      let closing = RollbackClosing(
+        options: options,
+        plan: plan,
+        staging: staging,
+        record: record,
+        connection: holder.current
+      )
+      return try closing.close(passes, warnings: warnings, stop: stop, clock: clock)
+    } catch {
+      // Much may be committed by then, which is no less true for being on no record.
+      guard stop.signal == nil else { throw error }
+      return RollbackClosing.unrecorded(passes, plan, options, error, clock)
+    }
   }
 
   /// Settles what is to be done, and that nothing stands against it.

@@ -45,6 +45,35 @@ struct RollbackClosing {
     return report
   }
 
+  /// What is known of a rollback that could not be closed: counts, and neither what was left alone nor why.
+  static func unrecorded(
+    _ passes: RollbackPasses,
+    _ plan: RollbackPlan,
+    _ options: RollbackOptions,
+    _ error: any Error,
+    _ clock: ReportClock
+  ) -> RollbackReport {
+    RollbackReport(
+      runID: options.runID,
+      isDryRun: false,
+      status: .failed,
+      startedAt: clock.startedAt,
+      elapsedMilliseconds: (ContinuousClock.now - clock.start).milliseconds,
+      tables: zip(plan.tables, passes.counts).map { table, counts in
+        var report = RollbackReport.Table(table: table.name)
+        report.restored = counts.restored
+        report.deleted = counts.deleted
+        report.released = counts.released.count
+        report.alteredByTriggers = counts.altered
+        return report
+      },
+      failures: ["\(error). What had been rolled back by then is committed; run the rollback again."],
+      warnings: [],
+      remainder: plan.remainder,
+      isOfPart: !plan.unasked.isEmpty
+    )
+  }
+
   private func describe(
     _ index: Int,
     _ passes: RollbackPasses,

@@ -3,7 +3,7 @@ import Logging
 
 /// The gate before each stretch of a rollback, whose only worker looks by itself what it is asked to do.
 struct RollbackGate {
-  private let control: Connection
+  private let control: ControlConnection
   private let pressure: Pressure
   private let steering: Steering
   private let stretches: Stretches
@@ -24,7 +24,7 @@ struct RollbackGate {
   }
 
   /// - Parameter control: a connection that the rollback does not work on.
-  init(_ options: RollbackOptions, _ control: Connection, stop: StopSignal, logger: Logger) {
+  init(_ options: RollbackOptions, _ control: ControlConnection, stop: StopSignal, logger: Logger) {
     self.control = control
     self.stop = stop
     stretches = Stretches(mostRows: options.merge.batchRows)
@@ -42,9 +42,14 @@ struct RollbackGate {
   /// Waits until a stretch may be begun, which ``leave(rowCount:)`` then ends.
   ///
   /// - Returns: false when somebody has asked to stop.
-  func enter() throws(PostgresError) -> Bool {
+  /// - Throws: ``PostgresError`` also where a lost control connection can't be had again in time.
+  func enter() throws -> Bool {
     while stop.signal == nil {
-      try steering.look(control)
+      do {
+        _ = try control.beat { connection throws(PostgresError) in try steering.look(connection) }
+      } catch MergeFailure.unreachable(let error) {
+        throw error
+      }
       let end = ContinuousClock.now + Self.lookInterval
       if pressure.enter(worker: 1, unless: { .now > end }) { return true }
     }

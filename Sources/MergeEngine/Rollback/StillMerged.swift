@@ -33,9 +33,41 @@ struct StillMerged {
       ],
       "looking for what else was merged into \(table.production)"
     )
-    return (0..<rows.count).map { row in
-      "rows of \(rows.text(row, 0) ?? "") that were found in \(table.production) as run \(record.runID) had written them still count as "
-        + "merged: only merge --again brings back what is taken back of them."
+    return try ofOtherLedgers(table)
+      + (0..<rows.count).map { row in
+        "rows of \(rows.text(row, 0) ?? "") that were found in \(table.production) as run \(record.runID) had written them still count as "
+          + "merged: only merge --again brings back what is taken back of them."
+      }
+  }
+
+  /// Runs with another admin schema keep a ledger of their own, which hears nothing of the rollback.
+  private func ofOtherLedgers(_ table: RollbackTable) throws(PostgresError) -> [String] {
+    let ledgers = try connection.query(
+      """
+      SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relname = 'merge_progress' AND c.relkind IN ('r', 'p') AND n.nspname <> \(Literal(record.admin.name))
+        AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+        AND 2 = (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('production_oid', 'superseded_at')
+                                                       AND NOT a.attisdropped)
+      ORDER BY 1
+      """,
+      "looking for other admin schemas"
+    )
+    var warnings: [String] = []
+    for admin in (0..<ledgers.count).compactMap({ ledgers.text($0, 0) }) {
+      let hasMerged = try connection.query(
+        """
+        SELECT EXISTS (SELECT FROM \(Identifier(admin)).merge_progress AS g
+                       WHERE g.production_oid = \(table.entry.productionOid) AND g.superseded_at IS NULL)
+        """,
+        "looking for what else was merged into \(table.production)"
+      )
+      guard hasMerged.bool(0, 0) == true else { continue }
+      warnings.append(
+        "runs with --admin-schema \(admin) have merged into \(table.production), too, and their ledger hears nothing of this rollback: what they "
+          + "found there counts as merged, and cleanup may truncate it. merge --again --admin-schema \(admin) compares it anew."
+      )
     }
+    return warnings
   }
 }

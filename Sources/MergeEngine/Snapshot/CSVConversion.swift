@@ -53,7 +53,7 @@ struct CSVConversion {
       cast: value,
       from: .text,
       to: column.baseType,
-      casts: [],
+      casts: .none,
       timeZone: timeZone
     )
     return keyCast?.guarded ?? value

@@ -149,7 +149,7 @@ struct CSVTable {
   }
 
   /// What stands against merging such rows, as the planner of every merge sees it.
-  func findings(casts: Set<CastPair>) -> [Finding] {
+  func findings(casts: Casts) -> [Finding] {
     var planner = TablePlanner(
       options,
       casts: casts,

@@ -73,6 +73,7 @@ import Testing
   @Test(arguments: [
     ("date", "04/05/2025", "DateStyle = 'ISO, DMY'"), ("interval", "-1 02:03", "IntervalStyle = 'sql_standard'"),
     ("timetz", "12:00", "TimeZone = 'Asia/Tokyo'"), ("daterange", "[01/02/2025,03/04/2025)", "DateStyle = 'ISO, DMY'"),
+    ("timestamptz", "2025-01-02 03:00 EST", "timezone_abbreviations = 'Australia'"),
   ])
   func `a key of text is another one under other settings`(type: String, key: String, setting: String) async throws {
     try await TestDatabase.with { database in

@@ -64,6 +64,44 @@ import Testing
     }
   }
 
+  /// The connection that a rollback is steered and recorded on, beside the one that does the work.
+  @Test(arguments: [true, false])
+  func `a rollback whose control connection is lost goes on, or says how far it came`(isReachable: Bool) async throws {
+    try await TestDatabase.with { database async throws in
+      // ALTER DATABASE refuses that for the one that it runs in.
+      func allowLogins(_ areAllowed: Bool) throws {
+        try database.run("UPDATE pg_database SET datallowconn = \(areAllowed) WHERE datname = current_database()")
+      }
+      try await prepare(database, seed: 1)
+      #expect(try await database.call("--before-images").status == 0)
+      try closeGate(database)
+      let rollback = database.startRollback(1) {
+        $0.merge.batchRows = 100
+        $0.merge.reconnectLimitSeconds = isReachable ? 60 : 1
+      }
+      try await database.wait(for: TestDatabase.somebodySleeps)
+      try allowLogins(isReachable)
+      try database.run(
+        """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE '%merge_controls%' AND pid <> pg_backend_pid()
+        """
+      )
+      try database.run("DELETE FROM public.gate")
+      let report = try await rollback.value
+      let undone = try database.count("SELECT sum(records_restored + records_deleted) FROM admin.before_images")
+      #expect(report.restored + report.deleted == undone && undone > 0)
+      #expect(report.status == (isReachable ? .success : .failed))
+      try allowLogins(true)
+      if !isReachable {
+        #expect(report.failures.contains { $0.contains("What had been rolled back by then is committed") })
+        #expect(try await database.rollBack(1).status == .success)
+      }
+      #expect(try database.changesOfProduction() == [])
+      #expect(try database.runStatuses() == "ROLLED BACK")
+    }
+  }
+
   @Test(arguments: [[], ["--atomic"]])
   func `a merge that was killed in the middle is taken back as far as it came`(arguments: [String]) async throws {
     try await TestDatabase.with { database async throws in

@@ -150,4 +150,23 @@ import Testing
       #expect(try await database.call("merge").status == 0)
     }
   }
+
+  @Test func `another admin schema, which hears nothing of a rollback, is named`() async throws {
+    try await TestDatabase.with { database in
+      try database.fillPair()
+      #expect(try await database.call("--before-images").status == 0)
+      #expect(try await database.call("--admin-schema", "second").status == 0)
+      for plan in [["--plan"], []] {
+        let rollback = try await database.call("rollback", "1", arguments: plan)
+        #expect(rollback.status == 0, "\(rollback.transcript)")
+        let words = rollback.errors.replacing(/\s+/, with: " ")
+        #expect(
+          words.contains("runs with --admin-schema second have merged into production.t, too"),
+          "\(rollback.transcript)"
+        )
+      }
+      #expect(try await database.call("--again", "--admin-schema", "second").status == 0)
+      #expect(try database.rows("SELECT count(*) FROM production.t WHERE v = 's'") == ["(20)"])
+    }
+  }
 }
