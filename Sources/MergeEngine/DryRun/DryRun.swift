@@ -82,7 +82,11 @@ package struct DryRun: Sendable {
     let standsRefused = plan.tables.contains { !$0.reading.state.refused.isEmpty }
     try plan.tryRefusedAgain(admin: Identifier(options.schemas.admin), production: control, staging: staging)
     let findings = try PlanFindings(plan: plan, options: options, production: control, staging: staging).all()
-    let outcomes = try classify(plan, clock: clock, staging: staging, onProgress: onProgress)
+    var outcomes = try classify(plan, clock: clock, staging: staging, onProgress: onProgress)
+    var standingErrors = plan.tables.reduce(0) { $0 + $1.reading.state.refused.count }
+    for index in outcomes.indices {
+      standingErrors += outcomes[index].leave(plan.tables[index].reading.state.triedForValues)
+    }
     let tables = try zip(plan.tables, outcomes).map { table, outcome in
       PlanReport.Table(
         table: table.name,
@@ -106,7 +110,6 @@ package struct DryRun: Sendable {
         + (outcome.pages.coldNote.map { ["\($0) by this dry run."] } ?? []))
         .map { Finding.warning(table.name, $0) }
     }
-    let standingErrors = plan.tables.reduce(0) { $0 + $1.reading.state.refused.count }
     return report(
       stop.signal != nil ? .aborted : standsRefused ? .partial : .success,
       clock,

@@ -29,6 +29,16 @@ struct DryRunOutcome {
 
   /// Rows that production would refuse, by address, and why, as it is said behind "3 rows"; nil if a row can't be read.
   private(set) var refused: [UInt64: String?] = [:]
+  /// Rows that were refused earlier and would be again: a run leaves them as they stand, and reads none of them.
+  ///
+  /// - Returns: how many there are.
+  mutating func leave(_ rows: Set<UInt64>) -> Int {
+    let count = rows.count { refused[$0] != nil }
+    counts.read -= count
+    counts.errors -= count
+    return count
+  }
+
   /// Rows that can't be read as production's types.
   var unreadable: [UInt64] { refused.filter { $0.value == nil }.keys.sorted() }
   /// Rows that are refused unless another row of the run helps them.

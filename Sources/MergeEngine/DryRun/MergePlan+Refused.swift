@@ -8,17 +8,18 @@ extension MergePlan {
       return
     }
     for index in tables.indices {
-      let (tries, hopelessCount) =
+      let next =
         try SecondChances.nextTries(of: tables[index], admin: admin, production: production, staging: staging)
       var state = tables[index].reading.state
-      state.hopelessCount = hopelessCount
-      guard !tries.isEmpty else {
+      state.hopelessCount = next.hopelessCount
+      guard !next.tried.isEmpty else {
         read(state, table: index)
         continue
       }
-      state.triedAgain = Set(tries)
+      state.triedAgain = Set(next.tried)
+      state.triedForValues = next.forValues
       state.refused.removeAll(where: state.triedAgain.contains)
-      state.coverage.add(LedgerEntry(id: .max, runID: 0, content: .reopened(tries)))
+      state.coverage.add(LedgerEntry(id: .max, runID: 0, content: .reopened(next.tried)))
       read(state, table: index)
     }
   }

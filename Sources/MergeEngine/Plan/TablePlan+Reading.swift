@@ -39,6 +39,8 @@ extension TablePlan {
     var refused: [UInt64] = []
     /// Rows that stood refused, and that a dry run reads since the next run tries them again when all else is written.
     var triedAgain: Set<UInt64> = []
+    /// Those of them that wait for a unique value, and are tried only if nobody else has taken it by then.
+    var triedForValues: Set<UInt64> = []
     /// How many rows stand refused for a value that others have, and are tried only if a run sets it free.
     var hopelessCount = 0
     /// Rows that were refused, and that somebody lets be: not to be compared either; ascending, where that was asked.

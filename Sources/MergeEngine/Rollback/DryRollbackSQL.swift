@@ -50,7 +50,8 @@ struct DryRollbackSQL {
     "SELECT l.key, l.reason FROM (\(leftAlone)) AS l WHERE l.reason IS NOT NULL LIMIT \(limit)"
   }
 
-  /// What rows become again when all their images are taken back: the last image of each chain, with these columns of its own.
+  /// What rows become again as far as they are put back: the last image of each chain that holds an old row, with these columns of its own.
+  /// One that was inserted by the run, and stays for another reason, goes back to that.
   private func endings(_ columns: [Identifier]) -> SQL {
     let sameRow = "\(sameKey("s", "c")) AND s.xmin = c.\(previous) AND \(isFirstOfTransaction)" as SQL
     let names = (table.key.map(\.name) + columns).reduce(into: [Identifier]()) { names, name in
@@ -67,7 +68,8 @@ struct DryRollbackSQL {
         FROM chain AS c JOIN \(table.image) AS s ON \(sameRow)
       )
       SELECT c.* FROM chain AS c
-      WHERE NOT EXISTS (SELECT FROM \(table.image) AS s WHERE \(sameRow))
+      WHERE c.\(previous) IS NOT NULL
+        AND NOT EXISTS (SELECT FROM \(table.image) AS s WHERE \(sameRow) AND s.\(previous) IS NOT NULL)
       """
   }
 
@@ -86,7 +88,6 @@ struct DryRollbackSQL {
     return """
       EXISTS (SELECT FROM (\(DryRollbackSQL(sql: child).endings(columns))) AS i
               WHERE i.\(RollbackSQL.rowTable) = c.tableoid AND i.\(RollbackSQL.rowAddress) = c.ctid
-                AND i.\(BeforeImageTable.previousXID) IS NOT NULL
                 AND NOT coalesce(\(link.reference.areAlike("i", "c")), false))
       """
   }

@@ -61,7 +61,7 @@ struct RowReferences {
     }
     for link in isForecast ? reachable(from: tablesThatStay) : links {
       guard let child = link.child else { continue }
-      let rows = try connection.query(Self.pairs(of: link, child), Self.operation(link))
+      let rows = try connection.query(pairs(of: link, child), Self.operation(link))
       for row in 0..<rows.count {
         guard let from = Self.image(rows, row, 0), let to = Self.image(rows, row, 1) else { continue }
         graph.add(
@@ -99,13 +99,15 @@ struct RowReferences {
   }
 
   /// The images of rows that refer, and of those that they refer to.
-  static func pairs(of link: Link, _ child: Table) -> SQL {
-    """
-    SELECT i.\(RollbackSQL.imageAddress)::text, p.\(RollbackSQL.imageAddress)::text
-    FROM (\(link.parent.rows)) AS p
-    JOIN \(link.reference.child) AS c ON \(link.reference.condition(child: "c"))
-    JOIN (\(child.rows)) AS i ON i.\(RollbackSQL.rowTable) = c.tableoid AND i.\(RollbackSQL.rowAddress) = c.ctid
-    """
+  func pairs(of link: Link, _ child: Table) -> SQL {
+    let isExempt = exemption(link).map { "WHERE NOT \($0)" as SQL } ?? ""
+    return """
+      SELECT i.\(RollbackSQL.imageAddress)::text, p.\(RollbackSQL.imageAddress)::text
+      FROM (\(link.parent.rows)) AS p
+      JOIN \(link.reference.child) AS c ON \(link.reference.condition(child: "c"))
+      JOIN (\(child.rows)) AS i ON i.\(RollbackSQL.rowTable) = c.tableoid AND i.\(RollbackSQL.rowAddress) = c.ctid
+      \(isExempt)
+      """
   }
 
   private static func operation(_ link: Link) -> String {

@@ -96,17 +96,30 @@ struct SecondChances {
     return rows
   }
 
-  /// The rows refused by earlier runs that the next run tries by itself, as things are: what a dry run has to count. And how many it
-  /// leaves unless it sets their values free.
+  /// The rows refused by earlier runs that the next run tries by itself, as things are: what a dry run has to count.
+  struct NextTries {
+    var tried: [UInt64] = []
+    /// Those of them that it leaves after all if somebody else gets the values which they wait for.
+    var forValues: Set<UInt64> = []
+    /// How many it leaves unless it sets their values free.
+    var hopelessCount = 0
+  }
+
+  /// - Throws: ``PostgresError``.
   static func nextTries(of table: TablePlan, admin: Identifier, production: Connection, staging: Connection)
-    throws -> (tried: [UInt64], hopelessCount: Int)
+    throws -> NextTries
   {
-    guard !table.reading.state.refused.isEmpty, let source = table.reading.state.source else { return ([], 0) }
+    guard !table.reading.state.refused.isEmpty, let source = table.reading.state.source else { return NextTries() }
     let standing = RefusalStanding(admin: admin, production: production, staging: staging)
     let all = try refusals(of: table, source, standing)
     let children = all.filter { $0.sqlState == .foreignKeyViolation }
     let hopeful = try hopeful(all, of: table, production, isOneDatabase: staging === production) { _ in true }
-    return ((children + hopeful).map(\.address).sorted(), all.count - children.count - hopeful.count)
+    return NextTries(
+      tried: (children + hopeful).map(\.address).sorted(),
+      // Elsewhere nobody can tell who has a value: such rows are tried whatever became of it.
+      forValues: staging === production ? Set(hopeful.map(\.address)) : [],
+      hopelessCount: all.count - children.count - hopeful.count
+    )
   }
 
   /// What stands refused for what other rows were like, as far as the run merges such versions.

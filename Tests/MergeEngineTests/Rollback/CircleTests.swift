@@ -258,6 +258,21 @@ import Testing
     }
   }
 
+  @Test func `a row that stays goes back to what it was inserted as, and keeps no other one, in the plan too`()
+    async throws
+  {
+    try await TestDatabase.with { database in
+      let columns = "id int PRIMARY KEY, ref int REFERENCES production.t, updated_at int"
+      try database.makePair(production: columns, staging: "id int, ref int, updated_at int")
+      try database.run("INSERT INTO staging.t VALUES (1, NULL, 1), (7, NULL, 1), (7, 1, 2)")
+      let merge = try await database.mergeKeepingImages { $0.batchRows = 1 }
+      try database.run("CREATE TABLE public.note (t int REFERENCES production.t); INSERT INTO public.note VALUES (7)")
+      let report = try await rollBackAsPlanned(database, merge.runID)
+      #expect(report.restored == 1 && report.deleted == 1)
+      #expect(keys(report) == [#"{"id": 7} referred to by public.note"#])
+    }
+  }
+
   @Test func `what has begun to refer to a circle since it was looked at keeps it`() async throws {
     try await withCircles("CASCADE") { database in
       let merge = try await database.mergeKeepingImages()

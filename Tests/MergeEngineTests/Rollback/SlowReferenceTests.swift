@@ -52,7 +52,7 @@ import Testing
       let child = try #require(link.child)
       // 21,000 orders, 1,300 customers, 900 images. Row by row it would be 300 times the orders.
       for statement in [
-        references.held(by: link), RowReferences.pairs(of: link, child),
+        references.held(by: link), references.pairs(of: link, child),
         DryRollbackSQL(sql: sql).counts(sql.leftAlone(refused: [])),
       ] {
         #expect(try database.connection.rowsLookedAt(statement, where: Self.isScan) < 10 * 23_000)

@@ -36,3 +36,8 @@ extension TestDatabase {
     return (plan, merge)
   }
 }
+
+extension PlanReport {
+  /// All that it says in words.
+  var said: String { findings.map(\.message).joined(separator: "\n") }
+}

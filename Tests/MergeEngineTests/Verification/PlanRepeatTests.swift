@@ -7,8 +7,6 @@ import Testing
 @Suite struct PlanRepeatTests {
   private static let schemas = "CREATE SCHEMA production; CREATE SCHEMA staging;"
 
-  private static func said(_ report: PlanReport) -> String { report.findings.map(\.message).joined(separator: "\n") }
-
   /// What it needs is merged only because a newer row of that key is refused, and so comes late.
   @Test func `plan says of which rows it does not know the order within a batch`() async throws {
     try await TestDatabase.with { database in
@@ -21,7 +19,7 @@ import Testing
         """
       )
       let plan = try await database.plan()
-      #expect(Self.said(plan).contains("depends on what it writes first"), "\(Self.said(plan))")
+      #expect(plan.said.contains("depends on what it writes first"), "\(plan.said)")
       let merge = try await database.merge()
       #expect(merge.totals.inserted == 2 && merge.totals.errors == plan.totals.errors)
     }
@@ -48,9 +46,9 @@ import Testing
         """
       )
       let plan = try await database.plan { $0.batchRows = 1 }
-      #expect(Self.said(plan).contains("depends on what it writes first"), "\(Self.said(plan))")
+      #expect(plan.said.contains("depends on what it writes first"), "\(plan.said)")
       let whole = try await database.plan()
-      #expect(!Self.said(whole).contains("depends on what it writes first"), "\(Self.said(whole))")
+      #expect(!whole.said.contains("depends on what it writes first"), "\(whole.said)")
     }
   }
 
@@ -142,59 +140,7 @@ import Testing
     }
   }
 
-  /// The row that waited for its parent is tried when the newer one of its key is written.
-  @Test func `plan says that rows refused earlier are tried last`() async throws {
-    try await TestDatabase.with { database in
-      try database.run(
-        """
-        \(Self.schemas) CREATE TABLE production.p (k int PRIMARY KEY);
-        CREATE TABLE production.t (k int PRIMARY KEY, updated_at int, r int REFERENCES production.p); CREATE TABLE staging.t (LIKE production.t);
-        ALTER TABLE staging.t ALTER k DROP NOT NULL; INSERT INTO staging.t VALUES (1, 2, 0);
-        """
-      )
-      #expect(try await database.merge().totals.errors == 1)
-      try database.run("INSERT INTO production.p VALUES (0)")
-      #expect(!Self.said(try await database.plan()).contains("refused earlier, and a merge tries"))
-      try database.run("INSERT INTO staging.t VALUES (1, 5, NULL)")
-      let plan = try await database.plan()
-      #expect(Self.said(plan).contains("refused earlier, and a merge tries"), "\(Self.said(plan))")
-      #expect(try await database.merge().totals.inserted == plan.totals.inserted)
-    }
-  }
-
   /// Row 1 would get the value, and has no parent.
-  @Test func `plan says that children of rows refused earlier come behind the older rows of their keys`() async throws {
-    try await TestDatabase.with { database in
-      try database.run(
-        """
-        \(Self.schemas)
-        CREATE TABLE production.a (id int PRIMARY KEY, updated_at int);
-        CREATE TABLE production.b (id int PRIMARY KEY, a int REFERENCES production.a, updated_at int);
-        CREATE TABLE production.c (id int PRIMARY KEY, b int REFERENCES production.b, updated_at int);
-        CREATE TABLE staging.a (LIKE production.a); CREATE TABLE staging.b (LIKE production.b); CREATE TABLE staging.c (LIKE production.c);
-        INSERT INTO staging.b VALUES (1, 1, 2);
-        """
-      )
-      #expect(try await database.merge().totals.errors == 1)
-      try database.run(
-        "INSERT INTO staging.a VALUES (1, 2); INSERT INTO staging.c VALUES (5, NULL, 1), (5, 1, 2), (6, 1, 1)"
-      )
-      let said = try await database.plan().findings.filter { $0.table == "c" }.map(\.message)
-      #expect(
-        said.contains {
-          $0.contains("rows of staging.b that were refused earlier are tried when all others are written")
-        },
-        "\(said)"
-      )
-      let merge = try await database.merge()
-      #expect(merge.status == .success && merge.totals.updated == 1 && merge.totals.duplicate == 0)
-      // Without such a row there is nothing to say.
-      try database.run("INSERT INTO staging.c VALUES (7, NULL, 1), (7, 1, 2)")
-      let (plan, _) = try await database.planAndMerge()
-      #expect(!plan.findings.contains { $0.message.contains("refused earlier") })
-    }
-  }
-
   @Test func `plan says where a value may go to the next row`() async throws {
     try await TestDatabase.with { database in
       try database.run(
@@ -205,10 +151,10 @@ import Testing
         """
       )
       let plan = try await database.plan()
-      #expect(Self.said(plan).contains("writes one after all"), "\(Self.said(plan))")
+      #expect(plan.said.contains("writes one after all"), "\(plan.said)")
       #expect(try await database.merge().totals.inserted == 1)
       try database.run("DELETE FROM production.t; UPDATE staging.t SET r = NULL")
-      #expect(!Self.said(try await database.plan()).contains("writes one after all"))
+      #expect(!(try await database.plan()).said.contains("writes one after all"))
     }
   }
 
@@ -336,8 +282,8 @@ import Testing
       )
       let (plan, _) = try await database.planAndMerge()
       #expect(
-        Self.said(plan).contains("unique values of 1 row of staging.t go to rows of other keys"),
-        "\(Self.said(plan))"
+        plan.said.contains("unique values of 1 row of staging.t go to rows of other keys"),
+        "\(plan.said)"
       )
     }
   }
@@ -351,7 +297,7 @@ import Testing
         """
       )
       let plan = try await database.plan { $0.batchRows = 2 }
-      #expect(Self.said(plan).contains("whose value comes free again"), "\(Self.said(plan))")
+      #expect(plan.said.contains("whose value comes free again"), "\(plan.said)")
     }
   }
 
