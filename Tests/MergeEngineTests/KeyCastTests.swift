@@ -158,6 +158,82 @@ import Testing
     }
   }
 
+  /// Where values are written as text such a cast takes the place of what the type itself writes or reads.
+  @Test(arguments: [
+    "CAST (kind AS text) WITH FUNCTION open(kind)", "CAST (text AS kind) WITH FUNCTION open(text)",
+  ])
+  func `values that would travel by a cast that somebody has made are no values to merge`(cast: String) async throws {
+    try await TestDatabase.withPair { production, staging in
+      for database in [production, staging] {
+        try database.run(
+          """
+          CREATE TYPE kind AS ENUM ('new', 'open');
+          CREATE FUNCTION open(kind) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'open'::text$$;
+          CREATE FUNCTION open(text) RETURNS kind LANGUAGE sql IMMUTABLE AS $$SELECT 'open'::kind$$;
+          """
+        )
+        try database.makePair(production: "k kind PRIMARY KEY, updated_at int", staging: "k kind, updated_at int")
+        try database.run("INSERT INTO production.t VALUES ('open', 1); INSERT INTO staging.t VALUES ('new', 2)")
+      }
+      // In either database.
+      let elsewhere = ["--staging-database", staging.connectionString]
+      for database in [production, staging] {
+        try database.run("CREATE \(cast) AS ASSIGNMENT")
+        let refused = try await production.call(arguments: elsewhere)
+        #expect(refused.status == 73, "\(refused.transcript)")
+        #expect(
+          refused.errors.replacing(/\s+/, with: " ").contains("between text and kind (CREATE CAST)"),
+          "\(refused.transcript)"
+        )
+        #expect(try production.rows("TABLE production.t") == ["(open,1)"])
+        try database.run("DROP \(cast.split(separator: " WITH")[0])")
+      }
+      #expect(try await production.call(arguments: elsewhere).status == 0)
+      // Within one database values of the same type are what they are.
+      try production.run("CREATE \(cast) AS ASSIGNMENT; TRUNCATE production.t")
+      #expect(try await production.call().status == 0)
+      #expect(try production.rows("TABLE production.t") == ["(new,2)"])
+    }
+  }
+
+  @Test func `keys of a composite type that would be looked up by such a cast are no keys to merge`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE TYPE pair AS (n int, t text);
+        CREATE FUNCTION loud(pair) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT format('(%s,%s)', ($1).n, upper(($1).t))$$;
+        CREATE CAST (pair AS text) WITH FUNCTION loud(pair) AS ASSIGNMENT;
+        """
+      )
+      try database.makePair(production: "k pair PRIMARY KEY, updated_at int", staging: "k pair, updated_at int")
+      try database.run("INSERT INTO production.t VALUES ('(1,EUR)', 1); INSERT INTO staging.t VALUES ('(1,eur)', 2)")
+      let refused = try await database.call()
+      #expect(refused.status == 73, "\(refused.transcript)")
+      #expect(try database.rows("SELECT updated_at FROM production.t") == ["(1)"])
+      try database.run("DROP CAST (pair AS text)")
+      #expect(try await database.merge().totals.inserted == 1)
+    }
+  }
+
+  @Test func `texts of CSV files are no values by such a cast`() async throws {
+    try await TestDatabase.with { database in
+      try database.run(
+        """
+        CREATE TYPE kind AS ENUM ('new', 'open'); CREATE SCHEMA production;
+        CREATE FUNCTION open(text) RETURNS kind LANGUAGE sql IMMUTABLE AS $$SELECT 'open'::kind$$;
+        CREATE CAST (text AS kind) WITH FUNCTION open(text) AS ASSIGNMENT;
+        CREATE TABLE production.t (k int PRIMARY KEY, v kind, updated_at date);
+        """
+      )
+      let files = try CSVFolder()
+      try files.write("load/T/1.csv", "1,new,2025-01-01\n")
+      let refused = try await database.call("snapshot", "from-csv", files.snapshot, "\(files.path)/load")
+      #expect(refused.status == 73 && refused.errors.contains("--ignore-column v"), "\(refused.transcript)")
+      try database.run("DROP CAST (text AS kind)")
+      #expect(try await database.call("snapshot", "from-csv", files.snapshot, "\(files.path)/load").status == 0)
+    }
+  }
+
   @Test func `rows of refused keys are no duplicates, and verify passes them by`() async throws {
     try await TestDatabase.with { database async throws in
       try database.makePair(

@@ -117,10 +117,15 @@ enum CatalogSQL {
     ORDER BY k.indrelid, k.indisprimary DESC, k.relname, k.indexrelid, k.position
     """
 
-  /// source, target, is by a function that does not come with the server (`FirstNormalObjectId` in `access/transam.h`);
-  /// the server's set of abbreviations of zones
-  static let casts: SQL =
-    "SELECT castsource, casttarget, castfunc >= 16384, current_setting('timezone_abbreviations') FROM pg_cast"
+  /// source, target, is by a function that comes neither with the server (`FirstNormalObjectId` in `access/transam.h`) nor with an
+  /// extension; the server's set of abbreviations of zones
+  static let casts: SQL = """
+    SELECT k.castsource, k.casttarget,
+           k.castfunc >= 16384
+             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_cast'::regclass AND d.objid = k.oid AND d.deptype = 'e'),
+           current_setting('timezone_abbreviations')
+    FROM pg_cast k
+    """
 
   /// child, parent; of partitions the roots, which may lie in other schemas than they
   static let foreignKeys: SQL = """

@@ -11,8 +11,9 @@ struct ColumnReading {
   let isSplit: Bool
   /// Of times without one.
   let timeZone: String
-  /// Between which types the database has casts.
+  /// Between which types production's database has casts, and staging's.
   let casts: Casts
+  let stagingCasts: Casts
 
   var travel: CatalogColumn.Travel { isReadByProduction ? .text : target.travel }
 
@@ -28,6 +29,25 @@ struct ColumnReading {
       casts: casts,
       timeZone: timeZone
     )
+  }
+
+  /// Why the values would be read as others: they travel as text, or their keys are looked up as text, and somebody has made a cast that
+  /// takes the place of what the type itself writes or reads.
+  var obstacle: String? {
+    let isText = travel == .text || isKey && target.baseType.arrayOid == 0
+    let staged = source?.baseType ?? target.baseType
+    // The guard of a key compares texts.
+    let isGuarded =
+      casts.isMade(from: staged.oid, to: target.baseType.oid)
+      && TypeOID.strings.isDisjoint(with: [staged.oid, target.baseType.oid])
+    guard isText || isKey && isGuarded else { return nil }
+    let type =
+      casts.areMade(betweenTextAnd: target.baseType.oid)
+      ? target.baseType : stagingCasts.areMade(betweenTextAnd: staged.oid) ? staged : nil
+    return type.map { type in
+      "its column \(target.name) is read as text, and a cast that somebody has made between text and \(type.plainName.text) (CREATE CAST) would make "
+        + "other values of it. DROP CAST, or list the column under ignore_columns"
+    }
   }
 
   /// The values come as text, and production's type reads them: another database may not know it, and a cast would cut elements that

@@ -161,6 +161,7 @@ struct MergePlan: Sendable {
       var planner = TablePlanner(
         own,
         casts: production.casts,
+        stagingCasts: (isSplit ? staging : production).casts,
         inputSettings: (isSplit ? staging : production).inputSettings,
         isSplit: isSplit,
         readsSnapshot: snapshot != nil

@@ -8,8 +8,9 @@ struct TablePlanner {
   let isSplit: Bool
   /// Rows come from a snapshot's files, where marks mean nothing.
   let readsSnapshot: Bool
-  /// Between which types the database has casts.
+  /// Between which types production's database has casts, and staging's.
   let casts: Casts
+  let stagingCasts: Casts
   /// By what staging's text is read.
   let inputSettings: InputSettings
   private(set) var findings: [Finding] = []
@@ -17,12 +18,14 @@ struct TablePlanner {
   init(
     _ options: MergeOptions,
     casts: Casts,
+    stagingCasts: Casts,
     inputSettings: InputSettings,
     isSplit: Bool,
     readsSnapshot: Bool
   ) {
     self.options = options
     self.casts = casts
+    self.stagingCasts = stagingCasts
     self.inputSettings = inputSettings
     self.isSplit = isSplit
     self.readsSnapshot = readsSnapshot
@@ -71,17 +74,21 @@ struct TablePlanner {
     let equality = Dictionary(uniqueKeysWithValues: key.columns.map { ($0.name, $0.equality) })
     // Others over the same columns may take more values for equal: what they refuse is no row that is there already.
     let isAlone = production.uniqueIndexes.allSatisfy { $0.oid == key.oid || $0.columnNames != key.columnNames }
-    let columns = ordered.map { column in
-      let source = staging.column(column.name)
-      let isKey = key.columns.contains { $0.name == column.name }
-      let reading = ColumnReading(
+    let readings = ordered.map { column in
+      ColumnReading(
         target: column,
-        source: source,
-        isKey: isKey,
+        source: staging.column(column.name),
+        isKey: key.columns.contains { $0.name == column.name },
         isSplit: isSplit,
         timeZone: options.timeZone,
-        casts: casts
+        casts: casts,
+        stagingCasts: stagingCasts
       )
+    }
+    for obstacle in readings.compactMap(\.obstacle) { block(table, "\(production.name) can't be merged: \(obstacle).") }
+    guard blockerCount == blockersBefore else { return nil }
+    let columns = readings.map { reading in
+      let (column, source, isKey) = (reading.target, reading.source, reading.isKey)
       let isText = source.map { TypeOID.strings.contains($0.baseType.oid) } ?? false
       let zoned = source.flatMap { ZonedCast(zone: options.timeZone).cast("", from: $0.baseType, to: column.baseType) }
       let zoneIsOfDatabase =

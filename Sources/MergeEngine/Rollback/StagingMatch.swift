@@ -49,6 +49,7 @@ struct StagingMatch {
       var planner = TablePlanner(
         options,
         casts: production.casts,
+        stagingCasts: staging.casts,
         inputSettings: staging.inputSettings,
         isSplit: isSplit,
         readsSnapshot: false

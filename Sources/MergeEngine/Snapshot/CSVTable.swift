@@ -153,6 +153,7 @@ struct CSVTable {
     var planner = TablePlanner(
       options,
       casts: casts,
+      stagingCasts: casts,
       inputSettings: InputSettings(),
       isSplit: false,
       readsSnapshot: true
@@ -169,6 +170,14 @@ struct CSVTable {
       ),
       production: production
     )
+    let made = columns.filter { casts.isMade(from: TypeOID.text, to: $0.baseType.oid) }
     return planner.findings
+      + made.map { column in
+        .blocker(
+          name,
+          "the texts of \(column.name) would be read by a cast that somebody has made from text to \(column.baseType.plainName.text) (CREATE CAST), "
+            + "and not as the type reads them. DROP CAST, or --ignore-column \(column.name)."
+        )
+      }
   }
 }
