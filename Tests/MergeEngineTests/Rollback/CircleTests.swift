@@ -196,18 +196,19 @@ import Testing
     }
   }
 
+  /// Two tables, of which one refers to the other.
+  private func makeParentAndChild(_ database: TestDatabase) throws {
+    try database.makePair("parent", production: "id int PRIMARY KEY, updated_at int", staging: "id int, updated_at int")
+    try database.makePair(
+      "child",
+      production: "id int PRIMARY KEY, updated_at int, parent int REFERENCES production.parent",
+      staging: "id int, updated_at int, parent int"
+    )
+  }
+
   @Test func `a row that the run has written twice goes before what it refers to, in the plan too`() async throws {
     try await TestDatabase.with { database in
-      try database.makePair(
-        "parent",
-        production: "id int PRIMARY KEY, updated_at int",
-        staging: "id int, updated_at int"
-      )
-      try database.makePair(
-        "child",
-        production: "id int PRIMARY KEY, updated_at int, parent int REFERENCES production.parent",
-        staging: "id int, updated_at int, parent int"
-      )
+      try makeParentAndChild(database)
       try database.run(
         """
         INSERT INTO staging.parent SELECT n, 1 FROM generate_series(1, 3) n;
@@ -231,16 +232,7 @@ import Testing
     async throws
   {
     try await TestDatabase.with { database in
-      try database.makePair(
-        "parent",
-        production: "id int PRIMARY KEY, updated_at int",
-        staging: "id int, updated_at int"
-      )
-      try database.makePair(
-        "child",
-        production: "id int PRIMARY KEY, updated_at int, parent int REFERENCES production.parent",
-        staging: "id int, updated_at int, parent int"
-      )
+      try makeParentAndChild(database)
       try database.run(
         """
         INSERT INTO production.parent VALUES (9, 1); INSERT INTO production.child VALUES (1, 0, NULL), (2, 0, 9), (3, 0, NULL);
